@@ -1,0 +1,1 @@
+"""Customer balances and ERP copies of a gas distributor, month by month, in PostgreSQL."""

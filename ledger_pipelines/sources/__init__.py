@@ -1,0 +1,1 @@
+"""INPUT: reading and normalising what the source systems hold. No Dagster here."""
