@@ -1,0 +1,119 @@
+"""Months of the ledger: their keys (``2025-03``), their boundaries in the company's time zone, and the horizon.
+
+What belongs here: calendar arithmetic on month keys, free of any library. What does not: Dagster's partitions
+(``partitions.py``), which are made from a horizon.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_MONTH_KEY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+class MonthError(ValueError):
+    """A month that is no month, or lies outside the horizon; the message says what is expected."""
+
+
+def parse_month(text: str) -> str:
+    """Return ``text`` as a month key.
+
+    Raises:
+        MonthError: it is not of the form ``YYYY-MM``.
+    """
+    if not _MONTH_KEY.fullmatch(text):
+        raise MonthError(f"{text!r} is no month: expected YYYY-MM, for example 2025-03")
+    return text
+
+
+def month_of(moment: datetime, zone: ZoneInfo) -> str:
+    """The month in which an aware moment falls, in ``zone``."""
+    local = moment.astimezone(zone)
+    return f"{local.year:04d}-{local.month:02d}"
+
+
+def shift(month: str, by: int) -> str:
+    """The month ``by`` months after ``month`` (before, if negative).
+
+    Months are counted, never days added: there is no 31st to overflow.
+    """
+    ordinal = int(month[:4]) * 12 + int(month[5:]) - 1 + by
+    return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
+
+
+def start_of(month: str, zone: ZoneInfo) -> datetime:
+    """The first moment of ``month`` in ``zone``."""
+    return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=zone)
+
+
+def months_between(first: str, last: str) -> tuple[str, ...]:
+    """Every month from ``first`` to ``last``, both included; none if ``last`` is earlier."""
+    months = []
+    while first <= last:
+        months.append(first)
+        first = shift(first, 1)
+    return tuple(months)
+
+
+def ranges_of(months: Iterable[str]) -> list[tuple[str, str]]:
+    """The contiguous ranges that ``months`` form, in order, as (first, last)."""
+    ranges: list[tuple[str, str]] = []
+    for month in sorted(set(months)):
+        if ranges and shift(ranges[-1][1], 1) == month:
+            ranges[-1] = (ranges[-1][0], month)
+        else:
+            ranges.append((month, month))
+    return ranges
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """The months the ledger knows: from the first month of the partitions to the current one, both included."""
+
+    first: str
+    current: str
+    zone: ZoneInfo
+
+    @classmethod
+    def until(cls, moment: datetime, *, first: str, zone: ZoneInfo) -> "Horizon":
+        """The horizon whose current month is that of ``moment``."""
+        return cls(first=parse_month(first), current=month_of(moment, zone), zone=zone)
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """All months of the horizon, in order."""
+        return months_between(self.first, self.current)
+
+    def check(self, month: str) -> str:
+        """Return ``month`` if it lies in the horizon.
+
+        Raises:
+            MonthError: it is no month, or lies outside; the message names the limit and the setting.
+        """
+        parse_month(month)
+        if month > self.current:
+            raise MonthError(f"{month} is in the future: the current month is {self.current}")
+        if month < self.first:
+            raise MonthError(
+                f"{month} is before {self.first}, the first month of the partitions; "
+                "set LEDGER_FIRST_MONTH to go further back"
+            )
+        return month
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one run is about: some months, and either all customers (None) or those named.
+
+    ``months`` is sorted and not empty.
+    """
+
+    months: tuple[str, ...]
+    customers: tuple[int, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True if the scope covers every customer."""
+        return self.customers is None

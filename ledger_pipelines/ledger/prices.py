@@ -1,0 +1,157 @@
+"""The price in force for a reading, as SQL: each customer's time cut into segments with one price each.
+
+The rule: a custom period that contains the moment, else the monthly entry of its month, else the customer's own
+columns; the first in the list where several apply; a field missing in the entry comes from the columns
+(docs/rules.md, "The price in force for a reading").
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
+from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
+
+_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
+_FACTOR_DECIMALS = 14
+#: A factor at or above this is no factor; numbers in the sources are held to the same limit.
+_FACTOR_LIMIT = 10**15
+
+#: The segments of the months at hand, for the transaction that computes with them.
+price_segments = sa.Table(
+    "price_segments",
+    sa.MetaData(),
+    sa.Column("customer_id", sa.BigInteger),
+    sa.Column("segment_from", Moment),
+    sa.Column("segment_to", Moment),
+    sa.Column("harga_per_m3", Digits),
+    sa.Column("koreksi_meter", Digits),
+    sa.Column("tekanan_keluar", Digits),
+    sa.Column("suhu", Digits),
+    sa.Column("pricing_used", JSONB),
+    sa.Column("pricing_used_fob", JSONB),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+
+def moments_of(scope: Scope, horizon: Horizon) -> tuple[datetime, datetime]:
+    """The first moment of the scope's first month, and the first after its last."""
+    return start_of(scope.months[0], horizon.zone), start_of(shift(scope.months[-1], 1), horizon.zone)
+
+
+def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
+    """One row: a customer, a span of time within the scope's months, and the price and factor in force throughout.
+
+    The spans of a customer do not overlap and leave no gap. Columns as `price_segments`.
+    """
+    spans = _spans(scope, horizon).cte("spans")
+    chosen = _chosen_entries(spans).cte("chosen")
+    fields = {name: sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS}
+    computed = computed_factor(fields["tekanan_keluar"], fields["suhu"])
+    given = fields["koreksi_meter"]
+    used = _pricing_used(chosen, sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed")))
+    return (
+        sa.select(
+            spans.c.customer_id,
+            spans.c.span_from,
+            spans.c.span_to,
+            fields["harga_per_meter_kubik"],
+            sa.func.coalesce(given, computed),
+            fields["tekanan_keluar"],
+            fields["suhu"],
+            used,
+            _pricing_used(chosen, sa.literal("fob")),
+        )
+        .join_from(spans, customers, customers.c.customer_id == spans.c.customer_id)
+        .outerjoin(
+            chosen,
+            sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from),
+        )
+    )
+
+
+def _entries(scope: Scope, first: datetime, after: datetime) -> sa.Select[Any]:
+    """One row: a price entry that applies at some moment of the scope, cut to the scope."""
+    entry = prices.c
+    statement = sa.select(
+        entry.customer_id,
+        sa.func.greatest(entry.valid_from, first).label("entry_from"),
+        sa.func.least(entry.valid_to, after).label("entry_to"),
+    ).where(entry.valid_from < after, entry.valid_to > first)
+    return statement if scope.customers is None else statement.where(entry.customer_id.in_(scope.customers))
+
+
+def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
+    """One row: a customer and a span of time in which no entry begins or ends."""
+    first, after = (sa.literal(moment, Moment) for moment in moments_of(scope, horizon))
+    entries = _entries(scope, *moments_of(scope, horizon)).cte("entries")
+    everyone = sa.select(customers.c.customer_id, first.label("cut"))
+    if scope.customers is not None:
+        everyone = everyone.where(customers.c.customer_id.in_(scope.customers))
+    cuts = sa.union(
+        everyone,
+        sa.select(entries.c.customer_id, entries.c.entry_from),
+        sa.select(entries.c.customer_id, entries.c.entry_to).where(entries.c.entry_to < after),
+    ).cte("cuts")
+    next_cut = sa.func.lead(cuts.c.cut).over(partition_by=cuts.c.customer_id, order_by=cuts.c.cut)
+    return sa.select(
+        cuts.c.customer_id, cuts.c.cut.label("span_from"), sa.func.coalesce(next_cut, after).label("span_to")
+    )
+
+
+def _chosen_entries(spans: sa.CTE) -> sa.Select[Any]:
+    """One row: a span in which an entry applies, with the entry that wins there."""
+    precedence = sa.case((prices.c.rule == "custom_period", 0), else_=1)
+    return (
+        sa.select(spans.c.span_from, *prices.c)
+        .join_from(
+            spans,
+            prices,
+            sa.and_(
+                prices.c.customer_id == spans.c.customer_id,
+                prices.c.valid_from <= spans.c.span_from,
+                prices.c.valid_to > spans.c.span_from,
+            ),
+        )
+        .distinct(spans.c.customer_id, spans.c.span_from)
+        .order_by(spans.c.customer_id, spans.c.span_from, precedence, prices.c.position)
+    )
+
+
+def _pricing_used(chosen: sa.CTE, factor: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The explanation that each transaction carries: rule, entry, its dates, and where the factor is from."""
+    return sa.func.jsonb_build_object(
+        "rule",
+        sa.func.coalesce(chosen.c.rule, "default"),
+        "entry",
+        chosen.c.entry,
+        "valid_from",
+        chosen.c.valid_from,
+        "valid_to",
+        chosen.c.valid_to,
+        "factor",
+        factor,
+    )
+
+
+def computed_factor(pressure: sa.ColumnElement[Any], temperature: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The correction factor from pressure (bar gauge) and temperature (°C), rounded once to 14 decimals, or NULL.
+
+    ((P + 1.01325) / 1.01325) × (300 / (T + 273)) × (1 + 0.002 × P): the ideal-gas conversion to 1.01325 bar and
+    27 °C with Zb/Z ≈ 1 + 0.002·P. NULL where P or T is unknown or impossible, or the result is out of range.
+
+    NUMERIC division rounds to a scale of its own choosing, so the quotient is taken as an integer division of the
+    scaled numerator instead, which is exact.
+    """
+    one: sa.ColumnElement[Any] = sa.literal_column("1.01325")
+    possible = sa.and_(pressure > -one, temperature > -273)
+    numerator = (pressure + one) * 300 * (1 + sa.literal_column("0.002") * pressure)
+    denominator = one * (temperature + 273)
+    scaled = 2 * numerator * sa.literal_column(f"{10**_FACTOR_DECIMALS}::numeric")
+    units = sa.func.div(scaled + denominator, 2 * denominator)
+    factor = units * sa.literal_column(f"0.{'0' * (_FACTOR_DECIMALS - 1)}1")
+    in_range = numerator < denominator * _FACTOR_LIMIT
+    return sa.case((sa.and_(possible, in_range), factor))

@@ -1,0 +1,146 @@
+"""Readings × prices → `transaction_calculations`: what each usable reading cost.
+
+The rule: docs/rules.md, "transaction_calculations". Exact NUMERIC arithmetic; each amount is rounded once.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.ledger.prices import price_segments, segments
+from ledger_pipelines.warehouse.months import CountsByMonth, Written, lock, mark_loaded, qualified, rows_of, write
+from ledger_pipelines.warehouse.rejected import replace_rejections
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.stale import note_stale, take_stale
+from ledger_pipelines.warehouse.tables import (
+    customers,
+    meter_readings,
+    monthly_customer_balances,
+    rejected_rows,
+    transaction_calculations,
+)
+
+ASSET = "transaction_calculations"
+WRITTEN = Written(
+    transaction_calculations,
+    stamps={"calculated_at": sa.func.now(), "is_recalculated": sa.false()},
+    stamps_on_change={"calculated_at": sa.func.now(), "is_recalculated": sa.true()},
+)
+_segment, _reading = price_segments.c, meter_readings.c
+
+
+def recalculate(
+    connection: sa.Connection, scope: Scope, horizon: Horizon, run_id: str, *, force: bool = False
+) -> Report:
+    """Make the transactions of a scope what the rules say, in the caller's transaction.
+
+    Months and customers that a moved reading left, outside the scope, are recalculated with it. Months of the balances
+    whose sums changed are noted as stale.
+    Readings are rejected for want of a price, a factor or a customer.
+    """
+    lock(connection, transaction_calculations)
+    scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
+    price_segments.create(connection)
+    counts: CountsByMonth = {}
+    rejected: dict[str, int] = {}
+    for part in _parts(scope):
+        _materialise_segments(connection, part, horizon)
+        target = partial(priced_readings, of=part.customers)
+        counts |= write(connection, WRITTEN, target, part, force=force)
+        rejected |= replace_rejections(connection, ASSET, unpriced_readings(part), rows_of(rejected_rows, part), run_id)
+    price_segments.drop(connection)
+    if scope.whole:
+        mark_loaded(connection, transaction_calculations, scope.months, run_id)
+    changed = [month for month, count in counts.items() if count.written]
+    note_stale(connection, monthly_customer_balances, changed, scope.customers)
+    return Report(qualified(transaction_calculations), counts, rejected)
+
+
+def _parts(scope: Scope) -> list[Scope]:
+    """The scope in pieces that are computed in one go: months one by one, or a few customers' months together."""
+    return [Scope((month,)) for month in scope.months] if scope.whole else [scope]
+
+
+def _materialise_segments(connection: sa.Connection, scope: Scope, horizon: Horizon) -> None:
+    connection.execute(sa.text("TRUNCATE price_segments"))
+    connection.execute(sa.insert(price_segments).from_select(list(_segment), segments(scope, horizon)))
+    connection.execute(sa.text("ANALYZE price_segments"))
+
+
+def _in_segment() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _segment.customer_id == _reading.customer_id,
+        _segment.segment_from <= _reading.reading_at,
+        _segment.segment_to > _reading.reading_at,
+    )
+
+
+def _factor() -> sa.ColumnElement[Any]:
+    return sa.case((_reading.kind == "fob", sa.literal_column("1::numeric")), else_=_segment.koreksi_meter)
+
+
+def priced_readings(months: Sequence[str], of: tuple[int, ...] | None) -> sa.Select[Any]:
+    """One row: a reading of those months and customers (None: all) with its price, the content of the table."""
+    factor, price = _factor(), _segment.harga_per_m3
+    return (
+        sa.select(
+            _reading.customer_id,
+            _reading.reading_id.label("data_pencatatan_id"),
+            _reading.year_month,
+            _reading.reading_at.label("transaction_date"),
+            _reading.volume.label("volume_flow_meter"),
+            factor.label("koreksi_meter"),
+            sa.func.round(_reading.volume * factor, 4).label("volume_sm3"),
+            price,
+            sa.func.round(_reading.volume * factor * price, 2).label("total_harga"),
+            sa.case((_reading.kind == "fob", _segment.pricing_used_fob), else_=_segment.pricing_used).label(
+                "pricing_used"
+            ),
+            _segment.tekanan_keluar,
+            _segment.suhu,
+        )
+        .join_from(meter_readings, price_segments, _in_segment())
+        .where(
+            rows_of(meter_readings, Scope(tuple(months), of)),
+            price.is_not(None),
+            factor.is_not(None),
+        )
+    )
+
+
+def unpriced_readings(scope: Scope) -> sa.Select[Any]:
+    """One row: a reading of the scope that has no transaction, with the reason, as `ops.rejected_rows` keeps it."""
+    no_price = sa.select(
+        *_rejection_columns(
+            sa.case(
+                (
+                    _segment.harga_per_m3.is_(None),
+                    "no price: no entry applies and the customer has no default price",
+                ),
+                else_="no correction factor: none is given, and pressure and temperature do not yield one",
+            )
+        )
+    ).join_from(meter_readings, price_segments, _in_segment())
+    unknown = sa.exists().where(customers.c.customer_id == _reading.customer_id)
+    no_customer = sa.select(*_rejection_columns(sa.literal("the customer has not been loaded (asset customers)")))
+    of_scope = rows_of(meter_readings, scope)
+    return sa.select(
+        sa.union_all(
+            no_price.where(of_scope, sa.or_(_segment.harga_per_m3.is_(None), _factor().is_(None))),
+            no_customer.where(of_scope, ~unknown),
+        ).subquery()
+    )
+
+
+def _rejection_columns(reason: sa.ColumnElement[str]) -> list[sa.ColumnElement[Any]]:
+    return [
+        sa.literal("data_pencatatan").label("source_table"),
+        sa.cast(_reading.reading_id, sa.Text).label("source_id"),
+        _reading.customer_id,
+        _reading.year_month,
+        reason.label("reason"),
+        sa.cast(sa.func.to_jsonb(sa.literal_column("meter_readings")), sa.Text).label("raw_row"),
+    ]

@@ -1,0 +1,309 @@
+"""The billing application's data into `billing.*`: one function a table, one transaction each."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandera.pandas as pa
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.sources import billing_frames, billing_rows
+from ledger_pipelines.sources.billing_app import BillingApp, Chunk
+from ledger_pipelines.sources.billing_rows import Reading, Rejection, Row
+from ledger_pipelines.sources.values import UnusableError
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.bulk import copy_rows
+from ledger_pipelines.warehouse.months import (
+    NO_MONTH,
+    CountsByMonth,
+    Written,
+    lock,
+    mark_loaded,
+    merge,
+    qualified,
+    rows_of,
+    staging,
+    total,
+    write,
+)
+from ledger_pipelines.warehouse.rejected import CONTENT, replace_rejections
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.stale import note_stale
+
+#: Progress of a load: rows read so far.
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load: from where, to where, how much, and on whose behalf."""
+
+    source: BillingApp
+    warehouse: sa.Engine
+    scope: Scope
+    guard: DeletionGuard
+    run_id: str
+    progress: Progress | None = None
+
+    @property
+    def horizon(self) -> Horizon:
+        """The months that count."""
+        return self.source.horizon
+
+
+@dataclass
+class _Batch:
+    """What normalising a chunk yields."""
+
+    records: list[tuple[Any, ...]]
+    rejections: list[Rejection]
+    unreadable: list[int]
+
+
+def load_customers(load: Load) -> Report:
+    """Load `billing.customers`.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DeletionRefusedError: it has no customers any more, or far fewer.
+    """
+
+    def normalise(chunk: Chunk) -> _Batch:
+        batch = _Batch([], [], [])
+        for row in chunk:
+            try:
+                batch.records.append(billing_rows.customer(row, load.horizon))
+            except UnusableError as reason:
+                raw = billing_rows.raw_row(row)
+                batch.rejections.append(Rejection("users", str(row["id"]), row["id"], None, str(reason), raw))
+        return batch
+
+    return _load_unpartitioned(load, tables.customers, billing_frames.CUSTOMERS, normalise)
+
+
+def load_prices(load: Load) -> Report:
+    """Load `billing.prices`; a customer whose pricing_history is unreadable keeps the entries it has.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DeletionRefusedError: it has no customers any more, or far fewer entries.
+    """
+
+    def normalise(chunk: Chunk) -> _Batch:
+        return _normalise_histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, load.horizon))
+
+    return _load_unpartitioned(load, tables.prices, billing_frames.PRICES, normalise)
+
+
+def load_deposits(load: Load) -> Report:
+    """Load months of `billing.deposits`; a customer whose deposit_history is unreadable keeps the entries it has.
+
+    Balances of months that changed are noted as stale.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DeletionRefusedError: it has no customers any more, or far fewer entries.
+    """
+
+    def normalise(chunk: Chunk) -> _Batch:
+        return _normalise_histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, load.horizon))
+
+    with load.warehouse.begin() as connection:
+        lock(connection, tables.deposits)
+        _check_source(load, connection, tables.deposits)
+        staged = _stage(load, connection, tables.deposits, billing_frames.DEPOSITS, load.source.customers, normalise)
+        counts = _write_months(load, connection, tables.deposits, staged)
+        changed = [month for month, of in counts.items() if of.written]
+        note_stale(connection, tables.monthly_customer_balances, changed, load.scope.customers)
+        return _finish(load, connection, tables.deposits, staged, counts)
+
+
+def load_readings(load: Load) -> Report:
+    """Load months of `billing.meter_readings`.
+
+    A reading that was loaded under another month or customer leaves it, and its transactions there are noted as stale.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DeletionRefusedError: it has no readings any more, or far fewer.
+    """
+
+    def normalise(chunk: Chunk) -> _Batch:
+        batch = _Batch([], [], [])
+        for row in chunk:
+            _sort(billing_rows.reading(row, load.horizon), batch)
+        return batch
+
+    table = tables.meter_readings
+    with load.warehouse.begin() as connection:
+        lock(connection, table)
+        _check_source(load, connection, table)
+        staged = _stage(load, connection, table, billing_frames.READINGS, load.source.readings, normalise)
+        _evict_moved(load, connection, staged.rows)
+        counts = _write_months(load, connection, table, staged)
+        return _finish(load, connection, table, staged, counts)
+
+
+def _sort(record: tuple[Any, ...] | Rejection, batch: _Batch) -> None:
+    if isinstance(record, Rejection):
+        batch.rejections.append(record)
+    else:
+        batch.records.append(record)
+
+
+def _normalise_histories(
+    chunk: Chunk, column: str, entries: Callable[[Row], Iterable[tuple[Any, ...] | Rejection]]
+) -> _Batch:
+    batch = _Batch([], [], [])
+    for row in chunk:
+        try:
+            for entry in entries(row):
+                _sort(entry, batch)
+        except UnusableError as reason:
+            batch.rejections.append(billing_rows.unreadable_history(row, column, reason))
+            batch.unreadable.append(row["id"])
+    return batch
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """What has been read, normalised and validated, in temporary tables of the transaction."""
+
+    rows: sa.Table
+    rejections: sa.Table
+    unreadable: tuple[int, ...]
+
+
+def _stage(
+    load: Load,
+    connection: sa.Connection,
+    table: sa.Table,
+    schema: pa.DataFrameSchema,
+    read: Callable[[Scope], Iterator[Chunk]],
+    normalise: Callable[[Chunk], _Batch],
+) -> _Staged:
+    rows, rejections = staging(connection, table), _staged_rejections(connection)
+    unreadable: list[int] = []
+    read_so_far = 0
+    for chunk in read(load.scope):
+        batch = normalise(chunk)
+        usable, failed = _validated(schema, batch.records)
+        copy_rows(connection, rows, list(schema.columns), _within_scope(load, table, usable))
+        refused = [row for row in (*batch.rejections, *failed) if _concerns(load, table, row)]
+        copy_rows(connection, rejections, CONTENT, refused)
+        unreadable += batch.unreadable
+        read_so_far += len(chunk)
+        if load.progress is not None:
+            load.progress(read_so_far)
+    connection.execute(sa.text(f"ANALYZE {rows.name}"))
+    return _Staged(rows, rejections, tuple(unreadable))
+
+
+def _staged_rejections(connection: sa.Connection) -> sa.Table:
+    columns = (sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
+    options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+    table = sa.Table("staged_rejections", sa.MetaData(), *columns, **options)
+    table.create(connection)
+    return table
+
+
+def _validated(
+    schema: pa.DataFrameSchema, records: Sequence[tuple[Any, ...]]
+) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
+    validated = billing_frames.validate(schema, records)
+    failed = [_failed(records[position], reason) for position, reason in validated.failures.items()]
+    return validated.rows.itertuples(index=False, name=None), failed
+
+
+def _failed(record: Any, reason: str) -> Rejection:
+    """The rejection of a record that did not pass its schema."""
+    if isinstance(record, Reading):
+        source_table, source_id = "data_pencatatan", str(record.reading_id)
+    else:
+        source_table, source_id = "users", "/".join(str(value) for value in record[:2])
+    raw = billing_rows.raw_row(record._asdict())
+    return Rejection(source_table, source_id, record.customer_id, getattr(record, "year_month", None), reason, raw)
+
+
+def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    if "year_month" not in table.c:
+        return records
+    position = list(table.c.keys()).index("year_month")
+    months = set(load.scope.months)
+    return (record for record in records if record[position] in months)
+
+
+def _concerns(load: Load, table: sa.Table, row: Rejection) -> bool:
+    """True if a rejected row is this load's to report: one without a month is the current month's."""
+    if "year_month" not in table.c:
+        return True
+    return (row.year_month or load.horizon.current) in load.scope.months
+
+
+def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: _Staged) -> CountsByMonth:
+    def target(months: Sequence[str]) -> sa.Select[Any]:
+        return sa.select(staged.rows).where(staged.rows.c.year_month.in_(months))
+
+    counts = write(connection, Written(table), target, load.scope, kept=staged.unreadable)
+    if load.scope.whole:
+        mark_loaded(connection, table, load.scope.months, load.run_id)
+    return counts
+
+
+def _load_unpartitioned(
+    load: Load, table: sa.Table, schema: pa.DataFrameSchema, normalise: Callable[[Chunk], _Batch]
+) -> Report:
+    with load.warehouse.begin() as connection:
+        lock(connection, table)
+        _check_source(load, connection, table)
+        staged = _stage(load, connection, table, schema, load.source.customers, normalise)
+        within = _of_customers(table, load.scope, staged.unreadable)
+        counts = merge(connection, Written(table), sa.select(staged.rows), within)
+        if load.scope.whole:
+            mark_loaded(connection, table, [NO_MONTH], load.run_id)
+        return _finish(load, connection, table, staged, counts)
+
+
+def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> sa.ColumnElement[bool]:
+    conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if scope.customers is not None:
+        conditions.append(table.c.customer_id.in_(scope.customers))
+    if kept:
+        conditions.append(table.c.customer_id.not_in(kept))
+    return sa.and_(*conditions)
+
+
+def _check_source(load: Load, connection: sa.Connection, table: sa.Table) -> None:
+    """Refuse to take an emptied source for the truth."""
+    for what, has_any, loaded in (
+        ("customers", load.source.has_customers, tables.customers),
+        ("readings", load.source.has_readings, tables.meter_readings),
+    ):
+        if table is tables.meter_readings or loaded is tables.customers:
+            warehouse_has_any = bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(loaded)))))
+            load.guard.check_not_emptied(what, source_has_any=has_any(), warehouse_has_any=warehouse_has_any)
+
+
+def _evict_moved(load: Load, connection: sa.Connection, staged: sa.Table) -> None:
+    """Delete the rows of staged readings that were loaded under a month or customer outside the scope."""
+    table = tables.meter_readings
+    moved = (
+        sa.delete(table)
+        .where(table.c.reading_id == staged.c.reading_id, ~rows_of(table, load.scope))
+        .returning(table.c.customer_id, table.c.year_month)
+    )
+    for customer_id, month in connection.execute(moved).all():
+        note_stale(connection, tables.transaction_calculations, [month], [customer_id])
+
+
+def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: _Staged, counts: CountsByMonth) -> Report:
+    """Keep the rejections, ask the guard, and sum up."""
+    load.guard.check(qualified(table), total(counts))
+    within = _of_customers(tables.rejected_rows, load.scope)
+    if "year_month" in table.c:
+        month = sa.func.coalesce(tables.rejected_rows.c.year_month, load.horizon.current)
+        within = sa.and_(within, month.in_(load.scope.months))
+    rejected = replace_rejections(connection, table.name, sa.select(staged.rejections), within, load.run_id)
+    return Report(qualified(table), counts, rejected, len(staged.unreadable))

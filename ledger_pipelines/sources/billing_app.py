@@ -1,0 +1,163 @@
+"""Reading the billing application's database: customers, prices, deposits and readings, in chunks.
+
+Any SQLAlchemy URL will do; production is MySQL or MariaDB. Everything is read in one read-only transaction a table.
+An unreadable source is an error, never an empty table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
+from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+
+CHUNK_ROWS = 20_000
+_USER_COLUMNS = (
+    "id", "name", "email", "role", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit", "total_purchases",
+    "deposit_history", "pricing_history", "harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter",
+    "balance_last_updated_at", "use_realtime_calculation", "created_at", "updated_at",
+)  # fmt: skip
+_READING_COLUMNS = ("id", "customer_id", "data_input", "harga_final", "status_pembayaran", "created_at", "updated_at")
+
+Chunk = Sequence[Mapping[str, Any]]
+
+
+class SourceError(Exception):
+    """The source cannot be read as it must be; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class BillingApp:
+    """The billing application's database, read for a horizon of months."""
+
+    engine: sa.Engine
+    horizon: Horizon
+
+    def customers(self, scope: Scope) -> Iterator[Chunk]:
+        """The rows of `users` that are customers, of the scope's customers.
+
+        Raises:
+            SourceError: the database cannot be reached, or lacks the table or one of its columns.
+        """
+        statement = self._of_customers(sa.select(*_texts(users, _USER_COLUMNS)), users.c.id, scope)
+        return self._read(users, _USER_COLUMNS, statement.where(users.c.role.in_(("customer", "fob"))))
+
+    def readings(self, scope: Scope) -> Iterator[Chunk]:
+        """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role`.
+
+        A scope of all months gets every row. One of some months gets at least the readings of those months and,
+        if the current month is among them, the rows that belong to no month.
+
+        Raises:
+            SourceError: as `customers`.
+        """
+        columns = [*_texts(data_pencatatan, _READING_COLUMNS), users.c.role]
+        statement = sa.select(*columns).outerjoin_from(
+            data_pencatatan, users, users.c.id == data_pencatatan.c.customer_id
+        )
+        statement = self._of_customers(statement, data_pencatatan.c.customer_id, scope)
+        return self._read(data_pencatatan, _READING_COLUMNS, statement.where(self._may_be_in(scope)))
+
+    def has_customers(self) -> bool:
+        """True if `users` holds at least one customer."""
+        return self._any(sa.select(users.c.id).where(users.c.role.in_(("customer", "fob"))))
+
+    def has_readings(self) -> bool:
+        """True if `data_pencatatan` holds at least one row."""
+        return self._any(sa.select(data_pencatatan.c.id))
+
+    def known_customers(self, ids: Sequence[int]) -> frozenset[int]:
+        """Those of the ids that are customers."""
+        with self._connected() as connection:
+            found = connection.scalars(
+                sa.select(users.c.id).where(users.c.id.in_(ids), users.c.role.in_(("customer", "fob")))
+            )
+            return frozenset(found)
+
+    def _any(self, statement: sa.Select[Any]) -> bool:
+        with self._connected() as connection:
+            return connection.execute(statement.limit(1)).first() is not None
+
+    def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
+        return statement if scope.customers is None else statement.where(column.in_(scope.customers))
+
+    def _may_be_in(self, scope: Scope) -> sa.ColumnElement[bool]:
+        """A condition on the text of `data_input`, so coarse that it holds however the JSON is written."""
+        if set(self.horizon.months) <= set(scope.months):
+            return sa.true()
+        text = sa.cast(data_pencatatan.c.data_input, sa.Text)
+        conditions: list[sa.ColumnElement[bool]] = [
+            text.like(f"%{fragment}%") for fragment in self._fragments(scope.months)
+        ]
+        if self.horizon.current in scope.months:
+            elsewhere = (month for month in self.horizon.months if month not in scope.months)
+            conditions.append(sa.and_(*(text.not_like(f"%{month}%") for month in elsewhere)))
+            conditions.append(text.is_(None))
+        return sa.or_(*conditions)
+
+    def _fragments(self, months: Sequence[str]) -> set[str]:
+        """Texts of which a moment in ``months`` contains one, even if it is written with another offset."""
+        fragments = set(months)
+        for month in months:
+            first, after = (start_of(key, self.horizon.zone) for key in (month, shift(month, 1)))
+            fragments |= {f"{first - timedelta(days=1):%Y-%m-%d}", f"{after:%Y-%m-%d}"}
+        return fragments
+
+    def _read(self, table: sa.Table, columns: Sequence[str], statement: sa.Select[Any]) -> Iterator[Chunk]:
+        with self._connected() as connection:
+            self._check(connection, table, columns)
+            self._check(connection, users, ("id", "role"))
+            streaming = connection.execution_options(yield_per=CHUNK_ROWS)
+            for chunk in streaming.execute(statement.order_by(table.c.id)).partitions():
+                yield [row._asdict() for row in chunk]
+
+    def _check(self, connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> None:
+        """Say which table or column is missing before anything is read."""
+        try:
+            found = {column["name"].lower() for column in sa.inspect(connection).get_columns(table.name)}
+        except exc.NoSuchTableError:
+            raise SourceError(
+                f"The billing database {_shown(self.engine)} has no table {table.name}. "
+                "Is LEDGER_BILLING_URL the billing application's database?"
+            ) from None
+        missing = [name for name in columns if name not in found]
+        if missing:
+            raise SourceError(
+                f"The table {table.name} of the billing database {_shown(self.engine)} lacks "
+                f"{'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}. "
+                "Nothing was changed. Has the application been upgraded?"
+            )
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except exc.DBAPIError as error:
+            raise SourceError(
+                f"The billing database {_shown(self.engine)} cannot be read: {_first_line(error)} "
+                "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
+            ) from error
+
+
+def _texts(table: sa.Table, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """The columns to select: an enumeration as text, so that a value unknown to us is no error of the driver's."""
+    return [
+        sa.cast(table.c[name], sa.Text).label(name) if isinstance(table.c[name].type, sa.Enum) else table.c[name]
+        for name in columns
+    ]
+
+
+def _shown(engine: sa.Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _first_line(error: exc.DBAPIError) -> str:
+    text = " ".join(str(argument) for argument in getattr(error.orig, "args", ()) if argument) or str(error.orig)
+    line = text.strip().splitlines()[0] if text.strip() else type(error.orig).__name__
+    return line if line.endswith(".") else f"{line}."

@@ -1,0 +1,342 @@
+"""One row of the billing application → what it means: customers, price entries, deposits and readings.
+
+Pure functions from a source row to records whose fields are named as the warehouse's columns, by docs/rules.md,
+"Which rows count". What cannot be used becomes a `Rejection` with its reason.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any, NamedTuple
+
+from ledger_pipelines.horizon import Horizon, MonthError, month_of, parse_month, shift, start_of
+from ledger_pipelines.sources.values import (
+    UnusableError,
+    encode,
+    is_missing,
+    moment,
+    number,
+    parse_json,
+    period,
+    shown,
+    storable,
+    text_of,
+)
+
+CUSTOMER_ROLES = ("customer", "fob")
+PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
+_CENT = Decimal("0.01")
+_DIGITS_OF_ANY_AMOUNT = 100
+
+Row = Mapping[str, Any]
+
+
+class Rejection(NamedTuple):
+    """A source row that cannot be used, as `ops.rejected_rows` keeps it."""
+
+    source_table: str
+    source_id: str
+    customer_id: int | None
+    year_month: str | None
+    reason: str
+    raw_row: str
+
+
+class Customer(NamedTuple):
+    """A metered or fob customer."""
+
+    customer_id: int
+    name: str | None
+    email: str | None
+    role: str
+    no_kontrak: str | None
+    alamat: str | None
+    nomor_tlpn: str | None
+    total_deposit: Decimal | None
+    total_purchases: Decimal | None
+    harga_per_meter_kubik: Decimal | None
+    tekanan_keluar: Decimal | None
+    suhu: Decimal | None
+    koreksi_meter: Decimal | None
+    use_realtime_calculation: bool
+    balance_last_updated_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class Price(NamedTuple):
+    """A usable price entry; `valid_to` is the first moment at which it applies no more."""
+
+    customer_id: int
+    position: int
+    rule: str
+    valid_from: datetime
+    valid_to: datetime
+    harga_per_meter_kubik: Decimal | None
+    tekanan_keluar: Decimal | None
+    suhu: Decimal | None
+    koreksi_meter: Decimal | None
+    entry: str
+
+
+class Deposit(NamedTuple):
+    """A usable deposit entry; `amount` is signed."""
+
+    customer_id: int
+    year_month: str
+    deposited_at: datetime
+    ordinal: int
+    amount: Decimal
+    amount_given: Decimal
+    keterangan: str
+    description: str | None
+
+
+class Reading(NamedTuple):
+    """A usable reading, priced or not; `volume` still to be checked for its sign."""
+
+    reading_id: int
+    customer_id: int
+    year_month: str
+    kind: str
+    reading_at: datetime
+    ended_at: datetime | None
+    volume: Decimal
+    opening_volume: Decimal | None
+    closing_volume: Decimal | None
+    harga_final: Decimal | None
+    status_pembayaran: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+def customer(row: Row, horizon: Horizon) -> Customer:
+    """The customer that a row of `users` is.
+
+    Raises:
+        UnusableError: one of its numbers is none that the ledger computes with.
+    """
+    realtime = row["use_realtime_calculation"]
+    return Customer(
+        customer_id=row["id"],
+        name=text_of(row["name"]),
+        email=text_of(row["email"]),
+        role=row["role"],
+        no_kontrak=text_of(row["no_kontrak"]),
+        alamat=text_of(row["alamat"]),
+        nomor_tlpn=text_of(row["nomor_tlpn"]),
+        total_deposit=number(row["total_deposit"], "total_deposit"),
+        total_purchases=number(row["total_purchases"], "total_purchases"),
+        harga_per_meter_kubik=number(row["harga_per_meter_kubik"], "harga_per_meter_kubik"),
+        tekanan_keluar=number(row["tekanan_keluar"], "tekanan_keluar"),
+        suhu=number(row["suhu"], "suhu"),
+        koreksi_meter=number(row["koreksi_meter"], "koreksi_meter"),
+        use_realtime_calculation=True if realtime is None else bool(realtime),
+        balance_last_updated_at=_stamp(row["balance_last_updated_at"], horizon),
+        created_at=_stamp(row["created_at"], horizon),
+        updated_at=_stamp(row["updated_at"], horizon),
+    )
+
+
+def prices(row: Row, horizon: Horizon) -> Iterator[Price | Rejection]:
+    """The price entries of a row of `users`.
+
+    Raises:
+        UnusableError: the history as a whole is unreadable.
+    """
+    for position, entry in enumerate(_history(row["pricing_history"])):
+        try:
+            yield _price(row["id"], position, entry, horizon)
+        except UnusableError as reason:
+            yield _rejected_entry(row["id"], "pricing_history", position, entry, reason)
+
+
+def deposits(row: Row, horizon: Horizon) -> Iterator[Deposit | Rejection]:
+    """The deposit entries of a row of `users`.
+
+    Raises:
+        UnusableError: the history as a whole is unreadable.
+    """
+    at_the_same_moment: Counter[datetime] = Counter()
+    for position, entry in enumerate(_history(row["deposit_history"])):
+        try:
+            deposit = _deposit(row["id"], entry, horizon)
+        except UnusableError as reason:
+            yield _rejected_entry(row["id"], "deposit_history", position, entry, reason)
+            continue
+        yield deposit._replace(ordinal=at_the_same_moment[deposit.deposited_at])
+        at_the_same_moment[deposit.deposited_at] += 1
+
+
+def unreadable_history(row: Row, column: str, reason: UnusableError) -> Rejection:
+    """The rejection of a whole history that cannot be read."""
+    return Rejection("users", f"{row['id']}/{column}", row["id"], None, str(reason), storable(row[column]))
+
+
+def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
+    """The reading that a row of `data_pencatatan` is; the row carries its customer's `role` (None: no such user)."""
+    try:
+        return _reading(row, horizon)
+    except UnusableError as reason:
+        raw = raw_row({name: value for name, value in row.items() if name != "role"})
+        return Rejection("data_pencatatan", str(row["id"]), row["customer_id"], reason.year_month, str(reason), raw)
+
+
+def _reading(row: Row, horizon: Horizon) -> Reading:
+    data = parse_json(row["data_input"])
+    if not isinstance(data, dict):
+        raise UnusableError("data_input is missing" if data is None else f"data_input is no object: {shown(data)}")
+    is_fob = "volume_sm3" in data
+    start, end = (data, {}) if is_fob else (_object(data, "pembacaan_awal"), _object(data, "pembacaan_akhir"))
+    _check_customer(row, start, horizon)
+    name = "waktu" if is_fob else "pembacaan_awal.waktu"
+    reading_at = moment(start.get("waktu"), name, horizon.zone)
+    if reading_at is None:
+        raise UnusableError(f"{name} is missing")
+    year_month = month_within(reading_at, horizon)
+    return Reading(
+        reading_id=row["id"],
+        customer_id=row["customer_id"],
+        year_month=year_month,
+        kind="fob" if is_fob else "metered",
+        reading_at=reading_at,
+        ended_at=_lenient(moment, end.get("waktu"), "pembacaan_akhir.waktu", horizon.zone),
+        volume=_required_number(data, "volume_sm3" if is_fob else "volume_flow_meter", year_month),
+        opening_volume=None if is_fob else _lenient(number, start.get("volume"), "pembacaan_awal.volume"),
+        closing_volume=_lenient(number, end.get("volume"), "pembacaan_akhir.volume"),
+        harga_final=row["harga_final"],
+        status_pembayaran=row["status_pembayaran"],
+        created_at=_stamp(row["created_at"], horizon),
+        updated_at=_stamp(row["updated_at"], horizon),
+    )
+
+
+def _check_customer(row: Row, start: Row, horizon: Horizon) -> None:
+    """Refuse a reading of nobody's, naming its month all the same where it has one."""
+    if row["role"] in CUSTOMER_ROLES:
+        return
+    at = _lenient(moment, start.get("waktu"), "waktu", horizon.zone)
+    month = at and month_of(at, horizon.zone)
+    within = month if month and horizon.first <= month <= horizon.current else None
+    if row["role"] is None:
+        raise UnusableError(f"customer {row['customer_id']} does not exist in users", within)
+    raise UnusableError(f"user {row['customer_id']} is no customer (role {row['role']})", within)
+
+
+def _required_number(data: Row, name: str, year_month: str) -> Decimal:
+    """The number that a row in a known month must have."""
+    try:
+        value = number(data.get(name), name)
+    except UnusableError as reason:
+        raise UnusableError(str(reason), year_month) from None
+    if value is None:
+        raise UnusableError(f"{name} is missing", year_month)
+    return value
+
+
+def month_within(at: datetime, horizon: Horizon) -> str:
+    """The month of a moment.
+
+    Raises:
+        UnusableError: it lies outside the horizon.
+    """
+    month = month_of(at, horizon.zone)
+    if month > horizon.current:
+        raise UnusableError(f"dated {month}, after the current month {horizon.current}: it counts when its month comes")
+    if month < horizon.first:
+        raise UnusableError(
+            f"dated {month}, before {horizon.first}, the first month of the partitions: "
+            "set LEDGER_FIRST_MONTH to go further back"
+        )
+    return month
+
+
+def _price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:
+    if not isinstance(entry, dict):
+        raise UnusableError(f"the entry is no object: {shown(entry)}")
+    fields = {name: number(entry.get(name), name) for name in PRICE_FIELDS}
+    if entry.get("type") == "custom_period":
+        rule, (valid_from, valid_to) = "custom_period", period(entry, horizon.zone)
+    else:
+        rule, (valid_from, valid_to) = "monthly", _span_of_month(entry.get("year_month"), horizon)
+    return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode(entry))
+
+
+def _span_of_month(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
+    if is_missing(given):
+        raise UnusableError("year_month is missing")
+    try:
+        month = parse_month(given.strip() if isinstance(given, str) else shown(given))
+        return start_of(month, horizon.zone), start_of(shift(month, 1), horizon.zone)
+    except (MonthError, ValueError) as error:
+        raise UnusableError(f"year_month: {error}") from None
+
+
+def _deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
+    if not isinstance(entry, dict):
+        raise UnusableError(f"the entry is no object: {shown(entry)}")
+    deposited_at = moment(entry.get("date"), "date", horizon.zone)
+    if deposited_at is None:
+        raise UnusableError("date is missing")
+    month = month_within(deposited_at, horizon)
+    given = _required_number(entry, "amount", month)
+    keterangan = _direction(entry.get("keterangan"), month)
+    signed = given if keterangan == "penambahan" else -abs(given)
+    description = text_of(entry.get("description"))
+    return Deposit(customer_id, month, deposited_at, 0, rupiah(signed), given, keterangan, description)
+
+
+def _direction(given: object, year_month: str) -> str:
+    """What a deposit entry does; one without a word, as old entries are, adds."""
+    if is_missing(given):
+        return "penambahan"
+    word = given.strip().lower() if isinstance(given, str) else ""
+    if word not in {"penambahan", "pengurangan"}:
+        raise UnusableError(f"keterangan is neither penambahan nor pengurangan: {shown(given)}", year_month)
+    return word
+
+
+def rupiah(amount: Decimal) -> Decimal:
+    """The amount rounded to 2 decimals, half away from zero."""
+    with localcontext(prec=_DIGITS_OF_ANY_AMOUNT):
+        return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
+
+
+def _history(text: str | None) -> list[Any]:
+    history = parse_json(text)
+    if history is None:
+        return []
+    if not isinstance(history, list):
+        raise UnusableError(f"not a list: {shown(history)}")
+    return history
+
+
+def _rejected_entry(customer_id: int, column: str, position: int, entry: object, reason: UnusableError) -> Rejection:
+    source_id = f"{customer_id}/{column}/{position}"
+    return Rejection("users", source_id, customer_id, reason.year_month, str(reason), encode(entry))
+
+
+def raw_row(row: Row) -> str:
+    """A source row as JSON text, its values as the driver gives them."""
+    return encode({name: None if value is None else str(value) for name, value in row.items()})
+
+
+def _object(data: Row, name: str) -> Row:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _lenient(parse: Any, *arguments: Any) -> Any:
+    """What a field that nothing depends on holds, or None where it is unusable."""
+    try:
+        return parse(*arguments)
+    except UnusableError:
+        return None
+
+
+def _stamp(value: object, horizon: Horizon) -> datetime | None:
+    """A timestamp column: naive values are WIB; what a driver hands over as text (a zero date) is no timestamp."""
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=horizon.zone) if value.tzinfo is None else value

@@ -1,0 +1,367 @@
+"""How a month of a table is written: atomically, touching only the rows that differ, and counting them.
+
+Two ways, one entrance (`write`): a month that is empty is built aside, indexed and attached; one that is not is
+compared with what should be there. Either way the caller owns the transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.schema import CreateIndex
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.tables import loaded_months
+
+#: The month under which a table without months is counted and marked.
+NO_MONTH = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a write did to a table, in rows."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """The two together."""
+        return Counts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.deleted + other.deleted,
+            self.unchanged + other.unchanged,
+        )
+
+    @property
+    def written(self) -> int:
+        """Rows that are not as they were."""
+        return self.inserted + self.updated + self.deleted
+
+
+CountsByMonth = dict[str, Counts]
+
+
+def add(first: CountsByMonth, second: CountsByMonth) -> CountsByMonth:
+    """The two together, month by month."""
+    return {month: first.get(month, Counts()) + second.get(month, Counts()) for month in {**first, **second}}
+
+
+def total(counts: Mapping[str, Counts]) -> Counts:
+    """The sum over all months."""
+    return sum(counts.values(), Counts())
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table as the writers see it.
+
+    Attributes:
+        table: The table; partitioned by month if it has a column ``year_month`` and `partitioned` is true.
+        stamps: Columns that say when and how a row was written. They are no content: two rows that differ in
+            them alone are equal. The value is what an insert sets.
+        stamps_on_change: What an update, and an insert under ``force``, sets instead.
+    """
+
+    table: sa.Table
+    stamps: Mapping[str, sa.ColumnElement[Any]] = field(default_factory=dict)
+    stamps_on_change: Mapping[str, sa.ColumnElement[Any]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> list[str]:
+        """The identifying columns."""
+        return [column.name for column in self.table.primary_key]
+
+    @property
+    def content(self) -> list[str]:
+        """The columns that a target supplies, in order: all but the stamps."""
+        return [column.name for column in self.table.columns if column.name not in self.stamps]
+
+    @property
+    def partitioned(self) -> bool:
+        """True if the table has one partition a month."""
+        return self.table.dialect_options["postgresql"].get("partition_by") is not None
+
+
+def write(
+    connection: sa.Connection,
+    written: Written,
+    target: Callable[[Sequence[str]], sa.Select[Any]],
+    scope: Scope,
+    *,
+    kept: Collection[int] = (),
+    force: bool = False,
+) -> CountsByMonth:
+    """Make the months of a table equal to ``target`` within the scope, in the caller's transaction.
+
+    Args:
+        connection: Within a transaction.
+        written: The table; it has the columns ``year_month`` and ``customer_id``.
+        target: Given months, the rows that they should have (the content columns, in order), for the customers of
+            the scope.
+        scope: The months and customers that ``target`` speaks for; no row outside is touched.
+        kept: Customers whose rows stay as they are, because nothing is known of what they should be.
+        force: Drop the rows and build them again, even where nothing differs.
+    """
+    if not (written.partitioned and scope.whole):
+        if written.partitioned:
+            for month in scope.months:
+                ensure_partition(connection, written.table, month)
+        within = _but(written.table, kept, rows_of(written.table, scope))
+        cleared = clear(connection, written.table, within) if force else {}
+        return add(cleared, merge(connection, written, target(scope.months), within, changes=force))
+    counts: CountsByMonth = {}
+    for month in scope.months:
+        rows = count_rows(connection, written.table, month) if force else 0
+        if force or is_empty(connection, written.table, month):
+            inserted = _build_partition(connection, written, target([month]), month, replaces=rows > 0)
+            counts[month] = Counts(inserted=inserted, deleted=rows)
+        else:
+            within = _but(written.table, kept, rows_of(written.table, Scope((month,))))
+            counts |= merge(connection, written, target([month]), within)
+    return {month: counts.get(month, Counts()) for month in scope.months}
+
+
+def _but(table: sa.Table, kept: Collection[int], within: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.and_(within, table.c.customer_id.not_in(kept)) if kept else within
+
+
+def clear(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[bool]) -> CountsByMonth:
+    """Delete the rows of a table that lie ``within`` and return the counts of the months they were in."""
+    gone = sa.delete(table).where(within).returning(_month(table)).cte("gone")
+    counted = connection.execute(sa.select(gone.c.year_month, sa.func.count()).group_by(gone.c.year_month))
+    return {month: Counts(deleted=count) for month, count in counted}
+
+
+def merge(
+    connection: sa.Connection,
+    written: Written,
+    target: sa.Select[Any],
+    within: sa.ColumnElement[bool],
+    *,
+    changes: bool = False,
+) -> CountsByMonth:
+    """Make the rows of a table that lie ``within`` equal to ``target``, touching only those that differ.
+
+    One statement, so one snapshot. Returns the counts of the months in which there are rows or were.
+
+    Args:
+        connection: Within a transaction.
+        written: The table.
+        target: The rows that should be there: the content columns, in order.
+        within: The rows of the table that ``target`` speaks for.
+        changes: True if what is inserted replaces rows that were there, and is to be stamped so.
+    """
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for month, what, count in connection.execute(_merge_statement(written, target, within, changes=changes)):
+        found[month][what] = count
+    counts: CountsByMonth = {}
+    for month, of in found.items():
+        inserted, updated = of.get("inserted", 0), of.get("updated", 0)
+        unchanged = of.get("target", 0) - inserted - updated
+        counts[month] = Counts(inserted, updated, of.get("deleted", 0), unchanged)
+    return counts
+
+
+def _month(source: sa.FromClause) -> sa.ColumnElement[str]:
+    column = source.c.get("year_month")
+    return (sa.literal(NO_MONTH) if column is None else column).label("year_month")
+
+
+def _merge_statement(
+    written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
+) -> sa.Select[Any]:
+    table, content = written.table, written.content
+    should_be = target.cte("should_be")
+    same_key = sa.and_(*(table.c[name] == should_be.c[name] for name in written.key))
+    gone = (
+        sa.delete(table)
+        .where(within, ~sa.exists(sa.select(1).where(same_key).correlate(table)))
+        .returning(_month(table))
+        .cte("gone")
+    )
+    values = [name for name in content if name not in written.key]
+    changed = (
+        sa.update(table)
+        .values({name: should_be.c[name] for name in values} | dict(written.stamps_on_change))
+        .where(same_key)
+        .where(
+            sa.tuple_(*(table.c[name] for name in values)).is_distinct_from(
+                sa.tuple_(*(should_be.c[name] for name in values))
+            )
+        )
+        .returning(_month(table))
+        .cte("changed")
+    )
+    stamps = written.stamps_on_change if changes else written.stamps
+    added = (
+        sa.insert(table)
+        .from_select(
+            [*content, *written.stamps],
+            sa.select(*(should_be.c[name] for name in content), *(stamps[name] for name in written.stamps)).where(
+                ~sa.exists(sa.select(1).where(same_key).correlate(should_be))
+            ),
+        )
+        .returning(_month(table))
+        .cte("added")
+    )
+    parts = {"deleted": gone, "updated": changed, "inserted": added, "target": should_be}
+    counted = [
+        sa.select(_month(part), sa.literal(what).label("what"), sa.func.count().label("rows"))
+        .select_from(part)
+        .group_by(sa.text("1"))
+        for what, part in parts.items()
+    ]
+    return sa.select(sa.union_all(*counted).subquery())
+
+
+def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
+    """The rows of a table with year_month and customer_id that lie in a scope."""
+    conditions = [table.c.year_month.in_(scope.months)]
+    if scope.customers is not None:
+        conditions.append(table.c.customer_id.in_(scope.customers))
+    return sa.and_(*conditions)
+
+
+# Partitions
+
+
+def partition_name(table: sa.Table, month: str) -> str:
+    """The name of the partition that holds a month, without its schema."""
+    return f"{table.name}_{month.replace('-', '_')}"
+
+
+def count_rows(connection: sa.Connection, table: sa.Table, month: str) -> int:
+    """How many rows a month of a table has."""
+    return connection.scalar(sa.select(sa.func.count()).where(table.c.year_month == month)) or 0
+
+
+def is_empty(connection: sa.Connection, table: sa.Table, month: str) -> bool:
+    """True if a month of a table has no rows."""
+    return not connection.scalar(sa.select(sa.exists().where(table.c.year_month == month)))
+
+
+def _exists(connection: sa.Connection, table: sa.Table, month: str) -> bool:
+    name = f"{table.schema}.{partition_name(table, month)}"
+    return connection.scalar(sa.select(sa.func.to_regclass(name))) is not None
+
+
+def ensure_partition(connection: sa.Connection, table: sa.Table, month: str) -> None:
+    """Create the partition of a month, empty, unless it is there."""
+    if not _exists(connection, table, month):
+        _create_aside(connection, table, month)
+        _attach(connection, table, month)
+
+
+def _build_partition(
+    connection: sa.Connection, written: Written, target: sa.Select[Any], month: str, *, replaces: bool
+) -> int:
+    """Fill a fresh partition from ``target``, index it, and put it in the place of the old one, if any."""
+    table = written.table
+    stamps = written.stamps_on_change if replaces else written.stamps
+    aside = _create_aside(connection, table, month)
+    rows = target.subquery("should_be")
+    inserted = connection.execute(
+        sa.insert(aside).from_select(
+            [*written.content, *stamps], sa.select(*rows.c, *(stamps[name] for name in written.stamps))
+        ),
+        execution_options={"preserve_rowcount": True},
+    ).rowcount
+    if _exists(connection, table, month):
+        connection.execute(sa.text(f"DROP TABLE {_quoted(table.schema, partition_name(table, month))}"))
+    _attach(connection, table, month)
+    return inserted
+
+
+def _quoted(schema: str | None, name: str) -> str:
+    return f'"{schema}"."{name}"'
+
+
+def _aside_name(table: sa.Table, month: str) -> str:
+    return f"{partition_name(table, month)}_new"
+
+
+def _create_aside(connection: sa.Connection, table: sa.Table, month: str) -> sa.Table:
+    """Create the table that will become a partition: same columns, and a check that spares ATTACH its scan."""
+    name = _aside_name(table, month)
+    connection.execute(
+        sa.text(
+            f"CREATE TABLE {_quoted(table.schema, name)} "
+            f"(LIKE {_quoted(table.schema, table.name)} INCLUDING DEFAULTS INCLUDING COMMENTS, "
+            f"CONSTRAINT month CHECK (year_month IS NOT NULL AND year_month = '{month}'))"
+        )
+    )
+    return table.to_metadata(sa.MetaData(), name=name)
+
+
+def _attach(connection: sa.Connection, table: sa.Table, month: str) -> None:
+    """Index the table that stands aside and make it the partition of its month."""
+    parent = _quoted(table.schema, table.name)
+    aside = _quoted(table.schema, _aside_name(table, month))
+    partition = partition_name(table, month)
+    key = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    run = connection.exec_driver_sql
+    run(f"ALTER TABLE {aside} RENAME TO {partition}")
+    aside = _quoted(table.schema, partition)
+    run(f"ALTER TABLE {aside} ADD PRIMARY KEY ({key})")
+    renamed = table.to_metadata(sa.MetaData(), name=partition)
+    for index in table.indexes:
+        columns = [renamed.c[column.name] for column in index.columns]
+        run(str(CreateIndex(sa.Index(None, *columns)).compile(connection)))
+    run(f"ALTER TABLE {parent} ATTACH PARTITION {aside} FOR VALUES IN ('{month}')")
+    run(f"ALTER TABLE {aside} DROP CONSTRAINT month")
+    run(f"ANALYZE {aside}")
+
+
+# Which months have been written as a whole
+
+
+def mark_loaded(connection: sa.Connection, table: sa.Table, months: Iterable[str], run_id: str) -> None:
+    """Note that months of a table have been written for every customer."""
+    statement = insert(loaded_months)
+    for month in months:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[loaded_months.c.table_name, loaded_months.c.year_month],
+                set_={"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()},
+            ),
+            {"table_name": qualified(table), "year_month": month, "run_id": run_id},
+        )
+
+
+def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
+    """The months of a table that have been written for every customer at least once."""
+    return frozenset(
+        connection.scalars(sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(table)))
+    )
+
+
+def qualified(table: sa.Table) -> str:
+    """The table's name with its schema."""
+    return f"{table.schema}.{table.name}"
+
+
+def lock(connection: sa.Connection, table: sa.Table) -> None:
+    """Wait for, and hold until the transaction ends, the right to write a table.
+
+    Dagster's pools keep runs apart; this keeps apart whoever else comes.
+    """
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(qualified(table), 0))))
+
+
+def staging(connection: sa.Connection, table: sa.Table) -> sa.Table:
+    """Create a temporary table with the columns of ``table``, gone when the transaction ends."""
+    staged = sa.Table(
+        f"staged_{table.name}",
+        sa.MetaData(),
+        *(sa.Column(column.name, column.type, nullable=column.nullable) for column in table.columns),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    staged.create(connection)
+    return staged

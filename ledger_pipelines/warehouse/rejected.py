@@ -1,0 +1,55 @@
+"""`ops.rejected_rows`: what could not be used, kept as long as the source has it so."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.warehouse.months import NO_MONTH
+from ledger_pipelines.warehouse.tables import rejected_rows
+
+#: What a rejection says, apart from who noticed it and when.
+CONTENT = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
+
+
+def replace_rejections(
+    connection: sa.Connection,
+    asset: str,
+    rejections: sa.Select[Any],
+    within: sa.ColumnElement[bool],
+    run_id: str,
+) -> dict[str, int]:
+    """Make an asset's rejected rows ``within`` a scope equal to ``rejections`` and return how many, by month.
+
+    A row that is still rejected keeps its ``first_seen``; one that is rejected no more leaves the table.
+
+    Args:
+        connection: Within the transaction that writes the asset's table.
+        asset: Name of the asset that rejects.
+        rejections: The columns of `CONTENT`, in order.
+        within: The rows of the table that ``rejections`` speaks for.
+        run_id: The run that noticed.
+    """
+    seen = rejections.cte("rejections")
+    table = rejected_rows
+    adding = insert(table).from_select(
+        ["asset", *CONTENT, "run_id", "first_seen", "last_seen"],
+        sa.select(
+            sa.literal(asset),
+            *(seen.c[name] for name in CONTENT),
+            sa.literal(run_id),
+            sa.func.now(),
+            sa.func.now(),
+        ),
+    )
+    renewed = {name: adding.excluded[name] for name in (*CONTENT, "run_id", "last_seen")}
+    added = adding.on_conflict_do_update(constraint=table.primary_key, set_=renewed).returning(table.c.year_month)
+    same = sa.and_(table.c.source_table == seen.c.source_table, table.c.source_id == seen.c.source_id)
+    gone = (
+        sa.delete(table)
+        .where(table.c.asset == asset, within, ~sa.exists(sa.select(1).where(same).correlate(table)))
+        .returning(table.c.asset)
+    )
+    month = sa.func.coalesce(added.cte("added").c.year_month, NO_MONTH)
+    statement = sa.select(month, sa.func.count()).group_by(month).add_cte(gone.cte("gone"))
+    return dict(connection.execute(statement).tuples().all())

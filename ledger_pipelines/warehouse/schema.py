@@ -1,0 +1,64 @@
+"""The warehouse's schema at its newest version: Alembic, called by our own commands instead of an alembic.ini."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ledger_pipelines.warehouse.tables import SCHEMAS
+
+MINIMUM_SERVER_VERSION = 15
+_MIGRATION_LOCK = "ledger_pipelines migrations"
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the message says why and what to do."""
+
+
+def alembic_config(connection: sa.Connection) -> Config:
+    """Alembic's configuration for our migrations, run on ``connection``."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(engine: sa.Engine) -> str:
+    """Bring the schema to the newest version and return that version.
+
+    Safe to call at every start and from several processes at once.
+
+    Raises:
+        WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program.
+    """
+    with engine.connect() as connection:
+        _check_server(connection)
+        connection.execute(sa.select(sa.func.pg_advisory_lock(sa.func.hashtextextended(_MIGRATION_LOCK, 0))))
+        for schema in SCHEMAS:
+            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+        connection.commit()
+        config = alembic_config(connection)
+        script = ScriptDirectory.from_config(config)
+        known = {revision.revision for revision in script.walk_revisions()}
+        current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
+        if current is not None and current not in known:
+            raise WarehouseError(
+                f"The warehouse's schema has version {current}, which this program does not know: it was written by "
+                "a newer one. Install that version, or restore the warehouse's backup."
+            )
+        command.upgrade(config, "head")
+        connection.commit()
+        return script.get_current_head() or ""
+
+
+def _check_server(connection: sa.Connection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if int(version[0]) < MINIMUM_SERVER_VERSION:
+        found = ".".join(str(part) for part in version)
+        raise WarehouseError(
+            f"The warehouse is PostgreSQL {found}; {MINIMUM_SERVER_VERSION} or newer is needed. "
+            "Upgrade the server, or point LEDGER_WAREHOUSE_URL at a newer one."
+        )

@@ -1,0 +1,49 @@
+"""`ledger.stale_months`: the notes by which one step tells the next that a month's inputs changed.
+
+A step that changes rows notes the months; the step that recalculates them takes the notes first and reads the
+inputs afterwards, in one transaction, so a change committed in between leaves its note for the next run.
+"""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.tables import stale_months
+
+
+def note_stale(
+    connection: sa.Connection, table: sa.Table, months: Iterable[str], customers: Iterable[int] | None
+) -> None:
+    """Note that ``months`` of ``table`` are to be recalculated, for some customers or (None) for all."""
+    who = [None] if customers is None else list(customers)
+    notes = [
+        {"table_name": qualified(table), "year_month": month, "customer_id": customer}
+        for month in months
+        for customer in who
+    ]
+    if notes:
+        connection.execute(insert(stale_months).on_conflict_do_nothing(), notes)
+
+
+def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:
+    """Remove the notes up to the month ``until`` that a recalculation settles and return the scope it has to cover.
+
+    That is the given scope, widened by the months noted and, where it names customers, by the customers noted: a
+    reading that moved from one customer to another changes both. Notes for all customers widen the months of a scope
+    of some, but stay for the others.
+    """
+    notes = stale_months.c
+    named = sa.and_(notes.table_name == qualified(table), notes.year_month <= until)
+    taking = sa.delete(stale_months).where(named).returning(notes.year_month, notes.customer_id)
+    if scope.customers is None:
+        months = {note.year_month for note in connection.execute(taking)}
+        return Scope(tuple(sorted({*scope.months, *months})))
+    own = connection.execute(taking.where(notes.customer_id.is_not(None))).all()
+    shared = connection.scalars(sa.select(notes.year_month).where(named, notes.customer_id.is_(None))).all()
+    return Scope(
+        tuple(sorted({*scope.months, *shared, *(note.year_month for note in own)})),
+        tuple(sorted({*scope.customers, *(note.customer_id for note in own)})),
+    )
