@@ -113,7 +113,7 @@ def programs_for(account: Account) -> Path:
     """
     wheel = _programs_of_wheel()
     try:
-        probe = account.run(wheel / "postgres", "--version")
+        probe = account.run(wheel / "initdb", "--version")  # needs the wheel's libraries, as postgres does not
         if probe.returncode == 0:
             return wheel
         reason = probe.stderr.strip()
@@ -162,16 +162,19 @@ def _new_account() -> pwd.struct_passwd:
 
 def _copied(programs: Path) -> Path:
     """A copy of the programs that every OS user can run, made once for each version of the wheel."""
+    package = programs.parent.parent
+    packages, libraries = package.parent, package.with_name(f"{package.name}.libs")
     folder = SHARED_FOLDER / f"programs-{importlib.metadata.version(_WHEEL)}-{MAJOR_VERSION}"
     with locked(SHARED_FOLDER / "lock"):
         if not folder.exists():
             _log.info("%s cannot reach %s: the programs are copied to %s", SERVER_ACCOUNT, programs, folder)
             with tempfile.TemporaryDirectory(dir=SHARED_FOLDER) as beside:
                 copy = Path(beside) / "copy"
-                for part in ("bin", "lib", "share"):
-                    shutil.copytree(programs.parent / part, copy / part, symlinks=True)
+                for part in (programs.parent, libraries):  # found by their relative places
+                    place = copy / part.relative_to(packages)
+                    shutil.copytree(part, place, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
                 for path in (copy, *copy.rglob("*")):
                     if not path.is_symlink():
                         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
                 copy.rename(folder)
-    return folder / "bin"
+    return folder / programs.relative_to(packages)

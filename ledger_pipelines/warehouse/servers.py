@@ -74,5 +74,5 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def masked(url: URL) -> str:
     """An address as it may be shown: without any password."""
-    hidden = {name: "***" for name in _SECRET_PARAMETERS if name in url.query}
+    hidden = {name: "hidden" for name in _SECRET_PARAMETERS if name in url.query}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)

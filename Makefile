@@ -1,0 +1,57 @@
+# Everything that a developer does, by one word each. `make run` and `make test` need nothing but Python 3.11+.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install --root-user-action=ignore
+DECLARED := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint format bench clean
+
+help: ## Show these lines
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and its web interface
+	@$(BIN)/ledger up
+
+test: $(VENV)/.installed-dev ## Run the tests
+	@$(BIN)/pytest
+
+check: lint test ## What CI runs: lint, format check, types, tests
+
+lint: $(VENV)/.installed-dev ## Lint, format check and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## Put the code into its one format, and fix what lint can fix
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## Run the benchmarks
+	@$(BIN)/python -m ledger_pipelines_tests.bench
+
+clean: ## Remove the virtual environment and caches; data (.ledger) stay
+	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
+	@echo "Creating $(VENV) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot create virtual environments; on Debian and Ubuntu install python3-venv."; exit 1; } >&2
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created $(DECLARED)
+	@echo "Installing what the project needs (once) ..."
+	@$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created $(DECLARED)
+	@echo "Installing what the project and its tests need (once) ..."
+	@$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,258 @@
+"""The settings: defaults, sources, and one readable message, free of secrets, for whatever is wrong."""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ledger_pipelines import settings as settings_module
+from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, variable
+
+SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, another current folder, and an environment without settings."""
+    for name in [name for name in os.environ if name.upper().startswith("LEDGER_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "project"
+    elsewhere = tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(settings_module, "project_folder", lambda: folder)
+    load_settings.cache_clear()
+    return folder
+
+
+def fault_of(error: pytest.ExceptionInfo[SettingsError], name: str) -> str:
+    """The line of the message that is about a variable."""
+    lines = [line for line in str(error.value).splitlines() if line.startswith(f"  - {name}: ")]
+    assert len(lines) == 1, str(error.value)
+    return lines[0]
+
+
+def test_defaults(project: Path) -> None:
+    settings = Settings()
+    assert settings.home == project / ".ledger"
+    assert settings.warehouse_url is None
+    assert settings.billing_url is None
+    assert settings.zone == ZoneInfo("Asia/Jakarta")
+    assert settings.first_month == "2024-12"
+    assert (settings.ui_host, settings.ui_port) == ("127.0.0.1", 3000)
+    assert (settings.code_server_port, settings.db_port) == (4266, 54329)
+    assert (settings.deletion_guard_share, settings.deletion_guard_rows) == (Decimal("0.20"), 100)
+
+
+def test_argument_over_environment_over_file_of_current_folder_over_file_of_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = "LEDGER_UI_PORT=3001\nLEDGER_DB_PORT=5001\nLEDGER_CODE_SERVER_PORT=4001\n"
+    (project / ".env").write_text(f"{ports}LEDGER_DELETION_GUARD_ROWS=1\nPOSTGRES_PASSWORD=of-another\n")
+    Path(".env").write_text(ports.replace("001", "002"))
+    monkeypatch.setenv("LEDGER_DB_PORT", "5003")
+    monkeypatch.setenv("LEDGER_CODE_SERVER_PORT", "4003")
+    settings = Settings(code_server_port=4004)
+    assert settings.deletion_guard_rows == 1
+    assert settings.ui_port == 3002
+    assert settings.db_port == 5003
+    assert settings.code_server_port == 4004
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_WAREHOUSE_URL", "")
+    monkeypatch.setenv("LEDGER_UI_PORT", "")
+    assert Settings().warehouse_url is None
+    assert Settings().ui_port == 3000
+
+
+def test_home_is_absolute_whatever_the_current_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_HOME", "data/../ledger data")
+    assert Settings().home == project / "ledger data"
+    assert Settings(home="~/ledger").home == Path.home().resolve() / "ledger"
+
+
+def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.ui_port = 1
+    monkeypatch.setenv("LEDGER_UI_PORT", "3999")
+    assert load_settings() is settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("LEDGER_HOME", "a-file", "is a file, not a folder"),
+        ("LEDGER_WAREHOUSE_URL", "db.example.com", "is not a database URL"),
+        ("LEDGER_WAREHOUSE_URL", f"mysql://me:{SECRET}@host/db", "of a mysql database; it must be PostgreSQL"),
+        ("LEDGER_WAREHOUSE_URL", f"postgresql://me:{SECRET}@host", "names no database"),
+        ("LEDGER_WAREHOUSE_URL", f"postgresql://me:{SECRET}@host:port/db", "is the port a number"),
+        ("LEDGER_WAREHOUSE_URL", f"postgresql://me:x@{SECRET}@host/db", "write @ as %40"),
+        ("LEDGER_WAREHOUSE_URL", f"host=h password={SECRET} dbname=d", "is not a database URL"),
+        ("LEDGER_BILLING_URL", f"mysqll://me:{SECRET}@host/db", "mysqll://, which is no kind of database"),
+        ("LEDGER_BILLING_URL", f"{SECRET} mysql://host/db", "is not a database URL"),
+        ("LEDGER_ERP_URL", SECRET, "is not a database URL"),
+        ("LEDGER_DAGSTER_URL", f"sqlite:///{SECRET}", "it must be PostgreSQL"),
+        ("LEDGER_TIMEZONE", "Asia/Jakrta", "'Asia/Jakrta' is no time zone"),
+        ("LEDGER_TIMEZONE", "Asia", "'Asia' is no time zone"),
+        ("LEDGER_TIMEZONE", "../etc", "'../etc' is no time zone"),
+        ("LEDGER_FIRST_MONTH", "2024-13", "'2024-13' is no month written as YYYY-MM"),
+        ("LEDGER_FIRST_MONTH", "2024-12-01", "is no month written as YYYY-MM"),
+        ("LEDGER_FIRST_MONTH", "1924-12", "is before 1970-01"),
+        ("LEDGER_UI_HOST", "http://localhost", "is no host name or address"),
+        ("LEDGER_UI_PORT", "http", "'http' is not a port from 1 to 65535"),
+        ("LEDGER_UI_PORT", "0", "'0' is not a port from 1 to 65535"),
+        ("LEDGER_UI_PORT", f"postgresql://me:{SECRET}@host/db", "is not a port"),
+        ("LEDGER_CODE_SERVER_PORT", "65536", "'65536' is not a port from 1 to 65535"),
+        ("LEDGER_CODE_SERVER_PORT", "3000", "is the same port as LEDGER_UI_PORT"),
+        ("LEDGER_DB_PORT", "4266", "is the same port as LEDGER_CODE_SERVER_PORT"),
+        ("LEDGER_DELETION_GUARD_SHARE", "20%", "'20%' is not a share from 0 to 1"),
+        ("LEDGER_DELETION_GUARD_SHARE", "1.01", "'1.01' is not a share from 0 to 1"),
+        ("LEDGER_DELETION_GUARD_SHARE", "NaN", "'NaN' is not a share from 0 to 1"),
+        ("LEDGER_DELETION_GUARD_ROWS", "-1", "'-1' is not a number of rows, 0 or more"),
+    ],
+)
+def test_a_wrong_value(name: str, value: str, fault: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "a-file").touch()
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        Settings()
+    line = fault_of(error, name)
+    assert fault in line
+    assert f"Example: {name}=" in line
+    assert len(str(error.value).splitlines()) == 3
+    assert SECRET not in str(error.value) + repr(error.value)
+    assert error.value.__context__ is None, "a traceback would show the error of pydantic, with the value"
+
+
+def test_every_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.examples, name
+        monkeypatch.setenv(variable(name), str(field.examples[0]))
+    Settings()
+
+
+def test_the_first_month_is_judged_in_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2025, 5, 31, 18, tzinfo=ZoneInfo("UTC"))  # 1 June, 01:00 in Jakarta
+
+    class Clock(datetime):
+        """A clock that stands still."""
+
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            """The moment at which the clock stands."""
+            assert isinstance(tz, ZoneInfo)
+            return now.astimezone(tz)
+
+    monkeypatch.setattr(settings_module, "datetime", Clock)
+    assert Settings(first_month="2025-06").first_month == "2025-06"
+    for month, zone in (("2025-07", "Asia/Jakarta"), ("2025-06", "Europe/London")):
+        with pytest.raises(SettingsError) as error:
+            Settings(first_month=month, timezone=zone)
+        assert f"is after the current month in {zone}" in fault_of(error, "LEDGER_FIRST_MONTH")
+
+
+def test_all_faults_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_UI_PORT", "many")
+    monkeypatch.setenv("LEDGER_TIMEZONE", "WIB")
+    monkeypatch.setenv("LEDGER_WAREHOUSE_URI", f"postgresql://me:{SECRET}@host/db")
+    with pytest.raises(SettingsError) as error:
+        Settings()
+    for name in ("LEDGER_UI_PORT", "LEDGER_TIMEZONE", "LEDGER_WAREHOUSE_URI"):
+        fault_of(error, name)
+    assert SECRET not in str(error.value)
+    assert ".env.example" in str(error.value)
+
+
+@pytest.mark.parametrize("where", ["environment", "file", "argument"])
+def test_an_unknown_name_is_an_error_that_suggests_the_nearest(
+    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {}
+    if where == "environment":
+        monkeypatch.setenv("LEDGER_WAREHOUS_URL", SECRET)
+    elif where == "file":
+        (project / ".env").write_text(f"LEDGER_WAREHOUS_URL={SECRET}\n")
+    else:
+        values = {"warehous_url": SECRET}
+    with pytest.raises(SettingsError) as error:
+        Settings(**values)
+    assert "did you mean LEDGER_WAREHOUSE_URL?" in fault_of(error, "LEDGER_WAREHOUS_URL")
+    assert SECRET not in str(error.value)
+
+
+def test_an_unknown_name_unlike_any_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_XYZZY", "1")
+    with pytest.raises(SettingsError) as error:
+        Settings()
+    assert "known are LEDGER_HOME, LEDGER_WAREHOUSE_URL," in fault_of(error, "LEDGER_XYZZY")
+
+
+def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_TEST_SERVER", "1")
+    monkeypatch.setenv("LEDGER_WEB_PORT", "tcp://10.0.0.1:3000")  # so Kubernetes announces a service
+    monkeypatch.setenv("LEDGER_WEB_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("LEDGER_WEB_PORT_3000_TCP_ADDR", "10.0.0.1")
+    Settings()
+
+
+def test_an_unreadable_file_is_named(project: Path) -> None:
+    (project / ".env").write_bytes(b"LEDGER_UI_PORT=\xff\n")
+    with pytest.raises(SettingsError, match=re.escape(str(project / ".env"))):
+        Settings()
+
+
+def test_no_password_in_any_rendering() -> None:
+    settings = Settings(
+        warehouse_url=f"postgresql://me:{SECRET}@host/db",
+        billing_url=f"mysql://me:{SECRET}@host/db",
+        erp_url=f"mssql+pyodbc:///?odbc_connect=PWD%3D{SECRET}",
+        dagster_url=f"postgresql://host/db?password={SECRET}",
+    )
+    assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgres://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
+        ("postgresql://u:p@h:1/d?sslmode=require", "postgresql+psycopg://u:p@h:1/d?sslmode=require"),
+        ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d"),
+        ("postgresql+psycopg2://h/d", "postgresql+psycopg://h/d"),
+        ("mysql://u:p%40q@h/d", "mysql+pymysql://u:p%40q@h/d"),
+        ("mysql+pymysql://h/d", "mysql+pymysql://h/d"),
+        ("mariadb://h/d", "mariadb+pymysql://h/d"),
+        ("postgresql://u@h/d?password=p", "postgresql+psycopg://u:p@h/d"),
+        ("mssql+pyodbc://h/d?driver=x", "mssql+pyodbc://h/d?driver=x"),
+    ],
+)
+def test_database_url(text: str, expected: str) -> None:
+    assert database_url(text).render_as_string(hide_password=False) == expected
+
+
+def test_the_example_file_lists_every_setting_with_a_right_value(project: Path) -> None:
+    example = Path(settings_module.__file__).parent.parent / ".env.example"
+    lines = re.findall(r"^#(LEDGER_\w+=.*)$", example.read_text(), flags=re.MULTILINE)
+    assert {line.partition("=")[0] for line in lines} == {variable(name) for name in Settings.model_fields}
+    (project / ".env").write_text("\n".join(lines))
+    settings = Settings()
+    unset = {"warehouse_url", "billing_url", "erp_url", "dagster_url"}
+    assert settings.model_dump(exclude=unset) == Settings.model_construct(home=project / ".ledger").model_dump(
+        exclude=unset
+    )
+
+
+def test_importing_the_settings_is_light() -> None:
+    program = (
+        "import sys, ledger_pipelines.settings as s; print([m for m in ('pandas', 'dagster') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
