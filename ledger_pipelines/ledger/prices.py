@@ -52,7 +52,7 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     fields = {name: sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS}
     computed = computed_factor(fields["tekanan_keluar"], fields["suhu"])
     given = fields["koreksi_meter"]
-    used = _pricing_used(chosen, sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed")))
+    used = _pricing_used(chosen, sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed")), horizon)
     return (
         sa.select(
             spans.c.customer_id,
@@ -63,7 +63,7 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
             fields["tekanan_keluar"],
             fields["suhu"],
             used,
-            _pricing_used(chosen, sa.literal("fob")),
+            _pricing_used(chosen, sa.literal("fob"), horizon),
         )
         .join_from(spans, customers, customers.c.customer_id == spans.c.customer_id)
         .outerjoin(
@@ -121,20 +121,26 @@ def _chosen_entries(spans: sa.CTE) -> sa.Select[Any]:
     )
 
 
-def _pricing_used(chosen: sa.CTE, factor: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The explanation that each transaction carries: rule, entry, its dates, and where the factor is from."""
+def _pricing_used(chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon) -> sa.ColumnElement[Any]:
+    """The explanation that each transaction carries: rule, entry, its dates (inclusive), where the factor is from."""
+    last_second = chosen.c.valid_to - sa.literal_column("interval '1 second'")
     return sa.func.jsonb_build_object(
         "rule",
         sa.func.coalesce(chosen.c.rule, "default"),
         "entry",
         chosen.c.entry,
         "valid_from",
-        chosen.c.valid_from,
+        _local_text(chosen.c.valid_from, horizon),
         "valid_to",
-        chosen.c.valid_to,
+        _local_text(last_second, horizon),
         "factor",
         factor,
     )
+
+
+def _local_text(moment: sa.ColumnElement[Any], horizon: Horizon) -> sa.ColumnElement[str]:
+    """A moment as text in the company's time zone, whatever the session's is."""
+    return sa.func.to_char(sa.func.timezone(horizon.zone.key, moment), "YYYY-MM-DD HH24:MI:SS")
 
 
 def computed_factor(pressure: sa.ColumnElement[Any], temperature: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -1,0 +1,93 @@
+"""Asset checks: the ledger's invariants as errors, oddities and rejected rows as warnings.
+
+They are not partitioned, because checks of a run over a range of months misreport by partition; each looks at all
+months, and at the customers of the run's scope.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.assets.metadata import markdown_table
+from ledger_pipelines.assets.run import explained
+from ledger_pipelines.ledger.invariants import INVARIANTS, Invariant
+from ledger_pipelines.ledger.oddities import ODDITIES, Oddity
+from ledger_pipelines.resources import Databases, RunScope
+from ledger_pipelines.warehouse.queries import rejections_by_reason
+from ledger_pipelines.warehouse.tables import (
+    customers,
+    deposits,
+    meter_readings,
+    monthly_customer_balances,
+    prices,
+    transaction_calculations,
+)
+
+_EXAMPLES = 10
+_TABLES = (customers, prices, deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+_REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
+
+
+def asset_checks() -> Sequence[dg.AssetChecksDefinition]:
+    """The checks of all assets, one step an asset."""
+    return [_checks_of(table) for table in _TABLES]
+
+
+def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
+    invariants = [invariant for invariant in INVARIANTS if invariant.table is table]
+    oddities = [oddity for oddity in ODDITIES if oddity.table is table]
+    rejects = table in _REJECTING
+    specs = [*(_spec(item) for item in invariants), *(_spec(item) for item in oddities)]
+    if rejects:
+        description = "Source rows that cannot be used; each is in ops.rejected_rows with its reason."
+        specs.append(dg.AssetCheckSpec("no_rejected_rows", asset=table.name, description=description))
+
+    @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
+    def checks(databases: dg.ResourceParam[Databases], scope: RunScope) -> Iterator[dg.AssetCheckResult]:
+        with explained(databases), databases.warehouse.connect() as connection:
+            horizon = databases.horizon()
+            for invariant in invariants:
+                query = invariant.violations(horizon, scope.customers)
+                yield _result(connection, table, invariant.name, query, dg.AssetCheckSeverity.ERROR)
+            for oddity in oddities:
+                query = oddity.rows(scope.customers)
+                yield _result(connection, table, oddity.name, query, dg.AssetCheckSeverity.WARN)
+            if rejects:
+                yield _rejections(connection, table)
+
+    return checks
+
+
+def _spec(item: Invariant | Oddity) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(item.name, asset=item.table.name, description=item.description)
+
+
+def _result(
+    connection: sa.Connection, table: sa.Table, name: str, query: sa.Select[Any], severity: dg.AssetCheckSeverity
+) -> dg.AssetCheckResult:
+    found = query.subquery("found")
+    rows = connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+    metadata: dict[str, Any] = {"rows": rows}
+    if rows:
+        examples = connection.execute(sa.select(found).limit(_EXAMPLES)).all()
+        metadata["examples"] = dg.MetadataValue.md(markdown_table(examples, list(found.c.keys())))
+    return dg.AssetCheckResult(
+        passed=rows == 0, asset_key=table.name, check_name=name, severity=severity, metadata=metadata
+    )
+
+
+def _rejections(connection: sa.Connection, table: sa.Table) -> dg.AssetCheckResult:
+    reasons = connection.execute(rejections_by_reason(table.name)).all()
+    rows = sum(row.rows for row in reasons)
+    metadata: dict[str, Any] = {"rows": rows}
+    if reasons:
+        metadata["reasons"] = dg.MetadataValue.md(markdown_table(reasons, ["reason", "rows", "example"]))
+    return dg.AssetCheckResult(
+        passed=rows == 0,
+        asset_key=table.name,
+        check_name="no_rejected_rows",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

@@ -1,0 +1,130 @@
+"""The shell around a step: scope out of Dagster's context, report into Dagster's events, errors into words."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from ledger_pipelines.assets.metadata import Metadata, of_month, of_report
+from ledger_pipelines.horizon import Horizon, MonthError, Scope
+from ledger_pipelines.ledger.balances import MonthsMissingError
+from ledger_pipelines.loading.billing import Load
+from ledger_pipelines.loading.guard import DeletionRefusedError
+from ledger_pipelines.partitions import months_of_range
+from ledger_pipelines.resources import Databases, RunScope
+from ledger_pipelines.sources.billing_app import SourceError
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.months import NO_MONTH
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.schema import WarehouseError
+
+_EXPLAINED = (SourceError, DeletionRefusedError, MonthsMissingError, MonthError, WarehouseError)
+_PROGRESS_SECONDS = 10
+
+
+@contextmanager
+def explained(databases: Databases) -> Iterator[None]:
+    """Let an error that says what is wrong and what to do stand alone in the UI, without a traceback of ours."""
+    try:
+        with reachable(databases.warehouse):
+            yield
+    except _EXPLAINED as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+
+def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizon) -> Scope:
+    """The months and customers of a run; a step without months is about all of them.
+
+    Raises:
+        MonthError: a key of the range is no month of the partitions.
+    """
+    if not context.has_partition_key_range:
+        return Scope(horizon.months, scope.customers)
+    keys = context.partition_key_range
+    return Scope(
+        months_of_range(dg.PartitionKeyRange(horizon.check(keys.start), horizon.check(keys.end))), scope.customers
+    )
+
+
+def load_step(
+    context: dg.AssetExecutionContext, databases: Databases, scope: RunScope, load: Callable[[Load], Report]
+) -> dg.MaterializeResult[None]:
+    """Run one load of the billing application's data and report it."""
+    with explained(databases):
+        app = databases.billing_app()
+        return reported(
+            context,
+            scope,
+            lambda: load(
+                Load(
+                    source=app,
+                    warehouse=databases.warehouse,
+                    scope=scope_of(context, scope, app.horizon),
+                    guard=databases.guard(scope),
+                    run_id=context.run_id,
+                    progress=_progress(context),
+                )
+            ),
+        )
+
+
+def reported(
+    context: dg.AssetExecutionContext,
+    scope: RunScope,
+    step: Callable[[], Report],
+    describe: Callable[[Report], tuple[Metadata, dict[str, Metadata]]] | None = None,
+) -> dg.MaterializeResult[None]:
+    """Run a step and tell Dagster what it did: as a whole, and for each month.
+
+    Months outside the run's range in which rows changed are recorded as materialisations of those months.
+
+    Args:
+        context: Of the step.
+        scope: The customers of the run.
+        step: The work.
+        describe: More metadata, of the run and of single months, from the report.
+    """
+    started = time.monotonic()
+    report = step()
+    seconds = time.monotonic() - started
+    about_run, about_months = describe(report) if describe is not None else ({}, {})
+    own = set(months_of_range(context.partition_key_range)) if context.has_partition_key_range else set()
+    for month, counts in sorted(report.counts.items()):
+        metadata = of_month(report, month, scope.customers) | about_months.get(month, {})
+        if month in own:
+            context.add_asset_metadata(metadata, partition_key=month)
+        elif month != NO_MONTH and counts.written:
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key, description="Carried forward", partition=month, metadata=metadata
+                )
+            )
+    _log(context, report, seconds)
+    return dg.MaterializeResult(metadata=of_report(report, seconds, scope.customers) | about_run)
+
+
+def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> None:
+    of, rejected = report.total, sum(report.rejected.values())
+    did = f"{of.inserted:,} inserted, {of.updated:,} updated, {of.deleted:,} deleted, {of.unchanged:,} unchanged"
+    what = did if of.written else f"nothing to write, all {of.unchanged:,} rows are as they should be"
+    context.log.info(f"{report.table}: {what}; {rejected:,} rejected; {seconds:.2f} s")
+    if report.unreadable:
+        context.log.warning(
+            f"{report.table}: {report.unreadable} customers have an unreadable history and keep what was loaded "
+            "before; see ops.rejected_rows"
+        )
+
+
+def _progress(context: dg.AssetExecutionContext) -> Callable[[int], None]:
+    """Say how far a long read has come, every ten seconds."""
+    started = said = time.monotonic()
+
+    def say(rows: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= _PROGRESS_SECONDS:
+            said = now
+            context.log.info(f"{rows:,} rows read so far, {rows / (now - started):,.0f} rows/s")
+
+    return say

@@ -1,0 +1,37 @@
+"""The code location: all definitions, assembled; nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ledger_pipelines.assets.billing import billing_assets, source_specs
+from ledger_pipelines.assets.checks import asset_checks
+from ledger_pipelines.assets.ledger import ledger_assets
+from ledger_pipelines.automation.jobs import ledger_job
+from ledger_pipelines.automation.schedules import ledger_schedules
+from ledger_pipelines.partitions import monthly_partitions
+from ledger_pipelines.resources import Databases, RunScope
+from ledger_pipelines.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings | None = None, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assemble the definitions.
+
+    Args:
+        settings: Where everything is; read from the environment if not given.
+        resources: Resources that take the place of the usual ones of the same name.
+    """
+    settings = settings or load_settings()
+    partitions = monthly_partitions(settings)
+    return dg.Definitions(
+        assets=[*source_specs(), *billing_assets(partitions), *ledger_assets(partitions)],
+        asset_checks=asset_checks(),
+        jobs=[ledger_job],
+        schedules=ledger_schedules(settings),
+        resources={"databases": Databases(settings), "scope": RunScope(), **(resources or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

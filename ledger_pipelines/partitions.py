@@ -1,0 +1,26 @@
+"""The one monthly partitions definition; its keys are the month keys of the ledger (``2025-03``)."""
+
+import dagster as dg
+
+from ledger_pipelines.horizon import months_between
+from ledger_pipelines.settings import Settings
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+def monthly_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+    """The months from the first one set to the current one, which is a partition too, in the company's time zone."""
+    return dg.MonthlyPartitionsDefinition(
+        start_date=settings.first_month, timezone=settings.timezone, fmt="%Y-%m", end_offset=1
+    )
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags by which one run covers a range of months."""
+    return {RANGE_START_TAG: first, RANGE_END_TAG: last}
+
+
+def months_of_range(keys: dg.PartitionKeyRange) -> tuple[str, ...]:
+    """The months of a run's range."""
+    return months_between(keys.start, keys.end)

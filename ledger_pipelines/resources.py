@@ -1,0 +1,76 @@
+"""Dagster resources: thin adapters over settings, sources and warehouse.
+
+What belongs here: what an asset is handed. What does not: anything that an asset does with it. Addresses come from
+the settings and are no run configuration, so no password appears in the UI.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+
+import dagster as dg
+import sqlalchemy as sa
+from pydantic import Field
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
+
+
+class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What one run is about, beside its months; set it in the run's configuration."""
+
+    customer_ids: list[int] = Field(
+        default=[], description="Only these customers; empty: all. No other customer's row is touched."
+    )
+    accept_deletions: bool = Field(
+        default=False, description="Go on even if an implausibly large share of the rows would be deleted."
+    )
+    force: bool = Field(default=False, description="Drop and rebuild the calculated rows, even where nothing differs.")
+
+    @property
+    def customers(self) -> tuple[int, ...] | None:
+        """The customers, sorted; None for all."""
+        return tuple(sorted(set(self.customer_ids))) or None
+
+
+class Databases:
+    """The databases of one process, connected to when first used.
+
+    Args:
+        settings: Where they are.
+        clock: What time it is; tests set another.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
+        self.settings = settings
+        self._clock = clock or (lambda: datetime.now(settings.zone))
+
+    @cached_property
+    def warehouse(self) -> sa.Engine:
+        """The warehouse."""
+        return warehouse_engine(servers.warehouse(self.settings), self.settings.zone)
+
+    @cached_property
+    def billing(self) -> sa.Engine:
+        """The billing application's database."""
+        return source_engine(servers.billing(self.settings))
+
+    def horizon(self) -> Horizon:
+        """The months that count now."""
+        return Horizon.until(self._clock(), first=self.settings.first_month, zone=self.settings.zone)
+
+    def billing_app(self) -> BillingApp:
+        """The billing application, read for the months that count now."""
+        return BillingApp(self.billing, self.horizon())
+
+    def guard(self, scope: RunScope) -> DeletionGuard:
+        """How much a run of this scope may delete."""
+        return DeletionGuard(
+            share=self.settings.deletion_guard_share,
+            rows=self.settings.deletion_guard_rows,
+            accept=scope.accept_deletions,
+        )

@@ -1,0 +1,48 @@
+"""Engines: one way to make them, for the warehouse and for the sources."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.warehouse.schema import WarehouseError
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+def warehouse_engine(url: sa.URL, zone: ZoneInfo) -> sa.Engine:
+    """An engine for the warehouse whose sessions show times in the company's zone."""
+    options = f"-c timezone={zone.key} -c application_name=ledger_pipelines"
+    return sa.create_engine(
+        url,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
+        pool_pre_ping=True,
+        pool_size=2,
+    )
+
+
+def source_engine(url: sa.URL) -> sa.Engine:
+    """An engine for a source database of any kind."""
+    timeouts = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mariadb": "connect_timeout"}
+    argument = timeouts.get(url.get_backend_name())
+    connect_args = {argument: CONNECT_TIMEOUT_SECONDS} if argument else {}
+    return sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2)
+
+
+@contextmanager
+def reachable(engine: sa.Engine) -> Iterator[None]:
+    """Turn the driver's word that the warehouse is away into one that says where and what to do.
+
+    Raises:
+        WarehouseError: the server refused, or went away.
+    """
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError) as error:
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "the connection broke"
+        raise WarehouseError(
+            f"The warehouse {engine.url.render_as_string(hide_password=True)} cannot be used: {reason} "
+            "Check LEDGER_WAREHOUSE_URL, or start the embedded server with `ledger db start`."
+        ) from error

@@ -1,0 +1,102 @@
+"""What the run metadata, the command line and the health check ask of the warehouse."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.months import rows_of
+from ledger_pipelines.warehouse.tables import (
+    customers,
+    deposits,
+    meter_readings,
+    monthly_customer_balances,
+    rejected_rows,
+    transaction_calculations,
+)
+
+_balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+
+
+def monthly_summary(scope: Scope) -> sa.Select[Any]:
+    """One row: a month of the scope with the sums of its balances."""
+    return (
+        sa.select(
+            _balance.year_month,
+            sa.func.count().label("customers"),
+            sa.func.sum(_balance.opening_balance).label("opening"),
+            sa.func.sum(_balance.total_deposits).label("deposits"),
+            sa.func.sum(_balance.total_purchases).label("purchases"),
+            sa.func.sum(_balance.closing_balance).label("closing"),
+            sa.func.sum(_balance.total_volume_sm3).label("volume"),
+            sa.func.count().filter(_balance.closing_balance < 0).label("owing"),
+        )
+        .where(rows_of(monthly_customer_balances, scope))
+        .group_by(_balance.year_month)
+        .order_by(_balance.year_month)
+    )
+
+
+def transaction_summary(scope: Scope) -> sa.Select[Any]:
+    """One row: a month of the scope with the sums of its transactions, and how many each price rule priced."""
+    rule = _transaction.pricing_used["rule"].astext
+    return (
+        sa.select(
+            _transaction.year_month,
+            sa.func.count().label("transactions"),
+            sa.func.sum(_transaction.volume_sm3).label("volume"),
+            sa.func.sum(_transaction.total_harga).label("amount"),
+            *(sa.func.count().filter(rule == name).label(name) for name in ("custom_period", "monthly", "default")),
+        )
+        .where(rows_of(transaction_calculations, scope))
+        .group_by(_transaction.year_month)
+        .order_by(_transaction.year_month)
+    )
+
+
+def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
+    """One row: a customer with the balance of the last month that has one."""
+    newest = sa.select(sa.func.max(_balance.year_month)).scalar_subquery()
+    statement = (
+        sa.select(
+            _balance.customer_id,
+            customers.c.name,
+            customers.c.role,
+            _balance.year_month,
+            _balance.opening_balance,
+            _balance.total_deposits,
+            _balance.total_purchases,
+            _balance.closing_balance,
+            _balance.total_volume_sm3,
+        )
+        .outerjoin_from(monthly_customer_balances, customers, customers.c.customer_id == _balance.customer_id)
+        .where(_balance.year_month == newest)
+        .order_by(_balance.customer_id)
+    )
+    return statement if wanted is None else statement.where(_balance.customer_id.in_(wanted))
+
+
+def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
+    """One row: how many rows each table has, of some customers or of all."""
+    tables = (customers, deposits, meter_readings, transaction_calculations, monthly_customer_balances, rejected_rows)
+    counts = []
+    for table in tables:
+        count = sa.select(sa.func.count()).select_from(table)
+        counts.append(count if wanted is None else count.where(table.c.customer_id.in_(wanted)))
+    return sa.select(*(count.scalar_subquery().label(table.name) for table, count in zip(tables, counts, strict=True)))
+
+
+def rejections_by_reason(asset: str) -> sa.Select[Any]:
+    """One row: a reason for which an asset rejects rows, with how many, and one of them.
+
+    Numbers and names in a reason vary, so reasons are told apart by their first words.
+    """
+    kind = sa.func.split_part(rejected_rows.c.reason, ":", 1)
+    example = sa.func.min(rejected_rows.c.source_table.concat(" ").concat(rejected_rows.c.source_id))
+    return (
+        sa.select(kind.label("reason"), sa.func.count().label("rows"), example.label("example"))
+        .where(rejected_rows.c.asset == asset)
+        .group_by(kind)
+        .order_by(sa.func.count().desc(), kind)
+    )
