@@ -1,0 +1,346 @@
+"""The ledger of docs/rules.md, slowly: one row after the other, as an accountant would do it.
+
+It is the judge of the product and shares no code with it. Whoever changes a rule changes docs/rules.md, this
+file and a folder of `scenarios`, in this order, before the product.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines_tests.reference.values import (
+    BLANKS,
+    NUMBER_LIMIT,
+    Json,
+    Moment,
+    NotANumberError,
+    NotJsonError,
+    UnparsableError,
+    is_missing,
+    is_year_month,
+    moment,
+    months,
+    number,
+    read_json,
+    rounded,
+)
+
+WIB: Final = ZoneInfo("Asia/Jakarta")
+PRICE_FIELDS: Final = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
+BASE_PRESSURE: Final = Fraction("1.01325")
+
+REASONS: Final = {
+    "unreadable_reading": "data_input is missing, is not JSON or is not an object",
+    "unknown_customer": "no user has this id",
+    "not_a_customer": "the user's role is neither customer nor fob",
+    "not_an_object": "the entry of the list is not an object",
+    "no_moment": "the moment or date is missing",
+    "bad_moment": "the moment or date cannot be parsed",
+    "after_current_month": "dated after the current month",
+    "before_first_month": "dated before the first month of the partitions",
+    "no_volume": "the volume is missing",
+    "bad_volume": "the volume is not a number",
+    "negative_volume": "the volume is negative",
+    "no_price": "no price is known by any rule",
+    "no_factor": "no correction factor is known by any rule",
+    "no_amount": "the amount is missing",
+    "bad_amount": "the amount is not a number",
+    "bad_keterangan": "keterangan is neither penambahan nor pengurangan",
+    "bad_price_field": "a field of the price entry is present but not a number",
+    "bad_period": "start_date or end_date is missing or unparsable, or the end is before the start",
+    "bad_year_month": "year_month is missing or not YYYY-MM",
+    "unreadable_history": "the history is not JSON or not a list",
+}
+
+HistoryKey = tuple[int, str]
+
+
+class RejectedError(Exception):
+    """The row cannot be used; the message is the code of the reason."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """The months that the ledger keeps, both ends included, and the company's zone."""
+
+    first_month: str
+    current_month: str
+    zone: tzinfo
+
+    def moment(self, value: Json) -> Moment:
+        """The moment of a reading or a deposit, refused if it is missing, unparsable or outside."""
+        try:
+            found = moment(value, self.zone)
+        except UnparsableError as problem:
+            raise RejectedError("bad_moment") from problem
+        if found is None:
+            raise RejectedError("no_moment")
+        if found.month > self.current_month:
+            raise RejectedError("after_current_month")
+        if found.month < self.first_month:
+            raise RejectedError("before_first_month")
+        return found
+
+
+@dataclass(frozen=True)
+class PriceEntry:
+    """A usable entry of a pricing history: a custom period (`start`, `end`) or a month (`year_month`)."""
+
+    fields: dict[str, Decimal | None]
+    year_month: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def contains(self, second: datetime) -> bool:
+        """Whether this is a custom period with that second in it, both ends included."""
+        return self.start is not None and self.end is not None and self.start <= second <= self.end
+
+
+@dataclass(frozen=True)
+class PriceInForce:
+    """The four fields at one moment, after falling back to the defaults, and the rule that chose them."""
+
+    rule: str
+    fields: dict[str, Decimal | None]
+
+
+def compute(
+    state: SourceState,
+    *,
+    first_month: str,
+    current_month: str,
+    zone: tzinfo = WIB,
+    remembered: Mapping[HistoryKey, str | None] | None = None,
+) -> Ledger:
+    """The whole ledger of a source, from scratch.
+
+    Args:
+        state: the source's rows.
+        first_month: the first month of the partitions, 'YYYY-MM'.
+        current_month: the current month in WIB, 'YYYY-MM'.
+        zone: the company's time zone.
+        remembered: the last readable text of histories that may be unreadable now (see `last_readable`).
+    """
+    horizon = Horizon(first_month, current_month, zone)
+    roles = {row["id"]: row["role"] for row in state.users}
+    customers = {row["id"]: row for row in state.users if row["role"] in ("customer", "fob")}
+    ledger = Ledger()
+    deposits: dict[tuple[int, str], Fraction] = {}
+    prices: dict[int, list[PriceEntry]] = {}
+    for customer_id, row in customers.items():
+        prices[customer_id] = []
+        for place, entry in _history(row, "pricing_history", remembered or {}, ledger):
+            try:
+                prices[customer_id].append(price_entry(entry, zone))
+            except RejectedError as refused:
+                ledger.rejected["users", place] = refused.code
+        for place, entry in _history(row, "deposit_history", remembered or {}, ledger):
+            try:
+                month, amount = deposit(entry, horizon)
+            except RejectedError as refused:
+                ledger.rejected["users", place] = refused.code
+            else:
+                deposits[customer_id, month] = deposits.get((customer_id, month), Fraction(0)) + Fraction(amount)
+    for row in state.readings:
+        try:
+            ledger.transactions[row["id"]] = transaction(row, roles, customers, prices, horizon)
+        except RejectedError as refused:
+            ledger.rejected["data_pencatatan", str(row["id"])] = refused.code
+    for customer_id in customers:
+        ledger.balances.update(_balances(customer_id, deposits, ledger.transactions, current_month))
+    return ledger
+
+
+def last_readable(
+    state: SourceState, earlier: Mapping[HistoryKey, str | None] | None = None
+) -> dict[HistoryKey, str | None]:
+    """The text of each history of each user when it was last readable, to hand to the next `compute`."""
+    texts = dict(earlier or {})
+    for row in state.users:
+        for column in ("deposit_history", "pricing_history"):
+            if _readable(row[column]) is not None:
+                texts[row["id"], column] = row[column]
+    return texts
+
+
+def _readable(text: str | None) -> list[Json] | None:
+    """The list in a history column, or None if it is unreadable."""
+    try:
+        value = None if text is None else read_json(text)
+    except NotJsonError:
+        return None
+    return [] if value is None else value if isinstance(value, list) else None
+
+
+def _history(
+    row: dict[str, Any], column: str, remembered: Mapping[HistoryKey, str | None], ledger: Ledger
+) -> list[tuple[str, Json]]:
+    """The entries of a history with their source ids; an unreadable one is as it was last readable.
+
+    What was remembered is not listed among the rejected rows: those describe the source as it is now.
+    """
+    place = f"{row['id']}/{column}"
+    entries = _readable(row[column])
+    if entries is not None:
+        return [(f"{place}/{position}", entry) for position, entry in enumerate(entries)]
+    earlier = _readable(remembered.get((row["id"], column))) or []
+    ledger.rejected["users", place] = "unreadable_history"
+    return [(place, entry) for entry in earlier]
+
+
+def deposit(entry: Json, horizon: Horizon) -> tuple[str, Decimal]:
+    """The month and the signed amount (rupiah, 2 decimals) of an entry of a deposit history.
+
+    Raises:
+        RejectedError: the entry is not usable.
+    """
+    if not isinstance(entry, dict):
+        raise RejectedError("not_an_object")
+    month = horizon.moment(entry.get("date")).month
+    amount = _number_or_reject(entry.get("amount"), "bad_amount")
+    if amount is None:
+        raise RejectedError("no_amount")
+    keterangan = entry.get("keterangan")
+    word = "penambahan" if is_missing(keterangan) else keterangan
+    word = word.strip(BLANKS).lower() if isinstance(word, str) else ""
+    if word == "pengurangan":
+        return month, rounded(-abs(Fraction(amount)), 2)
+    if word == "penambahan":
+        return month, rounded(Fraction(amount), 2)
+    raise RejectedError("bad_keterangan")
+
+
+def price_entry(entry: Json, zone: tzinfo = WIB) -> PriceEntry:
+    """A usable entry of a pricing history.
+
+    Raises:
+        RejectedError: the entry is to be treated as if it were not in the list.
+    """
+    if not isinstance(entry, dict):
+        raise RejectedError("not_an_object")
+    fields = {name: _number_or_reject(entry.get(name), "bad_price_field") for name in PRICE_FIELDS}
+    if entry.get("type") != "custom_period":
+        year_month = entry.get("year_month")
+        if not isinstance(year_month, str) or not is_year_month(year_month):
+            raise RejectedError("bad_year_month")
+        return PriceEntry(fields, year_month=year_month)
+    try:
+        start, end = moment(entry.get("start_date"), zone), moment(entry.get("end_date"), zone)
+    except UnparsableError as problem:
+        raise RejectedError("bad_period") from problem
+    if start is None or end is None or end.last_second < start.to_the_second:
+        raise RejectedError("bad_period")
+    return PriceEntry(fields, start=start.to_the_second, end=end.last_second)
+
+
+def price_in_force(at: Moment, entries: list[PriceEntry], defaults: Mapping[str, Any]) -> PriceInForce:
+    """The price at a moment: the first custom period, else the first of the month, else the defaults."""
+    periods = [entry for entry in entries if entry.contains(at.to_the_second)]
+    monthly = [entry for entry in entries if entry.year_month == at.month]
+    chosen = (periods + monthly)[:1]
+    rule = "custom_period" if periods else "monthly" if monthly else "default"
+    fields = dict.fromkeys(PRICE_FIELDS) | (chosen[0].fields if chosen else {})
+    return PriceInForce(rule, {name: defaults[name] if given is None else given for name, given in fields.items()})
+
+
+def computed_factor(pressure: Decimal | None, temperature: Decimal | None) -> Decimal | None:
+    """The correction factor from bar gauge and °C, exact and rounded once; None if it is not known."""
+    if pressure is None or temperature is None:
+        return None
+    p, t = Fraction(pressure), Fraction(temperature)
+    if p <= -BASE_PRESSURE or t <= -273:
+        return None
+    exact = (p + BASE_PRESSURE) / BASE_PRESSURE * (300 / (t + 273)) * (1 + p / 500)
+    return None if exact >= NUMBER_LIMIT else rounded(exact, 14)
+
+
+def transaction(
+    row: Mapping[str, Any],
+    roles: Mapping[int, str],
+    customers: Mapping[int, Mapping[str, Any]],
+    prices: Mapping[int, list[PriceEntry]],
+    horizon: Horizon,
+) -> Transaction:
+    """The priced reading.
+
+    Raises:
+        RejectedError: the reading is not usable.
+    """
+    try:
+        reading = read_json(row["data_input"]) if row["data_input"] is not None else None
+    except NotJsonError as problem:
+        raise RejectedError("unreadable_reading") from problem
+    if not isinstance(reading, dict):
+        raise RejectedError("unreadable_reading")
+    customer_id = row["customer_id"]
+    if customer_id not in customers:
+        raise RejectedError("not_a_customer" if customer_id in roles else "unknown_customer")
+    fob = "volume_sm3" in reading
+    opening = reading if fob else reading.get("pembacaan_awal")
+    at = horizon.moment(opening.get("waktu") if isinstance(opening, dict) else None)
+    volume = _number_or_reject(reading.get("volume_sm3" if fob else "volume_flow_meter"), "bad_volume")
+    if volume is None:
+        raise RejectedError("no_volume")
+    if volume < 0:
+        raise RejectedError("negative_volume")
+    found = price_in_force(at, prices[customer_id], customers[customer_id])
+    price, pressure, temperature, given = (found.fields[name] for name in PRICE_FIELDS)
+    if price is None:
+        raise RejectedError("no_price")
+    factor = Decimal(1) if fob else computed_factor(pressure, temperature) if given is None else given
+    if factor is None:
+        raise RejectedError("no_factor")
+    standard = Fraction(volume) * Fraction(factor)
+    return Transaction(
+        customer_id=customer_id,
+        data_pencatatan_id=row["id"],
+        year_month=at.month,
+        transaction_date=at.at,
+        volume_flow_meter=volume,
+        koreksi_meter=factor,
+        volume_sm3=rounded(standard, 4),
+        harga_per_m3=price,
+        total_harga=rounded(standard * Fraction(price), 2),
+        rule=found.rule,
+        tekanan_keluar=pressure,
+        suhu=temperature,
+    )
+
+
+def _balances(
+    customer_id: int,
+    deposits: Mapping[tuple[int, str], Fraction],
+    transactions: Mapping[int, Transaction],
+    current_month: str,
+) -> dict[tuple[int, str], Balance]:
+    """One customer's months, from the first activity to the current month."""
+    mine = [one for one in transactions.values() if one.customer_id == customer_id]
+    active = [one.year_month for one in mine] + [month for owner, month in deposits if owner == customer_id]
+    found: dict[tuple[int, str], Balance] = {}
+    opening = Fraction(0)
+    for month in months(min(active), current_month) if active else ():
+        paid = deposits.get((customer_id, month), Fraction(0))
+        bought = sum((Fraction(one.total_harga) for one in mine if one.year_month == month), Fraction(0))
+        volume = sum((Fraction(one.volume_sm3) for one in mine if one.year_month == month), Fraction(0))
+        closing = opening + paid - bought
+        found[customer_id, month] = Balance(
+            rounded(opening, 2), rounded(paid, 2), rounded(bought, 2), rounded(closing, 2), rounded(volume, 4)
+        )
+        opening = closing
+    return found
+
+
+def _number_or_reject(value: Json, code: str) -> Decimal | None:
+    try:
+        return number(value)
+    except NotANumberError as problem:
+        raise RejectedError(code) from problem

@@ -1,0 +1,182 @@
+"""Hypothesis strategies for edits of a source: what its users change between two looks of the pipeline."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ledger_pipelines_tests.reference import dirt
+from ledger_pipelines_tests.reference import strategies as source
+from ledger_pipelines_tests.reference.dirt import pick
+from ledger_pipelines_tests.reference.ledger import PRICE_FIELDS
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row
+from ledger_pipelines_tests.reference.values import Json, NotJsonError, read_json
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Draft:
+    """A source while it is being edited, and whom the edits have touched so far."""
+
+    users: list[Row]
+    readings: list[Row]
+    active: Sequence[str]
+    touched: set[int]
+
+    def put_user(self, position: int, **columns: Any) -> None:
+        """Change columns of one user."""
+        self.users[position] = self.users[position] | columns
+        self.touched.add(self.users[position]["id"])
+
+
+@st.composite
+def mutations(
+    draw: st.DrawFn, state: SourceState, *, first_month: str, current_month: str, unreadable: bool = False
+) -> tuple[SourceState, frozenset[int]]:
+    """One to three edits of a source: the edited source, and the ids of the users they can touch.
+
+    A reading that moves from one customer to another touches both. With `unreadable`, an edit may leave a
+    history unreadable; the expected ledger is then `compute(…, remembered=last_readable(state))`.
+    """
+    active = draw(source.active_months(first_month=first_month, current_month=current_month))
+    draft = Draft(list(state.users), list(state.readings), active, set())
+    edits = [*EDITS, _break_history] if unreadable else EDITS
+    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=3)):
+        edit(draw, draft)
+    return SourceState(tuple(draft.users), tuple(draft.readings)), frozenset(draft.touched)
+
+
+def _add_reading(draw: st.DrawFn, draft: Draft) -> None:
+    owner = pick(draw, source.owner_table(draft.users))
+    row = reading_row(_free_id(draft.readings), owner, draw(source.data_inputs(draft.active)))
+    draft.readings.append(row)
+    draft.touched.add(owner)
+
+
+def _change_reading(draw: st.DrawFn, draft: Draft) -> None:
+    if not draft.readings:
+        return _add_reading(draw, draft)
+    position = draw(_place(draft.readings))
+    body = draw(source.data_inputs(draft.active))
+    draft.readings[position] = draft.readings[position] | {"data_input": body}
+    draft.touched.add(draft.readings[position]["customer_id"])
+    return None
+
+
+def _move_reading_in_time(draw: st.DrawFn, draft: Draft) -> None:
+    """Another moment, everything else as it was."""
+    if not draft.readings:
+        return _add_reading(draw, draft)
+    position = draw(_place(draft.readings))
+    row = draft.readings[position]
+    body = _read(row["data_input"])
+    if not isinstance(body, dict):
+        return _change_reading(draw, draft)
+    waktu = pick(draw, dirt.spellings(pick(draw, draft.active)))
+    opening = body.get("pembacaan_awal")
+    if "volume_sm3" in body:
+        body["waktu"] = waktu
+    else:
+        body["pembacaan_awal"] = (opening if isinstance(opening, dict) else {}) | {"waktu": waktu}
+    draft.readings[position] = row | {"data_input": draw(source.encoded(body))}
+    draft.touched.add(row["customer_id"])
+    return None
+
+
+def _move_reading_to_customer(draw: st.DrawFn, draft: Draft) -> None:
+    if not draft.readings:
+        return _add_reading(draw, draft)
+    position = draw(_place(draft.readings))
+    owner = pick(draw, source.owner_table(draft.users))
+    draft.touched |= {draft.readings[position]["customer_id"], owner}
+    draft.readings[position] = draft.readings[position] | {"customer_id": owner}
+    return None
+
+
+def _delete_reading(draw: st.DrawFn, draft: Draft) -> None:
+    if not draft.readings:
+        return _add_reading(draw, draft)
+    draft.touched.add(draft.readings.pop(draw(_place(draft.readings)))["customer_id"])
+    return None
+
+
+def _edit_deposits(draw: st.DrawFn, draft: Draft) -> None:
+    _edit_history(draw, draft, "deposit_history", source.deposit_entries(draft.active))
+
+
+def _edit_prices(draw: st.DrawFn, draft: Draft) -> None:
+    _edit_history(draw, draft, "pricing_history", source.price_entries(draft.active))
+
+
+def _edit_history(draw: st.DrawFn, draft: Draft, column: str, entries: st.SearchStrategy[Json]) -> None:
+    """An entry added (anywhere in the list), changed or removed."""
+    position = draw(_place(draft.users))
+    read = _read(draft.users[position][column])
+    history = list(read) if isinstance(read, list) else []
+    place = draw(st.integers(0, len(history)))
+    kind = pick(draw, ("add", "change", "remove")) if place < len(history) else "add"
+    history[place : place + (kind != "add")] = [] if kind == "remove" else [draw(entries)]
+    draft.put_user(position, **{column: draw(source.encoded(history))})
+
+
+def _change_default(draw: st.DrawFn, draft: Draft) -> None:
+    """One of the four default columns set to another value or to NULL."""
+    position = draw(_place(draft.users))
+    column, value = pick(draw, _DEFAULT_VALUES)
+    draft.put_user(position, **{column: value})
+
+
+def _add_customer(draw: st.DrawFn, draft: Draft) -> None:
+    row = draw(source.customers(_free_id(draft.users), draft.active))
+    draft.users.append(row)
+    draft.touched.add(row["id"])
+
+
+def _change_role(draw: st.DrawFn, draft: Draft) -> None:
+    draft.put_user(draw(_place(draft.users)), role=pick(draw, ("customer", "fob", *source.OTHER_ROLES)))
+
+
+def _break_history(draw: st.DrawFn, draft: Draft) -> None:
+    column = pick(draw, ("deposit_history", "pricing_history"))
+    draft.put_user(draw(_place(draft.users)), **{column: pick(draw, dirt.NOT_A_LIST)})
+
+
+EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
+    _add_reading,
+    _change_reading,
+    _move_reading_in_time,
+    _move_reading_to_customer,
+    _delete_reading,
+    _edit_deposits,
+    _edit_prices,
+    _edit_prices,
+    _change_default,
+    _add_customer,
+    _change_role,
+)
+
+_DEFAULT_VALUES = tuple(
+    (column, value)
+    for place, column in enumerate(PRICE_FIELDS)
+    for value in dict.fromkeys(row[place] for row in dirt.DEFAULTS)
+)
+
+
+def _place(rows: Sequence[Row]) -> st.SearchStrategy[int]:
+    return st.integers(0, len(rows) - 1)
+
+
+def _free_id(rows: Iterable[Row]) -> int:
+    """An id that no row has, and that is nobody's."""
+    taken = {row["id"] for row in rows} | {source.NO_CUSTOMER, source.UNKNOWN_CUSTOMER}
+    return next(candidate for candidate in range(12, 12 + len(taken) + 1) if candidate not in taken)
+
+
+def _read(text: str | None) -> Json:
+    try:
+        return None if text is None else read_json(text)
+    except NotJsonError:
+        return None

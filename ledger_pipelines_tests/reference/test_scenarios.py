@@ -1,0 +1,63 @@
+"""The reference agrees with every scenario folder, before and after its change."""
+
+import pytest
+
+from ledger_pipelines_tests.reference.ledger import REASONS, compute, last_readable
+from ledger_pipelines_tests.reference.model import Ledger
+from ledger_pipelines_tests.scenarios.load import FOLDER, Scenario, scenarios
+
+SCENARIOS = scenarios()
+
+
+def test_every_folder_is_a_scenario_and_no_two_say_the_same() -> None:
+    folders = {path.name for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith("__")}
+
+    assert {scenario.name for scenario in SCENARIOS} == folders
+    assert len(SCENARIOS) >= 35
+    assert len({scenario.rule for scenario in SCENARIOS}) == len(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_reference_agrees(scenario: Scenario) -> None:
+    ledger = compute(scenario.given, first_month=scenario.first_month, current_month=scenario.current_month)
+
+    _assert_equal(ledger, scenario.then)
+
+
+@pytest.mark.parametrize(
+    "scenario", [scenario for scenario in SCENARIOS if scenario.after], ids=lambda scenario: scenario.name
+)
+def test_the_reference_agrees_after_the_change(scenario: Scenario) -> None:
+    assert scenario.after is not None
+    ledger = compute(
+        scenario.after.given,
+        first_month=scenario.first_month,
+        current_month=scenario.after.current_month,
+        remembered=last_readable(scenario.given),
+    )
+
+    _assert_equal(ledger, scenario.after.then)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_tables_are_whole(scenario: Scenario) -> None:
+    """Every reading that is given is either a transaction or rejected, and every reason has a meaning."""
+    steps = [(scenario.given, scenario.then)]
+    if scenario.after:
+        steps.append((scenario.after.given, scenario.after.then))
+    for given, then in steps:
+        rejected = {int(row) for table, row in then.rejected if table == "data_pencatatan"}
+        assert {row["id"] for row in given.readings} == rejected | then.transactions.keys()
+        assert not rejected & then.transactions.keys()
+        assert set(then.rejected.values()) <= REASONS.keys()
+
+
+def test_every_reason_has_a_scenario() -> None:
+    assert {why for scenario in SCENARIOS for why in scenario.then.rejected.values()} == REASONS.keys()
+
+
+def _assert_equal(found: Ledger, expected: Ledger) -> None:
+    """Table by table, so that a failure names the row."""
+    assert found.transactions == expected.transactions
+    assert found.balances == expected.balances
+    assert found.rejected == expected.rejected

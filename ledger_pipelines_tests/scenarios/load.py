@@ -1,0 +1,161 @@
+"""Read the scenario folders into the reference's data types."""
+
+import csv
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.reference.values import Json, Numeral, write_json
+
+FOLDER: Final = Path(__file__).parent
+WIB: Final = ZoneInfo("Asia/Jakarta")
+DEFAULT_COLUMNS: Final = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
+_JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A source, the current month ('YYYY-MM') in which it is read, and the ledger that must follow."""
+
+    current_month: str
+    given: SourceState
+    then: Ledger
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One rule: the first step, and for rules about changes the step `after`."""
+
+    name: str
+    title: str
+    rule: str
+    first_month: str
+    current_month: str
+    given: SourceState
+    then: Ledger
+    after: Step | None
+
+
+def scenarios() -> list[Scenario]:
+    """Every scenario of the folder, by name."""
+    return [_scenario(path.parent) for path in sorted(FOLDER.glob("*/scenario.toml"))]
+
+
+def _scenario(folder: Path) -> Scenario:
+    about = tomllib.loads((folder / "scenario.toml").read_text(encoding="utf-8"))
+    month = about["current_month"]
+    after = None
+    if "change" in about:
+        later = [folder / "after", folder]
+        after = Step(about["change"].get("current_month", month), _given(later), _then(later))
+    return Scenario(
+        name=folder.name,
+        title=about["title"],
+        rule=about["rule"],
+        first_month=about["first_month"],
+        current_month=month,
+        given=_given([folder]),
+        then=_then([folder]),
+        after=after,
+    )
+
+
+def _rows(folders: list[Path], table: str) -> list[Row]:
+    """The rows of the table in the first of the folders that has it."""
+    for folder in folders:
+        path = folder / f"{table}.csv"
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file, strict=True))
+    return []
+
+
+def _given(folders: list[Path]) -> SourceState:
+    prices, deposits = _rows(folders, "given_prices"), _rows(folders, "given_deposits")
+    return SourceState(
+        users=tuple(_user(row, prices, deposits) for row in _rows(folders, "given_customers")),
+        readings=tuple(
+            reading_row(int(row["id"]), int(row["customer_id"]), row.get("data_input") or _data_input(row))
+            for row in _rows(folders, "given_readings")
+        ),
+    )
+
+
+def _user(row: Row, prices: list[Row], deposits: list[Row]) -> dict[str, Any]:
+    """A row of `users`; a history is its table's rows in their order, or the raw text of the optional column."""
+    return user_row(
+        int(row["id"]),
+        row["role"],
+        name=row["name"],
+        **{column: Decimal(row[column]) if row[column] else None for column in DEFAULT_COLUMNS},
+        deposit_history=row.get("deposit_history") or _history(deposits, row["id"]),
+        pricing_history=row.get("pricing_history") or _history(prices, row["id"]),
+    )
+
+
+def _history(rows: list[Row], customer_id: str) -> str | None:
+    """The JSON list of one customer's rows; NULL if there is none."""
+    entries = [row.get("raw") or _entry(row) for row in rows if row["customer_id"] == customer_id]
+    return f"[{', '.join(entries)}]" if entries else None
+
+
+def _entry(row: Row) -> str:
+    return write_json({key: _cell(text) for key, text in row.items() if text and key not in ("customer_id", "raw")})
+
+
+def _data_input(row: Row) -> str:
+    """The JSON of a reading; the key of an empty cell is absent, but `volume_sm3` makes a reading fob."""
+    waktu: dict[str, Json] = {"waktu": _cell(row["moment"])} if row["moment"] else {}
+    volume = _cell(row["volume"]) if row["volume"] else None
+    if row["kind"] == "fob":
+        return write_json({**waktu, "volume_sm3": volume, "keterangan": None, "alamat_pengambilan": None})
+    metered: dict[str, Json] = {"pembacaan_awal": waktu}
+    return write_json(metered if volume is None else {**metered, "volume_flow_meter": volume})
+
+
+def _cell(text: str) -> Json:
+    """A cell that is a JSON number is written as one, anything else as text."""
+    return Numeral(text) if _JSON_NUMBER.fullmatch(text) else text
+
+
+def _then(folders: list[Path]) -> Ledger:
+    return Ledger(
+        transactions={int(row["data_pencatatan_id"]): _transaction(row) for row in _rows(folders, "then_transactions")},
+        balances={
+            (int(row["customer_id"]), row["year_month"]): Balance(
+                opening_balance=Decimal(row["opening_balance"]),
+                total_deposits=Decimal(row["total_deposits"]),
+                total_purchases=Decimal(row["total_purchases"]),
+                closing_balance=Decimal(row["closing_balance"]),
+                total_volume_sm3=Decimal(row["total_volume_sm3"]),
+            )
+            for row in _rows(folders, "then_balances")
+        },
+        rejected={(row["source_table"], row["source_id"]): row["why"] for row in _rows(folders, "then_rejected")},
+    )
+
+
+def _transaction(row: Row) -> Transaction:
+    return Transaction(
+        customer_id=int(row["customer_id"]),
+        data_pencatatan_id=int(row["data_pencatatan_id"]),
+        year_month=row["year_month"],
+        transaction_date=datetime.fromisoformat(row["transaction_date"]).replace(tzinfo=WIB),
+        volume_flow_meter=Decimal(row["volume_flow_meter"]),
+        koreksi_meter=Decimal(row["koreksi_meter"]),
+        volume_sm3=Decimal(row["volume_sm3"]),
+        harga_per_m3=Decimal(row["harga_per_m3"]),
+        total_harga=Decimal(row["total_harga"]),
+        rule=row["rule"],
+        tekanan_keluar=Decimal(row["tekanan_keluar"]) if row["tekanan_keluar"] else None,
+        suhu=Decimal(row["suhu"]) if row["suhu"] else None,
+    )
