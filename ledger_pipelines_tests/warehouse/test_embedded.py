@@ -94,16 +94,17 @@ def test_two_processes_start_it_at_once(fresh: EmbeddedServer) -> None:
     assert query(fresh, "SELECT 1") == 1
 
 
-def test_interrupting_the_starter_does_not_reach_it(fresh: EmbeddedServer) -> None:
-    with starter(fresh, f"{STARTER}\nimport time; time.sleep(60)") as process:
+def test_interrupting_the_starter_does_not_reach_it(made: EmbeddedServer) -> None:
+    made.stop()
+    with starter(made, f"{STARTER}\nimport time; time.sleep(60)") as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "True"
-        pid = fresh.status().pid
+        pid = made.status().pid
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
         process.wait()
     assert pid is not None
-    assert fresh.status().pid == pid
-    assert query(fresh, "SELECT 1") == 1
+    assert made.status().pid == pid
+    assert query(made, "SELECT 1") == 1
 
 
 def test_start_and_stop_are_idempotent_and_data_stay(made: EmbeddedServer) -> None:
@@ -278,7 +279,7 @@ def test_programs_in_a_private_folder_are_copied_once(home: Path, monkeypatch: p
     copied = postgres_programs.programs_for(account)
     assert (home / "shared") in copied.parents
     assert postgres_programs.programs_for(account) == copied
-    server = EmbeddedServer(home / "postgres", free_port(), fast_and_unsafe=True)
-    assert server.start() is True
-    assert query(server, "SELECT 1") == 1
-    server.delete()
+    (home / "data").mkdir()
+    account.own(home / "data")
+    answer = account.run(copied / "initdb", "--no-sync", "-D", home / "data")
+    assert answer.returncode == 0, answer.stderr
