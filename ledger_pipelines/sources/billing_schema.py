@@ -1,0 +1,102 @@
+"""The billing application's two tables, as the application itself declares them.
+
+Only the source's tables belong here: the demo creates them, the reader composes its SELECTs from them. What
+the pipeline makes of their rows is elsewhere. The application is written in Laravel, whose habits show: `id` and
+two timestamps in each table, moments without a time zone (they are WIB), no foreign key that would keep a reading's
+customer in existence.
+
+The same declaration serves MySQL, MariaDB and PostgreSQL.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class JsonText(TypeDecorator[str]):
+    """A JSON column that SQLAlchemy reads and writes as the text it holds.
+
+    In the database it is plain JSON. It is never parsed on the way: a parser would turn every volume and amount
+    into a binary float, and the ledger computes with the digits that were written.
+    """
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def column_expression(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+        """Select the text: some drivers parse a JSON column before SQLAlchemy sees it."""
+        return sa.cast(column, sa.Text)
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Write the text as it is."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Hand over the text as it is."""
+
+
+_PAYMENT_STATES = ("belum_lunas", "lunas")
+
+
+def _payment_state() -> sa.types.TypeEngine[str]:
+    """What Laravel's `enum()` makes: an ENUM in MySQL and MariaDB, checked text elsewhere."""
+    text = sa.Enum(
+        *_PAYMENT_STATES,
+        name="data_pencatatan_status_pembayaran_check",
+        native_enum=False,
+        create_constraint=True,
+        length=255,
+    )
+    return text.with_variant(mysql.ENUM(*_PAYMENT_STATES), "mysql", "mariadb")
+
+
+metadata = sa.MetaData()
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("email", sa.String(255), nullable=False),
+    sa.Column("role", sa.String(255), nullable=False),
+    sa.Column("password", sa.String(255), nullable=False),  # never read by the pipeline
+    sa.Column("remember_token", sa.String(100)),  # never read by the pipeline
+    sa.Column("no_kontrak", sa.String(255)),
+    sa.Column("alamat", sa.String(255)),
+    sa.Column("nomor_tlpn", sa.String(255)),
+    sa.Column("total_deposit", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),
+    sa.Column("total_purchases", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),
+    sa.Column("deposit_history", sa.Text),  # JSON, in a column that the database does not know to be JSON
+    sa.Column("pricing_history", JsonText),
+    sa.Column("monthly_balances", JsonText),
+    sa.Column("harga_per_meter_kubik", sa.Numeric(10, 2)),
+    sa.Column("tekanan_keluar", sa.Numeric(10, 3)),
+    sa.Column("suhu", sa.Numeric(10, 2)),
+    sa.Column("koreksi_meter", sa.Numeric(16, 14)),
+    sa.Column("balance_last_updated_at", sa.TIMESTAMP),
+    sa.Column("use_realtime_calculation", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("created_at", sa.TIMESTAMP),
+    sa.Column("updated_at", sa.TIMESTAMP),
+    # Laravel's own migration of `users` makes the address unique. A dozen logins need no index to be found by
+    # `updated_at`; many thousands do, when the pipeline asks for what changed.
+    sa.Index("users_email_unique", "email", unique=True),
+    sa.Index("users_updated_at_index", "updated_at"),
+)
+
+data_pencatatan = sa.Table(
+    "data_pencatatan",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=True),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.Column("nama_customer", sa.String(255)),
+    sa.Column("data_input", JsonText),
+    sa.Column("harga_final", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),
+    sa.Column("status_pembayaran", _payment_state(), nullable=False, server_default="belum_lunas"),
+    sa.Column("created_at", sa.TIMESTAMP),
+    sa.Column("updated_at", sa.TIMESTAMP),
+    # The application lists a customer's readings; the pipeline asks for what changed since it last looked.
+    sa.Index("data_pencatatan_customer_id_index", "customer_id"),
+    sa.Index("data_pencatatan_updated_at_index", "updated_at"),
+)
