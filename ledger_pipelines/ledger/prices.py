@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
 from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
@@ -116,7 +116,7 @@ def _chosen_entries(spans: sa.CTE) -> sa.Select[Any]:
                 prices.c.valid_to > spans.c.span_from,
             ),
         )
-        .distinct(spans.c.customer_id, spans.c.span_from)
+        .ext(distinct_on(spans.c.customer_id, spans.c.span_from))
         .order_by(spans.c.customer_id, spans.c.span_from, precedence, prices.c.position)
     )
 

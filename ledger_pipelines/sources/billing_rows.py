@@ -267,7 +267,7 @@ def _span_of_month(given: object, horizon: Horizon) -> tuple[datetime, datetime]
     if is_missing(given):
         raise UnusableError("year_month is missing")
     try:
-        month = parse_month(given.strip() if isinstance(given, str) else shown(given))
+        month = parse_month(given if isinstance(given, str) else shown(given))
         return start_of(month, horizon.zone), start_of(shift(month, 1), horizon.zone)
     except (MonthError, ValueError) as error:
         raise UnusableError(f"year_month: {error}") from None

@@ -1,0 +1,58 @@
+"""Fixtures for all tests: real servers, and a pipeline between a source and a warehouse of its own."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+
+from ledger_pipelines_tests import servers
+from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
+
+# A generous number of examples in CI; a developer who changes the ledger may ask for more.
+settings.register_profile(
+    "ledger",
+    deadline=None,
+    max_examples=int(os.environ.get("LEDGER_TEST_EXAMPLES", "250")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
+settings.load_profile("ledger")
+
+
+@pytest.fixture(scope="session")
+def embedded_url() -> Iterator[sa.URL]:
+    """The embedded server, one a test process: the URL of its maintenance database."""
+    with servers.running_embedded_server() as server:
+        yield server.url("postgres")
+
+
+@pytest.fixture(scope="session", params=["embedded", "machine"])
+def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
+    """Both PostgreSQL servers, in turn: the embedded one and the machine's own."""
+    if request.param == "machine":
+        return servers.require(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
+    url = request.getfixturevalue("embedded_url")
+    assert isinstance(url, sa.URL)
+    return url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> sa.URL:
+    """The machine's MariaDB."""
+    return servers.require(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
+
+
+@pytest.fixture
+def pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
+    """A pipeline of its own on the embedded server, its source and warehouse empty."""
+    with new_pipeline(embedded_url, embedded_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
+    """A pipeline for the tests of a module that empty it themselves (`Pipeline.reset`)."""
+    with new_pipeline(embedded_url, embedded_url) as made:
+        yield made

@@ -1,0 +1,21 @@
+"""The product agrees with every scenario folder, whichever way the change of a scenario is recalculated."""
+
+import pytest
+
+from ledger_pipelines_tests.pipeline import Pipeline, differences
+from ledger_pipelines_tests.scenarios.load import Scenario, scenarios
+
+
+@pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.name)
+def test_the_ledger_is_as_the_folder_says(shared_pipeline: Pipeline, scenario: Scenario) -> None:
+    shared_pipeline.reset(scenario.first_month, scenario.current_month)
+    shared_pipeline.fill(scenario.given)
+    shared_pipeline.run()
+    assert differences(shared_pipeline.ledger(), scenario.then) == []
+    if scenario.after is not None:
+        shared_pipeline.horizon = type(shared_pipeline.horizon)(
+            scenario.first_month, scenario.after.current_month, shared_pipeline.horizon.zone
+        )
+        shared_pipeline.fill(scenario.after.given)
+        shared_pipeline.run()
+        assert differences(shared_pipeline.ledger(), scenario.after.then) == []

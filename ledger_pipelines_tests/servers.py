@@ -1,0 +1,71 @@
+"""The database servers that the tests run on: the embedded one, and the machine's own PostgreSQL and MariaDB."""
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.settings import database_url
+from ledger_pipelines.warehouse.embedded import EmbeddedServer
+
+POSTGRES = database_url(os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"))
+MARIADB = database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"))
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def running_embedded_server() -> Iterator[EmbeddedServer]:
+    """An embedded server of its own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+    folder.chmod(0o755)  # reachable for the OS user that runs the server when the tests run as root
+    server = EmbeddedServer(folder / "postgres", free_port(), fast_and_unsafe=True)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.delete()
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.URL]:
+    """A database of its own on a server (its URL names another database of it), dropped afterwards."""
+    name = f"ledger_test_{uuid.uuid4().hex[:12]}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    is_postgres = server.get_backend_name() == "postgresql"
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+        yield server.set(database=name)
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name}" + (" WITH (FORCE)" if is_postgres else "")))
+    finally:
+        engine.dispose()
+
+
+def require(url: sa.URL, variable: str) -> sa.URL:
+    """The URL, if its server answers; else the test is skipped, or fails where CI promises the server."""
+    engine = sa.create_engine(url)
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        reason = f"no server at {url.render_as_string()} (set {variable}): {error.orig}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    finally:
+        engine.dispose()
+    return url
