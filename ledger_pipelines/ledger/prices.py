@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
+from ledger_pipelines.warehouse.months import temporary
 from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
 
 _FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
@@ -20,9 +21,8 @@ _FACTOR_DECIMALS = 14
 _FACTOR_LIMIT = 10**15
 
 #: The segments of the months at hand, for the transaction that computes with them.
-price_segments = sa.Table(
+price_segments = temporary(
     "price_segments",
-    sa.MetaData(),
     sa.Column("customer_id", sa.BigInteger),
     sa.Column("segment_from", Moment),
     sa.Column("segment_to", Moment),
@@ -32,8 +32,6 @@ price_segments = sa.Table(
     sa.Column("suhu", Digits),
     sa.Column("pricing_used", JSONB),
     sa.Column("pricing_used_fob", JSONB),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
 )
 
 

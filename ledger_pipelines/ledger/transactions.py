@@ -11,7 +11,16 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
-from ledger_pipelines.warehouse.months import CountsByMonth, Written, lock, mark_loaded, qualified, rows_of, write
+from ledger_pipelines.warehouse.months import (
+    CountsByMonth,
+    Written,
+    lock,
+    make_temporary,
+    mark_loaded,
+    qualified,
+    rows_of,
+    write,
+)
 from ledger_pipelines.warehouse.rejected import replace_rejections
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.stale import note_stale, take_stale
@@ -29,6 +38,8 @@ WRITTEN = Written(
     stamps={"calculated_at": sa.func.now(), "is_recalculated": sa.false()},
     stamps_on_change={"calculated_at": sa.func.now(), "is_recalculated": sa.true()},
 )
+#: Up to so many customers, the price segments of all months together are a small table.
+FEW_CUSTOMERS = 2_000
 _segment, _reading = price_segments.c, meter_readings.c
 
 
@@ -43,15 +54,14 @@ def recalculate(
     """
     lock(connection, transaction_calculations)
     scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
-    price_segments.create(connection)
+    make_temporary(connection, price_segments)
     counts: CountsByMonth = {}
     rejected: dict[str, int] = {}
-    for part in _parts(scope):
+    for part in _parts(connection, scope):
         _materialise_segments(connection, part, horizon)
         target = partial(priced_readings, of=part.customers)
         counts |= write(connection, WRITTEN, target, part, force=force)
         rejected |= replace_rejections(connection, ASSET, unpriced_readings(part), rows_of(rejected_rows, part), run_id)
-    price_segments.drop(connection)
     if scope.whole:
         mark_loaded(connection, transaction_calculations, scope.months, run_id)
     changed = [month for month, count in counts.items() if count.written]
@@ -59,9 +69,12 @@ def recalculate(
     return Report(qualified(transaction_calculations), counts, rejected)
 
 
-def _parts(scope: Scope) -> list[Scope]:
-    """The scope in pieces that are computed in one go: months one by one, or a few customers' months together."""
-    return [Scope((month,)) for month in scope.months] if scope.whole else [scope]
+def _parts(connection: sa.Connection, scope: Scope) -> list[Scope]:
+    """The scope in pieces that are computed in one go: all months of few customers, or months of many one by one."""
+    few = (
+        not scope.whole or (connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0) <= FEW_CUSTOMERS
+    )
+    return [scope] if few else [Scope((month,)) for month in scope.months]
 
 
 def _materialise_segments(connection: sa.Connection, scope: Scope, horizon: Horizon) -> None:

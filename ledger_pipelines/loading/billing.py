@@ -11,6 +11,7 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources import billing_frames, billing_rows
 from ledger_pipelines.sources.billing_app import BillingApp, Chunk
+from ledger_pipelines.sources.billing_frames import Record
 from ledger_pipelines.sources.billing_rows import Reading, Rejection, Row
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
@@ -20,17 +21,23 @@ from ledger_pipelines.warehouse.months import (
     CountsByMonth,
     Written,
     lock,
+    make_temporary,
     mark_loaded,
     merge,
     qualified,
     rows_of,
     staging,
+    temporary,
     total,
     write,
 )
 from ledger_pipelines.warehouse.rejected import CONTENT, replace_rejections
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.stale import note_stale
+
+_STAGED_REJECTIONS = temporary(
+    "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
+)
 
 #: Progress of a load: rows read so far.
 Progress = Callable[[int], None]
@@ -57,7 +64,7 @@ class Load:
 class _Batch:
     """What normalising a chunk yields."""
 
-    records: list[tuple[Any, ...]]
+    records: list[Record]
     rejections: list[Rejection]
     unreadable: list[int]
 
@@ -146,16 +153,14 @@ def load_readings(load: Load) -> Report:
         return _finish(load, connection, table, staged, counts)
 
 
-def _sort(record: tuple[Any, ...] | Rejection, batch: _Batch) -> None:
+def _sort(record: Record | Rejection, batch: _Batch) -> None:
     if isinstance(record, Rejection):
         batch.rejections.append(record)
     else:
         batch.records.append(record)
 
 
-def _normalise_histories(
-    chunk: Chunk, column: str, entries: Callable[[Row], Iterable[tuple[Any, ...] | Rejection]]
-) -> _Batch:
+def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> _Batch:
     batch = _Batch([], [], [])
     for row in chunk:
         try:
@@ -172,7 +177,6 @@ class _Staged:
     """What has been read, normalised and validated, in temporary tables of the transaction."""
 
     rows: sa.Table
-    rejections: sa.Table
     unreadable: tuple[int, ...]
 
 
@@ -184,40 +188,35 @@ def _stage(
     read: Callable[[Scope], Iterator[Chunk]],
     normalise: Callable[[Chunk], _Batch],
 ) -> _Staged:
-    rows, rejections = staging(connection, table), _staged_rejections(connection)
+    rows = staging(table)
+    make_temporary(connection, rows, _STAGED_REJECTIONS)
     unreadable: list[int] = []
     read_so_far = 0
     for chunk in read(load.scope):
         batch = normalise(chunk)
         usable, failed = _validated(schema, batch.records)
-        copy_rows(connection, rows, list(schema.columns), _within_scope(load, table, usable))
+        copy_rows(connection, rows, rows.columns.keys(), _within_scope(load, table, usable))
         refused = [row for row in (*batch.rejections, *failed) if _concerns(load, table, row)]
-        copy_rows(connection, rejections, CONTENT, refused)
+        copy_rows(connection, _STAGED_REJECTIONS, CONTENT, refused)
         unreadable += batch.unreadable
         read_so_far += len(chunk)
         if load.progress is not None:
             load.progress(read_so_far)
     connection.execute(sa.text(f"ANALYZE {rows.name}"))
-    return _Staged(rows, rejections, tuple(unreadable))
-
-
-def _staged_rejections(connection: sa.Connection) -> sa.Table:
-    columns = (sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
-    options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
-    table = sa.Table("staged_rejections", sa.MetaData(), *columns, **options)
-    table.create(connection)
-    return table
+    return _Staged(rows, tuple(unreadable))
 
 
 def _validated(
-    schema: pa.DataFrameSchema, records: Sequence[tuple[Any, ...]]
+    schema: pa.DataFrameSchema, records: Sequence[Record]
 ) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
+    if not records:
+        return [], []
     validated = billing_frames.validate(schema, records)
     failed = [_failed(records[position], reason) for position, reason in validated.failures.items()]
     return validated.rows.itertuples(index=False, name=None), failed
 
 
-def _failed(record: Any, reason: str) -> Rejection:
+def _failed(record: Record, reason: str) -> Rejection:
     """The rejection of a record that did not pass its schema."""
     if isinstance(record, Reading):
         source_table, source_id = "data_pencatatan", str(record.reading_id)
@@ -305,5 +304,5 @@ def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: _Sta
     if "year_month" in table.c:
         month = sa.func.coalesce(tables.rejected_rows.c.year_month, load.horizon.current)
         within = sa.and_(within, month.in_(load.scope.months))
-    rejected = replace_rejections(connection, table.name, sa.select(staged.rejections), within, load.run_id)
+    rejected = replace_rejections(connection, table.name, sa.select(_STAGED_REJECTIONS), within, load.run_id)
     return Report(qualified(table), counts, rejected, len(staged.unreadable))

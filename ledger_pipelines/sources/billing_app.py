@@ -119,8 +119,11 @@ class BillingApp:
     def _check(self, connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> None:
         """Say which table or column is missing before anything is read."""
         try:
-            found = {column["name"].lower() for column in sa.inspect(connection).get_columns(table.name)}
-        except exc.NoSuchTableError:
+            found = {name.lower() for name in connection.execute(_no_rows_of(table)).keys()}  # noqa: SIM118 - a result
+        except exc.DBAPIError:
+            connection.rollback()
+            if sa.inspect(connection).has_table(table.name):
+                raise
             raise SourceError(
                 f"The billing database {_shown(self.engine)} has no table {table.name}. "
                 "Is LEDGER_BILLING_URL the billing application's database?"
@@ -143,6 +146,11 @@ class BillingApp:
                 f"The billing database {_shown(self.engine)} cannot be read: {_first_line(error)} "
                 "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
             ) from error
+
+
+def _no_rows_of(table: sa.Table) -> sa.Select[Any]:
+    """A query that costs nothing and names the columns that the table really has."""
+    return sa.select(sa.literal_column("*")).select_from(table).where(sa.false())
 
 
 def _texts(table: sa.Table, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:

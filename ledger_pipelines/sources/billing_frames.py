@@ -15,6 +15,8 @@ from pandera.errors import SchemaErrors
 
 from ledger_pipelines.sources.billing_rows import CUSTOMER_ROLES, Customer, Deposit, Price, Reading
 
+Record = Customer | Price | Deposit | Reading
+
 
 def _each(test: Callable[[Any], bool], reason: str) -> pa.Check:
     return pa.Check(lambda series: series.map(test).astype(bool), error=reason, name=reason)
@@ -27,19 +29,11 @@ _ID = _each(lambda value: isinstance(value, int) and value > 0, "the id is not a
 """Moments and decimals are objects: numpy's own types would round them."""
 
 
-def _schema(record: type[tuple[Any, ...]], checked: dict[str, pa.Column], unique: list[str]) -> pa.DataFrameSchema:
-    """A schema of all fields of a record: those named are checked and required, the others may be missing."""
-    fields: tuple[str, ...] = record._fields  # type: ignore[attr-defined] # NamedTuple's own declaration
-    columns = {name: checked.get(name, pa.Column(object, nullable=True)) for name in fields}
-    return pa.DataFrameSchema(columns, strict=True, ordered=True, unique=unique)
-
-
 def _required(*checks: pa.Check) -> pa.Column:
     return pa.Column(object, checks=list(checks), nullable=False)
 
 
-CUSTOMERS = _schema(
-    Customer,
+CUSTOMERS = pa.DataFrameSchema(
     {
         "customer_id": _required(_ID),
         "role": _required(pa.Check.isin(CUSTOMER_ROLES)),
@@ -47,8 +41,7 @@ CUSTOMERS = _schema(
     },
     unique=["customer_id"],
 )
-PRICES = _schema(
-    Price,
+PRICES = pa.DataFrameSchema(
     {
         "customer_id": _required(_ID),
         "rule": _required(pa.Check.isin(["custom_period", "monthly"])),
@@ -57,8 +50,7 @@ PRICES = _schema(
     },
     unique=["customer_id", "position"],
 )
-DEPOSITS = _schema(
-    Deposit,
+DEPOSITS = pa.DataFrameSchema(
     {
         "customer_id": _required(_ID),
         "year_month": _required(_MONTH),
@@ -69,8 +61,7 @@ DEPOSITS = _schema(
     },
     unique=["customer_id", "deposited_at", "ordinal"],
 )
-READINGS = _schema(
-    Reading,
+READINGS = pa.DataFrameSchema(
     {
         "reading_id": _required(_ID),
         "customer_id": _required(_ID),
@@ -91,9 +82,9 @@ class Validated:
     failures: dict[int, str]
 
 
-def validate(schema: pa.DataFrameSchema, records: Sequence[tuple[Any, ...]]) -> Validated:
-    """Put records into a frame and check each against the schema."""
-    frame = pd.DataFrame(list(records), columns=list(schema.columns), dtype=object)
+def validate(schema: pa.DataFrameSchema, records: Sequence[Record]) -> Validated:
+    """Put records of one kind, at least one, into a frame and check each against the schema."""
+    frame = pd.DataFrame(list(records), columns=list(records[0]._fields), dtype=object)
     try:
         return Validated(schema.validate(frame, lazy=True), {})
     except SchemaErrors as errors:

@@ -1,12 +1,13 @@
 """How a month of a table is written: atomically, touching only the rows that differ, and counting them.
 
-Two ways, one entrance (`write`): a month that is empty is built aside, indexed and attached; one that is not is
+Two ways, one entrance (`write`): a month that is not there yet is built aside, indexed and attached; one that is, is
 compared with what should be there. Either way the caller owns the transaction.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -108,22 +109,21 @@ def write(
         kept: Customers whose rows stay as they are, because nothing is known of what they should be.
         force: Drop the rows and build them again, even where nothing differs.
     """
-    if not (written.partitioned and scope.whole):
-        if written.partitioned:
-            for month in scope.months:
-                ensure_partition(connection, written.table, month)
-        within = _but(written.table, kept, rows_of(written.table, scope))
-        cleared = clear(connection, written.table, within) if force else {}
-        return add(cleared, merge(connection, written, target(scope.months), within, changes=force))
     counts: CountsByMonth = {}
-    for month in scope.months:
-        rows = count_rows(connection, written.table, month) if force else 0
-        if force or is_empty(connection, written.table, month):
-            inserted = _build_partition(connection, written, target([month]), month, replaces=rows > 0)
-            counts[month] = Counts(inserted=inserted, deleted=rows)
-        else:
-            within = _but(written.table, kept, rows_of(written.table, Scope((month,))))
-            counts |= merge(connection, written, target([month]), within)
+    if written.partitioned:
+        for month in scope.months:
+            present = _exists(connection, written.table, month)
+            if scope.whole and (force or not present):
+                rows = count_rows(connection, written.table, month) if present else 0
+                inserted = _build_partition(connection, written, target([month]), month, replaces=rows > 0)
+                counts[month] = Counts(inserted=inserted, deleted=rows)
+            elif not present:
+                ensure_partition(connection, written.table, month)
+    rest = Scope(tuple(month for month in scope.months if month not in counts), scope.customers)
+    if rest.months:
+        within = _but(written.table, kept, rows_of(written.table, rest))
+        cleared = clear(connection, written.table, within) if force else {}
+        counts |= add(cleared, merge(connection, written, target(rest.months), within, changes=force))
     return {month: counts.get(month, Counts()) for month in scope.months}
 
 
@@ -241,11 +241,6 @@ def count_rows(connection: sa.Connection, table: sa.Table, month: str) -> int:
     return connection.scalar(sa.select(sa.func.count()).where(table.c.year_month == month)) or 0
 
 
-def is_empty(connection: sa.Connection, table: sa.Table, month: str) -> bool:
-    """True if a month of a table has no rows."""
-    return not connection.scalar(sa.select(sa.exists().where(table.c.year_month == month)))
-
-
 def _exists(connection: sa.Connection, table: sa.Table, month: str) -> bool:
     name = f"{table.schema}.{partition_name(table, month)}"
     return connection.scalar(sa.select(sa.func.to_regclass(name))) is not None
@@ -354,14 +349,20 @@ def lock(connection: sa.Connection, table: sa.Table) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(qualified(table), 0))))
 
 
-def staging(connection: sa.Connection, table: sa.Table) -> sa.Table:
-    """Create a temporary table with the columns of ``table``, gone when the transaction ends."""
-    staged = sa.Table(
-        f"staged_{table.name}",
-        sa.MetaData(),
-        *(sa.Column(column.name, column.type, nullable=column.nullable) for column in table.columns),
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
-    )
-    staged.create(connection)
-    return staged
+@cache
+def staging(table: sa.Table) -> sa.Table:
+    """The declaration of a temporary table with the columns of ``table``."""
+    columns = (sa.Column(column.name, column.type, nullable=column.nullable) for column in table.columns)
+    return temporary(f"staged_{table.name}", *columns)
+
+
+def temporary(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """The declaration of a temporary table that is empty at the start of each transaction (`make_temporary`)."""
+    options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DELETE ROWS"}
+    return sa.Table(name, sa.MetaData(), *columns, **options)
+
+
+def make_temporary(connection: sa.Connection, *tables: sa.Table) -> None:
+    """Create temporary tables unless this session has them."""
+    for table in tables:
+        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
