@@ -1,0 +1,66 @@
+"""The console script `ledger`: everything that a person starts.
+
+Here the commands are put together, and errors that explain themselves become one message. Modules that import
+Dagster are imported by the commands that need it, so that the others answer at once.
+"""
+
+import shlex
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ledger_pipelines.serving.cli import balance, db, demo, up
+from ledger_pipelines.serving.cli.console import complain
+from ledger_pipelines.serving.environment import shell_environment
+from ledger_pipelines.serving.errors import EXPLAINED
+from ledger_pipelines.settings import load_settings
+
+
+class _Explained(TyperGroup):
+    """A group of commands whose explained errors are told in one message, without a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command that the arguments name; exit code 1 if it fails."""
+        try:
+            return super().main(*args, **options)
+        except EXPLAINED as error:
+            complain(error)
+            sys.exit(1)
+
+
+app = typer.Typer(
+    name="ledger",
+    cls=_Explained,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Customer balances of a gas distributor, month by month: start it, compute it, check it.",
+)
+app.add_typer(db.app, name="db")
+app.add_typer(balance.app, name="balance")
+app.add_typer(demo.app, name="demo")
+app.command("up")(up.up)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ledger {version('ledger-pipelines')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Customer balances of a gas distributor, month by month: start it, compute it, check it."""
+
+
+@app.command("env")
+def env() -> None:
+    """Print the environment of Dagster's own commands, for a shell: eval "$(ledger env)". It holds passwords."""
+    for name, value in shell_environment(load_settings()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,81 @@
+"""`ledger db`: the embedded PostgreSQL server, and the schema of the warehouse wherever it is."""
+
+from typing import Annotated
+
+import typer
+
+from ledger_pipelines.serving.cli.console import out, say, table_of
+from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.settings import Settings, load_settings
+from ledger_pipelines.warehouse import servers
+
+app = typer.Typer(no_args_is_help=True, help="The database server: start, stop, address, schema.")
+
+
+@app.command()
+def url(
+    show_password: Annotated[bool, typer.Option("--show-password", help="Print the password too.")] = False,
+) -> None:
+    """Print the address of the warehouse."""
+    address = servers.warehouse(load_settings()).set(drivername="postgresql")
+    typer.echo(address.render_as_string(hide_password=False) if show_password else servers.masked(address))
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded server, create its databases, and upgrade the warehouse's schema."""
+    settings = _embedded("start")
+    done = prepare(settings)
+    server = servers.embedded_server(settings)
+    say(f"The embedded server {'is started' if done.started else 'was running already'}, on port {server.port}.")
+    say(f"The warehouse's schema has version {done.version}.")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded server, ending its sessions."""
+    settings = _embedded("stop")
+    stopped = servers.embedded_server(settings).stop()
+    say("The embedded server is stopped." if stopped else "The embedded server was not running.")
+
+
+@app.command("upgrade")
+def upgrade_schema() -> None:
+    """Bring the warehouse's schema to the newest version, and create Dagster's own database if it is missing."""
+    settings = load_settings()
+    version = upgrade(settings)
+    created = ensure_dagster_database(settings)
+    say(f"The warehouse's schema has version {version}.")
+    if created:
+        say(f"Dagster's own database {servers.dagster_storage(settings).database} is created.")
+
+
+@app.command()
+def status() -> None:
+    """Show where each database is and whether it answers; exit code 1 if the warehouse or Dagster's does not."""
+    settings = load_settings()
+    rows: list[tuple[str, str, str]] = []
+    if servers.uses_embedded_server(settings):
+        server = servers.embedded_server(settings)
+        found = server.status()
+        state = f"running, process {found.pid}" if found.running else "stopped; start it by: ledger db start"
+        rows.append(("embedded server", f"port {found.port}, {found.data_folder}", state))
+    reachable = True
+    for name, address in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
+        reason = refusal(address)
+        reachable &= reason is None
+        rows.append((name, servers.masked(address.set(drivername="postgresql")), reason or "answers"))
+    out.print(table_of(None, ("what", "where", "state"), rows))
+    raise typer.Exit(0 if reachable else 1)
+
+
+def _embedded(verb: str) -> Settings:
+    """The settings, if they leave anything to the embedded server."""
+    settings = load_settings()
+    if not servers.uses_embedded_server(settings):
+        raise ServingError(
+            f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL and LEDGER_BILLING_URL name servers of "
+            f"their own ({servers.masked(servers.warehouse(settings))})."
+        )
+    return settings

@@ -1,0 +1,5 @@
+"""`ledger up`"""
+
+
+def up() -> None:
+    """X"""

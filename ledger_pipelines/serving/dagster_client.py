@@ -1,0 +1,207 @@
+"""The one module of `serving` that speaks with Dagster: runs executed here, and runs whose process died.
+
+Commands import it when they need it: the import costs a second or two.
+"""
+
+import json
+import logging
+import os
+import socket
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus, EventLogEntry, RunsFilter
+from dagster._core.instance.ref import InstanceRef
+from dagster._grpc.client import DagsterGrpcClient
+
+from ledger_pipelines.partitions import range_tags
+from ledger_pipelines.serving.environment import dagster_environment
+from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
+from ledger_pipelines.serving.processes import ProcessId, process_of
+from ledger_pipelines.settings import Settings, project_folder
+
+JOB = "billing_ledger"
+_POOL = "billing_ledger"
+_HOST_TAG, _PID_TAG, _STARTED_TAG, _COMMAND_TAG = (
+    f"ledger/{name}" for name in ("host", "pid", "process_started", "command")
+)
+_CODE_SERVER_TAG = ".dagster/grpc_info"
+_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
+_POLL_SECONDS = 1.0
+# What a run of a command does is told by the command; what Dagster prints of it would only be in the way.
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+#: Told of progress: what is being done, how many steps are done, and how many there are.
+Progress = Callable[[str, int, int], None]
+
+
+@contextmanager
+def instance_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance; the tables of its storage are made if they are missing.
+
+    Steps that run in this process write to its own terminal: nothing of it is captured.
+    """
+    os.environ.update(dagster_environment(settings))
+    uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    reference = InstanceRef.from_dir(str(project_folder()), overrides={"compute_logs": uncaptured})
+    with dg.DagsterInstance.from_ref(reference) as instance:
+        yield instance
+
+
+def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
+    """Execute the ledger's job in this process, as a run that the web interface shows.
+
+    Waits while another run writes the ledger's tables.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    with instance_of(settings) as instance:
+        from ledger_pipelines.definitions import defs  # reads the settings when it is imported
+
+        fail_dead_runs(instance)
+        job = defs.resolve_job_def(JOB)
+        steps = len(job.nodes)
+        _wait_for_pool(instance, lambda message: progress(message, 0, steps))
+        run_id = str(uuid.uuid4())
+        watch = _Watch(progress, steps)
+        instance.add_event_listener(run_id, watch.see)
+        started = time.monotonic()
+        job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**range_tags(order.first, order.last), **_own_tags(order.command)},
+            run_config={"resources": {"scope": {"config": scope_config(order)}}, "loggers": _QUIET},
+            raise_on_error=False,
+        )
+        return watch.outcome(order, run_id, time.monotonic() - started)
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None = None) -> list[str]:
+    """Mark runs as failed whose process on this machine is gone, free their places in the pools, and name them.
+
+    Args:
+        instance: Dagster's.
+        code_server_port: Of a code server of this machine that is gone, and with it every run it launched.
+    """
+    dead = []
+    for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
+        if _is_dead(run.tags, code_server_port):
+            reason = "The process that executed this run is gone: it was killed, or the machine was restarted."
+            instance.report_run_failed(run, reason)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            dead.append(run.run_id)
+    return dead
+
+
+def has_unfinished_runs(instance: dg.DagsterInstance) -> bool:
+    """Whether a run of the ledger's job is under way or waits for its turn."""
+    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=[*_UNFINISHED, *_WAITING]), limit=1))
+
+
+def code_server_answers(port: int) -> bool:
+    """Whether the code server has loaded the definitions and takes requests."""
+    try:
+        DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
+    except dg.DagsterUserCodeUnreachableError:
+        return False
+    return True
+
+
+def _own_tags(command: str) -> dict[str, str]:
+    """Tags by which a run can later be told to be of this very process."""
+    own = process_of(os.getpid())
+    return {
+        _COMMAND_TAG: f"ledger {command}",
+        _HOST_TAG: socket.gethostname(),
+        _PID_TAG: str(os.getpid()),
+        _STARTED_TAG: "" if own is None else own.started,
+    }
+
+
+def _is_dead(tags: Mapping[str, str], code_server_port: int | None) -> bool:
+    if tags.get(_HOST_TAG) == socket.gethostname():
+        return not ProcessId(int(tags[_PID_TAG]), tags[_STARTED_TAG]).alive
+    if code_server_port is None or _CODE_SERVER_TAG not in tags:
+        return False
+    launched_by = json.loads(tags[_CODE_SERVER_TAG])
+    return (launched_by.get("host"), launched_by.get("port")) == ("127.0.0.1", code_server_port)
+
+
+def _wait_for_pool(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+    """Wait until no other run holds the pool: a step that waited for it would keep a processor busy."""
+    while holders := instance.event_log_storage.get_concurrency_info(_POOL).active_run_ids:
+        say(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
+        time.sleep(_POLL_SECONDS)
+
+
+@dataclass
+class _Watch:
+    """A run's events as they come: progress is told, results are kept."""
+
+    progress: Progress
+    of: int
+    done: int = 0
+    steps: dict[str, StepResult] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def see(self, entry: EventLogEntry) -> None:
+        """Take note of one event."""
+        event = entry.dagster_event
+        if event is None:
+            return
+        kind = event.event_type
+        if kind is DagsterEventType.STEP_START:
+            self.progress(str(event.step_key), self.done, self.of)
+        elif kind in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
+            self.done += 1
+            self.progress(str(event.step_key), self.done, self.of)
+        elif kind is DagsterEventType.ASSET_MATERIALIZATION:
+            self._materialised(event)
+        elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._checked(event)
+        if kind is DagsterEventType.STEP_FAILURE:
+            self.faults.append(Fault(event.step_key, _words_of(event.step_failure_data)))
+        elif kind is DagsterEventType.RUN_FAILURE and not self.faults:
+            self.faults.append(Fault(None, event.message or "the run failed"))
+        elif kind is DagsterEventType.RUN_CANCELED:
+            self.faults.append(Fault(None, "the run was cancelled"))
+
+    def outcome(self, order: Order, run_id: str, seconds: float) -> Outcome:
+        """What it all came to."""
+        return Outcome(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
+
+    def _materialised(self, event: dg.DagsterEvent) -> None:
+        """Keep what the step did as a whole: it is told again with each of its months."""
+        metadata = {
+            name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+        }
+        if "rows_read" in metadata:
+            asset = str(event.step_key)
+            self.steps[asset] = StepResult.of(asset, metadata)
+
+    def _checked(self, event: dg.DagsterEvent) -> None:
+        found = event.asset_check_evaluation_data
+        if not found.passed:
+            rows = found.metadata["rows"].value
+            is_error = found.severity is dg.AssetCheckSeverity.ERROR
+            self.checks.append(
+                CheckResult(found.check_name, found.asset_key.to_user_string(), is_error, int(str(rows)))
+            )
+
+
+def _words_of(failure: Any) -> str:
+    """What a failed step has to say: the words meant for a person, else the innermost error."""
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "it failed" if error is None else str(error.message).strip()

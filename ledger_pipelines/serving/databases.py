@@ -1,0 +1,171 @@
+"""The databases made ready for whoever serves: started, created, brought to the newest schema, connected to.
+
+No Dagster here: what Dagster does with its own database is its own affair, that the database exists is ours.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.warehouse import schema, servers
+from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` found and did.
+
+    Attributes:
+        started: whether the embedded server was started just now.
+        version: the schema's version in the warehouse.
+    """
+
+    started: bool
+    version: str
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The databases of some settings, connected to when first used."""
+
+    settings: Settings
+
+    @cached_property
+    def warehouse(self) -> sa.Engine:
+        """The warehouse."""
+        return warehouse_engine(servers.warehouse(self.settings), self.settings.zone)
+
+    @cached_property
+    def billing(self) -> sa.Engine:
+        """The billing application's database."""
+        return source_engine(servers.billing(self.settings))
+
+    @cached_property
+    def horizon(self) -> Horizon:
+        """The months that count now."""
+        return Horizon.until(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
+
+    @property
+    def billing_app(self) -> BillingApp:
+        """The billing application."""
+        return BillingApp(self.billing, self.horizon)
+
+    def has_balances(self) -> bool:
+        """Whether any balance has been computed yet."""
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            return bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(monthly_customer_balances)))))
+
+    def unknown_customers(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of the ids that are customers neither in the billing application nor in the warehouse.
+
+        Raises:
+            SourceError: the billing application's database cannot be read.
+            WarehouseError: the warehouse cannot be used.
+        """
+        known = set(self.billing_app.known_customers(ids))
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            for table in (customers, monthly_customer_balances):
+                column = table.c.customer_id
+                known.update(connection.scalars(sa.select(column).where(column.in_(ids)).distinct()))
+        return tuple(customer for customer in ids if customer not in known)
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Start the embedded server if it is used, create what databases are missing, and upgrade the warehouse's schema.
+
+    Raises:
+        EmbeddedServerError: the embedded server cannot be started.
+        WarehouseError: a database cannot be created or used, or its schema is newer than this program.
+    """
+    started = start_embedded(settings) if servers.uses_embedded_server(settings) else False
+    ensure_dagster_database(settings)
+    return Prepared(started, upgrade(settings))
+
+
+def start_embedded(settings: Settings) -> bool:
+    """Start the embedded server and create its databases; True if it was not running.
+
+    Raises:
+        EmbeddedServerError: it cannot be started.
+    """
+    server = servers.embedded_server(settings)
+    started = server.start()
+    if settings.warehouse_url is None:
+        server.ensure_database(servers.WAREHOUSE_DATABASE)
+    if settings.billing_url is None:
+        server.ensure_database(servers.DEMO_BILLING_DATABASE)
+    return started
+
+
+def upgrade(settings: Settings) -> str:
+    """Bring the warehouse's schema to the newest version and return that.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used, or its schema is newer than this program.
+    """
+    engine = warehouse_engine(servers.warehouse(settings), settings.zone)
+    try:
+        with reachable(engine):
+            return schema.upgrade(engine)
+    except sa.exc.ProgrammingError as error:
+        raise WarehouseError(
+            f"The schema of the warehouse {servers.masked(engine.url)} cannot be upgraded: {error.orig} "
+            "The user that LEDGER_WAREHOUSE_URL names must own its schemas, or may create them."
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def ensure_dagster_database(settings: Settings) -> bool:
+    """Create the database of Dagster's own storage unless it exists; True if this call created it.
+
+    Raises:
+        WarehouseError: it does not exist and may not be created, or its server is away.
+    """
+    url = servers.dagster_storage(settings).set(drivername="postgresql")
+    if (reason := refusal(url)) is None:
+        return False
+    maintenance = url.set(database=servers.warehouse(settings).database if settings.dagster_url is None else "postgres")
+    try:
+        with psycopg.connect(_address(maintenance), autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(url.database or "")))
+    except psycopg.errors.DuplicateDatabase:
+        pass  # another process was quicker, or the database is there and refuses us
+    except psycopg.errors.Error as error:
+        raise WarehouseError(
+            f"Dagster's own storage {servers.masked(url)} cannot be used ({reason}), nor can its database be created "
+            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for it, for example "
+            "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
+        ) from error
+    if (reason := refusal(url)) is not None:
+        raise WarehouseError(
+            f"Dagster's own storage {servers.masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL."
+        )
+    return True
+
+
+def refusal(url: sa.URL) -> str | None:
+    """Why a PostgreSQL database cannot be connected to; None if it can."""
+    try:
+        psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
+    except psycopg.Error as error:
+        return _first_line(error)
+    return None
+
+
+def _address(url: sa.URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

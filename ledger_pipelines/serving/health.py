@@ -1,0 +1,209 @@
+"""The health check: whether everything answers, what data there are, whether the ledger is right, how fast it is."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.serving.databases import Databases, refusal
+from ledger_pipelines.sources.billing_app import SourceError
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
+from ledger_pipelines.warehouse.tables import (
+    customers,
+    deposits,
+    loaded_months,
+    meter_readings,
+    monthly_customer_balances,
+    prices,
+    transaction_calculations,
+)
+
+_REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
+_BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+_TIMES = 5
+
+#: Told of progress: what is being looked at, how many things are done, and how many there are.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A database and whether it answers; `fault` is empty if it does."""
+
+    name: str
+    address: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An invariant of the ledger, and how many rows violate it."""
+
+    name: str
+    holds: str
+    rows: int
+
+
+@dataclass
+class Health:
+    """What the check found; data, findings and speed are empty if the warehouse does not answer."""
+
+    services: list[Service] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    months_loaded: dict[str, int] = field(default_factory=dict)
+    months_expected: int = 0
+    rejected: list[tuple[str, str, int, str]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    query_ms: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report as a table."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> Health:
+    """Examine the system, or what it has of some customers; nothing is started and nothing changed."""
+    found = Health()
+    steps = len(INVARIANTS) + 3
+    progress("databases", 0, steps)
+    _services(databases, found)
+    if any(service.name == "warehouse" and service.fault for service in found.services):
+        return found
+    try:
+        with databases.warehouse.connect() as connection:
+            progress("data", 1, steps)
+            _data(databases, connection, wanted, found)
+            _accuracy(databases, connection, wanted, found, lambda name, at: progress(name, 2 + at, steps))
+            progress("queries", steps - 1, steps)
+            _speed(connection, wanted, found)
+    except exc.ProgrammingError as error:
+        fault = str(error.orig).splitlines()[0]
+        found.problems.append(f"The warehouse's schema is not what this program expects ({fault}): ledger db upgrade")
+    progress("done", steps, steps)
+    return found
+
+
+def _services(databases: Databases, found: Health) -> None:
+    settings = databases.settings
+    for name, url in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
+        fault = refusal(url) or ""
+        found.services.append(Service(name, servers.masked(url.set(drivername="postgresql")), fault))
+    billing = servers.billing(settings)
+    try:
+        fault = "" if databases.billing_app.has_customers() else "it has no customers"
+    except SourceError as error:
+        fault = str(error)
+    found.services.append(Service("billing application", servers.masked(billing), fault))
+    found.problems += [f"{service.name}: {service.fault}" for service in found.services if service.fault]
+
+
+def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+    found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
+    found.months_expected = len(databases.horizon.months)
+    loaded = connection.execute(
+        sa.select(loaded_months.c.table_name, sa.func.count())
+        .where(loaded_months.c.year_month.in_(databases.horizon.months))
+        .group_by(loaded_months.c.table_name)
+    )
+    months: dict[str, int] = {str(name): count for name, count in loaded.tuples()}
+    for table in _BY_MONTH:
+        found.months_loaded[table.name] = months.get(f"{table.schema}.{table.name}", 0)
+        if found.months_loaded[table.name] < found.months_expected:
+            missing = found.months_expected - found.months_loaded[table.name]
+            found.problems.append(f"{table.name}: {missing} months have never been computed: ledger balance sync --all")
+    if wanted is None:
+        for table in _REJECTING:
+            for row in connection.execute(rejections_by_reason(table.name)):
+                found.rejected.append((table.name, row.reason, row.rows, row.example))
+    elif not found.rows[monthly_customer_balances.name]:
+        found.problems.append(f"There are no balances of {', '.join(str(customer) for customer in wanted)}.")
+
+
+def _accuracy(
+    databases: Databases,
+    connection: sa.Connection,
+    wanted: tuple[int, ...] | None,
+    found: Health,
+    progress: Callable[[str, int], None],
+) -> None:
+    for at, invariant in enumerate(INVARIANTS):
+        progress(invariant.name.replace("_", " "), at)
+        violations = invariant.violations(databases.horizon, wanted).subquery()
+        rows = connection.scalar(sa.select(sa.func.count()).select_from(violations)) or 0
+        found.findings.append(Finding(invariant.name, invariant.description, rows))
+        if rows:
+            found.problems.append(f"{invariant.name}: {rows:,} rows violate: {invariant.description}")
+
+
+def _speed(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+    """How long what a person asks most takes: a customer's balance, and its transactions of a month."""
+    newest = sa.select(monthly_customer_balances.c.customer_id, monthly_customer_balances.c.year_month)
+    if wanted is not None:
+        newest = newest.where(monthly_customer_balances.c.customer_id.in_(wanted))
+    somebody = connection.execute(newest.order_by(monthly_customer_balances.c.year_month.desc()).limit(1)).first()
+    if somebody is None:
+        return
+    column = transaction_calculations.c
+    transactions = sa.select(transaction_calculations).where(
+        column.customer_id == somebody.customer_id, column.year_month == somebody.year_month
+    )
+    for name, query in (
+        ("balance of a customer", latest_balances((somebody.customer_id,))),
+        ("transactions of a customer in a month", transactions),
+    ):
+        found.query_ms[name] = round(median(_milliseconds(connection, query) for _ in range(_TIMES)), 2)
+
+
+def _milliseconds(connection: sa.Connection, query: sa.Select[Any]) -> float:
+    started = time.perf_counter()
+    connection.execute(query).all()
+    return (time.perf_counter() - started) * 1000
+
+
+def sections(found: Health) -> list[Section]:
+    """The report for a person."""
+    services = [(service.name, service.address, service.fault or "answers") for service in found.services]
+    data: list[tuple[object, ...]] = [
+        (name, rows, f"{found.months_loaded[name]} of {found.months_expected}" if name in found.months_loaded else "")
+        for name, rows in found.rows.items()
+    ]
+    parts = [
+        Section("Status", ("what", "where", "state"), services),
+        Section("Data", ("table", "rows", "months computed"), data),
+        Section("Rejected rows", ("by", "reason", "rows", "for example"), found.rejected),
+        Section(
+            "Accuracy",
+            ("what must hold", "violations", ""),
+            [(finding.holds, finding.rows, "wrong" if finding.rows else "holds") for finding in found.findings],
+        ),
+        Section("Speed", ("query", "ms"), list(found.query_ms.items())),
+        Section("Problems", ("what is wrong",), [(problem,) for problem in found.problems]),
+    ]
+    return [part for part in parts if part.rows]
+
+
+def answer(found: Health) -> dict[str, Any]:
+    """The report for a program."""
+    names = ("asset", "reason", "rows", "example")
+    return {
+        "success": found.healthy,
+        **asdict(found),
+        "rejected": [dict(zip(names, row, strict=True)) for row in found.rejected],
+    }
