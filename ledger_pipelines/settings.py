@@ -33,6 +33,7 @@ _DRIVERS = {"postgres": "postgresql", "mysql": "mysql+pymysql", "mariadb": "mari
 # Kubernetes announces a service called "ledger…" to every container by variables of these shapes.
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_SECRET_PARAMETERS = ("odbc_connect", "passwd", "password", "sslpassword")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -76,6 +77,12 @@ def database_url(text: str) -> URL:
         if isinstance(given, str):
             url = url.difference_update_query([name]).set(password=given)
     return url
+
+
+def masked(url: URL) -> str:
+    """An address as it may be shown: without any password."""
+    hidden = {name: "hidden" for name in _SECRET_PARAMETERS if name in url.query}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def _any_database(value: SecretStr) -> SecretStr:

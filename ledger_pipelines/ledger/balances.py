@@ -4,7 +4,7 @@ The rule: docs/rules.md, "monthly_customer_balances". A recalculation of some mo
 customers whose balance changed forward, so that no later month is ever stale.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,20 +71,25 @@ def recalculate(
             f"Balances from {first} need the closing balances of the months before, and {missing[0]} to {missing[-1]} "
             f"have never been computed. Materialise from {missing[0]} on."
         )
-    newest = max(last, *loaded) if loaded else last
+    stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
+    newest = max(last, *loaded, stored or last)
     scope = Scope(months_between(first, newest if force else last), scope.customers)
     in_scope = rows_of(monthly_customer_balances, scope)
     cleared = clear(connection, monthly_customer_balances, in_scope) if force else {}
     later = months_between(shift(scope.months[-1], 1), newest)
-    target, within = target_balances(scope, later)
+    target, within = target_balances(scope, later, complete=loaded)
     counts = add(cleared, merge(connection, WRITTEN, target, sa.or_(in_scope, within), changes=force))
     if scope.whole:
         mark_loaded(connection, monthly_customer_balances, scope.months, run_id)
     return Report(qualified(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
 
 
-def target_balances(scope: Scope, later: Sequence[str]) -> tuple[sa.Select[Any], sa.ColumnElement[bool]]:
+def target_balances(
+    scope: Scope, later: Sequence[str], complete: Collection[str]
+) -> tuple[sa.Select[Any], sa.ColumnElement[bool]]:
     """The balances as they should be: of the scope, and of later months where the scope's end moved.
+
+    Of the later months, those that are not ``complete`` have rows of some customers only; no others get one.
 
     Returns:
         One row: a customer and month (the content of `monthly_customer_balances`), for all rows of the scope and, for
@@ -101,7 +106,11 @@ def target_balances(scope: Scope, later: Sequence[str]) -> tuple[sa.Select[Any],
         own.c.year_month == end, own.c.customer_id.in_(sa.select(moved.c.customer_id))
     )
     carried = running_balances(openings, _stored_totals(of_moved), later).cte("carried")
-    both = (sa.select(*(part.c[name] for name in WRITTEN.content)) for part in (own, carried))
+    has_row = sa.exists().where(
+        _balance.customer_id == carried.c.customer_id, _balance.year_month == carried.c.year_month
+    )
+    both = [sa.select(*(part.c[name] for name in WRITTEN.content)) for part in (own, carried)]
+    both[1] = both[1].where(sa.or_(carried.c.year_month.in_(complete), has_row))
     return sa.select(sa.union_all(*both).subquery()), of_moved
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandera.pandas as pa
@@ -18,8 +19,10 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.bulk import copy_rows
 from ledger_pipelines.warehouse.months import (
     NO_MONTH,
+    Counts,
     CountsByMonth,
     Written,
+    ensure_partition,
     lock,
     make_temporary,
     mark_loaded,
@@ -83,8 +86,7 @@ def load_customers(load: Load) -> Report:
             try:
                 batch.records.append(billing_rows.customer(row, load.horizon))
             except UnusableError as reason:
-                raw = billing_rows.raw_row(row)
-                batch.rejections.append(Rejection("users", str(row["id"]), row["id"], None, str(reason), raw))
+                batch.rejections.append(billing_rows.rejected_customer(row, reason))
         return batch
 
     return _load_unpartitioned(load, tables.customers, billing_frames.CUSTOMERS, normalise)
@@ -130,7 +132,9 @@ def load_deposits(load: Load) -> Report:
 def load_readings(load: Load) -> Report:
     """Load months of `billing.meter_readings`.
 
-    A reading that was loaded under another month or customer leaves it, and its transactions there are noted as stale.
+    A reading that moves to another month or customer is never in two places, nor in none: one that comes into the scope
+    leaves where it was, one that leaves the scope is followed to where it is now. Its transactions there are noted as
+    stale.
 
     Raises:
         SourceError: the source cannot be read.
@@ -147,8 +151,10 @@ def load_readings(load: Load) -> Report:
     with load.warehouse.begin() as connection:
         lock(connection, table)
         _check_source(load, connection, table)
-        staged = _stage(load, connection, table, billing_frames.READINGS, load.source.readings, normalise)
+        read = partial(load.source.readings, also=_rejected_without_month(connection))
+        staged = _stage(load, connection, table, billing_frames.READINGS, read, normalise)
         _evict_moved(load, connection, staged.rows)
+        _follow_moved(load, connection, staged.rows)
         counts = _write_months(load, connection, table, staged)
         return _finish(load, connection, table, staged, counts)
 
@@ -196,7 +202,7 @@ def _stage(
         batch = normalise(chunk)
         usable, failed = _validated(schema, batch.records)
         copy_rows(connection, rows, rows.columns.keys(), _within_scope(load, table, usable))
-        refused = [row for row in (*batch.rejections, *failed) if _concerns(load, table, row)]
+        refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
         copy_rows(connection, _STAGED_REJECTIONS, CONTENT, refused)
         unreadable += batch.unreadable
         read_so_far += len(chunk)
@@ -234,11 +240,9 @@ def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]
     return (record for record in records if record[position] in months)
 
 
-def _concerns(load: Load, table: sa.Table, row: Rejection) -> bool:
-    """True if a rejected row is this load's to report: one without a month is the current month's."""
-    if "year_month" not in table.c:
-        return True
-    return (row.year_month or load.horizon.current) in load.scope.months
+def _concerns(load: Load, row: Rejection) -> bool:
+    """True if a rejected row is this load's to report: one of its months, or of no month at all."""
+    return row.year_month is None or row.year_month in load.scope.months
 
 
 def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: _Staged) -> CountsByMonth:
@@ -275,7 +279,8 @@ def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> 
 
 
 def _check_source(load: Load, connection: sa.Connection, table: sa.Table) -> None:
-    """Refuse to take an emptied source for the truth."""
+    """Refuse a source that lacks what is read, and to take an emptied one for the truth."""
+    load.source.check()
     for what, has_any, loaded in (
         ("customers", load.source.has_customers, tables.customers),
         ("readings", load.source.has_readings, tables.meter_readings),
@@ -297,12 +302,58 @@ def _evict_moved(load: Load, connection: sa.Connection, staged: sa.Table) -> Non
         note_stale(connection, tables.transaction_calculations, [month], [customer_id])
 
 
+def _follow_moved(load: Load, connection: sa.Connection, staged: sa.Table) -> None:
+    """Write the readings that left the scope to the month and customer that they have now."""
+    table = tables.meter_readings
+    if load.scope.whole and set(load.horizon.months) <= set(load.scope.months):
+        return
+    staying = sa.exists().where(staged.c.reading_id == table.c.reading_id)
+    before = sa.select(table.c.reading_id).where(rows_of(table, load.scope))
+    vanished = connection.scalars(before.where(~staying)).all()
+    remaining = (connection.scalar(sa.select(sa.func.count()).select_from(before.subquery())) or 0) - len(vanished)
+    load.guard.check(qualified(table), Counts(deleted=len(vanished), unchanged=remaining))
+    records = (billing_rows.reading(row, load.horizon) for chunk in load.source.by_id(vanished) for row in chunk)
+    readings = [record for record in records if not isinstance(record, Rejection)]
+    usable, _ = _validated(billing_frames.READINGS, readings)
+    for values in usable:
+        row = dict(zip(table.columns.keys(), values, strict=True))
+        connection.execute(sa.delete(table).where(table.c.reading_id == row["reading_id"]))
+        ensure_partition(connection, table, row["year_month"])
+        connection.execute(sa.insert(table), row)
+        note_stale(connection, tables.transaction_calculations, [row["year_month"]], [row["customer_id"]])
+
+
 def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: _Staged, counts: CountsByMonth) -> Report:
     """Keep the rejections, ask the guard, and sum up."""
     load.guard.check(qualified(table), total(counts))
-    within = _of_customers(tables.rejected_rows, load.scope)
-    if "year_month" in table.c:
-        month = sa.func.coalesce(tables.rejected_rows.c.year_month, load.horizon.current)
-        within = sa.and_(within, month.in_(load.scope.months))
+    within = _rejections_of(load, table, staged.rows)
     rejected = replace_rejections(connection, table.name, sa.select(_STAGED_REJECTIONS), within, load.run_id)
     return Report(qualified(table), counts, rejected, len(staged.unreadable))
+
+
+def _rejected_without_month(connection: sa.Connection) -> list[int]:
+    """The readings that were rejected and have no month: looked at again by every load, lest they stay for ever."""
+    rejected = tables.rejected_rows.c
+    return [
+        int(source_id)
+        for source_id in connection.scalars(
+            sa.select(rejected.source_id).where(
+                rejected.asset == tables.meter_readings.name, rejected.year_month.is_(None)
+            )
+        )
+    ]
+
+
+def _rejections_of(load: Load, table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
+    """The rejected rows that this load speaks for.
+
+    Those of its months and customers, those of no month, and those of readings that it loads now, wherever they were
+    rejected before.
+    """
+    rejected = tables.rejected_rows.c
+    within = _of_customers(tables.rejected_rows, load.scope)
+    if "year_month" in table.c:
+        within = sa.and_(within, sa.or_(rejected.year_month.in_(load.scope.months), rejected.year_month.is_(None)))
+    if table is tables.meter_readings:
+        within = sa.or_(within, rejected.source_id.in_(sa.select(sa.cast(staged.c.reading_id, sa.Text))))
+    return within

@@ -14,9 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
+from ledger_pipelines.settings import masked
+from ledger_pipelines.sources.billing_rows import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 
 CHUNK_ROWS = 20_000
+IDS_AT_ONCE = 1_000
 _USER_COLUMNS = (
     "id", "name", "email", "role", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit", "total_purchases",
     "deposit_history", "pricing_history", "harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter",
@@ -45,43 +48,62 @@ class BillingApp:
             SourceError: the database cannot be reached, or lacks the table or one of its columns.
         """
         statement = self._of_customers(sa.select(*_texts(users, _USER_COLUMNS)), users.c.id, scope)
-        return self._read(users, _USER_COLUMNS, statement.where(users.c.role.in_(("customer", "fob"))))
+        for chunk in self._read(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
+            # MySQL compares text without regard to case and blanks at the end; the rule does not.
+            yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
-    def readings(self, scope: Scope) -> Iterator[Chunk]:
+    def readings(self, scope: Scope, also: Sequence[int] = ()) -> Iterator[Chunk]:
         """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role`.
 
-        A scope of all months gets every row. One of some months gets at least the readings of those months and,
-        if the current month is among them, the rows that belong to no month.
+        A scope of all months gets every row. One of some months gets at least the readings of those months, the rows
+        ``also`` named by their ids and, if the current month is among them, the rows that name no month.
 
         Raises:
             SourceError: as `customers`.
         """
-        columns = [*_texts(data_pencatatan, _READING_COLUMNS), users.c.role]
-        statement = sa.select(*columns).outerjoin_from(
-            data_pencatatan, users, users.c.id == data_pencatatan.c.customer_id
-        )
-        statement = self._of_customers(statement, data_pencatatan.c.customer_id, scope)
-        return self._read(data_pencatatan, _READING_COLUMNS, statement.where(self._may_be_in(scope)))
+        statement = self._of_customers(self._readings(), data_pencatatan.c.customer_id, scope)
+        wanted = self._may_be_in(scope)
+        if also:
+            wanted = sa.or_(wanted, data_pencatatan.c.id.in_(also))
+        return self._read(data_pencatatan, statement.where(wanted))
+
+    def by_id(self, ids: Sequence[int]) -> Iterator[Chunk]:
+        """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            yield from self._read(
+                data_pencatatan, self._readings().where(data_pencatatan.c.id.in_(ids[start : start + IDS_AT_ONCE]))
+            )
+
+    def check(self) -> None:
+        """Make sure that the database can be reached and has the tables and columns that are read.
+
+        Raises:
+            SourceError: it cannot or has not; the message says what is missing where.
+        """
+        with self._connected() as connection:
+            self._check(connection, users, _USER_COLUMNS)
+            self._check(connection, data_pencatatan, _READING_COLUMNS)
 
     def has_customers(self) -> bool:
         """True if `users` holds at least one customer."""
-        return self._any(sa.select(users.c.id).where(users.c.role.in_(("customer", "fob"))))
+        with self._connected() as connection:
+            roles = connection.scalars(sa.select(users.c.role).distinct()).all()
+        return any(role in CUSTOMER_ROLES for role in roles)
 
     def has_readings(self) -> bool:
         """True if `data_pencatatan` holds at least one row."""
-        return self._any(sa.select(data_pencatatan.c.id))
+        with self._connected() as connection:
+            return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
     def known_customers(self, ids: Sequence[int]) -> frozenset[int]:
         """Those of the ids that are customers."""
         with self._connected() as connection:
-            found = connection.scalars(
-                sa.select(users.c.id).where(users.c.id.in_(ids), users.c.role.in_(("customer", "fob")))
-            )
-            return frozenset(found)
+            found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(ids)))
+            return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES)
 
-    def _any(self, statement: sa.Select[Any]) -> bool:
-        with self._connected() as connection:
-            return connection.execute(statement.limit(1)).first() is not None
+    def _readings(self) -> sa.Select[Any]:
+        columns = [*_texts(data_pencatatan, _READING_COLUMNS), users.c.role]
+        return sa.select(*columns).outerjoin_from(data_pencatatan, users, users.c.id == data_pencatatan.c.customer_id)
 
     def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
         return statement if scope.customers is None else statement.where(column.in_(scope.customers))
@@ -101,17 +123,16 @@ class BillingApp:
         return sa.or_(*conditions)
 
     def _fragments(self, months: Sequence[str]) -> set[str]:
-        """Texts of which a moment in ``months`` contains one, even if it is written with another offset."""
-        fragments = set(months)
+        """Texts of which a moment in ``months`` contains one, even if written with another offset or in escapes."""
+        fragments = {*months, "u00"}
         for month in months:
             first, after = (start_of(key, self.horizon.zone) for key in (month, shift(month, 1)))
-            fragments |= {f"{first - timedelta(days=1):%Y-%m-%d}", f"{after:%Y-%m-%d}"}
+            days = (first - timedelta(days=2), first - timedelta(days=1), after)
+            fragments |= {f"{day:%Y-%m-%d}" for day in days}
         return fragments
 
-    def _read(self, table: sa.Table, columns: Sequence[str], statement: sa.Select[Any]) -> Iterator[Chunk]:
+    def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Iterator[Chunk]:
         with self._connected() as connection:
-            self._check(connection, table, columns)
-            self._check(connection, users, ("id", "role"))
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
             for chunk in streaming.execute(statement.order_by(table.c.id)).partitions():
                 yield [row._asdict() for row in chunk]
@@ -125,13 +146,13 @@ class BillingApp:
             if sa.inspect(connection).has_table(table.name):
                 raise
             raise SourceError(
-                f"The billing database {_shown(self.engine)} has no table {table.name}. "
+                f"The billing database {masked(self.engine.url)} has no table {table.name}. "
                 "Is LEDGER_BILLING_URL the billing application's database?"
             ) from None
         missing = [name for name in columns if name not in found]
         if missing:
             raise SourceError(
-                f"The table {table.name} of the billing database {_shown(self.engine)} lacks "
+                f"The table {table.name} of the billing database {masked(self.engine.url)} lacks "
                 f"{'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}. "
                 "Nothing was changed. Has the application been upgraded?"
             )
@@ -143,7 +164,7 @@ class BillingApp:
                 yield connection
         except exc.DBAPIError as error:
             raise SourceError(
-                f"The billing database {_shown(self.engine)} cannot be read: {_first_line(error)} "
+                f"The billing database {masked(self.engine.url)} cannot be read: {_first_line(error)} "
                 "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
             ) from error
 
@@ -159,10 +180,6 @@ def _texts(table: sa.Table, columns: Sequence[str]) -> list[sa.ColumnElement[Any
         sa.cast(table.c[name], sa.Text).label(name) if isinstance(table.c[name].type, sa.Enum) else table.c[name]
         for name in columns
     ]
-
-
-def _shown(engine: sa.Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
 
 
 def _first_line(error: exc.DBAPIError) -> str:

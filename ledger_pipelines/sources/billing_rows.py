@@ -6,7 +6,7 @@ Pure functions from a source row to records whose fields are named as the wareho
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from ledger_pipelines.sources.values import (
     UnusableError,
     encode,
     is_missing,
+    later,
     moment,
     number,
     parse_json,
@@ -28,6 +29,7 @@ CUSTOMER_ROLES = ("customer", "fob")
 PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _CENT = Decimal("0.01")
 _DIGITS_OF_ANY_AMOUNT = 100
+_LAST_MONTH = "9999-12"
 
 Row = Mapping[str, Any]
 
@@ -171,7 +173,7 @@ def deposits(row: Row, horizon: Horizon) -> Iterator[Deposit | Rejection]:
 
 def unreadable_history(row: Row, column: str, reason: UnusableError) -> Rejection:
     """The rejection of a whole history that cannot be read."""
-    return Rejection("users", f"{row['id']}/{column}", row["id"], None, str(reason), storable(row[column]))
+    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _text(reason), storable(row[column]))
 
 
 def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
@@ -180,7 +182,7 @@ def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
         return _reading(row, horizon)
     except UnusableError as reason:
         raw = raw_row({name: value for name, value in row.items() if name != "role"})
-        return Rejection("data_pencatatan", str(row["id"]), row["customer_id"], reason.year_month, str(reason), raw)
+        return Rejection("data_pencatatan", str(row["id"]), row["customer_id"], reason.year_month, _text(reason), raw)
 
 
 def _reading(row: Row, horizon: Horizon) -> Reading:
@@ -268,7 +270,10 @@ def _span_of_month(given: object, horizon: Horizon) -> tuple[datetime, datetime]
         raise UnusableError("year_month is missing")
     try:
         month = parse_month(given if isinstance(given, str) else shown(given))
-        return start_of(month, horizon.zone), start_of(shift(month, 1), horizon.zone)
+        start = start_of(month, horizon.zone)
+        return start, later(start, timedelta(days=31)) if month == _LAST_MONTH else start_of(
+            shift(month, 1), horizon.zone
+        )
     except (MonthError, ValueError) as error:
         raise UnusableError(f"year_month: {error}") from None
 
@@ -314,7 +319,16 @@ def _history(text: str | None) -> list[Any]:
 
 def _rejected_entry(customer_id: int, column: str, position: int, entry: object, reason: UnusableError) -> Rejection:
     source_id = f"{customer_id}/{column}/{position}"
-    return Rejection("users", source_id, customer_id, reason.year_month, str(reason), encode(entry))
+    return Rejection("users", source_id, customer_id, reason.year_month, _text(reason), encode(entry))
+
+
+def rejected_customer(row: Row, reason: UnusableError) -> Rejection:
+    """The rejection of a row of `users` that is a customer's."""
+    return Rejection("users", str(row["id"]), row["id"], None, _text(reason), raw_row(row))
+
+
+def _text(reason: UnusableError) -> str:
+    return storable(str(reason))
 
 
 def raw_row(row: Row) -> str:

@@ -18,6 +18,9 @@ _MOMENT = re.compile(
 )
 _MOST_DIGITS_BEFORE_POINT = 15
 _MOST_DECIMALS = 40
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
+_LONGEST_NUMBER = 400
+_DEEPEST = 50
 
 
 class UnusableError(Exception):
@@ -120,6 +123,14 @@ def whole_second(value: datetime) -> datetime:
     return value.replace(microsecond=0)
 
 
+def later(value: datetime, by: timedelta) -> datetime:
+    """The moment ``by`` later, or the last one there is: some people write 9999-12-31 for "until further notice"."""
+    try:
+        return value + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=value.tzinfo)
+
+
 def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The first moment of a custom period, and the first after it.
 
@@ -132,7 +143,7 @@ def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime
     if start is None or end is None:
         raise UnusableError(f"{'start_date' if start is None else 'end_date'} is missing")
     inclusive = timedelta(days=1) if is_bare_date(entry["end_date"]) else timedelta(seconds=1)
-    start, after = whole_second(start), whole_second(end) + inclusive
+    start, after = whole_second(start), later(whole_second(end), inclusive)
     if after <= start:
         raise UnusableError(f"the period ends before it starts: {entry['start_date']} to {entry['end_date']}")
     return start, after
@@ -145,7 +156,7 @@ def shown(value: object, longest: int = 60) -> str:
 
 
 def storable(text: str) -> str:
-    """The text without what PostgreSQL cannot store: NUL and halves of surrogate pairs become U+FFFD."""
+    """The text without what PostgreSQL cannot store: NUL becomes U+FFFD, half a surrogate pair a question mark."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -156,18 +167,28 @@ def text_of(value: object) -> str | None:
     return storable(value if isinstance(value, str) else encode(value))
 
 
-def encode(value: object) -> str:
-    """A value out of `parse_json` as JSON text again, its numbers digit for digit."""
+def encode(value: object, depth: int = 0) -> str:
+    """A value out of `parse_json` as JSON text again, its numbers digit for digit.
+
+    What PostgreSQL's jsonb could not hold is written as text: numbers of absurd length and, in one character, what is
+    nested absurdly deep.
+    """
+    if depth > _DEEPEST:
+        return '"…"'
     if isinstance(value, _JsonNumber):
-        plain = _NUMBER.fullmatch(value) and not abs(_exponent(value)) > _MOST_DECIMALS * 10
+        plain = (
+            len(value) <= _LONGEST_NUMBER and _JSON_NUMBER.fullmatch(value) and abs(_exponent(value)) <= _LONGEST_NUMBER
+        )
         return str(value) if plain else json.dumps(str(value))
     if isinstance(value, str):
         return json.dumps(storable(value), ensure_ascii=False)
     if isinstance(value, Mapping):
-        items = (f"{json.dumps(storable(key), ensure_ascii=False)}: {encode(item)}" for key, item in value.items())
+        items = (
+            f"{json.dumps(storable(key), ensure_ascii=False)}: {encode(item, depth + 1)}" for key, item in value.items()
+        )
         return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(encode(item) for item in value)}]"
+        return f"[{', '.join(encode(item, depth + 1) for item in value)}]"
     return json.dumps(value)
 
 

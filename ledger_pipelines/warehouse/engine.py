@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.settings import masked
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -14,7 +15,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 
 def warehouse_engine(url: sa.URL, zone: ZoneInfo) -> sa.Engine:
     """An engine for the warehouse whose sessions show times in the company's zone."""
-    options = f"-c timezone={zone.key} -c application_name=ledger_pipelines"
+    # A role may be called as one of our schemas ("$user" in the default path); names of ours are always qualified.
+    options = f"-c timezone={zone.key} -c application_name=ledger_pipelines -c search_path=public"
     return sa.create_engine(
         url,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
@@ -43,6 +45,6 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
     except (exc.OperationalError, exc.InterfaceError) as error:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "the connection broke"
         raise WarehouseError(
-            f"The warehouse {engine.url.render_as_string(hide_password=True)} cannot be used: {reason} "
+            f"The warehouse {masked(engine.url)} cannot be used: {reason} "
             "Check LEDGER_WAREHOUSE_URL, or start the embedded server with `ledger db start`."
         ) from error

@@ -36,22 +36,33 @@ def upgrade(engine: sa.Engine) -> str:
     """
     with engine.connect() as connection:
         _check_server(connection)
-        connection.execute(sa.select(sa.func.pg_advisory_lock(sa.func.hashtextextended(_MIGRATION_LOCK, 0))))
-        for schema in SCHEMAS:
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
-        connection.commit()
-        config = alembic_config(connection)
-        script = ScriptDirectory.from_config(config)
-        known = {revision.revision for revision in script.walk_revisions()}
-        current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
-        if current is not None and current not in known:
-            raise WarehouseError(
-                f"The warehouse's schema has version {current}, which this program does not know: it was written by "
-                "a newer one. Install that version, or restore the warehouse's backup."
-            )
-        command.upgrade(config, "head")
-        connection.commit()
-        return script.get_current_head() or ""
+        lock = sa.func.hashtextextended(_MIGRATION_LOCK, 0)
+        connection.execute(sa.select(sa.func.pg_advisory_lock(lock)))
+        try:
+            return _upgrade(connection)
+        finally:
+            # The lock is the session's, and the session outlives us in the engine's pool.
+            connection.rollback()
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(lock)))
+            connection.commit()
+
+
+def _upgrade(connection: sa.Connection) -> str:
+    for schema in SCHEMAS:
+        connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+    connection.commit()
+    config = alembic_config(connection)
+    script = ScriptDirectory.from_config(config)
+    known = {revision.revision for revision in script.walk_revisions()}
+    current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
+    if current is not None and current not in known:
+        raise WarehouseError(
+            f"The warehouse's schema has version {current}, which this program does not know: it was written by "
+            "a newer one. Install that version, or restore the warehouse's backup."
+        )
+    command.upgrade(config, "head")
+    connection.commit()
+    return script.get_current_head() or ""
 
 
 def _check_server(connection: sa.Connection) -> None:

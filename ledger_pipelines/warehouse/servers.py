@@ -18,8 +18,6 @@ DEMO_BILLING_DATABASE = "demo_billing"
 DAGSTER_SUFFIX = "_dagster"
 """What follows the name of the warehouse's database in the name of Dagster's own."""
 
-_SECRET_PARAMETERS = ("odbc_connect", "passwd", "password", "sslpassword")
-
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server of these settings, running or not."""
@@ -70,9 +68,3 @@ def environment(settings: Settings) -> dict[str, str]:
             variables[variable(field)] = str(value)
     storage = dagster_storage(settings).render_as_string(hide_password=False)
     return variables | {variable("dagster_url"): storage}
-
-
-def masked(url: URL) -> str:
-    """An address as it may be shown: without any password."""
-    hidden = {name: "hidden" for name in _SECRET_PARAMETERS if name in url.query}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)

@@ -15,9 +15,7 @@ def _is_declared(item: SchemaItem, name: str | None, kind: str, reflected: bool,
     """Leave out what is made at run time: the partitions of the tables by month and what hangs on them."""
     del compare_to
     table = getattr(item, "table", item)
-    return not (
-        reflected and kind in {"table", "index"} and _PARTITION.fullmatch(getattr(table, "name", name) or "")
-    )
+    return not (reflected and kind in {"table", "index"} and _PARTITION.fullmatch(getattr(table, "name", name) or ""))
 
 
 def _run() -> None:

@@ -27,9 +27,7 @@ def upgrade() -> None:
         ),
         sa.Column("name", sa.Text(), nullable=True, comment="Name"),
         sa.Column("email", sa.Text(), nullable=True, comment="E-mail address"),
-        sa.Column(
-            "role", sa.Text(), nullable=False, comment="customer: metered; fob: billed free on board, in Sm³"
-        ),
+        sa.Column("role", sa.Text(), nullable=False, comment="customer: metered; fob: billed free on board, in Sm³"),
         sa.Column("no_kontrak", sa.Text(), nullable=True, comment="Contract number"),
         sa.Column("alamat", sa.Text(), nullable=True, comment="Address"),
         sa.Column("nomor_tlpn", sa.Text(), nullable=True, comment="Telephone number"),
@@ -57,9 +55,7 @@ def upgrade() -> None:
             nullable=True,
             comment="Outlet pressure in bar gauge, the customer's default",
         ),
-        sa.Column(
-            "suhu", sa.Numeric(), nullable=True, comment="Gas temperature in °C, the customer's default"
-        ),
+        sa.Column("suhu", sa.Numeric(), nullable=True, comment="Gas temperature in °C, the customer's default"),
         sa.Column(
             "koreksi_meter",
             sa.Numeric(),
@@ -108,9 +104,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Month of the deposit in WIB",
         ),
-        sa.Column(
-            "deposited_at", sa.DateTime(timezone=True), nullable=False, comment="The deposit's own date"
-        ),
+        sa.Column("deposited_at", sa.DateTime(timezone=True), nullable=False, comment="The deposit's own date"),
         sa.Column(
             "ordinal",
             sa.Integer(),
@@ -131,9 +125,7 @@ def upgrade() -> None:
             comment="penambahan: adds to the balance; pengurangan: takes from it",
         ),
         sa.Column("description", sa.Text(), nullable=True, comment="Free text of the entry"),
-        sa.PrimaryKeyConstraint(
-            "customer_id", "deposited_at", "ordinal", "year_month", name=op.f("pk_deposits")
-        ),
+        sa.PrimaryKeyConstraint("customer_id", "deposited_at", "ordinal", "year_month", name=op.f("pk_deposits")),
         schema="billing",
         comment="Deposit entries of the customers (users.deposit_history), one row a usable entry",
         postgresql_partition_by="LIST (year_month)",
@@ -158,9 +150,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Month of reading_at in WIB",
         ),
-        sa.Column(
-            "kind", sa.Text(), nullable=False, comment="metered: volume in metered m³; fob: volume in Sm³"
-        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="metered: volume in metered m³; fob: volume in Sm³"),
         sa.Column(
             "reading_at",
             sa.DateTime(timezone=True),
@@ -179,9 +169,7 @@ def upgrade() -> None:
             nullable=False,
             comment="volume_flow_meter (m³) or volume_sm3 (Sm³), every digit as given",
         ),
-        sa.Column(
-            "opening_volume", sa.Numeric(), nullable=True, comment="State of the meter at the start, m³"
-        ),
+        sa.Column("opening_volume", sa.Numeric(), nullable=True, comment="State of the meter at the start, m³"),
         sa.Column("closing_volume", sa.Numeric(), nullable=True, comment="State of the meter at the end, m³"),
         sa.Column(
             "harga_final",
@@ -253,9 +241,7 @@ def upgrade() -> None:
             nullable=True,
             comment="Outlet pressure in bar gauge, as the entry gives it",
         ),
-        sa.Column(
-            "suhu", sa.Numeric(), nullable=True, comment="Gas temperature in °C, as the entry gives it"
-        ),
+        sa.Column("suhu", sa.Numeric(), nullable=True, comment="Gas temperature in °C, as the entry gives it"),
         sa.Column(
             "koreksi_meter",
             sa.Numeric(),
@@ -338,9 +324,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "stale_months",
-        sa.Column(
-            "id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="Number of the note"
-        ),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="Number of the note"),
         sa.Column("table_name", sa.Text(), nullable=False, comment="The table to recalculate"),
         sa.Column(
             "year_month",
@@ -392,18 +376,14 @@ def upgrade() -> None:
             nullable=False,
             comment="Month of the reading in WIB",
         ),
-        sa.Column(
-            "transaction_date", sa.DateTime(timezone=True), nullable=False, comment="The reading's moment"
-        ),
+        sa.Column("transaction_date", sa.DateTime(timezone=True), nullable=False, comment="The reading's moment"),
         sa.Column(
             "volume_flow_meter",
             sa.Numeric(),
             nullable=False,
             comment="Volume as given: metered m³, or Sm³ for fob",
         ),
-        sa.Column(
-            "koreksi_meter", sa.Numeric(), nullable=False, comment="Correction factor applied; 1 for fob"
-        ),
+        sa.Column("koreksi_meter", sa.Numeric(), nullable=False, comment="Correction factor applied; 1 for fob"),
         sa.Column(
             "volume_sm3",
             sa.Numeric(precision=60, scale=4),
@@ -428,13 +408,9 @@ def upgrade() -> None:
             nullable=False,
             comment="Which rule gave the price, the entry as used, its dates, where the factor is from",
         ),
-        sa.Column(
-            "tekanan_keluar", sa.Numeric(), nullable=True, comment="Outlet pressure in force, bar gauge"
-        ),
+        sa.Column("tekanan_keluar", sa.Numeric(), nullable=True, comment="Outlet pressure in force, bar gauge"),
         sa.Column("suhu", sa.Numeric(), nullable=True, comment="Gas temperature in force, °C"),
-        sa.Column(
-            "calculated_at", sa.DateTime(timezone=True), nullable=False, comment="When this row last changed"
-        ),
+        sa.Column("calculated_at", sa.DateTime(timezone=True), nullable=False, comment="When this row last changed"),
         sa.Column(
             "is_recalculated",
             sa.Boolean(),
@@ -499,12 +475,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False, comment="What is wrong with the row"),
         sa.Column("raw_row", sa.Text(), nullable=False, comment="The row as the source holds it"),
         sa.Column("run_id", sa.Text(), nullable=False, comment="The run that last rejected it"),
-        sa.Column(
-            "first_seen", sa.DateTime(timezone=True), nullable=False, comment="When it was first rejected"
-        ),
-        sa.Column(
-            "last_seen", sa.DateTime(timezone=True), nullable=False, comment="When it was last rejected"
-        ),
+        sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False, comment="When it was first rejected"),
+        sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False, comment="When it was last rejected"),
         sa.PrimaryKeyConstraint("asset", "source_table", "source_id", name=op.f("pk_rejected_rows")),
         schema="ops",
         comment="Source rows that cannot be used, each with its reason, until the source is corrected",
@@ -531,9 +503,7 @@ def downgrade() -> None:
     )
     op.drop_table("monthly_customer_balances", schema="ledger")
     op.drop_table("prices", schema="billing")
-    op.drop_index(
-        op.f("ix_meter_readings_customer_id_reading_at"), table_name="meter_readings", schema="billing"
-    )
+    op.drop_index(op.f("ix_meter_readings_customer_id_reading_at"), table_name="meter_readings", schema="billing")
     op.drop_table("meter_readings", schema="billing")
     op.drop_table("deposits", schema="billing")
     op.drop_table("customers", schema="billing")

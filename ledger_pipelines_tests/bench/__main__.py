@@ -1,0 +1,23 @@
+"""`python -m ledger_pipelines_tests.bench [NAME …]`: run the benchmarks and print their figures."""
+
+import sys
+
+from ledger_pipelines_tests.bench import ledger
+
+BENCHMARKS = {"one-month": ledger.one_month, "many-months": ledger.many_months, "one-customer": ledger.one_customer}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks named, or all."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 1
+    for name in names or BENCHMARKS:
+        print(f"-- {name}")
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
