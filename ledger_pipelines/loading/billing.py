@@ -13,7 +13,7 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources import billing_frames, billing_rows
 from ledger_pipelines.sources.billing_app import BillingApp, Chunk
 from ledger_pipelines.sources.billing_frames import Record
-from ledger_pipelines.sources.billing_rows import Reading, Rejection, Row
+from ledger_pipelines.sources.billing_rows import Customer, Deposit, Price, Reading, Rejection, Row
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.bulk import copy_rows
@@ -224,12 +224,18 @@ def _validated(
 
 def _failed(record: Record, reason: str) -> Rejection:
     """The rejection of a record that did not pass its schema."""
-    if isinstance(record, Reading):
-        source_table, source_id = "data_pencatatan", str(record.reading_id)
-    else:
-        source_table, source_id = "users", "/".join(str(value) for value in record[:2])
-    raw = billing_rows.raw_row(record._asdict())
-    return Rejection(source_table, source_id, record.customer_id, getattr(record, "year_month", None), reason, raw)
+    source_table, month = "users", None
+    match record:
+        case Customer():
+            source_id = f"{record.customer_id}"
+        case Price():
+            source_id = f"{record.customer_id}/pricing_history/{record.position}"
+        case Deposit():
+            source_id = f"{record.customer_id}/deposit_history/{record.deposited_at}/{record.ordinal}"
+            month = record.year_month
+        case Reading():
+            source_table, source_id, month = "data_pencatatan", f"{record.reading_id}", record.year_month
+    return Rejection(source_table, source_id, record.customer_id, month, reason, billing_rows.raw_row(record._asdict()))
 
 
 def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:

@@ -201,7 +201,7 @@ monthly_customer_balances = _table(
 stale_months = _table(
     "ledger",
     "stale_months",
-    "Months of a ledger table whose inputs changed and that wait for recalculation; empty when all is current",
+    "Months of a ledger table whose inputs changed: to be recalculated. Empty when all is current",
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the note"),
     _column("table_name", sa.Text, "The table to recalculate"),
     _column("year_month", MonthKey, "The month to recalculate"),

@@ -1,4 +1,4 @@
-"""${message}
+"""${message}.
 
 Revision: ${up_revision}, after ${down_revision | comma,n}.
 """
@@ -6,7 +6,7 @@ Revision: ${up_revision}, after ${down_revision | comma,n}.
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-${imports if imports else ""}
+
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """${message}"""
+    """${message}."""
     ${upgrades if upgrades else "pass"}
 
 
