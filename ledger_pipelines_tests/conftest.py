@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, settings
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 
-# A generous number of examples in CI; a developer who changes the ledger may ask for more.
+# Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
+_EXAMPLES = 400 if os.environ.get("CI") else 30
+
 settings.register_profile(
     "ledger",
     deadline=None,
-    max_examples=int(os.environ.get("LEDGER_TEST_EXAMPLES", "250")),
+    max_examples=int(os.environ.get("LEDGER_TEST_EXAMPLES", _EXAMPLES)),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     print_blob=True,
 )

@@ -6,10 +6,12 @@ customers that the change touches, and computed in pieces.
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger import transactions
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute, last_readable
@@ -22,6 +24,14 @@ CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 STATES = source_states(first_month=FIRST, current_month=CURRENT)
 
 
+@pytest.fixture(params=["few customers", "many customers"])
+def as_with(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Months are priced together for few customers and one by one for many: both ways must be right."""
+    if request.param == "many customers":
+        monkeypatch.setattr(transactions, "FEW_CUSTOMERS", 0)
+
+
+@pytest.mark.usefixtures("as_with")
 @given(data=st.data())
 def test_a_change_recomputed_for_the_customers_it_touches(shared_pipeline: Pipeline, data: st.DataObject) -> None:
     before = data.draw(STATES)
