@@ -16,14 +16,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster import DagsterEventType, DagsterRunStatus, EventLogEntry, RunsFilter
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance.ref import InstanceRef
 from dagster._grpc.client import DagsterGrpcClient
+from dagster_postgres.utils import DagsterPostgresException
 
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.serving.environment import dagster_environment
 from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
 from ledger_pipelines.serving.processes import ProcessId, process_of
+from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import Settings, project_folder
 
 JOB = "billing_ledger"
@@ -37,6 +41,9 @@ _WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
 _POLL_SECONDS = 1.0
 # What a run of a command does is told by the command; what Dagster prints of it would only be in the way.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+#: What Dagster's storage raises when its database is away.
+STORAGE_ERRORS = (sa.exc.DBAPIError, DagsterPostgresException)
 
 #: Told of progress: what is being done, how many steps are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -52,6 +59,8 @@ def instance_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(str(project_folder()), overrides={"compute_logs": uncaptured})
     with dg.DagsterInstance.from_ref(reference) as instance:
+        # Without a pool its storage connects anew for every statement, a thousand times in a run of two years.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=5)
         yield instance
 
 
@@ -105,11 +114,21 @@ def has_unfinished_runs(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=[*_UNFINISHED, *_WAITING]), limit=1))
 
 
+def launch(web_ui: WebUi, order: Order) -> str:
+    """Put a run into the queue of a running `ledger up` and return its id.
+
+    Raises:
+        ServingError: it is refused.
+    """
+    tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
+    return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+
+
 def code_server_answers(port: int) -> bool:
     """Whether the code server has loaded the definitions and takes requests."""
     try:
         DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
-    except dg.DagsterUserCodeUnreachableError:
+    except DagsterUserCodeUnreachableError:
         return False
     return True
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.settings import Settings
+from ledger_pipelines.settings import Settings, masked
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema, servers
 from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
@@ -118,7 +118,7 @@ def upgrade(settings: Settings) -> str:
             return schema.upgrade(engine)
     except sa.exc.ProgrammingError as error:
         raise WarehouseError(
-            f"The schema of the warehouse {servers.masked(engine.url)} cannot be upgraded: {error.orig} "
+            f"The schema of the warehouse {masked(engine.url)} cannot be upgraded: {error.orig} "
             "The user that LEDGER_WAREHOUSE_URL names must own its schemas, or may create them."
         ) from error
     finally:
@@ -142,14 +142,12 @@ def ensure_dagster_database(settings: Settings) -> bool:
         pass  # another process was quicker, or the database is there and refuses us
     except psycopg.errors.Error as error:
         raise WarehouseError(
-            f"Dagster's own storage {servers.masked(url)} cannot be used ({reason}), nor can its database be created "
+            f"Dagster's own storage {masked(url)} cannot be used ({reason}), nor can its database be created "
             f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for it, for example "
             "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
         ) from error
     if (reason := refusal(url)) is not None:
-        raise WarehouseError(
-            f"Dagster's own storage {servers.masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL."
-        )
+        raise WarehouseError(f"Dagster's own storage {masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
     return True
 
 

@@ -8,10 +8,10 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.settings import masked
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.sample import SeedPlan, SeedSummary, seed
 from ledger_pipelines.sources.sample.plan import WIB
-from ledger_pipelines.warehouse import servers
 
 
 def usual_plan() -> SeedPlan:
@@ -46,4 +46,4 @@ def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], 
 
 
 def _unreachable(engine: sa.Engine, error: exc.DBAPIError) -> ServingError:
-    return ServingError(f"The database {servers.masked(engine.url)} cannot be used: {error.orig}")
+    return ServingError(f"The database {masked(engine.url)} cannot be used: {error.orig}")

@@ -1,12 +1,12 @@
 """The errors that are told to a person as one message: what is wrong, and what to do. All others are faults of ours."""
 
 from ledger_pipelines.horizon import MonthError
-from ledger_pipelines.ledger.balances import MonthsMissingError
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.billing_app import SourceError
 from ledger_pipelines.sources.sample.plan import SeedRefused
 from ledger_pipelines.warehouse.embedded import EmbeddedServerError
+from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 

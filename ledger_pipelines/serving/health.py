@@ -11,6 +11,7 @@ from sqlalchemy import exc
 
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.databases import Databases, refusal
+from ledger_pipelines.settings import masked
 from ledger_pipelines.sources.billing_app import SourceError
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
@@ -104,13 +105,13 @@ def _services(databases: Databases, found: Health) -> None:
     settings = databases.settings
     for name, url in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
         fault = refusal(url) or ""
-        found.services.append(Service(name, servers.masked(url.set(drivername="postgresql")), fault))
+        found.services.append(Service(name, masked(url.set(drivername="postgresql")), fault))
     billing = servers.billing(settings)
     try:
         fault = "" if databases.billing_app.has_customers() else "it has no customers"
     except SourceError as error:
         fault = str(error)
-    found.services.append(Service("billing application", servers.masked(billing), fault))
+    found.services.append(Service("billing application", masked(billing), fault))
     found.problems += [f"{service.name}: {service.fault}" for service in found.services if service.fault]
 
 

@@ -7,7 +7,7 @@ import typer
 from ledger_pipelines.serving.cli.console import out, say, table_of
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.settings import Settings, load_settings
+from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
 
 app = typer.Typer(no_args_is_help=True, help="The database server: start, stop, address, schema.")
@@ -19,7 +19,7 @@ def url(
 ) -> None:
     """Print the address of the warehouse."""
     address = servers.warehouse(load_settings()).set(drivername="postgresql")
-    typer.echo(address.render_as_string(hide_password=False) if show_password else servers.masked(address))
+    typer.echo(address.render_as_string(hide_password=False) if show_password else masked(address))
 
 
 @app.command()
@@ -65,7 +65,7 @@ def status() -> None:
     for name, address in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
         reason = refusal(address)
         reachable &= reason is None
-        rows.append((name, servers.masked(address.set(drivername="postgresql")), reason or "answers"))
+        rows.append((name, masked(address.set(drivername="postgresql")), reason or "answers"))
     out.print(table_of(None, ("what", "where", "state"), rows))
     raise typer.Exit(0 if reachable else 1)
 
@@ -76,6 +76,6 @@ def _embedded(verb: str) -> Settings:
     if not servers.uses_embedded_server(settings):
         raise ServingError(
             f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL and LEDGER_BILLING_URL name servers of "
-            f"their own ({servers.masked(servers.warehouse(settings))})."
+            f"their own ({masked(servers.warehouse(settings))})."
         )
     return settings

@@ -11,7 +11,7 @@ from ledger_pipelines.serving.cli.console import out, progress_bar, say, table_o
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, usual_plan
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.settings import Settings, database_url, load_settings
+from ledger_pipelines.settings import Settings, database_url, load_settings, masked
 from ledger_pipelines.sources.sample import SeedPlan, SeedSummary
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import source_engine
@@ -114,4 +114,4 @@ def _show(summary: SeedSummary, address: sa.URL) -> None:
         *((f"fault: {kind.replace('_', ' ')}", count) for kind, count in summary.dirt.items() if count),
     ]
     verb = "had before, from the same plan" if summary.already_there else "has now"
-    out.print(table_of(f"What {servers.masked(address)} {verb}", ("what", "how many"), rows))
+    out.print(table_of(f"What {masked(address)} {verb}", ("what", "how many"), rows))

@@ -1,5 +1,111 @@
-"""`ledger up`"""
+"""`ledger up`: everything, from the database to the web interface, until Ctrl-C."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+
+from ledger_pipelines.serving.cli.console import err, out, say
+from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, usual_plan
+from ledger_pipelines.serving.instance_lock import only_one
+from ledger_pipelines.settings import Settings, load_settings, masked
+from ledger_pipelines.warehouse import servers
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up() -> None:
-    """X"""
+def up(
+    initial_run: Annotated[
+        bool, typer.Option("--initial-run/--no-initial-run", help="Compute the demo's ledger at the first start.")
+    ] = True,
+) -> None:
+    """Start everything: the embedded database, Dagster and its web interface. Ctrl-C stops all of it."""
+    settings = load_settings()
+    with _interruptible(), only_one(settings.home) as lock:
+        from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
+
+        supervisor.check_ports(settings)
+        say("Starting the databases ...")
+        prepared = prepare(settings)
+        try:
+            databases = Databases(settings)
+            _seed_if_new(databases)
+            logging.getLogger("dagster").setLevel(logging.ERROR)
+            warnings.simplefilter("ignore")
+            with dagster_client.instance_of(settings) as instance:
+                everything = supervisor.Supervisor(settings, instance, lock, _tell)
+                try:
+                    say("Starting Dagster ...")
+                    everything.start()
+                    out.print(_panel(settings, everything.web_ui.address))
+                    if initial_run and supervisor.first_run_is_due(databases):
+                        horizon = databases.horizon
+                        run_id = everything.compute_all(horizon.first, horizon.current)
+                        if run_id is not None:
+                            say(f"The whole ledger is being computed: {everything.web_ui.address}/runs/{run_id}")
+                    everything.watch()
+                finally:
+                    _deaf()
+                    say("Stopping ...")
+                    everything.stop()
+        except KeyboardInterrupt:
+            pass  # how it is meant to end
+        finally:
+            _deaf()
+            if prepared.started:
+                servers.embedded_server(settings).stop()
+    say("Stopped.")
+
+
+def _seed_if_new(databases: Databases) -> None:
+    """Fill the demo's billing application at the first start."""
+    if databases.settings.billing_url is None and not has_billing_tables(databases.billing):
+        say("Seeding the demo's billing application ...")
+        summary = seed_demo(databases.billing, usual_plan())
+        say(f"It has {summary.customers} customers and {summary.readings:,} readings, {summary.first_month} on.")
+
+
+def _panel(settings: Settings, address: str) -> Panel:
+    lines = [
+        f"Web interface   {address}",
+        f"Warehouse       {masked(servers.warehouse(settings).set(drivername='postgresql'))}",
+        f"Logs            {settings.home / 'logs'}",
+        "",
+        "Ctrl-C stops everything. In another terminal:",
+        "  ledger db url --show-password    the address of the warehouse, for psql and others",
+        "  ledger balance test-system       whether all is well",
+        "  ledger balance sync --all        read the billing application again",
+    ]
+    return Panel("\n".join(lines), title="The ledger is up", title_align="left", expand=False)
+
+
+def _tell(message: str) -> None:
+    err.print(message, markup=False, soft_wrap=True, style="yellow")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let every signal that means the end raise KeyboardInterrupt, as Ctrl-C does."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _deaf() -> None:
+    """Hear no further signal: what is being stopped is stopped in order."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,154 @@
+"""One child process of `ledger up`: its own group, its output in a log file, its warnings also told to a person."""
+
+import logging
+import logging.handlers
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+from ledger_pipelines.serving.processes import ProcessId, process_of
+
+LOG_BYTES = 10_000_000
+LOG_FILES_KEPT = 3
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):|Error: ")
+_LONGEST_WAIT = 30.0
+_STABLE_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+
+
+@dataclass
+class Child:
+    """A program that is to run until it is told to stop.
+
+    Attributes:
+        name: of the program and of its log file.
+        command: its arguments.
+        environment: all of it.
+        folder: in which it runs.
+        log: its log file.
+        tell: told of warnings and errors, and of its end.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    log: Path
+    tell: Callable[[str], None]
+    process: subprocess.Popen[str] | None = None
+    last_line: str = ""
+    _failures: int = 0
+    _started_at: float = 0.0
+    _start_after: float = 0.0
+    _reader: Thread | None = None
+    _logger: logging.Logger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            self.log, maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
+        )
+        self._logger = logging.Logger(self.name)
+        self._logger.addHandler(handler)
+
+    def start(self) -> None:
+        """Start it, in a group of its own: what a terminal sends to ours must not reach it."""
+        self.process = subprocess.Popen(
+            list(self.command),
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._started_at = time.monotonic()
+        self._reader = Thread(target=self._read, args=(self.process,), name=f"log of {self.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def identity(self) -> ProcessId | None:
+        """Its process, as it can be found again; None if it does not run."""
+        return None if self.process is None else process_of(self.process.pid)
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code if it has ended, negative for a signal; None while it runs."""
+        return None if self.process is None else self.process.poll()
+
+    def must_restart(self) -> bool:
+        """Whether it has died and it is time to start it again: the more often it died of late, the later."""
+        code = self.ended
+        if code is None:
+            return False
+        now = time.monotonic()
+        if not self._start_after:
+            end_group(self.process.pid if self.process else 0, signal.SIGKILL)
+            if now - self._started_at > _STABLE_SECONDS:
+                self._failures = 0
+            wait = min(2.0**self._failures, _LONGEST_WAIT)
+            self._failures += 1
+            self._start_after = now + wait
+            reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            last = f" Its last words: {self.last_line}" if self.last_line else ""
+            self.tell(f"{self.name} died ({reason}); it is started again in {wait:.0f} s.{last} Log: {self.log}")
+        if now < self._start_after:
+            return False
+        self._start_after = 0.0
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Send the signal to end to it and its own children."""
+        if self.process is not None:
+            end_group(self.process.pid, signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Wait until it and its own children have ended; kill what does not."""
+        if self.process is None:
+            return
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_STOP_SECONDS)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while group_lives(self.process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        end_group(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self._reader is not None:
+            self._reader.join(timeout=1)
+        for handler in self._logger.handlers:
+            handler.close()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        """Copy the output to the log, plain, and tell what a person should know."""
+        for line in process.stdout or ():
+            plain = _COLOURS.sub("", line).rstrip("\n")
+            self._logger.info("%s", plain)
+            if plain.strip():
+                self.last_line = plain.strip()
+            if _WORTH_TELLING.search(plain):
+                self.tell(f"{self.name}: {plain.strip()}")
+
+
+def group_lives(leader: int) -> bool:
+    """Whether any process of a group, or its leader, is left."""
+    try:
+        os.killpg(leader, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def end_group(leader: int, how: signal.Signals) -> None:
+    """Send a signal to every process of a group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, how)

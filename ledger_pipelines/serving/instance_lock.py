@@ -1,0 +1,80 @@
+"""One `ledger up` at a time for a data folder, and the end of what an earlier one left behind when it was killed."""
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from ledger_pipelines.serving.child import end_group, group_lives
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.processes import ProcessId
+
+_KILL_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class InstanceLock:
+    """The lock, held by this process: a file that says who runs, and which children it has."""
+
+    file: IO[str]
+
+    def note(self, children: Iterable[ProcessId | None]) -> None:
+        """Write down the children, so that a successor can end them if this process is killed."""
+        state = {"pid": os.getpid(), "children": [asdict(child) for child in children if child is not None]}
+        self.file.seek(0)
+        self.file.truncate()
+        json.dump(state, self.file)
+        self.file.flush()
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[InstanceLock]:
+    """Hold the lock of a data folder.
+
+    The lock is the system's own and vanishes with its holder, however that ends.
+
+    Raises:
+        ServingError: another process holds it; the message names it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "up.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServingError(
+                f"It runs already: ledger up, process {_state(file).get('pid', 'unknown')}, with its data in {home}. "
+                "Stop that one first (Ctrl-C, or kill), or set LEDGER_HOME and the ports to start another beside it."
+            ) from None
+        _end_left_behind(_state(file))
+        yield InstanceLock(file)
+        file.truncate(0)
+
+
+def _state(file: IO[str]) -> dict[str, object]:
+    """What the file says; nothing where it says nothing that can be read."""
+    file.seek(0)
+    try:
+        state = json.load(file)
+    except ValueError:
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _end_left_behind(state: dict[str, object]) -> None:
+    """End the children of a predecessor that was killed."""
+    noted = state.get("children")
+    left = [ProcessId(**child) for child in noted if isinstance(child, dict)] if isinstance(noted, list) else []
+    leaders = [child.pid for child in left if child.alive]
+    for leader in leaders:
+        end_group(leader, signal.SIGTERM)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while any(group_lives(leader) for leader in leaders) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for leader in leaders:
+        end_group(leader, signal.SIGKILL)

@@ -1,0 +1,197 @@
+"""Everything that `ledger up` runs: the code server, the web interface and the daemon, watched over until the end."""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.child import Child
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.instance_lock import InstanceLock
+from ledger_pipelines.serving.outcome import Order
+from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.settings import Settings, project_folder, variable
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.embedded import EmbeddedServerError
+
+_LOOPBACK = "127.0.0.1"
+_READY_SECONDS = 180.0
+_LOOK_SECONDS = 0.25
+_DATABASE_SECONDS = 5.0
+_DEAD_RUNS_SECONDS = 60.0
+
+#: Told what a person should know.
+Tell = Callable[[str], None]
+
+
+def check_ports(settings: Settings) -> None:
+    """See that the ports of the web interface and the code server are free.
+
+    Raises:
+        ServingError: one is not; the message names the variable to set.
+    """
+    for field_name, host, port in (
+        ("ui_port", settings.ui_host, settings.ui_port),
+        ("code_server_port", _LOOPBACK, settings.code_server_port),
+    ):
+        name = variable(field_name)
+        try:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            raise ServingError(
+                f"Port {port} on {host} cannot be listened on: {error.strerror}. "
+                f"Another program may use it (another ledger up?): set {name} to a free port, for example "
+                f"{name}={port + 1}."
+            ) from None
+
+
+@dataclass
+class Supervisor:
+    """The processes of one `ledger up`.
+
+    Attributes:
+        settings: Where everything is.
+        instance: Dagster's.
+        lock: Held for the settings' data folder.
+        tell: Told what a person should know.
+    """
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    lock: InstanceLock
+    tell: Tell
+    _children: list[Child] = field(init=False)
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        log, port = ["--log-format", "colored"], str(settings.code_server_port)
+        workspace = ["-w", str(project_folder() / "workspace.yaml")]
+        web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
+        self._code_server = self._child(
+            "code-server", "dagster", "api", "grpc", "-m", DEFINITIONS, "--host", _LOOPBACK, "--port", port, *log,
+            "--location-name", "ledger", "--use-python-environment-entry-point",
+        )  # fmt: skip
+        self._children = [
+            self._code_server,
+            self._child("webserver", "dagster_webserver", *web, *log, *workspace),
+            self._child("daemon", "dagster._daemon", "run", *log, *workspace),
+        ]
+
+    @property
+    def web_ui(self) -> WebUi:
+        """The web interface, reached from this machine."""
+        host = self.settings.ui_host
+        here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        return WebUi(f"http://{here}:{self.settings.ui_port}")
+
+    def start(self) -> None:
+        """Start everything and wait until the web interface answers and has loaded the definitions.
+
+        Raises:
+            ServingError: something does not come up; the message says why.
+        """
+        self._fail_dead_runs(code_server_is_gone=True)
+        self._code_server.start()
+        self._note()
+        self._await(lambda: dagster_client.code_server_answers(self.settings.code_server_port))
+        for child in self._children[1:]:
+            child.start()
+        self._note()
+        self._await(self.web_ui.location_is_loaded)
+
+    def compute_all(self, horizon_first: str, horizon_current: str) -> str | None:
+        """Put a run of all months into the queue, unless one is there; its id."""
+        if dagster_client.has_unfinished_runs(self.instance):
+            return None
+        return dagster_client.launch(self.web_ui, Order(horizon_first, horizon_current, None, "up"))
+
+    def watch(self) -> None:
+        """Start again what dies, for ever."""
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            for child in self._children:
+                if child.must_restart():
+                    if child is self._code_server:
+                        self._fail_dead_runs(code_server_is_gone=True)
+                    child.start()
+                    self._note()
+                    self.tell(f"{child.name} is started again.")
+            if self._is_time_for("database", _DATABASE_SECONDS):
+                self._watch_database()
+            if self._is_time_for("dead runs", _DEAD_RUNS_SECONDS):
+                self._fail_dead_runs()
+
+    def stop(self) -> None:
+        """Stop everything: first what starts runs, last what executes them."""
+        for child in reversed(self._children):
+            child.ask_to_stop()
+        for child in reversed(self._children):
+            child.stop()
+
+    def _child(self, name: str, module: str, *arguments: str) -> Child:
+        environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_MODULE_NAME"}
+        return Child(
+            name=name,
+            command=[sys.executable, "-m", module, *arguments],
+            environment=environment | dagster_environment(self.settings),
+            folder=project_folder(),
+            log=self.settings.home / "logs" / f"{name}.log",
+            tell=self.tell,
+        )
+
+    def _note(self) -> None:
+        self.lock.note(child.identity for child in self._children)
+
+    def _await(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is ready; give up if a child ends, or after a while."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while not ready():
+            for child in self._children:
+                if (code := child.ended) is not None:
+                    raise ServingError(
+                        f"{child.name} does not start (exit code {code}): {child.last_line} All of it: {child.log}"
+                    )
+            if time.monotonic() > deadline:
+                logs = ", ".join(str(child.log) for child in self._children)
+                raise ServingError(f"Dagster is not ready after {_READY_SECONDS:.0f} s. Its logs: {logs}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _is_time_for(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self._last.setdefault(what, now) < seconds:
+            return False
+        self._last[what] = now
+        return True
+
+    def _fail_dead_runs(self, *, code_server_is_gone: bool = False) -> None:
+        port = self.settings.code_server_port if code_server_is_gone else None
+        try:
+            for run_id in dagster_client.fail_dead_runs(self.instance, code_server_port=port):
+                self.tell(f"Run {run_id[:8]} is marked as failed: the process that executed it is gone.")
+        except dagster_client.STORAGE_ERRORS as error:  # the database is away; there is another minute
+            self.tell(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
+
+    def _watch_database(self) -> None:
+        if not servers.uses_embedded_server(self.settings):
+            return
+        try:
+            if servers.embedded_server(self.settings).start():
+                self.tell("The embedded server had stopped; it is started again.")
+        except EmbeddedServerError as error:
+            self.tell(str(error))
+
+
+def first_run_is_due(databases: Databases) -> bool:
+    """Whether this is the demo's first start: nothing has been computed yet."""
+    return databases.settings.billing_url is None and not databases.has_balances()

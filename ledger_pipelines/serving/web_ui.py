@@ -1,0 +1,87 @@
+"""Dagster's web server, spoken to as a browser does: by GraphQL over HTTP."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger_pipelines.serving.errors import ServingError
+
+_TIMEOUT_SECONDS = 15
+_LOCATIONS = """
+{ workspaceOrError { __typename
+    ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
+      __typename ... on PythonError { message } } } }
+    ... on PythonError { message } } }
+"""
+_LAUNCH = """
+mutation Launch($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+
+
+@dataclass(frozen=True)
+class WebUi:
+    """The web server at an address, such as http://127.0.0.1:3000."""
+
+    address: str
+
+    def location_is_loaded(self) -> bool:
+        """Whether the web server answers and has loaded the definitions.
+
+        Raises:
+            ServingError: they cannot be loaded; the message says why.
+        """
+        try:
+            workspace = self._ask(_LOCATIONS)["workspaceOrError"]
+        except OSError:  # not there yet
+            return False
+        entries = workspace.get("locationEntries", [])
+        faults = [entry["locationOrLoadError"] for entry in entries] if entries else [workspace]
+        for fault in faults:
+            if fault is not None and fault["__typename"] == "PythonError":
+                raise ServingError(f"The definitions cannot be loaded: {fault['message'].strip()}")
+        return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+    def launch(self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any]) -> str:
+        """Put a run of a job into the queue and return its id.
+
+        Raises:
+            ServingError: it is refused.
+        """
+        parameters = {
+            "selector": {"repositoryLocationName": "ledger", "repositoryName": "__repository__", "jobName": job},
+            "runConfigData": run_config,
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+        }
+        try:
+            answer = self._ask(_LAUNCH, {"parameters": parameters})["launchRun"]
+        except OSError as error:
+            raise ServingError(f"The web interface at {self.address} does not take the run: {error}") from error
+        if answer["__typename"] != "LaunchRunSuccess":
+            reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]
+            raise ServingError(f"The run is refused: {' '.join(reason['message'] for reason in reasons)}")
+        return str(answer["run"]["runId"])
+
+    def _ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The data that answers a query.
+
+        Raises:
+            OSError: the server is not there, or answers with something else.
+        """
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        request = urllib.request.Request(  # noqa: S310 - the address is our own and of http
+            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+                data: dict[str, Any] = json.load(answer)
+        except ValueError as error:
+            raise OSError(f"{self.address} is no web interface of Dagster's") from error
+        if data.get("errors"):
+            raise OSError("; ".join(error["message"] for error in data["errors"]))
+        return dict(data["data"])
