@@ -8,13 +8,13 @@ import dagster as dg
 
 from ledger_pipelines.assets.metadata import Metadata, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope
-from ledger_pipelines.ledger.balances import MonthsMissingError
 from ledger_pipelines.loading.billing import Load
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.partitions import months_of_range
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.sources.billing_app import SourceError
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.months import NO_MONTH
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.schema import WarehouseError

@@ -10,19 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift
-from ledger_pipelines.warehouse.months import (
-    Counts,
-    Written,
-    add,
-    clear,
-    lock,
-    mark_loaded,
-    merge,
-    months_loaded,
-    qualified,
-    rows_of,
-)
+from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded, require_loaded
+from ledger_pipelines.warehouse.months import Counts, Written, add, clear, merge, qualified, rows_of
 from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock, plan_for
 from ledger_pipelines.warehouse.stale import take_stale
 from ledger_pipelines.warehouse.tables import (
     MonthKey,
@@ -42,10 +33,6 @@ _balance = monthly_customer_balances.c
 _SUMS = ("total_deposits", "total_purchases", "total_volume_sm3", "transactions", "deposit_entries")
 
 
-class MonthsMissingError(Exception):
-    """Balances cannot be computed because earlier months have not been; the message names them."""
-
-
 def recalculate(
     connection: sa.Connection, scope: Scope, horizon: Horizon, run_id: str, *, force: bool = False
 ) -> Report:
@@ -58,19 +45,20 @@ def recalculate(
         A report whose months are those of the range, and later ones that were carried forward.
 
     Raises:
-        MonthsMissingError: a month before the range has never been computed, so its closing balance is unknown.
+        MonthsMissingError: a month before the range has never been computed, so its closing balance is unknown; or
+            deposits or transactions of the range have never been loaded.
     """
     lock(connection, monthly_customer_balances)
+    plan_for(connection, scope)
     last = scope.months[-1]
     scope = take_stale(connection, monthly_customer_balances, scope, until=last)
     first = scope.months[0]
+    earlier = months_between(horizon.first, shift(first, -1))
+    require_loaded(connection, monthly_customer_balances, earlier, f"The opening balance of {first}")
+    if scope.whole:
+        for table in (deposits, transaction_calculations):
+            require_loaded(connection, table, scope.months, monthly_customer_balances.name)
     loaded = months_loaded(connection, monthly_customer_balances)
-    missing = [month for month in months_between(horizon.first, shift(first, -1)) if month not in loaded]
-    if missing:
-        raise MonthsMissingError(
-            f"Balances from {first} need the closing balances of the months before, and {missing[0]} to {missing[-1]} "
-            f"have never been computed. Materialise from {missing[0]} on."
-        )
     stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
     newest = max(last, *loaded, stored or last)
     scope = Scope(months_between(first, newest if force else last), scope.customers)
@@ -182,28 +170,39 @@ def running_balances(openings: sa.Select[Any], totals: sa.Select[Any], months: S
         .group_by(starts.c.customer_id)
         .subquery("active")
     )
-    amount = {name: sa.func.coalesce(sums.c[name], 0) for name in _SUMS}
-    through = active.c.carried_in + sa.func.sum(amount["total_deposits"] - amount["total_purchases"]).over(
-        partition_by=active.c.customer_id, order_by=calendar.c.year_month
+    carried_in = sa.case((calendar.c.year_month == active.c.first, active.c.carried_in), else_=0).label("carried_in")
+    nothing = [sa.literal(0).label(name) for name in _SUMS]
+    every_month = sa.select(active.c.customer_id, calendar.c.year_month, carried_in, *nothing).join_from(
+        active, calendar, calendar.c.year_month >= active.c.first
     )
-    return (
+    # Added up rather than joined: how many customers and months there are is nothing the planner could know.
+    lines = sa.union_all(
+        every_month, sa.select(sums.c.customer_id, sums.c.year_month, sa.literal(0), *(sums.c[name] for name in _SUMS))
+    ).subquery("lines")
+    month = (
         sa.select(
-            active.c.customer_id,
-            calendar.c.year_month,
-            (through - amount["total_deposits"] + amount["total_purchases"]).label("opening_balance"),
-            amount["total_deposits"].label("total_deposits"),
-            amount["total_purchases"].label("total_purchases"),
-            through.label("closing_balance"),
-            amount["total_volume_sm3"].label("total_volume_sm3"),
-            sa.func.jsonb_build_object(
-                "transactions", amount["transactions"], "deposit_entries", amount["deposit_entries"]
-            ).label("calculation_details"),
+            lines.c.customer_id,
+            lines.c.year_month,
+            *(sa.func.sum(lines.c[name]).label(name) for name in ("carried_in", *_SUMS)),
         )
-        .join_from(active, calendar, calendar.c.year_month >= active.c.first)
-        .outerjoin(
-            sums,
-            sa.and_(sums.c.customer_id == active.c.customer_id, sums.c.year_month == calendar.c.year_month),
-        )
+        .group_by(lines.c.customer_id, lines.c.year_month)
+        .subquery("month")
+    )
+    change = month.c.total_deposits - month.c.total_purchases
+    closing = sa.func.sum(month.c.carried_in + change).over(
+        partition_by=month.c.customer_id, order_by=month.c.year_month
+    )
+    return sa.select(
+        month.c.customer_id,
+        month.c.year_month,
+        (closing - change).label("opening_balance"),
+        month.c.total_deposits,
+        month.c.total_purchases,
+        closing.label("closing_balance"),
+        month.c.total_volume_sm3,
+        sa.func.jsonb_build_object(
+            "transactions", month.c.transactions, "deposit_entries", month.c.deposit_entries
+        ).label("calculation_details"),
     )
 
 

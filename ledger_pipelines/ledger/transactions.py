@@ -11,23 +11,17 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
-from ledger_pipelines.warehouse.months import (
-    CountsByMonth,
-    Written,
-    lock,
-    make_temporary,
-    mark_loaded,
-    qualified,
-    rows_of,
-    write,
-)
+from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.months import NO_MONTH, CountsByMonth, Written, qualified, rows_of, write
 from ledger_pipelines.warehouse.rejected import replace_rejections
 from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock, make_temporary, plan_for
 from ledger_pipelines.warehouse.stale import note_stale, take_stale
 from ledger_pipelines.warehouse.tables import (
     customers,
     meter_readings,
     monthly_customer_balances,
+    prices,
     rejected_rows,
     transaction_calculations,
 )
@@ -51,9 +45,17 @@ def recalculate(
     Months and customers that a moved reading left, outside the scope, are recalculated with it. Months of the balances
     whose sums changed are noted as stale.
     Readings are rejected for want of a price, a factor or a customer.
+
+    Raises:
+        MonthsMissingError: readings of the scope's months, customers or prices have never been loaded.
     """
     lock(connection, transaction_calculations)
+    plan_for(connection, scope)
     scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
+    if scope.whole:
+        require_loaded(connection, customers, [NO_MONTH], ASSET)
+        require_loaded(connection, prices, [NO_MONTH], ASSET)
+        require_loaded(connection, meter_readings, scope.months, ASSET)
     make_temporary(connection, price_segments)
     counts: CountsByMonth = {}
     rejected: dict[str, int] = {}
@@ -140,9 +142,11 @@ def unpriced_readings(scope: Scope) -> sa.Select[Any]:
     unknown = sa.exists().where(customers.c.customer_id == _reading.customer_id)
     no_customer = sa.select(*_rejection_columns(sa.literal("the customer has not been loaded (asset customers)")))
     of_scope = rows_of(meter_readings, scope)
+    # Says nothing that the condition beside it does not, but of the segments alone: few are left to join then.
+    incomplete = sa.or_(_segment.harga_per_m3.is_(None), _segment.koreksi_meter.is_(None))
     return sa.select(
         sa.union_all(
-            no_price.where(of_scope, sa.or_(_segment.harga_per_m3.is_(None), _factor().is_(None))),
+            no_price.where(of_scope, incomplete, sa.or_(_segment.harga_per_m3.is_(None), _factor().is_(None))),
             no_customer.where(of_scope, ~unknown),
         ).subquery()
     )

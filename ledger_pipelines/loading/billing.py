@@ -1,6 +1,7 @@
 """The billing application's data into `billing.*`: one function a table, one transaction each."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,25 +18,22 @@ from ledger_pipelines.sources.billing_rows import Customer, Deposit, Price, Read
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.bulk import copy_rows
+from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.months import (
     NO_MONTH,
     Counts,
     CountsByMonth,
     Written,
-    ensure_partition,
-    lock,
-    make_temporary,
-    mark_loaded,
     merge,
     qualified,
     rows_of,
-    staging,
-    temporary,
     total,
     write,
 )
+from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.rejected import CONTENT, replace_rejections
 from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock, make_temporary, plan_for, staging, temporary
 from ledger_pipelines.warehouse.stale import note_stale
 
 _STAGED_REJECTIONS = temporary(
@@ -121,6 +119,7 @@ def load_deposits(load: Load) -> Report:
 
     with load.warehouse.begin() as connection:
         lock(connection, tables.deposits)
+        plan_for(connection, load.scope)
         _check_source(load, connection, tables.deposits)
         staged = _stage(load, connection, tables.deposits, billing_frames.DEPOSITS, load.source.customers, normalise)
         counts = _write_months(load, connection, tables.deposits, staged)
@@ -150,6 +149,7 @@ def load_readings(load: Load) -> Report:
     table = tables.meter_readings
     with load.warehouse.begin() as connection:
         lock(connection, table)
+        plan_for(connection, load.scope)
         _check_source(load, connection, table)
         read = partial(load.source.readings, also=_rejected_without_month(connection))
         staged = _stage(load, connection, table, billing_frames.READINGS, read, normalise)
@@ -191,23 +191,24 @@ def _stage(
     connection: sa.Connection,
     table: sa.Table,
     schema: pa.DataFrameSchema,
-    read: Callable[[Scope], Iterator[Chunk]],
+    read: Callable[[Scope], Generator[Chunk]],
     normalise: Callable[[Chunk], _Batch],
 ) -> _Staged:
     rows = staging(table)
     make_temporary(connection, rows, _STAGED_REJECTIONS)
     unreadable: list[int] = []
     read_so_far = 0
-    for chunk in read(load.scope):
-        batch = normalise(chunk)
-        usable, failed = _validated(schema, batch.records)
-        copy_rows(connection, rows, rows.columns.keys(), _within_scope(load, table, usable))
-        refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
-        copy_rows(connection, _STAGED_REJECTIONS, CONTENT, refused)
-        unreadable += batch.unreadable
-        read_so_far += len(chunk)
-        if load.progress is not None:
-            load.progress(read_so_far)
+    with closing(read(load.scope)) as chunks:
+        for chunk in chunks:
+            batch = normalise(chunk)
+            usable, failed = _validated(schema, batch.records)
+            copy_rows(connection, rows, rows.columns.keys(), _within_scope(load, table, usable))
+            refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
+            copy_rows(connection, _STAGED_REJECTIONS, CONTENT, refused)
+            unreadable += batch.unreadable
+            read_so_far += len(chunk)
+            if load.progress is not None:
+                load.progress(read_so_far)
     connection.execute(sa.text(f"ANALYZE {rows.name}"))
     return _Staged(rows, tuple(unreadable))
 
@@ -266,6 +267,7 @@ def _load_unpartitioned(
 ) -> Report:
     with load.warehouse.begin() as connection:
         lock(connection, table)
+        plan_for(connection, load.scope)
         _check_source(load, connection, table)
         staged = _stage(load, connection, table, schema, load.source.customers, normalise)
         within = _of_customers(table, load.scope, staged.unreadable)

@@ -4,7 +4,7 @@ Any SQLAlchemy URL will do; production is MySQL or MariaDB. Everything is read i
 An unreadable source is an error, never an empty table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +41,7 @@ class BillingApp:
     engine: sa.Engine
     horizon: Horizon
 
-    def customers(self, scope: Scope) -> Iterator[Chunk]:
+    def customers(self, scope: Scope) -> Generator[Chunk]:
         """The rows of `users` that are customers, of the scope's customers.
 
         Raises:
@@ -52,7 +52,7 @@ class BillingApp:
             # MySQL compares text without regard to case and blanks at the end; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
-    def readings(self, scope: Scope, also: Sequence[int] = ()) -> Iterator[Chunk]:
+    def readings(self, scope: Scope, also: Sequence[int] = ()) -> Generator[Chunk]:
         """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role`.
 
         A scope of all months gets every row. One of some months gets at least the readings of those months, the rows
@@ -67,7 +67,7 @@ class BillingApp:
             wanted = sa.or_(wanted, data_pencatatan.c.id.in_(also))
         return self._read(data_pencatatan, statement.where(wanted))
 
-    def by_id(self, ids: Sequence[int]) -> Iterator[Chunk]:
+    def by_id(self, ids: Sequence[int]) -> Generator[Chunk]:
         """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""
         for start in range(0, len(ids), IDS_AT_ONCE):
             yield from self._read(
@@ -131,11 +131,12 @@ class BillingApp:
             fragments |= {f"{day:%Y-%m-%d}" for day in days}
         return fragments
 
-    def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Iterator[Chunk]:
+    def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
         with self._connected() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
-            for chunk in streaming.execute(statement.order_by(table.c.id)).partitions():
-                yield [row._asdict() for row in chunk]
+            with streaming.execute(statement.order_by(table.c.id)) as result:
+                for chunk in result.partitions():
+                    yield [row._asdict() for row in chunk]
 
     def _check(self, connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> None:
         """Say which table or column is missing before anything is read."""

@@ -5,17 +5,14 @@ compared with what should be there. Either way the caller owns the transaction.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.schema import CreateIndex
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.tables import loaded_months
+from ledger_pipelines.warehouse.partitions import attach, create_aside, drop, ensure_partition, has_partition
 
 #: The month under which a table without months is counted and marked.
 NO_MONTH = ""
@@ -112,7 +109,7 @@ def write(
     counts: CountsByMonth = {}
     if written.partitioned:
         for month in scope.months:
-            present = _exists(connection, written.table, month)
+            present = has_partition(connection, written.table, month)
             if scope.whole and (force or not present):
                 rows = count_rows(connection, written.table, month) if present else 0
                 inserted = _build_partition(connection, written, target([month]), month, replaces=rows > 0)
@@ -228,29 +225,9 @@ def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
     return sa.and_(*conditions)
 
 
-# Partitions
-
-
-def partition_name(table: sa.Table, month: str) -> str:
-    """The name of the partition that holds a month, without its schema."""
-    return f"{table.name}_{month.replace('-', '_')}"
-
-
 def count_rows(connection: sa.Connection, table: sa.Table, month: str) -> int:
     """How many rows a month of a table has."""
     return connection.scalar(sa.select(sa.func.count()).where(table.c.year_month == month)) or 0
-
-
-def _exists(connection: sa.Connection, table: sa.Table, month: str) -> bool:
-    name = f"{table.schema}.{partition_name(table, month)}"
-    return connection.scalar(sa.select(sa.func.to_regclass(name))) is not None
-
-
-def ensure_partition(connection: sa.Connection, table: sa.Table, month: str) -> None:
-    """Create the partition of a month, empty, unless it is there."""
-    if not _exists(connection, table, month):
-        _create_aside(connection, table, month)
-        _attach(connection, table, month)
 
 
 def _build_partition(
@@ -259,7 +236,7 @@ def _build_partition(
     """Fill a fresh partition from ``target``, index it, and put it in the place of the old one, if any."""
     table = written.table
     stamps = written.stamps_on_change if replaces else written.stamps
-    aside = _create_aside(connection, table, month)
+    aside = create_aside(connection, table, month)
     rows = target.subquery("should_be")
     inserted = connection.execute(
         sa.insert(aside).from_select(
@@ -267,102 +244,12 @@ def _build_partition(
         ),
         execution_options={"preserve_rowcount": True},
     ).rowcount
-    if _exists(connection, table, month):
-        connection.execute(sa.text(f"DROP TABLE {_quoted(table.schema, partition_name(table, month))}"))
-    _attach(connection, table, month)
+    if has_partition(connection, table, month):
+        drop(connection, table, month)
+    attach(connection, table, month)
     return inserted
-
-
-def _quoted(schema: str | None, name: str) -> str:
-    return f'"{schema}"."{name}"'
-
-
-def _aside_name(table: sa.Table, month: str) -> str:
-    return f"{partition_name(table, month)}_new"
-
-
-def _create_aside(connection: sa.Connection, table: sa.Table, month: str) -> sa.Table:
-    """Create the table that will become a partition: same columns, and a check that spares ATTACH its scan."""
-    name = _aside_name(table, month)
-    connection.execute(
-        sa.text(
-            f"CREATE TABLE {_quoted(table.schema, name)} "
-            f"(LIKE {_quoted(table.schema, table.name)} INCLUDING DEFAULTS INCLUDING COMMENTS, "
-            f"CONSTRAINT month CHECK (year_month IS NOT NULL AND year_month = '{month}'))"
-        )
-    )
-    return table.to_metadata(sa.MetaData(), name=name)
-
-
-def _attach(connection: sa.Connection, table: sa.Table, month: str) -> None:
-    """Index the table that stands aside and make it the partition of its month."""
-    parent = _quoted(table.schema, table.name)
-    aside = _quoted(table.schema, _aside_name(table, month))
-    partition = partition_name(table, month)
-    key = ", ".join(f'"{column.name}"' for column in table.primary_key)
-    run = connection.exec_driver_sql
-    run(f"ALTER TABLE {aside} RENAME TO {partition}")
-    aside = _quoted(table.schema, partition)
-    run(f"ALTER TABLE {aside} ADD PRIMARY KEY ({key})")
-    renamed = table.to_metadata(sa.MetaData(), name=partition)
-    for index in table.indexes:
-        columns = [renamed.c[column.name] for column in index.columns]
-        run(str(CreateIndex(sa.Index(None, *columns)).compile(connection)))
-    run(f"ALTER TABLE {parent} ATTACH PARTITION {aside} FOR VALUES IN ('{month}')")
-    run(f"ALTER TABLE {aside} DROP CONSTRAINT month")
-    run(f"ANALYZE {aside}")
-
-
-# Which months have been written as a whole
-
-
-def mark_loaded(connection: sa.Connection, table: sa.Table, months: Iterable[str], run_id: str) -> None:
-    """Note that months of a table have been written for every customer."""
-    statement = insert(loaded_months)
-    for month in months:
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[loaded_months.c.table_name, loaded_months.c.year_month],
-                set_={"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()},
-            ),
-            {"table_name": qualified(table), "year_month": month, "run_id": run_id},
-        )
-
-
-def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
-    """The months of a table that have been written for every customer at least once."""
-    return frozenset(
-        connection.scalars(sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(table)))
-    )
 
 
 def qualified(table: sa.Table) -> str:
     """The table's name with its schema."""
     return f"{table.schema}.{table.name}"
-
-
-def lock(connection: sa.Connection, table: sa.Table) -> None:
-    """Wait for, and hold until the transaction ends, the right to write a table.
-
-    Dagster's pools keep runs apart; this keeps apart whoever else comes.
-    """
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(qualified(table), 0))))
-
-
-@cache
-def staging(table: sa.Table) -> sa.Table:
-    """The declaration of a temporary table with the columns of ``table``."""
-    columns = (sa.Column(column.name, column.type, nullable=column.nullable) for column in table.columns)
-    return temporary(f"staged_{table.name}", *columns)
-
-
-def temporary(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """The declaration of a temporary table that is empty at the start of each transaction (`make_temporary`)."""
-    options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DELETE ROWS"}
-    return sa.Table(name, sa.MetaData(), *columns, **options)
-
-
-def make_temporary(connection: sa.Connection, *tables: sa.Table) -> None:
-    """Create temporary tables unless this session has them."""
-    for table in tables:
-        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))

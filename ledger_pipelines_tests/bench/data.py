@@ -2,17 +2,11 @@
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, start_of
+from ledger_pipelines.horizon import Horizon, Scope, start_of
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.months import (
-    NO_MONTH,
-    Written,
-    make_temporary,
-    mark_loaded,
-    staging,
-    write,
-)
-from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.months import NO_MONTH, Written, write
+from ledger_pipelines.warehouse.session import make_temporary, staging
 
 _CUSTOMERS = """
 INSERT INTO billing.customers (customer_id, name, role, harga_per_meter_kubik, tekanan_keluar, suhu, koreksi_meter,

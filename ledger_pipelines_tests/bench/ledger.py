@@ -16,7 +16,7 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.months import partition_name
+from ledger_pipelines.warehouse.partitions import partition_name
 from ledger_pipelines_tests.bench.data import fill_billing
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database, running_embedded_server
