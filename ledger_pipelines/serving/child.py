@@ -18,10 +18,12 @@ from ledger_pipelines.serving.processes import ProcessId, process_of
 LOG_BYTES = 10_000_000
 LOG_FILES_KEPT = 3
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# What a run does is in the web interface, event by event; that runs are looked after, every two seconds, is no news.
+_NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon - INFO - (Collected|Checking) ")
 _WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):|Error: ")
 _LONGEST_WAIT = 30.0
 _STABLE_SECONDS = 60.0
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 10.0
 
 
 @dataclass
@@ -132,6 +134,8 @@ class Child:
         """Copy the output to the log, plain, and tell what a person should know."""
         for line in process.stdout or ():
             plain = _COLOURS.sub("", line).rstrip("\n")
+            if _NOISE.search(plain):
+                continue
             self._logger.info("%s", plain)
             if plain.strip():
                 self.last_line = plain.strip()

@@ -69,26 +69,30 @@ def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
 
     Waits while another run writes the ledger's tables.
     """
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore", dg.BetaWarning)
-    with instance_of(settings) as instance:
-        from ledger_pipelines.definitions import defs  # reads the settings when it is imported
+    with _quietly(), instance_of(settings) as instance:
+        from ledger_pipelines.definitions import build_definitions  # the module reads the settings when it is imported
+        from ledger_pipelines.resources import Databases
 
         fail_dead_runs(instance)
-        job = defs.resolve_job_def(JOB)
+        databases = Databases(settings)
+        job = build_definitions(settings, {"databases": databases}).resolve_job_def(JOB)
         steps = len(job.nodes)
         _wait_for_pool(instance, lambda message: progress(message, 0, steps))
         run_id = str(uuid.uuid4())
         watch = _Watch(progress, steps)
         instance.add_event_listener(run_id, watch.see)
         started = time.monotonic()
-        job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            tags={**range_tags(order.first, order.last), **_own_tags(order.command)},
-            run_config={"resources": {"scope": {"config": scope_config(order)}}, "loggers": _QUIET},
-            raise_on_error=False,
-        )
+        try:
+            job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags={**range_tags(order.first, order.last), **_own_tags(order.command)},
+                run_config={"resources": {"scope": {"config": scope_config(order)}}, "loggers": _QUIET},
+                raise_on_error=False,
+            )
+        finally:
+            databases.warehouse.dispose()
+            databases.billing.dispose()
         return watch.outcome(order, run_id, time.monotonic() - started)
 
 
@@ -131,6 +135,20 @@ def code_server_answers(port: int) -> bool:
     except DagsterUserCodeUnreachableError:
         return False
     return True
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what Dagster says of itself off the terminal."""
+    logger = logging.getLogger("dagster")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _own_tags(command: str) -> dict[str, str]:

@@ -35,9 +35,18 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Databases:
-    """The databases of some settings, connected to when first used."""
+    """The databases of some settings, connected to when first used, let go of at the end of a `with`."""
 
     settings: Settings
+
+    def __enter__(self) -> "Databases":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("warehouse", "billing"):
+            engine = vars(self).get(name)
+            if isinstance(engine, sa.Engine):
+                engine.dispose()
 
     @cached_property
     def warehouse(self) -> sa.Engine:

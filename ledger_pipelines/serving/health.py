@@ -119,11 +119,11 @@ def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ..
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
     found.months_expected = len(databases.horizon.months)
     loaded = connection.execute(
-        sa.select(loaded_months.c.table_name, sa.func.count())
+        sa.select(loaded_months.c.table_name, sa.func.count().label("months"))
         .where(loaded_months.c.year_month.in_(databases.horizon.months))
         .group_by(loaded_months.c.table_name)
     )
-    months: dict[str, int] = {str(name): count for name, count in loaded.tuples()}
+    months: dict[str, int] = {row.table_name: row.months for row in loaded}
     for table in _BY_MONTH:
         found.months_loaded[table.name] = months.get(f"{table.schema}.{table.name}", 0)
         if found.months_loaded[table.name] < found.months_expected:

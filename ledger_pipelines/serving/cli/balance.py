@@ -38,11 +38,10 @@ def initialize(
         if dry_run:
             _rehearse(settings, customers, as_json=as_json)
             return
-        first = Databases(settings).horizon.first
         result = run_and_report(
             "balance initialize",
             settings,
-            first=first,
+            first=settings.first_month,
             customers=customers,
             accept_deletions=accept_deletions,
             as_json=as_json,
@@ -84,10 +83,10 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
     with answering(as_json=as_json):
         settings = load_settings()
         customers = tuple(sorted(set(customer_id))) if customer_id else None
-        with progress_bar() as progress:
+        with progress_bar() as progress, Databases(settings) as databases:
             task = progress.add_task("checking", total=None)
             report = health.examine(
-                Databases(settings),
+                databases,
                 customers,
                 lambda what, done, of: progress.update(task, description=what, completed=done, total=of),
             )
@@ -140,7 +139,9 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
     if every:
         return None
     wanted = tuple(sorted(set(ids or ())))
-    if unknown := Databases(settings).unknown_customers(wanted):
+    with Databases(settings) as databases:
+        unknown = databases.unknown_customers(wanted)
+    if unknown:
         raise ServingError(
             f"There is no customer {', '.join(str(customer) for customer in unknown)}, neither in the billing "
             "application nor in the warehouse. Customers are its users with role customer or fob, named by their id."
@@ -150,7 +151,8 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
 
 def _rehearse(settings: Settings, customers: tuple[int, ...] | None, *, as_json: bool) -> None:
     """Print what a run would read, customer by customer."""
-    found = rehearse(Databases(settings), customers)
+    with Databases(settings) as databases:
+        found = rehearse(databases, customers)
     if as_json:
         rows = [asdict(customer) for customer in found.customers.values()]
         print_json({"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.strays})

@@ -18,6 +18,10 @@ from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines.warehouse.queries import latest_balances
 
 app = typer.Typer(no_args_is_help=True, help="The demo: a billing application with realistic faults.")
+_BALANCE = (
+    "customer_id", "name", "opening_balance", "total_deposits", "total_purchases", "closing_balance",
+    "total_volume_sm3",
+)  # fmt: skip
 _USUAL = SeedPlan(current_month="2000-01")
 
 
@@ -57,21 +61,17 @@ def run() -> None:
     """Compute the whole ledger of the demo once, without the web interface, and print the latest balances."""
     settings = load_settings()
     started = prepare(settings).started
-    databases = Databases(settings)
-    if settings.billing_url is None and not has_billing_tables(databases.billing):
-        say("Seeding the demo's billing application ...")
-        _show(_seed(databases.billing.url, usual_plan()), databases.billing.url)
-    result = run_and_report("demo run", settings, first=databases.horizon.first)
-    with databases.warehouse.connect() as connection:
-        rows = connection.execute(latest_balances()).all()
-    headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
-    cells = [
-        (row.customer_id, row.name, row.opening_balance, row.total_deposits, row.total_purchases, row.closing_balance,
-         row.total_volume_sm3)
-        for row in rows
-    ]  # fmt: skip
-    month = rows[0].year_month if rows else databases.horizon.current
-    out.print(table_of(f"The latest balances: {month}, in rupiah", headings, cells))
+    with Databases(settings) as databases:
+        if settings.billing_url is None and not has_billing_tables(databases.billing):
+            say("Seeding the demo's billing application ...")
+            _show(_seed(databases.billing.url, usual_plan()), databases.billing.url)
+        result = run_and_report("demo run", settings, first=databases.horizon.first)
+        with databases.warehouse.connect() as connection:
+            rows = connection.execute(latest_balances()).all()
+        headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
+        cells = [[getattr(row, column) for column in _BALANCE] for row in rows]
+        month = rows[0].year_month if rows else databases.horizon.current
+        out.print(table_of(f"The latest balances: {month}, in rupiah", headings, cells))
     if started:
         say("The embedded server keeps running; stop it by: ledger db stop")
     raise typer.Exit(0 if result.success else 1)

@@ -35,26 +35,26 @@ def up(
         say("Starting the databases ...")
         prepared = prepare(settings)
         try:
-            databases = Databases(settings)
-            _seed_if_new(databases)
-            logging.getLogger("dagster").setLevel(logging.ERROR)
-            warnings.simplefilter("ignore")
-            with dagster_client.instance_of(settings) as instance:
-                everything = supervisor.Supervisor(settings, instance, lock, _tell)
-                try:
-                    say("Starting Dagster ...")
-                    everything.start()
-                    out.print(_panel(settings, everything.web_ui.address))
-                    if initial_run and supervisor.first_run_is_due(databases):
-                        horizon = databases.horizon
-                        run_id = everything.compute_all(horizon.first, horizon.current)
-                        if run_id is not None:
-                            say(f"The whole ledger is being computed: {everything.web_ui.address}/runs/{run_id}")
-                    everything.watch()
-                finally:
-                    _deaf()
-                    say("Stopping ...")
-                    everything.stop()
+            with Databases(settings) as databases:
+                _seed_if_new(databases)
+                logging.getLogger("dagster").setLevel(logging.ERROR)
+                warnings.simplefilter("ignore")
+                with dagster_client.instance_of(settings) as instance:
+                    everything = supervisor.Supervisor(settings, instance, lock, _tell)
+                    try:
+                        say("Starting Dagster ...")
+                        everything.start()
+                        out.print(_panel(settings, everything.web_ui.address))
+                        if initial_run and supervisor.first_run_is_due(databases):
+                            horizon = databases.horizon
+                            run_id = everything.compute_all(horizon.first, horizon.current)
+                            if run_id is not None:
+                                say(f"The whole ledger is being computed: {everything.web_ui.address}/runs/{run_id}")
+                        everything.watch()
+                    finally:
+                        _deaf()
+                        say("Stopping ...")
+                        everything.stop()
         except KeyboardInterrupt:
             pass  # how it is meant to end
         finally:

@@ -1,0 +1,151 @@
+"""An installation of its own for the commands: a data folder, free ports, an embedded server, a small demo."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import IsolationLevel
+from typer.testing import CliRunner, Result
+
+from ledger_pipelines.horizon import month_of, shift
+from ledger_pipelines.serving.cli import app
+from ledger_pipelines.settings import Settings, load_settings
+from ledger_pipelines.warehouse import servers, tables
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import free_port
+
+MONTHS = 3
+
+
+@contextmanager
+def environment_of(variables: dict[str, str]) -> Iterator[None]:
+    """Other LEDGER_ variables for a while; commands change the environment, and that is undone too."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("LEDGER_", "DAGSTER_"))]:
+        del os.environ[name]
+    os.environ.update(variables)
+    load_settings.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        load_settings.cache_clear()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Settings of its own, and commands run with them."""
+
+    variables: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        """What a command reads."""
+        with environment_of(self.variables):
+            return Settings()
+
+    def run(self, *arguments: str, **variables: str) -> Result:
+        """Run a command in this process, some variables set otherwise."""
+        with environment_of(self.variables | variables):
+            result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+            return result
+
+    def spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command in a process of its own."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("LEDGER_", "DAGSTER_"))}
+        return subprocess.Popen(
+            [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments],
+            env=inherited | self.variables,
+            text=True,
+            **options,
+        )
+
+    @contextmanager
+    def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
+        """A connection to the warehouse."""
+        engine = sa.create_engine(servers.warehouse(self.settings), isolation_level=isolation)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    def fingerprint(self) -> dict[str, str]:
+        """What every table of the data holds, to the last digit and time stamp."""
+        data = [table for table in tables.metadata.sorted_tables if table.schema != "ops"]
+        with self.warehouse() as connection:
+            return {table.name: _fingerprint_of(connection, table) for table in data}
+
+    @contextmanager
+    def source(self) -> Iterator[sa.Engine]:
+        """A copy of the demo's billing application, to be spoilt."""
+        name = f"spoilt_{free_port()}"
+        leave = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :database"
+        with self.warehouse() as connection:  # commands of this process keep connections in their pools
+            connection.execute(sa.text(leave), {"database": servers.DEMO_BILLING_DATABASE})
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {servers.DEMO_BILLING_DATABASE}"))
+        engine = sa.create_engine(servers.embedded_server(self.settings).url(name))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            with self.warehouse() as connection:
+                connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _fingerprint_of(connection: sa.Connection, table: sa.Table) -> str:
+    rows = connection.execute(sa.text(f"SELECT md5(string_agg(row::text, ',' ORDER BY row::text)) FROM {table} AS row"))
+    return str(rows.scalar())
+
+
+def json_of(result: Result) -> dict[str, Any]:
+    """The answer of a command as JSON: all of its stdout."""
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+@contextmanager
+def new_installation() -> Iterator[Installation]:
+    """An installation of its own, gone afterwards with all that ran in it."""
+    home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
+    home.chmod(0o755)  # reachable for the OS user that runs the server when the tests run as root
+    current = month_of(datetime.now(WIB), WIB)
+    ports = {f"LEDGER_{name}_PORT": str(free_port()) for name in ("DB", "UI", "CODE_SERVER")}
+    made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift(current, 1 - MONTHS), **ports})
+    try:
+        yield made
+    finally:
+        servers.embedded_server(made.settings).delete()
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """An installation of which nothing runs yet."""
+    with new_installation() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def computed() -> Iterator[Installation]:
+    """An installation with a small demo, computed. Tests leave it as they found it."""
+    seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
+    with new_installation() as made:
+        for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"]):
+            result = made.run(*command)
+            assert result.exit_code == 0, result.output
+        yield made

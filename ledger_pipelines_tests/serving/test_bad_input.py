@@ -1,0 +1,78 @@
+"""A billing application that cannot be read, or holds nonsense: what is printed, and that nothing changes."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.billing_schema import users
+from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+
+SYNC = ("balance", "sync", "--all")
+
+
+def refused(computed: Installation, url: sa.URL) -> str:
+    """What is printed when a sync from that source is refused; nothing may have changed."""
+    before = computed.fingerprint()
+    result = computed.run(*SYNC, LEDGER_BILLING_URL=url.render_as_string(hide_password=False))
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    assert computed.fingerprint() == before
+    return result.stderr
+
+
+def test_unreachable(computed: Installation) -> None:
+    message = refused(computed, sa.make_url(f"mysql+pymysql://me:s3cret@127.0.0.1:{free_port()}/billing"))
+    assert "The billing database" in message
+    assert "LEDGER_BILLING_URL" in message
+    assert "s3cret" not in message
+
+
+def test_wrong_password(computed: Installation) -> None:
+    with computed.source() as source:
+        assert "password authentication failed" in refused(computed, source.url.set(password="wr0ng"))  # noqa: S106
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("DROP TABLE data_pencatatan", "has no table data_pencatatan"),
+        ("ALTER TABLE users DROP COLUMN suhu", "lacks the column suhu"),
+        ("DELETE FROM users", "no customers at all"),
+    ],
+)
+def test_spoilt(computed: Installation, statement: str, message: str) -> None:
+    with computed.source() as source:
+        with source.begin() as connection:
+            connection.execute(sa.text(statement))
+        assert message in refused(computed, source.url)
+
+
+def test_an_emptied_source_is_taken_for_true_if_a_person_says_so(computed: Installation) -> None:
+    with computed.source() as source:
+        with source.begin() as connection:
+            connection.execute(sa.text("DELETE FROM users"))
+        url = source.url.render_as_string(hide_password=False)
+        result = computed.run(*SYNC, "--accept-deletions", LEDGER_BILLING_URL=url)
+        assert result.exit_code == 0, result.output
+    with computed.warehouse() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM ledger.monthly_customer_balances")) == 0
+    assert computed.run(*SYNC, "--accept-deletions").exit_code == 0
+
+
+def test_unparsable_json_keeps_what_was_loaded_and_is_listed(computed: Installation) -> None:
+    deposits_of: Callable[[], dict[str, str]] = computed.fingerprint
+    before = deposits_of()
+    with computed.source() as source:
+        with source.begin() as connection:
+            connection.execute(sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))
+        url = source.url.render_as_string(hide_password=False)
+        result = computed.run(*SYNC, "--json", LEDGER_BILLING_URL=url)
+    assert result.exit_code == 0, result.output
+    assert computed.fingerprint() == before
+    checks = {(check["asset"], check["name"]) for check in json_of(result)["checks_not_passed"]}
+    assert ("deposits", "no_rejected_rows") in checks
+    with computed.warehouse() as connection:
+        query = "SELECT reason FROM ops.rejected_rows WHERE source_id = '11/deposit_history'"
+        assert "not JSON" in str(connection.scalar(sa.text(query)))

@@ -1,0 +1,150 @@
+"""`ledger balance` on a small demo: what runs, what is printed, and what is left alone."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import shift
+from ledger_pipelines.sources.billing_schema import data_pencatatan
+from ledger_pipelines.warehouse.tables import monthly_customer_balances
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
+
+FIRST_CUSTOMER = 11
+
+
+def test_a_dry_run_changes_nothing(computed: Installation) -> None:
+    before = computed.fingerprint()
+    answer = json_of(computed.run("balance", "initialize", "--all", "--dry-run", "--json"))
+    assert computed.fingerprint() == before
+    assert len(answer["customers"]) == 6
+    for customer in answer["customers"]:
+        assert customer["readings"] == customer["usable"] + customer["rejected"]
+    assert sum(customer["rejected"] for customer in answer["customers"]) > 0
+    assert all(customer["closing_balance"] is not None for customer in answer["customers"])
+
+
+def test_a_second_run_writes_nothing(computed: Installation) -> None:
+    before = computed.fingerprint()
+    answer = json_of(computed.run("balance", "sync", "--all", "--json"))
+    assert answer["success"]
+    assert [step["inserted"] + step["updated"] + step["deleted"] for step in answer["steps"]] == [0] * 6
+    assert computed.fingerprint() == before
+
+
+def test_force_calculates_anew(computed: Installation) -> None:
+    answer = json_of(computed.run("balance", "sync", "--all", "--force", "--json"))
+    steps = {step["asset"]: step for step in answer["steps"]}
+    assert steps["monthly_customer_balances"]["unchanged"] == 0
+    assert steps["meter_readings"]["unchanged"] > 0
+
+
+def test_one_customer_is_corrected_and_no_other_touched(computed: Installation) -> None:
+    with computed.source() as source:
+        with source.begin() as connection:
+            connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id <= FIRST_CUSTOMER + 1))
+        url = source.url.render_as_string(hide_password=False)
+        before = _others(computed)
+        result = computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER), "--json", LEDGER_BILLING_URL=url)
+        assert result.exit_code == 0, result.output
+        answer = json_of(result)
+    assert answer["customers"] == [FIRST_CUSTOMER]
+    assert {step["asset"]: step["deleted"] for step in answer["steps"]}["transaction_calculations"] > 0
+    assert _others(computed) == before
+    assert computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER)).exit_code == 0
+
+
+def _others(installation: Installation) -> list[sa.Row[tuple[object, ...]]]:
+    with installation.warehouse() as connection:
+        query = sa.select(monthly_customer_balances).where(monthly_customer_balances.c.customer_id != FIRST_CUSTOMER)
+        return list(connection.execute(query.order_by(*monthly_customer_balances.primary_key)).all())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--customer-id", "99999"], "There is no customer 99999"),
+        (["--all", "--from-month", "2999-01"], "is in the future"),
+        (["--all", "--from-month", "1999-01"], "LEDGER_FIRST_MONTH"),
+        (["--all", "--from-month", "march"], "is no month"),
+        ([], "--all"),
+        (["--all", "--customer-id", "11"], "--all"),
+    ],
+)
+def test_what_cannot_be_done_is_said(computed: Installation, arguments: list[str], message: str) -> None:
+    before = computed.fingerprint()
+    result = computed.run("balance", "sync", *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert computed.fingerprint() == before
+
+
+def test_from_month_covers_that_month_to_the_current_one(computed: Installation) -> None:
+    current = shift(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
+    answer = json_of(computed.run("balance", "sync", "--all", "--from-month", shift(current, -1), "--json"))
+    assert answer["months"] == [shift(current, -1), current]
+
+
+def test_the_system_is_healthy(computed: Installation) -> None:
+    result = computed.run("balance", "test-system", "--json")
+    answer = json_of(result)
+    assert (result.exit_code, answer["success"], answer["problems"]) == (0, True, [])
+    assert set(answer["months_loaded"].values()) == {MONTHS}
+    assert answer["rejected"]
+    assert all(finding["rows"] == 0 for finding in answer["findings"])
+    assert len(answer["query_ms"]) == 2
+
+
+def test_a_wrong_balance_is_found(computed: Installation) -> None:
+    closing = monthly_customer_balances.c.closing_balance
+    with computed.warehouse() as connection:
+        connection.execute(sa.update(monthly_customer_balances).values(closing_balance=closing + 1))
+    result = computed.run("balance", "test-system")
+    assert result.exit_code == 1
+    assert "balances_add_up" in result.stdout
+    with computed.warehouse() as connection:
+        connection.execute(sa.update(monthly_customer_balances).values(closing_balance=closing - 1))
+
+
+def test_stdout_holds_nothing_but_json(computed: Installation) -> None:
+    process = computed.spawn("balance", "sync", "--all", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    output, errors = process.communicate(timeout=120)
+    assert json.loads(output)["success"]
+    assert errors == ""
+
+
+def test_a_run_whose_process_was_killed_is_ended(computed: Installation) -> None:
+    with computed.warehouse("READ COMMITTED") as connection:
+        connection.execute(sa.text("LOCK TABLE billing.customers IN ACCESS EXCLUSIVE MODE"))
+        process = computed.spawn("balance", "sync", "--all", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not _slots_taken(computed) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert _slots_taken(computed) == 1
+    assert computed.run("balance", "sync", "--all").exit_code == 0
+    assert _slots_taken(computed) == 0
+    assert _statuses(computed) == {"SUCCESS", "FAILURE"}
+
+
+def _dagster(installation: Installation, query: str) -> list[sa.Row[tuple[object, ...]]]:
+    with installation.warehouse() as connection:
+        engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
+    try:
+        with engine.connect() as connection:
+            return list(connection.execute(sa.text(query)).all())
+    finally:
+        engine.dispose()
+
+
+def _slots_taken(installation: Installation) -> int:
+    return len(_dagster(installation, "SELECT 1 FROM concurrency_slots WHERE run_id IS NOT NULL"))
+
+
+def _statuses(installation: Installation) -> set[object]:
+    return {row[0] for row in _dagster(installation, "SELECT DISTINCT status FROM runs")}
