@@ -37,7 +37,7 @@ class WebUi:
             ServingError: they cannot be loaded; the message says why.
         """
         try:
-            workspace = self._ask(_LOCATIONS)["workspaceOrError"]
+            workspace = self.ask(_LOCATIONS)["workspaceOrError"]
         except OSError:  # not there yet
             return False
         entries = workspace.get("locationEntries", [])
@@ -59,7 +59,7 @@ class WebUi:
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
         }
         try:
-            answer = self._ask(_LAUNCH, {"parameters": parameters})["launchRun"]
+            answer = self.ask(_LAUNCH, {"parameters": parameters})["launchRun"]
         except OSError as error:
             raise ServingError(f"The web interface at {self.address} does not take the run: {error}") from error
         if answer["__typename"] != "LaunchRunSuccess":
@@ -67,7 +67,7 @@ class WebUi:
             raise ServingError(f"The run is refused: {' '.join(reason['message'] for reason in reasons)}")
         return str(answer["run"]["runId"])
 
-    def _ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data that answers a query.
 
         Raises:

@@ -1,0 +1,131 @@
+"""`ledger up` from its start to Ctrl-C: one installation, one story."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from ledger_pipelines.serving.instance_lock import only_one
+from ledger_pipelines.serving.processes import ProcessId, process_of
+from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.serving.conftest import Installation, new_installation
+
+PATIENCE = 150
+
+
+class Up:
+    """A running `ledger up`."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.home = Path(installation.variables["LEDGER_HOME"])
+        self.output = self.home / "output"
+        with self.output.open("w") as file:
+            self.process = installation.spawn("up", stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def says(self, text: str) -> bool:
+        """Whether it has printed something."""
+        return text in self.output.read_text()
+
+    def children(self) -> list[ProcessId]:
+        """Code server, web server and daemon."""
+        return [ProcessId(**child) for child in json.loads((self.home / "up.lock").read_text())["children"]]
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not until():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    with new_installation() as installation:
+        running = Up(installation)
+        try:
+            yield running
+        finally:
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+
+
+def statuses(web_ui: WebUi) -> list[str]:
+    """The statuses of all runs."""
+    query = "{ runsOrError { ... on Runs { results { status } } } }"
+    runs: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+    return [run["status"] for run in runs]
+
+
+def test_from_the_start_to_the_end(up: Up) -> None:
+    up.wait(lambda: up.says("The whole ledger is being computed"))
+    web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+    assert web_ui.location_is_loaded()
+    assert not up.says(str(servers.warehouse(up.installation.settings).password))
+
+    second = up.installation.run("up")
+    assert second.exit_code == 1
+    assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
+
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS"])
+    health = up.installation.run("balance", "test-system")
+    assert health.exit_code == 0, health.output
+
+    children = up.children()
+    os.kill(children[2].pid, signal.SIGKILL)
+    up.wait(lambda: up.says("daemon is started again"))
+    assert [child.alive for child in children] == [True, True, False]
+    assert all(child.alive for child in up.children())
+
+    children = up.children()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0, up.output.read_text()
+    assert not any(child.alive for child in children)
+    assert not servers.embedded_server(up.installation.settings).is_running()
+    assert "Traceback" not in up.output.read_text()
+    for log in ("code-server", "webserver", "daemon"):
+        assert (up.home / "logs" / f"{log}.log").stat().st_size > 0
+
+
+@pytest.mark.parametrize("variable", ["LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT"])
+def test_a_port_that_is_taken_is_named(installation: Installation, variable: str) -> None:
+    installation.run("db", "start")
+    taken = installation.variables["LEDGER_DB_PORT"]
+    result = installation.run("up", **{variable: taken, "LEDGER_DB_PORT": str(free_port())})
+    assert result.exit_code == 1
+    assert f"set {variable} to a free port" in result.stderr
+
+
+def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path) -> None:
+    left = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    identity = process_of(left.pid)
+    assert identity is not None
+    (tmp_path / "up.lock").write_text(
+        json.dumps({"pid": 1, "children": [{"pid": left.pid, "started": identity.started}]})
+    )
+    reaper = Thread(target=left.wait)  # else it would stay as a zombie: this process is its parent
+    reaper.start()
+    with only_one(tmp_path):
+        reaper.join(10)
+        assert left.returncode == -signal.SIGTERM
+
+
+def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path) -> None:
+    other = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    (tmp_path / "up.lock").write_text(json.dumps({"pid": 1, "children": [{"pid": other.pid, "started": "earlier"}]}))
+    try:
+        with only_one(tmp_path):
+            assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
