@@ -11,12 +11,12 @@ from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
-_EXAMPLES = 400 if os.environ.get("CI") else 30
+EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (300 if os.environ.get("CI") else 20))
 
 settings.register_profile(
     "ledger",
     deadline=None,
-    max_examples=int(os.environ.get("LEDGER_TEST_EXAMPLES", _EXAMPLES)),
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     print_blob=True,
 )

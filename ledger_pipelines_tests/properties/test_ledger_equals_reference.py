@@ -7,14 +7,16 @@ customers that the change touches, and computed in pieces.
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger import transactions
 from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.conftest import EXAMPLES
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute, last_readable
+from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
 
@@ -22,6 +24,15 @@ FIRST, CURRENT = "2025-01", "2025-04"
 MONTHS = Horizon(FIRST, CURRENT, WIB).months
 CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 STATES = source_states(first_month=FIRST, current_month=CURRENT)
+
+
+@settings(max_examples=4 * EXAMPLES)
+@given(state=STATES)
+def test_the_whole_ledger(shared_pipeline: Pipeline, state: SourceState) -> None:
+    shared_pipeline.reset(FIRST, CURRENT)
+    shared_pipeline.fill(state)
+    shared_pipeline.run()
+    assert differences(shared_pipeline.ledger(), compute(state, first_month=FIRST, current_month=CURRENT)) == []
 
 
 @pytest.fixture(params=["few customers", "many customers"])
@@ -57,7 +68,9 @@ def test_a_change_recomputed_for_the_customers_it_touches(shared_pipeline: Pipel
 
 
 @given(state=STATES, first=st.sampled_from(MONTHS), last=st.sampled_from(MONTHS))
-def test_any_range_after_all_writes_nothing(shared_pipeline: Pipeline, state: Any, first: str, last: str) -> None:
+def test_any_range_after_all_writes_nothing(
+    shared_pipeline: Pipeline, state: SourceState, first: str, last: str
+) -> None:
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(state)
@@ -86,7 +99,7 @@ def test_a_change_recomputed_month_by_month_in_any_order(shared_pipeline: Pipeli
 
 
 @given(state=STATES)
-def test_months_computed_in_order_equal_all_at_once(shared_pipeline: Pipeline, state: Any) -> None:
+def test_months_computed_in_order_equal_all_at_once(shared_pipeline: Pipeline, state: SourceState) -> None:
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(state)
