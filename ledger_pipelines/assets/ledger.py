@@ -35,7 +35,7 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         """What each reading cost: volume × correction factor × the price in force at its moment, rounded once."""
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            return transactions.recalculate(connection, what, horizon, context.run_id, force=scope.force)
+            return transactions.recalculate(connection, what, horizon, context.run.run_id, force=scope.force)
 
         return _ledger_step(context, databases, scope, recalculate, _about_transactions)
 
@@ -57,7 +57,7 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         """
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            return balances.recalculate(connection, what, horizon, context.run_id, force=scope.force)
+            return balances.recalculate(connection, what, horizon, context.run.run_id, force=scope.force)
 
         return _ledger_step(context, databases, scope, recalculate, _about_balances)
 

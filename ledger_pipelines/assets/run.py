@@ -62,7 +62,7 @@ def load_step(
                     warehouse=databases.warehouse,
                     scope=scope_of(context, scope, app.horizon),
                     guard=databases.guard(scope),
-                    run_id=context.run_id,
+                    run_id=context.run.run_id,
                     progress=_progress(context),
                 )
             ),

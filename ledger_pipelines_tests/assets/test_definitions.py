@@ -1,0 +1,131 @@
+"""What the UI shows of the assets before anything has run."""
+
+import subprocess
+import sys
+from datetime import datetime
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from ledger_pipelines.assets.checks import asset_checks
+from ledger_pipelines.horizon import month_of
+from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.oddities import ODDITIES
+from ledger_pipelines.partitions import monthly_partitions
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.assets.runs import definitions
+
+TABLES = {
+    "customers": tables.customers,
+    "prices": tables.prices,
+    "deposits": tables.deposits,
+    "meter_readings": tables.meter_readings,
+    "transaction_calculations": tables.transaction_calculations,
+    "monthly_customer_balances": tables.monthly_customer_balances,
+}
+UNPARTITIONED = {"customers", "prices"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> AssetGraph:
+    """The assets of the definitions."""
+    settings = Settings(warehouse_url="postgresql://h/w", billing_url="mysql://h/b", first_month="2025-01")
+    graph: AssetGraph = definitions(settings).resolve_asset_graph()
+    return graph
+
+
+def test_the_assets_are_those_of_the_tables(graph: AssetGraph) -> None:
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == TABLES.keys()
+    assert {key.to_user_string() for key in graph.external_asset_keys} == {
+        "billing_app/users",
+        "billing_app/data_pencatatan",
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
+    node, table = graph.get(dg.AssetKey(name)), TABLES[name]
+    assert node.group_name == table.schema
+    assert "postgres" in node.kinds
+    assert node.owners == ["team:billing"]
+    assert node.description
+    assert len(node.description) > 40
+    assert node.metadata["dagster/table_name"] == f"{table.schema}.{name}"
+    schema = node.metadata["dagster/column_schema"]
+    assert [(column.name, column.description) for column in schema.columns] == [
+        (column.name, column.comment) for column in table.columns
+    ]
+    assert [column.constraints.nullable for column in schema.columns] == [column.nullable for column in table.columns]
+    assert node.pools == {"billing_ledger"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
+    node = graph.get(dg.AssetKey(name))
+    assert node.is_partitioned is (name not in UNPARTITIONED)
+    if node.is_partitioned:
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+@pytest.mark.parametrize(
+    ("asset", "upstream"),
+    [
+        ("customers", {"billing_app/users"}),
+        ("prices", {"billing_app/users"}),
+        ("deposits", {"billing_app/users"}),
+        ("meter_readings", {"billing_app/users", "billing_app/data_pencatatan"}),
+        ("transaction_calculations", {"customers", "prices", "meter_readings"}),
+        ("monthly_customer_balances", {"deposits", "transaction_calculations", "monthly_customer_balances"}),
+    ],
+)
+def test_lineage(graph: AssetGraph, asset: str, upstream: set[str]) -> None:
+    assert {key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys} == upstream
+
+
+def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
+    balances = dg.AssetKey("monthly_customer_balances")
+    mapping = graph.get_partition_mapping(balances, balances)
+    assert isinstance(mapping, dg.TimeWindowPartitionMapping)
+    assert (mapping.start_offset, mapping.end_offset) == (-1, -1)
+
+
+def test_every_invariant_and_oddity_is_a_check() -> None:
+    specs = [spec for check in asset_checks() for spec in check.check_specs]
+    names = {spec.name for spec in specs}
+    assert names == {item.name for item in (*INVARIANTS, *ODDITIES)} | {"no_rejected_rows"}
+    assert all(spec.description for spec in specs)
+
+
+@pytest.mark.parametrize(
+    ("moment", "last"),
+    [
+        ("2025-03-01T00:00:00+07:00", "2025-03"),
+        ("2025-02-28T16:59:59+00:00", "2025-02"),
+        ("2025-03-31T23:59:59+07:00", "2025-03"),
+    ],
+)
+def test_the_current_month_in_wib_is_a_partition(moment: str, last: str) -> None:
+    partitions = monthly_partitions(Settings(first_month="2024-12"))
+    now = datetime.fromisoformat(moment)
+    keys = partitions.get_partition_keys(current_time=now)
+    assert keys[0] == "2024-12"
+    assert keys[-1] == last == month_of(now, Settings().zone)
+    window = partitions.time_window_for_partition_key("2025-02")
+    assert window.start.isoformat() == "2025-02-01T00:00:00+07:00"
+    assert window.end.isoformat() == "2025-03-01T00:00:00+07:00"
+
+
+def test_loading_the_definitions_touches_no_database() -> None:
+    """The servers do not exist; importing the definitions must not even look for them."""
+    program = "import ledger_pipelines.definitions as d; print(len(d.defs.assets))"
+    environment = {
+        "LEDGER_WAREHOUSE_URL": "postgresql://me@no-such-host.invalid/w",
+        "LEDGER_BILLING_URL": "mysql://me@no-such-host.invalid/b",
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == "8"

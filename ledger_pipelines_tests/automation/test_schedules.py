@@ -1,0 +1,91 @@
+"""The schedules: when they tick, and that what they ask for can be run."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from ledger_pipelines.automation.jobs import ledger_job
+from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, STEPS, Location, materialised
+from ledger_pipelines_tests.pipeline import WIB, new_pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+SCHEDULES = {"daily_reconciliation": ("0 2 * * *", False), "weekly_recalculation": ("0 1 * * 0", True)}
+
+
+@pytest.fixture(scope="module")
+def location(embedded_url: sa.URL) -> Iterator[Location]:
+    """A code location over two databases of its own, with one reading of one customer in the source."""
+    with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
+        made = Location(pipeline, instance)
+        reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
+        pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
+        yield made
+        made.databases.warehouse.dispose()
+        made.databases.billing.dispose()
+
+
+def test_there_are_two_and_they_run(location: Location) -> None:
+    schedules = {schedule.name: schedule for schedule in location.definitions.schedules or ()}
+    assert schedules.keys() == SCHEDULES.keys()
+    for name, (cron, _) in SCHEDULES.items():
+        schedule = schedules[name]
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        assert schedule.cron_schedule == cron
+        assert schedule.execution_timezone == "Asia/Jakarta"
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+        assert schedule.job_name == ledger_job.name
+        assert schedule.description
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_tick_asks_for_a_run_that_succeeds(location: Location, name: str) -> None:
+    schedule = location.definitions.resolve_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
+    )
+    tick = schedule.evaluate_tick(context)
+    assert tick.skip_message is None
+    (request,) = tick.run_requests or ()
+    assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == {
+        RANGE_START_TAG: FIRST,
+        RANGE_END_TAG: CURRENT,
+    }
+    assert request.partition_key is None
+    result = location.run(tags=dict(request.tags), run_config=dict(request.run_config))
+    assert result.success
+    assert all(materialised(result, asset) for asset in STEPS)
+    assert materialised(result, "monthly_customer_balances").keys() == set(location.databases.horizon().months)
+    (transaction,) = location.pipeline.rows(tables.transaction_calculations)
+    assert transaction["total_harga"] == 1000
+    again = location.run(
+        tags=dict(request.tags), run_config=dict(request.run_config), only=["transaction_calculations"]
+    )
+    written = materialised(again, "transaction_calculations")[CURRENT]["rows_inserted"]
+    assert written == (1 if SCHEDULES[name][1] else 0), "only the weekly recalculation builds everything again"
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "expected"),
+    [
+        ("daily_reconciliation", "2025-06-17T01:59:59", "2025-06-17T02:00:00+07:00"),
+        ("weekly_recalculation", "2025-06-17T00:00:00", "2025-06-22T01:00:00+07:00"),
+    ],
+)
+def test_when_it_ticks_next(location: Location, name: str, after: str, expected: str) -> None:
+    schedule = location.definitions.resolve_schedule_def(name)
+    start = datetime.fromisoformat(after).replace(tzinfo=WIB).timestamp()
+    ticks = get_ticks(start, schedule)
+    assert ticks.isoformat() == expected
+
+
+def get_ticks(start: float, schedule: dg.ScheduleDefinition) -> datetime:
+    """The first moment after ``start`` (seconds) at which a schedule ticks."""
+    tick: datetime = next(schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone))
+    return tick

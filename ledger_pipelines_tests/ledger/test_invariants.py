@@ -1,0 +1,202 @@
+"""Each invariant holds on a healthy ledger and finds what breaks it; each oddity finds what is odd."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.oddities import ODDITIES
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+BREAKS = {
+    "balances_add_up": [
+        "UPDATE {balances} SET closing_balance = closing_balance + 0.01 WHERE {march}",
+        "UPDATE {balances} SET total_deposits = total_deposits - 0.01 WHERE {march}",
+    ],
+    "months_chain": [
+        "UPDATE {balances} SET opening_balance = 0, closing_balance = 0 WHERE {march}",
+        "DELETE FROM {balances} WHERE {march}",
+        "UPDATE {balances} SET opening_balance = 1 WHERE customer_id = 1 AND year_month = '2025-02'",
+    ],
+    "months_reach_the_last": ["DELETE FROM {balances} WHERE customer_id = 1 AND year_month = '2025-06'"],
+    "sums_match_rows": [
+        "UPDATE {balances} SET total_purchases = total_purchases + 0.01 WHERE {march}",
+        "UPDATE {balances} SET total_deposits = total_deposits + 0.01 WHERE {march}",
+        "UPDATE {balances} SET total_volume_sm3 = total_volume_sm3 + 0.0001 WHERE {march}",
+        "DELETE FROM {transactions} WHERE data_pencatatan_id = 1",
+        "DELETE FROM billing.deposits WHERE customer_id = 1",
+        "DELETE FROM {balances} WHERE customer_id = 1",
+    ],
+    "nothing_stale": [
+        "INSERT INTO ledger.stale_months (table_name, year_month, customer_id) VALUES ('x', '2025-03', 1)",
+        "INSERT INTO ledger.stale_months (table_name, year_month) VALUES ('x', '2025-03')",
+    ],
+    "every_reading_accounted_for": [
+        "DELETE FROM {transactions} WHERE data_pencatatan_id = 1",
+        "UPDATE {transactions} SET volume_flow_meter = volume_flow_meter + 1 WHERE data_pencatatan_id = 1",
+        "UPDATE {transactions} SET customer_id = 2 WHERE data_pencatatan_id = 1",
+        "DELETE FROM ops.rejected_rows WHERE asset = 'transaction_calculations'",
+    ],
+    "no_transaction_without_reading": [
+        "DELETE FROM billing.meter_readings WHERE reading_id = 1",
+        "UPDATE billing.meter_readings SET year_month = '2025-04' WHERE reading_id = 1",
+        "UPDATE billing.meter_readings SET customer_id = 2 WHERE reading_id = 1",
+    ],
+    "amounts_follow_factors": [
+        "UPDATE {transactions} SET total_harga = total_harga + 0.01 WHERE data_pencatatan_id = 1",
+        "UPDATE {transactions} SET volume_sm3 = volume_sm3 - 0.0001 WHERE data_pencatatan_id = 1",
+        "UPDATE {transactions} SET harga_per_m3 = harga_per_m3 + 1 WHERE data_pencatatan_id = 1",
+    ],
+    "months_match_moments": [
+        "UPDATE {transactions} SET transaction_date = '2025-02-28 23:59:59+07' WHERE data_pencatatan_id = 1",
+        "UPDATE {transactions} SET transaction_date = '2025-04-01 00:00:00+07' WHERE data_pencatatan_id = 1",
+        "UPDATE billing.deposits SET deposited_at = '2025-02-28 16:59:59+00' WHERE customer_id = 1",
+    ],
+}
+"""By invariant: what breaks it for customer 1."""
+
+
+def metered(reading_id: int, customer_id: int, waktu: str, volume: object) -> dict[str, object]:
+    """A metered reading."""
+    data = {"pembacaan_awal": {"waktu": waktu}, "pembacaan_akhir": {}, "volume_flow_meter": volume}
+    return reading_row(reading_id, customer_id, json.dumps(data))
+
+
+@pytest.fixture(scope="module")
+def healthy(shared_pipeline: Pipeline) -> Pipeline:
+    """A small ledger in which all is well."""
+    price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
+    users = (
+        user_row(1, deposit_history='[{"date": "2025-03-01", "amount": 5000}]', **price),
+        user_row(2, **price),
+        user_row(3),
+    )
+    readings = (
+        metered(1, 1, "2025-03-05 10:00", "10.5"),
+        metered(2, 1, "2025-02-05 10:00", 20),
+        metered(3, 2, "2025-03-05 10:00", 30),
+        metered(4, 3, "2025-03-05 10:00", 40),
+    )
+    shared_pipeline.reset("2025-01", "2025-06")
+    shared_pipeline.fill(SourceState(users, readings))
+    shared_pipeline.run()
+    return shared_pipeline
+
+
+@pytest.fixture
+def connection(healthy: Pipeline) -> Iterator[sa.Connection]:
+    """A connection to the healthy ledger; what a test breaks is rolled back."""
+    with healthy.warehouse.connect() as made:
+        yield made
+        made.rollback()
+
+
+def found(connection: sa.Connection, pipeline: Pipeline, name: str, customers: tuple[int, ...] | None) -> int:
+    """How many violations an invariant finds."""
+    (invariant,) = (invariant for invariant in INVARIANTS if invariant.name == name)
+    return len(connection.execute(invariant.violations(pipeline.horizon, customers)).all())
+
+
+@pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
+def test_a_healthy_ledger_has_no_violation(connection: sa.Connection, healthy: Pipeline, name: str) -> None:
+    assert len(healthy.ledger().transactions) == 3
+    assert len(healthy.ledger().balances) == 5 + 4
+    for customers in (None, (1,), (1, 2, 3), (99,)):
+        assert found(connection, healthy, name, customers) == 0
+
+
+def test_every_invariant_is_broken_here() -> None:
+    assert BREAKS.keys() == {invariant.name for invariant in INVARIANTS}
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"), [(name, statement) for name, statements in BREAKS.items() for statement in statements]
+)
+def test_an_invariant_finds_what_breaks_it(
+    connection: sa.Connection, healthy: Pipeline, name: str, statement: str
+) -> None:
+    statement = (
+        statement.replace("{balances}", str(tables.monthly_customer_balances))
+        .replace("{transactions}", str(tables.transaction_calculations))
+        .replace("{march}", "customer_id = 1 AND year_month = '2025-03'")
+    )
+    if "meter_readings SET year_month" in statement:
+        connection.execute(
+            sa.text(
+                "CREATE TABLE IF NOT EXISTS billing.meter_readings_2025_04 "
+                "PARTITION OF billing.meter_readings FOR VALUES IN ('2025-04')"
+            )
+        )
+    assert connection.execute(sa.text(statement)).rowcount > 0
+    assert found(connection, healthy, name, None) > 0
+    customer = 3 if "rejected_rows" in statement else 1
+    assert found(connection, healthy, name, (customer,)) > 0
+    if "customer_id = 2" not in statement and "VALUES ('x', '2025-03')" not in statement:
+        assert found(connection, healthy, name, (2,)) == 0
+
+
+ODD_READINGS = (
+    reading_row(1, 1, '{"waktu": "2025-03-01 10:00", "volume_sm3": 10}'),
+    metered(2, 4, "2025-03-05 10:00", 10),
+    *(metered(10 + number, 2, f"2025-02-{number:02d} 10:00", 10) for number in range(1, 6)),
+    metered(20, 2, "2025-03-05 10:00", 501),
+    metered(21, 2, "2025-03-06 10:00", 500),
+    metered(30, 3, "2025-03-05 10:00", 1),
+    metered(31, 3, "2025-03-05T10:00:00", 2),
+    metered(40, 1, "2025-03-07 10:00", 0),
+    metered(50, 5, "2025-03-05 10:00", 1),
+    metered(51, 6, "2025-03-05 10:00", 1),
+)
+PERIODS = [
+    {"type": "custom_period", "start_date": "2025-05-01", "end_date": "2025-05-10", "harga_per_meter_kubik": 1},
+    {"type": "custom_period", "start_date": "2025-05-10", "end_date": "2025-05-20", "harga_per_meter_kubik": 1},
+    {"type": "custom_period", "start_date": "2025-05-21", "end_date": "2025-05-22", "harga_per_meter_kubik": 1},
+    {"year_month": "2025-05", "harga_per_meter_kubik": 1},
+    {"year_month": "2025-05", "harga_per_meter_kubik": 2},
+]
+EXPECTED: dict[str, tuple[dict[str, Any], ...]] = {
+    "reading_of_the_other_kind": ({"reading_id": 1}, {"reading_id": 2}),
+    "implausible_volume": ({"reading_id": 20},),
+    "duplicate_start": ({"readings": [30, 31]},),
+    "zero_volume": ({"reading_id": 40},),
+    "price_or_factor_not_positive": ({"data_pencatatan_id": 50}, {"data_pencatatan_id": 51}),
+    "overlapping_price_entries": ({"position": 1, "outranked_by": 0}, {"position": 4, "outranked_by": 3}),
+}
+
+
+def test_each_oddity_finds_what_is_odd_and_nothing_else(healthy: Pipeline, pipeline: Pipeline) -> None:
+    """The healthy ledger has none of them; a source made odd has each."""
+    with healthy.warehouse.connect() as connection:
+        for oddity in ODDITIES:
+            assert connection.execute(oddity.rows(None)).all() == []
+    price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
+    users = (
+        *(user_row(number, **price) for number in (1, 2, 3)),
+        user_row(4, role="fob", pricing_history=json.dumps(PERIODS), **price),
+        user_row(5, **price | {"harga_per_meter_kubik": Decimal(0)}),
+        user_row(6, **price | {"koreksi_meter": Decimal("-1.5")}),
+    )
+    pipeline.reset("2025-01", "2025-06")
+    pipeline.fill(SourceState(users, ODD_READINGS))
+    pipeline.run()
+    assert EXPECTED.keys() == {oddity.name for oddity in ODDITIES}
+    with pipeline.warehouse.connect() as connection:
+        for oddity in ODDITIES:
+            rows = connection.execute(oddity.rows(None)).mappings().all()
+            expected = EXPECTED[oddity.name]
+            columns = list(expected[0])
+            assert sorted(str([row[name] for name in columns]) for row in rows) == sorted(
+                str(list(row.values())) for row in expected
+            )
+            assert connection.execute(oddity.rows((99,))).all() == []
+            own = {row["customer_id"] for row in rows}
+            assert len(connection.execute(oddity.rows(tuple(own))).all()) == len(rows)
+        for invariant in INVARIANTS:
+            assert connection.execute(invariant.violations(pipeline.horizon, None)).all() == []

@@ -1,0 +1,93 @@
+"""The guard against a source that looks emptied."""
+
+import json
+
+import pytest
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.loading.rows import everything, fob, state, user
+from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import user_row
+
+GUARD = DeletionGuard()
+
+PAYING = user(1, deposit_history='[{"date": "2025-02-01", "amount": 5}]')
+MANY = [fob(number, 1, f"2025-0{1 + number % 6}-03") for number in range(1, 601)]
+
+
+@pytest.mark.parametrize(
+    ("emptied", "message"),
+    [
+        (state([user_row(9, role="admin")], [fob(1, 1, "2025-02-03")]), "has no customers at all"),
+        (state([], []), "has no customers at all"),
+        (state([PAYING], []), "has no readings at all"),
+    ],
+)
+def test_an_emptied_source_is_an_outage(pipeline: Pipeline, emptied: SourceState, message: str) -> None:
+    pipeline.fill(state([PAYING], [fob(1, 1, "2025-02-03")]))
+    pipeline.run()
+    before = everything(pipeline)
+    pipeline.fill(emptied)
+    for scope in (Scope(pipeline.horizon.months), Scope(("2025-02",)), Scope(pipeline.horizon.months, (1,))):
+        with pytest.raises(DeletionRefusedError, match=f"{message}.*--accept-deletions"):
+            pipeline.load(scope, GUARD)
+    loads = ("billing.customers", "billing.deposits", "billing.meter_readings", "billing.prices", "ops.rejected_rows")
+    after = everything(pipeline)
+    assert {name: after[name] for name in loads} == {name: before[name] for name in loads}
+    pipeline.load(Scope(pipeline.horizon.months), DeletionGuard(accept=True))
+    assert pipeline.rows(tables.meter_readings) == []
+
+
+@pytest.mark.parametrize(("left", "refused"), [(479, True), (480, False), (500, False)])
+def test_more_than_a_fifth_and_a_hundred_rows_are_not_deleted_unasked(
+    pipeline: Pipeline, left: int, refused: bool
+) -> None:
+    pipeline.fill(state([user(1)], MANY))
+    pipeline.run()
+    pipeline.fill(state([user(1)], MANY[:left]))
+    if refused:
+        before = everything(pipeline)
+        with pytest.raises(DeletionRefusedError, match=r"would delete 121 of the 600 rows of billing\.meter_readings"):
+            pipeline.load(Scope(pipeline.horizon.months), GUARD)
+        assert everything(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
+    else:
+        pipeline.load(Scope(pipeline.horizon.months), GUARD)
+        assert len(pipeline.rows(tables.meter_readings)) == left
+
+
+def test_a_hundred_rows_may_go_whatever_their_share(pipeline: Pipeline) -> None:
+    pipeline.fill(state([user(1)], MANY[:101]))
+    pipeline.run()
+    pipeline.fill(state([user(1)], MANY[:1]))
+    pipeline.load(Scope(pipeline.horizon.months), GUARD)
+    assert len(pipeline.rows(tables.meter_readings)) == 1
+
+
+def test_a_month_is_guarded_by_its_own_share(pipeline: Pipeline) -> None:
+    """Of 600 rows 110 are few; of the 110 of one month they are all."""
+    readings = [fob(number, 1, "2025-02-03" if number <= 110 else "2025-03-03") for number in range(1, 601)]
+    pipeline.fill(state([user(1)], readings))
+    pipeline.run()
+    pipeline.fill(state([user(1)], readings[110:]))
+    with pytest.raises(DeletionRefusedError, match="would delete 110 of the 110 rows"):
+        pipeline.load(Scope(("2025-02",)), GUARD)
+    pipeline.load(Scope(("2025-02",)), DeletionGuard(accept=True))
+    assert len(pipeline.rows(tables.meter_readings)) == 490
+
+
+def test_customers_and_deposits_are_guarded_too(pipeline: Pipeline) -> None:
+    history = json.dumps([{"date": "2025-02-01", "amount": number} for number in range(150)])
+    users = [user(number) for number in range(1, 151)]
+    pipeline.fill(state([*users, user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
+    pipeline.run()
+    pipeline.fill(state([*users[:1], user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
+    with pytest.raises(DeletionRefusedError, match=r"149 of the 151 rows of billing\.customers"):
+        pipeline.load(Scope(pipeline.horizon.months), GUARD)
+    pipeline.fill(state([*users, user(151)], [fob(1, 1, "2025-02-03")]))
+    with pytest.raises(DeletionRefusedError, match=r"150 of the 150 rows of billing\.deposits"):
+        pipeline.load(Scope(pipeline.horizon.months), GUARD)
+    assert len(pipeline.rows(tables.customers)) == 151
+    assert len(pipeline.rows(tables.deposits)) == 150

@@ -1,0 +1,67 @@
+"""Rejected rows come, stay and go with the source; an unreadable history keeps what was loaded."""
+
+import json
+
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.pipeline import Pipeline
+
+
+def test_a_rejected_row_leaves_when_the_source_is_corrected(pipeline: Pipeline) -> None:
+    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x"), fob(2, 1, "2025-02-03", "y")]))
+    pipeline.run()
+    before = rejected(pipeline)
+    assert before.keys() == {"1", "2"}
+    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "5"), fob(2, 1, "2025-02-03", None)]))
+    pipeline.run()
+    after = rejected(pipeline)
+    assert after.keys() == {"2"}
+    assert after["2"]["reason"] == "volume_sm3 is missing"
+    assert after["2"]["first_seen"] == before["2"]["first_seen"]
+    assert after["2"]["last_seen"] > before["2"]["last_seen"]
+    pipeline.fill(state([user(1)], []))
+    pipeline.run()
+    assert rejected(pipeline) == {}
+
+
+def test_the_raw_row_is_kept_with_what_is_rejected(pipeline: Pipeline) -> None:
+    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x")]))
+    pipeline.run()
+    row = rejected(pipeline)["1"]
+    assert (row["asset"], row["source_table"], row["customer_id"]) == ("meter_readings", "data_pencatatan", 1)
+    assert json.loads(json.loads(row["raw_row"])["data_input"]) == {"waktu": "2025-02-03", "volume_sm3": "x"}
+    assert row["run_id"] == "test"
+
+
+def test_a_scoped_load_leaves_other_customers_rejections(pipeline: Pipeline) -> None:
+    pipeline.fill(state([user(1), user(2)], [fob(1, 1, None), fob(2, 2, None), fob(3, 2, "2025-02-01", "x")]))
+    pipeline.run()
+    before = rejected(pipeline)
+    pipeline.fill(state([user(1), user(2)], []))
+    pipeline.run(customers=[1])
+    assert rejected(pipeline) == {key: row for key, row in before.items() if key != "1"}
+
+
+def test_an_unreadable_history_keeps_what_was_loaded(pipeline: Pipeline) -> None:
+    readable = {
+        "deposit_history": '[{"date": "2025-02-01", "amount": 5}]',
+        "pricing_history": '[{"year_month": "2025-02", "harga_per_meter_kubik": 7}]',
+    }
+    pipeline.fill(state([user(1, **readable), user(2, **readable)], [fob(1, 1, "2025-02-03")]))
+    pipeline.run()
+    before = everything(pipeline)
+    pipeline.fill(
+        state([user(1, deposit_history="[{", pricing_history='"x"'), user(2, **readable)], [fob(1, 1, "2025-02-03")])
+    )
+    reports = pipeline.run()
+    after = everything(pipeline)
+    for table in ("billing.deposits", "billing.prices", str(tables.transaction_calculations)):
+        assert after[table] == before[table]
+    assert after[str(tables.monthly_customer_balances)] == before[str(tables.monthly_customer_balances)]
+    assert rejected(pipeline).keys() == {"1/deposit_history", "1/pricing_history"}
+    assert [report.unreadable for report in reports] == [0, 1, 1, 0, 0, 0]
+    pipeline.fill(state([user(1, deposit_history="[]"), user(2, **readable)], [fob(1, 1, "2025-02-03")]))
+    pipeline.run()
+    assert [row["customer_id"] for row in pipeline.rows(tables.deposits)] == [2]
+    assert [row["customer_id"] for row in pipeline.rows(tables.prices)] == [2]
+    assert rejected(pipeline) == {}

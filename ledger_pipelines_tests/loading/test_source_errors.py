@@ -1,0 +1,180 @@
+"""When the source cannot be read: what the message says, and that everything stays as it was."""
+
+import gc
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.settings import database_url
+from ledger_pipelines.sources import billing_schema
+from ledger_pipelines.sources.billing_app import SourceError
+from ledger_pipelines.warehouse.engine import source_engine
+from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.servers import free_port, fresh_database
+
+SECRET = "-".join(("rahasia", "sekali"))
+
+
+@pytest.fixture
+def loaded(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that has run once."""
+    deposits = '[{"date": "2025-02-01", "amount": 5}, {}]'
+    pipeline.fill(state([user(1, deposit_history=deposits)], [fob(1, 1, "2025-02-03"), fob(2, 1, None)]))
+    pipeline.run()
+    assert rejected(pipeline).keys() == {"1/deposit_history/1", "2"}
+    return pipeline
+
+
+def failure(pipeline: Pipeline, url: sa.URL) -> str:
+    """What a run from a source that cannot be read says; nothing may have changed."""
+    before = everything(pipeline)
+    broken = Pipeline(source_engine(url), pipeline.warehouse, pipeline.horizon)
+    try:
+        with pytest.raises(SourceError) as caught:
+            broken.run()
+    finally:
+        broken.source.dispose()
+    assert everything(pipeline) == before
+    message = str(caught.value)
+    assert SECRET not in message
+    assert str(url.password or "no password") not in message
+    assert url.render_as_string(hide_password=True) in message
+    assert "LEDGER_BILLING_URL" in message or "Has the application been upgraded?" in message
+    assert "\n" not in message
+    return message
+
+
+@contextmanager
+def altered(pipeline: Pipeline, there: str, back: str) -> Iterator[sa.URL]:
+    """The source after a statement, put right again afterwards."""
+    with pipeline.source.begin() as connection:
+        connection.execute(sa.text(there))
+    try:
+        yield pipeline.source.url
+    finally:
+        with pipeline.source.begin() as connection:
+            connection.execute(sa.text(back))
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql", "mariadb"])
+def test_nobody_listens(loaded: Pipeline, driver: str) -> None:
+    url = database_url(f"{driver}://reader:{SECRET}@127.0.0.1:{free_port()}/billing")
+    message = failure(loaded, url)
+    assert re.search("refused", message, re.IGNORECASE)
+    assert "Nothing was changed" in message
+
+
+def test_a_host_that_does_not_exist(loaded: Pipeline) -> None:
+    failure(loaded, database_url(f"postgresql://reader:{SECRET}@no-such-host.invalid/billing"))
+
+
+def test_a_wrong_password(loaded: Pipeline, embedded_url: sa.URL) -> None:
+    role = f"reader_{uuid.uuid4().hex[:8]}"
+    owner = sa.create_engine(embedded_url, isolation_level="AUTOCOMMIT")
+    try:
+        with owner.connect() as connection:
+            connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD 'another'"))
+            message = failure(loaded, loaded.source.url.set(username=role, password=SECRET))
+            connection.execute(sa.text(f"DROP ROLE {role}"))
+    finally:
+        owner.dispose()
+    assert f'password authentication failed for user "{role}"' in message
+
+
+def test_a_wrong_password_of_mariadb(loaded: Pipeline, mariadb_url: sa.URL) -> None:
+    message = failure(loaded, mariadb_url.set(username="ledger_nobody", password=SECRET))
+    assert "Access denied for user 'ledger_nobody'" in message
+
+
+def test_a_database_that_does_not_exist(loaded: Pipeline) -> None:
+    message = failure(loaded, loaded.source.url.set(database="ledger_test_no_such"))
+    assert 'database "ledger_test_no_such" does not exist' in message
+
+
+def test_a_table_that_may_not_be_read(loaded: Pipeline) -> None:
+    role = f"reader_{uuid.uuid4().hex[:8]}"
+    with loaded.source.begin() as connection:
+        connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'"))
+        connection.execute(sa.text(f"GRANT SELECT ON users TO {role}"))
+    try:
+        message = failure(loaded, loaded.source.url.set(username=role, password=SECRET))
+    finally:
+        with loaded.source.begin() as connection:
+            connection.execute(sa.text(f"DROP OWNED BY {role}"))
+            connection.execute(sa.text(f"DROP ROLE {role}"))
+    assert "permission denied for table data_pencatatan" in message
+
+
+@pytest.mark.parametrize("table", ["users", "data_pencatatan"])
+def test_a_missing_table_is_named(loaded: Pipeline, table: str) -> None:
+    with altered(loaded, f"ALTER TABLE {table} RENAME TO hidden", f"ALTER TABLE hidden RENAME TO {table}") as url:
+        assert table in failure(loaded, url)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("users", "pricing_history"), ("users", "suhu"), ("users", "role"), ("data_pencatatan", "data_input")],
+)
+def test_a_missing_column_is_named(loaded: Pipeline, table: str, column: str) -> None:
+    there, back = (f"ALTER TABLE {table} RENAME {old} TO {new}" for old, new in ((column, "c"), ("c", column)))
+    with altered(loaded, there, back) as url:
+        message = failure(loaded, url)
+    assert column in message
+    assert table in message
+
+
+def test_a_column_that_the_pipeline_does_not_read_may_be_missing(loaded: Pipeline) -> None:
+    with altered(
+        loaded, "ALTER TABLE users RENAME remember_token TO c", "ALTER TABLE users RENAME c TO remember_token"
+    ):
+        assert [report.total.written for report in loaded.run()] == [0] * 6
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "message"),
+    [
+        ("users", "pricing_history", "lacks the column pricing_history.*Has the application been upgraded"),
+        ("data_pencatatan", "data_input", "lacks the column data_input.*Has the application been upgraded"),
+    ],
+)
+def test_a_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipeline, table: str, column: str,
+                                              message: str) -> None:  # fmt: skip
+    with fresh_database(mariadb_url) as url:
+        engine = source_engine(url)
+        from_empty = Pipeline(engine, pipeline.warehouse, pipeline.horizon)
+        billing_schema.metadata.create_all(engine)
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        with pytest.raises(SourceError, match=message):
+            from_empty.run()
+        engine.dispose()
+
+
+@pytest.mark.filterwarnings("ignore:.*ServerCursor:ResourceWarning")
+def test_a_source_that_goes_away_in_the_middle(loaded: Pipeline) -> None:
+    """The connection breaks after the first rows have been read: nothing of them stays."""
+    before = everything(loaded)
+    loaded.fill(state([user(1)], [fob(number, 1, "2025-03-03") for number in range(1, 50)]))
+    broken = Pipeline(source_engine(loaded.source.url), loaded.warehouse, loaded.horizon)
+
+    def break_off(connection: sa.Connection, _: object, statement: str, *__: object) -> None:
+        if "data_pencatatan" in statement and "ORDER BY" in statement:
+            pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            with loaded.source.connect() as other:
+                other.execute(sa.text(f"SELECT pg_terminate_backend({pid})"))
+
+    sa.event.listen(broken.source, "before_cursor_execute", break_off)
+    with pytest.raises(SourceError, match="terminat"):
+        broken.run()
+    broken.source.dispose()
+    gc.collect()  # the driver's cursor dies with its connection, and says so when it is collected: here, not later
+    after = everything(loaded)
+    assert after["billing.meter_readings"] == before["billing.meter_readings"]
+    assert [row for row in after["ops.rejected_rows"] if row["asset"] == "meter_readings"] == [
+        row for row in before["ops.rejected_rows"] if row["asset"] == "meter_readings"
+    ]

@@ -1,0 +1,234 @@
+"""The warehouse's schema: made by migrations, on both servers, as the tables declare it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse import partitions, schema, tables
+from ledger_pipelines.warehouse.engine import reachable, warehouse_engine
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import fresh_database
+
+PARTITIONED = (tables.deposits, tables.meter_readings, tables.transaction_calculations)
+
+
+@pytest.fixture
+def engine(postgres_url: sa.URL) -> Iterator[sa.Engine]:
+    """An empty database on each of the two servers."""
+    with fresh_database(postgres_url) as url:
+        made = warehouse_engine(url, WIB)
+        made.connect().close()
+        yield made
+        made.dispose()
+
+
+@pytest.fixture
+def embedded_engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
+    """An empty database on the embedded server."""
+    with fresh_database(embedded_url) as url:
+        made = warehouse_engine(url, WIB)
+        made.connect().close()
+        yield made
+        made.dispose()
+
+
+def differences(engine: sa.Engine) -> list[object]:
+    """What `alembic check` would find: differences of the tables declared and those in the database."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: kind != "schema" or name in tables.SCHEMAS,
+                "include_object": lambda item, name, kind, reflected, _: not reflected or is_declared(item, name, kind),
+                "version_table_schema": "ops",
+                "compare_type": True,
+                "compare_server_default": True,
+            },
+        )
+        return list(compare_metadata(context, tables.metadata))
+
+
+def is_declared(item: object, name: str | None, kind: str) -> bool:
+    """False for a month's partition, and for what hangs on it."""
+    table = name if kind == "table" else getattr(getattr(item, "table", None), "name", "")
+    return not any(str(table).startswith(f"{parent.name}_20") for parent in PARTITIONED)
+
+
+def snapshot(engine: sa.Engine) -> list[tuple[object, ...]]:
+    """Every table, index and constraint of the schemas, with its internal number."""
+    query = (
+        "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname IN ('billing', 'ledger', 'ops') ORDER BY 1"
+    )
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def make_partitions(engine: sa.Engine) -> None:
+    """Make two months of each partitioned table."""
+    with engine.begin() as connection:
+        for table in PARTITIONED:
+            for month in ("2025-01", "2025-02"):
+                partitions.ensure_partition(connection, table, month)
+
+
+def test_the_schema_is_as_declared_and_a_second_upgrade_changes_nothing(engine: sa.Engine) -> None:
+    version = schema.upgrade(engine)
+    assert differences(engine) == []
+    make_partitions(engine)
+    assert differences(engine) == [], "partitions are taken for differences"
+    before = snapshot(engine)
+    assert len(before) > 20
+    assert schema.upgrade(engine) == version
+    assert snapshot(engine) == before
+    with engine.connect() as connection:
+        assert connection.scalars(sa.text("SELECT version_num FROM ops.alembic_version")).all() == [version]
+
+
+def test_the_comparison_can_find_differences(embedded_engine: sa.Engine) -> None:
+    schema.upgrade(embedded_engine)
+    with embedded_engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE billing.prices DROP COLUMN entry"))
+        connection.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances ADD extra int"))
+        connection.execute(sa.text("ALTER TABLE ops.rejected_rows ALTER reason TYPE varchar(7)"))
+        connection.execute(sa.text("COMMENT ON COLUMN billing.customers.name IS 'another'"))
+    found = str(differences(embedded_engine))
+    for word in ("add_column", "remove_column", "modify_type", "modify_comment"):
+        assert word in found
+
+
+def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:
+    schema.upgrade(engine)
+    make_partitions(engine)
+    inspector = sa.inspect(engine)
+    for table in tables.metadata.sorted_tables:
+        assert inspector.get_table_comment(table.name, table.schema)["text"] == table.comment
+        found = {column["name"]: column["comment"] for column in inspector.get_columns(table.name, table.schema)}
+        assert found == {column.name: column.comment for column in table.columns}
+    partition = {column["name"]: column["comment"] for column in inspector.get_columns("deposits_2025_01", "billing")}
+    assert partition == {column.name: column.comment for column in tables.deposits.columns}
+
+
+def test_two_processes_upgrade_at_once(engine: sa.Engine) -> None:
+    program = (
+        "import sys; from zoneinfo import ZoneInfo\n"
+        "from ledger_pipelines.settings import database_url\n"
+        "from ledger_pipelines.warehouse import schema\n"
+        "from ledger_pipelines.warehouse.engine import warehouse_engine\n"
+        "engine = warehouse_engine(database_url(sys.stdin.readline().strip()), ZoneInfo('Asia/Jakarta'))\n"
+        "engine.connect().close()\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "print(schema.upgrade(engine))\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    url = engine.url.render_as_string(hide_password=False)
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{url}\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    assert len({out for out, _ in answers}) == 1
+    assert differences(engine) == []
+
+
+def test_another_process_need_not_wait_until_the_first_ends(embedded_engine: sa.Engine) -> None:
+    """The engine that has upgraded keeps its connection in the pool, but no lock with it."""
+    version = schema.upgrade(embedded_engine)
+    other = sa.create_engine(embedded_engine.url.update_query_dict({"options": "-c lock_timeout=2s"}))
+    try:
+        assert schema.upgrade(other) == version
+    finally:
+        other.dispose()
+
+
+def test_the_comparison_of_a_later_connection_finds_nothing_either(embedded_engine: sa.Engine) -> None:
+    """The embedded server's role is called as one of the schemas is, which must not make that the default schema."""
+    schema.upgrade(embedded_engine)
+    later = warehouse_engine(embedded_engine.url, WIB)
+    try:
+        assert differences(later) == []
+    finally:
+        later.dispose()
+
+
+def test_a_schema_newer_than_the_program_is_refused(embedded_engine: sa.Engine) -> None:
+    schema.upgrade(embedded_engine)
+    with embedded_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE ops.alembic_version SET version_num = '9999_from_the_future'"))
+    before = snapshot(embedded_engine)
+    with pytest.raises(WarehouseError, match=r"9999_from_the_future.* newer one\. Install that version"):
+        schema.upgrade(embedded_engine)
+    assert snapshot(embedded_engine) == before
+
+
+def test_an_old_server_is_refused(embedded_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_engine.dialect, "server_version_info", (14, 9))
+    with pytest.raises(WarehouseError, match=r"PostgreSQL 14\.9; 15 or newer is needed.*LEDGER_WAREHOUSE_URL"):
+        schema.upgrade(embedded_engine)
+    assert snapshot(embedded_engine) == []
+
+
+def test_the_oldest_supported_server_is_taken(embedded_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_engine.dialect, "server_version_info", (15, 0))
+    assert schema.upgrade(embedded_engine)
+
+
+def test_sessions_show_times_in_the_companys_zone(embedded_engine: sa.Engine) -> None:
+    with embedded_engine.connect() as connection:
+        assert connection.scalar(sa.text("SHOW timezone")) == "Asia/Jakarta"
+
+
+def test_an_unreachable_warehouse_is_named_without_its_password() -> None:
+    engine = warehouse_engine(sa.make_url("postgresql+psycopg://me:geheim@127.0.0.1:1/gone"), WIB)
+    with (
+        pytest.raises(WarehouseError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/gone") as caught,
+        reachable(engine),
+    ):
+        engine.connect()
+    message = str(caught.value)
+    assert "LEDGER_WAREHOUSE_URL" in message
+    assert "ledger db start" in message
+    assert "geheim" not in message
+
+
+def test_the_order_of_months_is_the_order_of_text(embedded_engine: sa.Engine) -> None:
+    """Under any locale of the database, so that a range of months is a range of text."""
+    schema.upgrade(embedded_engine)
+    scope = Scope(("2024-12", "2025-01"))
+    with embedded_engine.begin() as connection:
+        for month in scope.months:
+            connection.execute(
+                sa.insert(tables.stale_months).values(table_name="t", year_month=month, customer_id=None)
+            )
+        collation = sa.text(
+            "SELECT collation_name FROM information_schema.columns "
+            "WHERE table_schema = 'ledger' AND table_name = 'stale_months' AND column_name = 'year_month'"
+        )
+        assert connection.scalar(collation) == "C"
+        ordered = sa.select(tables.stale_months.c.year_month).order_by(tables.stale_months.c.year_month)
+        assert tuple(connection.scalars(ordered)) == scope.months
