@@ -1,5 +1,6 @@
 """The code location: all definitions, assembled; nothing else."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
     """
     settings = settings or load_settings()
     partitions = monthly_partitions(settings)
+    # Ranges of months in one run are what the ledger stands on; that Dagster calls them beta is known.
+    warnings.filterwarnings("ignore", r"Parameter `(backfill_policy|include_sources)`", dg.BetaWarning)
     return dg.Definitions(
         assets=[*source_specs(), *billing_assets(partitions), *ledger_assets(partitions)],
         asset_checks=asset_checks(),

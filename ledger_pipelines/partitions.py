@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from ledger_pipelines.horizon import months_between
 from ledger_pipelines.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -19,8 +18,3 @@ def monthly_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
 def range_tags(first: str, last: str) -> dict[str, str]:
     """The tags by which one run covers a range of months."""
     return {RANGE_START_TAG: first, RANGE_END_TAG: last}
-
-
-def months_of_range(keys: dg.PartitionKeyRange) -> tuple[str, ...]:
-    """The months of a run's range."""
-    return months_between(keys.start, keys.end)

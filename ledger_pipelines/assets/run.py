@@ -7,10 +7,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from ledger_pipelines.assets.metadata import Metadata, of_month, of_report
-from ledger_pipelines.horizon import Horizon, MonthError, Scope
+from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.billing import Load
 from ledger_pipelines.loading.guard import DeletionRefusedError
-from ledger_pipelines.partitions import months_of_range
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.sources.billing_app import SourceError
 from ledger_pipelines.warehouse.engine import reachable
@@ -37,14 +36,15 @@ def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizo
     """The months and customers of a run; a step without months is about all of them.
 
     Raises:
-        MonthError: a key of the range is no month of the partitions.
+        MonthError: a key of the range is no month of the partitions, or the range ends before it starts.
     """
     if not context.has_partition_key_range:
         return Scope(horizon.months, scope.customers)
     keys = context.partition_key_range
-    return Scope(
-        months_of_range(dg.PartitionKeyRange(horizon.check(keys.start), horizon.check(keys.end))), scope.customers
-    )
+    months = months_between(horizon.check(keys.start), horizon.check(keys.end))
+    if not months:
+        raise MonthError(f"the range of months ends before it starts: {keys.start} to {keys.end}")
+    return Scope(months, scope.customers)
 
 
 def load_step(
@@ -89,7 +89,7 @@ def reported(
     report = step()
     seconds = time.monotonic() - started
     about_run, about_months = describe(report) if describe is not None else ({}, {})
-    own = set(months_of_range(context.partition_key_range)) if context.has_partition_key_range else set()
+    own = set(context.partition_keys) if context.has_partition_key_range else set()
     for month, counts in sorted(report.counts.items()):
         metadata = of_month(report, month, scope.customers) | about_months.get(month, {})
         if month in own:

@@ -150,7 +150,8 @@ def merge(
     Args:
         connection: Within a transaction.
         written: The table.
-        target: The rows that should be there: the content columns, in order.
+        target: The rows that should be there, with the content columns. A row of the table that has the key of one of
+            them lies ``within``, too.
         within: The rows of the table that ``target`` speaks for.
         changes: True if what is inserted replaces rows that were there, and is to be stamped so.
     """
@@ -160,8 +161,8 @@ def merge(
     counts: CountsByMonth = {}
     for month, of in found.items():
         inserted, updated = of.get("inserted", 0), of.get("updated", 0)
-        unchanged = of.get("target", 0) - inserted - updated
-        counts[month] = Counts(inserted, updated, of.get("deleted", 0), unchanged)
+        deleted = of.get("deleted", 0)
+        counts[month] = Counts(inserted, updated, deleted, of.get("present", 0) - updated - deleted)
     return counts
 
 
@@ -173,41 +174,29 @@ def _month(source: sa.FromClause) -> sa.ColumnElement[str]:
 def _merge_statement(
     written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
 ) -> sa.Select[Any]:
-    table, content = written.table, written.content
-    should_be = target.cte("should_be")
-    same_key = sa.and_(*(table.c[name] == should_be.c[name] for name in written.key))
-    gone = (
-        sa.delete(table)
-        .where(within, ~sa.exists(sa.select(1).where(same_key).correlate(table)))
-        .returning(_month(table))
-        .cte("gone")
-    )
-    values = [name for name in content if name not in written.key]
+    """Delete, update and insert what differs; one row: a month, what was done (or was there), and to how many rows."""
+    table, key, content = written.table, written.key, written.content
+    values = [name for name in content if name not in key]
+    difference = _difference(written, target, within).cte("difference")
+    at_key = sa.and_(*(table.c[name] == difference.c[name] for name in key))
+    gone = sa.delete(table).where(within, at_key, difference.c.is_gone).returning(_month(table)).cte("gone")
     changed = (
         sa.update(table)
-        .values({name: should_be.c[name] for name in values} | dict(written.stamps_on_change))
-        .where(same_key)
-        .where(
-            sa.tuple_(*(table.c[name] for name in values)).is_distinct_from(
-                sa.tuple_(*(should_be.c[name] for name in values))
-            )
-        )
+        .values({name: difference.c[name] for name in values} | dict(written.stamps_on_change))
+        .where(within, at_key, ~difference.c.is_gone, ~difference.c.is_new)
         .returning(_month(table))
         .cte("changed")
     )
     stamps = written.stamps_on_change if changes else written.stamps
+    new_rows = sa.select(*(difference.c[name] for name in content), *(stamps[name] for name in written.stamps))
     added = (
         sa.insert(table)
-        .from_select(
-            [*content, *written.stamps],
-            sa.select(*(should_be.c[name] for name in content), *(stamps[name] for name in written.stamps)).where(
-                ~sa.exists(sa.select(1).where(same_key).correlate(should_be))
-            ),
-        )
+        .from_select([*content, *written.stamps], new_rows.where(difference.c.is_new))
         .returning(_month(table))
         .cte("added")
     )
-    parts = {"deleted": gone, "updated": changed, "inserted": added, "target": should_be}
+    present = sa.select(_month(table)).where(within).cte("present")
+    parts = {"deleted": gone, "updated": changed, "inserted": added, "present": present}
     counted = [
         sa.select(_month(part), sa.literal(what).label("what"), sa.func.count().label("rows"))
         .select_from(part)
@@ -215,6 +204,23 @@ def _merge_statement(
         for what, part in parts.items()
     ]
     return sa.select(sa.union_all(*counted).subquery())
+
+
+def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """One row: a key at which what is there and what should be there differ, with the content that should be there."""
+    values = [name for name in written.content if name not in written.key]
+    wanted = target.subquery("wanted")
+    present = sa.select(*(written.table.c[name] for name in written.content)).where(within).subquery("present")
+    is_gone, is_new = wanted.c[written.key[0]].is_(None), present.c[written.key[0]].is_(None)
+    differs = sa.tuple_(*(wanted.c[name] for name in values)).is_distinct_from(
+        sa.tuple_(*(present.c[name] for name in values))
+    )
+    same_key = sa.and_(*(wanted.c[name] == present.c[name] for name in written.key))
+    columns: list[sa.ColumnElement[Any]] = [is_gone.label("is_gone"), is_new.label("is_new")]
+    columns += [sa.func.coalesce(wanted.c[name], present.c[name]).label(name) for name in written.key]
+    columns += [wanted.c[name] for name in values]
+    both = sa.join(wanted, present, same_key, full=True)
+    return sa.select(*columns).select_from(both).where(sa.or_(is_gone, is_new, differs))
 
 
 def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
