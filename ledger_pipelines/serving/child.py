@@ -20,6 +20,7 @@ LOG_FILES_KEPT = 3
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What a run does is in the web interface, event by event; that runs are looked after, every two seconds, is no news.
 _NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon - INFO - (Collected|Checking) ")
+_AT = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
 _WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):|Error: ")
 _LONGEST_WAIT = 30.0
 _STABLE_SECONDS = 60.0
@@ -47,6 +48,7 @@ class Child:
     tell: Callable[[str], None]
     process: subprocess.Popen[str] | None = None
     last_line: str = ""
+    _told: str = ""
     _failures: int = 0
     _started_at: float = 0.0
     _start_after: float = 0.0
@@ -139,8 +141,9 @@ class Child:
             self._logger.info("%s", plain)
             if plain.strip():
                 self.last_line = plain.strip()
-            if _WORTH_TELLING.search(plain):
-                self.tell(f"{self.name}: {plain.strip()}")
+            if _WORTH_TELLING.search(plain) and (what := _AT.sub("", plain.strip())) != self._told:
+                self._told = what
+                self.tell(f"{self.name}: {what}")
 
 
 def group_lives(leader: int) -> bool:

@@ -18,15 +18,22 @@ from ledger_pipelines.serving.processes import ProcessId
 _KILL_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class InstanceLock:
-    """The lock, held by this process: a file that says who runs, and which children it has."""
+    """The lock, held by this process: a file that says who runs, and what is to be stopped with it.
+
+    Attributes:
+        file: the lock file.
+        owns_database: whether the embedded server was started here, or by a predecessor that was killed.
+    """
 
     file: IO[str]
+    owns_database: bool = False
 
     def note(self, children: Iterable[ProcessId | None]) -> None:
-        """Write down the children, so that a successor can end them if this process is killed."""
-        state = {"pid": os.getpid(), "children": [asdict(child) for child in children if child is not None]}
+        """Write down what is to be stopped, so that a successor can do it if this process is killed."""
+        noted = [asdict(child) for child in children if child is not None]
+        state = {"pid": os.getpid(), "owns_database": self.owns_database, "children": noted}
         self.file.seek(0)
         self.file.truncate()
         json.dump(state, self.file)
@@ -51,8 +58,11 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
                 f"It runs already: ledger up, process {_state(file).get('pid', 'unknown')}, with its data in {home}. "
                 "Stop that one first (Ctrl-C, or kill), or set LEDGER_HOME and the ports to start another beside it."
             ) from None
-        _end_left_behind(_state(file))
-        yield InstanceLock(file)
+        left = _state(file)
+        _end_left_behind(left)
+        lock = InstanceLock(file, owns_database=left.get("owns_database") is True)
+        lock.note([])
+        yield lock
         file.truncate(0)
 
 

@@ -188,6 +188,8 @@ class Supervisor:
         try:
             if servers.embedded_server(self.settings).start():
                 self.tell("The embedded server had stopped; it is started again.")
+                self.lock.owns_database = True
+                self._note()
         except EmbeddedServerError as error:
             self.tell(str(error))
 

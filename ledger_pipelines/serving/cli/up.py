@@ -33,7 +33,8 @@ def up(
 
         supervisor.check_ports(settings)
         say("Starting the databases ...")
-        prepared = prepare(settings)
+        lock.owns_database |= prepare(settings).started
+        lock.note([])
         try:
             with Databases(settings) as databases:
                 _seed_if_new(databases)
@@ -59,7 +60,7 @@ def up(
             pass  # how it is meant to end
         finally:
             _deaf()
-            if prepared.started:
+            if lock.owns_database:
                 servers.embedded_server(settings).stop()
     say("Stopped.")
 
