@@ -1,7 +1,5 @@
 """Runs of the real definitions, in process, and what they recorded: helpers of the tests of assets and automation."""
 
-import importlib
-import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ledger_pipelines.automation.jobs import ledger_job
+from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.settings import Settings
@@ -24,15 +23,6 @@ STEPS = (
     "transaction_calculations",
     "monthly_customer_balances",
 )
-
-
-def definitions(settings: Settings, **resources: Any) -> dg.Definitions:
-    """The definitions; Dagster calls a parameter beta that the single run of a range of months cannot do without."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        module = importlib.import_module("ledger_pipelines.definitions")
-        made: dg.Definitions = module.build_definitions(settings, resources)
-    return made
 
 
 class Location:
@@ -54,7 +44,7 @@ class Location:
             first_month=FIRST,
         )
         self.databases = Databases(self.settings, clock=lambda: NOW)
-        self.definitions = definitions(self.settings, databases=self.databases)
+        self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
 
     def run(
         self,

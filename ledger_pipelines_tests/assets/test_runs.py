@@ -190,6 +190,13 @@ def test_a_range_that_is_none(fresh: Location, first: str, last: str, message: s
     assert fresh.pipeline.rows(tables.meter_readings) == []
 
 
+@pytest.mark.parametrize("only", [["meter_readings"], ["transaction_calculations"], ["monthly_customer_balances"]])
+def test_a_range_that_runs_backwards_is_refused_in_words(fresh: Location, only: list[str]) -> None:
+    result = fresh.run("2025-06", "2025-01", only=only)
+    assert not result.success
+    assert "2025-06" in str(failures(result)), "no readable failure"
+
+
 def test_an_emptied_source_stops_the_run_until_a_person_says_so(fresh: Location) -> None:
     fresh.run()
     before = balances(fresh)

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.dialects import postgresql
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import computed_factor, segments
@@ -16,6 +15,7 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.schema import upgrade
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 
+POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 ONE = Fraction("1.01325")
 Pair = tuple[Decimal, Decimal]
@@ -107,7 +107,7 @@ def test_a_factor_just_below_and_at_the_limit(shared_pipeline: Pipeline) -> None
 @pytest.mark.parametrize("customers", [None, (1, 2)])
 def test_the_segments_can_be_printed_as_sql(customers: tuple[int, ...] | None) -> None:
     statement = segments(Scope(("2025-02", "2025-03"), customers), HORIZON)
-    text = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    text = str(statement.compile(dialect=POSTGRESQL, compile_kwargs={"literal_binds": True}))
     assert text.startswith("WITH entries AS")
     assert "2025-02-01 00:00:00+07:00" in text
     assert "2025-04-01 00:00:00+07:00" in text
