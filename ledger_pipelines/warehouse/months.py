@@ -195,7 +195,7 @@ def _merge_statement(
         .returning(_month(table))
         .cte("added")
     )
-    present = sa.select(_month(table)).where(within).cte("present")
+    present = sa.select(_month(table)).select_from(table).where(within).cte("present")
     parts = {"deleted": gone, "updated": changed, "inserted": added, "present": present}
     counted = [
         sa.select(_month(part), sa.literal(what).label("what"), sa.func.count().label("rows"))
