@@ -42,6 +42,9 @@ _POLL_SECONDS = 1.0
 # What a run of a command does is told by the command; what Dagster prints of it would only be in the way.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
+#: What knows of all runs, schedules and pools.
+Instance = dg.DagsterInstance
+
 #: What Dagster's storage raises when its database is away.
 STORAGE_ERRORS = (sa.exc.DBAPIError, DagsterPostgresException)
 
@@ -50,7 +53,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def instance_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
+def instance_of(settings: Settings) -> Iterator[Instance]:
     """Dagster's instance; the tables of its storage are made if they are missing.
 
     Steps that run in this process write to its own terminal: nothing of it is captured.
@@ -96,7 +99,7 @@ def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
         return watch.outcome(order, run_id, time.monotonic() - started)
 
 
-def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None = None) -> list[str]:
+def fail_dead_runs(instance: Instance, *, code_server_port: int | None = None) -> list[str]:
     """Mark runs as failed whose process on this machine is gone, free their places in the pools, and name them.
 
     Args:
@@ -113,7 +116,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None
     return dead
 
 
-def has_unfinished_runs(instance: dg.DagsterInstance) -> bool:
+def has_unfinished_runs(instance: Instance) -> bool:
     """Whether a run of the ledger's job is under way or waits for its turn."""
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=[*_UNFINISHED, *_WAITING]), limit=1))
 
@@ -171,7 +174,7 @@ def _is_dead(tags: Mapping[str, str], code_server_port: int | None) -> bool:
     return (launched_by.get("host"), launched_by.get("port")) == ("127.0.0.1", code_server_port)
 
 
-def _wait_for_pool(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+def _wait_for_pool(instance: Instance, say: Callable[[str], None]) -> None:
     """Wait until no other run holds the pool: a step that waited for it would keep a processor busy."""
     while holders := instance.event_log_storage.get_concurrency_info(_POOL).active_run_ids:
         say(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")

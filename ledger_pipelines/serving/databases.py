@@ -175,4 +175,4 @@ def _address(url: sa.URL) -> str:
 
 def _first_line(error: psycopg.Error) -> str:
     lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+    return lines[0] if lines else type(error).__name__

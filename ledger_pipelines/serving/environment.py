@@ -21,8 +21,3 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_COMPUTE_LOGS": str(settings.home / "compute-logs"),
         "PYTHONWARNINGS": ",".join(warnings),
     }
-
-
-def shell_environment(settings: Settings) -> dict[str, str]:
-    """The same for a developer's shell, where `dagster dev` is also to find the definitions without a code server."""
-    return dagster_environment(settings) | {"DAGSTER_MODULE_NAME": DEFINITIONS}

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import dagster as dg
-
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving.child import Child
 from ledger_pipelines.serving.databases import Databases
@@ -67,7 +65,7 @@ class Supervisor:
     """
 
     settings: Settings
-    instance: dg.DagsterInstance
+    instance: dagster_client.Instance
     lock: InstanceLock
     tell: Tell
     _children: list[Child] = field(init=False)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -50,10 +51,10 @@ def test_start_upgrade_status_stop(installation: Installation) -> None:
 
 def test_the_environment_is_for_a_shell(installation: Installation) -> None:
     text = installation.run("env", LEDGER_WAREHOUSE_URL="postgresql://me:it's@nowhere/wh").stdout
-    command = f"{text}\nprintenv DAGSTER_HOME LEDGER_DAGSTER_URL LEDGER_WAREHOUSE_URL DAGSTER_MODULE_NAME"
+    command = f"{text}\nprintenv DAGSTER_HOME LEDGER_DAGSTER_URL LEDGER_WAREHOUSE_URL"
     shell = subprocess.run(["sh", "-c", command], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
-    home, storage, warehouse, module = shell.stdout.splitlines()
-    assert (home, module) == (os.path.realpath(home), "ledger_pipelines.definitions")
+    home, storage, warehouse = shell.stdout.splitlines()
+    assert (Path(home) / "dagster.yaml").is_file()
     assert storage == "postgresql+psycopg2://me:it%27s@nowhere/wh_dagster"
     assert warehouse == "postgresql://me:it's@nowhere/wh"
 

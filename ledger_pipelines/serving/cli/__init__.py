@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from ledger_pipelines.serving.cli import balance, db, demo, up
 from ledger_pipelines.serving.cli.console import complain
-from ledger_pipelines.serving.environment import shell_environment
+from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
 from ledger_pipelines.settings import load_settings
 
@@ -62,5 +62,7 @@ def _options(
 @app.command("env")
 def env() -> None:
     """Print the environment of Dagster's own commands, for a shell: eval "$(ledger env)". It holds passwords."""
-    for name, value in shell_environment(load_settings()).items():
+    for name, value in dagster_environment(load_settings()).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+    # Not as DAGSTER_MODULE_NAME: the processes that `dagster dev` starts inherit it, and fail for it.
+    typer.echo(f"# A developer's Dagster, beside no ledger up: dagster dev -m {DEFINITIONS}")
