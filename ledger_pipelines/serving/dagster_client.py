@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 from dagster import DagsterEventType, DagsterRunStatus, EventLogEntry, RunsFilter
-from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeUnreachableError
 from dagster._core.instance.ref import InstanceRef
 from dagster._grpc.client import DagsterGrpcClient
 from dagster_postgres.utils import DagsterPostgresException
@@ -244,4 +244,8 @@ def _words_of(failure: Any) -> str:
     error = failure.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return "it failed" if error is None else str(error.message).strip()
+    if error is None:
+        return "it failed"
+    if error.cls_name == DagsterExecutionInterruptedError.__name__:
+        return "it was interrupted; steps that were finished stay, this one changed nothing"
+    return str(error.message).strip()
