@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.partitions import attach, create_aside, drop, ensure_partition, has_partition
+from ledger_pipelines.warehouse.partitions import attach, drop, ensure_partition, fill_aside, has_partition
 
 #: The month under which a table without months is counted and marked.
 NO_MONTH = ""
@@ -242,14 +242,9 @@ def _build_partition(
     """Fill a fresh partition from ``target``, index it, and put it in the place of the old one, if any."""
     table = written.table
     stamps = written.stamps_on_change if replaces else written.stamps
-    aside = create_aside(connection, table, month)
-    rows = target.subquery("should_be")
-    inserted = connection.execute(
-        sa.insert(aside).from_select(
-            [*written.content, *stamps], sa.select(*rows.c, *(stamps[name] for name in written.stamps))
-        ),
-        execution_options={"preserve_rowcount": True},
-    ).rowcount
+    found = target.subquery("found")
+    row = {name: found.c[name] for name in written.content} | dict(stamps)
+    inserted = fill_aside(connection, table, month, sa.select(*(row[column.name] for column in table.columns)))
     if has_partition(connection, table, month):
         drop(connection, table, month)
     attach(connection, table, month)

@@ -3,8 +3,10 @@
 `ATTACH PARTITION` lets readers of the table go on, which `CREATE TABLE … PARTITION OF` does not.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy.schema import CreateIndex, SetColumnComment
 
 
 def partition_name(table: sa.Table, month: str) -> str:
@@ -21,21 +23,39 @@ def has_partition(connection: sa.Connection, table: sa.Table, month: str) -> boo
 def ensure_partition(connection: sa.Connection, table: sa.Table, month: str) -> None:
     """Create the partition of a month, empty, unless it is there."""
     if not has_partition(connection, table, month):
-        create_aside(connection, table, month)
+        fill_aside(connection, table, month, sa.select(table).where(sa.false()))
         attach(connection, table, month)
 
 
-def create_aside(connection: sa.Connection, table: sa.Table, month: str) -> sa.Table:
-    """Create the table that will become a partition: same columns, and a check that spares ATTACH its scan."""
-    name = _aside_name(table, month)
-    connection.execute(
-        sa.text(
-            f"CREATE TABLE {_quoted(table.schema, name)} "
-            f"(LIKE {_quoted(table.schema, table.name)} INCLUDING DEFAULTS INCLUDING COMMENTS, "
-            f"CONSTRAINT month CHECK (year_month IS NOT NULL AND year_month = '{month}'))"
-        )
-    )
-    return table.to_metadata(sa.MetaData(), name=name)
+def fill_aside(connection: sa.Connection, table: sa.Table, month: str, rows: sa.Select[Any]) -> int:
+    """Create the table that will become a partition from its rows, and return how many there are.
+
+    `CREATE TABLE … AS` writes faster than `INSERT`. The check on the month spares ATTACH its scan.
+
+    Args:
+        connection: Within the transaction that attaches it.
+        table: The table by month.
+        month: The month of all rows.
+        rows: The columns of the table, in order.
+    """
+    found = rows.subquery("found")
+    given = zip(table.columns, found.columns, strict=True)
+    select = sa.select(*(_as_declared(value, column) for column, value in given))
+    aside = sa.schema.CreateTableAs(select, _aside_name(table, month), schema=table.schema)
+    count = connection.execute(aside, execution_options={"preserve_rowcount": True}).rowcount
+    required = [f'ALTER COLUMN "{column.name}" SET NOT NULL' for column in table.columns if not column.nullable]
+    check = f"ADD CONSTRAINT month CHECK (year_month = '{month}')"
+    name = _quoted(table.schema, _aside_name(table, month))
+    connection.exec_driver_sql(f"ALTER TABLE {name} {', '.join([*required, check])}")
+    return count
+
+
+def _as_declared(value: sa.ColumnElement[Any], column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A value with the very type, and collation, of the column it is for."""
+    declared = column.type
+    if not isinstance(declared, sa.String) or declared.collation is None:
+        return sa.cast(value, declared).label(column.name)
+    return sa.collate(sa.cast(value, sa.String(declared.length)), declared.collation).label(column.name)
 
 
 def attach(connection: sa.Connection, table: sa.Table, month: str) -> None:
@@ -52,6 +72,8 @@ def attach(connection: sa.Connection, table: sa.Table, month: str) -> None:
     for index in table.indexes:
         columns = [renamed.c[column.name] for column in index.columns]
         run(str(CreateIndex(sa.Index(None, *columns)).compile(connection)))
+    comments = (str(SetColumnComment(column).compile(connection)) for column in renamed.columns)
+    run(";".join(comments).replace("%%", "%"))
     run(f"ALTER TABLE {parent} ATTACH PARTITION {aside} FOR VALUES IN ('{month}')")
     run(f"ALTER TABLE {aside} DROP CONSTRAINT month")
     run(f"ANALYZE {aside}")

@@ -58,7 +58,7 @@ def configuration(*, port: int, log_folder: Path, cluster_name: str, memory: int
         # replication and no archive, is none here: production is a server of its own.
         "wal_level": "minimal",
         "max_wal_senders": 0,
-        "wal_compression": "on",
+        "wal_compression": "off",  # the package has pglz only, which costs more time than it saves in writing
         "min_wal_size": "512MB",
         "max_wal_size": "6GB",
         "checkpoint_timeout": "15min",
