@@ -11,7 +11,7 @@ from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
-EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (300 if os.environ.get("CI") else 20))
+EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 20))
 
 settings.register_profile(
     "ledger",

@@ -46,13 +46,13 @@ def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.U
     name = f"ledger_test_{uuid.uuid4().hex[:12]}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     is_postgres = server.get_backend_name() == "postgresql"
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
     try:
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
         yield server.set(database=name)
+    finally:
         with engine.connect() as connection:
             connection.execute(sa.text(f"DROP DATABASE {name}" + (" WITH (FORCE)" if is_postgres else "")))
-    finally:
         engine.dispose()
 
 

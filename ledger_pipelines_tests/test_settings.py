@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ledger_pipelines import settings as settings_module
-from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, variable
+from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, masked, variable
 
 SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
 
@@ -256,3 +256,17 @@ def test_importing_the_settings_is_light() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me:geheim@h/d",
+        "postgresql://h/d?sslpassword=geheim",
+        "mssql+pyodbc:///?odbc_connect=SERVER%3Dh;PWD%3Dgeheim",
+    ],
+)
+def test_masked(text: str) -> None:
+    shown = masked(database_url(text))
+    assert "geheim" not in shown
+    assert "***" in shown or "hidden" in shown

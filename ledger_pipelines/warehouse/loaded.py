@@ -16,14 +16,10 @@ class MonthsMissingError(Exception):
 def mark_loaded(connection: sa.Connection, table: sa.Table, months: Iterable[str], run_id: str) -> None:
     """Note that months of a table have been written for every customer."""
     statement = insert(loaded_months)
-    for month in months:
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[loaded_months.c.table_name, loaded_months.c.year_month],
-                set_={"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()},
-            ),
-            {"table_name": qualified(table), "year_month": month, "run_id": run_id},
-        )
+    renewed = {"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()}
+    marks = [{"table_name": qualified(table), "year_month": month, "run_id": run_id} for month in months]
+    if marks:
+        connection.execute(statement.on_conflict_do_update(constraint=loaded_months.primary_key, set_=renewed), marks)
 
 
 def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:

@@ -1,5 +1,9 @@
 """A large `billing.*` made inside PostgreSQL, so that a benchmark starts where the ledger does."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, start_of
@@ -40,6 +44,10 @@ FROM generate_series(1, :customers) AS n, generate_series(1, :readings) AS r
 """
 
 
+def _all_of(staged: sa.Table, _: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(staged)
+
+
 def fill_billing(warehouse: sa.Engine, horizon: Horizon, *, customers: int, readings_per_month: int) -> None:
     """Fill customers, prices, deposits and meter_readings, every month of the horizon."""
     starts = [start_of(month, horizon.zone) for month in horizon.months]
@@ -58,7 +66,7 @@ def fill_billing(warehouse: sa.Engine, horizon: Horizon, *, customers: int, read
                 if table is tables.meter_readings:
                     values |= {"offset": offset, "readings": readings_per_month}
                 connection.execute(sa.text(statement), values)
-                write(connection, Written(table), lambda _, staged=staged: sa.select(staged), Scope((month,)))
+                write(connection, Written(table), partial(_all_of, staged), Scope((month,)))
                 mark_loaded(connection, table, [month], "bench")
         offset += customers * readings_per_month
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,14 +48,15 @@ def one_month(customers: int = 100_000, readings: int = 30, rounds: int = 3) -> 
             _forget(warehouse, horizon)
             ours.append(_timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon)))
             if number == 0:
-                _export(warehouse, horizon, Path(folder))
+                _export(warehouse, Path(folder))
             copied.append(_timed(lambda: _copy(warehouse, Path(folder))))
             print(f"  round {number + 1}: ledger {ours[-1]:.1f} s, COPY of the same rows {copied[-1]:.1f} s")
         rows = _count(warehouse)
     ratio = statistics.median(ours) / statistics.median(copied)
     print(
-        f"one month, {customers:,} customers x {readings} readings ({rows} rows): ledger {statistics.median(ours):.1f} s, "
-        f"COPY {statistics.median(copied):.1f} s, ratio {ratio:.2f}; peak Python memory {_peak_mb()} MB"
+        f"one month, {customers:,} customers x {readings} readings ({rows} rows): "
+        f"ledger {statistics.median(ours):.1f} s, COPY {statistics.median(copied):.1f} s, ratio {ratio:.2f}; "
+        f"peak Python memory {_peak_mb()} MB"
     )
 
 
@@ -67,8 +69,8 @@ def many_months(customers: int = 20_000, readings: int = 30, months: int = 24) -
         first = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
         again = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
         print(
-            f"{months} months, {customers:,} customers x {readings} readings ({_count(warehouse)} rows): {first:.1f} s; "
-            f"again, nothing changed: {again:.1f} s; peak Python memory {_peak_mb()} MB"
+            f"{months} months, {customers:,} customers x {readings} readings ({_count(warehouse)} rows): "
+            f"{first:.1f} s; again, nothing changed: {again:.1f} s; peak Python memory {_peak_mb()} MB"
         )
 
 
@@ -83,7 +85,7 @@ def one_customer(customers: int = 100_000, readings: int = 4, rounds: int = 5) -
             with warehouse.begin() as connection:
                 change = sa.update(tables.customers).values(harga_per_meter_kubik=99_999)
                 connection.execute(change.where(tables.customers.c.customer_id == who))
-            times.append(_timed(lambda who=who: _recalculate(warehouse, Scope(horizon.months, (who,)), horizon)))
+            times.append(_timed(partial(_recalculate, warehouse, Scope(horizon.months, (who,)), horizon)))
         touched = _customers_changed_after_first(warehouse)
     shown = ", ".join(f"{seconds:.3f}" for seconds in times)
     print(
@@ -111,13 +113,13 @@ def _forget(warehouse: sa.Engine, horizon: Horizon) -> None:
         connection.execute(sa.text("CHECKPOINT"))
 
 
-def _export(warehouse: sa.Engine, horizon: Horizon, folder: Path) -> None:
+def _export(warehouse: sa.Engine, folder: Path) -> None:
     """Write the finished rows to files, in COPY's own format."""
     with _driver(warehouse) as driver, driver.cursor() as cursor:
         for table in CALCULATED:
             with (
                 (folder / table.name).open("wb") as file,
-                cursor.copy(f"COPY (SELECT * FROM {table.schema}.{table.name}) TO STDOUT") as copy,  # type: ignore[arg-type]
+                cursor.copy(f"COPY (SELECT * FROM {table.schema}.{table.name}) TO STDOUT") as copy,
             ):
                 for block in copy:
                     file.write(block)
@@ -128,16 +130,16 @@ def _copy(warehouse: sa.Engine, folder: Path) -> None:
     with _driver(warehouse) as driver, driver.cursor() as cursor:
         for table in CALCULATED:
             name = f"copied_{table.name}"
-            cursor.execute(f"DROP TABLE IF EXISTS {name}")  # type: ignore[arg-type]
-            cursor.execute(f"CREATE TABLE {name} (LIKE {table.schema}.{table.name})")  # type: ignore[arg-type]
-            with (folder / table.name).open("rb") as file, cursor.copy(f"COPY {name} FROM STDIN") as copy:  # type: ignore[arg-type]
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+            cursor.execute(f"CREATE TABLE {name} (LIKE {table.schema}.{table.name})")
+            with (folder / table.name).open("rb") as file, cursor.copy(f"COPY {name} FROM STDIN") as copy:
                 while block := file.read(1 << 20):
                     copy.write(block)
             key = ", ".join(column.name for column in table.primary_key)
-            cursor.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({key})")  # type: ignore[arg-type]
+            cursor.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({key})")
             for index in table.indexes:
                 columns = ", ".join(column.name for column in index.columns)
-                cursor.execute(f"CREATE INDEX ON {name} ({columns})")  # type: ignore[arg-type]
+                cursor.execute(f"CREATE INDEX ON {name} ({columns})")
         driver.commit()
 
 
