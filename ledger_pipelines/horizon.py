@@ -5,7 +5,6 @@ What belongs here: calendar arithmetic on month keys, free of any library. What 
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -55,17 +54,6 @@ def months_between(first: str, last: str) -> tuple[str, ...]:
         months.append(first)
         first = shift(first, 1)
     return tuple(months)
-
-
-def ranges_of(months: Iterable[str]) -> list[tuple[str, str]]:
-    """The contiguous ranges that ``months`` form, in order, as (first, last)."""
-    ranges: list[tuple[str, str]] = []
-    for month in sorted(set(months)):
-        if ranges and shift(ranges[-1][1], 1) == month:
-            ranges[-1] = (ranges[-1][0], month)
-        else:
-            ranges.append((month, month))
-    return ranges
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _DRIVERS = {"postgres": "postgresql", "mysql": "mysql+pymysql", "mariadb": "mari
 # Kubernetes announces a service called "ledger…" to every container by variables of these shapes.
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_SECRET_PARAMETERS = ("odbc_connect", "passwd", "password", "sslpassword")
+_SECRET_PARAMETER = re.compile(r"odbc_connect|passw|pwd|secret|token", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -81,7 +81,7 @@ def database_url(text: str) -> URL:
 
 def masked(url: URL) -> str:
     """An address as it may be shown: without any password."""
-    hidden = {name: "hidden" for name in _SECRET_PARAMETERS if name in url.query}
+    hidden = {name: "hidden" for name in url.query if _SECRET_PARAMETER.search(name)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 

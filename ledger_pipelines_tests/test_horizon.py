@@ -1,7 +1,6 @@
 """Months: keys, boundaries in WIB, arithmetic without days, and the horizon."""
 
 from datetime import UTC, date, datetime
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +14,6 @@ from ledger_pipelines.horizon import (
     month_of,
     months_between,
     parse_month,
-    ranges_of,
     shift,
     start_of,
 )
@@ -69,26 +67,6 @@ def test_shifting_counts_months(month: str, by: int) -> None:
 
 def test_shifting_skips_no_february() -> None:
     assert [shift("2024-12", by) for by in range(-1, 4)] == ["2024-11", "2024-12", "2025-01", "2025-02", "2025-03"]
-
-
-@pytest.mark.parametrize(
-    ("months", "ranges"),
-    [
-        ([], []),
-        (["2025-01"], [("2025-01", "2025-01")]),
-        (["2025-02", "2024-12", "2025-01", "2025-01"], [("2024-12", "2025-02")]),
-        (["2025-03", "2025-01"], [("2025-01", "2025-01"), ("2025-03", "2025-03")]),
-    ],
-)
-def test_ranges(months: list[str], ranges: list[tuple[str, str]]) -> None:
-    assert ranges_of(months) == ranges
-
-
-@given(months=st.sets(MONTHS, max_size=30))
-def test_ranges_hold_the_months_and_no_other(months: set[str]) -> None:
-    ranges = ranges_of(months)
-    assert [month for first, last in ranges for month in months_between(first, last)] == sorted(months)
-    assert all(shift(before[1], 1) < after[0] for before, after in pairwise(ranges))
 
 
 def test_the_horizon_includes_the_current_month() -> None:

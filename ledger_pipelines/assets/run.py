@@ -95,11 +95,9 @@ def reported(
         if month in own:
             context.add_asset_metadata(metadata, partition_key=month)
         elif month != NO_MONTH and counts.written:
-            context.log_event(
-                dg.AssetMaterialization(
-                    context.asset_key, description="Carried forward", partition=month, metadata=metadata
-                )
-            )
+            what = "Corrected with a run of other months"
+            event = dg.AssetMaterialization(context.asset_key, description=what, partition=month, metadata=metadata)
+            context.log_event(event)
     _log(context, report, seconds)
     return dg.MaterializeResult(metadata=of_report(report, seconds, scope.customers) | about_run)
 

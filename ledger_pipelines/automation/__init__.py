@@ -1,1 +1,1 @@
-"""Jobs, schedules and sensors: when the assets run."""
+"""Jobs and schedules: when the assets run."""

@@ -38,8 +38,8 @@ def recalculate(
 ) -> Report:
     """Make the balances of a scope what the rules say, in the caller's transaction.
 
-    The scope's months are taken as a range. It is extended down to the earliest month noted as stale, and for
-    customers whose closing balance changed, up to the last month that has balances.
+    The scope's months are taken as a range. It is extended to the months noted as stale, and for customers whose
+    closing balance changed, up to the last month that has balances.
 
     Returns:
         A report whose months are those of the range, and later ones that were carried forward.
@@ -50,15 +50,14 @@ def recalculate(
     """
     lock(connection, monthly_customer_balances)
     plan_for(connection, scope)
-    last = scope.months[-1]
-    scope = take_stale(connection, monthly_customer_balances, scope, until=last)
-    first = scope.months[0]
+    loaded = months_loaded(connection, monthly_customer_balances)
+    scope = take_stale(connection, monthly_customer_balances, scope, until=max(scope.months[-1], *loaded))
+    first, last = scope.months[0], scope.months[-1]
     earlier = months_between(horizon.first, shift(first, -1))
     require_loaded(connection, monthly_customer_balances, earlier, f"The opening balance of {first}")
     if scope.whole:
         for table in (deposits, transaction_calculations):
             require_loaded(connection, table, scope.months, monthly_customer_balances.name)
-    loaded = months_loaded(connection, monthly_customer_balances)
     stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
     newest = max(last, *loaded, stored or last)
     scope = Scope(months_between(first, newest if force else last), scope.customers)

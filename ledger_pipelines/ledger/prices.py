@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
+from ledger_pipelines.warehouse.months import one_of
 from ledger_pipelines.warehouse.session import temporary
 from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
 
@@ -79,7 +80,7 @@ def _entries(scope: Scope, first: datetime, after: datetime) -> sa.Select[Any]:
         sa.func.greatest(entry.valid_from, first).label("entry_from"),
         sa.func.least(entry.valid_to, after).label("entry_to"),
     ).where(entry.valid_from < after, entry.valid_to > first)
-    return statement if scope.customers is None else statement.where(entry.customer_id.in_(scope.customers))
+    return statement if scope.customers is None else statement.where(one_of(entry.customer_id, scope.customers))
 
 
 def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
@@ -88,7 +89,7 @@ def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     entries = _entries(scope, *moments_of(scope, horizon)).cte("entries")
     everyone = sa.select(customers.c.customer_id, first.label("cut"))
     if scope.customers is not None:
-        everyone = everyone.where(customers.c.customer_id.in_(scope.customers))
+        everyone = everyone.where(one_of(customers.c.customer_id, scope.customers))
     cuts = sa.union(
         everyone,
         sa.select(entries.c.customer_id, entries.c.entry_from),

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandera.pandas as pa
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading import moves
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources import billing_frames, billing_rows
 from ledger_pipelines.sources.billing_app import BillingApp, Chunk
@@ -18,19 +18,18 @@ from ledger_pipelines.sources.billing_rows import Customer, Deposit, Price, Read
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.bulk import copy_rows
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded
 from ledger_pipelines.warehouse.months import (
     NO_MONTH,
-    Counts,
     CountsByMonth,
     Written,
+    add,
     merge,
+    one_of,
     qualified,
-    rows_of,
     total,
     write,
 )
-from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.rejected import CONTENT, replace_rejections
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, make_temporary, plan_for, staging, temporary
@@ -40,8 +39,18 @@ _STAGED_REJECTIONS = temporary(
     "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
 )
 
+#: The columns of customers and prices that a reading's price depends on.
+_PRICING = {"customer_id", "position", "rule", "valid_from", "valid_to", "entry", *billing_rows.PRICE_FIELDS}
+
+#: So many repriced customers are noted one by one; beyond, everybody is recalculated.
+NOTED_ONE_BY_ONE = 1_000
+
 #: Progress of a load: rows read so far.
 Progress = Callable[[int], None]
+
+
+class RowsLostError(Exception):
+    """Rows that were read are neither loaded nor rejected; nothing was changed. A fault of this program."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +132,7 @@ def load_deposits(load: Load) -> Report:
         _check_source(load, connection, tables.deposits)
         staged = _stage(load, connection, tables.deposits, billing_frames.DEPOSITS, load.source.customers, normalise)
         counts = _write_months(load, connection, tables.deposits, staged)
-        changed = [month for month, of in counts.items() if of.written]
-        note_stale(connection, tables.monthly_customer_balances, changed, load.scope.customers)
+        _note_changed(connection, tables.monthly_customer_balances, counts, load.scope)
         return _finish(load, connection, tables.deposits, staged, counts)
 
 
@@ -151,12 +159,13 @@ def load_readings(load: Load) -> Report:
         lock(connection, table)
         plan_for(connection, load.scope)
         _check_source(load, connection, table)
-        read = partial(load.source.readings, also=_rejected_without_month(connection))
-        staged = _stage(load, connection, table, billing_frames.READINGS, read, normalise)
-        _evict_moved(load, connection, staged.rows)
-        _follow_moved(load, connection, staged.rows)
+        staged = _stage(load, connection, table, billing_frames.READINGS, load.source.readings, normalise)
+        moved = _follow_moved(load, connection, staged)
+        moved = add(moved, moves.evict(connection, load.scope, staged.rows, _STAGED_REJECTIONS))
         counts = _write_months(load, connection, table, staged)
-        return _finish(load, connection, table, staged, counts)
+        _note_changed(connection, tables.transaction_calculations, counts, load.scope)
+        report = _finish(load, connection, table, staged, counts)
+        return replace(report, counts=add(report.counts, moved))
 
 
 def _sort(record: Record | Rejection, batch: _Batch) -> None:
@@ -178,12 +187,19 @@ def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Ite
     return batch
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Staged:
-    """What has been read, normalised and validated, in temporary tables of the transaction."""
+    """What has been read, normalised and validated, in temporary tables of the transaction, and how much it is."""
 
     rows: sa.Table
-    unreadable: tuple[int, ...]
+    usable: int = 0
+    rejected: int = 0
+    unreadable: list[int] = field(default_factory=list)
+
+    def take(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
+        """Put rows into the temporary tables."""
+        self.usable += copy_rows(connection, self.rows, self.rows.columns.keys(), usable)
+        self.rejected += copy_rows(connection, _STAGED_REJECTIONS, CONTENT, rejected)
 
 
 def _stage(
@@ -194,23 +210,21 @@ def _stage(
     read: Callable[[Scope], Generator[Chunk]],
     normalise: Callable[[Chunk], _Batch],
 ) -> _Staged:
-    rows = staging(table)
-    make_temporary(connection, rows, _STAGED_REJECTIONS)
-    unreadable: list[int] = []
+    staged = _Staged(staging(table))
+    make_temporary(connection, staged.rows, _STAGED_REJECTIONS)
     read_so_far = 0
     with closing(read(load.scope)) as chunks:
         for chunk in chunks:
             batch = normalise(chunk)
             usable, failed = _validated(schema, batch.records)
-            copy_rows(connection, rows, rows.columns.keys(), _within_scope(load, table, usable))
             refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
-            copy_rows(connection, _STAGED_REJECTIONS, CONTENT, refused)
-            unreadable += batch.unreadable
+            staged.take(connection, _within_scope(load, table, usable), refused)
+            staged.unreadable += batch.unreadable
             read_so_far += len(chunk)
             if load.progress is not None:
                 load.progress(read_so_far)
-    connection.execute(sa.text(f"ANALYZE {rows.name}"))
-    return _Staged(rows, tuple(unreadable))
+    connection.execute(sa.text(f"ANALYZE {staged.rows.name}"))
+    return staged
 
 
 def _validated(
@@ -271,18 +285,35 @@ def _load_unpartitioned(
         _check_source(load, connection, table)
         staged = _stage(load, connection, table, schema, load.source.customers, normalise)
         within = _of_customers(table, load.scope, staged.unreadable)
+        repriced = _repriced(connection, table, staged.rows, within)
         counts = merge(connection, Written(table), sa.select(staged.rows), within)
         if load.scope.whole:
             mark_loaded(connection, table, [NO_MONTH], load.run_id)
+        if repriced:
+            priced = sorted(months_loaded(connection, tables.transaction_calculations))
+            few = len(repriced) <= NOTED_ONE_BY_ONE
+            note_stale(connection, tables.transaction_calculations, priced, repriced if few else None)
         return _finish(load, connection, table, staged, counts)
+
+
+def _repriced(
+    connection: sa.Connection, table: sa.Table, staged: sa.Table, within: sa.ColumnElement[bool]
+) -> list[int]:
+    """The customers whose prices, their own or those of their entries, are about to change."""
+    priced = [column.name for column in table.columns if column.name in _PRICING]
+    new = sa.select(*(staged.c[name] for name in priced))
+    old = sa.select(*(table.c[name] for name in priced)).where(within)
+    gone, come = sa.except_all(old, new).subquery(), sa.except_all(new, old).subquery()
+    either = sa.union(sa.select(gone.c.customer_id), sa.select(come.c.customer_id))
+    return list(connection.scalars(either))
 
 
 def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     if scope.customers is not None:
-        conditions.append(table.c.customer_id.in_(scope.customers))
+        conditions.append(one_of(table.c.customer_id, scope.customers))
     if kept:
-        conditions.append(table.c.customer_id.not_in(kept))
+        conditions.append(~one_of(table.c.customer_id, kept))
     return sa.and_(*conditions)
 
 
@@ -298,58 +329,48 @@ def _check_source(load: Load, connection: sa.Connection, table: sa.Table) -> Non
             load.guard.check_not_emptied(what, source_has_any=has_any(), warehouse_has_any=warehouse_has_any)
 
 
-def _evict_moved(load: Load, connection: sa.Connection, staged: sa.Table) -> None:
-    """Delete the rows of staged readings that were loaded under a month or customer outside the scope."""
-    table = tables.meter_readings
-    moved = (
-        sa.delete(table)
-        .where(table.c.reading_id == staged.c.reading_id, ~rows_of(table, load.scope))
-        .returning(table.c.customer_id, table.c.year_month)
-    )
-    for customer_id, month in connection.execute(moved).all():
-        note_stale(connection, tables.transaction_calculations, [month], [customer_id])
+def _follow_moved(load: Load, connection: sa.Connection, staged: _Staged) -> CountsByMonth:
+    """Look again at the readings that the scope had and the source gave no more, and put each where it belongs."""
+    ids = moves.left_behind(connection, load.scope, load.horizon, staged.rows, _STAGED_REJECTIONS, load.guard)
+    batch = _Batch([], [], [])
+    for chunk in load.source.by_id(ids):
+        for row in chunk:
+            _sort(billing_rows.reading(row, load.horizon), batch)
+    usable, failed = _validated(billing_frames.READINGS, batch.records)
+    readings = [Reading._make(row) for row in usable]
+    inside = [reading for reading in readings if _covers(load.scope, reading)]
+    staged.take(connection, inside, (*batch.rejections, *failed))
+    return moves.relocate(connection, (reading for reading in readings if not _covers(load.scope, reading)))
 
 
-def _follow_moved(load: Load, connection: sa.Connection, staged: sa.Table) -> None:
-    """Write the readings that left the scope to the month and customer that they have now."""
-    table = tables.meter_readings
-    if load.scope.whole and set(load.horizon.months) <= set(load.scope.months):
-        return
-    staying = sa.exists().where(staged.c.reading_id == table.c.reading_id)
-    before = sa.select(table.c.reading_id).where(rows_of(table, load.scope))
-    vanished = connection.scalars(before.where(~staying)).all()
-    remaining = (connection.scalar(sa.select(sa.func.count()).select_from(before.subquery())) or 0) - len(vanished)
-    load.guard.check(qualified(table), Counts(deleted=len(vanished), unchanged=remaining))
-    records = (billing_rows.reading(row, load.horizon) for chunk in load.source.by_id(vanished) for row in chunk)
-    readings = [record for record in records if not isinstance(record, Rejection)]
-    usable, _ = _validated(billing_frames.READINGS, readings)
-    for values in usable:
-        row = dict(zip(table.columns.keys(), values, strict=True))
-        connection.execute(sa.delete(table).where(table.c.reading_id == row["reading_id"]))
-        ensure_partition(connection, table, row["year_month"])
-        connection.execute(sa.insert(table), row)
-        note_stale(connection, tables.transaction_calculations, [row["year_month"]], [row["customer_id"]])
+def _covers(scope: Scope, reading: Reading) -> bool:
+    return reading.year_month in scope.months and (scope.customers is None or reading.customer_id in scope.customers)
+
+
+def _note_changed(connection: sa.Connection, table: sa.Table, counts: CountsByMonth, scope: Scope) -> None:
+    """Note the months in which something was written as stale in the table that is computed from them."""
+    note_stale(connection, table, [month for month, of in counts.items() if of.written], scope.customers)
 
 
 def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: _Staged, counts: CountsByMonth) -> Report:
-    """Keep the rejections, ask the guard, and sum up."""
+    """Keep the rejections, ask the guard, and prove that nothing was lost between reading and writing.
+
+    Raises:
+        DeletionRefusedError: a month would lose too much.
+        RowsLostError: not every row that was read is loaded or rejected.
+    """
     load.guard.check(qualified(table), total(counts))
+    for month, of in counts.items():
+        load.guard.check(f"{qualified(table)} of {month}", of)
     within = _rejections_of(load, table, staged.rows)
     rejected = replace_rejections(connection, table.name, sa.select(_STAGED_REJECTIONS), within, load.run_id)
-    return Report(qualified(table), counts, rejected, len(staged.unreadable))
-
-
-def _rejected_without_month(connection: sa.Connection) -> list[int]:
-    """The readings that were rejected and have no month: looked at again by every load, lest they stay for ever."""
-    rejected = tables.rejected_rows.c
-    return [
-        int(source_id)
-        for source_id in connection.scalars(
-            sa.select(rejected.source_id).where(
-                rejected.asset == tables.meter_readings.name, rejected.year_month.is_(None)
-            )
+    report = Report(qualified(table), counts, rejected, len(staged.unreadable))
+    if (report.loaded, sum(rejected.values())) != (staged.usable, staged.rejected):
+        raise RowsLostError(
+            f"{report.table}: {staged.usable} usable and {staged.rejected} rejected rows were read, but "
+            f"{report.loaded} are loaded and {sum(rejected.values())} listed as rejected. Nothing was changed."
         )
-    ]
+    return report
 
 
 def _rejections_of(load: Load, table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:

@@ -178,6 +178,7 @@ def _wait_for_pool(instance: Instance, say: Callable[[str], None]) -> None:
     """Wait until no other run holds the pool: a step that waited for it would keep a processor busy."""
     while holders := instance.event_log_storage.get_concurrency_info(_POOL).active_run_ids:
         say(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
+        fail_dead_runs(instance)
         time.sleep(_POLL_SECONDS)
 
 

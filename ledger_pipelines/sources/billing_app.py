@@ -1,6 +1,6 @@
 """Reading the billing application's database: customers, prices, deposits and readings, in chunks.
 
-Any SQLAlchemy URL will do; production is MySQL or MariaDB. Everything is read in one read-only transaction a table.
+Any SQLAlchemy URL will do; production is MySQL or MariaDB. Each table is read by one statement.
 An unreadable source is an error, never an empty table.
 """
 
@@ -52,20 +52,17 @@ class BillingApp:
             # MySQL compares text without regard to case and blanks at the end; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
-    def readings(self, scope: Scope, also: Sequence[int] = ()) -> Generator[Chunk]:
+    def readings(self, scope: Scope) -> Generator[Chunk]:
         """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role`.
 
-        A scope of all months gets every row. One of some months gets at least the readings of those months, the rows
-        ``also`` named by their ids and, if the current month is among them, the rows that name no month.
+        A scope of all months gets every row. One of some months gets at least the readings of those months and,
+        if the current month is among them, the rows that name no month.
 
         Raises:
             SourceError: as `customers`.
         """
         statement = self._of_customers(self._readings(), data_pencatatan.c.customer_id, scope)
-        wanted = self._may_be_in(scope)
-        if also:
-            wanted = sa.or_(wanted, data_pencatatan.c.id.in_(also))
-        return self._read(data_pencatatan, statement.where(wanted))
+        return self._read(data_pencatatan, statement.where(self._may_be_in(scope)))
 
     def by_id(self, ids: Sequence[int]) -> Generator[Chunk]:
         """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""

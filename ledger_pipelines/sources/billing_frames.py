@@ -92,5 +92,5 @@ def validate(schema: pa.DataFrameSchema, records: Sequence[Record]) -> Validated
         for case in errors.failure_cases.itertuples():
             if case.index is None or pd.isna(case.index):
                 raise
-            failures.setdefault(int(case.index), f"{case.column}: {case.check}")
+            failures.setdefault(int(case.index), f"{case.check} ({case.column})")
         return Validated(frame.drop(index=list(failures)), failures)

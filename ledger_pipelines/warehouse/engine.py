@@ -11,6 +11,8 @@ from ledger_pipelines.settings import masked
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 CONNECT_TIMEOUT_SECONDS = 10
+#: Classes of SQLSTATE by which a server says that it is away, lets nobody in, or lacks the database.
+_AWAY = ("08", "28", "3D", "57P")
 
 
 def warehouse_engine(url: sa.URL, zone: ZoneInfo) -> sa.Engine:
@@ -22,6 +24,7 @@ def warehouse_engine(url: sa.URL, zone: ZoneInfo) -> sa.Engine:
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
         pool_pre_ping=True,
         pool_size=2,
+        hide_parameters=True,
     )
 
 
@@ -30,7 +33,7 @@ def source_engine(url: sa.URL) -> sa.Engine:
     timeouts = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mariadb": "connect_timeout"}
     argument = timeouts.get(url.get_backend_name())
     connect_args = {argument: CONNECT_TIMEOUT_SECONDS} if argument else {}
-    return sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2)
+    return sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
 
 
 @contextmanager
@@ -43,6 +46,9 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except (exc.OperationalError, exc.InterfaceError) as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is not None and not state.startswith(_AWAY):
+            raise
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "the connection broke"
         raise WarehouseError(
             f"The warehouse {masked(engine.url)} cannot be used: {reason} "

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.partitions import attach, drop, ensure_partition, fill_aside, has_partition
+from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, has_partition
 
 #: The month under which a table without months is counted and marked.
 NO_MONTH = ""
@@ -109,12 +109,11 @@ def write(
     counts: CountsByMonth = {}
     if written.partitioned:
         for month in scope.months:
-            present = has_partition(connection, written.table, month)
-            if scope.whole and (force or not present):
-                rows = count_rows(connection, written.table, month) if present else 0
-                inserted = _build_partition(connection, written, target([month]), month, replaces=rows > 0)
-                counts[month] = Counts(inserted=inserted, deleted=rows)
-            elif not present:
+            if has_partition(connection, written.table, month):
+                continue
+            if scope.whole:
+                counts[month] = Counts(inserted=_build_partition(connection, written, target([month]), month))
+            else:
                 ensure_partition(connection, written.table, month)
     rest = Scope(tuple(month for month in scope.months if month not in counts), scope.customers)
     if rest.months:
@@ -125,7 +124,9 @@ def write(
 
 
 def _but(table: sa.Table, kept: Collection[int], within: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    return sa.and_(within, table.c.customer_id.not_in(kept)) if kept else within
+    if not kept:
+        return within
+    return sa.and_(within, ~one_of(table.c.customer_id, kept))
 
 
 def clear(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[bool]) -> CountsByMonth:
@@ -223,31 +224,26 @@ def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnEleme
     return sa.select(*columns).select_from(both).where(sa.or_(is_gone, is_new, differs))
 
 
+def one_of(column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """True where the column holds one of the ids: an array, and so one parameter however many they are."""
+    return column == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.BigInteger)))
+
+
 def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
     """The rows of a table with year_month and customer_id that lie in a scope."""
-    conditions = [table.c.year_month.in_(scope.months)]
+    conditions: list[sa.ColumnElement[bool]] = [table.c.year_month.in_(scope.months)]
     if scope.customers is not None:
-        conditions.append(table.c.customer_id.in_(scope.customers))
+        conditions.append(one_of(table.c.customer_id, scope.customers))
     return sa.and_(*conditions)
 
 
-def count_rows(connection: sa.Connection, table: sa.Table, month: str) -> int:
-    """How many rows a month of a table has."""
-    return connection.scalar(sa.select(sa.func.count()).where(table.c.year_month == month)) or 0
-
-
-def _build_partition(
-    connection: sa.Connection, written: Written, target: sa.Select[Any], month: str, *, replaces: bool
-) -> int:
-    """Fill a fresh partition from ``target``, index it, and put it in the place of the old one, if any."""
-    table = written.table
-    stamps = written.stamps_on_change if replaces else written.stamps
+def _build_partition(connection: sa.Connection, written: Written, target: sa.Select[Any], month: str) -> int:
+    """Fill a fresh partition from ``target``, index it, attach it, and return how many rows it has."""
     found = target.subquery("found")
-    row = {name: found.c[name] for name in written.content} | dict(stamps)
-    inserted = fill_aside(connection, table, month, sa.select(*(row[column.name] for column in table.columns)))
-    if has_partition(connection, table, month):
-        drop(connection, table, month)
-    attach(connection, table, month)
+    row = {name: found.c[name] for name in written.content} | dict(written.stamps)
+    columns = (row[column.name] for column in written.table.columns)
+    inserted = fill_aside(connection, written.table, month, sa.select(*columns))
+    attach(connection, written.table, month)
     return inserted
 
 

@@ -79,11 +79,6 @@ def attach(connection: sa.Connection, table: sa.Table, month: str) -> None:
     run(f"ANALYZE {aside}")
 
 
-def drop(connection: sa.Connection, table: sa.Table, month: str) -> None:
-    """Drop the partition of a month, rows and all."""
-    connection.execute(sa.text(f"DROP TABLE {_quoted(table.schema, partition_name(table, month))}"))
-
-
 def _quoted(schema: str | None, name: str) -> str:
     return f'"{schema}"."{name}"'
 

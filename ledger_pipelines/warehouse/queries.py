@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.months import rows_of
@@ -56,8 +57,7 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
 
 
 def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
-    """One row: a customer with the balance of the last month that has one."""
-    newest = sa.select(sa.func.max(_balance.year_month)).scalar_subquery()
+    """One row: a customer with the balance of the last month that it has one for."""
     statement = (
         sa.select(
             _balance.customer_id,
@@ -70,9 +70,9 @@ def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
             _balance.closing_balance,
             _balance.total_volume_sm3,
         )
+        .ext(distinct_on(_balance.customer_id))
         .outerjoin_from(monthly_customer_balances, customers, customers.c.customer_id == _balance.customer_id)
-        .where(_balance.year_month == newest)
-        .order_by(_balance.customer_id)
+        .order_by(_balance.customer_id, _balance.year_month.desc())
     )
     return statement if wanted is None else statement.where(_balance.customer_id.in_(wanted))
 

@@ -25,7 +25,11 @@ def note_stale(
         for customer in who
     ]
     if notes:
-        connection.execute(insert(stale_months).on_conflict_do_nothing(), notes)
+        # Not "do nothing": a note that somebody is taking at this moment must be there again when they are done.
+        renewed = insert(stale_months).on_conflict_do_update(
+            index_elements=["table_name", "year_month", "customer_id"], set_={"noted_at": sa.func.now()}
+        )
+        connection.execute(renewed, notes)
 
 
 def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:

@@ -110,4 +110,4 @@ def test_everything_in_the_source_is_counted(pipeline: Pipeline) -> None:
     assert [reports[f"billing.{name}"].unreadable for name in ("prices", "deposits", "meter_readings")] == [1, 1, 0]
     assert reports["billing.meter_readings"].rejected == {"": 3, "2025-03": 3}
     negative = rejected(pipeline)["6"]
-    assert (negative["reason"], negative["year_month"]) == ("volume: the volume is negative", "2025-03")
+    assert (negative["reason"], negative["year_month"]) == ("the volume is negative (volume)", "2025-03")

@@ -1,0 +1,94 @@
+"""Readings that move to another month or customer: never in two places, nor in none.
+
+One that comes into a load's scope leaves where it was; one that left the scope is followed to where it is now; one that
+became unusable on the way is among the rejected rows. The months that lose or gain one are noted as stale.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.sources.billing_rows import Reading
+from ledger_pipelines.warehouse.months import Counts, CountsByMonth, one_of, qualified, rows_of
+from ledger_pipelines.warehouse.partitions import ensure_partition
+from ledger_pipelines.warehouse.stale import note_stale
+from ledger_pipelines.warehouse.tables import meter_readings, rejected_rows, transaction_calculations
+
+
+def left_behind(
+    connection: sa.Connection,
+    scope: Scope,
+    horizon: Horizon,
+    staged: sa.Table,
+    rejections: sa.Table,
+    guard: DeletionGuard,
+) -> list[int]:
+    """The readings, loaded or rejected, that the scope had and that the source did not give for it any more.
+
+    None for a scope of everything: what it does not see is gone.
+
+    Raises:
+        DeletionRefusedError: they are implausibly many.
+    """
+    if scope.whole and set(horizon.months) <= set(scope.months):
+        return []
+    seen = _seen(staged, rejections)
+    present = sa.select(meter_readings.c.reading_id, meter_readings.c.year_month).where(rows_of(meter_readings, scope))
+    gone = connection.execute(present.where(meter_readings.c.reading_id.not_in(seen))).all()
+    before = _by_month(connection, present)
+    for month, count in Counter(row.year_month for row in gone).items():
+        unchanged = before[month] - count
+        guard.check(f"{qualified(meter_readings)} of {month}", Counts(deleted=count, unchanged=unchanged))
+    known = rejected_rows.c
+    source_id = sa.cast(known.source_id, sa.BigInteger)
+    of_scope = sa.and_(
+        sa.or_(known.year_month.in_(scope.months), known.year_month.is_(None)),
+        sa.true() if scope.customers is None else one_of(known.customer_id, scope.customers),
+    )
+    rejected = sa.select(source_id).where(known.asset == meter_readings.name, of_scope, source_id.not_in(seen))
+    return [*(row.reading_id for row in gone), *connection.scalars(rejected)]
+
+
+def evict(connection: sa.Connection, scope: Scope, staged: sa.Table, rejections: sa.Table) -> CountsByMonth:
+    """Delete what is staged, as usable or as rejected, where it was loaded outside the scope; count by month."""
+    moved = (
+        sa.delete(meter_readings)
+        .where(meter_readings.c.reading_id.in_(_seen(staged, rejections)), ~rows_of(meter_readings, scope))
+        .returning(meter_readings.c.customer_id, meter_readings.c.year_month)
+    )
+    places = connection.execute(moved).all()
+    for customer_id, month in set(places):
+        note_stale(connection, transaction_calculations, [month], [customer_id])
+    return {month: Counts(deleted=count) for month, count in Counter(month for _, month in places).items()}
+
+
+def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsByMonth:
+    """Write readings that left the scope to the month and customer that they have now; count by month."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for reading in readings:
+        here = meter_readings.c.reading_id == reading.reading_id
+        for month in connection.scalars(sa.delete(meter_readings).where(here).returning(meter_readings.c.year_month)):
+            counts[month, "deleted"] += 1
+        ensure_partition(connection, meter_readings, reading.year_month)
+        connection.execute(sa.insert(meter_readings), reading._asdict())
+        counts[reading.year_month, "inserted"] += 1
+        note_stale(connection, transaction_calculations, [reading.year_month], [reading.customer_id])
+    return {
+        month: Counts(inserted=counts[month, "inserted"], deleted=counts[month, "deleted"])
+        for month in {month for month, _ in counts}
+    }
+
+
+def _seen(staged: sa.Table, rejections: sa.Table) -> sa.CompoundSelect[Any]:
+    """The ids of all readings that this load has read."""
+    return sa.union_all(sa.select(staged.c.reading_id), sa.select(sa.cast(rejections.c.source_id, sa.BigInteger)))
+
+
+def _by_month(connection: sa.Connection, readings: sa.Select[Any]) -> dict[str, int]:
+    found = readings.subquery()
+    counted = sa.select(found.c.year_month, sa.func.count()).group_by(found.c.year_month)
+    return {month: count for month, count in connection.execute(counted)}  # noqa: C416 - rows, no pairs, to mypy
