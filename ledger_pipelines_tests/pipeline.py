@@ -13,6 +13,7 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.loading import billing
 from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema, tables
@@ -56,7 +57,7 @@ class Pipeline:
     def load(self, scope: Scope, guard: DeletionGuard = _WITHOUT_GUARD) -> list[Report]:
         """Load the billing application's data."""
         app = BillingApp(self.source, self.horizon)
-        load = billing.Load(app, self.warehouse, scope, guard, run_id="test")
+        load = Load(app, self.warehouse, scope, guard, run_id="test")
         steps = (billing.load_customers, billing.load_prices, billing.load_deposits, billing.load_readings)
         return [step(load) for step in steps]
 

@@ -8,8 +8,8 @@ import dagster as dg
 
 from ledger_pipelines.assets.metadata import Metadata, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
-from ledger_pipelines.loading.billing import Load
 from ledger_pipelines.loading.guard import DeletionRefusedError
+from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.sources.billing_app import SourceError
 from ledger_pipelines.warehouse.engine import reachable

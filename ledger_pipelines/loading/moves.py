@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.billing_rows import Reading
+from ledger_pipelines.sources.billing_records import Reading
 from ledger_pipelines.warehouse.months import Counts, CountsByMonth, one_of, qualified, rows_of
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.stale import note_stale

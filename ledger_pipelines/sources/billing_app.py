@@ -15,7 +15,7 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
 from ledger_pipelines.settings import masked
-from ledger_pipelines.sources.billing_rows import CUSTOMER_ROLES
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 
 CHUNK_ROWS = 20_000

@@ -13,7 +13,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from ledger_pipelines.sources.billing_rows import CUSTOMER_ROLES, Customer, Deposit, Price, Reading
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, Customer, Deposit, Price, Reading
 
 Record = Customer | Price | Deposit | Reading
 

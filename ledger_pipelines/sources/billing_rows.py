@@ -1,6 +1,6 @@
 """One row of the billing application → what it means: customers, price entries, deposits and readings.
 
-Pure functions from a source row to records whose fields are named as the warehouse's columns, by docs/rules.md,
+Pure functions from a source row to records, by docs/rules.md,
 "Which rows count". What cannot be used becomes a `Rejection` with its reason.
 """
 
@@ -8,9 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger_pipelines.horizon import Horizon, MonthError, month_of, parse_month, shift, start_of
+from ledger_pipelines.sources.billing_records import (
+    CUSTOMER_ROLES,
+    PRICE_FIELDS,
+    Customer,
+    Deposit,
+    Price,
+    Reading,
+    Rejection,
+)
 from ledger_pipelines.sources.values import (
     UnusableError,
     encode,
@@ -25,92 +34,11 @@ from ledger_pipelines.sources.values import (
     text_of,
 )
 
-CUSTOMER_ROLES = ("customer", "fob")
-PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _CENT = Decimal("0.01")
 _DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
 
 Row = Mapping[str, Any]
-
-
-class Rejection(NamedTuple):
-    """A source row that cannot be used, as `ops.rejected_rows` keeps it."""
-
-    source_table: str
-    source_id: str
-    customer_id: int | None
-    year_month: str | None
-    reason: str
-    raw_row: str
-
-
-class Customer(NamedTuple):
-    """A metered or fob customer."""
-
-    customer_id: int
-    name: str | None
-    email: str | None
-    role: str
-    no_kontrak: str | None
-    alamat: str | None
-    nomor_tlpn: str | None
-    total_deposit: Decimal | None
-    total_purchases: Decimal | None
-    harga_per_meter_kubik: Decimal | None
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
-    koreksi_meter: Decimal | None
-    use_realtime_calculation: bool
-    balance_last_updated_at: datetime | None
-    created_at: datetime | None
-    updated_at: datetime | None
-
-
-class Price(NamedTuple):
-    """A usable price entry; `valid_to` is the first moment at which it applies no more."""
-
-    customer_id: int
-    position: int
-    rule: str
-    valid_from: datetime
-    valid_to: datetime
-    harga_per_meter_kubik: Decimal | None
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
-    koreksi_meter: Decimal | None
-    entry: str
-
-
-class Deposit(NamedTuple):
-    """A usable deposit entry; `amount` is signed."""
-
-    customer_id: int
-    year_month: str
-    deposited_at: datetime
-    ordinal: int
-    amount: Decimal
-    amount_given: Decimal
-    keterangan: str
-    description: str | None
-
-
-class Reading(NamedTuple):
-    """A usable reading, priced or not; `volume` still to be checked for its sign."""
-
-    reading_id: int
-    customer_id: int
-    year_month: str
-    kind: str
-    reading_at: datetime
-    ended_at: datetime | None
-    volume: Decimal
-    opening_volume: Decimal | None
-    closing_volume: Decimal | None
-    harga_final: Decimal | None
-    status_pembayaran: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
 
 
 def customer(row: Row, horizon: Horizon) -> Customer:
