@@ -117,7 +117,8 @@ def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path) -> None:
     reaper.start()
     with only_one(tmp_path):
         reaper.join(10)
-        assert left.returncode == -signal.SIGTERM
+        # Asked to end first, and made to after five seconds: which it was depends on how busy the machine is.
+        assert left.returncode in (-signal.SIGTERM, -signal.SIGKILL)
 
 
 def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path) -> None:
