@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ledger_pipelines.serving import instance_lock
 from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.serving.processes import ProcessId, process_of
 from ledger_pipelines.serving.web_ui import WebUi
@@ -106,7 +107,9 @@ def test_a_port_that_is_taken_is_named(installation: Installation, variable: str
     assert f"set {variable} to a free port" in result.stderr
 
 
-def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path) -> None:
+def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine it may take longer than usual to obey; it must never need more than to be asked.
+    monkeypatch.setattr(instance_lock, "_KILL_SECONDS", 60.0)
     left = subprocess.Popen(["sleep", "600"], start_new_session=True)
     identity = process_of(left.pid)
     assert identity is not None
@@ -117,8 +120,7 @@ def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path) -> None:
     reaper.start()
     with only_one(tmp_path):
         reaper.join(10)
-        # Asked to end first, and made to after five seconds: which it was depends on how busy the machine is.
-        assert left.returncode in (-signal.SIGTERM, -signal.SIGKILL)
+        assert left.returncode == -signal.SIGTERM
 
 
 def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path) -> None:
