@@ -20,7 +20,7 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 
 
-class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]
+class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic in what IO managers need only
     """What one run is about, beside its months; set it in the run's configuration."""
 
     customer_ids: list[int] = Field(

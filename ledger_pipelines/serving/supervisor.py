@@ -90,7 +90,7 @@ class Supervisor:
     def web_ui(self) -> WebUi:
         """The web interface, reached from this machine."""
         host = self.settings.ui_host
-        here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
         return WebUi(f"http://{here}:{self.settings.ui_port}")
 
     def start(self) -> None:

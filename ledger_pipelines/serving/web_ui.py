@@ -78,7 +78,7 @@ class WebUi:
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
                 data: dict[str, Any] = json.load(answer)
         except ValueError as error:
             raise OSError(f"{self.address} is no web interface of Dagster's") from error

@@ -15,7 +15,7 @@ Row = tuple[str | None, ...]
 """Values of one row as text, which every database reads into its own types; `None` is NULL."""
 
 # No hash of any password looks like this, so nobody can log in.
-_NO_PASSWORD = "!"  # noqa: S105
+_NO_PASSWORD = "!"  # noqa: S105 - the mark of an account that nobody can log in to
 
 USER_COLUMNS = (
     "id", "name", "email", "role", "password", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit",
