@@ -29,7 +29,7 @@ format: $(VENV)/.installed-dev ## Put the code into its one format, and fix what
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## Run the benchmarks
+bench: $(VENV)/.installed-bench ## Run the benchmarks
 	@$(BIN)/python -m ledger_pipelines_tests.bench
 
 clean: ## Remove the virtual environment and caches; data (.ledger) stay
@@ -55,3 +55,8 @@ $(VENV)/.installed-dev: $(VENV)/.created $(DECLARED)
 	@echo "Installing what the project and its tests need (once) ..."
 	@$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo "Installing what the benchmarks compare with (once) ..."
+	@$(PIP) -c constraints.txt -e '.[bench,dev]' && touch $@ || \
+	  echo "That failed: the benchmarks run without the comparison." >&2

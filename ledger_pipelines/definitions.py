@@ -8,11 +8,15 @@ import dagster as dg
 
 from ledger_pipelines.assets.billing import billing_assets, source_specs
 from ledger_pipelines.assets.checks import asset_checks
+from ledger_pipelines.assets.erp import erp_assets, erp_source_specs
 from ledger_pipelines.assets.ledger import ledger_assets
-from ledger_pipelines.automation.jobs import ledger_job
-from ledger_pipelines.automation.schedules import ledger_schedules
+from ledger_pipelines.automation.alerts import alert_sensors
+from ledger_pipelines.automation.jobs import erp_job, ledger_job
+from ledger_pipelines.automation.realtime import realtime_job, realtime_sensors
+from ledger_pipelines.automation.schedules import ledger_schedules, sync_schedules
+from ledger_pipelines.automation.sensors import sync_sensors
 from ledger_pipelines.partitions import monthly_partitions
-from ledger_pipelines.resources import Databases, RunScope
+from ledger_pipelines.resources import Databases, RunScope, sync_resource
 from ledger_pipelines.settings import Settings, load_settings
 
 
@@ -28,11 +32,23 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
     # Ranges of months in one run are what the ledger stands on; that Dagster calls them beta is known.
     warnings.filterwarnings("ignore", r"Parameter `(backfill_policy|include_sources)`", dg.BetaWarning)
     return dg.Definitions(
-        assets=[*source_specs(), *billing_assets(partitions), *ledger_assets(partitions)],
+        assets=[
+            *source_specs(),
+            *billing_assets(partitions),
+            *ledger_assets(partitions),
+            *erp_source_specs(),
+            *erp_assets(partitions),
+        ],
         asset_checks=asset_checks(),
-        jobs=[ledger_job],
-        schedules=ledger_schedules(settings),
-        resources={"databases": Databases(settings), "scope": RunScope(), **(resources or {})},
+        jobs=[ledger_job, erp_job, realtime_job],
+        schedules=[*ledger_schedules(settings), *sync_schedules(settings)],
+        sensors=[*sync_sensors(), *alert_sensors(settings), *realtime_sensors()],
+        resources={
+            "databases": Databases(settings),
+            "scope": RunScope(),
+            "sync": sync_resource(),
+            **(resources or {}),
+        },
         executor=dg.in_process_executor,
     )
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
@@ -35,6 +36,16 @@ _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SECRET_PARAMETER = re.compile(r"odbc_connect|passw|pwd|secret|token", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_SHORTEST_SECRET = 16
+_VISIBLE = re.compile(r"[!-~]+")
+
+OLD_ERP_VARIABLES = (
+    "DB_CONNECTION2", "DB_HOST2", "DB_PORT2", "DB_DATABASE2", "DB_USERNAME2", "DB_PASSWORD2",
+)  # fmt: skip
+"""By these the old system was told where the ERP is; they count where `LEDGER_ERP_URL` is not set."""
+
+_SQL_SERVER_PORT = "1433"
+_INSTANCE = re.compile(r"[A-Za-z0-9._-]+\\[A-Za-z0-9_$#-]+")
 
 
 class SettingsError(Exception):
@@ -110,6 +121,7 @@ class Settings(BaseSettings):
     """Everything that can be set, read from the arguments, else `LEDGER_…` variables, else `.env`.
 
     `.env` is looked for in the current folder and in the project's. An empty variable counts as not set.
+    Where the ERP is may also be said by the variables of the old system (`OLD_ERP_VARIABLES`).
     Each field's description says what its value must be, its example is a right one: messages quote both.
 
     Raises:
@@ -162,14 +174,36 @@ class Settings(BaseSettings):
     ui_port: _Port = Field(default=3000, description="a port from 1 to 65535", examples=["3000"])
     code_server_port: _Port = Field(default=4266, description="a port from 1 to 65535", examples=["4266"])
     db_port: _Port = Field(default=54329, description="a port from 1 to 65535", examples=["54329"])
+    erp_statement_timeout_seconds: int = Field(
+        default=600, ge=1, le=86400, description="a number of seconds from 1 to 86400", examples=["600"]
+    )
+    realtime_objective_seconds: int = Field(
+        default=8, ge=1, le=3600, description="a number of seconds from 1 to 3600", examples=["8"]
+    )
     deletion_guard_share: Decimal = Field(
         default=Decimal("0.20"), ge=0, le=1, description="a share from 0 to 1", examples=["0.20"]
     )
     deletion_guard_rows: int = Field(default=100, ge=0, description="a number of rows, 0 or more", examples=["100"])
+    alert_days: int = Field(default=7, ge=0, le=3650, description="a number of days from 0 to 3650", examples=["7"])
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None,
+        min_length=_SHORTEST_SECRET,
+        description=f"a text of at least {_SHORTEST_SECRET} characters",
+        examples=["what-openssl-rand-hex-32-prints"],
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="the URL of a web page", examples=["https://alerts.example.com/balances"]
+    )
 
     def __init__(self, **values: Any) -> None:
         files = [folder / ".env" for folder in (project_folder(), Path.cwd())]
         problems = _unknown_variables(files, values)
+        given = _given(files)
+        if "erp_url" not in values and variable("erp_url") not in given:
+            old = {name: given[name] for name in OLD_ERP_VARIABLES if name in given}
+            faults = _faults_of_old_erp(old)
+            problems += faults
+            values |= {"erp_url": _url_of_old_erp(old)} if old and not faults else {}
         try:
             super().__init__(_env_file=files, **values)
         except ValidationError as error:
@@ -227,6 +261,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"is the same port as {variable(name)}")
         return value
 
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _web_page(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """The URL, if alerts can be posted there, signed."""
+        if value is None:
+            return None
+        try:
+            url = urlsplit(value.get_secret_value())
+            usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable or url.username is not None or not _VISIBLE.fullmatch(value.get_secret_value()):
+            raise ValueError("is no URL that begins with http:// or https://, without a user name or blanks")
+        if info.data.get("alert_webhook_secret", "wrong itself") is None:
+            raise ValueError(f"needs a secret to sign with: set {variable('alert_webhook_secret')} too")
+        return value
+
     @property
     def zone(self) -> ZoneInfo:
         """The company's time zone: every month boundary and displayed time is in it."""
@@ -271,6 +322,48 @@ def _variables_of_file(file: Path) -> Mapping[str, str | None]:
         raise SettingsError(f"The settings file {file} cannot be read: {reason}.") from None
 
 
+def _given(files: Iterable[Path]) -> dict[str, str]:
+    """Every variable of the files and the environment that is not empty, by its name in capitals."""
+    found: dict[str, str | None] = {}
+    for variables in (*map(_variables_of_file, files), os.environ):
+        found |= {name.upper(): value for name, value in variables.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def _faults_of_old_erp(old: Mapping[str, str]) -> list[str]:
+    """What is wrong with the old system's variables about the ERP; nothing if none of them is set."""
+    faults = []
+    optional = ("DB_CONNECTION2", "DB_PORT2")
+    missing = [name for name in OLD_ERP_VARIABLES if name not in old and name not in optional]
+    if old and missing:
+        faults.append(
+            f"{', '.join(missing)}: not set, though {', '.join(old)} is; all are needed where LEDGER_ERP_URL is not set"
+        )
+    if old.get("DB_CONNECTION2", "sqlsrv") != "sqlsrv":
+        faults.append("DB_CONNECTION2: is not sqlsrv; write another kind of database as LEDGER_ERP_URL")
+    if not re.fullmatch(r"[0-9]{1,5}", old.get("DB_PORT2", _SQL_SERVER_PORT)):
+        faults.append(f"DB_PORT2: {_shown(old['DB_PORT2'])}is not a port. Example: DB_PORT2={_SQL_SERVER_PORT}")
+    host = old.get("DB_HOST2", "localhost")
+    if not _HOST.fullmatch(host) and not _INSTANCE.fullmatch(host):
+        faults.append(f"DB_HOST2: {_shown(host)}is no host name or address, nor one with \\INSTANCE after it")
+    return faults
+
+
+def _url_of_old_erp(old: Mapping[str, str]) -> str:
+    """The URL that the old system's variables mean; a named instance says its port itself."""
+    named = _INSTANCE.fullmatch(old["DB_HOST2"]) is not None
+    port = old.get("DB_PORT2") or (None if named else _SQL_SERVER_PORT)
+    url = URL.create(
+        "mssql+pyodbc",
+        username=old["DB_USERNAME2"],
+        password=old["DB_PASSWORD2"],
+        host=old["DB_HOST2"],
+        port=int(port) if port else None,
+        database=old["DB_DATABASE2"],
+    )
+    return url.render_as_string(hide_password=False)
+
+
 def _is_anothers(name: str, value: str | None) -> bool:
     """Whether the variable, though called `LEDGER_…`, is the tests' or a service link of Kubernetes."""
     return (
@@ -292,7 +385,7 @@ def _explained(detail: ErrorDetails) -> str:
     field = Settings.model_fields[field_name]
     cause = detail.get("ctx", {}).get("error")
     problem = str(cause) if isinstance(cause, ValueError) else f"is not {field.description}"
-    shown = "" if field_name.endswith("_url") else _shown(detail["input"])
+    shown = "" if field_name.endswith(("_url", "_secret")) else _shown(detail["input"])
     example = (field.examples or [field.default])[0]
     return f"{variable(field_name)}: {shown}{problem}. Example: {variable(field_name)}={example}"
 

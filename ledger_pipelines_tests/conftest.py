@@ -7,11 +7,16 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines_tests import servers
+from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 20))
+# Of those whose examples are whole histories, with a sync or a run after each change.
+HISTORIES = EXAMPLES // 5 + 1
 
 settings.register_profile(
     "ledger",
@@ -57,4 +62,13 @@ def pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
 def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
     """A pipeline for the tests of a module that empty it themselves (`Pipeline.reset`)."""
     with new_pipeline(embedded_url, embedded_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def erp_copy(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[ErpCopy]:
+    """An ERP on each kind of server, and its copy; for the tests of a module, which empty them (`ErpCopy.reset`)."""
+    server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
+    assert isinstance(server, sa.URL)
+    with new_erp_copy(server, embedded_url, lambda url: Erp(erp_engine(url))) as made:
         yield made

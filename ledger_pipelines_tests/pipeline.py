@@ -57,9 +57,13 @@ class Pipeline:
     def load(self, scope: Scope, guard: DeletionGuard = _WITHOUT_GUARD) -> list[Report]:
         """Load the billing application's data."""
         app = BillingApp(self.source, self.horizon)
-        load = Load(app, self.warehouse, scope, guard, run_id="test")
+        load = Load(app, scope, guard, run_id="test")
         steps = (billing.load_customers, billing.load_prices, billing.load_deposits, billing.load_readings)
-        return [step(load) for step in steps]
+        reports = []
+        for step in steps:
+            with self.warehouse.begin() as connection:
+                reports.append(step(load, connection))
+        return reports
 
     def recalculate(self, scope: Scope, *, force: bool = False) -> list[Report]:
         """Recalculate transactions and balances."""

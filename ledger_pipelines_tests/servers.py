@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyodbc
 import pytest
 import sqlalchemy as sa
 
@@ -69,3 +70,13 @@ def require(url: sa.URL, variable: str) -> sa.URL:
     finally:
         engine.dispose()
     return url
+
+
+def require_odbc(driver: str, package: str) -> str:
+    """The name of an ODBC driver that this machine has; else the test is skipped, or fails in CI, which installs it."""
+    if driver not in pyodbc.drivers():
+        reason = f"no ODBC driver {driver!r} (Debian: {package})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return driver

@@ -117,7 +117,16 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_DELETION_GUARD_SHARE", "20%", "'20%' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "1.01", "'1.01' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "NaN", "'NaN' is not a share from 0 to 1"),
+        ("LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS", "0", "'0' is not a number of seconds from 1 to 86400"),
         ("LEDGER_DELETION_GUARD_ROWS", "-1", "'-1' is not a number of rows, 0 or more"),
+        ("LEDGER_ALERT_DAYS", "a week", "'a week' is not a number of days from 0 to 3650"),
+        ("LEDGER_ALERT_WEBHOOK_SECRET", SECRET, "is not a text of at least 16 characters"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"https://host/{SECRET}", "set LEDGER_ALERT_WEBHOOK_SECRET too"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"host/{SECRET}", "begins with http:// or https://"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"file:///{SECRET}", "begins with http:// or https://"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"https://me:{SECRET}@host/", "without a user name"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"https://host/{SECRET} x", "without a user name or blanks"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"https://host:port/{SECRET}", "is no URL"),
     ],
 )
 def test_a_wrong_value(name: str, value: str, fault: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +225,8 @@ def test_no_password_in_any_rendering() -> None:
         billing_url=f"mysql://me:{SECRET}@host/db",
         erp_url=f"mssql+pyodbc:///?odbc_connect=PWD%3D{SECRET}",
         dagster_url=f"postgresql://host/db?password={SECRET}",
+        alert_webhook_url=f"https://host/{SECRET}",
+        alert_webhook_secret=SECRET * 2,
     )
     assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
 
@@ -244,7 +255,7 @@ def test_the_example_file_lists_every_setting_with_a_right_value(project: Path) 
     assert {line.partition("=")[0] for line in lines} == {variable(name) for name in Settings.model_fields}
     (project / ".env").write_text("\n".join(lines))
     settings = Settings()
-    unset = {"warehouse_url", "billing_url", "erp_url", "dagster_url"}
+    unset = {name for name in Settings.model_fields if name.endswith(("_url", "_secret"))}
     assert settings.model_dump(exclude=unset) == Settings.model_construct(home=project / ".ledger").model_dump(
         exclude=unset
     )
@@ -270,3 +281,79 @@ def test_masked(text: str) -> None:
     shown = masked(database_url(text))
     assert "geheim" not in shown
     assert "***" in shown or "hidden" in shown
+
+
+OLD_ERP = {
+    "DB_CONNECTION2": "sqlsrv",
+    "DB_HOST2": "erp.example.com",
+    "DB_PORT2": "1434",
+    "DB_DATABASE2": "soi107",
+    "DB_USERNAME2": "reader",
+    "DB_PASSWORD2": f"@{SECRET}/:%",
+}
+
+
+def erp_of(settings: Settings) -> str | None:
+    """Where the ERP is, password included."""
+    return None if settings.erp_url is None else settings.erp_url.get_secret_value()
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_the_variables_of_the_old_system_say_where_the_erp_is(
+    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OLD_ERP.items():
+        if where == "environment":
+            monkeypatch.setenv(name, value)
+        else:
+            with (project / ".env").open("a") as file:
+                file.write(f"{name}='{value}'\n")
+    assert erp_of(Settings()) == f"mssql+pyodbc://reader:%40{SECRET}%2F%3A%25@erp.example.com:1434/soi107"
+    assert database_url(erp_of(Settings()) or "").password == OLD_ERP["DB_PASSWORD2"]
+
+
+def test_the_old_variables_may_do_without_kind_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DB_HOST2", "DB_DATABASE2", "DB_USERNAME2"):
+        monkeypatch.setenv(name, OLD_ERP[name])
+    monkeypatch.setenv("DB_PASSWORD2", "secret")
+    monkeypatch.setenv("DB_PORT2", "")
+    assert erp_of(Settings()) == "mssql+pyodbc://reader:secret@erp.example.com:1433/soi107"
+    monkeypatch.setenv("DB_HOST2", "ERP\\SQLEXPRESS")
+    assert database_url(erp_of(Settings()) or "").host == "ERP\\SQLEXPRESS"
+    assert database_url(erp_of(Settings()) or "").port is None
+
+
+@pytest.mark.parametrize("where", ["environment", "file", "argument"])
+def test_the_old_variables_do_not_count_where_the_url_is_set(
+    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_HOST2", "only this one, and wrong")
+    url, values = "mysql://me:x@h/erp", {}
+    if where == "environment":
+        monkeypatch.setenv("LEDGER_ERP_URL", url)
+    elif where == "file":
+        (project / ".env").write_text(f"LEDGER_ERP_URL={url}\n")
+    else:
+        values = {"erp_url": url}
+    assert erp_of(Settings(**values)) == url
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"DB_PASSWORD2": ""}, "DB_PASSWORD2: not set, though DB_CONNECTION2, DB_HOST2, DB_PORT2, DB_DATABASE2"),
+        ({"DB_CONNECTION2": "mysql"}, "DB_CONNECTION2: is not sqlsrv; write another kind of database as LEDGER_ERP"),
+        ({"DB_PORT2": "tcp"}, "DB_PORT2: 'tcp' is not a port. Example: DB_PORT2=1433"),
+        ({"DB_HOST2": f"reader:{SECRET}@host"}, "DB_HOST2: is no host name or address, nor one with \\INSTANCE"),
+    ],
+)
+def test_what_is_wrong_with_the_old_variables(
+    changed: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**OLD_ERP, **changed}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        Settings()
+    assert fault in str(error.value)
+    assert len(str(error.value).splitlines()) == 3
+    assert SECRET not in str(error.value) + repr(error.value)

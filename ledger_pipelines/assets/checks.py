@@ -11,14 +11,17 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets.metadata import markdown_table
+from ledger_pipelines.assets.realtime import LATENCY_CHECK, LATENCY_MINUTES, latency_check
 from ledger_pipelines.assets.run import explained
 from ledger_pipelines.ledger.invariants import INVARIANTS, Invariant
 from ledger_pipelines.ledger.oddities import ODDITIES, Oddity
 from ledger_pipelines.resources import Databases, RunScope
+from ledger_pipelines.warehouse import latency
 from ledger_pipelines.warehouse.queries import rejections_by_reason
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
+    erp_tables,
     meter_readings,
     monthly_customer_balances,
     prices,
@@ -26,8 +29,8 @@ from ledger_pipelines.warehouse.tables import (
 )
 
 _EXAMPLES = 10
-_TABLES = (customers, prices, deposits, meter_readings, transaction_calculations, monthly_customer_balances)
-_REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
+_REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations, *erp_tables.values())
+_TABLES = (*_REJECTING, monthly_customer_balances)
 
 
 def asset_checks() -> Sequence[dg.AssetChecksDefinition]:
@@ -43,6 +46,10 @@ def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
     if rejects:
         description = "Source rows that cannot be used; each is in ops.rejected_rows with its reason."
         specs.append(dg.AssetCheckSpec("no_rejected_rows", asset=table.name, description=description))
+    timed = table is monthly_customer_balances
+    if timed:
+        description = "95 of 100 changes of the last hour were in the balances within the objective of the settings."
+        specs.append(dg.AssetCheckSpec(LATENCY_CHECK, asset=table.name, description=description))
 
     @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
     def checks(databases: dg.ResourceParam[Databases], scope: RunScope) -> Iterator[dg.AssetCheckResult]:
@@ -56,6 +63,8 @@ def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
                 yield _result(connection, table, oddity.name, query, dg.AssetCheckSeverity.WARN)
             if rejects:
                 yield _rejections(connection, table)
+            if timed:
+                yield _latency(connection, databases.settings.realtime_objective_seconds)
 
     return checks
 
@@ -75,6 +84,17 @@ def _result(
         metadata["examples"] = dg.MetadataValue.md(markdown_table(examples, list(found.c.keys())))
     return dg.AssetCheckResult(
         passed=rows == 0, asset_key=table.name, check_name=name, severity=severity, metadata=metadata
+    )
+
+
+def _latency(connection: sa.Connection, objective: int) -> dg.AssetCheckResult:
+    found = latency_check(latency.spread(connection, LATENCY_MINUTES, objective * 1000), objective)
+    return dg.AssetCheckResult(
+        passed=found.passed,
+        asset_key=found.asset_key,
+        check_name=found.check_name,
+        severity=found.severity,
+        metadata=found.metadata,
     )
 
 

@@ -11,6 +11,7 @@ from ledger_pipelines.assets.metadata import Metadata, grouped, markdown_table, 
 from ledger_pipelines.assets.run import explained, reported, scope_of
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.ledger.alerts import LowBalance
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries import monthly_summary, transaction_summary
@@ -57,7 +58,8 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         """
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            return balances.recalculate(connection, what, horizon, context.run.run_id, force=scope.force)
+            low = LowBalance(days=databases.settings.alert_days)
+            return balances.recalculate(connection, what, horizon, context.run.run_id, force=scope.force, low=low)
 
         return _ledger_step(context, databases, scope, recalculate, _about_balances)
 
@@ -98,7 +100,7 @@ def _ledger_step(
             # Sums of a few customers beside sums of all would make nonsense of the plots by month.
             return about_run, about_months if what.whole else {}
 
-        return reported(context, scope, step, described)
+        return reported(context, step, described, scope=scope)
 
 
 def _about_transactions(connection: sa.Connection, scope: Scope) -> tuple[Metadata, dict[str, Metadata]]:

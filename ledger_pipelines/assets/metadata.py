@@ -31,26 +31,32 @@ def static_metadata(table: sa.Table) -> Metadata:
     }
 
 
-def of_report(report: Report, seconds: float, customers: Sequence[int] | None) -> Metadata:
+def of_report(report: Report, seconds: float) -> Metadata:
     """What a run as a whole did."""
     rows = report.read
     return {
-        "customers_in_scope": "all" if customers is None else ", ".join(str(customer) for customer in customers),
         "rows_read": rows,
         "rows_rejected": sum(report.rejected.values()),
-        "lists_unreadable": report.unreadable,
         **_of_counts(report.total),
         "seconds": round(seconds, 3),
         "rows_per_second": round(rows / seconds) if seconds else rows,
     }
 
 
-def of_month(report: Report, month: str, customers: Sequence[int] | None) -> Metadata:
-    """What a run did to one month; how many rows it has in all is known only if the run was about all customers."""
+def of_customers(report: Report, customers: Sequence[int] | None) -> Metadata:
+    """What is said only of the billing application's data: whose it was, and how many of them cannot be read."""
+    return {
+        "customers_in_scope": "all" if customers is None else ", ".join(str(customer) for customer in customers),
+        "lists_unreadable": report.unreadable,
+    }
+
+
+def of_month(report: Report, month: str, *, whole: bool) -> Metadata:
+    """What a run did to one month; how many rows it has in all is known only if the run was about the whole of it."""
     counts = report.counts.get(month, Counts())
     rejected = report.rejected.get(month, 0)
     rows = counts.inserted + counts.updated + counts.unchanged
-    in_all = {"dagster/partition_row_count": rows} if customers is None else {}
+    in_all = {"dagster/partition_row_count": rows} if whole else {}
     return {
         **in_all,
         "month_rows_read": rows + rejected,
@@ -78,7 +84,7 @@ def grouped(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | Decimal) else "" if value is None else str(value)
 
 
-def markdown_table(rows: Sequence[sa.Row[Any]], headings: Sequence[str], *, bar_of: str | None = None) -> str:
+def markdown_table(rows: Sequence[Sequence[Any]], headings: Sequence[str], *, bar_of: str | None = None) -> str:
     """Rows as a Markdown table; with ``bar_of``, a column that draws one of the others as bars."""
     if not rows:
         return "_no rows_"

@@ -1,35 +1,56 @@
 """The shell around a step: scope out of Dagster's context, report into Dagster's events, errors into words."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+import sqlalchemy as sa
 
-from ledger_pipelines.assets.metadata import Metadata, of_month, of_report
+from ledger_pipelines.assets.metadata import Metadata, of_customers, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.guard import DeletionRefusedError
-from ledger_pipelines.loading.staging import Load
+from ledger_pipelines.loading.staging import Load, RowsLostError
 from ledger_pipelines.resources import Databases, RunScope
-from ledger_pipelines.sources.billing_app import SourceError
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.settings import SettingsError
+from ledger_pipelines.sources.erp import SourceInterruptedError
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.warehouse.engine import WarehouseFullError, reachable
 from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.months import NO_MONTH
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.sync_logs import SyncEndedError
 
-_EXPLAINED = (SourceError, DeletionRefusedError, MonthsMissingError, MonthError, WarehouseError)
+_EXPLAINED = (
+    SourceError,
+    DeletionRefusedError,
+    MonthsMissingError,
+    MonthError,
+    RowsLostError,
+    SettingsError,
+    SyncEndedError,
+    WarehouseError,
+)
+_MAY_PASS = (SourceInterruptedError, RowsLostError, WarehouseError)
 _PROGRESS_SECONDS = 10
+# Dagster would call a month out of date because the month before was written in the same run. What really is out of
+# date is known here (ledger.stale_months, ops.source_fingerprints); with one version for all, Dagster does not ask.
+_VERSION = dg.DataVersion("as the warehouse has it")
 
 
 @contextmanager
 def explained(databases: Databases) -> Iterator[None]:
-    """Let an error that says what is wrong and what to do stand alone in the UI, without a traceback of ours."""
+    """Let an error that says what is wrong and what to do stand alone in the UI, without a traceback of ours.
+
+    A step that has a retry policy is tried again only after errors that may pass of themselves.
+    """
     try:
         with reachable(databases.warehouse):
             yield
     except _EXPLAINED as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        may_pass = isinstance(error, _MAY_PASS) and not isinstance(error, WarehouseFullError)
+        raise dg.Failure(description=str(error), allow_retries=may_pass) from None
 
 
 def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizon) -> Scope:
@@ -48,32 +69,35 @@ def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizo
 
 
 def load_step(
-    context: dg.AssetExecutionContext, databases: Databases, scope: RunScope, load: Callable[[Load], Report]
+    context: dg.AssetExecutionContext,
+    databases: Databases,
+    scope: RunScope,
+    load: Callable[[Load, sa.Connection], Report],
 ) -> dg.MaterializeResult[None]:
     """Run one load of the billing application's data and report it."""
     with explained(databases):
         app = databases.billing_app()
-        return reported(
-            context,
-            scope,
-            lambda: load(
-                Load(
+
+        def step() -> Report:
+            with databases.warehouse.begin() as connection:
+                what = Load(
                     source=app,
-                    warehouse=databases.warehouse,
                     scope=scope_of(context, scope, app.horizon),
-                    guard=databases.guard(scope),
+                    guard=databases.guard(accept_deletions=scope.accept_deletions),
                     run_id=context.run.run_id,
-                    progress=_progress(context),
+                    progress=progress_in_log(context),
                 )
-            ),
-        )
+                return load(what, connection)
+
+        return reported(context, step, scope=scope)
 
 
 def reported(
     context: dg.AssetExecutionContext,
-    scope: RunScope,
     step: Callable[[], Report],
     describe: Callable[[Report], tuple[Metadata, dict[str, Metadata]]] | None = None,
+    *,
+    scope: RunScope | None = None,
 ) -> dg.MaterializeResult[None]:
     """Run a step and tell Dagster what it did: as a whole, and for each month.
 
@@ -81,25 +105,40 @@ def reported(
 
     Args:
         context: Of the step.
-        scope: The customers of the run.
         step: The work.
         describe: More metadata, of the run and of single months, from the report.
+        scope: The customers of the run; None where the rows are nobody's, and only part of a month may be read.
     """
     started = time.monotonic()
     report = step()
     seconds = time.monotonic() - started
     about_run, about_months = describe(report) if describe is not None else ({}, {})
+    about_customers = {} if scope is None else of_customers(report, scope.customers)
+    whole = scope is not None and scope.customers is None
     own = set(context.partition_keys) if context.has_partition_key_range else set()
     for month, counts in sorted(report.counts.items()):
-        metadata = of_month(report, month, scope.customers) | about_months.get(month, {})
+        metadata = of_month(report, month, whole=whole) | about_months.get(month, {})
         if month in own:
             context.add_asset_metadata(metadata, partition_key=month)
         elif month != NO_MONTH and counts.written:
             what = "Corrected with a run of other months"
-            event = dg.AssetMaterialization(context.asset_key, description=what, partition=month, metadata=metadata)
+            tags = provenance(context.run.run_id, context.assets_def.dependency_keys)
+            event = dg.AssetMaterialization(
+                context.asset_key, description=what, partition=month, metadata=metadata, tags=tags
+            )
             context.log_event(event)
     _log(context, report, seconds)
-    return dg.MaterializeResult(metadata=of_report(report, seconds, scope.customers) | about_run)
+    metadata = about_customers | of_report(report, seconds) | about_run
+    return dg.MaterializeResult(metadata=metadata, data_version=_VERSION)
+
+
+def provenance(run_id: str, inputs: Iterable[dg.AssetKey]) -> dict[str, str]:
+    """What Dagster notes by itself with the months of a run: the data's version, and those of what it was made from."""
+    tags = {"dagster/data_version": _VERSION.value, "dagster/code_version": run_id}
+    for key in inputs:
+        tags[f"dagster/input_data_version/{key.to_user_string()}"] = _VERSION.value
+        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = "NULL"
+    return tags
 
 
 def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> None:
@@ -114,7 +153,7 @@ def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> N
         )
 
 
-def _progress(context: dg.AssetExecutionContext) -> Callable[[int], None]:
+def progress_in_log(context: dg.AssetExecutionContext) -> Callable[[int], None]:
     """Say how far a long read has come, every ten seconds."""
     started = said = time.monotonic()
 

@@ -1,1 +1,1 @@
-"""Jobs and schedules: when the assets run."""
+"""Jobs, schedules and sensors: when the assets run, and what is looked after meanwhile."""

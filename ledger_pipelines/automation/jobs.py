@@ -8,3 +8,10 @@ ledger_job = dg.define_asset_job(
     selection=dg.AssetSelection.groups("billing", "ledger"),
     description="Read the billing application and recalculate transactions and balances, for a range of months.",
 )
+
+#: The six tables of the ERP, with their checks, for any range of months.
+erp_job = dg.define_asset_job(
+    "erp_sync",
+    selection=dg.AssetSelection.groups("erp"),
+    description="Make the copies of the ERP's tables equal to the ERP: a range of months, and whatever else differs.",
+)

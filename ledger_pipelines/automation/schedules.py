@@ -1,13 +1,19 @@
-"""Schedules: when the whole ledger is run, in the company's time zone."""
+"""Schedules: when the whole ledger is run and the ERP is synced, in the company's time zone."""
 
 from collections.abc import Sequence
 
 import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.automation.jobs import ledger_job
+from ledger_pipelines.automation.jobs import erp_job, ledger_job
+from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.partitions import range_tags
-from ledger_pipelines.resources import Databases
+from ledger_pipelines.resources import Databases, close_finished
 from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.warehouse import servers, sync_logs
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.sync_journal import note
 
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
@@ -42,3 +48,45 @@ def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest:
         tags=range_tags(horizon.first, horizon.current),
         run_config={"resources": {"scope": {"config": {"force": force}}}},
     )
+
+
+def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """The hourly sync of the ERP."""
+
+    @dg.schedule(
+        cron_schedule="0 * * * *",
+        job=erp_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every hour at minute 0: correct the copies of the ERP's tables, unless a sync runs.",
+    )
+    def hourly_sync(
+        context: dg.ScheduleEvaluationContext, databases: dg.ResourceParam[Databases]
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not servers.has_erp(settings):
+            return dg.SkipReason("There is no ERP: LEDGER_ERP_URL is not set.")
+        close_finished(context.instance, databases)
+        horizon = databases.horizon()
+        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            running = sync_logs.running(connection)
+            first = first_to_sync(connection, horizon, ERP_TABLES)
+        if running is not None:
+            reason = f"Sync {running.id} is running since {running.started_at:%Y-%m-%d %H:%M:%S}"
+        elif waiting := _waiting_sync(context.instance):
+            reason = f"Run {waiting} is going to sync the ERP already"
+        else:
+            config = {"sync_type": "scheduled", "catch_up": True}
+            return dg.RunRequest(
+                tags=range_tags(first, horizon.current), run_config={"resources": {"sync": {"config": config}}}
+            )
+        note(settings, f"hourly sync skipped: {reason}")
+        return dg.SkipReason(f"{reason}; the next hourly sync takes up what it leaves.")
+
+    return [hourly_sync]
+
+
+def _waiting_sync(instance: dg.DagsterInstance) -> str | None:
+    """A run of the ERP's job that has been asked for and has not ended; None if there is none."""
+    unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
+    runs = instance.get_runs(dg.RunsFilter(job_name=erp_job.name, statuses=unfinished), limit=1)
+    return runs[0].run_id if runs else None

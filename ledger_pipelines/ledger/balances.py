@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift
+from ledger_pipelines.ledger import alerts
 from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded, require_loaded
 from ledger_pipelines.warehouse.months import Counts, Written, add, clear, merge, qualified, rows_of
 from ledger_pipelines.warehouse.report import Report
@@ -34,12 +35,19 @@ _SUMS = ("total_deposits", "total_purchases", "total_volume_sm3", "transactions"
 
 
 def recalculate(
-    connection: sa.Connection, scope: Scope, horizon: Horizon, run_id: str, *, force: bool = False
+    connection: sa.Connection,
+    scope: Scope,
+    horizon: Horizon,
+    run_id: str,
+    *,
+    force: bool = False,
+    low: alerts.LowBalance = alerts.USUAL,
 ) -> Report:
     """Make the balances of a scope what the rules say, in the caller's transaction.
 
     The scope's months are taken as a range. It is extended to the months noted as stale, and for customers whose
-    closing balance changed, up to the last month that has balances.
+    closing balance changed, up to the last month that has balances. Of customers whose current balance has become
+    ``low`` an alert is recorded.
 
     Returns:
         A report whose months are those of the range, and later ones that were carried forward.
@@ -68,6 +76,7 @@ def recalculate(
     counts = add(cleared, merge(connection, WRITTEN, target, sa.or_(in_scope, within), changes=force))
     if scope.whole:
         mark_loaded(connection, monthly_customer_balances, scope.months, run_id)
+    alerts.evaluate(connection, scope.customers, horizon, low, run_id)
     return Report(qualified(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
 
 

@@ -1,20 +1,19 @@
-"""The billing application's data into `billing.*`: one function a table, one transaction each."""
+"""The billing application's data into `billing.*`: one function a table, in the caller's transaction."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandera.pandas as pa
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading import moves
-from ledger_pipelines.loading.staging import STAGED_REJECTIONS, Batch, Load, Staged, stage, validated
-from ledger_pipelines.sources import billing_frames, billing_rows
+from ledger_pipelines.loading.staging import STAGED_REJECTIONS, Batch, Load, RowsLostError, Staged, stage, validated
+from ledger_pipelines.sources import billing_rows, billing_rules
 from ledger_pipelines.sources.billing_app import Chunk
-from ledger_pipelines.sources.billing_frames import Record
 from ledger_pipelines.sources.billing_records import PRICE_FIELDS, Reading, Rejection
 from ledger_pipelines.sources.billing_rows import Row
+from ledger_pipelines.sources.billing_rules import Record, Rules
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded
@@ -41,11 +40,7 @@ _PRICING = {"customer_id", "position", "rule", "valid_from", "valid_to", "entry"
 NOTED_ONE_BY_ONE = 1_000
 
 
-class RowsLostError(Exception):
-    """Rows that were read are neither loaded nor rejected; nothing was changed. A fault of this program."""
-
-
-def load_customers(load: Load) -> Report:
+def load_customers(load: Load, connection: sa.Connection) -> Report:
     """Load `billing.customers`.
 
     Raises:
@@ -62,10 +57,10 @@ def load_customers(load: Load) -> Report:
                 batch.rejections.append(billing_rows.rejected_customer(row, reason))
         return batch
 
-    return _load_unpartitioned(load, tables.customers, billing_frames.CUSTOMERS, normalise)
+    return _load_unpartitioned(load, connection, tables.customers, billing_rules.CUSTOMERS, normalise)
 
 
-def load_prices(load: Load) -> Report:
+def load_prices(load: Load, connection: sa.Connection) -> Report:
     """Load `billing.prices`; a customer whose pricing_history is unreadable keeps the entries it has.
 
     Raises:
@@ -76,10 +71,10 @@ def load_prices(load: Load) -> Report:
     def normalise(chunk: Chunk) -> Batch:
         return _normalise_histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, load.horizon))
 
-    return _load_unpartitioned(load, tables.prices, billing_frames.PRICES, normalise)
+    return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalise)
 
 
-def load_deposits(load: Load) -> Report:
+def load_deposits(load: Load, connection: sa.Connection) -> Report:
     """Load months of `billing.deposits`; a customer whose deposit_history is unreadable keeps the entries it has.
 
     Balances of months that changed are noted as stale.
@@ -92,17 +87,16 @@ def load_deposits(load: Load) -> Report:
     def normalise(chunk: Chunk) -> Batch:
         return _normalise_histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, load.horizon))
 
-    with load.warehouse.begin() as connection:
-        lock(connection, tables.deposits)
-        plan_for(connection, load.scope)
-        _check_source(load, connection, tables.deposits)
-        staged = stage(load, connection, tables.deposits, billing_frames.DEPOSITS, load.source.customers, normalise)
-        counts = _write_months(load, connection, tables.deposits, staged)
-        _note_changed(connection, tables.monthly_customer_balances, counts, load.scope)
-        return _finish(load, connection, tables.deposits, staged, counts)
+    lock(connection, tables.deposits)
+    plan_for(connection, load.scope)
+    _check_source(load, connection, tables.deposits)
+    staged = stage(load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalise)
+    counts = _write_months(load, connection, tables.deposits, staged)
+    _note_changed(connection, tables.monthly_customer_balances, counts, load.scope)
+    return _finish(load, connection, tables.deposits, staged, counts)
 
 
-def load_readings(load: Load) -> Report:
+def load_readings(load: Load, connection: sa.Connection) -> Report:
     """Load months of `billing.meter_readings`.
 
     A reading that moves to another month or customer is never in two places, nor in none: one that comes into the scope
@@ -121,17 +115,16 @@ def load_readings(load: Load) -> Report:
         return batch
 
     table = tables.meter_readings
-    with load.warehouse.begin() as connection:
-        lock(connection, table)
-        plan_for(connection, load.scope)
-        _check_source(load, connection, table)
-        staged = stage(load, connection, table, billing_frames.READINGS, load.source.readings, normalise)
-        moved = _follow_moved(load, connection, staged)
-        moved = add(moved, moves.evict(connection, load.scope, staged.rows, STAGED_REJECTIONS))
-        counts = _write_months(load, connection, table, staged)
-        _note_changed(connection, tables.transaction_calculations, counts, load.scope)
-        report = _finish(load, connection, table, staged, counts)
-        return replace(report, counts=add(report.counts, moved))
+    lock(connection, table)
+    plan_for(connection, load.scope)
+    _check_source(load, connection, table)
+    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalise)
+    moved = _follow_moved(load, connection, staged)
+    moved = add(moved, moves.evict(connection, load.scope, staged.rows, STAGED_REJECTIONS))
+    counts = _write_months(load, connection, table, staged)
+    _note_changed(connection, tables.transaction_calculations, counts, load.scope)
+    report = _finish(load, connection, table, staged, counts)
+    return replace(report, counts=add(report.counts, moved))
 
 
 def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> Batch:
@@ -157,23 +150,26 @@ def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged
 
 
 def _load_unpartitioned(
-    load: Load, table: sa.Table, schema: pa.DataFrameSchema, normalise: Callable[[Chunk], Batch]
+    load: Load,
+    connection: sa.Connection,
+    table: sa.Table,
+    rules: Rules,
+    normalise: Callable[[Chunk], Batch],
 ) -> Report:
-    with load.warehouse.begin() as connection:
-        lock(connection, table)
-        plan_for(connection, load.scope)
-        _check_source(load, connection, table)
-        staged = stage(load, connection, table, schema, load.source.customers, normalise)
-        within = _of_customers(table, load.scope, staged.unreadable)
-        repriced = _repriced(connection, table, staged.rows, within)
-        counts = merge(connection, Written(table), sa.select(staged.rows), within)
-        if load.scope.whole:
-            mark_loaded(connection, table, [NO_MONTH], load.run_id)
-        if repriced:
-            priced = sorted(months_loaded(connection, tables.transaction_calculations))
-            few = len(repriced) <= NOTED_ONE_BY_ONE
-            note_stale(connection, tables.transaction_calculations, priced, repriced if few else None)
-        return _finish(load, connection, table, staged, counts)
+    lock(connection, table)
+    plan_for(connection, load.scope)
+    _check_source(load, connection, table)
+    staged = stage(load, connection, table, rules, load.source.customers, normalise)
+    within = _of_customers(table, load.scope, staged.unreadable)
+    repriced = _repriced(connection, table, staged.rows, within)
+    counts = merge(connection, Written(table), sa.select(staged.rows), within)
+    if load.scope.whole:
+        mark_loaded(connection, table, [NO_MONTH], load.run_id)
+    if repriced:
+        priced = sorted(months_loaded(connection, tables.transaction_calculations))
+        few = len(repriced) <= NOTED_ONE_BY_ONE
+        note_stale(connection, tables.transaction_calculations, priced, repriced if few else None)
+    return _finish(load, connection, table, staged, counts)
 
 
 def _repriced(
@@ -216,7 +212,7 @@ def _follow_moved(load: Load, connection: sa.Connection, staged: Staged) -> Coun
     for chunk in load.source.by_id(ids):
         for row in chunk:
             batch.add(billing_rows.reading(row, load.horizon))
-    usable, failed = validated(billing_frames.READINGS, batch.records)
+    usable, failed = validated(billing_rules.READINGS, batch.records)
     readings = [Reading._make(row) for row in usable]
     inside = [reading for reading in readings if _covers(load.scope, reading)]
     staged.take(connection, inside, (*batch.rejections, *failed))

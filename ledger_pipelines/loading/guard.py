@@ -24,8 +24,13 @@ class DeletionGuard:
     rows: int = 100
     accept: bool = False
 
-    def check(self, table: str, counts: Counts) -> None:
+    def check(self, table: str, counts: Counts, beside: str = "") -> None:
         """Stop a load that deletes too much.
+
+        Args:
+            table: What would lose rows.
+            counts: What would happen to it.
+            beside: What else a person should know who is to decide.
 
         Raises:
             DeletionRefusedError: more than `share` and more than `rows` of the rows that were there would go.
@@ -35,10 +40,12 @@ class DeletionGuard:
             return
         raise DeletionRefusedError(
             f"This would delete {counts.deleted:,} of the {before:,} rows of {table}, more than {self.share:.0%}. "
-            f"Nothing was changed. If the source is right, {HOW_TO_ACCEPT}"
+            f"{beside}Nothing was changed. If the source is right, {HOW_TO_ACCEPT}"
         )
 
-    def check_not_emptied(self, what: str, *, source_has_any: bool, warehouse_has_any: bool) -> None:
+    def check_not_emptied(
+        self, what: str, *, source_has_any: bool, warehouse_has_any: bool, source: str = "The billing application"
+    ) -> None:
         """Stop a load from a source table that is empty though rows of it were loaded before.
 
         Raises:
@@ -47,12 +54,12 @@ class DeletionGuard:
         if self.accept or source_has_any or not warehouse_has_any:
             return
         raise DeletionRefusedError(
-            f"The billing application has no {what} at all, though the warehouse has loaded some: that looks like an "
+            f"{source} has no {what} at all, though the warehouse has loaded some: that looks like an "
             f"outage. Nothing was changed. If the source is right, {HOW_TO_ACCEPT}"
         )
 
 
 HOW_TO_ACCEPT = (
-    "say so: --accept-deletions on the command line, or accept_deletions: true for the resource `scope` in the "
-    "run's configuration."
+    "say so: --accept-deletions on the command line, or accept_deletions: true for the resource `scope` (of the "
+    "ERP: `sync`) in the run's configuration."
 )

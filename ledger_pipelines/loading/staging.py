@@ -5,15 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandera.pandas as pa
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources import billing_frames, billing_rows
+from ledger_pipelines.sources import billing_rows
 from ledger_pipelines.sources.billing_app import BillingApp, Chunk
-from ledger_pipelines.sources.billing_frames import Record
 from ledger_pipelines.sources.billing_records import Customer, Deposit, Price, Reading, Rejection
+from ledger_pipelines.sources.billing_rules import Record, Rules, failures
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.bulk import copy_rows
 from ledger_pipelines.warehouse.rejected import CONTENT
@@ -23,16 +22,22 @@ STAGED_REJECTIONS = temporary(
     "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
 )
 
+#: Batches of so many records are validated record by record.
+ONE_BY_ONE = 2_000
+
 #: Progress of a load: rows read so far.
 Progress = Callable[[int], None]
 
 
+class RowsLostError(Exception):
+    """Rows that were read are neither loaded nor rejected; nothing was changed. A fault of this program."""
+
+
 @dataclass(frozen=True)
 class Load:
-    """One load: from where, to where, how much, and on whose behalf."""
+    """One load: from where, how much, and on whose behalf."""
 
     source: BillingApp
-    warehouse: sa.Engine
     scope: Scope
     guard: DeletionGuard
     run_id: str
@@ -79,7 +84,7 @@ def stage(
     load: Load,
     connection: sa.Connection,
     table: sa.Table,
-    schema: pa.DataFrameSchema,
+    rules: Rules,
     read: Callable[[Scope], Generator[Chunk]],
     normalise: Callable[[Chunk], Batch],
 ) -> Staged:
@@ -89,17 +94,19 @@ def stage(
         load: The load.
         connection: Within the load's transaction.
         table: The table to load.
-        schema: What its rows must fulfil.
+        rules: What its rows must fulfil.
         read: How the source is read.
         normalise: What the rows of a chunk come to.
     """
     staged = Staged(staging(table))
     make_temporary(connection, staged.rows, STAGED_REJECTIONS)
+    # A transaction may load several tables, and one of them more than once.
+    connection.execute(sa.text(f"TRUNCATE {staged.rows.name}, {STAGED_REJECTIONS.name}"))
     read_so_far = 0
     with closing(read(load.scope)) as chunks:
         for chunk in chunks:
             batch = normalise(chunk)
-            usable, failed = validated(schema, batch.records)
+            usable, failed = validated(rules, batch.records)
             refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
             staged.take(connection, _within_scope(load, table, usable), refused)
             staged.unreadable += batch.unreadable
@@ -110,19 +117,22 @@ def stage(
     return staged
 
 
-def validated(
-    schema: pa.DataFrameSchema, records: Sequence[Record]
-) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
-    """The records that pass their schema, as rows, and a rejection for each that does not."""
-    if not records:
-        return [], []
-    validated = billing_frames.validate(schema, records)
-    failed = [_failed(records[position], reason) for position, reason in validated.failures.items()]
-    return validated.rows.itertuples(index=False, name=None), failed
+def validated(rules: Rules, records: Sequence[Record]) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
+    """The records that fulfil their rules, as rows, and a rejection for each that does not."""
+    if len(records) <= ONE_BY_ONE:
+        found = failures(rules, records)
+        rows: Iterable[tuple[Any, ...]] = (row for position, row in enumerate(records) if position not in found)
+    else:
+        # Imported where a frame is made: what changes by the second never needs one, and must not wait for pandas.
+        from ledger_pipelines.sources import billing_frames
+
+        frame = billing_frames.validate(rules, records)
+        found, rows = frame.failures, frame.rows.itertuples(index=False, name=None)
+    return rows, [_failed(records[position], reason) for position, reason in found.items()]
 
 
 def _failed(record: Record, reason: str) -> Rejection:
-    """The rejection of a record that did not pass its schema."""
+    """The rejection of a record that does not fulfil its rules."""
     source_table, month = "users", None
     match record:
         case Customer():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from ledger_pipelines.serving.processes import ProcessId, process_of
+from ledger_pipelines.processes import ProcessId, process_of
 
 LOG_BYTES = 10_000_000
 LOG_FILES_KEPT = 3

@@ -1,4 +1,4 @@
-"""The one module of `serving` that speaks with Dagster: runs executed here, and runs whose process died.
+"""The one module of `serving` that speaks with Dagster: runs executed here, ended here, or whose process died.
 
 Commands import it when they need it: the import costs a second or two.
 """
@@ -6,36 +6,39 @@ Commands import it when they need it: the import costs a second or two.
 import json
 import logging
 import os
-import socket
+import signal
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
 from dagster import DagsterEventType, DagsterRunStatus, EventLogEntry, RunsFilter
-from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeUnreachableError
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance.ref import InstanceRef
 from dagster._grpc.client import DagsterGrpcClient
-from dagster_postgres.utils import DagsterPostgresException
+from dagster._utils.interrupts import setup_interrupt_handlers
 
 from ledger_pipelines.partitions import range_tags
+from ledger_pipelines.resources import run_process
+from ledger_pipelines.resources.finished import SYNC_TAG, close_finished, run_of, words_of
+from ledger_pipelines.resources.run_process import is_launched, own_process_tags, process_executing, send
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import dagster_environment
 from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
-from ledger_pipelines.serving.processes import ProcessId, process_of
+from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import Settings, project_folder
+from ledger_pipelines.warehouse.sync_logs import SyncLog
 
 JOB = "billing_ledger"
 _POOL = "billing_ledger"
-_HOST_TAG, _PID_TAG, _STARTED_TAG, _COMMAND_TAG = (
-    f"ledger/{name}" for name in ("host", "pid", "process_started", "command")
-)
-_CODE_SERVER_TAG = ".dagster/grpc_info"
+SYNC_JOB = "erp_sync"
+_SYNC_POOL = "erp"
+_COMMAND_TAG = "ledger/command"
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
 _POLL_SECONDS = 1.0
@@ -45,8 +48,7 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 #: What knows of all runs, schedules and pools.
 Instance = dg.DagsterInstance
 
-#: What Dagster's storage raises when its database is away.
-STORAGE_ERRORS = (sa.exc.DBAPIError, DagsterPostgresException)
+STORAGE_ERRORS = run_process.STORAGE_ERRORS
 
 #: Told of progress: what is being done, how many steps are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -72,31 +74,60 @@ def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
 
     Waits while another run writes the ledger's tables.
     """
+    tags = {**range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
+    started = time.monotonic()
+    run_id, watch = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
+    return watch.outcome(order, run_id, time.monotonic() - started)
+
+
+def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> None:
+    """Execute a sync that has been claimed in this process, as a run that the web interface shows.
+
+    How it went is in its log. A signal to end is a cancellation.
+    """
+    setup_interrupt_handlers()
+    tags = _sync_tags(order)
+    _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
+
+
+def _execute(
+    settings: Settings,
+    job_name: str,
+    pool: str,
+    tags: Mapping[str, str],
+    resources: Mapping[str, Any],
+    assets: Sequence[str] | None,
+    progress: Progress,
+) -> tuple[str, "_Watch"]:
+    """Execute a job, or some of its assets; the id of the run, and what was seen of it."""
     with _quietly(), instance_of(settings) as instance:
         from ledger_pipelines.definitions import build_definitions  # the module reads the settings when it is imported
-        from ledger_pipelines.resources import Databases
+        from ledger_pipelines.resources import Databases as Resource
 
         fail_dead_runs(instance)
-        databases = Databases(settings)
-        job = build_definitions(settings, {"databases": databases}).resolve_job_def(JOB)
+        databases = Resource(settings)
+        job = build_definitions(settings, {"databases": databases}).resolve_job_def(job_name)
+        if assets is not None:
+            job = job.get_subset(asset_selection={dg.AssetKey(name) for name in assets})
         steps = len(job.nodes)
-        _wait_for_pool(instance, lambda message: progress(message, 0, steps))
+        _wait_for_pool(instance, pool, lambda message: progress(message, 0, steps))
         run_id = str(uuid.uuid4())
         watch = _Watch(progress, steps)
         instance.add_event_listener(run_id, watch.see)
-        started = time.monotonic()
         try:
             job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
-                tags={**range_tags(order.first, order.last), **_own_tags(order.command)},
-                run_config={"resources": {"scope": {"config": scope_config(order)}}, "loggers": _QUIET},
+                tags={**tags, **own_process_tags(run_id)},
+                run_config={
+                    "resources": {name: {"config": config} for name, config in resources.items()},
+                    "loggers": _QUIET,
+                },
                 raise_on_error=False,
             )
         finally:
-            databases.warehouse.dispose()
-            databases.billing.dispose()
-        return watch.outcome(order, run_id, time.monotonic() - started)
+            databases.dispose()
+        return run_id, watch
 
 
 def fail_dead_runs(instance: Instance, *, code_server_port: int | None = None) -> list[str]:
@@ -108,7 +139,7 @@ def fail_dead_runs(instance: Instance, *, code_server_port: int | None = None) -
     """
     dead = []
     for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
-        if _is_dead(run.tags, code_server_port):
+        if _is_dead(run, code_server_port):
             reason = "The process that executed this run is gone: it was killed, or the machine was restarted."
             instance.report_run_failed(run, reason)
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -129,6 +160,54 @@ def launch(web_ui: WebUi, order: Order) -> str:
     """
     tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
     return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+
+
+def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
+    """Put a sync that has been claimed into the queue of a running `ledger up` and return the run's id.
+
+    Raises:
+        ServingError: it is refused.
+    """
+    tags = _sync_tags(order)
+    return web_ui.launch(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
+
+
+def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
+    """Close the log of a sync whose run is over or was never launched, and return it; None if there is none such.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used.
+    """
+    return close_finished(instance, databases)
+
+
+def ask_sync_to_end(instance: Instance, log: SyncLog) -> bool:
+    """Ask the run of a sync to end, wherever it is; False if it has none."""
+    run = run_of(instance, log)
+    if run is None:
+        return False
+    if run.is_finished:
+        return True
+    process = process_executing(run)
+    if process is None or not process.alive:
+        with suppress(DagsterUserCodeUnreachableError):  # it is gone; the run is ended by force later on
+            instance.run_coordinator.cancel_run(run.run_id)
+    else:  # never by way of a code server: that waits for an answer, and launches nothing until it gets one
+        instance.report_run_canceling(run)  # else Dagster would take it for a failure
+        send(process, signal.SIGINT)
+    return True
+
+
+def end_sync_by_force(instance: Instance, log: SyncLog) -> None:
+    """Mark the run of a sync as cancelled, and kill its process if that is on this machine."""
+    run = run_of(instance, log)
+    if run is None or run.is_finished:
+        return
+    # In this order: a code server that finds its process dead before takes the run for failed.
+    instance.report_run_canceled(run, "It did not end when it was asked to, and was ended by force.")
+    if (process := process_executing(run)) is not None:
+        send(process, signal.SIGKILL)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def code_server_answers(port: int) -> bool:
@@ -154,31 +233,29 @@ def _quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _own_tags(command: str) -> dict[str, str]:
-    """Tags by which a run can later be told to be of this very process."""
-    own = process_of(os.getpid())
-    return {
-        _COMMAND_TAG: f"ledger {command}",
-        _HOST_TAG: socket.gethostname(),
-        _PID_TAG: str(os.getpid()),
-        _STARTED_TAG: "" if own is None else own.started,
-    }
+def _sync_tags(order: SyncOrder) -> dict[str, str]:
+    tags = {SYNC_TAG: str(order.log_id), _COMMAND_TAG: f"ledger {order.command}"}
+    return range_tags(order.first, order.last) | tags
 
 
-def _is_dead(tags: Mapping[str, str], code_server_port: int | None) -> bool:
-    if tags.get(_HOST_TAG) == socket.gethostname():
-        return not ProcessId(int(tags[_PID_TAG]), tags[_STARTED_TAG]).alive
-    if code_server_port is None or _CODE_SERVER_TAG not in tags:
+def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:
+    if (process := process_executing(run)) is not None:
+        return not process.alive
+    if code_server_port is None or not is_launched(run):
         return False
-    launched_by = json.loads(tags[_CODE_SERVER_TAG])
+    launched_by = json.loads(run.tags[run_process.CODE_SERVER_TAG])
     return (launched_by.get("host"), launched_by.get("port")) == ("127.0.0.1", code_server_port)
 
 
-def _wait_for_pool(instance: Instance, say: Callable[[str], None]) -> None:
+def _wait_for_pool(instance: Instance, pool: str, say: Callable[[str], None]) -> None:
     """Wait until no other run holds the pool: a step that waited for it would keep a processor busy."""
-    while holders := instance.event_log_storage.get_concurrency_info(_POOL).active_run_ids:
+    while holders := instance.event_log_storage.get_concurrency_info(pool).active_run_ids:
         say(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
         fail_dead_runs(instance)
+        for run_id in holders:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:  # its storage was away when its step ended
+                instance.event_log_storage.free_concurrency_slots_for_run(run_id)
         time.sleep(_POLL_SECONDS)
 
 
@@ -209,7 +286,7 @@ class _Watch:
         elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
             self._checked(event)
         if kind is DagsterEventType.STEP_FAILURE:
-            self.faults.append(Fault(event.step_key, _words_of(event.step_failure_data)))
+            self.faults.append(Fault(event.step_key, words_of(event.step_failure_data)))
         elif kind is DagsterEventType.RUN_FAILURE and not self.faults:
             self.faults.append(Fault(None, event.message or "the run failed"))
         elif kind is DagsterEventType.RUN_CANCELED:
@@ -236,17 +313,3 @@ class _Watch:
             self.checks.append(
                 CheckResult(found.check_name, found.asset_key.to_user_string(), is_error, int(str(rows)))
             )
-
-
-def _words_of(failure: Any) -> str:
-    """What a failed step has to say: the words meant for a person, else the innermost error."""
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "it failed"
-    if error.cls_name == DagsterExecutionInterruptedError.__name__:
-        return "it was interrupted; steps that were finished stay, this one changed nothing"
-    return str(error.message).strip()

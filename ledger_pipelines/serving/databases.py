@@ -112,6 +112,8 @@ def start_embedded(settings: Settings) -> bool:
         server.ensure_database(servers.WAREHOUSE_DATABASE)
     if settings.billing_url is None:
         server.ensure_database(servers.DEMO_BILLING_DATABASE)
+    if servers.uses_demo_erp(settings):
+        server.ensure_database(servers.DEMO_ERP_DATABASE)
     return started
 
 

@@ -1,4 +1,4 @@
-"""The demo's billing application, as the commands make it."""
+"""The demo's billing application and ERP, as the commands make and disturb them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,16 +8,27 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.settings import masked
+from ledger_pipelines.settings import Settings, masked
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.sample import SeedPlan, SeedSummary, seed
+from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary, erp_source_tables, seed_erp
+from ledger_pipelines.sources.sample.erp.disturb import Disturbance, disturb
+from ledger_pipelines.sources.sample.erp.one_row import RowGoneError
 from ledger_pipelines.sources.sample.plan import WIB
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.engine import source_engine
 
 
 def usual_plan() -> SeedPlan:
-    """The demo that the first start makes: a few dozen customers over two years, up to last midnight."""
-    now = datetime.now(WIB)
-    return SeedPlan(current_month=month_of(now, WIB), until=now.replace(hour=0, minute=0, second=0, microsecond=0))
+    """The billing application that the first start makes: a few dozen customers over two years, up to last midnight."""
+    midnight = _last_midnight()
+    return SeedPlan(current_month=month_of(midnight, WIB), until=midnight)
+
+
+def usual_erp_plan() -> ErpPlan:
+    """The ERP that the first start makes: some thousands of rows over the same two years."""
+    midnight = _last_midnight()
+    return ErpPlan(current_month=month_of(midnight, WIB), until=midnight)
 
 
 def has_billing_tables(engine: sa.Engine) -> bool:
@@ -26,14 +37,11 @@ def has_billing_tables(engine: sa.Engine) -> bool:
     Raises:
         ServingError: it cannot be reached.
     """
-    try:
-        return sa.inspect(engine).has_table(billing_schema.users.name)
-    except exc.DBAPIError as error:
-        raise _unreachable(engine, error) from error
+    return _has_any(engine, [billing_schema.users.name])
 
 
 def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], None] | None = None) -> SeedSummary:
-    """Fill a database with a demo.
+    """Fill a database with a demo of the billing application.
 
     Raises:
         SeedRefused: it holds what seeding would destroy or contradict.
@@ -41,6 +49,61 @@ def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], 
     """
     try:
         return seed(engine, plan, progress)
+    except exc.DBAPIError as error:
+        raise _unreachable(engine, error) from error
+
+
+def seed_demo_erp(engine: sa.Engine, plan: ErpPlan, progress: Callable[[int, int], None] | None = None) -> ErpSummary:
+    """Fill a database with a demo of the ERP.
+
+    Raises:
+        SeedRefused: it holds what seeding would destroy or contradict.
+        ServingError: it cannot be reached or written to.
+    """
+    try:
+        return seed_erp(engine, plan, progress)
+    except exc.DBAPIError as error:
+        raise _unreachable(engine, error) from error
+
+
+def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
+    """Fill the demo's ERP at the first start; None if an ERP of its own is set, or the demo's has tables already.
+
+    Raises:
+        ServingError: the embedded server cannot be reached or written to.
+    """
+    if not servers.uses_demo_erp(settings):
+        return None
+    engine = source_engine(servers.erp(settings))
+    try:
+        return None if _has_any(engine, list(erp_source_tables)) else seed_demo_erp(engine, usual_erp_plan())
+    finally:
+        engine.dispose()
+
+
+def disturb_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[Disturbance]:
+    """Change some rows of a demo's ERP at random, up to the month after the current one.
+
+    Raises:
+        SeedRefused: the database has no demo's ERP.
+        ServingError: it cannot be reached or written to, or another program changed the same row.
+    """
+    try:
+        return disturb(engine, changes, random_seed, month_of(datetime.now(WIB), WIB))
+    except RowGoneError as error:
+        raise ServingError(f"{error} Nothing was changed.") from error
+    except exc.DBAPIError as error:
+        raise _unreachable(engine, error) from error
+
+
+def _last_midnight() -> datetime:
+    return datetime.now(WIB).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _has_any(engine: sa.Engine, tables: list[str]) -> bool:
+    try:
+        inspector = sa.inspect(engine)
+        return any(inspector.has_table(table) for table in tables)
     except exc.DBAPIError as error:
         raise _unreachable(engine, error) from error
 

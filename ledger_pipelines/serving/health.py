@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.settings import masked
-from ledger_pipelines.sources.billing_app import SourceError
+from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (

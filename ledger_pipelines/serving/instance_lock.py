@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from ledger_pipelines.processes import ProcessId
 from ledger_pipelines.serving.child import end_group, group_lives
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.processes import ProcessId
 
 _KILL_SECONDS = 5.0
 
@@ -66,6 +66,19 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
         file.truncate(0)
 
 
+def anybody_serves(home: Path) -> bool:
+    """Whether a `ledger up` runs for a data folder, or processes that one left behind when it was killed."""
+    lock = home / "up.lock"
+    if not lock.exists():
+        return False
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return bool(_children_alive(_state(file)))
+
+
 def _state(file: IO[str]) -> dict[str, object]:
     """What the file says; nothing where it says nothing that can be read."""
     file.seek(0)
@@ -76,11 +89,15 @@ def _state(file: IO[str]) -> dict[str, object]:
     return state if isinstance(state, dict) else {}
 
 
+def _children_alive(state: dict[str, object]) -> list[ProcessId]:
+    noted = state.get("children")
+    children = [ProcessId(**child) for child in noted if isinstance(child, dict)] if isinstance(noted, list) else []
+    return [child for child in children if child.alive]
+
+
 def _end_left_behind(state: dict[str, object]) -> None:
     """End the children of a predecessor that was killed."""
-    noted = state.get("children")
-    left = [ProcessId(**child) for child in noted if isinstance(child, dict)] if isinstance(noted, list) else []
-    leaders = [child.pid for child in left if child.alive]
+    leaders = [child.pid for child in _children_alive(state)]
     for leader in leaders:
         end_group(leader, signal.SIGTERM)
     deadline = time.monotonic() + _KILL_SECONDS

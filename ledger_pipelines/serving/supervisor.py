@@ -4,7 +4,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.serving import dagster_client
@@ -14,16 +15,21 @@ from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environmen
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.instance_lock import InstanceLock
 from ledger_pipelines.serving.outcome import Order
-from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.serving.sync import Syncs, Wish
+from ledger_pipelines.serving.sync_order import Months
+from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines.settings import Settings, project_folder, variable
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.embedded import EmbeddedServerError
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.sync_logs import SyncRunningError
 
 _LOOPBACK = "127.0.0.1"
 _READY_SECONDS = 180.0
 _LOOK_SECONDS = 0.25
 _DATABASE_SECONDS = 5.0
 _DEAD_RUNS_SECONDS = 60.0
+_SYNCS_SECONDS = 15.0
 
 #: Told what a person should know.
 Tell = Callable[[str], None]
@@ -89,9 +95,7 @@ class Supervisor:
     @property
     def web_ui(self) -> WebUi:
         """The web interface, reached from this machine."""
-        host = self.settings.ui_host
-        here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
-        return WebUi(f"http://{here}:{self.settings.ui_port}")
+        return web_ui_of(self.settings)
 
     def start(self) -> None:
         """Start everything and wait until the web interface answers and has loaded the definitions.
@@ -108,11 +112,21 @@ class Supervisor:
         self._note()
         self._await(self.web_ui.location_is_loaded)
 
-    def compute_all(self, horizon_first: str, horizon_current: str) -> str | None:
-        """Put a run of all months into the queue, unless one is there; its id."""
-        if dagster_client.has_unfinished_runs(self.instance):
-            return None
-        return dagster_client.launch(self.web_ui, Order(horizon_first, horizon_current, None, "up"))
+    def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
+        """Let the demo be computed and copied if this is its first start; what is under way, and the run's id.
+
+        Raises:
+            ServingError: a run is refused.
+        """
+        horizon = databases.horizon
+        if _computes_nothing_yet(databases) and not dagster_client.has_unfinished_runs(self.instance):
+            order = Order(horizon.first, horizon.current, None, "up")
+            yield "The whole ledger is being computed", dagster_client.launch(self.web_ui, order)
+        syncs = Syncs(databases, self.instance)
+        if servers.uses_demo_erp(self.settings) and syncs.log() is None:
+            with suppress(SyncRunningError):
+                sync = syncs.claim(Wish(Months()))
+                yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
 
     def watch(self) -> None:
         """Start again what dies, for ever."""
@@ -129,6 +143,8 @@ class Supervisor:
                 self._watch_database()
             if self._is_time_for("dead runs", _DEAD_RUNS_SECONDS):
                 self._fail_dead_runs()
+            if self._is_time_for("syncs", _SYNCS_SECONDS):
+                self._close_finished_sync()
 
     def stop(self) -> None:
         """Stop everything: first what starts runs, last what executes them."""
@@ -180,6 +196,17 @@ class Supervisor:
         except dagster_client.STORAGE_ERRORS as error:  # the database is away; there is another minute
             self.tell(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
 
+    def _close_finished_sync(self) -> None:
+        """See to it that a sync that was killed stands in nobody's way, even if the daemon does not look."""
+        try:
+            with Databases(self.settings) as databases:
+                closed = dagster_client.close_finished_sync(self.instance, databases)
+        except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:  # a database is away; there is another time
+            self.tell(str(error).splitlines()[0])
+        else:
+            if closed is not None:
+                self.tell(f"Sync {closed.id} was left behind; its log is closed as {closed.status}.")
+
     def _watch_database(self) -> None:
         if not servers.uses_embedded_server(self.settings):
             return
@@ -192,6 +219,6 @@ class Supervisor:
             self.tell(str(error))
 
 
-def first_run_is_due(databases: Databases) -> bool:
-    """Whether this is the demo's first start: nothing has been computed yet."""
+def _computes_nothing_yet(databases: Databases) -> bool:
+    """Whether the demo's ledger has never been computed."""
     return databases.settings.billing_url is None and not databases.has_balances()

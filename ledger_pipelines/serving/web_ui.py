@@ -3,11 +3,12 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.settings import Settings
 
 _TIMEOUT_SECONDS = 15
 _LOCATIONS = """
@@ -16,6 +17,7 @@ _LOCATIONS = """
       __typename ... on PythonError { message } } } }
     ... on PythonError { message } } }
 """
+_LOOPBACK = "127.0.0.1"
 _LAUNCH = """
 mutation Launch($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename
     ... on LaunchRunSuccess { run { runId } }
@@ -47,14 +49,23 @@ class WebUi:
                 raise ServingError(f"The definitions cannot be loaded: {fault['message'].strip()}")
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
-    def launch(self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any]) -> str:
-        """Put a run of a job into the queue and return its id.
+    def launch(
+        self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any], assets: Sequence[str] | None = None
+    ) -> str:
+        """Put a run of a job, or of some of its assets with their checks, into the queue and return its id.
 
         Raises:
             ServingError: it is refused.
         """
+        selector: dict[str, Any] = {
+            "repositoryLocationName": "ledger",
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        if assets is not None:
+            selector["assetSelection"] = [{"path": [asset]} for asset in assets]
         parameters = {
-            "selector": {"repositoryLocationName": "ledger", "repositoryName": "__repository__", "jobName": job},
+            "selector": selector,
             "runConfigData": run_config,
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
         }
@@ -85,3 +96,10 @@ class WebUi:
         if data.get("errors"):
             raise OSError("; ".join(error["message"] for error in data["errors"]))
         return dict(data["data"])
+
+
+def web_ui_of(settings: Settings) -> WebUi:
+    """The web interface of these settings, reached from this machine, whether it runs or not."""
+    host = settings.ui_host
+    here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
+    return WebUi(f"http://{here}:{settings.ui_port}")

@@ -17,9 +17,11 @@ from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
 from ledger_pipelines.settings import masked
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.sources.errors import SourceError, first_line
 
 CHUNK_ROWS = 20_000
 IDS_AT_ONCE = 1_000
+_SOME = 100
 _USER_COLUMNS = (
     "id", "name", "email", "role", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit", "total_purchases",
     "deposit_history", "pricing_history", "harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter",
@@ -28,10 +30,6 @@ _USER_COLUMNS = (
 _READING_COLUMNS = ("id", "customer_id", "data_input", "harga_final", "status_pembayaran", "created_at", "updated_at")
 
 Chunk = Sequence[Mapping[str, Any]]
-
-
-class SourceError(Exception):
-    """The source cannot be read as it must be; the message says what, where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,13 @@ class BillingApp:
 
     def has_customers(self) -> bool:
         """True if `users` holds at least one customer."""
+        some = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_SOME)
         with self._connected() as connection:
-            roles = connection.scalars(sa.select(users.c.role).distinct()).all()
-        return any(role in CUSTOMER_ROLES for role in roles)
+            found = connection.scalars(some).all()
+            if len(found) == _SOME and not any(role in CUSTOMER_ROLES for role in found):
+                # MySQL compares text without regard to case: all of these may be "Customer".
+                found = connection.scalars(sa.select(users.c.role).distinct()).all()
+        return any(role in CUSTOMER_ROLES for role in found)
 
     def has_readings(self) -> bool:
         """True if `data_pencatatan` holds at least one row."""
@@ -97,6 +99,19 @@ class BillingApp:
         with self._connected() as connection:
             found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(ids)))
             return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES)
+
+    def rows_of(self, table: str) -> sa.Select[Any]:
+        """The statement that reads `users` or `data_pencatatan`, all rows of it, as the other methods give them."""
+        return self._readings() if table == data_pencatatan.name else sa.select(*_texts(users, _USER_COLUMNS))
+
+    def fetch(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+        """The rows that a statement of few rows gives.
+
+        Raises:
+            SourceError: the database cannot be read.
+        """
+        with self._connected() as connection:
+            return [row._asdict() for row in connection.execute(statement)]
 
     def _readings(self) -> sa.Select[Any]:
         columns = [*_texts(data_pencatatan, _READING_COLUMNS), users.c.role]
@@ -162,7 +177,7 @@ class BillingApp:
                 yield connection
         except exc.DBAPIError as error:
             raise SourceError(
-                f"The billing database {masked(self.engine.url)} cannot be read: {_first_line(error)} "
+                f"The billing database {masked(self.engine.url)} cannot be read: {first_line(error)} "
                 "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
             ) from error
 
@@ -178,9 +193,3 @@ def _texts(table: sa.Table, columns: Sequence[str]) -> list[sa.ColumnElement[Any
         sa.cast(table.c[name], sa.Text).label(name) if isinstance(table.c[name].type, sa.Enum) else table.c[name]
         for name in columns
     ]
-
-
-def _first_line(error: exc.DBAPIError) -> str:
-    text = " ".join(str(argument) for argument in getattr(error.orig, "args", ()) if argument) or str(error.orig)
-    line = text.strip().splitlines()[0] if text.strip() else type(error.orig).__name__
-    return line if line.endswith(".") else f"{line}."

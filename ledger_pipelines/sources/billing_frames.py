@@ -1,77 +1,18 @@
 """Records of the billing application as pandas frames, validated by pandera.
 
-The schemas state what every normalised row must fulfil. A row that does not is rejected with the name of the check
+The schemas are made from `billing_rules`. A row that does not fulfil them is rejected with the name of the check
 as its reason, so that nothing reaches the warehouse on the word of the normalising code alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from functools import cache
 
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, Customer, Deposit, Price, Reading
-
-Record = Customer | Price | Deposit | Reading
-
-
-def _each(test: Callable[[Any], bool], reason: str) -> pa.Check:
-    return pa.Check(lambda series: series.map(test).astype(bool), error=reason, name=reason)
-
-
-_DECIMAL = _each(lambda value: isinstance(value, Decimal) and value.is_finite(), "not a decimal number")
-_AWARE = _each(lambda value: value.utcoffset() is not None, "a moment without a time zone")
-_MONTH = pa.Check.str_matches(r"^[0-9]{4}-(0[1-9]|1[0-2])$")
-_ID = _each(lambda value: isinstance(value, int) and value > 0, "the id is not a positive integer")
-"""Moments and decimals are objects: numpy's own types would round them."""
-
-
-def _required(*checks: pa.Check) -> pa.Column:
-    return pa.Column(object, checks=list(checks), nullable=False)
-
-
-CUSTOMERS = pa.DataFrameSchema(
-    {
-        "customer_id": _required(_ID),
-        "role": _required(pa.Check.isin(CUSTOMER_ROLES)),
-        "use_realtime_calculation": _required(),
-    },
-    unique=["customer_id"],
-)
-PRICES = pa.DataFrameSchema(
-    {
-        "customer_id": _required(_ID),
-        "rule": _required(pa.Check.isin(["custom_period", "monthly"])),
-        "valid_from": _required(_AWARE),
-        "valid_to": _required(_AWARE),
-    },
-    unique=["customer_id", "position"],
-)
-DEPOSITS = pa.DataFrameSchema(
-    {
-        "customer_id": _required(_ID),
-        "year_month": _required(_MONTH),
-        "deposited_at": _required(_AWARE),
-        "amount": _required(_DECIMAL),
-        "amount_given": _required(_DECIMAL),
-        "keterangan": _required(pa.Check.isin(["penambahan", "pengurangan"])),
-    },
-    unique=["customer_id", "deposited_at", "ordinal"],
-)
-READINGS = pa.DataFrameSchema(
-    {
-        "reading_id": _required(_ID),
-        "customer_id": _required(_ID),
-        "year_month": _required(_MONTH),
-        "kind": _required(pa.Check.isin(["metered", "fob"])),
-        "reading_at": _required(_AWARE),
-        "volume": _required(_DECIMAL, _each(lambda value: value >= 0, "the volume is negative")),
-    },
-    unique=["reading_id"],
-)
+from ledger_pipelines.sources.billing_rules import NOT_NULLABLE, NOT_UNIQUE, Record, Rule, Rules, reason_of
 
 
 @dataclass(frozen=True)
@@ -82,15 +23,42 @@ class Validated:
     failures: dict[int, str]
 
 
-def validate(schema: pa.DataFrameSchema, records: Sequence[Record]) -> Validated:
-    """Put records of one kind, at least one, into a frame and check each against the schema."""
+@cache
+def schema_of(rules: Rules) -> pa.DataFrameSchema:
+    """The schema that states the rules. Moments and decimals are objects: numpy's own types would round them."""
+    columns = {
+        name: pa.Column(object, checks=[_check(rule) for rule in rules.each if rule.column == name], nullable=False)
+        for name in rules.columns
+    }
+    return pa.DataFrameSchema(columns, unique=list(rules.unique))
+
+
+def _check(rule: Rule) -> pa.Check:
+    return pa.Check(lambda series: series.map(rule.holds).astype(bool), error=rule.reason, name=rule.reason)
+
+
+def validate(rules: Rules, records: Sequence[Record]) -> Validated:
+    """Put records of one kind, at least one, into a frame and check each against the rules."""
     frame = pd.DataFrame(list(records), columns=list(records[0]._fields), dtype=object)
     try:
-        return Validated(schema.validate(frame, lazy=True), {})
+        return Validated(schema_of(rules).validate(frame, lazy=True), {})
     except SchemaErrors as errors:
-        failures: dict[int, str] = {}
+        found: dict[int, tuple[int, str]] = {}
+        order = {rule.reason: number for number, rule in enumerate(rules.each)}
         for case in errors.failure_cases.itertuples():
             if case.index is None or pd.isna(case.index):
                 raise
-            failures.setdefault(int(case.index), f"{case.check} ({case.column})")
+            failure = _failure(rules, order, str(case.check), str(case.column))
+            found[int(case.index)] = min(found.get(int(case.index), failure), failure)
+        failures = {position: reason for position, (_, reason) in found.items()}
         return Validated(frame.drop(index=list(failures)), failures)
+
+
+def _failure(rules: Rules, order: dict[str, int], check: str, column: str) -> tuple[int, str]:
+    """The place of a failed check in the order of the rules, and the reason in words."""
+    if check == "multiple_fields_uniqueness":
+        return len(rules.each) * 2, reason_of(NOT_UNIQUE, rules.unique)
+    if check == "not_nullable":
+        places = [number for number, rule in enumerate(rules.each) if rule.column == column]
+        return min(places, default=len(rules.each)), reason_of(NOT_NULLABLE, [column])
+    return order.get(check, len(rules.each)), reason_of(check, [column])

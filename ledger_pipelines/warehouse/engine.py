@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
@@ -13,12 +14,23 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 CONNECT_TIMEOUT_SECONDS = 10
 #: Classes of SQLSTATE by which a server says that it is away, lets nobody in, or lacks the database.
 _AWAY = ("08", "28", "3D", "57P")
+_DISK_FULL = "53100"
 
 
-def warehouse_engine(url: sa.URL, zone: ZoneInfo) -> sa.Engine:
-    """An engine for the warehouse whose sessions show times in the company's zone."""
+class WarehouseFullError(WarehouseError):
+    """The disk of the warehouse is full; nothing was changed."""
+
+
+def warehouse_engine(url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines") -> sa.Engine:
+    """An engine for the warehouse whose sessions show times in the company's zone.
+
+    Args:
+        url: The warehouse.
+        zone: The company's.
+        application: Under which name the sessions are known to the server; no blanks.
+    """
     # A role may be called as one of our schemas ("$user" in the default path); names of ours are always qualified.
-    options = f"-c timezone={zone.key} -c application_name=ledger_pipelines -c search_path=public"
+    options = f"-c timezone={zone.key} -c application_name={application} -c search_path=public"
     return sa.create_engine(
         url,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
@@ -42,15 +54,24 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
 
     Raises:
         WarehouseError: the server refused, or went away.
+        WarehouseFullError: its disk is full.
     """
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError) as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state is not None and not state.startswith(_AWAY):
+    # COPY is the driver's own affair, and so are its errors.
+    except (exc.OperationalError, exc.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        original = error.orig if isinstance(error, exc.DBAPIError) else error
+        state = getattr(original, "sqlstate", None)
+        if state is not None and state != _DISK_FULL and not state.startswith(_AWAY):
             raise
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "the connection broke"
+        reason = str(original).strip().splitlines()[0] if str(original).strip() else "the connection broke"
+        sentence = reason if reason.endswith(".") else f"{reason}."
+        if state == _DISK_FULL:
+            raise WarehouseFullError(
+                f"The warehouse {masked(engine.url)} has no room left on its disk: {sentence} "
+                "Nothing was changed. Make room there, then start again."
+            ) from error
         raise WarehouseError(
-            f"The warehouse {masked(engine.url)} cannot be used: {reason} "
+            f"The warehouse {masked(engine.url)} cannot be used: {sentence} "
             "Check LEDGER_WAREHOUSE_URL, or start the embedded server with `ledger db start`."
         ) from error

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, has_partition
+from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, without_partition
 
 #: The month under which a table without months is counted and marked.
 NO_MONTH = ""
@@ -108,9 +108,7 @@ def write(
     """
     counts: CountsByMonth = {}
     if written.partitioned:
-        for month in scope.months:
-            if has_partition(connection, written.table, month):
-                continue
+        for month in without_partition(connection, written.table, scope.months):
             if scope.whole:
                 counts[month] = Counts(inserted=_build_partition(connection, written, target([month]), month))
             else:

@@ -1,14 +1,14 @@
 """The warehouse's schema at its newest version: Alembic, called by our own commands instead of an alembic.ini."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from ledger_pipelines.warehouse.tables import SCHEMAS
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MINIMUM_SERVER_VERSION = 15
 _MIGRATION_LOCK = "ledger_pipelines migrations"
@@ -18,8 +18,11 @@ class WarehouseError(Exception):
     """The warehouse cannot be used; the message says why and what to do."""
 
 
-def alembic_config(connection: sa.Connection) -> Config:
+def alembic_config(connection: sa.Connection) -> "Config":
     """Alembic's configuration for our migrations, run on ``connection``."""
+    # Alembic is imported where it is used: every process of ours imports this module, few change the schema.
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
@@ -48,6 +51,10 @@ def upgrade(engine: sa.Engine) -> str:
 
 
 def _upgrade(connection: sa.Connection) -> str:
+    from alembic import command
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     for schema in SCHEMAS:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     connection.commit()

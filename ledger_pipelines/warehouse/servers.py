@@ -6,7 +6,7 @@ Also the environment that a Dagster process needs, since it consists of the same
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from ledger_pipelines.settings import Settings, database_url, project_folder, variable
+from ledger_pipelines.settings import Settings, SettingsError, database_url, project_folder, variable
 from ledger_pipelines.warehouse.embedded import EmbeddedServer
 
 WAREHOUSE_DATABASE = "warehouse"
@@ -14,6 +14,9 @@ WAREHOUSE_DATABASE = "warehouse"
 
 DEMO_BILLING_DATABASE = "demo_billing"
 """The demo's billing application in the embedded server."""
+
+DEMO_ERP_DATABASE = "demo_erp"
+"""The demo's ERP in the embedded server."""
 
 DAGSTER_SUFFIX = "_dagster"
 """What follows the name of the warehouse's database in the name of Dagster's own."""
@@ -29,6 +32,16 @@ def uses_embedded_server(settings: Settings) -> bool:
     return settings.warehouse_url is None or settings.billing_url is None
 
 
+def uses_demo_erp(settings: Settings) -> bool:
+    """Whether the ERP is the demo's: never beside a billing application of one's own."""
+    return settings.erp_url is None and settings.billing_url is None
+
+
+def has_erp(settings: Settings) -> bool:
+    """Whether there is an ERP to sync."""
+    return settings.erp_url is not None or uses_demo_erp(settings)
+
+
 def warehouse(settings: Settings) -> URL:
     """The address of the warehouse, for psycopg 3."""
     if settings.warehouse_url is None:
@@ -41,6 +54,23 @@ def billing(settings: Settings) -> URL:
     if settings.billing_url is None:
         return embedded_server(settings).url(DEMO_BILLING_DATABASE)
     return database_url(settings.billing_url.get_secret_value())
+
+
+def erp(settings: Settings) -> URL:
+    """The address of the ERP's database; the demo's if neither it nor the billing application is set.
+
+    Raises:
+        SettingsError: there is no ERP.
+    """
+    if settings.erp_url is not None:
+        return database_url(settings.erp_url.get_secret_value())
+    if not uses_demo_erp(settings):
+        raise SettingsError(
+            "There is no ERP to read: LEDGER_ERP_URL is not set, and the demo's is not used beside a billing "
+            "application of your own (LEDGER_BILLING_URL). Example: "
+            "LEDGER_ERP_URL=mssql+pyodbc://reader:secret@erp.example.com:1433/erp"
+        )
+    return embedded_server(settings).url(DEMO_ERP_DATABASE)
 
 
 def dagster_storage(settings: Settings) -> URL:

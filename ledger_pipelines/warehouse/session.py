@@ -1,5 +1,6 @@
 """What a transaction keeps for itself: temporary tables, the right to write a table, how it is planned."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -12,9 +13,22 @@ from ledger_pipelines.warehouse.months import qualified
 def lock(connection: sa.Connection, table: sa.Table) -> None:
     """Wait for, and hold until the transaction ends, the right to write a table.
 
-    Dagster's pools keep runs apart; this keeps apart whoever else comes.
+    Dagster's pools keep runs apart; this keeps apart whoever else comes. A server that ends transactions which idle is
+    told to let this one wait for its source.
     """
+    connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(qualified(table), 0))))
+
+
+def try_lock(connection: sa.Connection, tables: Collection[sa.Table]) -> bool:
+    """Hold the right to write these tables until the transaction ends, if nobody else has that of any of them.
+
+    Whoever writes several tables in one transaction takes all these rights before anything else: to wait for one with
+    rows of another in hand is how two transactions come to wait for each other.
+    """
+    keys = [sa.func.hashtextextended(qualified(table), 0) for table in tables]
+    taken = [sa.func.pg_try_advisory_xact_lock(key) for key in keys]
+    return all(connection.execute(sa.select(*taken)).one())
 
 
 def plan_for(connection: sa.Connection, scope: Scope) -> None:

@@ -11,25 +11,27 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.months import qualified
-from ledger_pipelines.warehouse.tables import stale_months
+from ledger_pipelines.warehouse.tables import MonthKey, stale_months
 
 
 def note_stale(
     connection: sa.Connection, table: sa.Table, months: Iterable[str], customers: Iterable[int] | None
 ) -> None:
     """Note that ``months`` of ``table`` are to be recalculated, for some customers or (None) for all."""
-    who = [None] if customers is None else list(customers)
-    notes = [
-        {"table_name": qualified(table), "year_month": month, "customer_id": customer}
-        for month in months
-        for customer in who
-    ]
-    if notes:
-        # Not "do nothing": a note that somebody is taking at this moment must be there again when they are done.
-        renewed = insert(stale_months).on_conflict_do_update(
-            index_elements=["table_name", "year_month", "customer_id"], set_={"noted_at": sa.func.now()}
-        )
-        connection.execute(renewed, notes)
+    who = [None] if customers is None else sorted(set(customers))
+    every_month = sa.select(
+        sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")
+    ).subquery()
+    everybody = sa.select(sa.func.unnest(sa.literal(who, sa.ARRAY(sa.BigInteger))).label("customer")).subquery()
+    notes = sa.select(sa.literal(qualified(table)), every_month.c.month, everybody.c.customer)
+    noting = insert(stale_months).from_select(
+        ["table_name", "year_month", "customer_id"], notes.select_from(sa.join(every_month, everybody, sa.true()))
+    )
+    # Not "do nothing": a note that somebody is taking at this moment must be there again when they are done.
+    renewed = noting.on_conflict_do_update(
+        index_elements=["table_name", "year_month", "customer_id"], set_={"noted_at": sa.func.now()}
+    )
+    connection.execute(renewed)
 
 
 def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:

@@ -1,7 +1,8 @@
 """Every table of the warehouse, declared once: columns, types, keys and comments.
 
 What belongs here: declarations. How a month of a table is written is in ``months.py``; how the schema changes over
-time is in ``migrations/`` (a test holds the two together).
+time is in ``migrations/`` (a test holds the two together). The ERP's tables are made from their catalogue, which is a
+declaration too and knows no library.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 
-SCHEMAS = ("billing", "ledger", "ops")
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
+
+SCHEMAS = ("billing", "erp", "ledger", "ops")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -31,10 +34,14 @@ Rupiah = sa.Numeric(60, 2)
 #: Standard cubic metres to 4 decimals.
 StandardVolume = sa.Numeric(60, 4)
 Moment = sa.DateTime(timezone=True)
+#: The time by the clock; now() is when the transaction began.
+_CLOCK = sa.text("clock_timestamp()")
 
 
-def _column(name: str, type_: Any, comment: str, *, null: bool = False, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, type_, nullable=null, comment=comment, **options)
+def _column(
+    name: str, type_: Any, comment: str, *items: sa.Computed | sa.Identity, null: bool = False, **options: Any
+) -> sa.Column[Any]:
+    return sa.Column(name, type_, *items, nullable=null, comment=comment, **options)
 
 
 def _table(schema: str, name: str, comment: str, *items: SchemaItem, by_month: bool = False) -> sa.Table:
@@ -210,6 +217,56 @@ stale_months = _table(
     sa.UniqueConstraint("table_name", "year_month", "customer_id", postgresql_nulls_not_distinct=True),
 )
 
+balance_thresholds = _table(
+    "ledger",
+    "balance_thresholds",
+    "When the balance of a customer is low, where it is not as for all others",
+    _customer_id(),
+    _column("threshold", Rupiah, "Low is a balance below this, in rupiah; null: as for all others", null=True),
+    _column("days", sa.Integer, "Low is what lasts fewer days than this; 0: never; null: as for all others", null=True),
+    _column("set_at", Moment, "When it was last set", server_default=sa.func.now()),
+    _key("customer_id"),
+    sa.CheckConstraint("days >= 0", name="days"),
+    sa.CheckConstraint("threshold IS NOT NULL OR days IS NOT NULL", name="says_something"),
+)
+
+_OPEN, _UNDELIVERED = sa.text("cleared_at IS NULL"), sa.text("delivered_at IS NULL")
+
+balance_alerts = _table(
+    "ledger",
+    "balance_alerts",
+    "Low balances: one row for each time that a customer's current balance became low",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the alert"),
+    _column(
+        "event_id",
+        sa.Uuid,
+        "Names the alert to whom it is posted, however often",
+        server_default=sa.text("gen_random_uuid()"),
+    ),
+    _customer_id(),
+    _column("kind", sa.Text, "threshold: the balance fell below the threshold; days_left: it lasts too few days"),
+    _column("raised_at", Moment, "When the balance that is low was written", server_default=sa.func.now()),
+    _column("balance", Rupiah, "Closing balance of the current month, then"),
+    _column("threshold", Rupiah, "The customer's threshold in rupiah, then"),
+    _column(
+        "days_left",
+        Digits,
+        "Days the balance lasted at the use of the 30 days before, cut to one decimal; null: no use",
+        null=True,
+    ),
+    _column("days", sa.Integer, "How many days it should last, then; 0: not looked at"),
+    _column("run_id", sa.Text, "The run that wrote the balance"),
+    _column("cleared_at", Moment, "When the balance was written that is not low any more; null: low", null=True),
+    _column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or there is none", null=True),
+    _column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
+    _column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
+    _column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),
+    sa.CheckConstraint("kind IN ('threshold', 'days_left')", name="kind"),
+    # Whoever writes balances at the same time: a customer is low once.
+    sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
+    sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),
+)
+
 rejected_rows = _table(
     "ops",
     "rejected_rows",
@@ -218,13 +275,14 @@ rejected_rows = _table(
     _column("source_table", sa.Text, "The table of the source"),
     _column("source_id", sa.Text, "The row: its id, or id/column/position for an element of a list"),
     _column("customer_id", sa.BigInteger, "The customer the row names, where it names one", null=True),
-    _column("year_month", MonthKey, "The month of the row, where it has one within the partitions", null=True),
+    _column("year_month", MonthKey, "The month of the row, where it is known", null=True),
     _column("reason", sa.Text, "What is wrong with the row"),
     _column("raw_row", sa.Text, "The row as the source holds it"),
     _column("run_id", sa.Text, "The run that last rejected it"),
     _column("first_seen", Moment, "When it was first rejected"),
     _column("last_seen", Moment, "When it was last rejected"),
     _key("asset", "source_table", "source_id"),
+    sa.Index(None, "customer_id"),
 )
 
 loaded_months = _table(
@@ -236,4 +294,157 @@ loaded_months = _table(
     _column("run_id", sa.Text, "The run that last wrote the whole month"),
     _column("loaded_at", Moment, "When it was last written", server_default=sa.func.now()),
     _key("table_name", "year_month"),
+)
+
+pending_changes = _table(
+    "ops",
+    "pending_changes",
+    "Changes noticed in the billing application and not taken up yet: one row a source row and customer",
+    _column("source_table", sa.Text, "The table of the billing application"),
+    _column("source_id", sa.BigInteger, "The row's id there"),
+    _customer_id(),
+    _column("first_month", MonthKey, "The earliest month that the change can touch"),
+    _column("digest", sa.Text, "The row as it was when it was noticed; empty: it was gone"),
+    _column("number", sa.BigInteger, "Grows with every change that is noticed", sa.Identity(always=True)),
+    _column("changed_at", Moment, "When the row says that it changed; null where it did not say", null=True),
+    _column("noticed_at", Moment, "When the oldest change that waits was noticed", server_default=_CLOCK),
+    _column("held", sa.Boolean, "True while use_realtime_calculation is off", server_default=sa.false()),
+    _column("attempts", sa.Integer, "How often taking it up has failed", server_default=sa.text("0")),
+    _column("retry_at", Moment, "Not before this moment is it tried again", null=True),
+    _column("error", sa.Text, "Why taking it up failed", null=True),
+    _key("source_table", "source_id", "customer_id"),
+    sa.Index(None, "customer_id"),
+)
+
+cursors = _table(
+    "ops",
+    "cursors",
+    "How far whoever watches a source has come",
+    _column("name", sa.Text, "Who watches what"),
+    _column("position", sa.Text, "How far it has come"),
+    _column("moved_at", Moment, "When it moved last", server_default=_CLOCK),
+    _key("name"),
+)
+
+realtime_batches = _table(
+    "ops",
+    "realtime_batches",
+    "Changes that were taken up together, in one transaction, and how long they had waited; kept 30 days",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the batch"),
+    _column("run_id", sa.Text, "The Dagster run"),
+    _column("committed_at", Moment, "When it was done", server_default=_CLOCK),
+    _column("customers", sa.Integer, "How many customers were recalculated"),
+    _column("changes", sa.Integer, "How many changes were taken up"),
+    _column("first_month", MonthKey, "The earliest month that was recalculated"),
+    _column("since_change_ms", sa.ARRAY(sa.BigInteger), "Milliseconds since each changed, by its own word"),
+    _column("since_notice_ms", sa.ARRAY(sa.BigInteger), "Milliseconds since each was noticed"),
+    sa.Index(None, "committed_at"),
+)
+
+_ERP_TYPES: dict[Kind, Any] = {
+    Kind.TEXT: sa.Text,
+    Kind.INTEGER: sa.BigInteger,
+    Kind.DECIMAL: Digits,
+    Kind.DATE: sa.Date,
+    Kind.BOOLEAN: sa.Boolean,
+}
+
+
+def _erp_table(source: ErpTable) -> sa.Table:
+    """The copy of an ERP table. It has no key: what identifies a row is its whole content, and equal rows may be."""
+    classes = {name: "text_pattern_ops" for name in source.key[:2] if name in source.names_of(Kind.TEXT)}
+    bytewise: dict[str, Any] = {"postgresql_ops": classes} if classes else {}
+    of_month = "in which the row was read" if source.is_snapshot else f"of {', else '.join(source.month_columns)}"
+    return _table(
+        "erp",
+        source.name,
+        source.comment,
+        _year_month(f"Month {of_month}, in WIB"),
+        *(_column(column.name, _ERP_TYPES[column.kind], column.comment, null=True) for column in source.columns),
+        _column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
+        # Bytewise order builds several times as fast as the locale's, and serves to find a key as well.
+        sa.Index(f"ix_{source.name}_key", *source.key[:2], **bytewise),
+        by_month=True,
+    )
+
+
+erp_tables = {source.name: _erp_table(source) for source in ERP_TABLES}
+
+source_fingerprints = _table(
+    "ops",
+    "source_fingerprints",
+    "What each day of an ERP table looked like when it was last read; a day that differs is read again",
+    _column("table_name", sa.Text, "The ERP's table"),
+    _column("day", sa.Text(collation="C"), "The day, as 2025-03-31; empty: rows without any date"),
+    _column("year_month", MonthKey, "Month in which its rows were stored; empty: outside the partitions, so rejected"),
+    _column("row_count", sa.BigInteger, "How many rows the source had"),
+    _column("digest", sa.Text, "Sums and a hash of all its rows, as the source's server computes them"),
+    _column("run_id", sa.Text, "The run that read them"),
+    _column("taken_at", Moment, "When they were read", server_default=sa.func.now()),
+    _key("table_name", "day"),
+)
+
+_RUNNING = sa.text("status = 'running'")
+
+sync_logs = _table(
+    "ops",
+    "sync_logs",
+    "Syncs of the ERP: one row a sync; at most one is running",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the sync"),
+    _column("sync_type", sa.Text, "manual: started by a person or program; scheduled: by the hourly schedule"),
+    _column("status", sa.Text, "running, completed, failed or cancelled"),
+    _column("started_at", Moment, "When it started", server_default=sa.func.now()),
+    _column("completed_at", Moment, "When it ended; null while it runs", null=True),
+    _column("total_records", sa.BigInteger, "Rows read: success_records + failed_records", server_default=sa.text("0")),
+    _column("success_records", sa.BigInteger, "Rows that the copy has as the source has", server_default=sa.text("0")),
+    _column("failed_records", sa.BigInteger, "Rows that were rejected", server_default=sa.text("0")),
+    _column("error_message", sa.Text, "Why it failed", null=True),
+    _column(
+        "duration",
+        sa.Numeric(14, 3),
+        "Seconds from start to end",
+        sa.Computed("EXTRACT(epoch FROM completed_at - started_at)", persisted=True),
+        null=True,
+    ),
+    _column(
+        "success_rate",
+        sa.Numeric(5, 2),
+        "Per cent of the rows read that are not rejected; null if none was read",
+        sa.Computed("round(100.0 * success_records / nullif(total_records, 0), 2)", persisted=True),
+        null=True,
+    ),
+    _column("run_id", sa.Text, "The Dagster run; null until it is launched", null=True),
+    sa.CheckConstraint("sync_type IN ('manual', 'scheduled')", name="sync_type"),
+    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
+    sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
+    # The constraint that keeps syncs apart, whoever starts them.
+    sa.Index("uq_sync_logs_running", "status", unique=True, postgresql_where=_RUNNING),
+    sa.Index(None, "run_id"),
+)
+
+sync_log_tables = _table(
+    "ops",
+    "sync_log_tables",
+    "What a sync did to each table: one row a sync and table",
+    sa.Column("sync_log_id", sa.ForeignKey(sync_logs.c.id), nullable=False, comment="The sync"),
+    _column("table_name", sa.Text, "The ERP's table"),
+    _column("status", sa.Text, "running, completed, failed or cancelled"),
+    _column("months", sa.ARRAY(MonthKey), "Months of which rows were read", server_default=sa.text("'{}'")),
+    *(
+        _column(name, sa.BigInteger, comment, server_default=sa.text("0"))
+        for name, comment in {
+            "rows_read": "Rows read: rows_loaded + rows_rejected",
+            "rows_loaded": "Rows that the copy has as the source has",
+            "rows_rejected": "Rows that cannot be used; see ops.rejected_rows",
+            "rows_inserted": "Rows that came",
+            "rows_updated": "Rows that changed",
+            "rows_deleted": "Rows that went",
+            "rows_unchanged": "Rows that were as they should be",
+        }.items()
+    ),
+    _column("seconds", sa.Numeric(14, 3), "How long it took", null=True),
+    _column("error_message", sa.Text, "Why it failed", null=True),
+    _key("sync_log_id", "table_name"),
+    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
 )

@@ -9,6 +9,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from ledger_pipelines.assets.checks import asset_checks
+from ledger_pipelines.assets.realtime import LATENCY_CHECK
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
@@ -26,6 +27,7 @@ TABLES = {
     "monthly_customer_balances": tables.monthly_customer_balances,
 }
 UNPARTITIONED = {"customers", "prices"}
+ERP = dict(tables.erp_tables)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +39,20 @@ def graph() -> AssetGraph:
 
 
 def test_the_assets_are_those_of_the_tables(graph: AssetGraph) -> None:
-    assert {key.to_user_string() for key in graph.materializable_asset_keys} == TABLES.keys()
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == TABLES.keys() | ERP.keys()
     assert {key.to_user_string() for key in graph.external_asset_keys} == {
         "billing_app/users",
         "billing_app/data_pencatatan",
+        *(f"erp_source/{name}" for name in ERP),
     }
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", TABLES | ERP)
 def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
-    node, table = graph.get(dg.AssetKey(name)), TABLES[name]
+    node, table = graph.get(dg.AssetKey(name)), (TABLES | ERP)[name]
     assert node.group_name == table.schema
     assert "postgres" in node.kinds
-    assert node.owners == ["team:billing"]
+    assert node.owners == ["team:erp" if name in ERP else "team:billing"]
     assert node.description
     assert len(node.description) > 40
     assert node.metadata["dagster/table_name"] == f"{table.schema}.{name}"
@@ -58,10 +61,10 @@ def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
         (column.name, column.comment) for column in table.columns
     ]
     assert [column.constraints.nullable for column in schema.columns] == [column.nullable for column in table.columns]
-    assert node.pools == {"billing_ledger"}
+    assert node.pools == {"erp" if name in ERP else "billing_ledger"}
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", TABLES | ERP)
 def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
     node = graph.get(dg.AssetKey(name))
     assert node.is_partitioned is (name not in UNPARTITIONED)
@@ -78,10 +81,18 @@ def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
         ("meter_readings", {"billing_app/users", "billing_app/data_pencatatan"}),
         ("transaction_calculations", {"customers", "prices", "meter_readings"}),
         ("monthly_customer_balances", {"deposits", "transaction_calculations", "monthly_customer_balances"}),
+        *((name, {f"erp_source/{name}"}) for name in ERP),
     ],
 )
 def test_lineage(graph: AssetGraph, asset: str, upstream: set[str]) -> None:
     assert {key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys} == upstream
+
+
+@pytest.mark.parametrize("name", ERP)
+def test_a_copy_is_not_tried_again_by_a_policy(graph: AssetGraph, name: str) -> None:
+    """Dagster would follow it even after a person has cancelled the step."""
+    definition = graph.get(dg.AssetKey(name)).assets_def
+    assert definition.op.retry_policy is None
 
 
 def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
@@ -94,7 +105,7 @@ def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
 def test_every_invariant_and_oddity_is_a_check() -> None:
     specs = [spec for check in asset_checks() for spec in check.check_specs]
     names = {spec.name for spec in specs}
-    assert names == {item.name for item in (*INVARIANTS, *ODDITIES)} | {"no_rejected_rows"}
+    assert names == {item.name for item in (*INVARIANTS, *ODDITIES)} | {"no_rejected_rows", LATENCY_CHECK}
     assert all(spec.description for spec in specs)
 
 
@@ -128,4 +139,4 @@ def test_loading_the_definitions_touches_no_database() -> None:
         [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.strip() == "8"
+    assert answer.stdout.strip() == "20"

@@ -7,6 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, STEPS, Location, checks, failures, log, materialised
@@ -231,7 +233,7 @@ def test_checks_pass_on_a_healthy_ledger(fresh: Location) -> None:
     found = checks(fresh.run())
     failed = {name for name, check in found.items() if not check.passed}
     assert failed == set()
-    assert len(found) == 9 + 6 + 5
+    assert len(found) == 9 + 6 + 5 + 1
 
 
 def test_what_is_wrong_is_an_error_and_what_is_odd_a_warning(fresh: Location) -> None:
@@ -259,3 +261,20 @@ def test_what_is_wrong_is_an_error_and_what_is_odd_a_warning(fresh: Location) ->
     assert {checks(result)[name].severity for name in broken} == {dg.AssetCheckSeverity.ERROR}
     examples = checks(result)["monthly_customer_balances/balances_add_up"].metadata["examples"].value
     assert "| customer_id | year_month |" in str(examples)
+
+
+def test_no_month_is_called_unsynced_after_a_run(fresh: Location) -> None:
+    """Of what is out of date `ledger.stale_months` knows; Dagster, which sees only that a run wrote, must not guess."""
+    graph = fresh.definitions.resolve_asset_graph()
+
+    def unsynced() -> list[tuple[str, str | None]]:
+        resolver = CachingStaleStatusResolver(fresh.instance, graph, LoadingContextForTest(fresh.instance))
+        keys: list[tuple[str, str | None]] = [(name, None) for name in STEPS[:2]]
+        keys += [(name, month) for name in STEPS[2:] for month in fresh.databases.horizon().months]
+        return [key for key in keys if resolver.get_status(dg.AssetKey(key[0]), key[1]) is not StaleStatus.FRESH]
+
+    for first, last, volume in ((FIRST, CURRENT, 10), (FIRST, CURRENT, 10), ("2025-02", "2025-02", 77)):
+        fresh.pipeline.fill(source(volume))
+        result = fresh.run(first, last)
+        assert unsynced() == []
+    assert sorted(materialised(result, "monthly_customer_balances")) == [f"2025-0{month}" for month in range(2, 7)]

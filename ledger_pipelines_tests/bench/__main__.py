@@ -1,10 +1,17 @@
 """`python -m ledger_pipelines_tests.bench [NAME …]`: run the benchmarks and print their figures."""
 
 import sys
+from collections.abc import Callable
 
-from ledger_pipelines_tests.bench import ledger
+from ledger_pipelines_tests.bench import erp, ledger
 
-BENCHMARKS = {"one-month": ledger.one_month, "many-months": ledger.many_months, "one-customer": ledger.one_customer}
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "one-month": ledger.one_month,
+    "many-months": ledger.many_months,
+    "one-customer": ledger.one_customer,
+    "erp-million": erp.million,
+    "erp-hourly": erp.hourly,
+}
 
 
 def main(names: list[str]) -> int:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.settings import database_url
 from ledger_pipelines.sources import billing_schema
-from ledger_pipelines.sources.billing_app import SourceError
+from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline

@@ -64,7 +64,7 @@ def test_a_server_given_by_url_is_upgraded_and_given_a_database_for_dagster(
 ) -> None:
     with fresh_database(embedded_url) as url:
         address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        given = {"LEDGER_WAREHOUSE_URL": address, "LEDGER_BILLING_URL": address}
+        given = {f"LEDGER_{name}_URL": address for name in ("WAREHOUSE", "BILLING", "ERP")}
         result = installation.run("db", "upgrade", **given)
         assert result.exit_code == 0, result.output
         assert f"{url.database}_dagster is created" in result.stderr

@@ -1,8 +1,26 @@
-"""`ledger demo`: the whole ledger without the web interface."""
+"""`ledger demo`: the whole ledger without the web interface, and the two source databases."""
 
 import re
 
-from ledger_pipelines_tests.serving.conftest import Installation
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.sources.sample.erp import erp_source_tables
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+
+SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
+
+
+def tables_of(url: sa.URL) -> set[str]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    return set(sa.inspect(engine).get_table_names())
+
+
+def written(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
@@ -11,13 +29,15 @@ def test_run_seeds_computes_and_prints_the_balances(installation: Installation) 
     assert "The latest balances" in result.stdout
     balances = result.stdout.partition("The latest balances")[2]
     assert len(re.findall(r"^ +\d+ +PT |^ +\d+ +CV ", balances, re.MULTILINE)) == 36, balances
+    assert re.search(r"so_invoice_line +\d,\d{3}", result.stdout), "the ERP is seeded too"
+    assert tables_of(servers.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
 
 
 def test_the_same_demo_is_not_made_twice_and_another_is_refused(installation: Installation) -> None:
     seed = ("demo", "seed", "--customers", "5", "--months", "2", "--replace")
-    assert "has now" in installation.run(*seed).stdout
-    assert "has now" in installation.run(*seed).stdout
-    assert "had before" in installation.run(*seed[:-1]).stdout
+    assert installation.run(*seed).stdout.count("has now") == 2
+    assert installation.run(*seed).stdout.count("has now") == 2
+    assert installation.run(*seed[:-1]).stdout.count("had before") == 2
     refused = installation.run("demo", "seed", "--customers", "6")
     assert refused.exit_code == 1
     assert "another plan" in refused.stderr
@@ -30,3 +50,67 @@ def test_a_real_application_is_left_alone(installation: Installation) -> None:
     wrong = installation.run("demo", "seed", "--months", "0")
     assert wrong.exit_code == 1
     assert "months must lie between" in wrong.stderr
+    wrong = installation.run("demo", "seed", "--erp-rows-per-month", "0")
+    assert wrong.exit_code == 1
+    assert "rows_per_month must lie between" in wrong.stderr
+
+
+@pytest.mark.parametrize("server", ["embedded_url", "mariadb_url"])
+def test_each_source_can_be_made_alone_in_a_database_of_its_own(
+    installation: Installation, request: pytest.FixtureRequest, server: str
+) -> None:
+    with fresh_database(request.getfixturevalue(server)) as url:
+        result = installation.run("demo", "seed", "--erp-url", written(url), *SMALL_ERP)
+        assert result.exit_code == 0, result.output
+        assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed"}
+        result = installation.run("demo", "seed", "--url", written(url), "--customers", "1", "--months", "1")
+        assert result.exit_code == 0, result.output
+        assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed", "users", "data_pencatatan"}
+        assert "so_invoice_line" not in result.stdout
+
+
+def test_urls_and_only_must_agree(installation: Installation) -> None:
+    result = installation.run("demo", "seed", "--only", "billing", "--erp-url", "mysql://me@nowhere/erp")
+    assert result.exit_code == 1
+    assert "--only billing" in result.stderr
+    result = installation.run("demo", "seed", "--erp-url", "nowhere")
+    assert result.exit_code == 1
+    assert "--erp-url is not a database URL" in result.stderr
+
+
+def test_a_real_erp_is_left_alone(installation: Installation) -> None:
+    real = {"LEDGER_ERP_URL": "mssql+pyodbc://me@nowhere/erp?driver=FreeTDS"}
+    for command in (("demo", "seed", "--only", "erp"), ("demo", "disturb")):
+        result = installation.run(*command, **real)
+        assert result.exit_code == 1
+        assert "names an ERP of its own" in result.stderr
+    result = installation.run("demo", "seed", "--customers", "5", "--months", "2", "--replace", **real)
+    assert result.exit_code == 0, result.output
+    assert "stays away from" in result.stderr
+    assert "so_invoice_line" not in result.stdout
+
+
+def test_disturb_says_what_it_did(installation: Installation) -> None:
+    assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
+    told = json_of(installation.run("demo", "disturb", "--changes", "40", "--seed", "3", "--json"))
+    assert (told["success"], told["seed"], len(told["disturbances"])) == (True, 3, 40)
+    assert {"table", "operation", "months", "key", "column", "old", "new"} == told["disturbances"][0].keys()
+
+    assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
+    again = installation.run("demo", "disturb", "--changes", "40", "--seed", "3")
+    assert again.exit_code == 0, again.output
+    assert "(seed 3)" in again.stdout
+    for operation in ("change", "move", "duplicate", "insert", "delete"):
+        count = sum(done["operation"] == operation for done in told["disturbances"])
+        assert len(re.findall(rf"^ +\w+ +{operation} ", again.stdout, re.MULTILINE)) == count > 0
+
+    assert installation.run("demo", "disturb").stdout != installation.run("demo", "disturb").stdout
+
+
+def test_what_is_no_demo_is_not_disturbed(installation: Installation, embedded_url: sa.URL) -> None:
+    with fresh_database(embedded_url) as url:
+        result = installation.run("demo", "disturb", "--url", written(url), "--json")
+        assert result.exit_code == 1
+        assert json_of(result)["success"] is False
+        assert "has no demo's ERP" in json_of(result)["error"]
+        assert tables_of(url) == set()

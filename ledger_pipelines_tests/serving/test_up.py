@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from ledger_pipelines.processes import ProcessId, process_of
 from ledger_pipelines.serving import instance_lock
 from ledger_pipelines.serving.instance_lock import only_one
-from ledger_pipelines.serving.processes import ProcessId, process_of
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines_tests.servers import free_port
@@ -26,12 +26,14 @@ PATIENCE = 150
 class Up:
     """A running `ledger up`."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, *options: str) -> None:
         self.installation = installation
         self.home = Path(installation.variables["LEDGER_HOME"])
         self.output = self.home / "output"
         with self.output.open("w") as file:
-            self.process = installation.spawn("up", stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = installation.spawn(
+                "up", *options, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
     def says(self, text: str) -> bool:
         """Whether it has printed something."""
@@ -78,7 +80,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert second.exit_code == 1
     assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
 
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS"])
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger, and the copy of the ERP
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
 

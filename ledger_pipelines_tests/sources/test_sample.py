@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.billing_schema import data_pencatatan, metadata, users
 from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, SeedSummary, seed
+from ledger_pipelines.sources.sample.claim import marker
 from ledger_pipelines.sources.sample.dirt import DIRTY_CUSTOMERS, KINDS
-from ledger_pipelines.sources.sample.load import marker
 from ledger_pipelines.sources.sample.plan import WIB, Timeline
 
 SERVERS = {

@@ -16,7 +16,12 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
-PARTITIONED = (tables.deposits, tables.meter_readings, tables.transaction_calculations)
+PARTITIONED = (
+    tables.deposits,
+    tables.meter_readings,
+    tables.transaction_calculations,
+    *tables.erp_tables.values(),
+)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def snapshot(engine: sa.Engine) -> list[tuple[object, ...]]:
     """Every table, index and constraint of the schemas, with its internal number."""
     query = (
         "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE n.nspname IN ('billing', 'ledger', 'ops') ORDER BY 1"
+        "WHERE n.nspname IN ('billing', 'erp', 'ledger', 'ops') ORDER BY 1"
     )
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.text(query))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from ledger_pipelines.settings import Settings, project_folder
+from ledger_pipelines.settings import Settings, SettingsError, project_folder
 from ledger_pipelines.warehouse import servers
 
 EXTERNAL = "postgres://me:p%40ss@db.example.com:5433/gas?sslmode=require"
@@ -49,16 +49,17 @@ def test_the_storage_of_dagster_can_be_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("warehouse", "billing", "expected"),
+    ("warehouse", "billing", "erp", "expected"),
     [
-        (None, None, True),
-        (EXTERNAL, None, True),
-        (None, "mysql://h/app", True),
-        (EXTERNAL, "mysql://h/app", False),
+        (None, None, None, True),
+        (EXTERNAL, None, "mysql://h/erp", True),
+        (None, "mysql://h/app", "mysql://h/erp", True),
+        (EXTERNAL, "mysql://h/app", None, False),
+        (EXTERNAL, "mysql://h/app", "mysql://h/erp", False),
     ],
 )
-def test_uses_embedded_server(warehouse: str | None, billing: str | None, expected: bool) -> None:
-    settings = Settings(warehouse_url=warehouse, billing_url=billing)
+def test_uses_embedded_server(warehouse: str | None, billing: str | None, erp: str | None, expected: bool) -> None:
+    settings = Settings(warehouse_url=warehouse, billing_url=billing, erp_url=erp)
     assert servers.uses_embedded_server(settings) is expected
 
 
@@ -79,3 +80,20 @@ def test_a_process_with_the_environment_resolves_the_same(
     for resolve in (servers.warehouse, servers.billing, servers.dagster_storage):
         assert resolve(there) == resolve(here)
     assert servers.uses_embedded_server(there) is servers.uses_embedded_server(here)
+
+
+def test_an_erp_told_of_by_the_old_variables_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"HOST": "erp.example.com", "DATABASE": "soi107", "USERNAME": "reader", "PASSWORD": "p@ss"}
+    for name, value in old.items():
+        monkeypatch.setenv(f"DB_{name}2", value)
+    here = Settings(warehouse_url=EXTERNAL)
+    assert servers.environment(here)["LEDGER_ERP_URL"] == full(servers.erp(here))
+    assert full(servers.erp(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
+
+
+def test_the_demos_erp_is_not_used_beside_an_application_of_ones_own() -> None:
+    demo, own, both = Settings(), Settings(billing_url="mysql://h/app"), Settings(erp_url="mysql://h/erp")
+    assert [servers.has_erp(settings) for settings in (demo, own, both)] == [True, False, True]
+    assert servers.erp(demo).database == servers.DEMO_ERP_DATABASE
+    with pytest.raises(SettingsError, match="There is no ERP to read: LEDGER_ERP_URL is not set"):
+        servers.erp(own)

@@ -8,7 +8,7 @@ from ledger_pipelines.serving.cli.console import out, say, table_of
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, load_settings, masked
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import dictionary, servers
 
 app = typer.Typer(no_args_is_help=True, help="The database server: start, stop, address, schema.")
 
@@ -70,12 +70,18 @@ def status() -> None:
     raise typer.Exit(0 if reachable else 1)
 
 
+@app.command("dictionary")
+def print_dictionary() -> None:
+    """Print the data dictionary: every table and column of the warehouse with its meaning, as Markdown."""
+    typer.echo(dictionary.markdown(), nl=False)
+
+
 def _embedded(verb: str) -> Settings:
     """The settings, if they leave anything to the embedded server."""
     settings = load_settings()
     if not servers.uses_embedded_server(settings):
         raise ServingError(
-            f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL and LEDGER_BILLING_URL name servers of "
-            f"their own ({masked(servers.warehouse(settings))})."
+            f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL, LEDGER_BILLING_URL and LEDGER_ERP_URL "
+            f"name servers of their own ({masked(servers.warehouse(settings))})."
         )
     return settings

@@ -12,8 +12,8 @@ import typer
 from rich.panel import Panel
 
 from ledger_pipelines.serving.cli.console import err, out, say
-from ledger_pipelines.serving.databases import Databases, prepare
-from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, usual_plan
+from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
+from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, seed_erp_if_new, usual_plan
 from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
@@ -23,7 +23,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def up(
     initial_run: Annotated[
-        bool, typer.Option("--initial-run/--no-initial-run", help="Compute the demo's ledger at the first start.")
+        bool,
+        typer.Option(
+            "--initial-run/--no-initial-run", help="Compute the demo's ledger and copy its ERP at the first start."
+        ),
     ] = True,
 ) -> None:
     """Start everything: the embedded database, Dagster and its web interface. Ctrl-C stops all of it."""
@@ -33,9 +36,11 @@ def up(
 
         supervisor.check_ports(settings)
         say("Starting the databases ...")
-        lock.owns_database |= prepare(settings).started
-        lock.note([])
         try:
+            if servers.uses_embedded_server(settings):
+                lock.owns_database |= start_embedded(settings)
+            lock.note([])
+            prepare(settings)
             with Databases(settings) as databases:
                 _seed_if_new(databases)
                 logging.getLogger("dagster").setLevel(logging.ERROR)
@@ -46,11 +51,9 @@ def up(
                         say("Starting Dagster ...")
                         everything.start()
                         out.print(_panel(settings, everything.web_ui.address))
-                        if initial_run and supervisor.first_run_is_due(databases):
-                            horizon = databases.horizon
-                            run_id = everything.compute_all(horizon.first, horizon.current)
-                            if run_id is not None:
-                                say(f"The whole ledger is being computed: {everything.web_ui.address}/runs/{run_id}")
+                        if initial_run:
+                            for what, run_id in everything.first_runs(databases):
+                                say(f"{what}: {everything.web_ui.address}/runs/{run_id}")
                         everything.watch()
                     finally:
                         _deaf()
@@ -66,11 +69,13 @@ def up(
 
 
 def _seed_if_new(databases: Databases) -> None:
-    """Fill the demo's billing application at the first start."""
+    """Fill the demo's billing application and its ERP at the first start."""
     if databases.settings.billing_url is None and not has_billing_tables(databases.billing):
         say("Seeding the demo's billing application ...")
         summary = seed_demo(databases.billing, usual_plan())
         say(f"It has {summary.customers} customers and {summary.readings:,} readings, {summary.first_month} on.")
+    if (erp := seed_erp_if_new(databases.settings)) is not None:
+        say(f"The demo's ERP has {sum(erp.rows.values()):,} rows in {len(erp.rows)} tables, {erp.first_month} on.")
 
 
 def _panel(settings: Settings, address: str) -> Panel:

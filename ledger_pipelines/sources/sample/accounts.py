@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
-Row = tuple[str | None, ...]
-"""Values of one row as text, which every database reads into its own types; `None` is NULL."""
+from ledger_pipelines.sources.sample.writing import Row
 
 # No hash of any password looks like this, so nobody can log in.
 _NO_PASSWORD = "!"  # noqa: S105 - the mark of an account that nobody can log in to

@@ -8,18 +8,16 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 WIB = ZoneInfo("Asia/Jakarta")
 DAY = 86_400
 """Seconds in a day: WIB knows no summer time."""
 
-_GENERATOR = 1  # part of a plan's identity: to be raised when the same plan would make other rows
-_LIMITS = {"customers": 10_000_000, "months": 240, "readings_per_month": 1_000}
-
 
 class SeedRefused(Exception):  # noqa: N818 - a refusal is no fault of the program
-    """The database holds something that seeding would destroy or contradict; nothing was changed."""
+    """The database holds something that the demo would destroy or contradict; nothing was changed."""
 
 
 def shift_month(year_month: str, months: int) -> str:
@@ -29,16 +27,14 @@ def shift_month(year_month: str, months: int) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedPlan:
+class Plan:
     """What to make. The same plan makes the same rows, to the byte, whenever and wherever it is carried out.
 
     Attributes:
-        current_month: the last month with readings, such as `2025-03`.
+        current_month: the last month with rows, such as `2025-03`.
         until: the moment, in `current_month`, after which nothing has happened yet; without it, the month's last
             second. A plan with another `until` is another plan: whoever wants to repeat one rounds it.
-        customers: how many users are customers; every fourth of them is a fob customer.
         months: how many months of history, the current one included.
-        readings_per_month: of each customer.
         seed: of all random numbers.
         replace: whether an earlier demo may be dropped first. No part of the plan's identity.
 
@@ -46,18 +42,21 @@ class SeedPlan:
         ValueError: for what cannot be carried out, at construction.
     """
 
+    generator: ClassVar[int] = 1
+    """Part of a plan's identity: to be raised when the same plan would make other rows."""
+    limits: ClassVar[dict[str, int]] = {"months": 240}
+    """The most that each number may be; the least is 1."""
+
     current_month: str
     until: datetime | None = None
-    customers: int = 36
     months: int = 24
-    readings_per_month: int = 4
     seed: int = 20250301
     replace: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[1-9]\d{3}-(0[1-9]|1[0-2])", self.current_month, re.ASCII):
             raise ValueError(f"current_month must look like 2025-03, not {self.current_month!r}")
-        for name, most in _LIMITS.items():
+        for name, most in self.limits.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must lie between 1 and {most}, not be {getattr(self, name)}")
         if self.until is None:
@@ -69,7 +68,7 @@ class SeedPlan:
 
     @property
     def first_month(self) -> str:
-        """The first month with readings."""
+        """The first month with rows."""
         return shift_month(self.current_month, 1 - self.months)
 
     def identity(self) -> str:
@@ -77,7 +76,22 @@ class SeedPlan:
         facts = dataclasses.asdict(self)
         del facts["replace"]
         facts["until"] = self.until and self.until.astimezone(WIB).isoformat(sep=" ", timespec="seconds")
-        return json.dumps({"generator": _GENERATOR, **facts}, sort_keys=True)
+        return json.dumps({"generator": self.generator, **facts}, sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedPlan(Plan):
+    """What to make of the billing application.
+
+    Attributes:
+        customers: how many users are customers; every fourth of them is a fob customer.
+        readings_per_month: of each customer.
+    """
+
+    limits: ClassVar[dict[str, int]] = {"customers": 10_000_000, "months": 240, "readings_per_month": 1_000}
+
+    customers: int = 36
+    readings_per_month: int = 4
 
 
 @dataclass(frozen=True)
@@ -126,7 +140,7 @@ class Timeline:
         until: the last second in which something may have happened.
     """
 
-    def __init__(self, plan: SeedPlan) -> None:
+    def __init__(self, plan: Plan) -> None:
         names = [shift_month(plan.first_month, n) for n in range(-1, plan.months + 2)]
         origin = date.fromisoformat(f"{names[0]}-01")
         starts = [(date.fromisoformat(f"{name}-01") - origin).days * DAY for name in names]

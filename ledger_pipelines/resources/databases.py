@@ -1,7 +1,6 @@
-"""Dagster resources: thin adapters over settings, sources and warehouse.
+"""The databases, and what a run of the ledger is about.
 
-What belongs here: what an asset is handed. What does not: anything that an asset does with it. Addresses come from
-the settings and are no run configuration, so no password appears in the UI.
+Addresses come from the settings and are no run configuration, so no password appears in the UI.
 """
 
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 
@@ -59,18 +60,34 @@ class Databases:
         """The billing application's database."""
         return source_engine(servers.billing(self.settings))
 
+    @cached_property
+    def erp(self) -> Erp:
+        """The ERP."""
+        return Erp(erp_engine(servers.erp(self.settings)), self.settings.erp_statement_timeout_seconds)
+
+    def dispose(self) -> None:
+        """Let go of those that were connected to."""
+        for name in ("warehouse", "billing", "erp"):
+            connected = vars(self).get(name)
+            if connected is not None:
+                (connected.engine if isinstance(connected, Erp) else connected).dispose()
+
+    def now(self) -> datetime:
+        """What time it is."""
+        return self._clock()
+
     def horizon(self) -> Horizon:
         """The months that count now."""
-        return Horizon.until(self._clock(), first=self.settings.first_month, zone=self.settings.zone)
+        return Horizon.until(self.now(), first=self.settings.first_month, zone=self.settings.zone)
 
     def billing_app(self) -> BillingApp:
         """The billing application, read for the months that count now."""
         return BillingApp(self.billing, self.horizon())
 
-    def guard(self, scope: RunScope) -> DeletionGuard:
-        """How much a run of this scope may delete."""
+    def guard(self, *, accept_deletions: bool) -> DeletionGuard:
+        """How much a run may delete; anything if a person has accepted it."""
         return DeletionGuard(
             share=self.settings.deletion_guard_share,
             rows=self.settings.deletion_guard_rows,
-            accept=scope.accept_deletions,
+            accept=accept_deletions,
         )

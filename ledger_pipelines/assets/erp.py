@@ -1,0 +1,142 @@
+"""The ERP's tables as assets: copies by month, made from the catalogue."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.assets.metadata import Metadata, markdown_table, static_metadata
+from ledger_pipelines.assets.run import explained, progress_in_log, reported, scope_of
+from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.sync_months import months_to_read
+from ledger_pipelines.resources import Databases, RunScope, SyncRun, TableSync
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.loaded import months_loaded
+from ledger_pipelines.warehouse.months import NO_MONTH
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.tables import erp_tables
+
+GROUP = POOL = "erp"
+OWNERS = ["team:erp"]
+_RETRIES = 2
+_RETRY_SECONDS = 5
+_HEADINGS = ("month", "rows", "inserted", "updated", "deleted", "rejected")
+
+
+def erp_source_specs() -> list[dg.AssetSpec]:
+    """The ERP's own tables, which we only read: where the lineage begins."""
+    return [
+        dg.AssetSpec(_source_key(table), group_name="erp_source", kinds={"sqlserver"}, description=f"{table.comment}.")
+        for table in ERP_TABLES
+    ]
+
+
+def erp_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
+    """The assets of the group `erp`, one a table of the catalogue."""
+    return [_asset(table, partitions) for table in ERP_TABLES]
+
+
+def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    of_month = "in which it is read" if table.is_snapshot else f"of {', else '.join(table.month_columns)}"
+
+    @dg.asset(
+        name=table.name,
+        description=f"{table.comment}. A copy of the ERP's table of that name; a row's month is that {of_month}.",
+        group_name=GROUP,
+        kinds={"postgres", "pandas"},
+        owners=OWNERS,
+        metadata=static_metadata(erp_tables[table.name]),
+        pool=POOL,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=[_source_key(table)],
+    )
+    def copy(
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], sync: dg.ResourceParam[SyncRun]
+    ) -> dg.MaterializeResult[None]:
+        with (
+            tried_again(context),
+            explained(databases),
+            sync.table(table.name) as record,
+            reachable(databases.warehouse),
+        ):
+            return _synced(context, databases, sync, record, table)
+
+    return copy
+
+
+@contextmanager
+def tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Let a step be tried again, later each time, after a failure that may pass of itself.
+
+    A retry policy would do the same, and also try again what a person has cancelled.
+    """
+    try:
+        yield
+    except dg.Failure as failure:
+        if not failure.allow_retries or context.retry_number >= _RETRIES:
+            raise
+        seconds = _RETRY_SECONDS * 2**context.retry_number
+        context.log.warning(f"{failure.description} Trying again in {seconds} s.")
+        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=seconds) from failure
+
+
+def _source_key(table: ErpTable) -> dg.AssetKey:
+    return dg.AssetKey(["erp_source", table.name])
+
+
+def _synced(
+    context: dg.AssetExecutionContext, databases: Databases, sync: SyncRun, record: TableSync, table: ErpTable
+) -> dg.MaterializeResult[None]:
+    """Load one table and report it, to Dagster and to the sync's log."""
+    horizon = databases.horizon()
+    asked = scope_of(context, RunScope(), horizon).months
+    with databases.warehouse.connect() as connection:
+        loaded = months_loaded(connection, erp_tables[table.name])
+    order = Sync(
+        source=databases.erp,
+        warehouse=sync.warehouse,
+        horizon=horizon,
+        months=months_to_read(asked, loaded, horizon, catch_up=sync.config.catch_up),
+        guard=databases.guard(accept_deletions=sync.config.accept_deletions),
+        run_id=context.run.run_id,
+        full=sync.config.full,
+        source_answers=sync.erp_answers,
+        progress=_both(progress_in_log(context), record.progress),
+        warn=context.log.warning,
+    )
+
+    def step() -> Report:
+        report = load_table(order, table)
+        record.done(report)
+        return report
+
+    return reported(context, step, lambda report: _about_months(databases, table, report))
+
+
+def _both(first: Callable[[int], None], second: Callable[[int], None]) -> Callable[[int], None]:
+    def progress(rows: int) -> None:
+        first(rows)
+        second(rows)
+
+    return progress
+
+
+def _about_months(databases: Databases, table: ErpTable, report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+    """How many rows each month has now, of which only some may have been read, and what happened to each."""
+    months = sorted({*report.counts, *report.rejected} - {NO_MONTH})
+    copy = erp_tables[table.name]
+    counted = sa.select(copy.c.year_month, sa.func.count().label("rows")).where(copy.c.year_month.in_(months))
+    with databases.warehouse.connect() as connection:
+        found = connection.execute(counted.group_by(copy.c.year_month))
+        rows = {row.year_month: row.rows for row in found}
+    lines = []
+    for month in months:
+        counts = report.counts.get(month)
+        written = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
+        lines.append((month, rows.get(month, 0), *written, report.rejected.get(month, 0)))
+    about_run = {"months": dg.MetadataValue.md(markdown_table(lines, _HEADINGS, bar_of="rows"))}
+    return about_run, {month: {"dagster/partition_row_count": rows.get(month, 0)} for month in report.counts}

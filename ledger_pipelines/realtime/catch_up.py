@@ -1,0 +1,141 @@
+"""Taking up what was noticed: read the source again for those customers, load, recalculate, all in one transaction."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.horizon import Scope, months_between
+from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.loading import billing
+from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.loading.staging import Load, RowsLostError
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_changes import switched_off
+from ledger_pipelines.warehouse import latency, pending, tables
+from ledger_pipelines.warehouse.latency import Batch
+from ledger_pipelines.warehouse.pending import Waiting
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock, try_lock
+
+#: Changes that are taken up together at most; more of them wait for the next transaction, a second or two later. Larger
+#: lots would hardly be quicker in all, and the first of a burst would wait for the last.
+CHANGES_AT_ONCE = 250
+_STEPS = (billing.load_customers, billing.load_prices, billing.load_deposits, billing.load_readings)
+_WRITTEN = (
+    tables.customers,
+    tables.prices,
+    tables.deposits,
+    tables.meter_readings,
+    tables.transaction_calculations,
+    tables.monthly_customer_balances,
+)
+#: What may be the fault of one customer's data, so that the others' can be taken up without it.
+_OF_DATA = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+
+
+@dataclass(frozen=True)
+class TakenUp:
+    """What was taken up in one transaction.
+
+    Attributes:
+        customers: Who was recalculated.
+        months: Which months were.
+        reports: What that did to each table.
+        batch: How many changes there were, and how long they had waited.
+    """
+
+    customers: tuple[int, ...]
+    months: tuple[str, ...]
+    reports: tuple[Report, ...]
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Changes that could not be taken up, were put off, and why."""
+
+    customers: tuple[int, ...]
+    error: str
+
+
+@dataclass(frozen=True)
+class CatchUp:
+    """Taking up what was noticed, for one run.
+
+    Attributes:
+        app: The billing application.
+        warehouse: The warehouse.
+        guard: How much may be deleted.
+        run_id: The run.
+    """
+
+    app: BillingApp
+    warehouse: sa.Engine
+    guard: DeletionGuard
+    run_id: str
+
+    def take_up(self) -> Iterator[TakenUp | Failed]:
+        """Take up the oldest changes that wait; nothing comes out if none do, or while somebody else writes the tables.
+
+        If they cannot be taken up together for the fault of some, those are found, put off, and the others taken up.
+
+        Raises:
+            SourceError: the billing application cannot be read; the changes are put off.
+            MonthsMissingError: the months before have never been computed; the changes are put off.
+        """
+        yield from self._take_up(None)
+
+    def _take_up(self, of: Collection[int] | None) -> Iterator[TakenUp | Failed]:
+        waiting: list[Waiting] = []
+        try:
+            # In halves nothing is forgiven: what looks like an outage must not pass a slice at a time.
+            guard = self.guard if of is None else replace(self.guard, rows=0)
+            with self.warehouse.begin() as connection:
+                lock(connection, tables.pending_changes)
+                waiting = pending.take(connection, CHANGES_AT_ONCE, of)
+                may = bool(waiting) and try_lock(connection, _WRITTEN)
+                taken = self._take_up_in(connection, waiting, guard) if may else None
+        except _OF_DATA as error:
+            customers = sorted({change.customer_id for change in waiting})
+            if len(customers) == 1:
+                yield self._put_off(waiting, str(error))
+                return
+            middle = len(customers) // 2
+            yield from self._take_up(customers[:middle])
+            yield from self._take_up(customers[middle:])
+        except Exception as error:
+            if waiting:
+                self._put_off(waiting, str(error))
+            raise
+        else:
+            if taken is not None:
+                yield taken
+
+    def _take_up_in(
+        self, connection: sa.Connection, waiting: Collection[Waiting], guard: DeletionGuard
+    ) -> TakenUp | None:
+        off = switched_off(self.app, {change.customer_id for change in waiting})
+        held = [change for change in waiting if change.customer_id in off]
+        taken = [change for change in waiting if change.customer_id not in off]
+        if held:
+            pending.hold(connection, held)
+        if not taken:
+            return None
+        horizon = self.app.horizon
+        first = max(horizon.first, min(change.first_month for change in taken))
+        customers = tuple(sorted({change.customer_id for change in taken}))
+        scope = Scope(months_between(min(first, horizon.current), horizon.current), customers)
+        load = Load(self.app, scope, guard, self.run_id)
+        reports = [step(load, connection) for step in _STEPS]
+        reports.append(transactions.recalculate(connection, scope, horizon, self.run_id))
+        reports.append(balances.recalculate(connection, scope, horizon, self.run_id))
+        pending.done(connection, taken)
+        batch = latency.record(connection, self.run_id, taken, customers)
+        return TakenUp(customers, scope.months, tuple(reports), batch)
+
+    def _put_off(self, waiting: Collection[Waiting], error: str) -> Failed:
+        with self.warehouse.begin() as connection:
+            pending.failed(connection, waiting, error)
+        return Failed(tuple(sorted({change.customer_id for change in waiting})), error)

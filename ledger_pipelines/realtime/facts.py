@@ -1,0 +1,194 @@
+"""What the source and the warehouse know of the same rows, in the terms of `ledger.changes`.
+
+Both sides are put into the same words here, so that a comparison finds what really differs: not when the application
+last touched a row, nor how a number or a JSON text is written.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, month_of
+from ledger_pipelines.ledger.changes import Account, Entry, Reading
+from ledger_pipelines.sources import billing_records, billing_rows, billing_rules
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price, Rejection
+from ledger_pipelines.sources.values import UnusableError
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.months import one_of
+
+Row = Mapping[str, Any]
+_STAMPS = {"created_at", "updated_at", "balance_last_updated_at"}
+_PROFILE = [name for name in Customer._fields if name not in {*_STAMPS, *PRICE_FIELDS}]
+_READING = [name for name in billing_records.Reading._fields if name not in _STAMPS]
+
+
+class Part(Enum):
+    """A part of an account; the value is the asset that rejects what cannot be used of it."""
+
+    CUSTOMER = "customers"
+    PRICES = "prices"
+    DEPOSITS = "deposits"
+
+
+WHOLE = frozenset(Part)
+
+
+def source_accounts(rows: Iterable[Row], horizon: Horizon, parts: Collection[Part] = WHOLE) -> dict[int, Account]:
+    """The customers among some rows of `users`, or only parts of them."""
+    return {row["id"]: _account(row, horizon, parts) for row in rows if row["role"] in CUSTOMER_ROLES}
+
+
+def warehouse_accounts(
+    connection: sa.Connection, ids: Collection[int], horizon: Horizon, parts: Collection[Part] = WHOLE
+) -> dict[int, Account]:
+    """What the warehouse has of customers, or only parts of it."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    if Part.CUSTOMER in parts:
+        for row in _rows(connection, tables.customers, Customer._fields, ids):
+            customer = Customer._make(row)
+            found[customer.customer_id] |= {"profile": _profile(customer), "defaults": _defaults(customer)}
+    if Part.PRICES in parts:
+        prices = map(Price._make, _rows(connection, tables.prices, Price._fields, ids))
+        _add(found, "prices", ((price.customer_id, _price(price, horizon)) for price in prices))
+    if Part.DEPOSITS in parts:
+        deposits = map(Deposit._make, _rows(connection, tables.deposits, Deposit._fields, ids))
+        _add(found, "deposits", ((deposit.customer_id, _deposit(deposit)) for deposit in deposits))
+    rejected = tables.rejected_rows
+    assets = rejected.c.asset.in_([part.value for part in parts])
+    rejections = _rows(connection, rejected, ("asset", *Rejection._fields), ids, assets)
+    _add(found, "rejected", ((row.customer_id, _rejected(row.asset, Rejection._make(row[1:]))) for row in rejections))
+    return {customer_id: Account(**of) for customer_id, of in found.items()}
+
+
+def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, Reading]:
+    """The readings that some rows of `data_pencatatan` are, usable or not."""
+    return {row["id"]: _reading(billing_rows.reading(row, horizon), row["customer_id"]) for row in rows}
+
+
+def warehouse_readings(connection: sa.Connection, ids: Collection[int]) -> dict[int, Reading]:
+    """What the warehouse has of readings, loaded or rejected."""
+    table, rejected = tables.meter_readings, tables.rejected_rows
+    found: dict[int, Reading] = {}
+    for row in _rows(connection, table, billing_records.Reading._fields, ids, key=table.c.reading_id):
+        reading = billing_records.Reading._make(row)
+        found[reading.reading_id] = _reading(reading, reading.customer_id)
+    texts = sa.literal([str(reading_id) for reading_id in ids], sa.ARRAY(sa.Text))
+    rejections = sa.select(*(rejected.c[name] for name in Rejection._fields)).where(
+        rejected.c.asset == table.name,
+        rejected.c.source_table == "data_pencatatan",
+        rejected.c.source_id == sa.any_(texts),
+    )
+    for row in connection.execute(rejections):
+        rejection = Rejection._make(row)
+        found[int(rejection.source_id)] = _reading(rejection, rejection.customer_id or 0)
+    return found
+
+
+def first_readings(connection: sa.Connection, customers: Collection[int]) -> dict[int, str]:
+    """Of customers with readings, the month of the first."""
+    reading = tables.meter_readings.c
+    statement = sa.select(reading.customer_id, sa.func.min(reading.year_month)).group_by(reading.customer_id)
+    found = connection.execute(statement.where(one_of(reading.customer_id, customers)))
+    return {customer_id: month for customer_id, month in found}  # noqa: C416 - rows, no pairs, to a type checker
+
+
+def _rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Iterable[str],
+    ids: Collection[int],
+    *conditions: sa.ColumnElement[bool],
+    key: sa.ColumnElement[int] | None = None,
+) -> Iterable[sa.Row[Any]]:
+    """The rows of a table with these ids, of customers unless another key is given; JSON as its text."""
+    columns = [
+        sa.cast(table.c[name], sa.Text) if isinstance(table.c[name].type, sa.JSON) else table.c[name] for name in names
+    ]
+    of = one_of(table.c.customer_id if key is None else key, ids)
+    return connection.execute(sa.select(*columns).where(of, *conditions))
+
+
+def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[int, Entry]]) -> None:
+    sets: dict[int, set[Entry]] = defaultdict(set)
+    for customer_id, entry in entries:
+        sets[customer_id].add(entry)
+    for customer_id, of in sets.items():
+        found[customer_id][name] = frozenset(of)
+
+
+def _account(row: Row, horizon: Horizon, parts: Collection[Part]) -> Account:
+    of: dict[str, Any] = {}
+    rejected: set[Entry] = set()
+    if Part.CUSTOMER in parts:
+        try:
+            customer = billing_rows.customer(row, horizon)
+            of |= {"profile": _profile(customer), "defaults": _defaults(customer)}
+        except UnusableError as reason:
+            rejected.add(_rejected(Part.CUSTOMER.value, billing_rows.rejected_customer(row, reason)))
+    histories = (
+        (Part.PRICES, "pricing_history", billing_rows.prices),
+        (Part.DEPOSITS, "deposit_history", billing_rows.deposits),
+    )
+    for part, column, read in histories:
+        if part not in parts:
+            continue
+        entries: set[Entry] = set()
+        try:
+            for entry in read(row, horizon):
+                if isinstance(entry, Rejection):
+                    rejected.add(_rejected(part.value, entry))
+                else:
+                    entries.add(_price(entry, horizon) if isinstance(entry, Price) else _deposit(entry))
+            of[part.value] = frozenset(entries)
+        except UnusableError as reason:
+            rejected.add(_rejected(part.value, billing_rows.unreadable_history(row, column, reason)))
+            of[part.value] = None
+    return Account(**of, rejected=frozenset(rejected))
+
+
+def _profile(customer: Customer) -> Hashable:
+    return tuple(getattr(customer, name) for name in _PROFILE)
+
+
+def _defaults(customer: Customer) -> Hashable:
+    return tuple(getattr(customer, name) for name in PRICE_FIELDS)
+
+
+def _price(price: Price, horizon: Horizon) -> Entry:
+    content = (*price._replace(entry="")[1:], _same_json(price.entry))
+    return Entry(month_of(price.valid_from, horizon.zone), content)
+
+
+def _deposit(deposit: Deposit) -> Entry:
+    return Entry(deposit.year_month, tuple(deposit[1:]))
+
+
+def _rejected(asset: str, rejection: Rejection) -> Entry:
+    return Entry(rejection.year_month, (asset, rejection.source_id, rejection.reason, rejection.raw_row))
+
+
+def _reading(reading: billing_records.Reading | Rejection, customer_id: int) -> Reading:
+    if isinstance(reading, Rejection):
+        return Reading(customer_id, reading.year_month, (reading.reason, reading.raw_row))
+    failed = billing_rules.failures(billing_rules.READINGS, [reading])
+    if failed:
+        return Reading(customer_id, reading.year_month, (failed[0], billing_rows.raw_row(reading._asdict())))
+    return Reading(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING))
+
+
+def _same_json(text: str) -> Hashable:
+    """Equal for JSON texts that PostgreSQL's jsonb holds to be equal."""
+    return _frozen(json.loads(text, parse_float=Decimal, parse_int=Decimal))
+
+
+def _frozen(value: Any) -> Hashable:
+    if isinstance(value, dict):
+        return frozenset((name, _frozen(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return str(value) if isinstance(value, bool) else value

@@ -1,0 +1,20 @@
+"""Dagster resources: thin adapters over settings, sources and warehouse.
+
+What belongs here: what an asset is handed. What does not: anything that an asset does with it.
+"""
+
+from ledger_pipelines.resources.databases import Databases, RunScope
+from ledger_pipelines.resources.finished import SYNC_TAG, close_finished, run_of
+from ledger_pipelines.resources.sync import SyncConfig, SyncRun, TableSync, sync_resource
+
+__all__ = [
+    "SYNC_TAG",
+    "Databases",
+    "RunScope",
+    "SyncConfig",
+    "SyncRun",
+    "TableSync",
+    "close_finished",
+    "run_of",
+    "sync_resource",
+]

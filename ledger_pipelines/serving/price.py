@@ -1,0 +1,175 @@
+"""A price preview for a person or a program: asked politely, answered in figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Priced, TransactionChange, preview
+from ledger_pipelines.ledger.price_change import PriceChange
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.sources.values import UnusableError, number
+from ledger_pipelines.warehouse.polite import politely
+from ledger_pipelines.warehouse.tables import customers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a price would change for a customer.
+
+    Attributes:
+        customer_name: The customer's name, where it has one.
+        automatic: False: automatic recalculation leaves the customer alone, so a command has to take the change up.
+        preview: What it would change.
+    """
+
+    customer_name: str | None
+    automatic: bool
+    preview: Preview
+
+
+def amount(text: str, option: str) -> Decimal:
+    """The number, not below 0, that an option of a command is.
+
+    Raises:
+        ServingError: it is none, or one that the ledger does not compute with.
+    """
+    value = signed_amount(text, option)
+    if value < 0:
+        raise ServingError(f"{option} is below 0. Write for example 12500.50")
+    return value
+
+
+def signed_amount(text: str, option: str) -> Decimal:
+    """The number that an option of a command is.
+
+    Raises:
+        ServingError: it is none, or one that the ledger does not compute with.
+    """
+    try:
+        value = number(text, option)
+    except UnusableError as problem:
+        raise ServingError(f"{problem}. Write it with a point, without separators: 12500.50") from None
+    if value is None:
+        raise ServingError(f"{option} is missing. Write for example 12500.50")
+    return value
+
+
+def inquire(databases: Databases, change: PriceChange, waiting: Callable[[], None]) -> Answer:
+    """What a price would change; nothing is changed, and the billing application is not needed.
+
+    Args:
+        databases: Of the installation.
+        change: The price.
+        waiting: Called if a run has to be waited for.
+
+    Raises:
+        ServingError: the customer is unknown to the warehouse.
+        MonthsMissingError: none of the months has been computed.
+        WarehouseError: the warehouse cannot be used, or is written all the time.
+    """
+
+    def look(connection: sa.Connection) -> Answer:
+        known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
+        row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
+        if row is None:
+            raise ServingError(
+                f"There is no customer {change.customer_id} in the warehouse. Customers are named by their id in the "
+                "billing application; one that is new there is loaded by: ledger balance sync --customer-id "
+                f"{change.customer_id}"
+            )
+        return Answer(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
+
+    return politely(databases.warehouse, look, waiting)
+
+
+def answer(found: Answer) -> dict[str, Any]:
+    """The preview for a program; amounts are text, so that no digit is lost."""
+    told, change = found.preview, found.preview.change
+    return {
+        "success": True,
+        "preview": True,
+        "customer_id": change.customer_id,
+        "customer_name": found.customer_name,
+        "use_realtime_calculation": found.automatic,
+        "from_month": change.first,
+        "to_month": change.last,
+        "computed_months": told.months,
+        "price": change.price,
+        "correction": change.correction,
+        "entries": [{"position": entry.position, "entry": entry.entry} for entry in told.entries],
+        "changed": [_transaction(one) for one in told.changed],
+        "kept": [_transaction(one) | {"reason": why_kept(one)} for one in told.kept],
+        "unpriced_readings": told.unpriced,
+        "balances": [_month(month) for month in told.balances],
+        "totals": totals(told),
+    }
+
+
+def totals(told: Preview) -> dict[str, Any]:
+    """The preview in a few figures: rupiah before and after, and the balance it all ends in."""
+    before, after = (
+        sum((one.amount for one in side if one is not None), Decimal("0.00"))
+        for side in ([one.before for one in told.transactions], [one.after for one in told.transactions])
+    )
+    last = told.balances[-1] if told.balances else None
+    return {
+        "transactions_changed": len(told.changed),
+        "transactions_kept": len(told.kept),
+        "months_changed": len(told.balances),
+        "amount_before": before,
+        "amount_after": after,
+        "difference": after - before,
+        "closing_before": last and last.before and last.before.closing,
+        "closing_after": last and last.after and last.after.closing,
+    }
+
+
+def why_kept(one: TransactionChange) -> str:
+    """Why a transaction of the months of a change would stay as it is."""
+    if one.after is not None and one.after.rule == "custom_period":
+        return "a custom period prices it"
+    return "it has this price and factor already"
+
+
+def _transaction(one: TransactionChange) -> dict[str, Any]:
+    return {
+        "data_pencatatan_id": one.reading_id,
+        "year_month": one.year_month,
+        "transaction_date": one.at.isoformat(),
+        "volume_flow_meter": one.volume,
+        "before": _priced(one.before),
+        "after": _priced(one.after),
+        "difference": one.difference,
+    }
+
+
+def _priced(one: Priced | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "rule": one.rule,
+        "koreksi_meter": one.factor,
+        "harga_per_m3": one.price,
+        "volume_sm3": one.volume_sm3,
+        "total_harga": one.amount,
+    }
+
+
+def _month(month: MonthChange) -> dict[str, Any]:
+    return {"year_month": month.year_month, "before": _balance(month.before), "after": _balance(month.after)}
+
+
+def _balance(one: Balance | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "opening_balance": one.opening,
+        "total_deposits": one.deposits,
+        "total_purchases": one.purchases,
+        "closing_balance": one.closing,
+        "total_volume_sm3": one.volume_sm3,
+    }

@@ -1,0 +1,241 @@
+"""Syncs of the ERP as the commands have them: started, watched, ended, and told of."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Thread
+
+import sqlalchemy as sa
+
+from ledger_pipelines.loading.sync_months import first_to_sync
+from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.environment import dagster_environment
+from ledger_pipelines.serving.instance_lock import anybody_serves
+from ledger_pipelines.serving.sync_order import Months, SyncOrder, known_tables
+from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines.settings import Settings, project_folder
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.warehouse import servers, sync_history, sync_logs
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.sync_journal import note
+from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+
+GRACE_SECONDS = 10.0
+PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.25
+_CANCELLED = "It was cancelled by `ledger sync cancel`."
+_BY_FORCE = f"{_CANCELLED} Its run did not end when it was asked to, and was ended by force."
+
+#: Told of a sync that runs: its log and the tables so far.
+Look = Callable[[SyncLog, list[SyncedTable]], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks of a sync."""
+
+    months: Months
+    tables: tuple[str, ...] = ()
+    full: bool = False
+    accept_deletions: bool = False
+
+
+class Syncs:
+    """The syncs of some settings, with Dagster's instance, which knows of their runs."""
+
+    def __init__(self, databases: Databases, instance: dagster_client.Instance) -> None:
+        self.databases = databases
+        self.instance = instance
+
+    @property
+    def settings(self) -> Settings:
+        """Where everything is."""
+        return self.databases.settings
+
+    def settle(self) -> None:
+        """Close the log of a sync that was killed, so that it stands in nobody's way."""
+        # A code server that is gone took its runs with it; where one runs, others look after them.
+        port = None if anybody_serves(self.settings.home) else self.settings.code_server_port
+        dagster_client.fail_dead_runs(self.instance, code_server_port=port)
+        dagster_client.close_finished_sync(self.instance, self.databases)
+
+    def claim(self, wish: Wish) -> SyncOrder:
+        """Begin a sync, which is then to be launched.
+
+        Raises:
+            SyncRunningError: another runs.
+            MonthError: a month that is none, or lies outside the partitions.
+            ServingError: an unknown table.
+            SettingsError: there is no ERP.
+        """
+        servers.erp(self.settings)  # a sync without an ERP is not begun
+        horizon, tables = self.databases.horizon, known_tables(wish.tables)
+        with self._connection() as connection:
+            usual = first_to_sync(connection, horizon, tables or ERP_TABLES)
+            first, last = wish.months.within(horizon, usual)
+            try:
+                log = sync_logs.claim(connection, "manual")
+            except SyncRunningError as error:
+                note(self.settings, f"manual sync refused: sync {error.running.id} is running")
+                raise
+        return SyncOrder(
+            log_id=log.id,
+            first=first,
+            last=last,
+            tables=None if tables is None else tuple(table.name for table in tables),
+            catch_up=wish.months.unnamed,
+            full=wish.full,
+            accept_deletions=wish.accept_deletions,
+        )
+
+    def server(self) -> WebUi | None:
+        """The web interface of a `ledger up` that serves; None if there is none.
+
+        Raises:
+            ServingError: it cannot load the definitions.
+        """
+        web_ui = web_ui_of(self.settings)
+        return web_ui if anybody_serves(self.settings.home) and web_ui.location_is_loaded() else None
+
+    @contextmanager
+    def launching(self, order: SyncOrder) -> Iterator[None]:
+        """Close the log again if what is done here fails: nobody is going to work for it."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._close(order.log_id, Ending("cancelled", "It was interrupted before it had begun."))
+            raise
+        except Exception as error:
+            self._close(order.log_id, Ending("failed", f"It could not be launched: {error}"))
+            raise
+
+    def launch(self, order: SyncOrder, web_ui: WebUi) -> str:
+        """Let a `ledger up` carry the sync out; the id of its run.
+
+        Raises:
+            ServingError: it refuses.
+        """
+        with self.launching(order):
+            run_id = dagster_client.launch_sync(web_ui, order)
+        # The run joins its log by itself, too, and may have ended by now.
+        with suppress(SyncEndedError), self._connection() as connection:
+            sync_logs.attach_run(connection, order.log_id, run_id)
+        return run_id
+
+    def spawn(self, order: SyncOrder) -> None:
+        """Let a process of its own carry the sync out, which stays when this one ends."""
+        log = self.settings.home / "logs" / "sync-process.log"
+        command = ["sync", "execute", str(order.log_id), order.first, order.last, *_options(order)]
+        with self.launching(order):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("w", encoding="utf-8") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "ledger_pipelines.serving.cli", *command],
+                    cwd=project_folder(),
+                    env={**os.environ, **dagster_environment(self.settings)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            # Whoever outlives it would keep it as a zombie.
+            Thread(target=process.wait, name=f"end of sync {order.log_id}", daemon=True).start()
+
+    def execute(self, order: SyncOrder, progress: dagster_client.Progress) -> None:
+        """Carry the sync out in this process; how it went is in its log."""
+        with self.launching(order):
+            dagster_client.execute_sync(self.settings, order, progress)
+        # A run that failed before it joined its log has left it open.
+        self._close(order.log_id, Ending("failed", "Its run failed before it had begun; see the web interface."))
+
+    def log(self, log_id: int | None = None) -> SyncLog | None:
+        """A sync; without a number the latest."""
+        with self._connection() as connection:
+            if log_id is None:
+                return sync_history.latest(connection)
+            return sync_history.by_id(connection, log_id)
+
+    def tables(self, log_id: int) -> list[SyncedTable]:
+        """What a sync did to each table."""
+        with self._connection() as connection:
+            return sync_history.tables_of(connection, log_id)
+
+    def await_end(self, log_id: int, look: Look, seconds: float | None = None) -> bool:
+        """Wait until a sync has ended, and say so; give up after some seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        looked = 0.0
+        while True:
+            if time.monotonic() - looked > 2:  # it may have been killed
+                self.settle()
+                looked = time.monotonic()
+            log = self.log(log_id)
+            if log is None or log.status != "running":
+                return True
+            look(log, self.tables(log_id))
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+
+    def cancel(self, *, patience: float, look: Look) -> SyncLog | None:
+        """End the sync that runs: ask its run to end, and end it by force if it does not.
+
+        Tables that were finished stay; the one at work is as it was.
+
+        Args:
+            patience: Seconds that the run may take to end by itself.
+            look: Told what it does meanwhile.
+
+        Returns:
+            The log as it was closed; None if no sync runs.
+        """
+        self.settle()
+        with self._connection() as connection:
+            log = sync_logs.running(connection)
+        if log is None:
+            return None
+        note(self.settings, f"sync {log.id} is to be cancelled")
+        if not dagster_client.ask_sync_to_end(self.instance, log):
+            self._close(log.id, Ending("cancelled", f"{_CANCELLED} It had not begun."))
+        elif not self.await_end(log.id, look, patience):
+            # First the log: no step may begin on another table.
+            self._close(log.id, Ending("cancelled", _BY_FORCE))
+            dagster_client.end_sync_by_force(self.instance, log)
+            with self._connection() as connection:
+                sync_logs.end_sessions(connection, log.id)
+        return self.log(log.id)
+
+    def _close(self, log_id: int, ending: Ending) -> None:
+        with self._connection() as connection:
+            closed = sync_logs.close(connection, log_id, ending)
+        if closed is not None:
+            note(self.settings, f"sync {log_id} {ending.status}: {ending.error_message}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sa.Connection]:
+        with reachable(self.databases.warehouse), self.databases.warehouse.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def syncs_of(settings: Settings) -> Iterator[Syncs]:
+    """The syncs of some settings; the databases are made ready on the way.
+
+    Raises:
+        EmbeddedServerError: the embedded server cannot be started.
+        WarehouseError: a database cannot be created or used.
+    """
+    prepare(settings)
+    with Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
+        yield Syncs(databases, instance)
+
+
+def _options(order: SyncOrder) -> list[str]:
+    """How an order is told to a process of its own."""
+    flags = {"--catch-up": order.catch_up, "--full": order.full, "--accept-deletions": order.accept_deletions}
+    tables = [part for table in order.tables or () for part in ("--table", table)]
+    return [*(name for name, given in flags.items() if given), *tables]

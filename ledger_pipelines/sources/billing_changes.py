@@ -1,0 +1,132 @@
+"""Looking for changes in the billing application's database, at a load on it that is bounded.
+
+Every statement here reads at most a stated number of rows along an index: of `updated_at`, or of the primary key.
+Nothing here knows what the warehouse has.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
+from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+
+Row = Mapping[str, Any]
+
+#: The tables that are looked at.
+TABLES = {table.name: table for table in (users, data_pencatatan)}
+#: An id beyond all ids.
+LAST_ID = 2**63 - 1
+_ONE_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a row stands in the order of `updated_at` and id.
+
+    Attributes:
+        at: `updated_at`, as the application writes it, without a time zone.
+        row_id: The row's id.
+    """
+
+    at: datetime
+    row_id: int
+
+
+@dataclass(frozen=True)
+class Ids:
+    """A stretch of a table's ids.
+
+    Attributes:
+        after: The stretch begins after this id.
+        last: It ends with this id; None: it ends with the table.
+        count: How many rows there are in it.
+        total: The sum of their ids.
+    """
+
+    after: int
+    last: int | None
+    count: int
+    total: int
+
+
+def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
+    """The rows that come after a place in the order of `updated_at` and id, at most so many.
+
+    Users are given whatever their role.
+    """
+    column, key = TABLES[table].c.updated_at, TABLES[table].c.id
+    beyond = column > after.at
+    if after.row_id != LAST_ID:
+        # The first condition says nothing that the second does not, but it is the one that an index serves.
+        beyond = sa.and_(column >= after.at, sa.or_(beyond, key > after.row_id))
+    statement = app.rows_of(table).where(beyond).order_by(column, key).limit(most)
+    return app.fetch(statement)
+
+
+def after_id(app: BillingApp, table: str, after: int, most: int) -> list[Row]:
+    """The rows whose ids come after one, at most so many."""
+    key = TABLES[table].c.id
+    return app.fetch(app.rows_of(table).where(key > after).order_by(key).limit(most))
+
+
+def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
+    """The rows with these ids."""
+    return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
+
+
+def stretch(app: BillingApp, table: str, after: int, most: int) -> Ids:
+    """Count the rows whose ids come after one, and add their ids up: at most so many, customers only among users."""
+    some = sa.select(TABLES[table].c.id).where(TABLES[table].c.id > after).order_by(TABLES[table].c.id).limit(most)
+    if table == users.name:
+        some = some.where(users.c.role.in_(CUSTOMER_ROLES))
+    found = some.subquery("found")
+    (row,) = app.fetch(
+        sa.select(
+            sa.func.count().label("rows"), sa.func.sum(found.c.id).label("total"), sa.func.max(found.c.id).label("last")
+        ).select_from(found)
+    )
+    count = int(row["rows"])
+    return Ids(after, row["last"] if count == most else None, count, int(row["total"] or 0))
+
+
+def ids_of(app: BillingApp, table: str, part: Ids) -> frozenset[int]:
+    """The ids in a stretch of a table, customers only among users."""
+    key = TABLES[table].c.id
+    columns: list[sa.ColumnElement[Any]] = [key.label("id")]
+    if table == users.name:
+        columns.append(users.c.role.label("role"))
+    statement = sa.select(*columns).where(key > part.after)
+    if part.last is not None:
+        statement = statement.where(key <= part.last)
+    return frozenset(row["id"] for row in app.fetch(statement) if row.get("role", CUSTOMER_ROLES[0]) in CUSTOMER_ROLES)
+
+
+def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
+    """Those of the customers whose automatic recalculation is switched off."""
+    if not customers:
+        return frozenset()
+    columns = (users.c.id.label("id"), users.c.use_realtime_calculation.label("on"))
+    rows = app.fetch(sa.select(*columns).where(users.c.id.in_(sorted(customers))))
+    return frozenset(row["id"] for row in rows if row["on"] is not None and not row["on"])
+
+
+def place_of(row: Row) -> Place | None:
+    """Where a row stands in the order of `updated_at`; None if it has no such moment."""
+    at = row["updated_at"]
+    return Place(at.replace(tzinfo=None), row["id"]) if isinstance(at, datetime) else None
+
+
+def digest_of(row: Row) -> str:
+    """A short text that differs for rows that differ, whatever it is in."""
+    return blake2b(repr([str(value) for value in row.values()]).encode(), digest_size=16).hexdigest()
+
+
+def earlier(at: datetime, seconds: int) -> datetime:
+    """The moment so many seconds before."""
+    return at - seconds * _ONE_SECOND

@@ -1,0 +1,33 @@
+"""An engine for the ERP: by the driver that is there, with a limit to how long connecting may take."""
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from ledger_pipelines.sources.erp_errors import place
+from ledger_pipelines.sources.erp_odbc import with_driver
+from ledger_pipelines.sources.errors import SourceError
+
+CONNECT_SECONDS = 10
+_ARGUMENTS = {"psycopg": "connect_timeout", "pymysql": "connect_timeout", "pyodbc": "timeout"}
+
+
+def erp_engine(url: sa.URL) -> sa.Engine:
+    """An engine that connects anew for each pass over a table: minutes lie between two of them.
+
+    Raises:
+        SourceError: the driver is not installed.
+    """
+    argument = _ARGUMENTS.get(url.get_dialect().driver)
+    try:
+        return sa.create_engine(
+            with_driver(url),
+            connect_args={argument: CONNECT_SECONDS} if argument else {},
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+    except ImportError as error:
+        raise SourceError(
+            f"The ERP {place(url)} cannot be read: the Python package {error.name} is not installed. "
+            "Write the URL with a driver that is: mssql+pyodbc://, mysql+pymysql:// or postgresql://. "
+            "Nothing was changed."
+        ) from error

@@ -1,0 +1,253 @@
+"""What a driver says when the ERP cannot be read, in words that an administrator can act on; never a password.
+
+Errors are known by what the servers number them by: SQLSTATE, the numbers of MySQL, the numbers of SQL Server.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.settings import masked
+from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, SQL_SERVER
+from ledger_pipelines.sources.errors import SourceError
+
+STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
+
+
+class SourceInterruptedError(SourceError):
+    """The source broke off what it was doing: a lost connection, a deadlock, a lock. Worth trying again."""
+
+
+class SnapshotRefusedError(SourceError):
+    """The source cannot show one moment of everything that is read, although its database can: read it without."""
+
+
+class SourceUnreachableError(SourceError):
+    """Nobody answers at the source's address. Worth trying again if it answered a moment ago."""
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A kind of error: how it is known, and what is said of it.
+
+    Attributes:
+        states: Beginnings of SQLSTATEs.
+        mysql: Numbers of MySQL and MariaDB.
+        sql_server: Numbers of SQL Server, and of FreeTDS.
+        words: What is in the driver's text, where neither a number nor a state says what it is.
+        vague: Beginnings of SQLSTATEs that drivers use for much else, so that words go before them.
+        advice: What to do; `{table}` stands for the table.
+        raised: As what it is raised.
+    """
+
+    advice: str
+    states: tuple[str, ...] = ()
+    mysql: tuple[int, ...] = ()
+    sql_server: tuple[int, ...] = ()
+    words: str = ""
+    vague: tuple[str, ...] = ()
+    raised: type[SourceError] = SourceError
+
+
+_TOO_LONG = _Cause(
+    f"It took longer than it may. Try again when the ERP has less to do, or set {STATEMENT_TIMEOUT} higher.",
+    states=("57014", "HYT00", "S1T00"),
+    mysql=(1969, 3024, 1317),
+    # FreeTDS: "Adaptive Server connection timed out", said of a statement whose time is over as well.
+    sql_server=(20003,),
+    words=r"timeout expired",
+)
+_CAUSES = (
+    _Cause(
+        "The server's certificate is not one that this machine trusts. Install its authority's certificate; or, if the "
+        "network between the two is yours, add TrustServerCertificate=yes to the URL.",
+        words=r"certificate verify failed|certificate chain|self[- ]signed",
+    ),
+    _Cause(
+        "The server and this machine find no way to encrypt that both know. Let the server speak TLS 1.2 (a SQL Server "
+        "before 2016 needs its updates for that); or read it by FreeTDS, which may speak an older one.",
+        words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
+    ),
+    _Cause(
+        "The ODBC driver named in the URL is not installed. Write driver=… as one of those that "
+        "`odbcinst -q -d` lists; or leave it out, and install ledger-pipelines[mssql].",
+        states=("IM002", "IM003"),
+        words=r"Can't open lib",
+    ),
+    _Cause(
+        "Is the user name and the password in LEDGER_ERP_URL right, and may this user log in from here?",
+        states=("28",),
+        mysql=(1045, 1698),
+        sql_server=(18456, 18452, 18470, 18486, 18487, 18488),
+        words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist",
+    ),
+    _Cause(
+        "Is the database in LEDGER_ERP_URL the ERP's, and may this user use it?",
+        states=("3D",),
+        mysql=(1044, 1049),
+        sql_server=(4060, 911, 916),
+        words=r"database \".*\" does not exist",
+    ),
+    _Cause(
+        "This user may not read {table}. Grant it SELECT, on that and nothing else.",
+        states=("42501",),
+        mysql=(1142, 1143, 1370, 1356),
+        sql_server=(229, 230, 300),
+    ),
+    _Cause(
+        "Is LEDGER_ERP_URL the ERP's database? Has {table} been renamed?",
+        states=("42P01", "42S02"),
+        mysql=(1146,),
+        sql_server=(208,),
+    ),
+    _Cause(
+        "Has the ERP been upgraded? {table}, or what this view stands on, has lost a column.",
+        states=("42703", "42S22"),
+        mysql=(1054,),
+        sql_server=(207, 4413, 4502),
+    ),
+    _Cause(
+        "The database that is connected to keeps versions of its rows, but something that this view reads does not: "
+        "another database, a linked server, or a table in memory.",
+        sql_server=(3952, 7420, 41332),
+        raised=SnapshotRefusedError,
+    ),
+    _TOO_LONG,
+    _Cause(
+        "Another transaction at the ERP was in the way. Try again.",
+        states=("40", "55P03", "25P03"),
+        mysql=(1205, 1213, 1412, 3572),
+        sql_server=(1205, 1222, 3960, 3961, 3966),
+        raised=SourceInterruptedError,
+    ),
+    _Cause(
+        "SQL Server has no memory, locks or room for versions of rows left at the moment. Try again.",
+        sql_server=(701, 1204, 3958, 3967, 8645),
+        raised=SourceInterruptedError,
+    ),
+    _Cause(
+        "The connection to the ERP was lost, or its server is being stopped or started. Try again.",
+        states=("57P", "53300"),
+        mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
+        sql_server=(233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
+        words=r"server closed the connection|connection (?:is |was )?(?:closed|lost|reset|timed out)|broken pipe"
+        r"|communication link failure|terminating connection|Read from the server failed|Write to the server failed"
+        r"|consuming input failed|sending query failed|could not receive data",
+        vague=("08",),
+        raised=SourceInterruptedError,
+    ),
+)
+
+_UNREACHABLE = (
+    "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall is in between."
+)
+_UNKNOWN = "These are the server's own words: whoever looks after the ERP may know them."
+_UNREADABLE = "One of its values is none that the driver in LEDGER_ERP_URL can read."
+# pyodbc joins what the driver says by "; [", each with the server's number behind it. What is in brackets within a
+# text, such as OpenSSL's reason, belongs to it.
+_NUMBERS_BY_ODBC = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|$)", re.MULTILINE)
+_TAGS_OF_ODBC = re.compile(r"(?:^|(?<=; ))(?:\[[^\]]*\] ?)+| \(-?\d+\)(?=; \[|$| \(SQL\w+\))| \(SQL\w+\)", re.MULTILINE)
+_COMMON_TAIL = "Nothing was changed."
+
+
+def explained(error: BaseException, url: sa.URL, table: str | None = None, *, connecting: bool = False) -> SourceError:
+    """What a driver's error means.
+
+    Args:
+        error: Of the driver, or SQLAlchemy's around it.
+        url: Where the ERP is.
+        table: What was being read.
+        connecting: Whether there was no connection yet.
+    """
+    original = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
+    cause = _cause_of(original, url.get_backend_name())
+    lost = cause is not None and cause.raised is SourceInterruptedError
+    what = f"The ERP {place(url)} cannot be reached" if connecting else f"{table or 'The ERP'} cannot be read"
+    where = "" if connecting or table is None else f" from the ERP {place(url)}"
+    raised, advice = SourceError, _UNREADABLE if isinstance(original, ValueError | ArithmeticError) else _UNKNOWN
+    if cause is not None:
+        raised, advice = cause.raised, cause.advice.format(table=table or "the tables")
+    if connecting and (cause is None or lost or cause is _TOO_LONG):
+        raised, advice = SourceUnreachableError, _UNREACHABLE
+    return raised(f"{what}{where}: {words_of(original, url)} {advice} {_COMMON_TAIL}")
+
+
+def place(url: sa.URL) -> str:
+    """Where the ERP is, for a message: without the password, and without the driver's options."""
+    return masked(url.set(query={}))
+
+
+def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:
+    """The error of a statement that has given nothing for so long."""
+    return SourceError(
+        f"{table or 'The ERP'} cannot be read from the ERP {place(url)}: it gave no answer for {seconds:.0f} s. "
+        f"The statement was cancelled. Try again when the ERP has less to do, or set {STATEMENT_TIMEOUT} higher. "
+        f"{_COMMON_TAIL}"
+    )
+
+
+def half_a_character(url: sa.URL, table: str) -> SourceInterruptedError:
+    """The error of a text that the driver cannot read, in a table whose texts can be read as bytes instead."""
+    return SourceInterruptedError(
+        f"{table} cannot be read from the ERP {place(url)}: one of its texts holds half a character, which the driver "
+        f"does not read. Read as bytes, all other rows can be had, more slowly. {_COMMON_TAIL}"
+    )
+
+
+def without_secrets(text: str, url: sa.URL) -> str:
+    """The text without the password of a URL, however it is written."""
+    secrets = [str(url.password)] if url.password else []
+    secrets += [value for name, value in url.query.items() if "PWD" in name.upper() and isinstance(value, str)]
+    for secret in secrets:
+        for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
+            text = text.replace(form, "***")
+    return re.sub(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;\s]*)", r"\1=***", text)
+
+
+def _cause_of(error: BaseException, dialect: str) -> _Cause | None:
+    """The cause by number, else by state, else by words: a name in a text must not decide what a number says."""
+    numbers, state, text = _numbers_of(error, dialect), _state_of(error) or "", str(error) or type(error).__name__
+
+    def by_number(cause: _Cause) -> bool:
+        return not numbers.isdisjoint(cause.sql_server if dialect == SQL_SERVER else cause.mysql)
+
+    def by_words(cause: _Cause) -> bool:
+        return bool(cause.words) and re.search(cause.words, text, re.IGNORECASE) is not None
+
+    passes: tuple[Callable[[_Cause], bool], ...] = (
+        by_number,
+        lambda cause: state.startswith(cause.states),
+        by_words,
+        lambda cause: state.startswith(cause.vague),
+    )
+    return next((cause for is_it in passes for cause in _CAUSES if is_it(cause)), None)
+
+
+def _state_of(error: BaseException) -> str | None:
+    """The SQLSTATE, which psycopg gives as an attribute and pyodbc as the first argument."""
+    state = getattr(error, "sqlstate", None)
+    if state is None and error.args and isinstance(error.args[0], str) and re.fullmatch(r"\w{5}", error.args[0]):
+        state = error.args[0]
+    return state if isinstance(state, str) else None
+
+
+def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
+    """The server's own numbers of the error, which MySQL's drivers give first, and ODBC's in the text."""
+    if error.args and isinstance(error.args[0], int):
+        return frozenset((error.args[0],))
+    if dialect not in {SQL_SERVER, MYSQL, MARIADB} or len(error.args) < 2:
+        return frozenset()
+    return frozenset(map(int, _NUMBERS_BY_ODBC.findall(str(error.args[1]))))
+
+
+def words_of(error: BaseException, url: sa.URL) -> str:
+    """The driver's own words, one line of them, as a sentence, without the tags of ODBC and without secrets."""
+    arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else error.args
+    text = " ".join(str(argument) for argument in arguments if argument) or str(error)
+    plain = _TAGS_OF_ODBC.sub("", text) if text.lstrip().startswith("[") else text
+    line = plain.strip().splitlines()[0].strip() if plain.strip() else type(error).__name__
+    return without_secrets(line if line.endswith(".") else f"{line}.", url)

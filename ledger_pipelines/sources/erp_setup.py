@@ -1,0 +1,119 @@
+"""How a connection to each kind of server is set up: read-only, patient for so long, shown one moment if possible."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.erp_days import read_days
+from ledger_pipelines.sources.erp_errors import place
+from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+from ledger_pipelines.sources.errors import SourceError
+
+LOCK_TIMEOUT_SECONDS = 60
+"""How long a statement waits for a lock that another transaction of the ERP holds."""
+
+_OLDEST_SQL_SERVER = 11
+"""SQL Server 2012: older ones neither describe what a query gives nor know SHA-256."""
+
+
+def set_up(connection: sa.Connection, seconds: int) -> bool:
+    """Set up a connection for reading; true if all its statements see the same moment.
+
+    Args:
+        connection: In no transaction yet.
+        seconds: How long a statement may take.
+
+    Raises:
+        SourceError: the server is too old.
+        Exception: of the driver.
+    """
+    dialect = connection.dialect
+    if dialect.driver == "psycopg":
+        read_days(_driver_s(connection))
+    way = _WAYS.get(dialect.name)
+    return False if way is None else way(connection, seconds)
+
+
+def _driver_s(connection: sa.Connection) -> Any:
+    """The driver's own connection."""
+    return connection.connection.dbapi_connection
+
+
+def _postgresql(connection: sa.Connection, seconds: int) -> bool:
+    for statement in (
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        f"SET LOCAL statement_timeout = '{seconds}s'",
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
+        "SET LOCAL idle_in_transaction_session_timeout = 0",
+        # Every row of a cursor is fetched: a plan for the first of them would be the wrong one.
+        "SET LOCAL cursor_tuple_fraction = 1",
+        "SET LOCAL datestyle = 'ISO'",
+    ):
+        connection.exec_driver_sql(statement)
+    return True
+
+
+def _mysql(connection: sa.Connection, seconds: int) -> bool:
+    for statement in (
+        # A limit for whole statements would count the time that we take for their rows: who waits limits it instead.
+        f"SET SESSION net_write_timeout = {max(seconds, 60)}",
+        f"SET SESSION lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}",
+        # Days such as 0000-00-00 are told as they are, whatever the server's mode makes of them.
+        "SET SESSION sql_mode = ''",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    ):
+        connection.exec_driver_sql(statement)
+    return True
+
+
+_SNAPSHOTS = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()"
+
+
+def set_up_sql_server(connection: sa.Connection, seconds: int) -> bool:
+    """Tell SQL Server how patient we are, and to show one moment if the database allows it; true if so."""
+    _check_version(connection)
+    with contextlib.suppress(Exception):  # not every driver has a limit of its own; who waits for it has one too
+        _driver_s(connection).timeout = seconds
+    for statement in (
+        f"SET LOCK_TIMEOUT {LOCK_TIMEOUT_SECONDS * 1000}",
+        # Whoever is in a deadlock with a reader has more to lose.
+        "SET DEADLOCK_PRIORITY LOW",
+        "SET TEXTSIZE 2147483647",
+    ):
+        connection.exec_driver_sql(statement)
+    allowed = connection.exec_driver_sql(_SNAPSHOTS).scalar() == 1
+    connection.commit()  # the level cannot become SNAPSHOT within a transaction
+    if allowed:
+        connection.execution_options(isolation_level="SNAPSHOT")
+    else:
+        read_committed(connection)
+    return allowed
+
+
+def _check_version(connection: sa.Connection) -> None:
+    version = connection.dialect.server_version_info
+    if version is not None and version < (_OLDEST_SQL_SERVER,):
+        raise SourceError(
+            f"The ERP {place(connection.engine.url)} is a SQL Server of version {'.'.join(map(str, version))}. "
+            f"The oldest that can be read is SQL Server 2012 (version {_OLDEST_SQL_SERVER}). Nothing was changed."
+        )
+
+
+def read_committed(connection: sa.Connection) -> None:
+    """Let each statement be a transaction of its own, and see what is committed when it reads it.
+
+    A transaction of several statements would show no more, and may not read tables in memory.
+    """
+    connection.execution_options(isolation_level="READ COMMITTED")
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_WAYS: Mapping[str, Callable[[sa.Connection, int], bool]] = {
+    POSTGRESQL: _postgresql,
+    MYSQL: _mysql,
+    MARIADB: _mysql,
+    SQL_SERVER: set_up_sql_server,
+}

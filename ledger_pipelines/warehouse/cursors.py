@@ -1,0 +1,42 @@
+"""`ops.cursors`: how far whoever watches a source has come."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.warehouse.tables import cursors
+
+_cursor = cursors.c
+
+
+def position_of(connection: sa.Connection, name: str) -> str | None:
+    """How far a watcher has come; None if it has not begun."""
+    return connection.scalar(sa.select(_cursor.position).where(_cursor.name == name))
+
+
+def move(connection: sa.Connection, name: str, position: str) -> None:
+    """Note how far a watcher has come."""
+    connection.execute(_moved(name, position, sa.true()))
+
+
+def advance(connection: sa.Connection, name: str, position: str) -> None:
+    """Note how far a watcher has come, unless another has come further; positions are compared as text."""
+    further = sa.collate(_cursor.position, "C") < sa.collate(sa.literal(position), "C")
+    connection.execute(_moved(name, position, further))
+
+
+def claim(connection: sa.Connection, name: str, position: str, patience_seconds: int) -> bool:
+    """Claim something for oneself; False if somebody else has it, and has not had it for too long."""
+    since = sa.func.clock_timestamp() - patience_seconds * sa.literal_column("interval '1 second'")
+    statement = _moved(name, position, _cursor.moved_at < since)
+    return connection.execute(statement.returning(_cursor.name)).first() is not None
+
+
+def forget(connection: sa.Connection, name: str) -> None:
+    """Remove a cursor, or give back what was claimed."""
+    connection.execute(sa.delete(cursors).where(_cursor.name == name))
+
+
+def _moved(name: str, position: str, where: sa.ColumnElement[bool]) -> "sa.dialects.postgresql.Insert":
+    adding = insert(cursors).values(name=name, position=position, moved_at=sa.func.clock_timestamp())
+    renewed = {column: adding.excluded[column] for column in ("position", "moved_at")}
+    return adding.on_conflict_do_update(constraint=cursors.primary_key, set_=renewed, where=where)

@@ -1,0 +1,128 @@
+"""Syncs of the real definitions between an ERP and a warehouse of their own: helpers of the tests of what runs them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.automation.jobs import erp_job
+from ledger_pipelines.definitions import build_definitions
+from ledger_pipelines.partitions import range_tags
+from ledger_pipelines.resources import Databases
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.sources.sample.erp import create_erp_tables, erp_source_tables
+from ledger_pipelines.warehouse import schema, sync_history, sync_logs, tables
+from ledger_pipelines.warehouse.sync_journal import journal_file
+from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog
+from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW
+from ledger_pipelines_tests.servers import fresh_database
+
+NAMES = [table.name for table in ERP_TABLES]
+HEADERS = "view_warehouse_order"
+
+
+class ErpLocation:
+    """A code location over an ERP and a warehouse, both its own, and an instance that records its runs.
+
+    Attributes:
+        erp: The ERP's database.
+        instance: Where the runs are recorded.
+        settings: Of the location.
+        databases: Its resource, whose clock stands still.
+        definitions: The location's definitions.
+    """
+
+    def __init__(self, erp: sa.URL, warehouse: sa.URL, home: Path, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.settings = Settings(
+            home=home,
+            warehouse_url=warehouse.render_as_string(hide_password=False),
+            erp_url=erp.render_as_string(hide_password=False),
+            billing_url="mysql://h/none",
+            first_month=FIRST,
+        )
+        self.erp = sa.create_engine(erp)
+        self.databases = Databases(self.settings, clock=lambda: NOW)
+        self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
+
+    @property
+    def journal(self) -> str:
+        """The log file of the syncs."""
+        file = journal_file(self.settings)
+        return file.read_text() if file.exists() else ""
+
+    def reset(self) -> None:
+        """Empty the ERP, the warehouse and the log file."""
+        with self.databases.warehouse.begin() as connection:
+            connection.exec_driver_sql(";".join(str(sa.delete(table)) for table in tables.metadata.sorted_tables[::-1]))
+        with self.erp.begin() as connection:
+            for table in erp_source_tables.values():
+                connection.execute(sa.delete(table))
+        journal_file(self.settings).unlink(missing_ok=True)
+
+    def insert(self, table: str, *rows: dict[str, Any]) -> None:
+        """Add rows to a table of the ERP."""
+        with self.erp.begin() as connection:
+            connection.execute(sa.insert(erp_source_tables[table]), list(rows))
+
+    def run(
+        self,
+        first: str = FIRST,
+        last: str = CURRENT,
+        *,
+        only: Sequence[str] | None = None,
+        tags: dict[str, str] | None = None,
+        **sync: Any,
+    ) -> dg.ExecuteInProcessResult:
+        """Run the sync over a range of months: all tables, or only some."""
+        return self.definitions.resolve_job_def(erp_job.name).execute_in_process(
+            instance=self.instance,
+            tags=tags or range_tags(first, last),
+            run_config={"resources": {"sync": {"config": sync}}},
+            asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
+            raise_on_error=False,
+        )
+
+    def claim(self, run_id: str | None = None) -> int:
+        """Begin a sync that nobody carries out."""
+        with self.databases.warehouse.begin() as connection:
+            return sync_logs.claim(connection, "manual", run_id).id
+
+    def log(self, log_id: int | None = None) -> SyncLog:
+        """A sync; the latest if none is named."""
+        with self.databases.warehouse.connect() as connection:
+            found = sync_history.latest(connection) if log_id is None else sync_history.by_id(connection, log_id)
+        assert found is not None
+        return found
+
+    def tables(self, log: SyncLog) -> dict[str, SyncedTable]:
+        """What a sync did to each table."""
+        with self.databases.warehouse.connect() as connection:
+            return {table.table_name: table for table in sync_history.tables_of(connection, log.id)}
+
+    def rows(self, table: str) -> int:
+        """How many rows the copy of a table has."""
+        with self.databases.warehouse.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(tables.erp_tables[table])) or 0
+
+    def dispose(self) -> None:
+        """Let go of the databases."""
+        self.databases.warehouse.dispose()
+        self.databases.erp.engine.dispose()
+        self.erp.dispose()
+
+
+@contextmanager
+def new_erp_location(server: sa.URL, home: Path, instance: dg.DagsterInstance) -> Iterator[ErpLocation]:
+    """A code location between two fresh databases, both with their tables and nothing in them."""
+    with ExitStack() as stack:
+        erp, warehouse = (stack.enter_context(fresh_database(server)) for _ in range(2))
+        location = ErpLocation(erp, warehouse, home, instance)
+        stack.callback(location.dispose)
+        create_erp_tables(location.erp)
+        schema.upgrade(location.databases.warehouse)
+        yield location

@@ -1,0 +1,171 @@
+"""The product between an ERP and its copy, without Dagster: fill, sync, and say what the copy should be."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind, erp_table
+from ledger_pipelines.sources.sample.erp.erp_schema import create_erp_tables, erp_source_tables
+from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse.engine import warehouse_engine
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import fresh_database
+
+Row = Mapping[str, Any]
+WITHOUT_GUARD = DeletionGuard(accept=True)
+HORIZON = Horizon("2025-01", "2025-06", WIB)
+
+
+@dataclass
+class ErpCopy:
+    """An ERP, a warehouse, and the product in between.
+
+    Attributes:
+        source: Where the rows are written to.
+        erp: What the product reads them by.
+        warehouse: Where the copy is.
+        horizon: The months of the partitions.
+        said: What the product found worth saying.
+    """
+
+    source: sa.Engine
+    erp: Erp
+    warehouse: sa.Engine
+    horizon: Horizon = HORIZON
+    said: list[str] = field(default_factory=list)
+
+    def fill(self, name: str, rows: Sequence[Row]) -> None:
+        """Make a table of the ERP hold these rows, and nothing else."""
+        table = erp_source_tables[name]
+        with self.source.begin() as connection:
+            connection.execute(sa.delete(table))
+            if rows:
+                empty = dict.fromkeys(table.columns.keys())
+                connection.execute(sa.insert(table), [empty | dict(row) for row in rows])
+
+    def sync(self, *names: str, months: Sequence[str] | None = None, **options: Any) -> dict[str, Report]:
+        """Sync tables (all, unless some are named): the months named, else what the hourly sync asks for."""
+        self.said.clear()
+        return {name: load_table(self.order(name, months, **options), erp_table(name)) for name in names or _ALL}
+
+    def order(
+        self,
+        name: str,
+        months: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        guard: DeletionGuard = WITHOUT_GUARD,
+        progress: Callable[[int], None] | None = None,
+    ) -> Sync:
+        """The sync of a table."""
+        asked = tuple(months) if months is not None else self.due(name)
+        return Sync(
+            self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
+            warn=self.said.append,
+        )  # fmt: skip
+
+    def due(self, name: str) -> tuple[str, ...]:
+        """Every month at first; the current one and the one before from then on."""
+        if self.count(tables.loaded_months, table_name=f"erp.{name}"):
+            return (shift(self.horizon.current, -1), self.horizon.current)
+        return self.horizon.months
+
+    def count(self, table: sa.Table, **values: object) -> int:
+        """How many rows of a warehouse table have these values."""
+        conditions = (table.c[name] == value for name, value in values.items())
+        with self.warehouse.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
+
+    def copied(self, name: str, **more: str) -> Counter[tuple[Any, ...]]:
+        """The rows of the copy, each with its month, as often as they are there."""
+        table = tables.erp_tables[name]
+        columns = [table.c[column] for column in ("year_month", *erp_table(name).names)]
+        conditions = (table.c[column] == value for column, value in more.items())
+        with self.warehouse.connect() as connection:
+            return Counter(tuple(row) for row in connection.execute(sa.select(*columns).where(*conditions)))
+
+    def rejected(self, name: str) -> list[sa.RowMapping]:
+        """The rejected rows of a table."""
+        rejected = tables.rejected_rows
+        with self.warehouse.connect() as connection:
+            statement = sa.select(rejected).where(rejected.c.asset == name).order_by(rejected.c.source_id)
+            return list(connection.execute(statement).mappings())
+
+    def reset(self) -> None:
+        """Empty the warehouse and the ERP, and go back to the usual months."""
+        self.horizon = HORIZON
+        with self.warehouse.begin() as connection:
+            deletes = [str(sa.delete(table)) for table in reversed(tables.metadata.sorted_tables)]
+            connection.exec_driver_sql(";".join(deletes))
+        for name in _ALL:
+            self.fill(name, [])
+
+
+_ALL = tuple(table.name for table in ERP_TABLES)
+
+
+def stored(table: ErpTable, row: Row) -> tuple[Any, ...]:
+    """A row as the copy is to have it, apart from its month."""
+    values = ((column.kind, row.get(column.name)) for column in table.columns)
+    return tuple(_stored(kind, value) for kind, value in values)
+
+
+def _stored(kind: Kind, value: Any) -> Any:
+    if kind is Kind.DATE and isinstance(value, datetime):
+        return value.date()
+    if kind is Kind.BOOLEAN and value is not None:
+        return str(value).strip().lower() in {"yes", "true", "1", "y"}
+    return value
+
+
+def day_of(table: ErpTable, row: Row) -> date | None:
+    """The first date of a row's month columns."""
+    days = (stored(table, row)[table.names.index(name)] for name in table.month_columns)
+    return next((day for day in days if day is not None), None)
+
+
+def expected(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[tuple[Any, ...]]:
+    """What the copy of a table with dates holds, if all of its months are loaded."""
+    return Counter(
+        (f"{day:%Y-%m}", *stored(table, row))
+        for row in rows
+        if (day := day_of(table, row)) is not None and horizon.first <= f"{day:%Y-%m}" <= horizon.current
+    )
+
+
+def decimal(text: str | None) -> Decimal | None:
+    """A number as it is written; None stays None."""
+    return None if text is None else Decimal(text)
+
+
+@contextmanager
+def new_erp_copy(source_server: sa.URL, warehouse_server: sa.URL, reader: Callable[[sa.URL], Erp]) -> Iterator[ErpCopy]:
+    """An ERP and a warehouse in two fresh databases, both with their tables and nothing in them.
+
+    Args:
+        source_server: Where the ERP's database is made.
+        warehouse_server: Where the warehouse is made.
+        reader: How the product reaches the ERP's database, once it is there.
+    """
+    with ExitStack() as stack:
+        url = stack.enter_context(fresh_database(source_server))
+        source = sa.create_engine(url)
+        stack.callback(source.dispose)
+        create_erp_tables(source)
+        erp = reader(url)
+        stack.callback(erp.engine.dispose)
+        warehouse = warehouse_engine(stack.enter_context(fresh_database(warehouse_server)), WIB)
+        stack.callback(warehouse.dispose)
+        schema.upgrade(warehouse)
+        yield ErpCopy(source, erp, warehouse)

@@ -1,0 +1,102 @@
+"""What a change can touch: each row of the rules' table, as sets in and changes out."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger.changes import (
+    Account,
+    Change,
+    Entry,
+    Reading,
+    account_changes,
+    first_months,
+    reading_changes,
+)
+
+HORIZON = Horizon("2025-01", "2025-06", ZoneInfo("Asia/Jakarta"))
+MARCH, MAY = Entry("2025-03", "march"), Entry("2025-05", "may")
+KNOWN = Account(profile="PT Satu", defaults=100)
+
+
+def account(**parts: Any) -> Account:
+    """The known customer with other parts; lists of entries are given as such."""
+    sets: dict[str, Any] = {name: frozenset(part) if isinstance(part, list) else part for name, part in parts.items()}
+    known: dict[str, Any] = {"profile": "PT Satu", "defaults": 100}
+    return Account(**known | sets)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "month"),
+    [
+        pytest.param(KNOWN, account(deposits=[MARCH]), "2025-03", id="a deposit: at its own date"),
+        pytest.param(account(deposits=[MARCH, MAY]), account(deposits=[MARCH]), "2025-05", id="a deposit is removed"),
+        pytest.param(account(deposits=[MAY]), account(deposits=[MARCH]), "2025-03", id="a deposit moves: both months"),
+        pytest.param(account(deposits=[MARCH]), account(deposits=[MAY]), "2025-03", id="and the other way round"),
+        pytest.param(KNOWN, account(prices=[MAY]), "2025-05", id="a price: from where it begins"),
+        pytest.param(account(prices=[MARCH]), account(prices=[MAY]), "2025-03", id="a period moves: old and new days"),
+        pytest.param(KNOWN, account(defaults=200), "2025-02", id="a default: from the first reading"),
+        pytest.param(KNOWN, account(profile="PT Dua"), "2025-06", id="a name: nothing is recalculated"),
+        pytest.param(Account(), KNOWN, "2025-01", id="a customer is added"),
+        pytest.param(KNOWN, Account(), "2025-01", id="a customer is gone, or is none any more"),
+        pytest.param(KNOWN, account(rejected=[MARCH]), "2025-03", id="an entry that cannot be used"),
+        pytest.param(KNOWN, account(rejected=[Entry(None, "x")]), "2025-06", id="one that has no month"),
+        pytest.param(KNOWN, account(prices=[Entry("2024-11", "early")]), "2025-01", id="before the partitions"),
+        pytest.param(KNOWN, account(prices=[Entry("2025-09", "late")]), "2025-06", id="after the current month"),
+    ],
+)
+def test_an_account_changes_from_its_earliest_month_on(before: Account, after: Account, month: str) -> None:
+    changes = account_changes({7: before}, {7: after}, {7: "2025-02"}, HORIZON)
+    assert changes == [Change(row_id=7, customer_id=7, first_month=month)]
+
+
+def test_a_default_of_a_customer_without_readings_changes_nothing_of_before() -> None:
+    assert account_changes({7: KNOWN}, {7: account(defaults=200)}, {}, HORIZON) == [Change(7, 7, "2025-06")]
+
+
+def test_of_an_unreadable_list_nothing_is_known() -> None:
+    before = account(prices=[MARCH], deposits=[MAY])
+    assert account_changes({7: before}, {7: account(prices=None, deposits=None)}, {}, HORIZON) == []
+    noted = account(prices=None, deposits=[MAY], rejected=[Entry(None, "unreadable")])
+    assert account_changes({7: before}, {7: noted}, {}, HORIZON) == [Change(7, 7, "2025-06")]
+
+
+def test_who_did_not_change_is_not_touched() -> None:
+    both = {7: account(prices=[MARCH]), 8: KNOWN}
+    assert account_changes(both, both, {}, HORIZON) == []
+    assert [change.customer_id for change in account_changes(both, both | {8: Account()}, {}, HORIZON)] == [8]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(None, Reading(1, "2025-03", "x"), {1: "2025-03"}, id="created"),
+        pytest.param(Reading(1, "2025-03", "x"), None, {1: "2025-03"}, id="deleted"),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-03", "y"), {1: "2025-03"}, id="changed"),
+        pytest.param(Reading(1, "2025-05", "x"), Reading(1, "2025-03", "x"), {1: "2025-03"}, id="moved back"),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-05", "x"), {1: "2025-03"}, id="moved forward"),
+        pytest.param(
+            Reading(1, "2025-03", "x"),
+            Reading(2, "2025-05", "x"),
+            {1: "2025-03", 2: "2025-05"},
+            id="moved to another customer",
+        ),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, None, "no moment"), {1: "2025-03"}, id="spoilt"),
+        pytest.param(None, Reading(1, None, "no moment"), {1: "2025-06"}, id="unusable, of no month"),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-03", "x"), {}, id="as it was"),
+    ],
+)
+def test_a_reading_touches_where_it_was_and_where_it_is(
+    before: Reading | None, after: Reading | None, expected: dict[int, str]
+) -> None:
+    sides = [{} if side is None else {17: side} for side in (before, after)]
+    changes = reading_changes(sides[0], sides[1], HORIZON)
+    assert first_months(changes) == expected
+    assert {change.row_id for change in changes} <= {17}
+
+
+def test_of_several_changes_the_earliest_month_counts() -> None:
+    changes = [Change(1, 7, "2025-04"), Change(2, 7, "2025-02"), Change(3, 8, "2025-05")]
+    assert first_months(changes) == {7: "2025-02", 8: "2025-05"}

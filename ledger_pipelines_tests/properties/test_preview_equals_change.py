@@ -1,0 +1,198 @@
+"""A price preview: it changes nothing, and says what happens when the application then makes the change."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ledger_pipelines.horizon import Horizon, Scope, months_between
+from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Priced, TransactionChange, preview
+from ledger_pipelines.ledger.price_change import PriceChange
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.pipeline import WIB, Pipeline
+from ledger_pipelines_tests.reference.dirt import pick
+from ledger_pipelines_tests.reference.ledger import RejectedError, price_entry
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.mutations import mutations
+from ledger_pipelines_tests.reference.strategies import source_states
+from ledger_pipelines_tests.reference.values import Json, NotJsonError, Numeral, read_json, write_json
+
+FIRST, CURRENT = "2025-01", "2025-04"
+MONTHS = Horizon(FIRST, CURRENT, WIB).months
+PRICES = [Decimal(text) for text in ("12500", "0", "0.01", "9999.123456789012345678", "999999999999999")]
+CORRECTIONS = [None, Decimal("1.85431100000001"), Decimal(1), Decimal("0.5")]
+STATES = source_states(first_month=FIRST, current_month=CURRENT)
+
+
+@st.composite
+def price_changes(draw: st.DrawFn, state: SourceState) -> PriceChange:
+    """A price for one of the customers, from some month to the same or a later one."""
+    customers = [row["id"] for row in state.users if row["role"] in ("customer", "fob")]
+    first, last = sorted((pick(draw, MONTHS), pick(draw, MONTHS)))
+    return PriceChange(pick(draw, customers), first, last, pick(draw, PRICES), pick(draw, CORRECTIONS))
+
+
+def changed_at_the_source(state: SourceState, change: PriceChange) -> SourceState:
+    """The source after the application has set the price: the first entry of a month has it, or a new last one."""
+    users = [dict(row) for row in state.users]
+    (row,) = [row for row in users if row["id"] == change.customer_id]
+    history = readable(row["pricing_history"])
+    for month in months_between(change.first, change.last):
+        fields: dict[str, Json] = {"harga_per_meter_kubik": Numeral(str(change.price))}
+        if change.correction is not None:
+            fields["koreksi_meter"] = Numeral(str(change.correction))
+        places = [place for place, entry in enumerate(history) if _is_of(entry, month)]
+        if places:
+            entry = history[places[0]]
+            assert isinstance(entry, dict)
+            history[places[0]] = entry | fields
+        else:
+            history.append({"date": f"{month}-01", "year_month": month, **fields})
+    row["pricing_history"] = write_json(history)
+    return SourceState(tuple(users), state.readings)
+
+
+def readable(text: str | None) -> list[Json]:
+    """The entries of a history; an example without them is not looked at."""
+    try:
+        history = None if text is None else read_json(text)
+    except NotJsonError:
+        history = "unreadable"
+    assume(history is None or isinstance(history, list))
+    return list(history) if isinstance(history, list) else []
+
+
+def _is_of(entry: Json, month: str) -> bool:
+    try:
+        return price_entry(entry).year_month == month
+    except RejectedError:
+        return False
+
+
+def contents(pipeline: Pipeline) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    return {
+        str(table): [tuple(row.values()) for row in pipeline.rows(table)] for table in tables.metadata.tables.values()
+    }
+
+
+def previewed(pipeline: Pipeline, change: PriceChange) -> Preview:
+    """The preview, in a transaction that even commits."""
+    with pipeline.warehouse.begin() as connection:
+        return preview(connection, change, pipeline.horizon)
+
+
+def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tuple[dict[int, Any], dict[str, Balance]]:
+    """A customer's transactions of some months, and balances from the first of them on, as the tables hold them."""
+    transactions = {
+        row["data_pencatatan_id"]: row
+        for row in pipeline.rows(tables.transaction_calculations)
+        if row["customer_id"] == customer_id and row["year_month"] in months
+    }
+    balances = {
+        row["year_month"]: Balance(
+            row["opening_balance"],
+            row["total_deposits"],
+            row["total_purchases"],
+            row["closing_balance"],
+            row["total_volume_sm3"],
+        )
+        for row in pipeline.rows(tables.monthly_customer_balances)
+        if row["customer_id"] == customer_id and row["year_month"] >= months[0]
+    }
+    return transactions, balances
+
+
+def priced(row: Any) -> Priced | None:
+    """What a row of the transactions comes to."""
+    if row is None:
+        return None
+    figures = (row["koreksi_meter"], row["harga_per_m3"], row["volume_sm3"], row["total_harga"])
+    return Priced(row["pricing_used"]["rule"], *figures)
+
+
+def happened(
+    before: tuple[dict[int, Any], dict[str, Balance]], after: tuple[dict[int, Any], dict[str, Balance]]
+) -> Any:
+    """What became of the transactions, and of the months that are not as they were."""
+    rows = before[0] | after[0]
+    transactions = [
+        TransactionChange(
+            key,
+            row["year_month"],
+            row["transaction_date"],
+            row["volume_flow_meter"],
+            priced(before[0].get(key)),
+            priced(after[0].get(key)),
+        )
+        for key, row in sorted(rows.items(), key=lambda item: (item[1]["transaction_date"], item[0]))
+    ]
+    months = [
+        MonthChange(month, before[1].get(month), after[1].get(month))
+        for month in sorted(before[1].keys() | after[1].keys())
+        if before[1].get(month) != after[1].get(month)
+    ]
+    return tuple(transactions), tuple(months)
+
+
+@given(data=st.data())
+def test_what_happens_is_what_was_told(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+    pipeline = shared_pipeline
+    pipeline.reset(FIRST, CURRENT)
+    state = data.draw(STATES)
+    pipeline.fill(state)
+    pipeline.run()
+    change = data.draw(price_changes(state))
+    afterwards = changed_at_the_source(state, change)
+
+    stored = contents(pipeline)
+    told = previewed(pipeline, change)
+    assert contents(pipeline) == stored
+
+    months = months_between(change.first, change.last)
+    before = ledger_of(pipeline, change.customer_id, months)
+    pipeline.fill(afterwards)
+    pipeline.run(customers=data.draw(st.sampled_from([[change.customer_id], None])))
+    after = ledger_of(pipeline, change.customer_id, months)
+    assert (told.transactions, told.balances) == happened(before, after)
+    _assert_entries_are_loaded(pipeline, told)
+    rejected = [row for row in pipeline.rows(tables.rejected_rows) if row["asset"] == "transaction_calculations"]
+    assert told.unpriced == sum(
+        row["customer_id"] == change.customer_id and row["year_month"] in months for row in rejected
+    )
+
+
+def _assert_entries_are_loaded(pipeline: Pipeline, told: Preview) -> None:
+    """The entries that were told are, digit for digit, those that the loader took from the application."""
+    entries = sa.select(sa.cast(tables.prices.c.entry, sa.Text)).where(
+        tables.prices.c.customer_id == told.change.customer_id, tables.prices.c.rule == "monthly"
+    )
+    with pipeline.warehouse.connect() as connection:
+        loaded = set(connection.scalars(entries))
+    assert {entry.entry for entry in told.entries} <= loaded
+
+
+@given(data=st.data())
+def test_what_waits_to_be_recalculated_is_not_the_prices_doing(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+    """A change that is loaded and not recalculated yet: its notes stay, and the preview is of the price alone."""
+    pipeline = shared_pipeline
+    pipeline.reset(FIRST, CURRENT)
+    state = data.draw(STATES)
+    pipeline.fill(state)
+    pipeline.run()
+    later, touched = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT))
+    customers = {row["id"] for row in later.users if row["role"] in ("customer", "fob")}
+    assume(customers)
+    change = data.draw(price_changes(later))
+    pipeline.fill(later)
+    pipeline.load(Scope(pipeline.horizon.months, tuple(sorted(touched)) or None))
+
+    stored = contents(pipeline)
+    told = previewed(pipeline, change)
+    assert contents(pipeline) == stored
+
+    pipeline.run()
+    assert previewed(pipeline, change) == told

@@ -1,0 +1,180 @@
+"""Noticing changes: on each kind of server, at a bounded load, and nothing twice."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.realtime import patrol, watch
+from ledger_pipelines.realtime.compare import Kind
+from ledger_pipelines.realtime.patrol import Patrol
+from ledger_pipelines.realtime.watch import Watch
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.warehouse import pending, tables
+from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
+HERE = NOW.replace(tzinfo=None)
+READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
+DEPOSITS = '[{"date": "2025-03-05 14:04:00", "amount": "1e3", "keterangan": "penambahan"}, {"date": "x"}]'
+PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 1.50, "odd": [1, true, {"b": null, "a": "x"}]}, 7]'
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def shared(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[Pipeline]:
+    """A billing application on each kind of server."""
+    server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
+    with new_pipeline(server, embedded_url) as made:
+        yield made
+
+
+@pytest.fixture
+def pipeline(shared: Pipeline) -> Pipeline:
+    """Twenty customers with a reading each, some dirty, loaded and computed."""
+    shared.reset("2025-01", "2025-06")
+    shared.horizon = Horizon("2025-01", "2025-06", WIB)
+    customers = [user_row(number, role="fob", harga_per_meter_kubik=100) for number in range(1, 21)]
+    customers[0] |= {"deposit_history": DEPOSITS, "pricing_history": PRICES}
+    customers[1] |= {"deposit_history": "no list", "role": "customer", "koreksi_meter": "1.5"}
+    readings = [reading_row(number, number, READING) for number in range(1, 21)]
+    readings[1] |= {"data_input": '{"volume_sm3": 1}'}
+    readings[2] |= {"data_input": '{"waktu": "2025-02-03", "volume_sm3": -1}'}
+    readings[3] |= {"customer_id": 999}
+    shared.fill(SourceState(tuple(customers), tuple(readings)))
+    shared.run()
+    return shared
+
+
+class Looking:
+    """A watch whose clock is in our hands."""
+
+    def __init__(self, pipeline: Pipeline, kind: Kind) -> None:
+        self.pipeline, self.seconds = pipeline, 0.0
+        self.watch = Watch(kind, pipeline.warehouse, clock=lambda: self.seconds)
+
+    def look(self, after: float = 0) -> int:
+        """Look again, so many seconds later."""
+        self.seconds += after
+        return self.watch.look(BillingApp(self.pipeline.source, self.pipeline.horizon), NOW)
+
+
+def change(pipeline: Pipeline, statement: Any) -> None:
+    with pipeline.source.begin() as connection:
+        connection.execute(statement)
+
+
+def a_price(number: int, price: int, at: datetime = HERE) -> sa.Update:
+    return sa.update(users).where(users.c.id == number).values(harga_per_meter_kubik=price, updated_at=at)
+
+
+def waiting(pipeline: Pipeline) -> set[int]:
+    return {row["customer_id"] for row in pipeline.rows(tables.pending_changes)}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_was_loaded_is_no_change_however_dirty_and_whoever_touched_it(pipeline: Pipeline, kind: Kind) -> None:
+    for table in (users, data_pencatatan):
+        # What is rejected is kept as it stands in the source, its stamps included.
+        change(pipeline, sa.update(table).where(table.c.id > 4).values(updated_at=HERE))
+    assert Looking(pipeline, kind).look() == 0
+    guard = DeletionGuard()
+    if kind is not Kind.DEPOSITS:
+        assert Patrol(kind.table, BillingApp(pipeline.source, pipeline.horizon), pipeline.warehouse, guard).step() == 0
+    assert waiting(pipeline) == set()
+
+
+def test_a_change_is_noticed_once(pipeline: Pipeline) -> None:
+    looking = Looking(pipeline, Kind.PRICES)
+    assert looking.look() == 0
+    change(pipeline, a_price(5, 200))
+    assert [looking.look(1), looking.look(1), Looking(pipeline, Kind.PRICES).look()] == [1, 0, 0]
+    assert waiting(pipeline) == {5}
+
+
+def test_two_changes_within_a_second_are_two(pipeline: Pipeline) -> None:
+    looking = Looking(pipeline, Kind.PRICES)
+    for price in (200, 300):
+        change(pipeline, a_price(5, price))
+        assert looking.look(0.2) == 1
+    change(pipeline, a_price(4, 300))
+    assert looking.look(0.2) == 1, "an id below one of the same second"
+
+
+@pytest.mark.parametrize("late", [2, 300])
+def test_what_is_committed_late_is_found(pipeline: Pipeline, late: int) -> None:
+    looking = Looking(pipeline, Kind.PRICES)
+    change(pipeline, a_price(5, 200))
+    looking.look()
+    change(pipeline, a_price(6, 200, HERE - timedelta(seconds=late)))
+    assert looking.look(watch.RECENT_EVERY_SECONDS + 1) == 1
+    assert waiting(pipeline) == {5, 6}
+
+
+def test_a_clock_that_is_ahead_hides_nobody_else(pipeline: Pipeline) -> None:
+    looking = Looking(pipeline, Kind.PRICES)
+    change(pipeline, a_price(5, 200, HERE + timedelta(hours=2)))
+    assert looking.look() == 1
+    change(pipeline, a_price(6, 200))
+    assert looking.look(1) == 1
+
+
+def test_many_changes_of_one_moment_are_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "NEW_ROWS", 8)
+    monkeypatch.setattr(watch, "RECENT_ROWS", 3)
+    change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=HERE))
+    looking = Looking(pipeline, Kind.PRICES)
+    for _ in range(9):
+        looking.look(0.1)
+    assert waiting(pipeline) == set(range(1, 21))
+    assert not looking.watch.behind
+
+
+def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline: Pipeline) -> None:
+    change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id == 7))
+    change(
+        pipeline,
+        sa.update(data_pencatatan).where(data_pencatatan.c.id == 8).values(data_input=READING.replace("10", "11")),
+    )
+    change(pipeline, sa.insert(data_pencatatan).values(id=50, customer_id=9, data_input=READING))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert (going.compare_ids(), going.compare_rows(), going.step()) == (2, 1, 0)
+    assert waiting(pipeline) == {7, 8, 9}
+
+
+def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patrol, "IDS_AT_ONCE", 6)
+    monkeypatch.setattr(patrol, "ROWS_AT_ONCE", 6)
+    change(pipeline, sa.delete(users).where(users.c.id == 20))
+    change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    found = [Patrol("users", app, pipeline.warehouse, DeletionGuard()).step() for _ in range(4)]
+    assert sum(found) == 2
+    assert waiting(pipeline) == {15, 20}
+
+
+def test_a_table_that_looks_emptied_is_refused(pipeline: Pipeline) -> None:
+    change(pipeline, sa.delete(users).where(users.c.id > 10))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    with pytest.raises(DeletionRefusedError, match="would delete 10 of the 20 rows"):
+        Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5)).step()
+    assert waiting(pipeline) == set()
+
+
+def test_a_change_that_comes_while_it_is_taken_up_stays(pipeline: Pipeline) -> None:
+    looking = Looking(pipeline, Kind.PRICES)
+    change(pipeline, a_price(5, 200))
+    looking.look()
+    with pipeline.warehouse.begin() as taking:
+        taken = pending.take(taking, 10)
+        change(pipeline, a_price(5, 300))
+        looking.look(0.2)
+        pending.done(taking, taken)
+    assert waiting(pipeline) == {5}

@@ -1,0 +1,305 @@
+"""A sync of the ERP between two servers that a test may break, and what must hold whenever it has done so."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import IsolationLevel
+
+from ledger_pipelines.horizon import Horizon, month_of, shift
+from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.resources import Databases
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, Kind
+from ledger_pipelines.sources.sample.erp import ErpPlan, erp_source_tables, seed_erp
+from ledger_pipelines.sources.sample.erp.disturb import disturb
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.embedded import EmbeddedServer
+from ledger_pipelines.warehouse.postgres_programs import account_for, programs_for
+from ledger_pipelines.warehouse.sync_journal import journal_file
+from ledger_pipelines.warehouse.tables import erp_tables
+from ledger_pipelines_tests.erp_copy import WITHOUT_GUARD, expected, stored
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import running_embedded_server
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, new_installation
+
+PATIENCE = 120
+LINES_A_MONTH = 8_000 if os.environ.get("LEDGER_TEST_KILLS") else 3_000
+NAMES = [table.name for table in ERP_TABLES]
+
+#: What the warehouse knows of one table: its rows, rejected rows, fingerprints and months, each as a sum of hashes.
+State = tuple[str, ...]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A point at which a sync can be held, by a lock on what it needs there."""
+
+    name: str
+    lock: str
+    at_erp: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+#: The large table's way through a sync, and what each step of it has to wait for.
+ASKING = Phase("asking", "LOCK TABLE so_invoice_line IN ACCESS EXCLUSIVE MODE", at_erp=True)
+COMPARING = Phase("comparing", "LOCK TABLE erp.so_invoice_line IN EXCLUSIVE MODE")
+REJECTING = Phase("rejecting", "LOCK TABLE ops.rejected_rows IN EXCLUSIVE MODE")
+COMMITTING = Phase("committing", "LOCK TABLE ops.source_fingerprints IN EXCLUSIVE MODE")
+PHASES = (ASKING, COMPARING, REJECTING, COMMITTING)
+
+
+def wait(until: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def stop_at_once(server: EmbeddedServer) -> None:
+    """Stop a server as a power cut would: no session is ended in order, nothing is written that was not."""
+    account = account_for(server.data_folder.resolve())
+    program = programs_for(account) / "pg_ctl"
+    answer = account.run(program, "stop", "-w", "-m", "immediate", "-D", server.data_folder.resolve())
+    assert answer.returncode == 0, answer.stderr
+
+
+@dataclass
+class Scene:
+    """An installation whose ERP is on a server of its own.
+
+    Attributes:
+        installation: With the warehouse.
+        erp_server: The ERP's server.
+        erp: The ERP's database.
+        seconds: How long each table takes to sync after `churn`, if nobody disturbs.
+    """
+
+    installation: Installation
+    erp_server: EmbeddedServer
+    erp: sa.Engine
+    seconds: dict[str, float] = field(default_factory=dict)
+    _churned: int = 0
+
+    @property
+    def warehouse_server(self) -> EmbeddedServer:
+        """The warehouse's server."""
+        return servers.embedded_server(self.installation.settings)
+
+    def churn(self) -> None:
+        """Change a third of the rows of every table of the ERP, and move, duplicate, insert and delete some."""
+        self._churned += 1
+        with self.erp.begin() as connection:
+            for table in ERP_TABLES:
+                column = next(name for name in reversed(table.names_of(Kind.TEXT)) if name not in table.key)
+                some = f"abs(hashtext(ctid::text)) %% 3 = {self._churned % 3}"
+                connection.exec_driver_sql(f"UPDATE {table.name} SET \"{column}\" = '#{self._churned}' WHERE {some}")
+        disturb(self.erp, 60, self._churned, month_of(datetime.now(WIB), WIB))
+
+    def start(self) -> int:
+        """Start a sync in a process of its own; its number."""
+        result = self.installation.run("sync", "start", "--json")
+        assert result.exit_code == 0, result.output
+        return int(json_of(result)["sync_log_id"])
+
+    def status(self) -> Answer:
+        """The latest sync, as the command tells it, with its tables."""
+        return json_of(self.installation.run("sync", "status", "--json"))
+
+    def ended(self) -> Answer:
+        """The latest sync, as soon as it has ended."""
+        found: list[Answer] = []
+
+        def is_over() -> bool:
+            found[:] = [self.status()]
+            return bool(found[0]["data"]["status"] != "running")
+
+        wait(is_over)
+        return found[0]
+
+    def sync(self) -> Answer:
+        """A sync in this process, from its start to its end."""
+        return json_of(self.installation.run("sync", "start", "--wait", "--json"))
+
+    def process(self, log_id: int) -> int:
+        """The process that executes a sync, as soon as there is one."""
+        query = (
+            "SELECT pid.value FROM run_tags AS pid JOIN run_tags AS log USING (run_id) "
+            "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
+        )
+        with self._connected(servers.dagster_storage(self.installation.settings)) as connection:
+            found: list[str] = []
+
+            def is_there() -> bool:
+                found[:] = connection.scalars(sa.text(query), {"log": str(log_id)})
+                return bool(found)
+
+            wait(is_there)
+        return int(found[0])
+
+    def kill(self, log_id: int) -> None:
+        """Kill the process of a sync, and wait until it is gone."""
+        process = self.process(log_id)
+        os.kill(process, signal.SIGKILL)
+
+    def await_table(self, log_id: int, table: str) -> None:
+        """Wait until a sync is at a table, or past it, or over."""
+        query = (
+            "SELECT EXISTS (SELECT FROM ops.sync_log_tables WHERE sync_log_id = :log AND table_name = :table) "
+            "OR EXISTS (SELECT FROM ops.sync_logs WHERE id = :log AND status <> 'running')"
+        )
+        with self.installation.warehouse() as connection:
+            wait(lambda: bool(connection.scalar(sa.text(query), {"log": log_id, "table": table})))
+
+    def random_moment(self, log_id: int, rng: random.Random) -> str:
+        """Let a sync run until a random moment at a random table, whose name is returned."""
+        table = rng.choice(NAMES)
+        self.await_table(log_id, table)
+        time.sleep(rng.random() * 0.9 * self.seconds[table])
+        return table
+
+    def says(self, words: str) -> bool:
+        """Whether the log file of the syncs has some words."""
+        file = journal_file(self.installation.settings)
+        return file.exists() and words in file.read_text()
+
+    def states(self) -> dict[str, State]:
+        """What the warehouse knows of each table."""
+        with self.installation.warehouse() as connection:
+            return {name: tuple(_digest(connection, part) for part in _parts(name)) for name in NAMES}
+
+    def left_behind(self) -> list[str]:
+        """What syncs have left in the warehouse and at the ERP: sessions, locks, tables aside."""
+        sessions = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
+        aside = "SELECT relname FROM pg_class WHERE relname LIKE '%\\_new' AND relkind IN ('r', 'p')"
+        locks = "SELECT locktype FROM pg_locks WHERE locktype = 'advisory' OR NOT granted"
+        at_erp = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        with self.installation.warehouse() as warehouse, self.erp.connect() as erp:
+            found = [str(name) for query in (sessions, aside, locks) for name in warehouse.scalars(sa.text(query))]
+            return found + [f"at the ERP: {query}" for query in erp.scalars(sa.text(at_erp))]
+
+    def check_equal(self) -> None:
+        """See that the copy is exactly what the ERP has, but for the rows that are listed as rejected."""
+        installation = self.installation
+        horizon = Horizon.until(datetime.now(WIB), first=installation.variables["LEDGER_FIRST_MONTH"], zone=WIB)
+        rejected = "SELECT count(*) FROM ops.rejected_rows WHERE asset = :asset"
+        for table in ERP_TABLES:
+            with self.erp.connect() as connection:
+                rows = list(connection.execute(sa.select(erp_source_tables[table.name])).mappings())
+            wanted = expected(table, rows, horizon)  # type: ignore[arg-type]  # mappings with names for keys
+            if table.is_snapshot:
+                wanted = Counter((horizon.current, *stored(table, row)) for row in rows)  # type: ignore[arg-type]
+            copy = erp_tables[table.name]
+            with installation.warehouse() as connection:
+                columns = [copy.c[name] for name in ("year_month", *table.names)]
+                copied = Counter(tuple(row) for row in connection.execute(sa.select(*columns)))
+                refused = connection.scalar(sa.text(rejected), {"asset": table.name}) or 0
+            assert not copied - wanted, table.name
+            assert copied.total() + refused == len(rows), table.name
+            assert (wanted - copied).total() <= refused, table.name
+
+    def written_by_one_more(self) -> dict[str, int]:
+        """How many rows of each table one more sync writes."""
+        settings = self.installation.settings
+        databases = Databases(settings)
+        months = (shift(databases.horizon().current, -1), databases.horizon().current)
+        order = Sync(databases.erp, databases.warehouse, databases.horizon(), months, WITHOUT_GUARD, "one more")
+        try:
+            return {table.name: load_table(order, table).total.written for table in ERP_TABLES}
+        finally:
+            databases.warehouse.dispose()
+
+    def check_whole(self, before: dict[str, State], broken: Answer) -> None:
+        """See that nothing is half done, that nothing stands in the way, and that the next sync makes everything right.
+
+        Args:
+            before: What the warehouse knew before the ERP was changed.
+            broken: The sync that was broken, as it was closed.
+        """
+        wait(lambda: not self.left_behind())
+        after_break = self.states()
+        mended = self.sync()
+        assert mended["data"]["status"] == "completed", mended
+        after = self.states()
+        self.check_equal()
+        for name in NAMES:
+            assert before[name] != after[name], f"{name}: nothing was changed at the ERP"
+            assert after_break[name] in (before[name], after[name]), f"{name} was neither as before nor as the ERP"
+        completed = {table["table_name"] for table in broken["tables"] if table["status"] == "completed"}
+        assert completed <= {name for name in NAMES if after_break[name] == after[name]}
+        written = self.written_by_one_more()
+        assert written == dict.fromkeys(NAMES, 0), written
+        assert self.states() == after
+
+    @contextmanager
+    def held(self, phase: "Phase") -> Iterator[None]:
+        """Keep any sync from going past a phase."""
+        url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
+        with self._connected(url, "READ COMMITTED") as connection:
+            connection.exec_driver_sql(phase.lock)
+            yield
+            with suppress(sa.exc.DBAPIError):  # the server may have been stopped
+                connection.rollback()
+
+    def await_phase(self, phase: "Phase") -> None:
+        """Wait until a sync waits for what is held."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
+        with self._connected(url) as connection:
+            wait(lambda: bool(connection.scalar(sa.text(query))))
+
+    @contextmanager
+    def _connected(self, url: sa.URL, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
+        engine = sa.create_engine(url, isolation_level=isolation)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def _parts(name: str) -> list[str]:
+    copy = erp_tables[name]
+    columns = ", ".join(f'"{column.name}"' for column in copy.columns if column.name != "synced_at")
+    return [
+        f"SELECT {columns} FROM {copy}",
+        f"SELECT source_id, year_month, reason, raw_row FROM ops.rejected_rows WHERE asset = '{name}'",
+        f"SELECT day, year_month, row_count, digest FROM ops.source_fingerprints WHERE table_name = '{name}'",
+        f"SELECT year_month FROM ops.loaded_months WHERE table_name = '{copy}'",
+    ]
+
+
+def _digest(connection: sa.Connection, query: str) -> str:
+    digest = f"SELECT count(*) || ':' || coalesce(sum(hashtextextended(part::text, 0)), 0) FROM ({query}) AS part"
+    return str(connection.scalar(sa.text(digest.replace(":'", "\\:'"))))
+
+
+@contextmanager
+def new_scene() -> Iterator[Scene]:
+    """A scene whose copy is up to date."""
+    with ExitStack() as stack:
+        installation = stack.enter_context(new_installation())
+        erp_server = stack.enter_context(running_embedded_server())
+        erp_server.ensure_database("erp")
+        url = erp_server.url("erp")
+        installation.variables["LEDGER_ERP_URL"] = url.render_as_string(hide_password=False)
+        erp = sa.create_engine(url, poolclass=sa.NullPool)
+        current = month_of(datetime.now(WIB), WIB)
+        until = datetime.now(WIB).replace(hour=0, minute=0, second=0, microsecond=0)
+        seed_erp(erp, ErpPlan(current_month=current, until=until, months=MONTHS, rows_per_month=LINES_A_MONTH))
+        scene = Scene(installation, erp_server, erp)
+        assert scene.sync()["data"]["status"] == "completed"
+        scene.churn()
+        scene.seconds = {table["table_name"]: table["seconds"] for table in scene.sync()["tables"]}
+        yield scene

@@ -1,0 +1,120 @@
+"""`ledger alerts` on a small demo: who is low, a customer's own limits, and the webhook."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, monthly_customer_balances
+from ledger_pipelines_tests.delivery.receiver import SECRET, running_receiver
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+
+CUSTOMER = 11
+
+
+@pytest.fixture(scope="module")
+def made(computed: Installation) -> Iterator[Installation]:
+    """The small demo, without alerts and thresholds before and after."""
+    _forget(computed)
+    yield computed
+    _forget(computed)
+
+
+def _forget(installation: Installation) -> None:
+    with installation.warehouse() as connection:
+        connection.execute(sa.delete(balance_alerts))
+        connection.execute(sa.delete(balance_thresholds))
+
+
+@pytest.fixture
+def demo(made: Installation) -> Iterator[Installation]:
+    """The demo, without alerts and thresholds."""
+    yield made
+    _forget(made)
+
+
+def balance_of(installation: Installation) -> Decimal:
+    """The customer's current balance."""
+    balance = monthly_customer_balances.c
+    latest = sa.select(balance.closing_balance).where(balance.customer_id == CUSTOMER)
+    with installation.warehouse() as connection:
+        found = connection.scalar(latest.order_by(balance.year_month.desc()).limit(1))
+    assert isinstance(found, Decimal)
+    return found
+
+
+def listed(installation: Installation, *options: str) -> list[dict[str, Any]]:
+    """The alerts that a program is told."""
+    alerts: list[dict[str, Any]] = json_of(installation.run("alerts", "list", *options, "--json"))["alerts"]
+    return alerts
+
+
+def say(installation: Installation, *options: str) -> dict[str, Any]:
+    """Say when the customer's balance is low."""
+    return json_of(installation.run("alerts", "set", "--customer-id", str(CUSTOMER), *options, "--json"))
+
+
+def test_a_threshold_is_looked_at_at_once(demo: Installation) -> None:
+    balance = balance_of(demo)
+    assert say(demo, "--threshold", str(balance + 1), "--days", "0")["raised"] == 1
+    assert say(demo, "--threshold", str(balance + 2))["raised"] == 0
+    (alert,) = listed(demo)
+    assert (alert["customer_id"], alert["kind"], Decimal(alert["balance"])) == (CUSTOMER, "threshold", balance)
+    assert Decimal(alert["threshold"]) == balance + 1
+    assert alert["delivered_at"] is None
+    assert say(demo, "--threshold", str(balance))["cleared"] == 1
+    assert listed(demo) == []
+    assert [one["id"] for one in listed(demo, "--all", "--customer-id", str(CUSTOMER))] == [alert["id"]]
+    assert listed(demo, "--all", "--customer-id", "4711") == []
+
+
+def test_thresholds_are_listed_and_cleared(demo: Installation) -> None:
+    say(demo, "--threshold", "-1000000.5")
+    say(demo, "--days", "30")
+    told = json_of(demo.run("alerts", "thresholds", "--json"))
+    assert told["usual"] == {"threshold": "0.00", "days": 7}
+    (own,) = told["thresholds"]
+    assert (own["customer_id"], own["threshold"], own["days"]) == (CUSTOMER, "-1000000.50", 30)
+    assert "-1,000,000.50" in demo.run("alerts", "thresholds").stdout
+    assert demo.run("alerts", "clear", "--customer-id", str(CUSTOMER)).exit_code == 0
+    assert json_of(demo.run("alerts", "thresholds", "--json"))["thresholds"] == []
+
+
+def test_a_person_is_told(demo: Installation) -> None:
+    result = demo.run(
+        "alerts", "set", "--customer-id", str(CUSTOMER), "--threshold", str(balance_of(demo) + 1), "--days", "0"
+    )
+    assert "1 alert raised" in result.stderr
+    assert "threshold" in demo.run("alerts", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["set", "--customer-id", "4711", "--days", "3"], "There is no customer 4711"),
+        (["set", "--customer-id", "11"], "Say what is low"),
+        (["set", "--customer-id", "11", "--threshold", "much"], "--threshold is not a number"),
+        (["deliver"], "LEDGER_ALERT_WEBHOOK_URL"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+    result = demo.run("alerts", *arguments, "--json")
+    assert result.exit_code == 1
+    assert words in json_of(result)["error"]
+
+
+def test_alerts_are_delivered_by_hand(demo: Installation) -> None:
+    say(demo, "--threshold", str(balance_of(demo) + 1), "--days", "0")
+    with running_receiver() as receiver:
+        webhook = {"LEDGER_ALERT_WEBHOOK_URL": receiver.url, "LEDGER_ALERT_WEBHOOK_SECRET": SECRET}
+        receiver.answers = [422]
+        refused = demo.run("alerts", "deliver", **webhook)
+        assert refused.exit_code == 1
+        assert "status 422" in refused.stderr
+        with demo.warehouse() as connection:
+            connection.execute(sa.update(balance_alerts).values(next_attempt_at=None))
+        assert json_of(demo.run("alerts", "deliver", "--json", **webhook))["delivered"] == 1
+        assert len(receiver.received) == 2
+    assert listed(demo)[0]["attempts"] == 2

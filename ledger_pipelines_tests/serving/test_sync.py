@@ -1,0 +1,321 @@
+"""`ledger sync` on a small demo: what runs, what is refused, what is left after a cancellation or a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.definitions import build_definitions
+from ledger_pipelines.horizon import months_between, shift
+from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving import sync as serving_sync
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.warehouse import servers, sync_logs
+from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.warehouse.tables import erp_tables
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, environment_of, json_of, new_installation
+
+PATIENCE = 60
+LINES = erp_tables["so_invoice_line"]
+
+
+@pytest.fixture(scope="module")
+def synced() -> Iterator[Installation]:
+    """An installation with a small ERP, synced once. Tests leave its tables as they found them."""
+    with new_installation() as made:
+        seed = ["demo", "seed", "--only", "erp", "--months", str(MONTHS), "--erp-rows-per-month", "30"]
+        result = made.run(*seed)
+        assert result.exit_code == 0, result.output
+        before = json_of(made.run("sync", "status", "--json"))
+        assert before == {"success": True, "message": before["message"], "data": None}
+        result = made.run("sync", "start", "--wait", "--json")
+        assert result.exit_code == 0, result.output
+        answer = json_of(result)
+        assert answer["success"]
+        assert answer["data"]["status"] == "completed"
+        assert [table["table_name"] for table in answer["tables"]] == sorted(table.name for table in ERP_TABLES)
+        assert all(table["rows_inserted"] > 0 for table in answer["tables"])
+        yield made
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@contextmanager
+def held_up(installation: Installation) -> Iterator[None]:
+    """Somebody else writes a table, so that a sync has to wait there."""
+    with installation.warehouse("READ COMMITTED") as connection:
+        lock(connection, LINES)
+        yield
+
+
+def status(installation: Installation) -> str:
+    """The status of the latest sync."""
+    with installation.warehouse() as connection:
+        return str(connection.scalar(sa.text("SELECT status FROM ops.sync_logs ORDER BY id DESC LIMIT 1")))
+
+
+def sessions(installation: Installation) -> int:
+    """How many sessions of syncs there are in the warehouse."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
+    with installation.warehouse() as connection:
+        return connection.scalar(sa.text(query)) or 0
+
+
+def started(installation: Installation) -> int:
+    """A sync in a process of its own, which waits for a table that somebody holds; its number."""
+    result = installation.run("sync", "start", "--json")
+    assert result.exit_code == 0, result.output
+    answer = json_of(result)
+    assert answer == {
+        "success": True,
+        "message": answer["message"],
+        "sync_log_id": answer["sync_log_id"],
+        "status": "running",
+    }
+    wait(lambda: sessions(installation) > 0 and _waits(installation))
+    return int(answer["sync_log_id"])
+
+
+def _waits(installation: Installation) -> bool:
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with installation.warehouse() as connection:
+        return bool(connection.scalar(sa.text(query)))
+
+
+def process_of_run(installation: Installation) -> int:
+    """The process that executes the latest run."""
+    with installation.warehouse() as connection:
+        engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
+    query = "SELECT value FROM run_tags WHERE key = 'ledger/pid' ORDER BY id DESC LIMIT 1"
+    try:
+        with engine.connect() as connection:
+            return int(connection.scalar(sa.text(query)) or 0)
+    finally:
+        engine.dispose()
+
+
+def test_a_second_sync_writes_nothing(synced: Installation) -> None:
+    before = synced.fingerprint()
+    answer = json_of(synced.run("sync", "start", "--wait", "--json"))
+    assert answer["data"]["status"] == "completed"
+    assert {table["rows_inserted"] + table["rows_deleted"] for table in answer["tables"]} == {0}
+    lines = next(table for table in answer["tables"] if table["table_name"] == LINES.name)
+    assert len(lines["months"]) == 2, "the last two months, nothing else differs"
+    assert synced.fingerprint() == before
+
+
+def test_months_and_tables_that_are_named(synced: Installation) -> None:
+    first = synced.variables["LEDGER_FIRST_MONTH"]
+    answer = json_of(synced.run("sync", "start", "--month", first, "--table", LINES.name, "--wait", "--json"))
+    assert [(table["table_name"], table["months"]) for table in answer["tables"]] == [(LINES.name, [first])]
+    of_range = ["--from-month", first, "--to-month", shift(first, 1)]
+    answer = json_of(synced.run("sync", "start", *of_range, "--table", LINES.name, "--wait", "--json"))
+    assert answer["tables"][0]["months"] == [first, shift(first, 1)]
+    answer = json_of(synced.run("sync", "start", "--full", "--table", LINES.name, "--wait", "--json"))
+    # What is dated outside the partitions is read again too, to be rejected anew.
+    assert set(answer["tables"][0]["months"]) >= set(months_between(first, shift(first, MONTHS - 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--month", "march"], "is no month"),
+        (["--month", "2999-01"], "is in the future"),
+        (["--from-month", "1999-01"], "LEDGER_FIRST_MONTH"),
+        (["--month", "2999-01", "--from-month", "2999-01"], "either one month"),
+        (["--table", "so_invoice"], "Did you mean so_invoice_line?"),
+    ],
+)
+def test_what_cannot_be_done_is_said(synced: Installation, arguments: list[str], message: str) -> None:
+    before = json_of(synced.run("sync", "logs", "--json"))
+    result = synced.run("sync", "start", *arguments, "--json")
+    assert result.exit_code == 1
+    assert message in json_of(result)["error"]
+    assert message in result.stderr.replace("\n", " ")
+    assert json_of(synced.run("sync", "logs", "--json")) == before, "nothing was claimed"
+
+
+def test_a_range_that_runs_backwards_is_refused(synced: Installation) -> None:
+    first = synced.variables["LEDGER_FIRST_MONTH"]
+    result = synced.run("sync", "start", "--from-month", shift(first, 1), "--to-month", first)
+    assert result.exit_code == 1
+    assert "ends before it starts" in result.stderr
+
+
+def test_a_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> None:
+    before = synced.fingerprint()
+    with held_up(synced):
+        log_id = started(synced)
+        refused = synced.run("sync", "start", "--json")
+        assert refused.exit_code == 1
+        answer = json_of(refused)
+        assert (answer["success"], answer["running_sync_id"]) == (False, log_id)
+        assert f"Sync {log_id} (manual) has been running since" in answer["message"]
+        shown = json_of(synced.run("sync", "status", "--json"))
+        assert (shown["data"]["id"], shown["data"]["status"], shown["data"]["duration"]) == (log_id, "running", None)
+        assert "running" in {table["status"] for table in shown["tables"]}
+        cancelled = synced.run("sync", "cancel", "--json")
+        assert cancelled.exit_code == 0, cancelled.output
+        assert json_of(cancelled)["sync_log_id"] == log_id
+        assert sessions(synced) == 0, "no statement of it is left in the warehouse"
+    assert synced.fingerprint() == before
+    shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
+    assert shown["data"]["status"] == "cancelled"
+    assert "It was cancelled" in shown["data"]["error_message"]
+    tables = {table["table_name"]: table["status"] for table in shown["tables"]}
+    assert tables[LINES.name] == "cancelled"
+    assert _run_status(synced) == "CANCELED"
+    assert json_of(synced.run("sync", "start", "--wait", "--json"))["data"]["status"] == "completed"
+
+
+def _run_status(installation: Installation) -> str:
+    with installation.warehouse() as connection:
+        engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
+    try:
+        with engine.connect() as connection:
+            return str(connection.scalar(sa.text("SELECT status FROM runs ORDER BY id DESC LIMIT 1")))
+    finally:
+        engine.dispose()
+
+
+def test_a_run_that_does_not_listen_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
+    before = synced.fingerprint()
+    with held_up(synced):
+        log_id = started(synced)
+        process = process_of_run(synced)
+        os.kill(process, signal.SIGSTOP)
+        cancelled = synced.run("sync", "cancel", "--json")
+        assert cancelled.exit_code == 0, cancelled.output
+        assert "ended by force" in json_of(cancelled)["message"]
+        wait(lambda: sessions(synced) == 0)
+    assert synced.fingerprint() == before
+    shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
+    assert shown["data"]["status"] == "cancelled"
+    assert {table["status"] for table in shown["tables"]} <= {"completed", "cancelled"}
+    assert _run_status(synced) == "CANCELED"
+
+
+def test_a_killed_sync_fails_with_a_message_and_the_next_one_succeeds(synced: Installation) -> None:
+    before = synced.fingerprint()
+    with held_up(synced):
+        log_id = started(synced)
+        os.kill(process_of_run(synced), signal.SIGKILL)
+        wait(lambda: json_of(synced.run("sync", "status", "--json"))["data"]["status"] == "failed")
+    shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
+    message = shown["data"]["error_message"]
+    assert "The process that executed this run is gone" in message
+    assert "the next sync takes up what is missing" in message
+    lines = next(table for table in shown["tables"] if table["table_name"] == LINES.name)
+    assert (lines["status"], lines["rows_loaded"]) == ("failed", 0)
+    assert synced.fingerprint() == before
+    assert json_of(synced.run("sync", "start", "--wait", "--json"))["data"]["status"] == "completed"
+
+
+def test_a_sync_that_died_with_its_ledger_up_stands_in_nobodys_way(synced: Installation) -> None:
+    """Both were killed: nobody but the next command can find that out."""
+    with environment_of(synced.variables), dagster_client.instance_of(synced.settings) as instance:
+        server = {"host": "127.0.0.1", "port": synced.settings.code_server_port}
+        job = build_definitions(synced.settings).resolve_job_def("erp_sync")
+        tags = {".dagster/grpc_info": json.dumps(server)}
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    with synced.warehouse() as connection:
+        sync_logs.claim(connection, "scheduled", run.run_id)
+    assert json_of(synced.run("sync", "start", "--table", LINES.name, "--wait", "--json"))["success"]
+    (_, dead) = json_of(synced.run("sync", "logs", "--per-page", "2", "--json"))["data"]
+    assert dead["status"] == "failed"
+    assert "is gone" in dead["error_message"]
+
+
+def test_of_two_processes_that_start_together_one_is_told_of_the_other(synced: Installation) -> None:
+    with held_up(synced):
+        both = [synced.spawn("sync", "start", "--json", stdout=subprocess.PIPE) for _ in range(2)]
+        answers = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
+        won, lost = sorted(answers, key=lambda answer: not answer["success"])
+        assert (won["success"], lost["success"]) == (True, False)
+        assert lost["running_sync_id"] == won["sync_log_id"]
+        assert sorted(process.returncode for process in both) == [0, 1]
+    wait(lambda: status(synced) == "completed")
+
+
+def test_what_cannot_be_launched_is_not_left_running(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("ledger_pipelines.serving.sync.subprocess.Popen", no_memory)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        synced.run("sync", "start")
+    shown = json_of(synced.run("sync", "status", "--json"))["data"]
+    assert shown["status"] == "failed"
+    assert "could not be launched" in shown["error_message"]
+
+
+def test_a_claim_without_a_run_can_be_cancelled(synced: Installation) -> None:
+    with synced.warehouse() as connection:
+        log_id = sync_logs.claim(connection, "manual").id
+    answer = json_of(synced.run("sync", "cancel", "--json"))
+    assert (answer["success"], answer["sync_log_id"], answer["status"]) == (True, log_id, "cancelled")
+    assert "It had not begun" in answer["message"]
+
+
+def test_nothing_to_cancel(synced: Installation) -> None:
+    result = synced.run("sync", "cancel", "--json")
+    assert result.exit_code == 1
+    assert json_of(result) == {"success": False, "message": "No sync is running."}
+
+
+def test_an_erp_that_is_away_fails_the_sync_and_changes_nothing(synced: Installation) -> None:
+    before = synced.fingerprint()
+    away = "postgresql://reader:hush@127.0.0.1:1/erp"
+    result = synced.run("sync", "start", "--wait", "--table", LINES.name, "--json", LEDGER_ERP_URL=away)
+    assert result.exit_code == 1
+    answer = json_of(result)
+    assert (answer["success"], answer["data"]["status"]) == (False, "failed")
+    assert LINES.name in answer["data"]["error_message"]
+    assert "127.0.0.1:1" in answer["data"]["error_message"]
+    assert "hush" not in result.output
+    assert synced.fingerprint() == before
+
+
+def test_logs_and_statistics(synced: Installation) -> None:
+    listed = json_of(synced.run("sync", "logs", "--per-page", "2", "--page", "2", "--json"))
+    assert listed["success"]
+    assert [listed["pagination"][name] for name in ("current_page", "per_page", "from", "to")] == [2, 2, 3, 4]
+    assert len(listed["data"]) == 2
+    assert listed["data"][0]["id"] > listed["data"][1]["id"]
+    completed = json_of(synced.run("sync", "logs", "--status", "completed", "--type", "manual", "--json"))["data"]
+    assert {log["status"] for log in completed} == {"completed"}
+    numbers = json_of(synced.run("sync", "statistics", "--days", "1", "--json"))["data"]
+    assert numbers["statistics"]["total_syncs"] >= numbers["statistics"]["successful_syncs"] > 0
+    assert isinstance(numbers["statistics"]["avg_duration"], float)
+    assert len(numbers["recent_logs"]) == 5
+    assert "completed" in synced.run("sync", "logs").stdout
+    assert "avg duration" in synced.run("sync", "statistics").stdout
+    assert LINES.name in synced.run("sync", "status", str(completed[0]["id"])).stdout
+
+
+def test_an_unknown_sync(synced: Installation) -> None:
+    result = synced.run("sync", "status", "999999", "--json")
+    assert result.exit_code == 1
+    assert json_of(result) == {"success": False, "message": "There is no sync 999999. `ledger sync logs` lists them."}
+
+
+def test_the_log_file_tells_it_all(synced: Installation) -> None:
+    log = (synced.settings.home / "logs" / "sync.log").read_text()
+    for words in ("started (manual, run", f"{LINES.name}: ", "completed: ", "refused", "is to be cancelled"):
+        assert words in log, words
+    assert str(servers.warehouse(synced.settings).password) not in log
+    assert all("+0700 " in line for line in log.splitlines())

@@ -1,0 +1,205 @@
+"""Syncs whose process, ERP or warehouse dies under them: no half month, a log that says why, and the next one mends."""
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.warehouse.postgres_data import own_folder
+from ledger_pipelines.warehouse.postgres_programs import account_for
+from ledger_pipelines_tests.serving.breaks import (
+    ASKING,
+    COMPARING,
+    PHASES,
+    Answer,
+    Phase,
+    Scene,
+    new_scene,
+    stop_at_once,
+    wait,
+)
+
+ALL = bool(os.environ.get("CI"))
+# Each takes a sync or three; `LEDGER_TEST_KILLS=10` for more of them.
+KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or (2 if ALL else 1)))
+FULL = "has no room left on its disk"
+GONE = "The process that executed this run is gone"
+NEXT = "the next sync takes up what is missing"
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """A scene for the module; every test leaves its copy up to date."""
+    with new_scene() as made:
+        yield made
+
+
+def message(broken: Answer) -> str:
+    """Why a sync failed."""
+    assert broken["data"]["status"] == "failed", broken
+    return str(broken["data"]["error_message"])
+
+
+@pytest.mark.parametrize("number", KILLS)
+def test_killed_at_a_random_moment(scene: Scene, number: int) -> None:
+    before = scene.states()
+    scene.churn()
+    log_id = scene.start()
+    scene.random_moment(log_id, random.Random(number))
+    scene.kill(log_id)
+    broken = scene.ended()
+    if broken["data"]["status"] != "completed":  # it may have been quicker
+        assert GONE in message(broken)
+        assert NEXT in message(broken)
+    scene.check_whole(before, broken)
+
+
+@pytest.mark.parametrize("phase", PHASES if ALL else PHASES[1::2], ids=str)
+def test_killed_while(scene: Scene, phase: Phase) -> None:
+    before = scene.states()
+    scene.churn()
+    with scene.held(phase):
+        log_id = scene.start()
+        scene.await_phase(phase)
+        scene.kill(log_id)
+        broken = scene.ended()
+    assert GONE in message(broken)
+    assert NEXT in message(broken)
+    scene.check_whole(before, broken)
+
+
+def test_the_erp_stops_and_stays_away(scene: Scene) -> None:
+    before = scene.states()
+    scene.churn()
+    with scene.held(ASKING):
+        scene.start()
+        scene.await_phase(ASKING)
+        stop_at_once(scene.erp_server)
+    broken = scene.ended()
+    scene.erp_server.start()
+    assert "so_invoice_line: The ERP" in message(broken)
+    assert "cannot be reached" in message(broken)
+    assert "Nothing was changed" in message(broken)
+    scene.check_whole(before, broken)
+
+
+@pytest.mark.parametrize("number", KILLS)
+def test_the_erp_is_restarted_at_a_random_moment(scene: Scene, number: int) -> None:
+    before = scene.states()
+    scene.churn()
+    log_id = scene.start()
+    scene.random_moment(log_id, random.Random(number))
+    stop_at_once(scene.erp_server)
+    scene.erp_server.start()
+    mended = scene.ended()
+    assert mended["data"]["status"] == "completed", mended
+    scene.check_whole(before, mended)
+
+
+@pytest.mark.parametrize("phase", PHASES[1:] if ALL else PHASES[2:3], ids=str)
+def test_the_warehouse_is_restarted_while(scene: Scene, phase: Phase) -> None:
+    """Dagster's storage with it. If it is back in time the step is tried again, else the run is over."""
+    before = scene.states()
+    scene.churn()
+    with scene.held(phase):
+        scene.start()
+        scene.await_phase(phase)
+        stop_at_once(scene.warehouse_server)
+    scene.warehouse_server.start()
+    broken = scene.ended()
+    if broken["data"]["status"] != "completed":
+        assert "The warehouse" in message(broken)
+        assert "cannot be used" in message(broken)
+    scene.check_whole(before, broken)
+
+
+def test_the_warehouse_stays_away_until_the_run_is_over(scene: Scene) -> None:
+    before = scene.states()
+    scene.churn()
+    with scene.held(COMPARING):
+        log_id = scene.start()
+        scene.await_phase(COMPARING)
+        stop_at_once(scene.warehouse_server)
+    wait(lambda: scene.says(f"sync {log_id} waits until it can be closed: The warehouse"))
+    scene.warehouse_server.start()
+    broken = scene.ended()
+    assert "The warehouse" in message(broken)
+    assert "cannot be used" in message(broken)
+    assert "server closed the connection unexpectedly." in message(broken)
+    scene.check_whole(before, broken)
+
+
+@pytest.fixture
+def small_disk(scene: Scene) -> Iterator[None]:
+    """The warehouse writes what is new to a file system of a few megabytes."""
+    account = account_for(scene.warehouse_server.data_folder.resolve())
+    with scene.installation.warehouse() as connection:
+        folder = Path(scene.installation.settings.home) / "small"
+        folder.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True
+        )
+        if mounted.returncode:
+            pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
+        try:
+            own_folder(folder / "data", account)
+            connection.exec_driver_sql(f"CREATE TABLESPACE small LOCATION '{folder}/data'")
+            connection.exec_driver_sql("ALTER DATABASE warehouse SET default_tablespace = small")
+            yield
+            connection.exec_driver_sql("ALTER DATABASE warehouse RESET default_tablespace")
+            connection.exec_driver_sql("DROP TABLESPACE small")
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+            shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_the_disk_is_full_while_rows_come(scene: Scene) -> None:
+    """A real one, where the tests may mount one."""
+    before = scene.states()
+    scene.churn()
+    broken = scene.sync()
+    assert "so_invoice_line: The warehouse" in message(broken)
+    assert FULL in message(broken)
+    assert "No space left on device" in message(broken)
+    with scene.installation.warehouse() as connection:
+        connection.exec_driver_sql("ALTER DATABASE warehouse RESET default_tablespace")
+    scene.check_whole(before, broken)
+
+
+@pytest.fixture
+def full_at_commit(scene: Scene) -> Iterator[None]:
+    """The warehouse says at a commit of the large table what it says if its disk is full; that is an imitation."""
+    with scene.installation.warehouse() as connection:
+        connection.exec_driver_sql(_FULL_AT_COMMIT)
+        yield
+        connection.exec_driver_sql(_WITH_ROOM)
+
+
+_FULL_AT_COMMIT = """
+CREATE FUNCTION ops.full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100';
+END $$;
+CREATE CONSTRAINT TRIGGER is_full AFTER INSERT OR UPDATE ON ops.source_fingerprints DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.table_name = 'so_invoice_line') EXECUTE FUNCTION ops.full()
+"""
+_WITH_ROOM = "DROP TRIGGER IF EXISTS is_full ON ops.source_fingerprints; DROP FUNCTION IF EXISTS ops.full"
+
+
+@pytest.mark.usefixtures("full_at_commit")
+def test_the_disk_is_full_at_the_commit(scene: Scene) -> None:
+    before = scene.states()
+    scene.churn()
+    broken = scene.sync()
+    assert "so_invoice_line: The warehouse" in message(broken)
+    assert FULL in message(broken)
+    others = {table["table_name"]: table["status"] for table in broken["tables"]}
+    assert others.pop("so_invoice_line") == "failed"
+    assert set(others.values()) == {"completed"}
+    with scene.installation.warehouse() as connection:
+        connection.exec_driver_sql(_WITH_ROOM)
+    scene.check_whole(before, broken)

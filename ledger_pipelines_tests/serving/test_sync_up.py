@@ -1,0 +1,141 @@
+"""Syncs beside a running `ledger up`: launched there, ended there, and killed there."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger_pipelines.serving import sync as serving_sync
+from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
+from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
+from ledger_pipelines_tests.serving.test_up import Up
+
+_TERMINATE = """
+mutation Terminate($run: String!) { terminateRun(runId: $run) { __typename } }
+"""
+_LATEST = "{ runsOrError(limit: 1) { ... on Runs { results { runId status } } } }"
+_INSTIGATORS = """
+{ repositoryOrError(repositorySelector: {repositoryLocationName: "ledger", repositoryName: "__repository__"}) {
+    ... on Repository { schedules { name scheduleState { status } } sensors { name sensorState { status } } } } }
+"""
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Up]:
+    """A `ledger up` whose copy of the ERP is up to date."""
+    with new_installation() as installation:
+        running = Up(installation, "--no-initial-run")
+        try:
+            running.wait(lambda: running.says("The ledger is up"))
+            result = installation.run("sync", "start", "--wait", "--json")
+            assert result.exit_code == 0, result.output
+            answer = json_of(result)
+            assert answer["data"]["status"] == "completed"
+            assert len(answer["tables"]) == 6
+            yield running
+        finally:
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+
+
+def latest(installation: Installation) -> dict[str, Any]:
+    """The latest sync and its tables."""
+    return json_of(installation.run("sync", "status", "--json"))
+
+
+def ended(installation: Installation) -> bool:
+    """Whether the latest sync has ended."""
+    return bool(latest(installation)["data"]["status"] != "running")
+
+
+def run_of(web_ui: WebUi) -> dict[str, str]:
+    """The latest run."""
+    (run,) = web_ui.ask(_LATEST)["runsOrError"]["results"]
+    return dict(run)
+
+
+def runs_of(code_server: int) -> list[int]:
+    """The processes that execute runs: children of the code server that were made to."""
+    threads = Path(f"/proc/{code_server}/task").iterdir()  # a child is listed with the thread that started it
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.fixture
+def up(serving: Up) -> Iterator[Up]:
+    """The same for each test, which must leave the copy as it was, and nothing in the way of the next sync."""
+    before = serving.installation.fingerprint()
+    yield serving
+    assert serving.installation.fingerprint() == before
+    assert serving.installation.run("sync", "start", "--table", LINES.name, "--wait").exit_code == 0
+    assert serving.installation.fingerprint() == before
+
+
+@contextmanager
+def one_held_up(up: Up) -> Iterator[int]:
+    """A sync of a table that somebody else holds; the process that executes it."""
+    with held_up(up.installation):
+        up.wait(web_ui_of(up.installation.settings).location_is_loaded)
+        assert up.installation.run("sync", "start", "--table", LINES.name).exit_code == 0
+        up.wait(lambda: sessions(up.installation) > 0)
+        (process,) = runs_of(up.children()[0].pid)
+        yield process
+
+
+def test_what_starts_syncs_and_looks_after_them_is_on(up: Up) -> None:
+    web_ui = web_ui_of(up.installation.settings)
+    instigators = web_ui.ask(_INSTIGATORS)["repositoryOrError"]
+    assert {"name": "hourly_sync", "scheduleState": {"status": "RUNNING"}} in instigators["schedules"]
+    assert {"name": "finished_syncs", "sensorState": {"status": "RUNNING"}} in instigators["sensors"]
+    up.wait(lambda: run_of(web_ui)["status"] == "SUCCESS")
+
+
+def test_one_is_ended_by_a_command(up: Up) -> None:
+    installation = up.installation
+    with one_held_up(up):
+        refused = installation.run("sync", "start", "--json")
+        assert refused.exit_code == 1
+        assert json_of(refused)["running_sync_id"] == latest(installation)["data"]["id"]
+        assert installation.run("sync", "cancel").exit_code == 0
+        assert sessions(installation) == 0
+    assert latest(installation)["data"]["status"] == "cancelled"
+    up.wait(lambda: run_of(web_ui_of(installation.settings))["status"] == "CANCELED")
+
+
+def test_one_is_ended_in_the_web_interface(up: Up) -> None:
+    installation, web_ui = up.installation, web_ui_of(up.installation.settings)
+    with one_held_up(up):
+        web_ui.ask(_TERMINATE, {"run": run_of(web_ui)["runId"]})
+        up.wait(lambda: ended(installation))
+        assert sessions(installation) == 0
+    assert latest(installation)["data"]["status"] == "cancelled"
+
+
+def test_one_is_told_to_end_and_does_not_listen(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is killed: it would keep what it holds for ever."""
+    installation = up.installation
+    with one_held_up(up) as process:
+        monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
+        os.kill(process, signal.SIGSTOP)
+        assert installation.run("sync", "cancel").exit_code == 0
+        up.wait(lambda: not runs_of(up.children()[0].pid))
+        assert sessions(installation) == 0
+    assert latest(installation)["data"]["status"] == "cancelled"
+    assert run_of(web_ui_of(installation.settings))["status"] == "CANCELED"
+
+
+def test_one_is_killed(up: Up) -> None:
+    installation = up.installation
+    with one_held_up(up) as process:
+        os.kill(process, signal.SIGKILL)
+        up.wait(lambda: ended(installation))
+        assert sessions(installation) == 0
+    failed = latest(installation)
+    assert failed["data"]["status"] == "failed"
+    assert "the next sync takes up what is missing" in failed["data"]["error_message"]
+    assert [table["status"] for table in failed["tables"]] == ["failed"]

@@ -1,0 +1,70 @@
+"""What records must fulfil: the same, in the same words, whether they are checked one by one or as a frame."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger_pipelines.sources import billing_frames, billing_rules
+from ledger_pipelines.sources.billing_records import Customer, Deposit, Price, Reading
+from ledger_pipelines.sources.billing_rules import Record, Rules
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+NAIVE = NOW.replace(tzinfo=None)
+READING = Reading(1, 1, "2025-01", "fob", NOW, None, Decimal(1), None, None, None, None, None, None)
+CUSTOMER = Customer(
+    1, None, None, "fob", None, None, None, None, None, None, None, None, None,
+    use_realtime_calculation=True, balance_last_updated_at=None, created_at=None, updated_at=None,
+)  # fmt: skip
+PRICE = Price(1, 0, "monthly", NOW, NOW, None, None, None, None, "{}")
+DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "record", "wrong", "reason"),
+    [
+        (billing_rules.READINGS, READING, {"reading_id": 0}, "the id is not a positive integer (reading_id)"),
+        (billing_rules.READINGS, READING, {"volume": Decimal(-1)}, "the volume is negative (volume)"),
+        (billing_rules.READINGS, READING, {"volume": Decimal("NaN")}, "the value is missing (volume)"),
+        (billing_rules.READINGS, READING, {"year_month": "2025-13"}, "not a month (year_month)"),
+        (billing_rules.READINGS, READING, {"reading_at": NAIVE}, "a moment without a time zone (reading_at)"),
+        (billing_rules.READINGS, READING, {"kind": None}, "the value is missing (kind)"),
+        (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, "none of metered, fob (kind)"),
+        (billing_rules.CUSTOMERS, CUSTOMER, {"role": "demo"}, "none of customer, fob (role)"),
+        (
+            billing_rules.CUSTOMERS,
+            CUSTOMER,
+            {"use_realtime_calculation": None},
+            "the value is missing (use_realtime_calculation)",
+        ),
+        (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, "a moment without a time zone (valid_to)"),
+        (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, "none of penambahan, pengurangan (keterangan)"),
+        (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "not a decimal number (amount)"),
+    ],
+)
+def test_a_record_that_breaks_a_rule_is_named(rules: Rules, record: Record, wrong: dict[str, Any], reason: str) -> None:
+    other = {name: 2 for name in rules.unique if name in {"reading_id", "customer_id"}}
+    records = [record, record._replace(**(other | wrong))]
+    assert billing_rules.failures(rules, records) == {1: reason}
+    assert billing_frames.validate(rules, records).failures == {1: reason}
+
+
+def test_no_two_records_may_be_the_same() -> None:
+    records = [READING, READING._replace(reading_id=2), READING._replace(volume=Decimal(2))]
+    expected = {0: "given more than once (reading_id)", 2: "given more than once (reading_id)"}
+    assert billing_rules.failures(billing_rules.READINGS, records) == expected
+    assert billing_frames.validate(billing_rules.READINGS, records).failures == expected
+
+
+def test_right_records_pass() -> None:
+    for rules, record in (
+        (billing_rules.READINGS, READING),
+        (billing_rules.CUSTOMERS, CUSTOMER),
+        (billing_rules.PRICES, PRICE),
+        (billing_rules.DEPOSITS, DEPOSIT),
+    ):
+        assert billing_rules.failures(rules, [record]) == {}
+        validated = billing_frames.validate(rules, [record])
+        assert validated.failures == {}
+        assert list(validated.rows.itertuples(index=False, name=None)) == [tuple(record)]

@@ -1,0 +1,149 @@
+"""Which ODBC driver reads a SQL Server, and what it is told."""
+
+import importlib.util
+import platform
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+import pyodbc
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_engine import erp_engine
+from ledger_pipelines.sources.erp_odbc import best_of, find_driver, packaged_driver, with_driver
+from ledger_pipelines.sources.erp_tables import STOCKBYWH
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines_tests import servers
+
+URL = sa.make_url("mssql+pyodbc://reader:s3cret@erp.example.com:1433/soi107")
+MICROSOFT = "ODBC Driver 18 for SQL Server"
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (["FreeTDS", "ODBC Driver 9 for SQL Server", MICROSOFT, "ODBC Driver 17 for SQL Server"], MICROSOFT),
+        (["PostgreSQL Unicode", "FreeTDS"], "FreeTDS"),
+        (["PostgreSQL Unicode", "ODBC Driver 18 for SQL Servers"], None),
+        ([], None),
+    ],
+)
+def test_the_best_of_some_drivers(names: list[str], best: str | None) -> None:
+    assert best_of(names) == best
+
+
+def drivers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let the system have these drivers."""
+    monkeypatch.setattr(pyodbc, "drivers", lambda: list(names))
+
+
+def test_freetds_is_told_to_speak_a_protocol_with_dates_and_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch, "FreeTDS")
+    assert dict(with_driver(URL).query) == {
+        "driver": "FreeTDS",
+        "TDS_Version": "7.4",
+        "ClientCharset": "UTF-8",
+        "ApplicationIntent": "ReadOnly",
+        "APP": "ledger_pipelines",
+    }
+
+
+def test_encryption_is_left_to_the_driver_and_the_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch, MICROSOFT)
+    assert dict(with_driver(URL).query) == {
+        "driver": MICROSOFT,
+        "ApplicationIntent": "ReadOnly",
+        "APP": "ledger_pipelines",
+    }
+    trusting = URL.update_query_dict({"TrustServerCertificate": "yes", "applicationintent": "ReadWrite"})
+    assert dict(with_driver(trusting).query) == {
+        "driver": MICROSOFT,
+        "APP": "ledger_pipelines",
+        "TrustServerCertificate": "yes",
+        "applicationintent": "ReadWrite",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mssql+pyodbc:///?odbc_connect=DRIVER%3DFreeTDS%3BSERVER%3Dh",
+        "mssql+pyodbc://reader:x@name_of_a_source",
+        "mysql+pymysql://reader:x@h/erp",
+        "postgresql+psycopg://reader:x@h/erp",
+    ],
+)
+def test_what_needs_no_driver_of_ours_stays_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch)
+    assert with_driver(sa.make_url(text)) == sa.make_url(text)
+
+
+def test_a_driver_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch, MICROSOFT)
+    url = with_driver(URL.update_query_dict({"Driver": "/usr/lib/libtdsodbc.so", "tds_version": "7.3"}))
+    assert {name.lower(): value for name, value in url.query.items()} == {
+        "driver": "/usr/lib/libtdsodbc.so",
+        "tds_version": "7.3",
+        "clientcharset": "UTF-8",
+        "applicationintent": "ReadOnly",
+        "app": "ledger_pipelines",
+    }
+
+
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *folders: str) -> Path:
+    """An installed package that holds the driver for some distributions of Linux."""
+    libraries = tmp_path / "libs" / "linux"
+    for folder in folders:
+        library = libraries / folder / "x86_64" / "lib"
+        library.mkdir(parents=True)
+        for name in ("libmsodbcsql-18.6.so.2.1", "libodbcinst.so.2", "MICROSOFT_ODBC_DRIVER_LICENSE.txt"):
+            (library / name).touch()
+    spec = ModuleSpec("mssql_python_odbc", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    find: Any = lambda name: spec if name == "mssql_python_odbc" else None  # noqa: E731 - one line says it all
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    return libraries
+
+
+@pytest.mark.parametrize(
+    ("release", "folder"),
+    [
+        ({"ID": "debian"}, "debian_ubuntu"),
+        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "debian_ubuntu"),
+        ({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "rhel"),
+        ({"ID": "opensuse-leap", "ID_LIKE": "suse opensuse"}, "suse"),
+    ],
+)
+def test_the_packaged_driver_is_that_of_the_distribution(
+    release: dict[str, str], folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = package(tmp_path, monkeypatch, "debian_ubuntu", "rhel", "suse")
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
+    drivers(monkeypatch, "PostgreSQL Unicode")
+    assert find_driver() == str(libraries / folder / "x86_64" / "lib" / "libmsodbcsql-18.6.so.2.1")
+
+
+def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch, "PostgreSQL Unicode")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert packaged_driver() is None
+    with pytest.raises(SourceError, match=r"no ODBC driver for SQL Server .* pip install ledger-pipelines\[mssql\]"):
+        erp_engine(URL)
+
+
+def test_a_driver_that_is_not_installed() -> None:
+    with pytest.raises(SourceError, match="The ODBC driver named in the URL is not installed") as error:
+        Erp(erp_engine(URL.update_query_dict({"driver": "Nonsense"}))).check(STOCKBYWH)
+    assert "s3cret" not in str(error.value)
+
+
+def test_freetds_says_that_nobody_answers() -> None:
+    """The real driver, where nobody listens: what it needs of us reaches it, and what it says reaches the reader."""
+    driver = servers.require_odbc("FreeTDS", "tdsodbc")
+    url = URL.set(host="127.0.0.1", port=servers.free_port()).update_query_dict({"driver": driver})
+    with pytest.raises(SourceError, match="Check the host and the port in LEDGER_ERP_URL") as error:
+        Erp(erp_engine(url)).check(STOCKBYWH)
+    assert "s3cret" not in str(error.value)

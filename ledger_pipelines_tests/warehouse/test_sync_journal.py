@@ -1,0 +1,50 @@
+"""The log file of the syncs: lines of several writers, files that do not grow for ever."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import sync_journal
+from ledger_pipelines.warehouse.sync_journal import journal_file, note
+
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0700 writer \d+ line \d+ x+")
+
+
+def test_an_event_is_one_line_in_the_time_of_the_company(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    note(settings, "sync 1 failed: one reason\nand another 100 %s")
+    (line,) = journal_file(settings).read_text().splitlines()
+    assert re.fullmatch(r"\S+ \S+ \+0700 sync 1 failed: one reason / and another 100 %s", line)
+
+
+def test_processes_that_write_at_once_lose_nothing_when_a_new_file_begins(tmp_path: Path) -> None:
+    program = (
+        "import sys; from ledger_pipelines.warehouse import sync_journal as j; from ledger_pipelines.settings import "
+        "Settings; j._BYTES = 4000; s = Settings(home=sys.argv[1])\n"
+        "for n in range(30): j.note(s, f'writer {sys.argv[2]} line {n} ' + 'x' * 60)"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(number)]) for number in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    files = [file for file in (tmp_path / "logs").iterdir() if file.suffix != ".lock"]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert len(files) > 1
+    assert all(file.stat().st_size <= 4000 for file in files)
+    assert all(LINE.fullmatch(line) for line in lines)
+    assert len({line.split(" ", 3)[3] for line in lines}) == len(lines) == 120
+
+
+def test_old_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_journal, "_BYTES", 200)
+    for number in range(40):
+        note(Settings(home=tmp_path), f"sync {number} completed")
+    assert len(list((tmp_path / "logs").glob("sync.log*"))) == 6
+
+
+def test_a_file_that_cannot_be_written_to_fails_no_sync(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    note(Settings(home=tmp_path), "sync 1 completed")
+    assert "sync 1 completed" in caplog.text
