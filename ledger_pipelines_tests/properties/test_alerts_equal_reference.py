@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
-from ledger_pipelines_tests.conftest import EXAMPLES
+from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.alerts import Alert, Journal, Limits, days_left, look
 from ledger_pipelines_tests.reference.ledger import compute
@@ -27,8 +27,6 @@ FIRST, CURRENT = "2025-01", "2025-04"
 #: A current month that is over is seen as it ended.
 END = datetime(2025, 5, 1, tzinfo=WIB)
 CENT = Decimal("0.01")
-#: Of the properties that take many runs each.
-SOME = EXAMPLES // 4 + 1
 
 
 class CrashError(Exception):
@@ -124,7 +122,7 @@ def test_every_crossing_is_recorded_once(shared_pipeline: Pipeline, data: st.Dat
         customers = sorted(touched)
 
 
-@settings(max_examples=SOME)
+@settings(max_examples=HISTORIES)
 @given(data=st.data())
 def test_months_that_are_computed_one_by_one_raise_nothing_before_the_current_one(
     shared_pipeline: Pipeline, data: st.DataObject
@@ -142,7 +140,7 @@ def test_months_that_are_computed_one_by_one_raise_nothing_before_the_current_on
     world.check()
 
 
-@settings(max_examples=SOME)
+@settings(max_examples=HISTORIES)
 @given(data=st.data())
 def test_a_month_that_turns_crosses_no_threshold(shared_pipeline: Pipeline, data: st.DataObject) -> None:
     """Neither before the new month is computed nor by its being computed."""
