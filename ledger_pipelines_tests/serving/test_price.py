@@ -1,12 +1,13 @@
 """`ledger price preview` on a small demo: its answer for a person and for a program, and that nothing is changed."""
 
-import threading
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
+from ledger_pipelines.serving.cli import price as price_command
+from ledger_pipelines.serving.cli.console import say
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
@@ -72,11 +73,19 @@ def test_it_needs_no_billing_application(computed: Installation) -> None:
 
 
 @pytest.mark.parametrize("table", [transaction_calculations, monthly_customer_balances], ids=lambda table: table.name)
-def test_it_waits_for_a_run_and_says_so(computed: Installation, table: sa.Table) -> None:
+def test_it_waits_for_a_run_and_says_so(
+    computed: Installation, table: sa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
     with computed.warehouse("READ COMMITTED") as writer:
+
+        def end_the_run(message: str) -> None:
+            say(message)
+            if "A run is writing the tables" in message:
+                writer.commit()
+
+        monkeypatch.setattr(price_command, "say", end_the_run)
         lock(writer, table)
-        threading.Timer(1, writer.commit).start()
         result = computed.run(*asked)
     assert result.exit_code == 0, result.output
     assert "A run is writing the tables" in result.stderr

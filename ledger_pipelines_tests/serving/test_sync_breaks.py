@@ -23,9 +23,10 @@ from ledger_pipelines_tests.serving.breaks import (
     wait,
 )
 
-ALL = bool(os.environ.get("CI"))
+pytestmark = pytest.mark.chaos
+
 # Each takes a sync or three; `LEDGER_TEST_KILLS=10` for more of them.
-KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or (2 if ALL else 1)))
+KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or 2))
 FULL = "has no room left on its disk"
 GONE = "The process that executed this run is gone"
 NEXT = "the next sync takes up what is missing"
@@ -58,7 +59,7 @@ def test_killed_at_a_random_moment(scene: Scene, number: int) -> None:
     scene.check_whole(before, broken)
 
 
-@pytest.mark.parametrize("phase", PHASES if ALL else PHASES[1::2], ids=str)
+@pytest.mark.parametrize("phase", PHASES, ids=str)
 def test_killed_while(scene: Scene, phase: Phase) -> None:
     before = scene.states()
     scene.churn()
@@ -100,7 +101,7 @@ def test_the_erp_is_restarted_at_a_random_moment(scene: Scene, number: int) -> N
     scene.check_whole(before, mended)
 
 
-@pytest.mark.parametrize("phase", PHASES[1:] if ALL else PHASES[2:3], ids=str)
+@pytest.mark.parametrize("phase", PHASES[1:], ids=str)
 def test_the_warehouse_is_restarted_while(scene: Scene, phase: Phase) -> None:
     """Dagster's storage with it. If it is back in time the step is tried again, else the run is over."""
     before = scene.states()
