@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input insta
 DECLARED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check lint format bench clean
+.PHONY: help run test slow check lint format bench clean
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -18,10 +18,10 @@ run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and 
 test: $(VENV)/.installed-dev ## Run the tests
 	@$(BIN)/pytest
 
-chaos: $(VENV)/.installed-dev ## Run the tests that kill processes and stop servers at every turn (minutes)
-	@$(BIN)/pytest -m chaos
+slow: $(VENV)/.installed-dev ## Run the tests that take minutes: processes killed and servers stopped at every turn
+	@$(BIN)/pytest -m slow
 
-check: lint test chaos ## What CI runs: lint, format check, types, all tests
+check: lint test slow ## What CI runs: lint, format check, types, all tests
 
 lint: $(VENV)/.installed-dev ## Lint, format check and types
 	@$(BIN)/ruff check .

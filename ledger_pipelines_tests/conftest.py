@@ -15,7 +15,7 @@ from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
-EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 10))
+EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 8))
 # Of those whose examples are whole histories, with a sync or a run after each change.
 HISTORIES = EXAMPLES // 5 + 1
 

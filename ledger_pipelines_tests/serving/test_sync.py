@@ -191,6 +191,7 @@ def _run_status(installation: Installation) -> str:
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_listen_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
     before = synced.fingerprint()
@@ -240,6 +241,7 @@ def test_a_sync_that_died_with_its_ledger_up_stands_in_nobodys_way(synced: Insta
     assert "is gone" in dead["error_message"]
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_start_together_one_is_told_of_the_other(synced: Installation) -> None:
     with held_up(synced):
         both = [synced.spawn("sync", "start", "--json", stdout=subprocess.PIPE) for _ in range(2)]

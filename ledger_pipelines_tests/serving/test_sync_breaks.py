@@ -23,7 +23,7 @@ from ledger_pipelines_tests.serving.breaks import (
     wait,
 )
 
-pytestmark = pytest.mark.chaos
+pytestmark = pytest.mark.slow
 
 # Each takes a sync or three; `LEDGER_TEST_KILLS=10` for more of them.
 KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or 2))

@@ -15,7 +15,7 @@ from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_i
 from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
 from ledger_pipelines_tests.serving.test_up import Up
 
-pytestmark = pytest.mark.chaos
+pytestmark = pytest.mark.slow
 
 _TERMINATE = """
 mutation Terminate($run: String!) { terminateRun(runId: $run) { __typename } }
