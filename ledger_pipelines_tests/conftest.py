@@ -1,7 +1,6 @@
 """Fixtures for all tests: real servers, and a pipeline between a source and a warehouse of its own."""
 
 import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,17 +12,14 @@ from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
+from ledger_pipelines_tests.signals import hear_interrupts
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 8))
 # Of those whose examples are whole histories, with a sync or a run after each change.
 HISTORIES = EXAMPLES // 5 + 1
 
-# A shell without job control starts programs in the background deaf to SIGINT. Dagster, executing a run, makes them
-# deaf to SIGTERM likewise. What a test starts inherits both, and would be ended by neither.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
+hear_interrupts()
 settings.register_profile(
     "ledger",
     deadline=None,

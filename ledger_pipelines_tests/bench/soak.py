@@ -35,6 +35,7 @@ from ledger_pipelines_tests.pipeline import Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.signals import hear_interrupts
 
 _CHECKED = 1_000
 _TABLES = {users.name, data_pencatatan.name}
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.write:
         return _write(options)
+    hear_interrupts()
     folder = Path(tempfile.mkdtemp(prefix="ledger-soak-"))
     folder.chmod(0o755)
     horizon = _horizon(options.months)
