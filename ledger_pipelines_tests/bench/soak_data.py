@@ -111,23 +111,27 @@ class Application:
         while (passed := time.monotonic() - began) < seconds:
             if burst and passed >= bursts * burst_every:
                 bursts += 1
-                self._change(burst)
+                self.change(burst)
                 made += burst
             if made - (bursts - 1) * burst < passed * rate:
-                self._change(1)
+                self.change(1)
                 made += 1
             else:
                 time.sleep(0.02)
         return made
 
-    def _change(self, times: int) -> None:
+    def change(self, times: int) -> None:
         """Some changes in one transaction, stamped when it ends, as far as that can be."""
         with self._source.begin() as connection:
             for _ in range(times):
                 self._random.choice((self._reading, self._new_reading, self._deposit, self._price))(connection)
 
+    def now(self) -> datetime:
+        """The time, where the application is."""
+        return datetime.now(self._horizon.zone)
+
     def _stamp(self) -> datetime:
-        return datetime.now(self._horizon.zone).replace(tzinfo=None)
+        return self.now().replace(tzinfo=None)
 
     def _body(self) -> str:
         month = self._random.choice(self._horizon.months)
