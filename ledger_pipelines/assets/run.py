@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from ledger_pipelines.assets.metadata import Metadata, of_customers, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.guard import DeletionRefusedError
-from ledger_pipelines.loading.staging import Load, RowsLostError
+from ledger_pipelines.loading.rejections import RowsLostError
+from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.erp import SourceInterruptedError

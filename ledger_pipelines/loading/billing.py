@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading import moves
-from ledger_pipelines.loading.staging import STAGED_REJECTIONS, Batch, Load, RowsLostError, Staged, stage, validated
+from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
+from ledger_pipelines.loading.staging import Batch, Load, Staged, stage, validated
 from ledger_pipelines.sources import billing_rows, billing_rules
 from ledger_pipelines.sources.billing_app import Chunk
-from ledger_pipelines.sources.billing_records import PRICE_FIELDS, Reading, Rejection
+from ledger_pipelines.sources.billing_records import PRICE_FIELDS, Reading
 from ledger_pipelines.sources.billing_rows import Row
 from ledger_pipelines.sources.billing_rules import Record, Rules
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded

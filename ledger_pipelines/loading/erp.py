@@ -18,7 +18,7 @@ from ledger_pipelines.loading.erp_plan import Copy, Plan, Seen, day_key, day_of,
 from ledger_pipelines.loading.erp_proof import Evidence, prove
 from ledger_pipelines.loading.erp_staging import Stage, Staged, rejections, rejections_of, stage
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.loading.staging import RowsLostError
+from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp import Erp, Reading, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.erp_tables import ErpTable, Kind
 from ledger_pipelines.warehouse import tables
@@ -146,7 +146,7 @@ def copy_of(
         known=known(connection, contents.table.name),
         loaded=months_loaded(connection, contents.table),
         days=day_sums(connection, contents) if before is None else _renewed(connection, contents, before, written),
-        rejected={month: count for month, count in counted},  # noqa: C416 - rows, no pairs, to a type checker
+        rejected=dict(counted.all()),
     )
 
 

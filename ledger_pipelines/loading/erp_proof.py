@@ -7,7 +7,7 @@ from datetime import date
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp_plan import Copy, Plan, Seen, covered_months, deviations
 from ledger_pipelines.loading.erp_staging import Staged
-from ledger_pipelines.loading.staging import RowsLostError
+from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp_tables import ErpTable
 from ledger_pipelines.warehouse.report import Report
 

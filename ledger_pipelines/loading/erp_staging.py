@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp_plan import Plan, is_stored, month_of_day
-from ledger_pipelines.loading.staging import STAGED_REJECTIONS, RowsLostError
-from ledger_pipelines.sources.billing_records import Rejection
+from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
 from ledger_pipelines.sources.erp import Reading
 from ledger_pipelines.sources.erp_tables import ErpTable
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk import ColumnCopy, copy_rows
 from ledger_pipelines.warehouse.contents import Contents
 from ledger_pipelines.warehouse.partitions import make_aside

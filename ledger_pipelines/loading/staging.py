@@ -9,28 +9,21 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
 from ledger_pipelines.sources import billing_rows
 from ledger_pipelines.sources.billing_app import BillingApp, Chunk
-from ledger_pipelines.sources.billing_records import Customer, Deposit, Price, Reading, Rejection
+from ledger_pipelines.sources.billing_records import Customer, Deposit, Price, Reading
 from ledger_pipelines.sources.billing_rules import Record, Rules, failures
-from ledger_pipelines.warehouse import tables
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk import copy_rows
 from ledger_pipelines.warehouse.rejected import CONTENT
-from ledger_pipelines.warehouse.session import make_temporary, staging, temporary
-
-STAGED_REJECTIONS = temporary(
-    "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
-)
+from ledger_pipelines.warehouse.session import make_temporary, staging
 
 #: Batches of so many records are validated record by record.
 ONE_BY_ONE = 2_000
 
 #: Progress of a load: rows read so far.
 Progress = Callable[[int], None]
-
-
-class RowsLostError(Exception):
-    """Rows that were read are neither loaded nor rejected; nothing was changed. A fault of this program."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.loading import billing
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
-from ledger_pipelines.loading.staging import Load, RowsLostError
+from ledger_pipelines.loading.rejections import RowsLostError
+from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
 from ledger_pipelines.warehouse import latency, pending, tables

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, month_of
 from ledger_pipelines.ledger.changes import Account, Entry, Reading
 from ledger_pipelines.sources import billing_records, billing_rows, billing_rules
-from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price, Rejection
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.months import one_of
@@ -94,7 +95,7 @@ def first_readings(connection: sa.Connection, customers: Collection[int]) -> dic
     reading = tables.meter_readings.c
     statement = sa.select(reading.customer_id, sa.func.min(reading.year_month)).group_by(reading.customer_id)
     found = connection.execute(statement.where(one_of(reading.customer_id, customers)))
-    return {customer_id: month for customer_id, month in found}  # noqa: C416 - rows, no pairs, to a type checker
+    return dict(found.all())
 
 
 def _rows(

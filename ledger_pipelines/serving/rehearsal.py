@@ -6,8 +6,9 @@ from decimal import Decimal
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.sources import billing_rows
-from ledger_pipelines.sources.billing_records import Reading, Rejection
+from ledger_pipelines.sources.billing_records import Reading
 from ledger_pipelines.sources.billing_rows import Row
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.queries import latest_balances

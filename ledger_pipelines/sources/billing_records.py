@@ -8,17 +8,6 @@ CUSTOMER_ROLES = ("customer", "fob")
 PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 
 
-class Rejection(NamedTuple):
-    """A source row that cannot be used, as `ops.rejected_rows` keeps it."""
-
-    source_table: str
-    source_id: str
-    customer_id: int | None
-    year_month: str | None
-    reason: str
-    raw_row: str
-
-
 class Customer(NamedTuple):
     """A metered or fob customer."""
 

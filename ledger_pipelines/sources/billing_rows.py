@@ -11,15 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 from ledger_pipelines.horizon import Horizon, MonthError, month_of, parse_month, shift, start_of
-from ledger_pipelines.sources.billing_records import (
-    CUSTOMER_ROLES,
-    PRICE_FIELDS,
-    Customer,
-    Deposit,
-    Price,
-    Reading,
-    Rejection,
-)
+from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price, Reading
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import (
     UnusableError,
     encode,

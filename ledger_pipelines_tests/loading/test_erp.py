@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
-from ledger_pipelines.loading.staging import RowsLostError
+from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp import (
     Erp,
     Fingerprint,
