@@ -1,7 +1,8 @@
 """/metrics for Prometheus: what the API does, measured as it goes, and how the pipeline is, looked up when asked."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -13,7 +14,7 @@ from ledger_pipelines.serving.api.errors import documented
 from ledger_pipelines.serving.api.guard import GuardedRoute
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.serving.api.status import status_of
-from ledger_pipelines.warehouse.questions.pipeline import Pipeline, pipeline
+from ledger_pipelines.warehouse.questions.pipeline import Pipeline, Syncs, pipeline
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NOWHERE = "(none)"
@@ -96,34 +97,39 @@ def _of_pipeline(found: Pipeline) -> Iterable[Metric]:
         yield _gauge("ledger_oldest_pending_change_seconds", "Age of the oldest of them.", found.oldest_pending_seconds)
     if found.last_sync_seconds is not None:
         yield _gauge("ledger_last_sync_age_seconds", "Since the last completed sync ended.", found.last_sync_seconds)
-    if found.latency is not None:
-        shares = {"0.5": found.latency.half, "0.95": found.latency.most, "1": found.latency.longest}
-        seconds = {(share,): ms / 1000 for share, ms in shares.items()}
+    if (took := found.latency) is not None:
+        shares = (("0.5", took.half), ("0.95", took.most), ("1", took.longest))
+        seconds = [((share,), Decimal(ms) / 1000) for share, ms in shares]
         yield _gauges("ledger_realtime_latency_seconds", "Change to balance, last hour.", ("quantile",), seconds)
-    yield _gauges(
-        "ledger_rejected_rows",
-        "Source rows that cannot be used, by asset.",
-        ("asset",),
-        {(asset,): rows for asset, rows in found.rejected.items()},
-    )
+    rejected = [((asset,), rows) for asset, rows in found.rejected.items()]
+    yield _gauges("ledger_rejected_rows", "Source rows that cannot be used, by asset.", ("asset",), rejected)
+    yield from _of_syncs(found.syncs)
+
+
+def _of_syncs(syncs: Mapping[tuple[str, str], Syncs]) -> Iterable[Metric]:
     kinds = ("type", "status")
-    syncs = found.syncs
-    yield _gauges("ledger_syncs", "Syncs of the ERP.", kinds, {kind: of.runs for kind, of in syncs.items()})
-    seconds = {kind: float(of.seconds) for kind, of in syncs.items()}
+    runs = [(kind, of.runs) for kind, of in syncs.items()]
+    yield _gauges("ledger_syncs", "Syncs of the ERP.", kinds, runs)
+    seconds = [(kind, of.seconds) for kind, of in syncs.items()]
     yield _gauges("ledger_sync_seconds", "How long they took together.", kinds, seconds)
-    rows = {(*kind, "loaded"): of.rows_loaded for kind, of in syncs.items()}
-    rows |= {(*kind, "rejected"): of.rows_rejected for kind, of in syncs.items()}
+    rows = [
+        ((*kind, outcome), count)
+        for kind, of in syncs.items()
+        for outcome, count in (("loaded", of.rows_loaded), ("rejected", of.rows_rejected))
+    ]
     yield _gauges("ledger_sync_rows", "Rows that they read.", (*kinds, "outcome"), rows)
 
 
-def _gauge(name: str, meaning: str, value: float) -> Metric:
+def _gauge(name: str, meaning: str, value: int | Decimal) -> Metric:
     return GaugeMetricFamily(name, meaning, value=float(value))
 
 
-def _gauges(name: str, meaning: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> Metric:
+def _gauges(
+    name: str, meaning: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], int | Decimal]]
+) -> Metric:
     family = GaugeMetricFamily(name, meaning, labels=labels)
-    for kind, value in values.items():
-        family.add_metric(kind, value)
+    for kind, value in values:
+        family.add_metric(kind, float(value))
     return family
 
 

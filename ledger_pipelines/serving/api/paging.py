@@ -21,6 +21,5 @@ def pagination_of(number: int, per_page: int, total: int, here: int) -> Paginati
         last_page=max(1, -(-total // per_page)),
         per_page=per_page,
         total=total,
-        first=before + 1 if here else None,
-        last=before + here if here else None,
+        **{"from": before + 1 if here else None, "to": before + here if here else None},
     )

@@ -81,7 +81,7 @@ def start(parts: Has, body: Annotated[SyncWish | None, Body()] = None) -> ExactJ
 @router.post("/cancel", response_model=answers.SyncCancelled, responses=documented(404))
 def cancel(parts: Has, caller: Asks) -> ExactJson:
     """End the sync that runs: its statements are cancelled, finished tables stay, the others are as they were."""
-    log = acts.cancel_sync(parts.settings, by=f"{caller.name!r} by the API")
+    log = acts.cancel_sync(parts.settings, by=f"{caller.name!r} through the API")
     return ExactJson(answers.SyncCancelled(message=f"Sync {log.id} is cancelled.", sync_log_id=log.id))
 
 

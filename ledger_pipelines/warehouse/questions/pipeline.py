@@ -93,7 +93,7 @@ def _numbers() -> sa.Select[Any]:
         *batches.c,
         last_sync.scalar_subquery().label("last_sync_seconds"),
         stale.scalar_subquery().label("stale_months"),
-    )
+    ).join_from(waits, batches, sa.true())
 
 
 def _syncs() -> sa.Select[Any]:

@@ -101,8 +101,12 @@ def summary(year: int) -> sa.Select[Any]:
     moved = sa.select(
         _sum(_balance.total_deposits), _sum(_balance.total_purchases), _sum(_balance.total_volume_sm3)
     ).where(_of(year))
-    (customers_then, balance), (deposits, purchases, volume) = closed.subquery().c, moved.subquery().c
-    return sa.select(customers_then, deposits, purchases, balance, volume)
+    last_balances, movements = closed.subquery(), moved.subquery()
+    customers_then, balance = last_balances.c
+    deposits, purchases, volume = movements.c
+    return sa.select(customers_then, deposits, purchases, balance, volume).join_from(
+        last_balances, movements, sa.true()
+    )
 
 
 def top_customers(year: int) -> sa.Select[Any]:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import api_tokens
 from ledger_pipelines.warehouse.tables import api_tokens as table
@@ -37,6 +40,26 @@ class Api:
     callers: Callers
     warehouse: sa.Engine
     settings: Settings
+
+    @property
+    def parts(self) -> Parts:
+        """What the API is made of."""
+        parts: Parts = self.client.app.state.parts  # type: ignore[attr-defined] # any ASGI application to a type checker
+        return parts
+
+    def ask(self, path: str, expect: int = 200, **parameters: str | int) -> Any:
+        """What a viewer is answered."""
+        answer = self.client.get(path, headers=bearer(self.callers.viewer), params=parameters or None)
+        assert answer.status_code == expect, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return orjson.loads(answer.content)
+
+    def act(self, path: str, expect: int = 200, **body: object) -> Any:
+        """What an admin is answered."""
+        answer = self.client.post(path, headers=bearer(self.callers.admin), json=body or None)
+        assert answer.status_code == expect, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return orjson.loads(answer.content)
 
 
 def new_callers(warehouse: sa.Engine) -> Callers:
