@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ledger_pipelines import settings as settings_module
-from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, masked, variable
+import ledger_pipelines
+from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, masked, model, variable
 
 SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
 
@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    monkeypatch.setattr(settings_module, "project_folder", lambda: folder)
+    monkeypatch.setattr(model, "project_folder", lambda: folder)
     load_settings.cache_clear()
     return folder
 
@@ -48,6 +48,8 @@ def test_defaults(project: Path) -> None:
     assert settings.first_month == "2024-12"
     assert (settings.ui_host, settings.ui_port) == ("127.0.0.1", 3000)
     assert (settings.code_server_port, settings.db_port) == (4266, 54329)
+    assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
+    assert (settings.cors_origins, settings.trusted_proxies) == ((), ())
     assert (settings.deletion_guard_share, settings.deletion_guard_rows) == (Decimal("0.20"), 100)
 
 
@@ -114,6 +116,12 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_CODE_SERVER_PORT", "65536", "'65536' is not a port from 1 to 65535"),
         ("LEDGER_CODE_SERVER_PORT", "3000", "is the same port as LEDGER_UI_PORT"),
         ("LEDGER_DB_PORT", "4266", "is the same port as LEDGER_CODE_SERVER_PORT"),
+        ("LEDGER_API_HOST", "localhost:80", "is no host name or address"),
+        ("LEDGER_API_PORT", "54329", "is the same port as LEDGER_DB_PORT"),
+        ("LEDGER_API_CORS_ORIGINS", "*", "has *, which is no origin"),
+        ("LEDGER_API_CORS_ORIGINS", "https://a.example.com, https://b.example.com/", "has https://b.example.com/"),
+        ("LEDGER_API_TRUSTED_PROXIES", "127.0.0.1,proxy", "has proxy, which is neither"),
+        ("LEDGER_API_TRUSTED_PROXIES", "10.0.0.1/8", "has 10.0.0.1/8, which is neither"),
         ("LEDGER_DELETION_GUARD_SHARE", "20%", "'20%' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "1.01", "'1.01' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "NaN", "'NaN' is not a share from 0 to 1"),
@@ -161,12 +169,20 @@ def test_the_first_month_is_judged_in_the_zone(monkeypatch: pytest.MonkeyPatch) 
             assert isinstance(tz, ZoneInfo)
             return now.astimezone(tz)
 
-    monkeypatch.setattr(settings_module, "datetime", Clock)
+    monkeypatch.setattr(model, "datetime", Clock)
     assert Settings(first_month="2025-06").first_month == "2025-06"
     for month, zone in (("2025-07", "Asia/Jakarta"), ("2025-06", "Europe/London")):
         with pytest.raises(SettingsError) as error:
             Settings(first_month=month, timezone=zone)
         assert f"is after the current month in {zone}" in fault_of(error, "LEDGER_FIRST_MONTH")
+
+
+def test_origins_and_proxies_are_lists() -> None:
+    settings = Settings(
+        api_cors_origins="https://a.example.com, http://[::1]:8080 ,", api_trusted_proxies="::1,10.0.0.0/8"
+    )
+    assert settings.cors_origins == ("https://a.example.com", "http://[::1]:8080")
+    assert settings.trusted_proxies == ("::1", "10.0.0.0/8")
 
 
 def test_all_faults_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,12 +266,12 @@ def test_database_url(text: str, expected: str) -> None:
 
 
 def test_the_example_file_lists_every_setting_with_a_right_value(project: Path) -> None:
-    example = Path(settings_module.__file__).parent.parent / ".env.example"
+    example = Path(ledger_pipelines.__file__).parent.parent / ".env.example"
     lines = re.findall(r"^#(LEDGER_\w+=.*)$", example.read_text(), flags=re.MULTILINE)
     assert {line.partition("=")[0] for line in lines} == {variable(name) for name in Settings.model_fields}
     (project / ".env").write_text("\n".join(lines))
     settings = Settings()
-    unset = {name for name in Settings.model_fields if name.endswith(("_url", "_secret"))}
+    unset = {name for name in Settings.model_fields if name.endswith(("_url", "_secret", "_origins", "_proxies"))}
     assert settings.model_dump(exclude=unset) == Settings.model_construct(home=project / ".ledger").model_dump(
         exclude=unset
     )

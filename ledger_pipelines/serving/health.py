@@ -93,7 +93,7 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
             _data(databases, connection, wanted, found)
             _accuracy(databases, connection, wanted, found, lambda name, at: progress(name, 2 + at, steps))
             progress("queries", steps - 1, steps)
-            _speed(connection, wanted, found)
+            found.query_ms = usual_query_ms(connection, wanted)
     except exc.ProgrammingError as error:
         fault = str(error.orig).splitlines()[0]
         found.problems.append(f"The warehouse's schema is not what this program expects ({fault}): ledger db upgrade")
@@ -153,23 +153,25 @@ def _accuracy(
             found.problems.append(f"{invariant.name}: {rows:,} rows violate: {invariant.description}")
 
 
-def _speed(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+def usual_query_ms(connection: sa.Connection, wanted: tuple[int, ...] | None = None) -> dict[str, float]:
     """How long what a person asks most takes: a customer's balance, and its transactions of a month."""
     newest = sa.select(monthly_customer_balances.c.customer_id, monthly_customer_balances.c.year_month)
     if wanted is not None:
         newest = newest.where(monthly_customer_balances.c.customer_id.in_(wanted))
     somebody = connection.execute(newest.order_by(monthly_customer_balances.c.year_month.desc()).limit(1)).first()
     if somebody is None:
-        return
+        return {}
     column = transaction_calculations.c
     transactions = sa.select(transaction_calculations).where(
         column.customer_id == somebody.customer_id, column.year_month == somebody.year_month
     )
-    for name, query in (
-        ("balance of a customer", latest_balances((somebody.customer_id,))),
-        ("transactions of a customer in a month", transactions),
-    ):
-        found.query_ms[name] = round(median(_milliseconds(connection, query) for _ in range(_TIMES)), 2)
+    usual = {
+        "balance of a customer": latest_balances((somebody.customer_id,)),
+        "transactions of a customer in a month": transactions,
+    }
+    return {
+        name: round(median(_milliseconds(connection, query) for _ in range(_TIMES)), 2) for name, query in usual.items()
+    }
 
 
 def _milliseconds(connection: sa.Connection, query: sa.Select[Any]) -> float:

@@ -1,4 +1,4 @@
-"""Everything that `ledger up` runs: the code server, the web interface and the daemon, watched over until the end."""
+"""Everything that `ledger up` runs: Dagster's three processes and the API, watched over until the end."""
 
 import os
 import socket
@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.api.address import is_ready
 from ledger_pipelines.serving.child import Child
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
@@ -36,7 +37,7 @@ Tell = Callable[[str], None]
 
 
 def check_ports(settings: Settings) -> None:
-    """See that the ports of the web interface and the code server are free.
+    """See that the ports of the web interface, the code server and the API are free.
 
     Raises:
         ServingError: one is not; the message names the variable to set.
@@ -44,6 +45,7 @@ def check_ports(settings: Settings) -> None:
     for field_name, host, port in (
         ("ui_port", settings.ui_host, settings.ui_port),
         ("code_server_port", _LOOPBACK, settings.code_server_port),
+        ("api_port", settings.api_host, settings.api_port),
     ):
         name = variable(field_name)
         try:
@@ -90,6 +92,7 @@ class Supervisor:
             self._code_server,
             self._child("webserver", "dagster_webserver", *web, *log, *workspace),
             self._child("daemon", "dagster._daemon", "run", *log, *workspace),
+            self._child("api", "ledger_pipelines.serving.api"),
         ]
 
     @property
@@ -98,7 +101,7 @@ class Supervisor:
         return web_ui_of(self.settings)
 
     def start(self) -> None:
-        """Start everything and wait until the web interface answers and has loaded the definitions.
+        """Start everything and wait until the web interface has loaded the definitions and the API answers.
 
         Raises:
             ServingError: something does not come up; the message says why.
@@ -111,6 +114,7 @@ class Supervisor:
             child.start()
         self._note()
         self._await(self.web_ui.location_is_loaded)
+        self._await(lambda: is_ready(self.settings))
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Let the demo be computed and copied if this is its first start; what is under way, and the run's id.
@@ -178,7 +182,7 @@ class Supervisor:
                     )
             if time.monotonic() > deadline:
                 logs = ", ".join(str(child.log) for child in self._children)
-                raise ServingError(f"Dagster is not ready after {_READY_SECONDS:.0f} s. Its logs: {logs}")
+                raise ServingError(f"Not everything is ready after {_READY_SECONDS:.0f} s. Its logs: {logs}")
             time.sleep(_LOOK_SECONDS)
 
     def _is_time_for(self, what: str, seconds: float) -> bool:

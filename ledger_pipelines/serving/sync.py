@@ -1,4 +1,4 @@
-"""Syncs of the ERP as the commands have them: started, watched, ended, and told of."""
+"""Syncs of the ERP as the commands and the API have them: started, watched, ended, and told of."""
 
 import os
 import subprocess
@@ -28,8 +28,8 @@ from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncEndedE
 GRACE_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.25
-_CANCELLED = "It was cancelled by `ledger sync cancel`."
-_BY_FORCE = f"{_CANCELLED} Its run did not end when it was asked to, and was ended by force."
+BY_COMMAND = "`ledger sync cancel`"
+_BY_FORCE = "Its run did not end when it was asked to, and was ended by force."
 
 #: Told of a sync that runs: its log and the tables so far.
 Look = Callable[[SyncLog, list[SyncedTable]], None]
@@ -181,7 +181,7 @@ class Syncs:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def cancel(self, *, patience: float, look: Look) -> SyncLog | None:
+    def cancel(self, *, patience: float, look: Look, by: str = BY_COMMAND) -> SyncLog | None:
         """End the sync that runs: ask its run to end, and end it by force if it does not.
 
         Tables that were finished stay; the one at work is as it was.
@@ -189,6 +189,7 @@ class Syncs:
         Args:
             patience: Seconds that the run may take to end by itself.
             look: Told what it does meanwhile.
+            by: Who ends it, as the log is to say.
 
         Returns:
             The log as it was closed; None if no sync runs.
@@ -200,10 +201,10 @@ class Syncs:
             return None
         note(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.ask_sync_to_end(self.instance, log):
-            self._close(log.id, Ending("cancelled", f"{_CANCELLED} It had not begun."))
+            self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. It had not begun."))
         elif not self.await_end(log.id, look, patience):
             # First the log: no step may begin on another table.
-            self._close(log.id, Ending("cancelled", _BY_FORCE))
+            self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
             dagster_client.end_sync_by_force(self.instance, log)
             with self._connection() as connection:
                 sync_logs.end_sessions(connection, log.id)

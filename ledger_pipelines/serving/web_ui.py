@@ -1,5 +1,6 @@
 """Dagster's web server, spoken to as a browser does: by GraphQL over HTTP."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ from typing import Any
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings
 
-_TIMEOUT_SECONDS = 15
+_TIMEOUT_SECONDS = 15.0
 _LOCATIONS = """
 { workspaceOrError { __typename
     ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
@@ -28,9 +29,10 @@ mutation Launch($parameters: ExecutionParams!) { launchRun(executionParams: $par
 
 @dataclass(frozen=True)
 class WebUi:
-    """The web server at an address, such as http://127.0.0.1:3000."""
+    """The web server at an address, such as http://127.0.0.1:3000, that is given some seconds to answer."""
 
     address: str
+    timeout_seconds: float = _TIMEOUT_SECONDS
 
     def location_is_loaded(self) -> bool:
         """Whether the web server answers and has loaded the definitions.
@@ -89,17 +91,28 @@ class WebUi:
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
-                data: dict[str, Any] = json.load(answer)
-        except ValueError as error:
+            with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:  # noqa: S310 - as above
+                data = json.load(answer)
+        except (ValueError, http.client.HTTPException) as error:
             raise OSError(f"{self.address} is no web interface of Dagster's") from error
+        if not isinstance(data, dict) or not isinstance(data.get("data"), dict):
+            raise OSError(f"{self.address} does not answer: {_reasons(data)}")
         if data.get("errors"):
-            raise OSError("; ".join(error["message"] for error in data["errors"]))
+            raise OSError(_reasons(data))
         return dict(data["data"])
 
 
-def web_ui_of(settings: Settings) -> WebUi:
+def _reasons(answer: Any) -> str:
+    """Why a query is not answered, in the words of whoever does not answer it."""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    return "; ".join(str(error["message"]) for error in errors) if errors else "it is no web interface of Dagster's"
+
+
+def reached_by(host: str) -> str:
+    """How what listens on a host is reached from this machine."""
+    return {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
+
+
+def web_ui_of(settings: Settings, timeout_seconds: float = _TIMEOUT_SECONDS) -> WebUi:
     """The web interface of these settings, reached from this machine, whether it runs or not."""
-    host = settings.ui_host
-    here = {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
-    return WebUi(f"http://{here}:{settings.ui_port}")
+    return WebUi(f"http://{reached_by(settings.ui_host)}:{settings.ui_port}", timeout_seconds)

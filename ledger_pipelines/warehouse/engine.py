@@ -1,7 +1,11 @@
 """Engines: one way to make them, for the warehouse and for the sources."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -15,27 +19,57 @@ CONNECT_TIMEOUT_SECONDS = 10
 #: Classes of SQLSTATE by which a server says that it is away, lets nobody in, or lacks the database.
 _AWAY = ("08", "28", "3D", "57P")
 _DISK_FULL = "53100"
+#: Numbers in JSON are decimals too: a price entry is what somebody was billed by.
+_JSON = partial(json.loads, parse_float=Decimal)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How many connections an engine keeps, and how patient it is.
+
+    Attributes:
+        size: How many it keeps open.
+        overflow: How many more it opens when those are taken.
+        wait_seconds: How long one waits for a connection.
+        statement_seconds: How long a statement may take; None: as long as it needs.
+    """
+
+    size: int = 2
+    overflow: int = 10
+    wait_seconds: int = 30
+    statement_seconds: int | None = None
+
+
+_FEW = Pool()
 
 
 class WarehouseFullError(WarehouseError):
     """The disk of the warehouse is full; nothing was changed."""
 
 
-def warehouse_engine(url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines") -> sa.Engine:
+def warehouse_engine(
+    url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines", pool: Pool = _FEW
+) -> sa.Engine:
     """An engine for the warehouse whose sessions show times in the company's zone.
 
     Args:
         url: The warehouse.
         zone: The company's.
         application: Under which name the sessions are known to the server; no blanks.
+        pool: How many sessions, and how patient.
     """
     # A role may be called as one of our schemas ("$user" in the default path); names of ours are always qualified.
     options = f"-c timezone={zone.key} -c application_name={application} -c search_path=public"
+    if pool.statement_seconds is not None:
+        options += f" -c statement_timeout={pool.statement_seconds}s"
     return sa.create_engine(
         url,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
+        json_deserializer=_JSON,
         pool_pre_ping=True,
-        pool_size=2,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_timeout=pool.wait_seconds,
         hide_parameters=True,
     )
 

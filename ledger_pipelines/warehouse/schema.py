@@ -1,5 +1,6 @@
 """The warehouse's schema at its newest version: Alembic, called by our own commands instead of an alembic.ini."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MINIMUM_SERVER_VERSION = 15
+_MIGRATIONS = str(Path(__file__).parent / "migrations")
 _MIGRATION_LOCK = "ledger_pipelines migrations"
 
 
@@ -24,7 +26,7 @@ def alembic_config(connection: sa.Connection) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", _MIGRATIONS)
     config.attributes["connection"] = connection
     return config
 
@@ -48,6 +50,25 @@ def upgrade(engine: sa.Engine) -> str:
             connection.rollback()
             connection.execute(sa.select(sa.func.pg_advisory_unlock(lock)))
             connection.commit()
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Whether the schema has the newest version that this program knows."""
+    found = sa.select(sa.text("version_num")).select_from(sa.table("alembic_version", schema="ops"))
+    if connection.scalar(sa.select(sa.func.to_regclass("ops.alembic_version"))) is None:
+        return False
+    return connection.scalars(found).all() == [newest()]
+
+
+@cache
+def newest() -> str:
+    """The newest version that this program knows."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
 def _upgrade(connection: sa.Connection) -> str:

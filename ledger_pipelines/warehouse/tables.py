@@ -448,3 +448,45 @@ sync_log_tables = _table(
     _key("sync_log_id", "table_name"),
     sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
 )
+
+_ROLES = "role IN ('viewer', 'admin')"
+
+api_tokens = _table(
+    "ops",
+    "api_tokens",
+    "Who may use the API: one row a token that was ever given out; the token itself is kept nowhere",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the token"),
+    _column("name", sa.Text, "Whom or what it was given to"),
+    _column("role", sa.Text, "viewer: may read; admin: may act, too"),
+    _column("prefix", sa.Text, "The token's public part, by which it is found"),
+    _column("digest", sa.LargeBinary, "SHA-256 of the token's secret part"),
+    _column("created_at", Moment, "When it was created", server_default=sa.func.now()),
+    _column("expires_at", Moment, "From when on it is refused; null: never", null=True),
+    _column("revoked_at", Moment, "When it was revoked; null: it was not", null=True),
+    _column("last_used_at", Moment, "When it was last used, to the minute; null: never", null=True),
+    sa.UniqueConstraint("prefix"),
+    sa.CheckConstraint(_ROLES, name="role"),
+    # Whoever acts is named in the audit log: a name means one token at a time.
+    sa.Index("uq_api_tokens_name", "name", unique=True, postgresql_where=sa.text("revoked_at IS NULL")),
+)
+
+audit_log = _table(
+    "ops",
+    "audit_log",
+    "What was done, or asked for in vain: one row an act, written before it begins",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the act"),
+    _column("started_at", Moment, "When it was asked for", server_default=_CLOCK),
+    _column("actor", sa.Text, "Who asked: the token's name, or a user of the command line; null: not known", null=True),
+    sa.Column("token_id", sa.ForeignKey(api_tokens.c.id), comment="The token, where one was used; null: none"),
+    _column("address", sa.Text, "From which address; null: on the machine itself", null=True),
+    _column("action", sa.Text, "What was asked for"),
+    _column("target", sa.Text, "Of what; null: of nothing in particular", null=True),
+    _column(
+        "outcome", sa.Text, "done, refused or failed; null: it has not ended, or nobody was left to say", null=True
+    ),
+    _column("message", sa.Text, "What was answered", null=True),
+    _column("ended_at", Moment, "When it ended", null=True),
+    sa.CheckConstraint("outcome IN ('done', 'refused', 'failed')", name="outcome"),
+    sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_at"),
+    sa.Index(None, "started_at"),
+)

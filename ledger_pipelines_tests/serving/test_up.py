@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,14 +11,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx2
 import pytest
 
 from ledger_pipelines.processes import ProcessId, process_of
 from ledger_pipelines.serving import instance_lock
+from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, new_installation
 
 PATIENCE = 150
@@ -40,7 +44,7 @@ class Up:
         return text in self.output.read_text()
 
     def children(self) -> list[ProcessId]:
-        """Code server, web server and daemon."""
+        """Code server, web server, daemon and API."""
         return [ProcessId(**child) for child in json.loads((self.home / "up.lock").read_text())["children"]]
 
     def wait(self, until: Callable[[], bool]) -> None:
@@ -76,6 +80,10 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert web_ui.location_is_loaded()
     assert not up.says(str(servers.warehouse(up.installation.settings).password))
 
+    (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
+    answer = httpx2.get(f"{address_of(up.installation.settings)}/api/realtime-balance/status", headers=bearer(token))
+    assert answer.status_code == 200, answer.text
+
     second = up.installation.run("up")
     assert second.exit_code == 1
     assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
@@ -87,7 +95,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     children = up.children()
     os.kill(children[2].pid, signal.SIGKILL)
     up.wait(lambda: up.says("daemon is started again"))
-    assert [child.alive for child in children] == [True, True, False]
+    assert [child.alive for child in children] == [True, True, False, True]
     assert all(child.alive for child in up.children())
 
     children = up.children()
@@ -96,11 +104,12 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert not any(child.alive for child in children)
     assert not servers.embedded_server(up.installation.settings).is_running()
     assert "Traceback" not in up.output.read_text()
-    for log in ("code-server", "webserver", "daemon"):
-        assert (up.home / "logs" / f"{log}.log").stat().st_size > 0
+    logs = {log: (up.home / "logs" / f"{log}.log").read_text() for log in ("code-server", "webserver", "daemon", "api")}
+    assert all(logs.values())
+    assert not any(token in log for log in logs.values())
 
 
-@pytest.mark.parametrize("variable", ["LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT"])
+@pytest.mark.parametrize("variable", ["LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT", "LEDGER_API_PORT"])
 def test_a_port_that_is_taken_is_named(installation: Installation, variable: str) -> None:
     installation.run("db", "start")
     taken = installation.variables["LEDGER_DB_PORT"]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ledger_pipelines.serving.cli import alerts, balance, db, demo, erp, price, sync, up
+from ledger_pipelines.serving.cli import alerts, balance, db, demo, erp, price, sync, token, up
 from ledger_pipelines.serving.cli.console import complain
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
@@ -44,6 +44,7 @@ app.add_typer(price.app, name="price")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(sync.app, name="sync")
 app.add_typer(erp.app, name="erp")
+app.add_typer(token.app, name="token")
 app.add_typer(demo.app, name="demo")
 app.command("up")(up.up)
 

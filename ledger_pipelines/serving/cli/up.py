@@ -11,7 +11,10 @@ from typing import Annotated
 import typer
 from rich.panel import Panel
 
+from ledger_pipelines.serving.access.tokens import Created
+from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.cli.console import err, out, say
+from ledger_pipelines.serving.cli.token import first_token
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, seed_erp_if_new, usual_plan
 from ledger_pipelines.serving.instance_lock import only_one
@@ -29,7 +32,7 @@ def up(
         ),
     ] = True,
 ) -> None:
-    """Start everything: the embedded database, Dagster and its web interface. Ctrl-C stops all of it."""
+    """Start everything: the embedded database, Dagster, its web interface and the API. Ctrl-C stops all of it."""
     settings = load_settings()
     with _interruptible(), only_one(settings.home) as lock:
         from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
@@ -43,6 +46,7 @@ def up(
             prepare(settings)
             with Databases(settings) as databases:
                 _seed_if_new(databases)
+                token = first_token(databases)
                 logging.getLogger("dagster").setLevel(logging.ERROR)
                 warnings.simplefilter("ignore")
                 with dagster_client.instance_of(settings) as instance:
@@ -51,6 +55,8 @@ def up(
                         say("Starting Dagster ...")
                         everything.start()
                         out.print(_panel(settings, everything.web_ui.address))
+                        if token is not None:
+                            _show_once(token)
                         if initial_run:
                             for what, run_id in everything.first_runs(databases):
                                 say(f"{what}: {everything.web_ui.address}/runs/{run_id}")
@@ -81,15 +87,23 @@ def _seed_if_new(databases: Databases) -> None:
 def _panel(settings: Settings, address: str) -> Panel:
     lines = [
         f"Web interface   {address}",
+        f"API             {address_of(settings)}",
         f"Warehouse       {masked(servers.warehouse(settings).set(drivername='postgresql'))}",
         f"Logs            {settings.home / 'logs'}",
         "",
         "Ctrl-C stops everything. In another terminal:",
         "  ledger db url --show-password    the address of the warehouse, for psql and others",
+        "  ledger token create --help       who may use the API",
         "  ledger balance test-system       whether all is well",
         "  ledger balance sync --all        read the billing application again",
     ]
     return Panel("\n".join(lines), title="The ledger is up", title_align="left", expand=False)
+
+
+def _show_once(token: Created) -> None:
+    """Print a token that was made just now, on stdout alone: no log of ours may hold it."""
+    out.print(f"The API's first token, called {token.token.name!r}, may do everything. It is shown this once:")
+    out.print(token.text, markup=False, soft_wrap=True)
 
 
 def _tell(message: str) -> None:

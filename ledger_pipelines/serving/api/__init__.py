@@ -1,0 +1,1 @@
+"""The REST API: what applications ask of the ledger and of the syncs, over HTTP."""

@@ -1,0 +1,92 @@
+"""What is done through Dagster: a sync started and ended, a customer recalculated; and what is said if it is away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.api.errors import ApiError, away, not_found
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.outcome import Order
+from ledger_pipelines.serving.sync import GRACE_SECONDS, Syncs, Wish
+from ledger_pipelines.serving.sync_order import SyncOrder
+from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines.settings import Settings, SettingsError
+from ledger_pipelines.warehouse.sync_logs import SyncLog, SyncRunningError
+
+
+def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
+    """Let Dagster carry out a sync.
+
+    Raises:
+        ApiError: another runs, Dagster is away, or there is no ERP.
+        WarehouseError: the warehouse is away.
+    """
+    with _syncs(settings) as syncs:
+        web_ui = _web_ui(settings)
+        syncs.settle()
+        try:
+            order = syncs.claim(wish)
+        except SyncRunningError as error:
+            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
+        except SettingsError as error:
+            raise ApiError(503, str(error)) from error
+        syncs.launch(order, web_ui)
+    return order
+
+
+def cancel_sync(settings: Settings, by: str) -> SyncLog:
+    """End the sync that runs; its log, closed.
+
+    Raises:
+        ApiError: none runs, or Dagster is away.
+        WarehouseError: the warehouse is away.
+    """
+    with _syncs(settings) as syncs:
+        log = syncs.cancel(patience=GRACE_SECONDS, look=lambda _log, _tables: None, by=by)
+    if log is None:
+        raise not_found("No sync is running.")
+    if log.status != "cancelled":
+        raise not_found(f"No sync is running any more: sync {log.id} was quicker, and is {log.status}.")
+    return log
+
+
+def recalculate(settings: Settings, customer_id: int, first: str) -> str:
+    """Let Dagster recalculate a customer from a month to the current one; the id of the run.
+
+    Raises:
+        ApiError: the customer is unknown, or Dagster is away.
+        SourceError: the billing application is away.
+        WarehouseError: the warehouse is away.
+    """
+    with Databases(settings) as databases, _dagster():
+        if databases.unknown_customers((customer_id,)):
+            raise not_found(
+                f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
+            )
+        order = Order(first, databases.horizon.current, (customer_id,), command="api update")
+        return dagster_client.launch(_web_ui(settings), order)
+
+
+@contextmanager
+def _syncs(settings: Settings) -> Iterator[Syncs]:
+    with _dagster(), Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
+        yield Syncs(databases, instance)
+
+
+@contextmanager
+def _dagster() -> Iterator[None]:
+    """Say that Dagster is away where it is, or does not do what it is asked to."""
+    try:
+        yield
+    except ServingError as error:
+        raise away(str(error)) from error
+    except dagster_client.STORAGE_ERRORS as error:
+        raise away(f"Dagster's storage does not answer: {str(error).splitlines()[0]}") from error
+
+
+def _web_ui(settings: Settings) -> WebUi:
+    web_ui = web_ui_of(settings)
+    if not web_ui.location_is_loaded():
+        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it by `ledger up`, then try again.")
+    return web_ui

@@ -1,0 +1,180 @@
+"""What /api/realtime-balance answers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ledger_pipelines.serving.api.answers import Answer, Exact, Pagination, YearMonthKey
+
+
+class BalanceOfMonth(Answer):
+    """The figures of a month."""
+
+    opening_balance: Exact
+    total_deposits: Exact
+    total_purchases: Exact
+    closing_balance: Exact
+    total_volume_sm3: Exact
+    last_calculated_at: datetime
+
+
+class CustomerBalance(Answer):
+    """The balance of a customer and month."""
+
+    customer_id: int
+    customer_name: str | None
+    year_month: YearMonthKey
+    balance: BalanceOfMonth
+
+
+class StatusStatistics(Answer):
+    """The ledger in numbers."""
+
+    total_monthly_balances: int
+    total_transaction_calculations: int
+    active_customers: int = Field(description="Customers of the billing application that have a balance")
+    avg_query_time_ms: Exact = Field(description="Mean of the two usual queries: a balance, and a month's transactions")
+
+
+class RecentUpdate(Answer):
+    """A balance that was written of late."""
+
+    customer_name: str | None
+    year_month: YearMonthKey
+    last_calculated_at: datetime
+    closing_balance: Exact
+
+
+class LedgerStatus(Answer):
+    """How the ledger is."""
+
+    status: Literal["operational", "catching_up", "empty"] = Field(
+        description="operational: every balance is current; catching_up: changes wait; empty: nothing is computed yet"
+    )
+    statistics: StatusStatistics
+    recent_updates: list[RecentUpdate] = Field(description="The ten balances written last, the newest first")
+    checked_at: datetime
+
+
+class TransactionOfMonth(Answer):
+    """What a reading cost."""
+
+    data_pencatatan_id: int
+    transaction_date: datetime
+    volume_flow_meter: Exact
+    koreksi_meter: Exact
+    volume_sm3: Exact
+    harga_per_m3: Exact
+    total_harga: Exact
+    pricing_used: dict[str, Any] = Field(description="The rule that gave the price, the entry as used, and its dates")
+    tekanan_keluar: Exact | None
+    suhu: Exact | None
+    calculated_at: datetime
+    is_recalculated: bool
+
+
+class TransactionsSummary(Answer):
+    """The transactions together."""
+
+    total_transactions: int
+    total_volume: Exact
+    total_amount: Exact
+
+
+class CustomerTransactions(Answer):
+    """The transactions of a customer and month."""
+
+    customer_id: int
+    customer_name: str | None
+    year_month: YearMonthKey
+    transactions: list[TransactionOfMonth]
+    summary: TransactionsSummary
+
+
+class YearSummary(Answer):
+    """A year's sums."""
+
+    total_customers: int
+    total_deposits: Exact
+    total_purchases: Exact
+    total_closing_balance: Exact = Field(
+        description="The sum of each customer's balance in the last month of the year that has one"
+    )
+    total_volume: Exact
+
+
+class MonthlyTrend(Answer):
+    """The sums over all customers of a month."""
+
+    year_month: YearMonthKey
+    monthly_deposits: Exact
+    monthly_purchases: Exact
+    monthly_balance: Exact
+    monthly_volume: Exact
+
+
+class TopCustomer(Answer):
+    """A customer that used much."""
+
+    id: int
+    name: str | None
+    total_volume: Exact
+    total_purchases: Exact
+    avg_balance: Exact = Field(description="The mean of its closing balances of the year, to 2 decimals")
+
+
+class YearInFigures(Answer):
+    """A year in figures."""
+
+    year: int
+    summary: YearSummary
+    monthly_trend: list[MonthlyTrend]
+    top_customers: list[TopCustomer] = Field(description="The ten that used most, by volume")
+    generated_at: datetime
+
+
+class ComparisonSummary(Answer):
+    """All customers compared."""
+
+    total_customers: int
+    matching: int
+    mismatching: int
+    stored_balance: Exact
+    application_balance: Exact
+    difference: Exact
+    largest_difference: Exact
+    generated_at: datetime
+
+
+class ComparedCustomer(Answer):
+    """A customer's balance, ours and the application's."""
+
+    customer_id: int
+    customer_name: str | None
+    year_month: YearMonthKey | None = Field(description="The month of the stored balance; null: there is none")
+    stored_balance: Exact
+    total_deposit: Exact
+    total_purchases: Exact
+    application_balance: Exact = Field(description="total_deposit - total_purchases")
+    difference: Exact = Field(description="stored_balance - application_balance")
+    matches: bool = Field(description="Whether they differ by less than 0.01")
+
+
+class ComparisonReport(Answer):
+    """The stored balances beside the application's own totals."""
+
+    success: Literal[True] = True
+    summary: ComparisonSummary
+    data: list[ComparedCustomer]
+    pagination: Pagination
+
+
+class UpdateStarted(Answer):
+    """A customer is being recalculated."""
+
+    success: Literal[True] = True
+    message: str
+    customer_id: int
+    start_month: YearMonthKey
+    run_id: str = Field(description="The run, by which Dagster knows it")

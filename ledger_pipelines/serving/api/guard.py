@@ -1,0 +1,153 @@
+"""The guard before every address of the API: who asks, whether they may, and the audit log of what changes something.
+
+Whoever reads needs the role viewer; a method that changes something needs admin, and leaves a row in the audit log
+whatever becomes of it. So a new address is guarded before anybody thinks of it.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from fastapi.routing import APIRoute
+
+from ledger_pipelines.serving.access.auditing import Record, audited
+from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
+from ledger_pipelines.serving.api.errors import ApiError, told_of
+from ledger_pipelines.serving.api.parts import Parts
+from ledger_pipelines.warehouse.api_tokens import Role
+from ledger_pipelines.warehouse.audit import Act
+from ledger_pipelines.warehouse.engine import reachable
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SECURITY: dict[str, Any] = {"security": [{"bearer": []}]}
+_SCHEME = "bearer "
+_REALM = 'Bearer realm="ledger"'
+
+
+class GuardedRoute(APIRoute):
+    """A route that asks for a token first."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["openapi_extra"] = {**(options.get("openapi_extra") or {}), **SECURITY}
+        super().__init__(path, endpoint, **options)
+
+    @property
+    def role(self) -> Role:
+        """The role that it needs."""
+        return "viewer" if (self.methods or set()) <= SAFE_METHODS else "admin"
+
+    def get_route_handler(self) -> Handler:
+        """What answers a request, behind the guard."""
+        handler, role = super().get_route_handler(), self.role
+
+        async def guarded(request: Request) -> Response:
+            if role == "viewer":
+                request.state.caller = await run_in_threadpool(identified, request)
+                return await handler(request)
+            return await _act(request, handler, f"{request.method} {self.path}")
+
+        return guarded
+
+
+def identified(request: Request) -> Caller:
+    """Who asks.
+
+    Raises:
+        ApiError: nobody who is known: 401, or 429 after too many of those.
+        WarehouseError: the warehouse is away.
+    """
+    parts: Parts = request.app.state.parts
+    given = request.headers.get("authorization", "")
+    if not given.lower().startswith(_SCHEME):
+        message = "A token is needed: send Authorization: Bearer TOKEN."
+        raise ApiError(401, message, headers={"WWW-Authenticate": _REALM})
+    try:
+        with reachable(parts.warehouse), parts.at_once.connect() as connection:
+            return authenticate(connection, given[len(_SCHEME) :].strip())
+    except TokenRefusedError as error:
+        raise _refused(parts, address_of(request), str(error)) from error
+
+
+def demand(caller: Caller, role: Role) -> None:
+    """See that somebody has a role.
+
+    Raises:
+        ApiError: they have not.
+    """
+    if not caller.may(role):
+        raise ApiError(403, f"The token {caller.name!r} may only read; this needs a token with the role {role}.")
+
+
+def _refused(parts: Parts, address: str, reason: str) -> ApiError:
+    if wait := parts.failures.failed(address):
+        message = f"Too many tokens from {address} were refused. Try again in {wait} seconds."
+        return ApiError(429, message, headers={"Retry-After": str(wait)})
+    challenge = f'{_REALM}, error="invalid_token", error_description="{reason}"'
+    return ApiError(401, f"{reason} `ledger token create` makes another.", headers={"WWW-Authenticate": challenge})
+
+
+def address_of(request: Request) -> str:
+    """From where a request comes; behind a proxy that is trusted, from where that says it comes."""
+    return request.client.host if request.client else "unknown"
+
+
+async def _act(request: Request, handler: Handler, action: str) -> Response:
+    """Let an admin act, and write down that somebody wanted to."""
+    parts: Parts = request.app.state.parts
+    caller, refusal = None, None
+    try:
+        caller = await run_in_threadpool(identified, request)
+        demand(caller, "admin")
+    except ApiError as error:
+        refusal = error
+    if refusal is not None and refusal.status == 429:
+        raise refusal  # whoever is refused for asking too often is not written down as often
+    act = Act(
+        action,
+        await _target(request),
+        actor=caller.name if caller else None,
+        token_id=caller.token_id if caller else None,
+        address=address_of(request),
+    )
+    async with contextmanager_in_threadpool(audited(parts.warehouse, act)) as record:
+        try:
+            response = await _unless_refused(request, handler, caller, refusal)
+        except Exception as error:
+            _note(record, told_of(error))
+            raise
+        record.message = orjson.loads(response.body).get("message")
+        return response
+
+
+async def _unless_refused(
+    request: Request, handler: Handler, caller: Caller | None, refusal: ApiError | None
+) -> Response:
+    if refusal is not None:
+        raise refusal
+    request.state.caller = caller
+    return await handler(request)
+
+
+async def _target(request: Request) -> str:
+    """What an act is about: its address as it was asked for, and its body."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    body = (await request.body()).decode(errors="replace")
+    return f"{request.url.path}{query} {body}".strip()
+
+
+def _note(record: Record, told: ApiError) -> None:
+    record.outcome = "refused" if told.status < 500 else "failed"
+    record.message = told.message
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Asks = Annotated[Caller, Depends(_caller)]
+"""The parameter by which an endpoint gets who asks."""

@@ -1,0 +1,99 @@
+"""What the API is made of, once a process: the settings, the warehouse, and what it remembers. Tests put in others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.serving.access.limits import FailureLimit
+from ledger_pipelines.serving.api.balance_answers import LedgerStatus, YearInFigures
+from ledger_pipelines.serving.api.memo import Memo
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
+from ledger_pipelines.warehouse.questions.comparison import Summary
+
+_LOOK_SECONDS = 2.0
+POOL = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)
+"""Twenty connections answer thousands of queries of a millisecond or two a second; beyond that it is better to wait."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the API is made of.
+
+    Attributes:
+        settings: Where everything is.
+        warehouse: Its engine.
+        failures: Which addresses have shown tokens that are none.
+        dagster: Whether Dagster was up when it was last asked.
+        statuses: How the ledger was when it was last looked at.
+        years: Years in figures, likewise.
+        comparisons: All customers compared, likewise.
+    """
+
+    settings: Settings
+    warehouse: sa.Engine
+    failures: FailureLimit = field(default_factory=FailureLimit)
+    dagster: Memo[bool] = field(default_factory=Memo)
+    statuses: Memo[LedgerStatus] = field(default_factory=Memo)
+    years: Memo[YearInFigures] = field(default_factory=Memo)
+    comparisons: Memo[Summary] = field(default_factory=Memo)
+
+    @property
+    def horizon(self) -> Horizon:
+        """The months that count now."""
+        settings = self.settings
+        return Horizon.until(datetime.now(settings.zone), first=settings.first_month, zone=settings.zone)
+
+    @property
+    def at_once(self) -> sa.Engine:
+        """The warehouse without transactions, for statements that stand alone."""
+        return self.warehouse.execution_options(isolation_level="AUTOCOMMIT")
+
+    def dagster_answers(self) -> bool:
+        """Whether Dagster's web server answers and has loaded the definitions, as far as that is known at once."""
+        return self.dagster.get("dagster", lambda: _answers(self.settings))
+
+    def close(self) -> None:
+        """Let go of the warehouse."""
+        self.warehouse.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that can change nothing.
+
+        Raises:
+            WarehouseError: the warehouse is away.
+        """
+        reader = self.warehouse.execution_options(postgresql_readonly=True)
+        with reachable(self.warehouse), reader.connect() as connection:
+            yield connection
+
+
+def parts_of(settings: Settings) -> Parts:
+    """The parts of an API of some settings."""
+    return Parts(settings, warehouse_engine(servers.warehouse(settings), settings.zone, "ledger_api", POOL))
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Has = Annotated[Parts, Depends(_parts)]
+"""The parameter by which an endpoint gets the parts."""
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        return web_ui_of(settings, timeout_seconds=_LOOK_SECONDS).location_is_loaded()
+    except ServingError:  # it is there, but has nothing that it could run
+        return False

@@ -1,0 +1,43 @@
+"""How the ledger is, for the status page and the metrics: asked seldom, however often it is asked for."""
+
+from decimal import Decimal
+from typing import Literal
+
+from ledger_pipelines.serving.api.balance_answers import LedgerStatus, RecentUpdate, StatusStatistics
+from ledger_pipelines.serving.api.parts import Parts
+from ledger_pipelines.serving.health import usual_query_ms
+from ledger_pipelines.warehouse.questions import status as questions
+
+_CENT = Decimal("0.01")
+
+
+def status_of(parts: Parts) -> LedgerStatus:
+    """How the ledger is, or was a moment ago.
+
+    Raises:
+        WarehouseError: the warehouse is away.
+    """
+    return parts.statuses.get("status", lambda: _status(parts))
+
+
+def _status(parts: Parts) -> LedgerStatus:
+    with parts.reading() as connection:
+        found = questions.status(connection)
+        took = list(usual_query_ms(connection).values())
+    return LedgerStatus(
+        status=_word(found),
+        statistics=StatusStatistics(
+            total_monthly_balances=found.total_monthly_balances,
+            total_transaction_calculations=found.total_transaction_calculations,
+            active_customers=found.active_customers,
+            avg_query_time_ms=Decimal(str(sum(took) / len(took) if took else 0)).quantize(_CENT),
+        ),
+        recent_updates=[RecentUpdate.model_validate(update) for update in found.recent_updates],
+        checked_at=found.checked_at,
+    )
+
+
+def _word(found: questions.Status) -> Literal["operational", "catching_up", "empty"]:
+    if not found.total_monthly_balances:
+        return "empty"
+    return "catching_up" if found.pending_changes or found.stale_months else "operational"

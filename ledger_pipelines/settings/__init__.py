@@ -1,0 +1,24 @@
+"""The settings: the one place that reads the environment and `.env`, and says clearly what is wrong there.
+
+Here belong the names, defaults and rules of the `LEDGER_…` variables. What they lead to (addresses of
+the embedded server, the environment of a Dagster process) is worked out in `warehouse/servers.py`.
+"""
+
+from ledger_pipelines.settings.addresses import database_url, masked
+from ledger_pipelines.settings.model import EARLIEST_FIRST_MONTH, Settings, load_settings
+from ledger_pipelines.settings.old_erp import OLD_ERP_VARIABLES
+from ledger_pipelines.settings.problems import SettingsError
+from ledger_pipelines.settings.variables import PREFIX, project_folder, variable
+
+__all__ = [
+    "EARLIEST_FIRST_MONTH",
+    "OLD_ERP_VARIABLES",
+    "PREFIX",
+    "Settings",
+    "SettingsError",
+    "database_url",
+    "load_settings",
+    "masked",
+    "project_folder",
+    "variable",
+]

@@ -1,0 +1,258 @@
+"""The settings themselves: the name, default and rule of each `LEDGER_…` variable."""
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, listed
+from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, faults_of_old_erp, url_of_old_erp
+from ledger_pipelines.settings.problems import SettingsError, message, shown
+from ledger_pipelines.settings.variables import PREFIX, given_variables, project_folder, unknown_variables, variable
+
+EARLIEST_FIRST_MONTH = "1970-01"
+"""A first month before this one is a slip of the finger: each month is a partition."""
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_SHORTEST_SECRET = 16
+_VISIBLE = re.compile(r"[!-~]+")
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, read from the arguments, else `LEDGER_…` variables, else `.env`.
+
+    `.env` is looked for in the current folder and in the project's. An empty variable counts as not set.
+    Where the ERP is may also be said by the variables of the old system (`OLD_ERP_VARIABLES`).
+    Each field's description says what its value must be, its example is a right one: messages quote both.
+
+    Raises:
+        SettingsError: at least one value is wrong, or a variable named `LEDGER_…` is unknown.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",  # `.env` may hold other programs' variables; unknown ones of ours are found below
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    home: Path = Field(
+        default=Path(".ledger"),
+        description="a folder, absolute or relative to the project's",
+        examples=[".ledger"],
+    )
+    warehouse_url: PostgresqlUrl | None = Field(
+        default=None,
+        description="the URL of a PostgreSQL database",
+        examples=["postgresql://ledger:secret@db.example.com:5432/warehouse"],
+    )
+    billing_url: AnyUrl | None = Field(
+        default=None,
+        description="the URL of a database",
+        examples=["mysql+pymysql://reader:secret@billing.example.com:3306/billing"],
+    )
+    erp_url: AnyUrl | None = Field(
+        default=None,
+        description="the URL of a database",
+        examples=["mssql+pyodbc://reader:secret@erp.example.com:1433/erp?driver=FreeTDS"],
+    )
+    dagster_url: PostgresqlUrl | None = Field(
+        default=None,
+        description="the URL of a PostgreSQL database",
+        examples=["postgresql://ledger:secret@db.example.com:5432/warehouse_dagster"],
+    )
+    timezone: str = Field(default="Asia/Jakarta", description="a time zone of the IANA list", examples=["Asia/Jakarta"])
+    first_month: str = Field(
+        default="2024-12",
+        description="a month as YYYY-MM, not after the current one",
+        examples=["2024-12"],
+    )
+    ui_host: str = Field(
+        default="127.0.0.1", description="a host name or an address of this machine", examples=["127.0.0.1"]
+    )
+    ui_port: _Port = Field(default=3000, description="a port from 1 to 65535", examples=["3000"])
+    code_server_port: _Port = Field(default=4266, description="a port from 1 to 65535", examples=["4266"])
+    db_port: _Port = Field(default=54329, description="a port from 1 to 65535", examples=["54329"])
+    api_host: str = Field(
+        default="127.0.0.1", description="a host name or an address of this machine", examples=["127.0.0.1"]
+    )
+    api_port: _Port = Field(default=8000, description="a port from 1 to 65535", examples=["8000"])
+    api_cors_origins: str | None = Field(
+        default=None,
+        description="origins (scheme://host:port), separated by commas",
+        examples=["https://portal.example.com,https://office.example.com"],
+    )
+    api_trusted_proxies: str | None = Field(
+        default=None, description="addresses or networks, separated by commas", examples=["127.0.0.1,10.0.0.0/8"]
+    )
+    erp_statement_timeout_seconds: int = Field(
+        default=600, ge=1, le=86400, description="a number of seconds from 1 to 86400", examples=["600"]
+    )
+    realtime_objective_seconds: int = Field(
+        default=8, ge=1, le=3600, description="a number of seconds from 1 to 3600", examples=["8"]
+    )
+    deletion_guard_share: Decimal = Field(
+        default=Decimal("0.20"), ge=0, le=1, description="a share from 0 to 1", examples=["0.20"]
+    )
+    deletion_guard_rows: int = Field(default=100, ge=0, description="a number of rows, 0 or more", examples=["100"])
+    alert_days: int = Field(default=7, ge=0, le=3650, description="a number of days from 0 to 3650", examples=["7"])
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None,
+        min_length=_SHORTEST_SECRET,
+        description=f"a text of at least {_SHORTEST_SECRET} characters",
+        examples=["what-openssl-rand-hex-32-prints"],
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="the URL of a web page", examples=["https://alerts.example.com/balances"]
+    )
+
+    def __init__(self, **values: Any) -> None:
+        files = [folder / ".env" for folder in (project_folder(), Path.cwd())]
+        problems = unknown_variables(files, values, list(Settings.model_fields))
+        given = given_variables(files)
+        if "erp_url" not in values and variable("erp_url") not in given:
+            old = {name: given[name] for name in OLD_ERP_VARIABLES if name in given}
+            faults = faults_of_old_erp(old)
+            problems += faults
+            values |= {"erp_url": url_of_old_erp(old)} if old and not faults else {}
+        try:
+            super().__init__(_env_file=files, **values)
+        except ValidationError as error:
+            problems += [_explained(detail) for detail in error.errors(include_url=False)]
+        # Not raised inside the except block: pydantic's error, which holds the values, would hang on ours.
+        if problems:
+            raise SettingsError(message(problems))
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """The folder, absolute, so that every process of the project means the same one."""
+        folder = (project_folder() / value.expanduser()).resolve()
+        if folder.exists() and not folder.is_dir():
+            raise ValueError("is a file, not a folder")
+        return folder
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        """The name, if it is one of the IANA list."""
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is no time zone of the IANA list") from None
+        return value
+
+    @field_validator("first_month")
+    @classmethod
+    def _past_month(cls, value: str, info: ValidationInfo) -> str:
+        """The month, if it is one and not after the current month in the zone."""
+        if not _MONTH.fullmatch(value):
+            raise ValueError("is no month written as YYYY-MM")
+        if value < EARLIEST_FIRST_MONTH:
+            raise ValueError(f"is before {EARLIEST_FIRST_MONTH}")
+        zone = info.data.get("timezone")  # absent if it was wrong itself
+        if zone is not None and value > f"{datetime.now(ZoneInfo(zone)):%Y-%m}":
+            raise ValueError(f"is after the current month in {zone}")
+        return value
+
+    @field_validator("ui_host", "api_host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        """The name or address, if it is one and nothing more."""
+        if not HOST.fullmatch(value):
+            raise ValueError("is no host name or address (without scheme and port)")
+        return value
+
+    @field_validator("code_server_port", "db_port", "api_port")
+    @classmethod
+    def _port_of_its_own(cls, value: int, info: ValidationInfo) -> int:
+        """The port, if none of the ports read before is the same."""
+        for name in ("ui_port", "code_server_port", "db_port"):
+            if info.data.get(name) == value:
+                raise ValueError(f"is the same port as {variable(name)}")
+        return value
+
+    @field_validator("api_cors_origins")
+    @classmethod
+    def _origins(cls, value: str | None) -> str | None:
+        """The origins, if each is one that a browser would name."""
+        wrong = [origin for origin in listed(value) if not is_origin(origin)]
+        if wrong:
+            raise ValueError(f"has {wrong[0]}, which is no origin: scheme://host or scheme://host:port, and no more")
+        return value
+
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str | None) -> str | None:
+        """The proxies, if each is an address or a network."""
+        for proxy in listed(value):
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"has {proxy}, which is neither an address nor a network") from None
+        return value
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _web_page(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """The URL, if alerts can be posted there, signed."""
+        if value is None:
+            return None
+        try:
+            url = urlsplit(value.get_secret_value())
+            usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable or url.username is not None or not _VISIBLE.fullmatch(value.get_secret_value()):
+            raise ValueError("is no URL that begins with http:// or https://, without a user name or blanks")
+        if info.data.get("alert_webhook_secret", "wrong itself") is None:
+            raise ValueError(f"needs a secret to sign with: set {variable('alert_webhook_secret')} too")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone: every month boundary and displayed time is in it."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The origins whose pages may ask the API; none unless they are set."""
+        return listed(self.api_cors_origins)
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """The proxies whose word on the client's address and scheme is taken; none unless they are set."""
+        return listed(self.api_trusted_proxies)
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: at least one value is wrong, or a variable named `LEDGER_…` is unknown.
+    """
+    return Settings()
+
+
+def _explained(detail: ErrorDetails) -> str:
+    """One wrong value in words: the variable, the fault, an example; never a secret."""
+    field_name = str(detail["loc"][0])
+    field = Settings.model_fields[field_name]
+    cause = detail.get("ctx", {}).get("error")
+    problem = str(cause) if isinstance(cause, ValueError) else f"is not {field.description}"
+    value = "" if field_name.endswith(("_url", "_secret")) else shown(detail["input"])
+    example = (field.examples or [field.default])[0]
+    return f"{variable(field_name)}: {value}{problem}. Example: {variable(field_name)}={example}"

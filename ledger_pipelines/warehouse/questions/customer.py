@@ -1,0 +1,93 @@
+"""What is asked of one customer: who it is, its balance of a month, and the transactions of a month. All by index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances, transaction_calculations
+
+_balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer of the billing application, or one that was: then it has balances, and no name any more."""
+
+    customer_id: int
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A customer's balance of a month."""
+
+    opening_balance: Decimal
+    total_deposits: Decimal
+    total_purchases: Decimal
+    closing_balance: Decimal
+    total_volume_sm3: Decimal
+    last_calculated_at: datetime
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What a reading cost."""
+
+    data_pencatatan_id: int
+    transaction_date: datetime
+    volume_flow_meter: Decimal
+    koreksi_meter: Decimal
+    volume_sm3: Decimal
+    harga_per_m3: Decimal
+    total_harga: Decimal
+    pricing_used: dict[str, Any]
+    tekanan_keluar: Decimal | None
+    suhu: Decimal | None
+    calculated_at: datetime
+    is_recalculated: bool
+
+
+def customer_of(connection: sa.Connection, customer_id: int) -> Customer | None:
+    """The customer of an id; None if it is neither the billing application's nor has a balance."""
+    known = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == customer_id)
+    if (row := connection.execute(known).one_or_none()) is not None:
+        return Customer(*row)
+    return None if months_of(connection, customer_id) is None else Customer(customer_id, None)
+
+
+def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:
+    """The first and the last month of which a customer has a balance, none missing in between; None if it has none."""
+    statement = sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_month))
+    first, last = connection.execute(statement.where(_balance.customer_id == customer_id)).one()
+    return None if first is None else (first, last)
+
+
+def balance(customer_id: int, month: str) -> sa.Select[Any]:
+    """One row: the balance of a customer and month."""
+    columns = [_balance[item.name] for item in fields(Balance)]
+    return sa.select(*columns).where(_balance.customer_id == customer_id, _balance.year_month == month)
+
+
+def balance_of(connection: sa.Connection, customer_id: int, month: str) -> Balance | None:
+    """A customer's balance of a month; None if it has none."""
+    row = connection.execute(balance(customer_id, month)).one_or_none()
+    return None if row is None else Balance(*row)
+
+
+def transactions(customer_id: int, month: str) -> sa.Select[Any]:
+    """One row: a transaction of a customer and month, the earliest first."""
+    columns = [_transaction[item.name] for item in fields(Transaction)]
+    return (
+        sa.select(*columns)
+        .where(_transaction.customer_id == customer_id, _transaction.year_month == month)
+        .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
+    )
+
+
+def transactions_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Transaction]:
+    """A customer's transactions of a month, the earliest first."""
+    return [Transaction(*row) for row in connection.execute(transactions(customer_id, month))]

@@ -1,0 +1,156 @@
+"""/api/realtime-balance: the contract of each address, and its figures to the last digit."""
+
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import month_of
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.tables import monthly_customer_balances
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.serving.api.apis import Api, bearer
+from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
+
+ROOT = "/api/realtime-balance"
+CURRENT = month_of(datetime.now(WIB), WIB)
+FIGURES = ("opening_balance", "total_deposits", "total_purchases", "closing_balance", "total_volume_sm3")
+
+
+def a_balance(api: Api) -> sa.RowMapping:
+    """A balance of the current month."""
+    column = monthly_customer_balances.c
+    statement = sa.select(monthly_customer_balances).where(column.year_month == CURRENT).order_by(column.customer_id)
+    with api.warehouse.connect() as connection:
+        found = connection.execute(statement).mappings().first()
+    assert found is not None
+    return found
+
+
+def test_status(api: Api) -> None:
+    found = api.ask(f"{ROOT}/status")
+    assert found.keys() == {"status", "statistics", "recent_updates", "checked_at"}
+    assert found["status"] == "operational"
+    assert found["statistics"].keys() == {
+        "total_monthly_balances", "total_transaction_calculations", "active_customers", "avg_query_time_ms",
+    }  # fmt: skip
+    assert found["statistics"]["active_customers"] == 6
+    assert found["statistics"]["total_monthly_balances"] == 18
+    assert len(found["recent_updates"]) == 10
+    assert found["recent_updates"][0].keys() == {"customer_name", "year_month", "last_calculated_at", "closing_balance"}
+    assert found["checked_at"].endswith("+07:00")
+
+
+def test_balance(api: Api) -> None:
+    expected = a_balance(api)
+    customer = expected["customer_id"]
+    for query in (f"year_month={CURRENT}", ""):  # the current month is the usual one
+        found = api.ask(f"{ROOT}/customer/{customer}/balance?decimals=string&{query}")
+        assert found.keys() == {"customer_id", "customer_name", "year_month", "balance"}
+        assert (found["customer_id"], found["year_month"]) == (customer, CURRENT)
+        assert found["balance"].keys() == {*FIGURES, "last_calculated_at"}
+        for figure in FIGURES:
+            assert found["balance"][figure] == str(expected[figure])
+        assert datetime.fromisoformat(found["balance"]["last_calculated_at"]) == expected["last_calculated_at"]
+
+
+def test_figures_are_numbers_of_exactly_their_digits(api: Api) -> None:
+    expected = a_balance(api)
+    answer = api.client.get(f"{ROOT}/customer/{expected['customer_id']}/balance", headers=bearer(api.callers.viewer))
+    for figure in FIGURES:
+        assert f'"{figure}":{expected[figure]:f}' in answer.text
+
+
+@pytest.mark.parametrize("what", ["balance", "transactions"])
+def test_an_unknown_customer(api: Api, what: str) -> None:
+    found = api.ask(f"{ROOT}/customer/999/{what}", expect=404)
+    assert found["success"] is False
+    assert found["message"].startswith("There is no customer 999.")
+
+
+def test_a_month_without_a_balance(api: Api) -> None:
+    customer = a_balance(api)["customer_id"]
+    message = api.ask(f"{ROOT}/customer/{customer}/balance", expect=404, year_month="1999-01")["message"]
+    assert f"Customer {customer} " in message
+    assert "has no balance of 1999-01, but of the months from " in message
+    assert message.endswith(f" to {CURRENT}.")
+
+
+def test_a_customer_without_any_balance(api: Api) -> None:
+    row = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.insert(tables.customers).values(row))
+    try:
+        message = api.ask(f"{ROOT}/customer/998/balance", expect=404)["message"]
+        assert message == "Customer 998 (PT Baru) has no balance yet: there is neither a reading nor a deposit."
+        found = api.ask(f"{ROOT}/customer/998/transactions", decimals="string")
+        assert found["transactions"] == []
+        assert found["summary"] == {"total_transactions": 0, "total_volume": "0.0000", "total_amount": "0.00"}
+    finally:
+        with api.warehouse.begin() as connection:
+            connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
+
+
+def test_transactions(api: Api) -> None:
+    column = tables.transaction_calculations.c
+    with api.warehouse.connect() as connection:
+        rows = connection.execute(sa.select(tables.transaction_calculations)).mappings().all()
+        customer, month = rows[0]["customer_id"], rows[0]["year_month"]
+        name = connection.scalar(sa.select(tables.customers.c.name).where(tables.customers.c.customer_id == customer))
+    kept = {
+        row["data_pencatatan_id"]: row for row in rows if (row["customer_id"], row["year_month"]) == (customer, month)
+    }
+    found = api.ask(f"{ROOT}/customer/{customer}/transactions", year_month=month, decimals="string")
+    assert found.keys() == {"customer_id", "customer_name", "year_month", "transactions", "summary"}
+    assert (found["customer_id"], found["customer_name"], found["year_month"]) == (customer, name, month)
+    in_order = sorted(kept, key=lambda number: (kept[number]["transaction_date"], number))
+    assert [row["data_pencatatan_id"] for row in found["transactions"]] == in_order
+    for row in found["transactions"]:
+        assert row.keys() == {item.name for item in column} - {"customer_id", "year_month"}
+        same = kept[row["data_pencatatan_id"]]
+        for figure in ("volume_flow_meter", "koreksi_meter", "volume_sm3", "harga_per_m3", "total_harga"):
+            assert row[figure] == f"{same[figure]:f}"
+        assert row["pricing_used"]["rule"] == same["pricing_used"]["rule"]
+    assert found["summary"] == {
+        "total_transactions": len(kept),
+        "total_volume": str(sum(row["volume_sm3"] for row in kept.values())),
+        "total_amount": str(sum(row["total_harga"] for row in kept.values())),
+    }
+
+
+def test_update(api: Api) -> None:
+    customer = a_balance(api)["customer_id"]
+    path = f"{ROOT}/customer/{customer}/update"
+    with stand_in(api.settings.ui_port) as dagster:
+        whole = api.act(path)
+        by_query = api.act(f"{path}?start_month={CURRENT}")
+        by_body = api.act(path, start_month=CURRENT)
+    assert whole.keys() == {"success", "message", "customer_id", "start_month", "run_id"}
+    assert (whole["customer_id"], whole["start_month"]) == (customer, api.parts.horizon.first)
+    assert by_query == by_body
+    first, second, third = dagster.launched
+    assert second == third
+    for launched, month in ((first, api.parts.horizon.first), (second, CURRENT)):
+        tags = {tag["key"]: tag["value"] for tag in launched["executionMetadata"]["tags"]}
+        assert tags["dagster/asset_partition_range_start"] == month
+        assert tags["dagster/asset_partition_range_end"] == CURRENT
+        scope = launched["runConfigData"]["resources"]["scope"]["config"]
+        assert scope == {"customer_ids": [customer], "force": False, "accept_deletions": False}
+
+
+def test_update_of_whom_nobody_knows(api: Api) -> None:
+    with stand_in(api.settings.ui_port) as dagster:
+        assert "There is no customer 999" in api.act(f"{ROOT}/customer/999/update", expect=404)["message"]
+    assert dagster.launched == []
+
+
+@pytest.mark.parametrize("month", ["1999-01", "2999-01", "2025-13"])
+def test_update_from_a_wrong_month(api: Api, month: str) -> None:
+    path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update"
+    assert list(api.act(f"{path}?start_month={month}", expect=422)["errors"]) == ["start_month"]
+    assert list(api.act(path, expect=422, start_month=month)["errors"]) == ["start_month"]
+
+
+def test_update_from_two_months(api: Api) -> None:
+    path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update?start_month={CURRENT}"
+    assert list(api.act(path, expect=422, start_month="2025-01")["errors"]) == ["start_month"]

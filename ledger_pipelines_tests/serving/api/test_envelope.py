@@ -1,0 +1,102 @@
+"""What every answer has, whatever was asked for: headers that protect, no way in for other pages; and the metrics."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.api.middleware import PROTECTING
+from ledger_pipelines_tests.serving.api.apis import Api, bearer
+
+ORIGIN = "https://portal.example.com"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/health/live"), ("GET", "/nothing"), ("GET", "/api/sync/status"), ("DELETE", "/api/sync/status"),
+     ("POST", "/api/sync/start"), ("GET", "/openapi.json"), ("GET", "/metrics")],
+)  # fmt: skip
+def test_headers_that_protect(api: Api, method: str, path: str) -> None:
+    answer = api.client.request(method, path)
+    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+    assert "Strict-Transport-Security" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_headers_of_a_refused_body(api: Api) -> None:
+    answer = api.client.post("/api/sync/start", content=b" " * 100_000)
+    assert answer.status_code == 413
+    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+
+
+def test_tls_is_kept_to(api: Api) -> None:
+    answer = api.client.get("https://testserver/health/live")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_a_fault_of_ours_is_told_without_its_insides(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("geheim")
+
+    monkeypatch.setattr(type(api.parts), "dagster_answers", lambda _: broken())
+    answer = api.client.get("/health/ready")
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "success": False, "message": "That is a fault of the server's; its log says more.", "errors": {},
+    }  # fmt: skip
+    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+
+
+def test_pages_of_other_origins_get_nothing(api: Api) -> None:
+    asking = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    assert api.client.options("/api/sync/status", headers=asking).status_code == 405
+
+
+def test_pages_of_origins_that_are_set_may_ask(api: Api) -> None:
+    settings = api.settings.model_copy(update={"api_cors_origins": ORIGIN})
+    asking = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    with TestClient(create_app(settings)) as client:
+        asked = client.options("/api/sync/status", headers=asking)
+        assert asked.status_code == 200
+        assert asked.headers["Access-Control-Allow-Origin"] == ORIGIN
+        answer = client.get("/api/sync/status", headers=bearer(api.callers.viewer) | {"Origin": ORIGIN})
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+        stranger = client.options("/api/sync/status", headers=asking | {"Origin": "https://evil.example.com"})
+        assert stranger.status_code == 400
+        assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+def metrics_of(client: TestClient, api: Api) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """The metrics as Prometheus reads them."""
+    answer = client.get("/metrics", headers=bearer(api.callers.viewer))
+    assert answer.status_code == 200
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_metrics(api: Api) -> None:
+    with TestClient(create_app(api.settings)) as client:
+        client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
+        client.get("/api/realtime-balance/customer/11/balance")
+        for number in range(3):
+            client.get(f"/strange/{number}")
+        found = metrics_of(client, api)
+    route = ("route", "/api/realtime-balance/customer/{id}/balance")
+    assert found["ledger_http_requests_total", (("method", "GET"), route, ("status", "200"))] == 1
+    assert found["ledger_http_requests_total", (("method", "GET"), route, ("status", "401"))] == 1
+    nowhere = (("method", "(none)"), ("route", "(none)"))
+    assert found["ledger_http_requests_total", (*nowhere, ("status", "404"))] == 3
+    assert found["ledger_http_request_seconds_count", (("method", "GET"), route)] == 2
+    assert found["ledger_warehouse_up", ()] == 1
+    assert found["ledger_dagster_up", ()] == 0
+    assert found["ledger_balances", ()] == 18
+    assert found["ledger_customers", ()] == 6
+    assert found["ledger_pending_changes", ()] == 0
+    assert not any("strange" in str(name) for name in found)

@@ -1,0 +1,137 @@
+"""/api/realtime-balance/dashboard and /comparison-report: sums over all customers, against sums made here."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import month_of
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.serving.api.apis import Api
+
+DASHBOARD = "/api/realtime-balance/dashboard"
+COMPARISON = "/api/realtime-balance/comparison-report"
+CURRENT = month_of(datetime.now(WIB), WIB)
+_balances, _customers = tables.monthly_customer_balances, tables.customers
+
+
+def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
+    """All rows of a table."""
+    with api.warehouse.connect() as connection:
+        return list(connection.execute(sa.select(table).order_by(*order)).mappings())
+
+
+def test_a_year(api: Api) -> None:
+    year = CURRENT[:4]
+    rows = [row for row in rows_of(api, _balances, "year_month") if row["year_month"].startswith(year)]
+    last = {row["customer_id"]: row for row in rows}
+    found = api.ask(DASHBOARD, year=year, decimals="string")
+    assert found.keys() == {"year", "summary", "monthly_trend", "top_customers", "generated_at"}
+    assert found["year"] == int(year)
+    assert found["summary"] == {
+        "total_customers": len(last),
+        "total_deposits": str(sum(row["total_deposits"] for row in rows)),
+        "total_purchases": str(sum(row["total_purchases"] for row in rows)),
+        "total_closing_balance": str(sum(row["closing_balance"] for row in last.values())),
+        "total_volume": str(sum(row["total_volume_sm3"] for row in rows)),
+    }
+    assert [row["year_month"] for row in found["monthly_trend"]] == sorted({row["year_month"] for row in rows})
+    of_month = [row for row in rows if row["year_month"] == CURRENT]
+    assert found["monthly_trend"][-1] == {
+        "year_month": CURRENT,
+        "monthly_deposits": str(sum(row["total_deposits"] for row in of_month)),
+        "monthly_purchases": str(sum(row["total_purchases"] for row in of_month)),
+        "monthly_balance": str(sum(row["closing_balance"] for row in of_month)),
+        "monthly_volume": str(sum(row["total_volume_sm3"] for row in of_month)),
+    }
+
+
+def test_the_top_customers_of_a_year(api: Api) -> None:
+    rows = [row for row in rows_of(api, _balances) if row["year_month"].startswith(CURRENT[:4])]
+    top = api.ask(DASHBOARD, decimals="string")["top_customers"]
+    volumes = [Decimal(row["total_volume"]) for row in top]
+    assert volumes == sorted(volumes, reverse=True)
+    for found in top:
+        assert found.keys() == {"id", "name", "total_volume", "total_purchases", "avg_balance"}
+        own = [row for row in rows if row["customer_id"] == found["id"]]
+        mean = sum(row["closing_balance"] for row in own) / len(own)
+        assert Decimal(found["avg_balance"]) == mean.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        assert Decimal(found["total_volume"]) == sum(row["total_volume_sm3"] for row in own)
+        assert Decimal(found["total_purchases"]) == sum(row["total_purchases"] for row in own)
+
+
+def test_the_last_balance_of_a_year_is_each_customers_own(api: Api) -> None:
+    """One whose balances end in March counts with what it had in March."""
+    year = str(int(CURRENT[:4]) - 30)
+    kept = dict(rows_of(api, _balances)[0]) | {"customer_id": 997}
+    closed = {"01": Decimal("1.00"), "03": Decimal("7.00"), "02": Decimal("3.00")}
+    rows = [kept | {"year_month": f"{year}-{month}", "closing_balance": balance} for month, balance in closed.items()]
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.insert(_balances), rows)
+    try:
+        found = api.ask(DASHBOARD, year=year, decimals="string")
+        assert found["summary"]["total_closing_balance"] == "7.00"
+        assert found["summary"]["total_customers"] == 1
+        assert [row["monthly_balance"] for row in found["monthly_trend"]] == ["1.00", "3.00", "7.00"]
+        assert found["top_customers"][0]["avg_balance"] == "3.67"
+    finally:
+        with api.warehouse.begin() as connection:
+            connection.execute(sa.delete(_balances).where(_balances.c.customer_id == 997))
+
+
+def test_a_year_without_anything(api: Api) -> None:
+    found = api.ask(DASHBOARD, year=1980, decimals="string")
+    assert found["summary"] == {
+        "total_customers": 0, "total_deposits": "0.00", "total_purchases": "0.00", "total_closing_balance": "0.00",
+        "total_volume": "0.0000",
+    }  # fmt: skip
+    assert (found["monthly_trend"], found["top_customers"]) == ([], [])
+
+
+def test_comparison_report(api: Api) -> None:
+    customers = rows_of(api, _customers, "customer_id")
+    latest = {row["customer_id"]: row for row in rows_of(api, _balances, "year_month")}
+    found = api.ask(COMPARISON, decimals="string", per_page=100)
+    assert found.keys() == {"success", "summary", "data", "pagination"}
+    assert [row["customer_id"] for row in found["data"]] == [row["customer_id"] for row in customers]
+    for row, customer in zip(found["data"], customers, strict=True):
+        stored = latest[row["customer_id"]]["closing_balance"]
+        theirs = customer["total_deposit"] - customer["total_purchases"]
+        assert (Decimal(row["stored_balance"]), Decimal(row["application_balance"])) == (stored, theirs)
+        assert Decimal(row["difference"]) == stored - theirs
+        assert row["matches"] == (abs(stored - theirs) < Decimal("0.01"))
+    matching = sum(row["matches"] for row in found["data"])
+    assert (found["summary"]["matching"], found["summary"]["mismatching"]) == (matching, len(customers) - matching)
+    assert Decimal(found["summary"]["difference"]) == sum(Decimal(row["difference"]) for row in found["data"])
+    assert found["pagination"]["total"] == len(customers)
+
+
+def test_pages_of_the_comparison_report(api: Api) -> None:
+    every = api.ask(COMPARISON, decimals="string", per_page=100)["data"]
+    wrong = [row for row in every if not row["matches"]]
+    found = api.ask(COMPARISON, only="mismatches", per_page=100, decimals="string")
+    assert (found["data"], found["pagination"]["total"]) == (wrong, len(wrong))
+    page = api.ask(COMPARISON, per_page=2, page=2, decimals="string")
+    assert page["data"] == every[2:4]
+    assert (page["pagination"]["from"], page["pagination"]["to"], page["pagination"]["last_page"]) == (3, 4, 3)
+
+
+@pytest.mark.parametrize(("difference", "matches"), [("0.009", True), ("-0.0099", True), ("0.01", False)])
+def test_a_match_is_less_than_a_hundredth(api: Api, difference: str, matches: bool) -> None:
+    balance = next(row for row in rows_of(api, _balances) if row["year_month"] == CURRENT)
+    of_customer = _customers.c.customer_id == balance["customer_id"]
+    kept = next(row for row in rows_of(api, _customers) if row["customer_id"] == balance["customer_id"])
+    totals = {"total_deposit": balance["closing_balance"] - Decimal(difference), "total_purchases": None}
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.update(_customers).where(of_customer).values(totals))
+    try:
+        rows = api.ask(COMPARISON, per_page=100, decimals="string")["data"]
+        (row,) = (row for row in rows if row["customer_id"] == balance["customer_id"])
+        assert (Decimal(row["difference"]), row["matches"]) == (Decimal(difference), matches)
+    finally:
+        with api.warehouse.begin() as connection:
+            before = {name: kept[name] for name in totals}
+            connection.execute(sa.update(_customers).where(of_customer).values(before))

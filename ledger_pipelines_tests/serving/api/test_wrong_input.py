@@ -1,0 +1,140 @@
+"""Whatever a client may get wrong: a clear refusal that names it, in the one shape, and nothing done."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from ledger_pipelines.serving.api import balance, sync
+from ledger_pipelines.serving.api.middleware import MOST_BODY_BYTES
+from ledger_pipelines_tests.serving.api.apis import Api, bearer
+
+BALANCE = "/api/realtime-balance/customer/{id}/balance"
+LOGS = "/api/sync/logs"
+INJECTIONS = ("1; DROP TABLE billing.customers", "' OR '1'='1", "1 UNION SELECT 1", "\x00", "%", "\\", "🙈" * 100)
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "expected"),
+    [
+        (BALANCE.replace("{id}", "11") + "?year_month=2025-13", "year_month", "expected YYYY-MM, for example 2025-03"),
+        (BALANCE.replace("{id}", "11") + "?year_month=2025-3", "year_month", "expected YYYY-MM, for example 2025-03"),
+        (BALANCE.replace("{id}", "abc"), "id", "expected a whole number from 1 to 9223372036854775807"),
+        (BALANCE.replace("{id}", "0"), "id", "expected a whole number from 1 to 9223372036854775807"),
+        (BALANCE.replace("{id}", "1.0"), "id", "expected a whole number from 1 to 9223372036854775807"),
+        (BALANCE.replace("{id}", str(2**70)), "id", "expected a whole number from 1 to 9223372036854775807"),
+        (BALANCE.replace("{id}", "9" * 5000), "id", "expected a whole number from 1 to 9223372036854775807"),
+        (BALANCE.replace("{id}", "11") + "?decimals=float", "decimals", "expected number or string"),
+        (LOGS + "?per_page=-1", "per_page", "expected a whole number from 1 to 100"),
+        (LOGS + "?per_page=100000", "per_page", "expected a whole number from 1 to 100"),
+        (LOGS + "?page=0", "page", "expected a whole number from 1 to 1000000"),
+        (LOGS + "?page=99999999999", "page", "expected a whole number from 1 to 1000000"),
+        (LOGS + "?status=done", "status", "expected running, completed, failed or cancelled"),
+        (LOGS + "?sync_type=auto", "sync_type", "expected manual or scheduled"),
+        ("/api/sync/status?sync_id=latest", "sync_id", "expected a whole number from 1 to 9223372036854775807"),
+        ("/api/sync/statistics?days=0", "days", "expected a whole number from 1 to 36500"),
+        ("/api/realtime-balance/dashboard?year=25", "year", "expected a whole number from 1970 to 2999"),
+        ("/api/realtime-balance/comparison-report?only=wrong", "only", "expected all or mismatches"),
+    ],
+)
+def test_a_wrong_parameter_is_named(api: Api, path: str, parameter: str, expected: str) -> None:
+    found = api.ask(path, expect=422)
+    assert found.keys() == {"success", "message", "errors"}
+    assert found["success"] is False
+    assert list(found["errors"]) == [parameter]
+    assert expected in found["errors"][parameter][0]
+    assert parameter in found["message"]
+
+
+def every_parameter() -> Iterator[tuple[str, str]]:
+    """Each route of the application that takes something, with what it takes."""
+    for module in (balance, sync):
+        for route in iter_route_contexts(module.router.routes):
+            assert isinstance(route.original_route, APIRoute)
+            dependant = route.original_route.dependant
+            for field in (*dependant.path_params, *dependant.query_params):
+                yield route.original_route.path, field.alias
+
+
+def counts(api: Api) -> list[int]:
+    """How many rows some tables have."""
+    tables = ("billing.customers", "ledger.monthly_customer_balances", "ops.sync_logs", "ops.api_tokens")
+    with api.warehouse.connect() as connection:
+        return [connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0 for table in tables]
+
+
+@pytest.mark.parametrize("injected", INJECTIONS)
+@pytest.mark.parametrize(("path", "parameter"), sorted(set(every_parameter())))
+def test_sql_in_every_parameter(api: Api, path: str, parameter: str, injected: str) -> None:
+    before = counts(api)
+    query = {} if f"{{{parameter}}}" in path else {parameter: injected}
+    address = path.replace("{id}", quote(injected, safe="") if parameter == "id" else "11")
+    method = "POST" if path.endswith(("/update", "/start", "/cancel")) else "GET"
+    answer = api.client.request(method, address, params=query, headers=bearer(api.callers.admin))
+    assert answer.status_code == 422, answer.text
+    assert list(answer.json()["errors"]) == [parameter]
+    assert counts(api) == before
+
+
+def test_the_search_for_parameters_finds_them() -> None:
+    assert {name for _, name in every_parameter()} >= {"id", "year_month", "per_page", "sync_id", "only", "start_month"}
+
+
+def test_a_body_that_says_that_it_is_too_large(api: Api) -> None:
+    answer = api.client.post("/api/sync/start", content=b" " * (MOST_BODY_BYTES + 1), headers=bearer(api.callers.admin))
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "The body is larger than 65,536 bytes."
+
+
+def test_a_body_that_does_not_say_how_large_it_is(api: Api) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b" " * (MOST_BODY_BYTES // 16)
+
+    headers = bearer(api.callers.admin) | {"Content-Type": "application/json"}
+    answer = api.client.post("/api/sync/start", content=parts(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json() == {"success": False, "message": "The body is larger than 65,536 bytes.", "errors": {}}
+
+
+@pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MOST_BODY_BYTES + 1)])
+def test_a_length_that_is_none(api: Api, length: str) -> None:
+    headers = bearer(api.callers.admin) | {"Content-Length": length}
+    assert api.client.get("/api/sync/status", headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"{", "application/json"),
+        (b"[]", "application/json"),
+        (b'"text"', "application/json"),
+        (b'{"month": 202503}', "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b'{"month": "\xff"}', "application/json"),
+        (b"{}", "text/plain"),
+        (b'{"tables": {}}', "application/json"),
+        (b"[" * 20_000, "application/json"),
+    ],
+)
+def test_a_body_that_is_wrong(api: Api, content: bytes, kind: str) -> None:
+    headers = bearer(api.callers.admin) | {"Content-Type": kind}
+    answer = api.client.post("/api/sync/start", content=content, headers=headers)
+    assert answer.status_code in {400, 422}, answer.text
+    assert answer.json()["success"] is False
+
+
+def test_an_address_that_is_none(api: Api) -> None:
+    for path in ("/nothing", "/api/sync", "/api/sync/status/", "/docs"):
+        answer = api.client.get(path)
+        assert answer.status_code == 404
+        assert answer.json().keys() == {"success", "message", "errors"}
+
+
+def test_a_method_that_is_not_taken(api: Api) -> None:
+    answer = api.client.delete("/api/sync/status", headers=bearer(api.callers.admin))
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET"
+    assert answer.json()["message"] == "This address does not take this method, but GET."

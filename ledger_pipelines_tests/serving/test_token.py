@@ -1,0 +1,72 @@
+"""`ledger token`: create, list, revoke; each leaves a row in the audit log."""
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.serving.access import tokens
+from ledger_pipelines.serving.access.tokens import TokenRefusedError
+from ledger_pipelines.serving.cli.token import first_token
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.warehouse import audit
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+
+
+def whose(installation: Installation, text: str) -> tokens.Caller:
+    """Whose token it is."""
+    with installation.warehouse() as connection:
+        return tokens.authenticate(connection, text)
+
+
+def test_from_its_creation_to_its_end(computed: Installation) -> None:
+    made = json_of(computed.run("token", "create", "--name", "Budi", "--role", "viewer", "--days", "30", "--json"))
+    caller = whose(computed, made["token"])
+    assert (caller.name, caller.role) == ("Budi", "viewer")
+    again = computed.run("token", "create", "--name", "Budi", "--role", "admin", "--json")
+    assert again.exit_code == 1
+    assert "There is a token called 'Budi' already" in json_of(again)["error"]
+
+    (listed,) = [
+        token for token in json_of(computed.run("token", "list", "--json"))["tokens"] if token["name"] == "Budi"
+    ]
+    assert (listed["role"], listed["state"]) == ("viewer", "valid")
+    assert listed["last_used_at"].endswith("+07:00")
+    assert listed["expires_at"] > listed["created_at"]
+    assert made["token"] not in computed.run("token", "list").stdout
+
+    assert computed.run("token", "revoke", "Budi").exit_code == 0
+    with pytest.raises(TokenRefusedError, match="revoked"):
+        whose(computed, made["token"])
+    assert computed.run("token", "revoke", "Budi").exit_code == 1
+    with computed.warehouse() as connection:
+        entries = audit.latest(connection, limit=4)
+    assert [(entry.action, entry.target, entry.outcome) for entry in entries] == [
+        ("ledger token revoke", "Budi", "refused"),
+        ("ledger token revoke", "Budi", "done"),
+        ("ledger token create", "Budi (admin)", "refused"),
+        ("ledger token create", "Budi (viewer)", "done"),
+    ]
+    assert all((entry.actor or "").startswith("command line (") for entry in entries)
+
+
+def test_the_token_is_kept_nowhere(computed: Installation) -> None:
+    made = json_of(computed.run("token", "create", "--name", "Sari", "--role", "admin", "--json"))["token"]
+    secret = made.rpartition("_")[2]
+    with computed.warehouse() as connection:
+        for table in ("api_tokens", "audit_log"):
+            rows = connection.scalars(sa.text(f"SELECT t::text FROM ops.{table} AS t")).all()
+            assert rows
+            assert not any(secret in row for row in rows)
+    computed.run("token", "revoke", "Sari")
+
+
+def test_the_first_token_is_made_once(computed: Installation) -> None:
+    with computed.warehouse() as connection:
+        connection.execute(sa.text("DELETE FROM ops.audit_log"))
+        connection.execute(sa.text("DELETE FROM ops.api_tokens"))
+    with Databases(computed.settings) as databases:
+        first = first_token(databases)
+        assert first is not None
+        assert whose(computed, first.text).role == "admin"
+        assert first_token(databases) is None
+        computed.run("token", "revoke", first.token.name)
+        assert first_token(databases) is None
