@@ -34,6 +34,7 @@ from ledger_pipelines_tests.bench.soak_data import Application, fill
 from ledger_pipelines_tests.pipeline import Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
+from ledger_pipelines_tests.run_processes import runs_of
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.signals import hear_interrupts
 
@@ -201,12 +202,10 @@ def _kill(processes: "Processes", chance: random.Random) -> None:
     """Kill -9 the daemon, the code server, or a process that the code server has started for a run."""
     victim = chance.choice(["daemon", "code server", "run"])
     if victim == "run":
-        children = Path(
-            f"/proc/{processes['code server'].pid}/task/{processes['code server'].pid}/children"
-        ).read_text()
-        for pid in children.split():
-            os.kill(int(pid), 9)
-        print(f"killed runs: {children.strip() or 'none'}", flush=True)
+        runs = runs_of(processes["code server"].pid)
+        for pid in runs:
+            os.kill(pid, 9)
+        print(f"killed runs: {', '.join(map(str, runs)) or 'none'}", flush=True)
         return
     processes[victim].kill()
     processes[victim].wait()

@@ -4,13 +4,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger_pipelines.serving import sync as serving_sync
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines_tests.run_processes import runs_of
 from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
 from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
 from ledger_pipelines_tests.serving.test_up import Up
@@ -59,13 +59,6 @@ def run_of(web_ui: WebUi) -> dict[str, str]:
     """The latest run."""
     (run,) = web_ui.ask(_LATEST)["runsOrError"]["results"]
     return dict(run)
-
-
-def runs_of(code_server: int) -> list[int]:
-    """The processes that execute runs: children of the code server that were made to."""
-    threads = Path(f"/proc/{code_server}/task").iterdir()  # a child is listed with the thread that started it
-    children = [child for thread in threads for child in (thread / "children").read_text().split()]
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.fixture
