@@ -11,7 +11,6 @@ from ledger_pipelines.assets.metadata import Metadata, grouped, markdown_table, 
 from ledger_pipelines.assets.run import explained, reported, scope_of
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.alerts import LowBalance
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries import monthly_summary, transaction_summary
@@ -58,8 +57,8 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         """
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            low = LowBalance(days=databases.settings.alert_days)
-            return balances.recalculate(connection, what, horizon, context.run.run_id, force=scope.force, low=low)
+            low, run_id = databases.low_balance(), context.run.run_id
+            return balances.recalculate(connection, what, horizon, run_id, force=scope.force, low=low)
 
         return _ledger_step(context, databases, scope, recalculate, _about_balances)
 

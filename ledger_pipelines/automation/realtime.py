@@ -73,7 +73,8 @@ def _results(context: dg.OpExecutionContext, databases: Databases) -> Iterator[T
     began = idle_since = time.monotonic()
     while True:
         app = databases.billing_app()
-        catch_up = CatchUp(app, databases.warehouse, databases.guard(accept_deletions=False), context.run_id)
+        guard, low = databases.guard(accept_deletions=False), databases.low_balance()
+        catch_up = CatchUp(app, databases.warehouse, guard, context.run_id, low)
         looked = time.monotonic()
         for result in catch_up.take_up():
             yield result

@@ -8,6 +8,7 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.ledger.alerts import USUAL, LowBalance
 from ledger_pipelines.loading import billing
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
@@ -70,12 +71,14 @@ class CatchUp:
         warehouse: The warehouse.
         guard: How much may be deleted.
         run_id: The run.
+        low: When a balance is low.
     """
 
     app: BillingApp
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
+    low: LowBalance = USUAL
 
     def take_up(self) -> Iterator[TakenUp | Failed]:
         """Take up the oldest changes that wait; nothing comes out if none do, or while somebody else writes the tables.
@@ -131,7 +134,7 @@ class CatchUp:
         load = Load(self.app, scope, guard, self.run_id)
         reports = [step(load, connection) for step in _STEPS]
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id))
-        reports.append(balances.recalculate(connection, scope, horizon, self.run_id))
+        reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
         batch = latency.record(connection, self.run_id, taken, customers)
         return TakenUp(customers, scope.months, tuple(reports), batch)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger.alerts import LowBalance
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.billing_app import BillingApp
@@ -91,3 +92,7 @@ class Databases:
             rows=self.settings.deletion_guard_rows,
             accept=accept_deletions,
         )
+
+    def low_balance(self) -> LowBalance:
+        """When a balance is low, for customers of whom nothing else is said."""
+        return LowBalance(days=self.settings.alert_days)

@@ -36,12 +36,13 @@ class Location:
         definitions: The location's definitions.
     """
 
-    def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance) -> None:
+    def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, **settings: Any) -> None:
         self.pipeline, self.instance = pipeline, instance
         self.settings = Settings(
             warehouse_url=pipeline.warehouse.url.render_as_string(hide_password=False),
             billing_url=pipeline.source.url.render_as_string(hide_password=False),
             first_month=FIRST,
+            **settings,
         )
         self.databases = Databases(self.settings, clock=lambda: NOW)
         self.definitions = build_definitions(self.settings, resources={"databases": self.databases})

@@ -20,6 +20,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
+IN_JUNE = READING.replace("02-03", "06-03")
 SENSORS = ["readings", "prices", "deposits"]
 
 
@@ -261,6 +262,32 @@ def test_a_run_leaves_its_changes_while_others_write_the_tables(location: Locati
         assert closing(location, 2) == -1000
     assert take_up(location).success
     assert closing(location, 2) == -2000
+
+
+@pytest.fixture
+def cautious(location: Location) -> Iterator[Location]:
+    """The same location where a balance should last 400 days."""
+    made = Location(location.pipeline, location.instance, alert_days=400)
+    yield made
+    made.databases.dispose()
+
+
+def test_what_low_means_is_as_it_is_set(cautious: Location) -> None:
+    history = '[{"date": "2025-03-05 14:04:00", "amount": 12000, "keterangan": "penambahan"}]'
+    change(cautious, sa.update(users).where(users.c.id == 2).values(deposit_history=history))
+    assert tick(cautious, "deposits").run_requests
+    assert take_up(cautious).success
+    assert not low_for_days(cautious), "nothing was used in the last 30 days"
+    change(cautious, sa.update(data_pencatatan).where(data_pencatatan.c.id == 2).values(data_input=IN_JUNE))
+    assert tick(cautious, "readings").run_requests
+    assert take_up(cautious).success
+    assert low_for_days(cautious) == [(2, 400)], "11,000 rupiah last eleven months"
+
+
+def low_for_days(location: Location) -> list[tuple[int, int]]:
+    """Which balances last too few days, and what that means."""
+    alerts = location.pipeline.rows(tables.balance_alerts)
+    return [(row["customer_id"], row["days"]) for row in alerts if row["kind"] == "days_left"]
 
 
 def test_a_run_that_has_worked_long_enough_is_relieved(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
