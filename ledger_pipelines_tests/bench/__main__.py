@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from ledger_pipelines_tests.bench import erp, ledger, realtime
+from ledger_pipelines_tests.bench import api, erp, ledger, realtime
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "one-month": ledger.one_month,
     "many-months": ledger.many_months,
     "one-customer": ledger.one_customer,
     "one-change": realtime.one_change,
+    "api": api.mixed_reads,
     "erp-million": erp.million,
     "erp-hourly": erp.hourly,
 }

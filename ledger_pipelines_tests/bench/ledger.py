@@ -38,6 +38,17 @@ def filled_warehouse(horizon: Horizon, *, customers: int, readings: int) -> Iter
         warehouse.dispose()
 
 
+@contextmanager
+def filled_and_computed(horizon: Horizon, *, customers: int, readings: int) -> Iterator[sa.Engine]:
+    """The same with transactions and balances, which the server knows the statistics of."""
+    with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
+        took = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
+        with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("VACUUM ANALYZE"))
+        print(f"computed {_count(warehouse)} rows in {took:.1f} s")
+        yield warehouse
+
+
 def one_month(customers: int = 100_000, readings: int = 30, rounds: int = 3) -> None:
     """From `billing.*` to finished transactions and balances of one month, beside COPY of the same finished rows."""
     horizon = Horizon("2026-10", "2026-10", WIB)

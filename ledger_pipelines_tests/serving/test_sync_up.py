@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
 from ledger_pipelines.serving import sync as serving_sync
+from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines_tests.run_processes import runs_of
+from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
 from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
 from ledger_pipelines_tests.serving.test_up import Up
@@ -134,3 +137,21 @@ def test_one_is_killed(up: Up) -> None:
     assert failed["data"]["status"] == "failed"
     assert "the next sync takes up what is missing" in failed["data"]["error_message"]
     assert [table["status"] for table in failed["tables"]] == ["failed"]
+
+
+def test_one_is_started_and_ended_by_the_api(up: Up) -> None:
+    installation = up.installation
+    made = json_of(installation.run("token", "create", "--name", "test", "--role", "admin", "--json"))
+    root, headers = address_of(installation.settings), bearer(made["token"])
+    with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, held_up(installation):
+        started = api.post("/api/sync/start", json={"tables": [LINES.name]}).json()
+        assert started["success"], started
+        up.wait(lambda: sessions(installation) > 0)
+        refused = api.post("/api/sync/start")
+        assert (refused.status_code, refused.json()["running_sync_id"]) == (409, started["sync_log_id"])
+        ended = api.post("/api/sync/cancel").json()
+        assert (ended["success"], ended["sync_log_id"]) == (True, started["sync_log_id"])
+        assert sessions(installation) == 0
+        assert api.post("/api/sync/cancel").status_code == 404
+    assert latest(installation)["data"]["status"] == "cancelled"
+    up.wait(lambda: run_of(web_ui_of(installation.settings))["status"] == "CANCELED")

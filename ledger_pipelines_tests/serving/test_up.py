@@ -74,6 +74,31 @@ def statuses(web_ui: WebUi) -> list[str]:
     return [run["status"] for run in runs]
 
 
+def act_by_the_api(up: Up, api: httpx2.Client) -> None:
+    """Start a sync and recalculate a customer, and wait until both are done."""
+    started = api.post("/api/sync/start", json={"tables": ["stockbywh"]}).json()
+    assert started["status"] == "running", started
+    log = {"sync_id": started["sync_log_id"]}
+    up.wait(lambda: api.get("/api/sync/status", params=log).json()["data"]["status"] == "completed")
+    data = api.get("/api/sync/status", params=log).json()["data"]
+    assert (data["sync_type"], data["total_records"]) == ("manual", data["success_records"] + data["failed_records"])
+    assert data["total_records"] > 0
+
+    customer = api.get("/api/realtime-balance/comparison-report").json()["data"][0]["customer_id"]
+    before = api.get(f"/api/realtime-balance/customer/{customer}/balance").json()
+    updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
+    assert updated["customer_id"] == customer, updated
+    web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+    up.wait(lambda: status_of(web_ui, updated["run_id"]) == "SUCCESS")
+    assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
+
+
+def status_of(web_ui: WebUi, run_id: str) -> str:
+    """The status of a run."""
+    query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+    return str(web_ui.ask(query, {"run": run_id})["runOrError"]["status"])
+
+
 def test_from_the_start_to_the_end(up: Up) -> None:
     up.wait(lambda: up.says("The whole ledger is being computed"))
     web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
@@ -81,14 +106,15 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert not up.says(str(servers.warehouse(up.installation.settings).password))
 
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
-    answer = httpx2.get(f"{address_of(up.installation.settings)}/api/realtime-balance/status", headers=bearer(token))
-    assert answer.status_code == 200, answer.text
 
     second = up.installation.run("up")
     assert second.exit_code == 1
     assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
 
     up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger, and the copy of the ERP
+    with httpx2.Client(base_url=address_of(up.installation.settings), headers=bearer(token), timeout=30) as api:
+        act_by_the_api(up, api)
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 4)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
 

@@ -5,14 +5,17 @@ from contextlib import contextmanager
 
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving.api.errors import ApiError, away, not_found
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order
 from ledger_pipelines.serving.sync import GRACE_SECONDS, Syncs, Wish
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines.settings import Settings, SettingsError
+from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.sync_logs import SyncLog, SyncRunningError
+
+_STORAGE = "Dagster's storage does not answer: "
 
 
 def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
@@ -70,6 +73,8 @@ def recalculate(settings: Settings, customer_id: int, first: str) -> str:
 
 @contextmanager
 def _syncs(settings: Settings) -> Iterator[Syncs]:
+    if reason := refusal(servers.dagster_storage(settings)):  # Dagster itself would go on trying for ten seconds
+        raise away(f"{_STORAGE}{reason}")
     with _dagster(), Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
         yield Syncs(databases, instance)
 
@@ -82,7 +87,7 @@ def _dagster() -> Iterator[None]:
     except ServingError as error:
         raise away(str(error)) from error
     except dagster_client.STORAGE_ERRORS as error:
-        raise away(f"Dagster's storage does not answer: {str(error).splitlines()[0]}") from error
+        raise away(f"{_STORAGE}{str(error).splitlines()[0]}") from error
 
 
 def _web_ui(settings: Settings) -> WebUi:

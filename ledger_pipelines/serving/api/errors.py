@@ -68,6 +68,8 @@ def told_of(error: Exception) -> ApiError:
             return error
         case RequestValidationError():
             return _invalid(error)
+        case HTTPException(status_code=400):
+            return wrong("body", "expected JSON in UTF-8")
         case HTTPException():
             headers = dict(error.headers or {})
             return ApiError(error.status_code, _in_words(error), headers=headers)

@@ -51,18 +51,27 @@ class Transaction:
     is_recalculated: bool
 
 
+def known(customer_id: int) -> sa.Select[Any]:
+    """One row: a customer of the billing application."""
+    return sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == customer_id)
+
+
 def customer_of(connection: sa.Connection, customer_id: int) -> Customer | None:
     """The customer of an id; None if it is neither the billing application's nor has a balance."""
-    known = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == customer_id)
-    if (row := connection.execute(known).one_or_none()) is not None:
+    if (row := connection.execute(known(customer_id)).one_or_none()) is not None:
         return Customer(*row)
     return None if months_of(connection, customer_id) is None else Customer(customer_id, None)
 
 
+def months(customer_id: int) -> sa.Select[Any]:
+    """One row: the first and the last month of which a customer has a balance; null if it has none."""
+    first_and_last = sa.func.min(_balance.year_month), sa.func.max(_balance.year_month)
+    return sa.select(*first_and_last).where(_balance.customer_id == customer_id)
+
+
 def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:
     """The first and the last month of which a customer has a balance, none missing in between; None if it has none."""
-    statement = sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_month))
-    first, last = connection.execute(statement.where(_balance.customer_id == customer_id)).one()
+    first, last = connection.execute(months(customer_id)).one()
     return None if first is None else (first, last)
 
 

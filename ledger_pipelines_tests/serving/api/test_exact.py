@@ -64,28 +64,16 @@ def test_what_is_in_the_database_is_in_the_answer(api: Api, somebody: int, value
 
 def test_the_price_entry_keeps_its_digits(api: Api) -> None:
     """It is JSON in the database, whose numbers have more digits than a binary float."""
-    exact = "12345678901234567890.12345678901234567890"
-    month = sa.select(_transactions.c.year_month, _transactions.c.customer_id, _transactions.c.data_pencatatan_id)
+    entry = '{"rule": "monthly", "harga": 12345678901234567890.12345678901234567890}'
     with api.warehouse.begin() as connection:
-        row = connection.execute(month.limit(1)).one()
-        mine = _transactions.c.data_pencatatan_id == row.data_pencatatan_id
-        before = connection.scalar(sa.select(_transactions.c.pricing_used).where(mine))
-        entry = sa.cast(f'{{"rule": "monthly", "entry": {{"harga": {exact}}}}}', _transactions.c.pricing_used.type)
-        changed = sa.text(
-            f'UPDATE ledger.transaction_calculations SET pricing_used = \'{{"entry": {{"harga": {exact}}}}}\' '
-            "WHERE data_pencatatan_id = :id"
-        )
-        connection.execute(changed, {"id": row.data_pencatatan_id})
-        del entry
+        row = connection.execute(sa.text(f"SELECT *, pricing_used::text AS before FROM {_transactions} LIMIT 1")).one()
+    change = sa.text(f"UPDATE {_transactions} SET pricing_used = CAST(:entry AS jsonb) WHERE data_pencatatan_id = :id")
+    with api.warehouse.begin() as connection:
+        connection.execute(change, {"entry": entry, "id": row.data_pencatatan_id})
     try:
         path = f"/api/realtime-balance/customer/{row.customer_id}/transactions?year_month={row.year_month}"
         answer = api.client.get(path, headers=bearer(api.callers.viewer))
-        assert f'"pricing_used":{{"entry":{{"harga":{exact}}}}}' in answer.text
+        assert '"harga":12345678901234567890.12345678901234567890' in answer.text
     finally:
         with api.warehouse.begin() as connection:
-            restored = sa.text(
-                "UPDATE ledger.transaction_calculations SET pricing_used = CAST(:before AS jsonb) "
-                "WHERE data_pencatatan_id = :id"
-            )
-            text = orjson.dumps(before, default=str).decode()
-            connection.execute(restored, {"before": text, "id": row.data_pencatatan_id})
+            connection.execute(change, {"entry": row.before, "id": row.data_pencatatan_id})

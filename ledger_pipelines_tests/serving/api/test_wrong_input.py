@@ -122,8 +122,9 @@ def test_a_length_that_is_none(api: Api, length: str) -> None:
 def test_a_body_that_is_wrong(api: Api, content: bytes, kind: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Type": kind}
     answer = api.client.post("/api/sync/start", content=content, headers=headers)
-    assert answer.status_code in {400, 422}, answer.text
+    assert answer.status_code == 422, answer.text
     assert answer.json()["success"] is False
+    assert answer.json()["errors"]
 
 
 def test_an_address_that_is_none(api: Api) -> None:

@@ -1,0 +1,1 @@
+"""Tests of tokens, the audit log and the limit of failures."""

@@ -1,0 +1,86 @@
+"""The plans of what is asked of one customer: by index, whatever the size of the tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse.engine import warehouse_engine
+from ledger_pipelines.warehouse.questions import comparison, customer
+from ledger_pipelines_tests.bench.data import fill_billing
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import fresh_database
+
+HORIZON = Horizon("2025-01", "2025-06", WIB)
+CUSTOMERS = 2_000
+BIG = {"monthly_customer_balances", "transaction_calculations", "customers"}
+
+
+@pytest.fixture(scope="module")
+def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
+    """A warehouse with some thousand rows a table, which the server knows of."""
+    with fresh_database(embedded_url) as url:
+        engine = warehouse_engine(url, WIB)
+        schema.upgrade(engine)
+        fill_billing(engine, HORIZON, customers=CUSTOMERS, readings_per_month=3)
+        for step in (transactions.recalculate, balances.recalculate):
+            with engine.begin() as connection:
+                step(connection, Scope(HORIZON.months), HORIZON, "test")
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("ANALYZE"))
+        yield engine
+        engine.dispose()
+
+
+def plan_of(connection: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Every node of the plan by which a statement is executed."""
+    compiled = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
+    plan = connection.execute(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".replace(":", "\\:"))).scalar_one()
+    waiting, nodes = [plan[0]["Plan"]], []
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes
+
+
+def scanned(nodes: list[dict[str, Any]]) -> set[str]:
+    """The tables that a plan reads from end to end, a month's partition by its parent's name."""
+    relations = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    return {big for relation in relations for big in BIG if relation.startswith(big)}
+
+
+STATEMENTS = {
+    "balance": customer.balance(777, "2025-03"),
+    "transactions": customer.transactions(777, "2025-03"),
+    "customer": customer.known(777),
+    "months": customer.months(777),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_one_customer_is_found_by_index(warehouse: sa.Engine, name: str) -> None:
+    with warehouse.connect() as connection:
+        nodes = plan_of(connection, STATEMENTS[name])
+    assert scanned(nodes) == set()
+    assert max(node["Actual Rows"] for node in nodes) <= len(HORIZON.months)
+    assert any(node["Node Type"].startswith(("Index", "Bitmap")) for node in nodes)
+
+
+def test_a_page_of_the_comparison_looks_up_its_own_customers(warehouse: sa.Engine) -> None:
+    statement = comparison.compared().order_by("customer_id").limit(10)
+    with warehouse.connect() as connection:
+        nodes = plan_of(connection, statement)
+    assert "monthly_customer_balances" not in scanned(nodes)
+    assert max(node["Actual Rows"] for node in nodes) <= 10
+
+
+def test_the_search_for_scans_finds_them(warehouse: sa.Engine) -> None:
+    whole = sa.select(sa.func.count()).select_from(tables.monthly_customer_balances)
+    with warehouse.connect() as connection:
+        connection.execute(sa.text("SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"))
+        assert scanned(plan_of(connection, whole)) == {"monthly_customer_balances"}

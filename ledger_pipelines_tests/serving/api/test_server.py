@@ -1,0 +1,55 @@
+"""The server as it is run: a proxy's word on who asks counts only where the settings trust the proxy."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import httpx2
+import pytest
+import uvicorn
+
+from ledger_pipelines.serving.api.address import address_of, is_ready
+from ledger_pipelines.serving.api.server import config_of
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import audit
+from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.serving.api.apis import Api
+
+ELSEWHERE = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[str]:
+    """The server of some settings, in a thread; its address."""
+    server = uvicorn.Server(config_of(settings))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not is_ready(settings):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield address_of(settings)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address", "scheme"),
+    [(None, "127.0.0.1", "http"), ("127.0.0.0/8", "203.0.113.7", "https"), ("10.0.0.1", "127.0.0.1", "http")],
+)
+def test_a_proxy(api: Api, proxies: str | None, address: str, scheme: str) -> None:
+    settings = api.settings.model_copy(update={"api_port": free_port(), "api_trusted_proxies": proxies})
+    with running(settings) as root:
+        answer = httpx2.post(f"{root}/api/sync/cancel", headers=ELSEWHERE)
+    assert answer.status_code == 401
+    assert ("Strict-Transport-Security" in answer.headers) == (scheme == "https")
+    assert "server" not in answer.headers
+    with api.warehouse.connect() as connection:
+        assert audit.latest(connection, limit=1)[0].address == address
+
+
+def test_nobody_answers(api: Api) -> None:
+    assert not is_ready(api.settings.model_copy(update={"api_port": free_port()}))
