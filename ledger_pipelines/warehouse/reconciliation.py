@@ -47,7 +47,7 @@ class ComparedBalance:
     Attributes:
         customer_id: The customer.
         customer_name: As in the application.
-        year_month: The month of the latest balance; None if there is none.
+        last_month: The month of the latest balance; None if there is none.
         ledger_balance: Its closing balance.
         application_balance: total_deposit - total_purchases.
         difference: The one less the other.
@@ -58,7 +58,7 @@ class ComparedBalance:
 
     customer_id: int
     customer_name: str | None
-    year_month: str | None
+    last_month: str | None
     ledger_balance: Decimal
     application_balance: Decimal
     difference: Decimal
@@ -162,16 +162,25 @@ class InvoiceSummary:
 
 
 def balance_comparison(
-    connection: sa.Connection, *, only_mismatches: bool = False, limit: int = 50, offset: int = 0
+    connection: sa.Connection,
+    *,
+    only_mismatches: bool = False,
+    largest_first: bool = False,
+    limit: int = 50,
+    offset: int = 0,
 ) -> list[ComparedBalance]:
-    """Customers by their id with their balances compared; with ``only_mismatches`` those that do not match."""
-    statement = (
-        sa.select(comparison_table, customers.c.name.label("customer_name"))
-        .outerjoin(customers, customers.c.customer_id == _compared.customer_id)
-        .order_by(_compared.customer_id)
+    """Customers with their balances compared, by their id or (``largest_first``) by the size of the difference.
+
+    With ``only_mismatches`` those that do not match.
+    """
+    statement = sa.select(comparison_table, customers.c.name.label("customer_name")).outerjoin(
+        customers, customers.c.customer_id == _compared.customer_id
     )
     if only_mismatches:
         statement = statement.where(~_compared.matches)
+    if largest_first:
+        statement = statement.order_by(sa.func.abs(_compared.difference).desc())
+    statement = statement.order_by(_compared.customer_id)
     return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
 
 
@@ -180,7 +189,7 @@ def _compared_balance(row: sa.Row[Any]) -> ComparedBalance:
     return ComparedBalance(
         customer_id=row.customer_id,
         customer_name=row.customer_name,
-        year_month=row.year_month,
+        last_month=row.last_month,
         ledger_balance=row.ledger_balance,
         application_balance=row.application_balance,
         difference=row.difference,

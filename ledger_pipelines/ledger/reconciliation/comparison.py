@@ -61,12 +61,13 @@ def compared_balances() -> sa.Select[Any]:
         rest -= of[name]
     amounts = {**{name: of[name] for name in known}, "unexplained": rest}
     matches = sa.func.abs(of.difference) < CENT
-    named: list[sa.ColumnElement[Any]] = [sa.case((amount != 0, name)) for name, amount in amounts.items()]
-    given, nothing = sa.func.array_remove(array(named, type_=sa.Text), None), array([], type_=sa.Text)
-    reasons = sa.case((matches, nothing), else_=given)
+    named: list[sa.ColumnElement[Any]] = [
+        sa.case((sa.and_(~matches, amount != 0), sa.cast(name, sa.Text))) for name, amount in amounts.items()
+    ]
+    reasons = sa.func.array_remove(array(named), None)
     return sa.select(
         of.customer_id,
-        of.year_month,
+        of.last_month,
         of.ledger_balance,
         of.application_balance,
         of.difference,
@@ -94,7 +95,7 @@ def _explained() -> sa.Select[Any]:
     }
     return sa.select(
         of.customer_id,
-        of.year_month,
+        of.last_month,
         of.ledger_balance,
         of.application_balance,
         (of.ledger_balance - of.application_balance).label("difference"),
@@ -128,7 +129,7 @@ def _sums() -> sa.Select[Any]:
     counted = [part for name in _OF_ROWS for part in (name, sa.func.nullif(rows[name], 0))]
     statement = sa.select(
         customers.c.customer_id,
-        latest.c.year_month,
+        latest.c.last_month,
         _or_nothing(latest.c.closing_balance).label("ledger_balance"),
         (total_deposit - total_purchases).label("application_balance"),
         *(amount.label(name) for name, amount in amounts.items()),
@@ -146,7 +147,7 @@ def _sums() -> sa.Select[Any]:
 def _latest_balances() -> sa.Select[Any]:
     """One row: a customer who has balances, with the month and the closing balance of the last one."""
     return (
-        sa.select(_balance.customer_id, _balance.year_month, _balance.closing_balance)
+        sa.select(_balance.customer_id, _balance.year_month.label("last_month"), _balance.closing_balance)
         .ext(distinct_on(_balance.customer_id))
         .order_by(_balance.customer_id, _balance.year_month.desc())
     )

@@ -160,9 +160,10 @@ def _pairs() -> sa.Select[Any]:
 
 def _members() -> sa.Select[Any]:
     """One row: an account's first customer, all its customers, and all its business partners."""
-    pairs = _pairs().subquery("pairs").c
-    return sa.select(
-        pairs.first.label("customer_id"),
-        sa.func.array_agg(pairs.customer_id.distinct()).label("customers"),
-        sa.func.array_agg(pairs.bp_code.distinct()).label("bp_codes"),
-    ).group_by(pairs.first)
+    who, whom = (_first_customers(name).subquery(f"of_{name}").c for name in ("customer_id", "bp_code"))
+    own = sa.select(who.first, sa.func.array_agg(who.customer_id.distinct()).label("customers")).group_by(who.first)
+    theirs = sa.select(whom.first, sa.func.array_agg(whom.bp_code.distinct()).label("bp_codes")).group_by(whom.first)
+    customers, partners = own.subquery("own"), theirs.subquery("theirs")
+    return sa.select(customers.c.first.label("customer_id"), customers.c.customers, partners.c.bp_codes).join_from(
+        customers, partners, partners.c.first == customers.c.first
+    )

@@ -66,29 +66,29 @@ def _billed_readings() -> sa.Select[Any]:
     ).outerjoin_from(meter_readings, transaction_calculations, same)
 
 
-def _starts_with_another() -> sa.ColumnElement[bool]:
-    """True for a reading beside which the customer has another with the same start."""
+def _starts_with_another(*, earlier: bool = False) -> sa.ColumnElement[bool]:
+    """True for a reading beside which the customer has another with the same start, or one with a smaller id."""
     another = meter_readings.alias("another")
+    is_another = another.c.reading_id < _reading.reading_id if earlier else another.c.reading_id != _reading.reading_id
     return sa.exists(
         sa.select(1)
         .where(
             another.c.customer_id == _reading.customer_id,
             another.c.year_month == _reading.year_month,
             another.c.reading_at == _reading.reading_at,
-            another.c.reading_id != _reading.reading_id,
+            is_another,
         )
         .correlate(meter_readings)
     )
 
 
 def bills_of_repetitions(customer_id: sa.ColumnElement[int]) -> sa.ScalarSelect[Any]:
-    """The sum of a customer's bills for readings that start with one that was entered before them."""
-    place = sa.func.row_number().over(partition_by=_reading.reading_at, order_by=_reading.reading_id)
-    numbered = (
-        sa.select(_reading.harga_final, place.label("place")).where(_reading.customer_id == customer_id).lateral("of")
+    """The sum of a customer's bills for readings that start when one with a smaller id does."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(_reading.harga_final), 0))
+        .where(_reading.customer_id == customer_id, _starts_with_another(earlier=True))
+        .scalar_subquery()
     )
-    total = sa.func.coalesce(sa.func.sum(numbered.c.harga_final), 0)
-    return sa.select(total).where(numbered.c.place > 1).scalar_subquery()
 
 
 def rejected_bills() -> sa.Select[Any]:
