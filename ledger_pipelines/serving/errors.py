@@ -1,6 +1,7 @@
 """The errors that are told to a person as one message: what is wrong, and what to do. All others are faults of ours."""
 
 from ledger_pipelines.horizon import MonthError
+from ledger_pipelines.ledger.reconciliation.partners import PartnerError
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.errors import SourceError
@@ -19,6 +20,7 @@ EXPLAINED = (
     EmbeddedServerError,
     MonthError,
     MonthsMissingError,
+    PartnerError,
     SeedRefused,
     ServingError,
     SettingsError,
