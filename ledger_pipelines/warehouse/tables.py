@@ -14,7 +14,7 @@ from sqlalchemy.schema import SchemaItem
 
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
 
-SCHEMAS = ("billing", "erp", "ledger", "ops")
+SCHEMAS = ("billing", "erp", "ledger", "analytics", "ops")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -284,7 +284,7 @@ balance_comparison = _table(
     "balance_comparison",
     "The latest balance of each customer against the billing application's own totals: one row a customer",
     _customer_id(),
-    _column("year_month", MonthKey, "The month of the latest balance; null: the customer has none", null=True),
+    _column("last_month", MonthKey, "The month of the latest balance; null: the customer has none", null=True),
     _column("ledger_balance", Rupiah, "Closing balance of that month; 0 if the customer has none"),
     _column("application_balance", Digits, "total_deposit - total_purchases of the application; 0 for what is null"),
     _column("difference", Digits, "ledger_balance - application_balance: the sum of the reasons' amounts"),

@@ -21,7 +21,7 @@ def upgrade() -> None:
             "customer_id", sa.BigInteger(), nullable=False, comment="The customer: users.id of the billing application"
         ),
         sa.Column(
-            "year_month",
+            "last_month",
             sa.String(length=7, collation="C"),
             nullable=True,
             comment="The month of the latest balance; null: the customer has none",
