@@ -1,5 +1,6 @@
 """The errors that are told to a person as one message: what is wrong, and what to do. All others are faults of ours."""
 
+from ledger_pipelines.analytics.role import AnalystError
 from ledger_pipelines.horizon import MonthError
 from ledger_pipelines.ledger.reconciliation.partners import PartnerError
 from ledger_pipelines.loading.guard import DeletionRefusedError
@@ -16,6 +17,7 @@ class ServingError(Exception):
 
 
 EXPLAINED = (
+    AnalystError,
     DeletionRefusedError,
     EmbeddedServerError,
     MonthError,

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ledger_pipelines.serving.cli import alerts, balance, db, demo, erp, partners, price, sync, up
+from ledger_pipelines.serving.cli import alerts, analyst, balance, db, demo, erp, partners, price, sync, up
 from ledger_pipelines.serving.cli.console import complain
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
@@ -43,6 +43,7 @@ app.add_typer(balance.app, name="balance")
 app.add_typer(price.app, name="price")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(partners.app, name="partners")
+app.add_typer(analyst.app, name="analyst")
 app.add_typer(sync.app, name="sync")
 app.add_typer(erp.app, name="erp")
 app.add_typer(demo.app, name="demo")
