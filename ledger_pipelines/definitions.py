@@ -10,10 +10,12 @@ from ledger_pipelines.assets.billing import billing_assets, source_specs
 from ledger_pipelines.assets.checks import asset_checks
 from ledger_pipelines.assets.erp import erp_assets, erp_source_specs
 from ledger_pipelines.assets.ledger import ledger_assets
+from ledger_pipelines.assets.reconciliation import reconciliation_assets
+from ledger_pipelines.assets.reconciliation_checks import reconciliation_checks
 from ledger_pipelines.automation.alerts import alert_sensors
-from ledger_pipelines.automation.jobs import erp_job, ledger_job
+from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.automation.realtime import realtime_job, realtime_sensors
-from ledger_pipelines.automation.schedules import ledger_schedules, sync_schedules
+from ledger_pipelines.automation.schedules import ledger_schedules, reconciliation_schedules, sync_schedules
 from ledger_pipelines.automation.sensors import sync_sensors
 from ledger_pipelines.partitions import monthly_partitions
 from ledger_pipelines.resources import Databases, RunScope, sync_resource
@@ -38,10 +40,15 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
             *ledger_assets(partitions),
             *erp_source_specs(),
             *erp_assets(partitions),
+            *reconciliation_assets(partitions),
         ],
-        asset_checks=asset_checks(),
-        jobs=[ledger_job, erp_job, realtime_job],
-        schedules=[*ledger_schedules(settings), *sync_schedules(settings)],
+        asset_checks=[*asset_checks(), *reconciliation_checks()],
+        jobs=[ledger_job, erp_job, realtime_job, reconciliation_job],
+        schedules=[
+            *ledger_schedules(settings),
+            *reconciliation_schedules(settings),
+            *sync_schedules(settings),
+        ],
         sensors=[*sync_sensors(), *alert_sensors(settings), *realtime_sensors()],
         resources={
             "databases": Databases(settings),

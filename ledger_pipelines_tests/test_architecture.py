@@ -10,7 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 import ledger_pipelines
+from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
@@ -23,6 +25,7 @@ LAYERS = {
     "sources": FOUNDATION,
     "loading": FOUNDATION | {"warehouse", "sources"},
     "ledger": FOUNDATION | {"warehouse"},
+    "analytics": FOUNDATION | {"warehouse", "ledger"},
     "delivery": FOUNDATION | {"warehouse"},
     "realtime": FOUNDATION | {"warehouse", "sources", "loading", "ledger"},
     "partitions": FOUNDATION,
@@ -31,7 +34,7 @@ LAYERS = {
     "automation": FOUNDATION
     | {"warehouse", "sources", "loading", "ledger", "realtime", "delivery", "partitions", "resources", "assets"},
     "definitions": FOUNDATION | {"partitions", "resources", "assets", "automation"},
-    "serving": FOUNDATION | {"warehouse", "sources", "loading", "ledger", "delivery"},
+    "serving": FOUNDATION | {"warehouse", "sources", "loading", "ledger", "analytics", "delivery"},
     "__init__": set[str](),
 }
 """What each part of the package may import of the others."""
@@ -47,12 +50,13 @@ WITHOUT_DAGSTER = (
     "sources",
     "loading",
     "ledger",
+    "analytics",
     "realtime",
     "delivery",
     "serving",
 )
 DAGSTER_CLIENT = "serving.dagster_client"
-NEAR_MONEY = ("ledger", "sources", "warehouse", "loading")
+NEAR_MONEY = ("ledger", "analytics", "sources", "warehouse", "loading")
 DEMO = "sources.sample"
 """The demo imitates an application that computes in binary floats; it is not part of the ledger."""
 
@@ -127,7 +131,7 @@ def test_the_core_is_importable_without_dagster() -> None:
     [name for name in MODULES if part_of(name) in NEAR_MONEY and not f"{name}.".startswith(f"{DEMO}.")],
 )
 def test_no_binary_float_near_money(module: str) -> None:
-    assert list(floats(MODULES[module], literals=part_of(module) in {"ledger", "loading"})) == []
+    assert list(floats(MODULES[module], literals=part_of(module) in {"ledger", "analytics", "loading"})) == []
 
 
 def floats(path: Path, *, literals: bool) -> Iterator[str]:
@@ -163,6 +167,12 @@ def test_every_table_and_column_has_a_comment(table: sa.Table) -> None:
     assert table.comment
     assert [column.name for column in table.columns if not column.comment] == []
     assert table.schema in tables.SCHEMAS
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_every_view_and_column_has_a_comment(view: View) -> None:
+    assert view.comment
+    assert [name for name, comment in view.columns.items() if not comment] == []
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])

@@ -15,3 +15,10 @@ erp_job = dg.define_asset_job(
     selection=dg.AssetSelection.groups("erp"),
     description="Make the copies of the ERP's tables equal to the ERP: a range of months, and whatever else differs.",
 )
+
+#: The ledger against the application's own totals and the ERP's invoices, with the checks of both.
+reconciliation_job = dg.define_asset_job(
+    "reconciliation",
+    selection=dg.AssetSelection.groups("reconciliation"),
+    description="Compare balances with the application's totals, and purchases with the ERP's invoices.",
+)

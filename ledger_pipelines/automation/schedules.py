@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.automation.jobs import erp_job, ledger_job
+from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases, close_finished
@@ -14,6 +14,7 @@ from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.warehouse import servers, sync_logs
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.sync_journal import note
+from ledger_pipelines.warehouse.tables import balance_comparison
 
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
@@ -48,6 +49,25 @@ def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest:
         tags=range_tags(horizon.first, horizon.current),
         run_config={"resources": {"scope": {"config": {"force": force}}}},
     )
+
+
+def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """The daily comparison at 03:00, an hour after the daily reconciliation with the billing application began."""
+
+    @dg.schedule(
+        cron_schedule="0 3 * * *",
+        job=reconciliation_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices.",
+    )
+    def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
+        if not servers.has_erp(settings):
+            return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
+        horizon = databases.horizon()
+        return dg.RunRequest(tags=range_tags(horizon.first, horizon.current))
+
+    return [daily_comparison]
 
 
 def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:

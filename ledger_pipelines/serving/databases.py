@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from ledger_pipelines.analytics import role
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.settings import Settings, masked
 from ledger_pipelines.sources.billing_app import BillingApp
@@ -118,7 +119,7 @@ def start_embedded(settings: Settings) -> bool:
 
 
 def upgrade(settings: Settings) -> str:
-    """Bring the warehouse's schema to the newest version and return that.
+    """Bring the warehouse's schema to the newest version, let analysts read it, and return the version.
 
     Raises:
         WarehouseError: the warehouse cannot be used, or its schema is newer than this program.
@@ -126,7 +127,10 @@ def upgrade(settings: Settings) -> str:
     engine = warehouse_engine(servers.warehouse(settings), settings.zone)
     try:
         with reachable(engine):
-            return schema.upgrade(engine)
+            version = schema.upgrade(engine)
+            with engine.begin() as connection:
+                role.renew(connection)
+            return version
     except sa.exc.ProgrammingError as error:
         raise WarehouseError(
             f"The schema of the warehouse {masked(engine.url)} cannot be upgraded: {error.orig} "

@@ -1,6 +1,8 @@
 """The errors that are told to a person as one message: what is wrong, and what to do. All others are faults of ours."""
 
+from ledger_pipelines.analytics.role import AnalystError
 from ledger_pipelines.horizon import MonthError
+from ledger_pipelines.ledger.reconciliation.partners import PartnerError
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.errors import SourceError
@@ -15,10 +17,12 @@ class ServingError(Exception):
 
 
 EXPLAINED = (
+    AnalystError,
     DeletionRefusedError,
     EmbeddedServerError,
     MonthError,
     MonthsMissingError,
+    PartnerError,
     SeedRefused,
     ServingError,
     SettingsError,

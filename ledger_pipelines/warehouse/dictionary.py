@@ -1,32 +1,43 @@
-"""The data dictionary: every table and column of the warehouse with its comment, out of the declarations."""
+"""The data dictionary: every table, view and column of the warehouse with its comment, out of the declarations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.tables import SCHEMAS, metadata
+from ledger_pipelines.warehouse.views import SCHEMA, View
 
 _DIALECT = sa.make_url("postgresql+psycopg://").get_dialect()()
 _INTRODUCTION = """\
 # Data dictionary
 
-Every table of the warehouse, as its declaration says (`ledger_pipelines/warehouse/tables.py`, for the ERP's tables
-`ledger_pipelines/sources/erp_tables.py`). This page is written by `ledger db dictionary > docs/data-dictionary.md`; a
-test keeps it current. The same words are in the database as comments."""
+Every table and view of the warehouse, as its declaration says: tables in `ledger_pipelines/warehouse/tables.py`, the
+ERP's in `ledger_pipelines/sources/erp_tables.py`, views in `ledger_pipelines/analytics/`. This page is written by
+`ledger db dictionary > docs/data-dictionary.md`; a test keeps it current. The same words are in the database as
+comments."""
 
 
-def markdown() -> str:
-    """The dictionary as Markdown: a section for each schema, a table for each table."""
-    return "\n\n".join([_INTRODUCTION, *(section for schema in SCHEMAS for section in _schema(schema))]) + "\n"
+def markdown(views: Sequence[View]) -> str:
+    """The dictionary as Markdown: a section for each schema, a table for each table and for each of the views."""
+    sections = (section for schema in SCHEMAS for section in _schema(schema, views if schema == SCHEMA else ()))
+    return "\n\n".join([_INTRODUCTION, *sections]) + "\n"
 
 
-def _schema(schema: str) -> Iterator[str]:
+def _schema(schema: str, views: Sequence[View]) -> Iterator[str]:
     yield f"## {schema}"
     for table in metadata.tables.values():
         if table.schema == schema:
             yield f"### {schema}.{table.name}"
             yield f"{table.comment}.{_key(table)}{_months(table)}"
-            yield "\n".join(["| column | type | meaning |", "|---|---|---|", *map(_column, table.columns)])
+            yield _columns(table, _column)
+    for view in views:
+        yield f"### {schema}.{view.name}"
+        yield f"{view.comment}. A view."
+        yield _columns(view.table, _view_column)
+
+
+def _columns(table: sa.Table, line: Callable[[sa.Column[object]], str]) -> str:
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *map(line, table.columns)])
 
 
 def _key(table: sa.Table) -> str:
@@ -39,6 +50,13 @@ def _months(table: sa.Table) -> str:
 
 
 def _column(column: sa.Column[object]) -> str:
-    kind = str(column.type.compile(_DIALECT)).partition(" COLLATE")[0].lower()
     nullable = ", may be null" if column.nullable else ""
-    return f"| `{column.name}` | {kind}{nullable} | {column.comment} |"
+    return f"| `{column.name}` | {_kind(column)}{nullable} | {column.comment} |"
+
+
+def _view_column(column: sa.Column[object]) -> str:
+    return f"| `{column.name}` | {_kind(column)} | {column.comment} |"
+
+
+def _kind(column: sa.Column[object]) -> str:
+    return str(column.type.compile(_DIALECT)).partition(" COLLATE")[0].lower()

@@ -14,7 +14,7 @@ from sqlalchemy.schema import SchemaItem
 
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
 
-SCHEMAS = ("billing", "erp", "ledger", "ops")
+SCHEMAS = ("billing", "erp", "ledger", "analytics", "ops")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -265,6 +265,85 @@ balance_alerts = _table(
     # Whoever writes balances at the same time: a customer is low once.
     sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),
+)
+
+#: Why a balance of ours and one of the application differ; each adds so much to the difference.
+DIFFERENCE_REASONS = {
+    "rounding": "cents of rounding in the application's bills and totals",
+    "readings_without_price": "bills of readings that have no price or factor by any rule",
+    "rejected_readings": "bills of readings that cannot be used (ops.rejected_rows)",
+    "duplicate_readings": "readings that start together, of which the application counts one",
+    "billed_otherwise": "other readings whose bill (harga_final) is not what the rules give",
+    "rejected_deposits": "entries of deposit_history that cannot be used (ops.rejected_rows)",
+    "deposits_outside_list": "the list of deposits does not add up to total_deposit",
+    "unexplained": "none of these",
+}
+
+balance_comparison = _table(
+    "ledger",
+    "balance_comparison",
+    "The latest balance of each customer against the billing application's own totals: one row a customer",
+    _customer_id(),
+    _column("last_month", MonthKey, "The month of the latest balance; null: the customer has none", null=True),
+    _column("ledger_balance", Rupiah, "Closing balance of that month; 0 if the customer has none"),
+    _column("application_balance", Digits, "total_deposit - total_purchases of the application; 0 for what is null"),
+    _column("difference", Digits, "ledger_balance - application_balance: the sum of the reasons' amounts"),
+    _column("matches", sa.Boolean, "True if the difference is below 0.01 rupiah either way"),
+    _column("reasons", sa.ARRAY(sa.Text), "The reasons with an amount, if the balances do not match"),
+    *(_column(name, Digits, f"Rupiah of the difference: {why}") for name, why in DIFFERENCE_REASONS.items()),
+    _column("reason_rows", JSONB, "How many rows stand for each reason that comes from rows"),
+    _column("compared_at", Moment, "When this row last changed"),
+    _key("customer_id"),
+    sa.CheckConstraint(f"difference = {' + '.join(DIFFERENCE_REASONS)}", name="reasons"),
+    sa.Index("ix_balance_comparison_mismatches", "customer_id", postgresql_where=sa.text("NOT matches")),
+)
+
+customer_business_partners = _table(
+    "ledger",
+    "customer_business_partners",
+    "Which business partners of the ERP a customer is invoiced as: one row a customer and partner",
+    _customer_id(),
+    _column("bp_code", sa.Text, "The business partner: so_invoice_line.bp_code of the ERP"),
+    _column(
+        "origin",
+        sa.Text,
+        "default: the contract number is the code; set: by a person; excluded: by a person",
+    ),
+    _column("since", Moment, "Since when it is so", server_default=sa.func.now()),
+    _key("customer_id", "bp_code"),
+    sa.CheckConstraint("origin IN ('default', 'set', 'excluded')", name="origin"),
+    sa.Index(None, "bp_code"),
+)
+
+#: What came of a month of an account.
+INVOICE_STATUSES = (
+    "matched",
+    "differs",
+    "not_invoiced",
+    "customer_without_partner",
+    "partner_without_customer",
+)
+
+invoice_reconciliation = _table(
+    "ledger",
+    "invoice_reconciliation",
+    "Purchases of the ledger against the ERP's invoices: one row a month and account",
+    _year_month("The month of the readings, and of the deliveries that the invoices are about"),
+    _column("account", sa.Text, "customer:N, the first of the customers; or partner:C for a partner without one"),
+    _column("customer_id", sa.BigInteger, "The first of the customers; null: there is none", null=True),
+    _column("customers", sa.ARRAY(sa.BigInteger), "The customers: several if they are invoiced as one partner"),
+    _column("bp_codes", sa.ARRAY(sa.Text), "The business partners: several if one customer is invoiced as them"),
+    _column("partner_name", sa.Text, "Name of a business partner, as an invoice has it", null=True),
+    _column("purchases", Rupiah, "Purchases of the customers in the month, rupiah"),
+    _column("invoiced", Digits, "Sum of amount_hc of the partners' invoiced lines of the month"),
+    _column("invoice_lines", sa.BigInteger, "How many invoiced lines that are"),
+    _column("difference", Digits, "purchases - invoiced"),
+    _column("status", sa.Text, "What came of it: docs/rules.md, Invoice reconciliation"),
+    _column("compared_at", Moment, "When this row last changed"),
+    _key("year_month", "account"),
+    sa.CheckConstraint("difference = purchases - invoiced", name="difference"),
+    sa.CheckConstraint(f"status IN ({', '.join(map(repr, INVOICE_STATUSES))})", name="status"),
+    sa.Index(None, "customer_id"),
 )
 
 rejected_rows = _table(

@@ -26,8 +26,15 @@ TABLES = {
     "transaction_calculations": tables.transaction_calculations,
     "monthly_customer_balances": tables.monthly_customer_balances,
 }
-UNPARTITIONED = {"customers", "prices"}
+RECONCILIATION = {
+    "balance_comparison": tables.balance_comparison,
+    "invoice_reconciliation": tables.invoice_reconciliation,
+}
+UNPARTITIONED = {"customers", "prices", "balance_comparison"}
 ERP = dict(tables.erp_tables)
+ALL = TABLES | RECONCILIATION | ERP
+POOLS = dict.fromkeys(ERP, "erp") | dict.fromkeys(RECONCILIATION, "reconciliation")
+GROUPS = dict.fromkeys(RECONCILIATION, "reconciliation")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ def graph() -> AssetGraph:
 
 
 def test_the_assets_are_those_of_the_tables(graph: AssetGraph) -> None:
-    assert {key.to_user_string() for key in graph.materializable_asset_keys} == TABLES.keys() | ERP.keys()
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == ALL.keys()
     assert {key.to_user_string() for key in graph.external_asset_keys} == {
         "billing_app/users",
         "billing_app/data_pencatatan",
@@ -47,10 +54,10 @@ def test_the_assets_are_those_of_the_tables(graph: AssetGraph) -> None:
     }
 
 
-@pytest.mark.parametrize("name", TABLES | ERP)
+@pytest.mark.parametrize("name", ALL)
 def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
-    node, table = graph.get(dg.AssetKey(name)), (TABLES | ERP)[name]
-    assert node.group_name == table.schema
+    node, table = graph.get(dg.AssetKey(name)), ALL[name]
+    assert node.group_name == GROUPS.get(name, table.schema)
     assert "postgres" in node.kinds
     assert node.owners == ["team:erp" if name in ERP else "team:billing"]
     assert node.description
@@ -61,10 +68,10 @@ def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
         (column.name, column.comment) for column in table.columns
     ]
     assert [column.constraints.nullable for column in schema.columns] == [column.nullable for column in table.columns]
-    assert node.pools == {"erp" if name in ERP else "billing_ledger"}
+    assert node.pools == {POOLS.get(name, "billing_ledger")}
 
 
-@pytest.mark.parametrize("name", TABLES | ERP)
+@pytest.mark.parametrize("name", ALL)
 def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
     node = graph.get(dg.AssetKey(name))
     assert node.is_partitioned is (name not in UNPARTITIONED)
@@ -82,6 +89,17 @@ def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
         ("transaction_calculations", {"customers", "prices", "meter_readings"}),
         ("monthly_customer_balances", {"deposits", "transaction_calculations", "monthly_customer_balances"}),
         *((name, {f"erp_source/{name}"}) for name in ERP),
+        (
+            "balance_comparison",
+            {
+                "customers",
+                "deposits",
+                "meter_readings",
+                "transaction_calculations",
+                "monthly_customer_balances",
+            },
+        ),
+        ("invoice_reconciliation", {"customers", "monthly_customer_balances", "so_invoice_line"}),
     ],
 )
 def test_lineage(graph: AssetGraph, asset: str, upstream: set[str]) -> None:
@@ -139,4 +157,4 @@ def test_loading_the_definitions_touches_no_database() -> None:
         [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.strip() == "20"
+    assert answer.stdout.strip() == "22"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ledger_pipelines.serving.cli import alerts, balance, db, demo, erp, price, sync, token, up
+from ledger_pipelines.serving.cli import alerts, analyst, balance, db, demo, erp, partners, price, sync, token, up
 from ledger_pipelines.serving.cli.console import complain
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
@@ -42,6 +42,8 @@ app.add_typer(db.app, name="db")
 app.add_typer(balance.app, name="balance")
 app.add_typer(price.app, name="price")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(partners.app, name="partners")
+app.add_typer(analyst.app, name="analyst")
 app.add_typer(sync.app, name="sync")
 app.add_typer(erp.app, name="erp")
 app.add_typer(token.app, name="token")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.serving.cli.console import out, say, table_of
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
@@ -72,8 +73,8 @@ def status() -> None:
 
 @app.command("dictionary")
 def print_dictionary() -> None:
-    """Print the data dictionary: every table and column of the warehouse with its meaning, as Markdown."""
-    typer.echo(dictionary.markdown(), nl=False)
+    """Print the data dictionary: every table, view and column of the warehouse with its meaning, as Markdown."""
+    typer.echo(dictionary.markdown(VIEWS), nl=False)
 
 
 def _embedded(verb: str) -> Settings:

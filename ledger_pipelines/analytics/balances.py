@@ -1,0 +1,211 @@
+"""Views of balances and consumption, by customer and by month."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+
+from ledger_pipelines.warehouse.tables import Digits, customers, monthly_customer_balances
+from ledger_pipelines.warehouse.views import View
+
+_balance, _customer = monthly_customer_balances.c, customers.c
+_OF_A_CUSTOMER = {
+    "customer_id": "The customer: users.id of the billing application",
+    "name": "Name of the customer",
+}
+
+
+def _latest() -> sa.Subquery:
+    """One row: a customer with the balance of the last month that has one."""
+    return (
+        sa.select(monthly_customer_balances)
+        .ext(distinct_on(_balance.customer_id))
+        .order_by(_balance.customer_id, _balance.year_month.desc())
+        .subquery("latest")
+    )
+
+
+def _current_balances() -> sa.Select[Any]:
+    """One row: a customer who has a balance, and the last one."""
+    latest = _latest()
+    return sa.select(
+        _customer.customer_id,
+        _customer.name,
+        _customer.role,
+        _customer.no_kontrak,
+        latest.c.year_month,
+        latest.c.opening_balance,
+        latest.c.total_deposits,
+        latest.c.total_purchases,
+        latest.c.closing_balance,
+        (latest.c.closing_balance < 0).label("owes"),
+        latest.c.total_volume_sm3,
+        latest.c.last_calculated_at,
+    ).join_from(customers, latest, latest.c.customer_id == _customer.customer_id)
+
+
+def _monthly_summary() -> sa.Select[Any]:
+    """One row: a month with the sums of all balances."""
+    amounts = {
+        "opening_balance": _balance.opening_balance,
+        "total_deposits": _balance.total_deposits,
+        "total_purchases": _balance.total_purchases,
+        "closing_balance": _balance.closing_balance,
+        "total_volume_sm3": _balance.total_volume_sm3,
+    }
+    owing = _balance.closing_balance < 0
+    return sa.select(
+        _balance.year_month,
+        sa.type_coerce(sa.func.count(), sa.BigInteger).label("customers"),
+        sa.type_coerce(sa.func.count().filter(_balance.total_volume_sm3 != 0), sa.BigInteger).label(
+            "customers_with_use"
+        ),
+        sa.type_coerce(sa.func.count().filter(owing), sa.BigInteger).label("customers_owing"),
+        sa.func.coalesce(-sa.func.sum(_balance.closing_balance).filter(owing), 0).label("owed"),
+        *(sa.func.sum(amount).label(name) for name, amount in amounts.items()),
+    ).group_by(_balance.year_month)
+
+
+def _before(column: sa.ColumnElement[Any], months: int) -> sa.ColumnElement[Any]:
+    """The value of so many months before; NULL where there is none."""
+    return sa.func.lag(column, months, type_=column.type).over(
+        partition_by=_balance.customer_id, order_by=_balance.year_month
+    )
+
+
+def _average(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The mean of a month and the two before it."""
+    return sa.func.avg(column).over(partition_by=_balance.customer_id, order_by=_balance.year_month, rows=(-2, 0))
+
+
+def _per_cent(now: sa.ColumnElement[Any], before: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """By how many per cent a value has grown; NULL if it was 0 or is unknown."""
+    return sa.func.round(100 * (now - before) / sa.func.nullif(before, 0), 2, type_=Digits)
+
+
+def _balance_trend() -> sa.Select[Any]:
+    """One row: a customer and month, with the balance and how it has changed."""
+    closing = _balance.closing_balance
+    return sa.select(
+        _balance.customer_id,
+        _customer.name,
+        _balance.year_month,
+        closing,
+        (closing - _balance.opening_balance).label("change"),
+        (closing - _before(closing, 12)).label("change_from_year_before"),
+        sa.func.round(_average(closing), 2, type_=Digits).label("average_of_3_months"),
+        (_balance.total_deposits - _balance.total_purchases < 0).label("fell"),
+    ).outerjoin_from(monthly_customer_balances, customers, _customer.customer_id == _balance.customer_id)
+
+
+def _consumption_trend() -> sa.Select[Any]:
+    """One row: a customer and month, with the volume and how it has changed."""
+    volume = _balance.total_volume_sm3
+    price = sa.func.round(_balance.total_purchases / sa.func.nullif(volume, 0), 2, type_=Digits)
+    return sa.select(
+        _balance.customer_id,
+        _customer.name,
+        _balance.year_month,
+        volume,
+        (volume - _before(volume, 1)).label("change"),
+        _per_cent(volume, _before(volume, 1)).label("change_percent"),
+        _before(volume, 12).label("year_before"),
+        _per_cent(volume, _before(volume, 12)).label("change_from_year_before_percent"),
+        sa.func.round(_average(volume), 4, type_=Digits).label("average_of_3_months"),
+        _balance.total_purchases,
+        price.label("average_price"),
+    ).outerjoin_from(monthly_customer_balances, customers, _customer.customer_id == _balance.customer_id)
+
+
+def _customer_monthly_balances() -> sa.Select[Any]:
+    """One row: a customer who has balances, with all of them in one object."""
+    by_month = (
+        sa.select(
+            _balance.customer_id,
+            sa.func.jsonb_object_agg(_balance.year_month, _balance.closing_balance, type_=JSONB).label(
+                "monthly_balances"
+            ),
+        )
+        .group_by(_balance.customer_id)
+        .subquery("by_month")
+    )
+    return sa.select(_customer.customer_id, _customer.name, by_month.c.monthly_balances).join_from(
+        customers, by_month, by_month.c.customer_id == _customer.customer_id
+    )
+
+
+VIEWS = (
+    View(
+        "current_balances",
+        "The balance of each customer now: one row a customer who has one, with the last month's",
+        _current_balances(),
+        _OF_A_CUSTOMER
+        | {
+            "role": "customer: metered; fob: billed free on board",
+            "no_kontrak": "Contract number",
+            "year_month": "The last month that has a balance: the current one, unless nothing has run this month",
+            "opening_balance": "Balance at the start of that month, rupiah",
+            "total_deposits": "Deposits of that month, rupiah",
+            "total_purchases": "Purchases of that month, rupiah",
+            "closing_balance": "The balance now, rupiah; negative: the customer owes",
+            "owes": "True if the balance is negative",
+            "total_volume_sm3": "Volume of that month, Sm³",
+            "last_calculated_at": "When that month's balance last changed",
+        },
+    ),
+    View(
+        "monthly_summary",
+        "All customers together, month by month: one row a month",
+        _monthly_summary(),
+        {
+            "year_month": "The month; the current one is under way",
+            "customers": "Customers with a balance",
+            "customers_with_use": "Those of them who used gas",
+            "customers_owing": "Those of them whose balance is negative at the end",
+            "owed": "What these owe together, rupiah",
+            "opening_balance": "Sum of the balances at the start, rupiah",
+            "total_deposits": "Sum of the deposits, rupiah",
+            "total_purchases": "Sum of the purchases, rupiah",
+            "closing_balance": "Sum of the balances at the end, rupiah",
+            "total_volume_sm3": "Sum of the volumes, Sm³",
+        },
+    ),
+    View(
+        "balance_trend",
+        "How the balance of each customer changes: one row a customer and month",
+        _balance_trend(),
+        _OF_A_CUSTOMER
+        | {
+            "year_month": "The month; the current one is under way",
+            "closing_balance": "Balance at its end, rupiah",
+            "change": "By how much it changed in the month, rupiah",
+            "change_from_year_before": "Difference from the balance 12 months before, rupiah; null: there is none",
+            "average_of_3_months": "Mean of the balances of this and the two months before, rupiah",
+            "fell": "True if purchases exceeded deposits",
+        },
+    ),
+    View(
+        "consumption_trend",
+        "How much gas each customer uses: one row a customer and month",
+        _consumption_trend(),
+        _OF_A_CUSTOMER
+        | {
+            "year_month": "The month; the current one is under way",
+            "total_volume_sm3": "Volume, Sm³",
+            "change": "Difference from the month before, Sm³; null: there is none",
+            "change_percent": "The same in per cent; null: there is none, or it was 0",
+            "year_before": "Volume 12 months before, Sm³; null: there is none",
+            "change_from_year_before_percent": "Difference from 12 months before, per cent",
+            "average_of_3_months": "Mean of this and the two months before, Sm³",
+            "total_purchases": "Purchases, rupiah",
+            "average_price": "Purchases divided by volume, rupiah for one Sm³; null without volume",
+        },
+    ),
+    View(
+        "customer_monthly_balances",
+        "All balances of a customer in one JSON object, as users.monthly_balances of the application had them: "
+        "one row a customer",
+        _customer_monthly_balances(),
+        _OF_A_CUSTOMER | {"monthly_balances": 'Closing balance by month, rupiah: {"2025-03": -1234.5, …}'},
+    ),
+)

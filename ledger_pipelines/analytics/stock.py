@@ -1,0 +1,111 @@
+"""Views of the ERP's stock: what it is worth, and what is short."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from ledger_pipelines.warehouse.tables import Digits, erp_tables
+from ledger_pipelines.warehouse.views import View
+
+_stock, _receipt = erp_tables["stockbywh"], erp_tables["data_receipt_purchase"]
+_OF_A_STOCK = {
+    "year_month": "Month in which the stock was last read",
+    "warehouse": "Warehouse code",
+    "partno": "Part number",
+    "partname": "Name of the part",
+    "group": "Item group",
+    "unit": "Unit of the quantities",
+    "onhand": "Quantity on hand",
+}
+
+
+def _is_current() -> sa.ColumnElement[bool]:
+    """True for the stock as last read; earlier months stay as they last were."""
+    newest = sa.select(sa.func.max(_stock.c.year_month)).scalar_subquery()
+    return _stock.c.year_month == newest
+
+
+def _latest_prices() -> sa.Subquery:
+    """One row: a part and unit, with the price of its last purchase receipt that has one."""
+    of = _receipt.c
+    return (
+        sa.select(of.part_no, of.unit, of.receipt_unit_price, of.currency, of.actual_receipt_date)
+        .ext(distinct_on(of.part_no, of.unit))
+        .where(of.receipt_unit_price.is_not(None))
+        .order_by(
+            of.part_no,
+            of.unit,
+            of.actual_receipt_date.desc().nulls_last(),
+            of.receipt_no.desc().nulls_last(),
+            of.receipt_line.desc().nulls_last(),
+            of.receipt_unit_price,
+            of.currency,
+        )
+        .subquery("latest")
+    )
+
+
+def _stock_value() -> sa.Select[Any]:
+    """One row: a part in a warehouse, at the price at which it was last bought."""
+    latest = _latest_prices()
+    same = sa.and_(latest.c.part_no == _stock.c.partno, latest.c.unit == _stock.c.unit)
+    return (
+        sa.select(
+            *(_stock.c[name] for name in _OF_A_STOCK),
+            latest.c.receipt_unit_price.label("unit_price"),
+            latest.c.currency,
+            latest.c.actual_receipt_date.label("priced_on"),
+            sa.func.round(_stock.c.onhand * latest.c.receipt_unit_price, 2, type_=Digits).label("value"),
+        )
+        .outerjoin_from(_stock, latest, same)
+        .where(_is_current())
+    )
+
+
+def _stock_shortages() -> sa.Select[Any]:
+    """One row: a part in a warehouse of which there is less than there should be."""
+    of = _stock.c
+    needed = sa.func.greatest(of.safety_stock, of.min_stock, type_=Digits)
+    return sa.select(
+        *(of[name] for name in _OF_A_STOCK),
+        of.safety_stock,
+        of.min_stock,
+        (needed - of.onhand).label("shortage"),
+        of.allocated,
+        of.onorder,
+        (of.onhand - sa.func.coalesce(of.allocated, 0) + sa.func.coalesce(of.onorder, 0) >= needed).label("is_covered"),
+        of.location,
+    ).where(_is_current(), of.onhand < needed)
+
+
+VIEWS = (
+    View(
+        "stock_value",
+        "What the stock is worth at the price at which each part was last bought: one row a warehouse and part. "
+        "The ERP's stock has no price of its own",
+        _stock_value(),
+        _OF_A_STOCK
+        | {
+            "unit_price": "receipt_unit_price of the part's last purchase receipt in that unit; null: there is none",
+            "currency": "Currency of price and value: add up each by itself, there are no rates of exchange here",
+            "priced_on": "Date of that receipt",
+            "value": "onhand × unit_price, rounded to 2 decimals, in the currency; null: no price is known",
+        },
+    ),
+    View(
+        "stock_shortages",
+        "Parts of which there is less than the safety stock or the lowest stock wanted: one row a warehouse and part",
+        _stock_shortages(),
+        _OF_A_STOCK
+        | {
+            "safety_stock": "Safety stock",
+            "min_stock": "Lowest stock wanted",
+            "shortage": "How much is missing to the larger of the two",
+            "allocated": "Quantity allocated to orders",
+            "onorder": "Quantity on order",
+            "is_covered": "True if there will be enough after what is allocated has gone and what is on order has come",
+            "location": "Location within the warehouse",
+        },
+    ),
+)

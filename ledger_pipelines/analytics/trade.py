@@ -1,0 +1,117 @@
+"""Views of the ERP's invoices: of what was delivered to customers, and of what came from suppliers."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.tables import erp_tables
+from ledger_pipelines.warehouse.views import View
+
+_sale, _receipt = erp_tables["so_invoice_line"].c, erp_tables["data_receipt_purchase"].c
+_TODAY = sa.func.current_date()
+_OF_A_SHIPMENT = {
+    "year_month": "Month of the delivery",
+    "bp_code": "Business partner, code",
+    "bp_name": "Business partner",
+    "sales_order": "Sales order number",
+    "so_line": "Line of the sales order",
+    "so_sequence": "Sequence within the line",
+    "shipment": "Shipment number",
+    "shipment_line": "Line of the shipment",
+    "delivery_date": "Date of delivery",
+    "part_no": "Part number",
+    "product_type": "Product type",
+    "unit": "Unit of the quantities",
+}
+_OF_A_RECEIPT = {
+    "year_month": "Month of the receipt",
+    "bp_id": "Supplier, code",
+    "bp_name": "Supplier",
+    "po_no": "Purchase order number",
+    "po_line": "Line of the purchase order",
+    "receipt_no": "Receipt number",
+    "receipt_line": "Line of the receipt",
+    "actual_receipt_date": "Date of receipt",
+    "part_no": "Part number",
+    "item_desc": "Item",
+    "approve_qty": "Quantity approved",
+    "unit": "Unit of the quantities",
+    "currency": "Currency of the amounts: add up each by itself",
+}
+
+
+def _delivered_and_invoiced() -> sa.Select[Any]:
+    """One row: a line of a shipment, and what was invoiced of it; each of its invoices repeats what was delivered."""
+    delivered, invoiced = sa.func.max(_sale.delivered_qty), sa.func.coalesce(sa.func.sum(_sale.invoice_qty), 0)
+    invoices, with_quantity = sa.func.count(_sale.invoice_date), sa.func.count(_sale.invoice_qty)
+    state = sa.case(
+        (invoices == 0, "not invoiced"),
+        (with_quantity < invoices, "quantity unknown"),
+        (invoiced < delivered, "partly invoiced"),
+        (invoiced > delivered, "invoiced too much"),
+        else_="invoiced",
+    )
+    shipment = [_sale[name] for name in _OF_A_SHIPMENT]
+    return (
+        sa.select(
+            *shipment,
+            delivered.label("delivered_qty"),
+            invoiced.label("invoiced_qty"),
+            (delivered - invoiced).label("open_qty"),
+            sa.func.coalesce(sa.func.sum(_sale.amount_hc), 0).label("invoiced_hc"),
+            sa.type_coerce(invoices, sa.BigInteger).label("invoice_lines"),
+            sa.type_coerce(state, sa.Text).label("state"),
+        )
+        .where(_sale.shipment.is_not(None))
+        .group_by(*shipment)
+    )
+
+
+def _open_receipts() -> sa.Select[Any]:
+    """One row: a receipt line that is not invoiced, or not paid."""
+    is_invoiced = _receipt.inv_doc_no.is_not(None)
+    is_overdue = sa.func.coalesce(_receipt.inv_due_date < _TODAY, sa.false())
+    state = sa.case((is_invoiced, "not paid"), else_="not invoiced")
+    return sa.select(
+        *(_receipt[name] for name in _OF_A_RECEIPT),
+        sa.type_coerce(state, sa.Text).label("state"),
+        _receipt.inv_doc_no,
+        _receipt.inv_doc_date,
+        _receipt.inv_due_date,
+        sa.case((is_invoiced, _receipt.inv_amount), else_=_receipt.receipt_amount).label("amount"),
+        is_overdue.label("is_overdue"),
+        sa.type_coerce(_TODAY - _receipt.actual_receipt_date, sa.Integer).label("days_since_receipt"),
+    ).where(_receipt.payment_doc.is_(None))
+
+
+VIEWS = (
+    View(
+        "delivered_and_invoiced",
+        "What was invoiced of each shipment: one row a shipment line. The ERP's table has one row an invoice",
+        _delivered_and_invoiced(),
+        _OF_A_SHIPMENT
+        | {
+            "delivered_qty": "Quantity delivered",
+            "invoiced_qty": "Quantity invoiced; credit notes are negative",
+            "open_qty": "Quantity delivered and not invoiced; negative: invoiced too much",
+            "invoiced_hc": "Amount invoiced, in the home currency",
+            "invoice_lines": "How many invoice lines there are",
+            "state": "not invoiced, partly invoiced, invoiced, invoiced too much, or quantity unknown: a line has none",
+        },
+    ),
+    View(
+        "open_receipts",
+        "Purchase receipts that are not invoiced yet, or invoiced and not paid: one row a receipt line",
+        _open_receipts(),
+        _OF_A_RECEIPT
+        | {
+            "state": "not invoiced or not paid",
+            "inv_doc_no": "Invoice document number",
+            "inv_doc_date": "Date of the invoice document",
+            "inv_due_date": "Date on which the invoice is due",
+            "amount": "Amount invoiced, else the amount of the receipt; in the currency",
+            "is_overdue": "True if the invoice was due before today",
+            "days_since_receipt": "Days since the receipt",
+        },
+    ),
+)

@@ -1,0 +1,157 @@
+"""The latest balance of each customer against the application's own totals → `balance_comparison`.
+
+The rule: docs/rules.md, "Balance comparison". What stands behind a difference is added up in `reasons`.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import array, distinct_on
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.ledger.reconciliation.reasons import (
+    CENT,
+    OF_READINGS,
+    bills,
+    bills_of_repetitions,
+    listed_deposits,
+    rejected_bills,
+    rejected_deposits,
+)
+from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.months import NO_MONTH, Written, merge, qualified
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock, plan_for
+from ledger_pipelines.warehouse.tables import (
+    DIFFERENCE_REASONS,
+    balance_comparison,
+    customers,
+    monthly_customer_balances,
+)
+
+WRITTEN = Written(
+    balance_comparison, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}
+)
+_balance = monthly_customer_balances.c
+_OF_ROWS = (*OF_READINGS, "rejected_readings", "rejected_deposits")
+
+
+def compare(connection: sa.Connection, run_id: str) -> Report:
+    """Compare everybody's balance, in the caller's transaction; rows that stay the same keep their time.
+
+    One statement on one snapshot. It reads the ledger's tables and locks none of them.
+
+    Raises:
+        MonthsMissingError: customers have never been loaded.
+    """
+    lock(connection, balance_comparison)
+    plan_for(connection, Scope(()))
+    require_loaded(connection, customers, [NO_MONTH], balance_comparison.name)
+    counts = merge(connection, WRITTEN, compared_balances(), sa.true())
+    mark_loaded(connection, balance_comparison, [NO_MONTH], run_id)
+    return Report(qualified(balance_comparison), counts)
+
+
+def compared_balances() -> sa.Select[Any]:
+    """One row: a customer of the application, the content of the table."""
+    of = _explained().subquery("explained").c
+    known = [name for name in DIFFERENCE_REASONS if name != "unexplained"]
+    rest: sa.ColumnElement[Any] = of.difference
+    for name in known:
+        rest -= of[name]
+    amounts = {**{name: of[name] for name in known}, "unexplained": rest}
+    matches = sa.func.abs(of.difference) < CENT
+    named: list[sa.ColumnElement[Any]] = [
+        sa.case((sa.and_(~matches, amount != 0), sa.cast(name, sa.Text))) for name, amount in amounts.items()
+    ]
+    reasons = sa.func.array_remove(array(named), None)
+    return sa.select(
+        of.customer_id,
+        of.last_month,
+        of.ledger_balance,
+        of.application_balance,
+        of.difference,
+        matches.label("matches"),
+        reasons.label("reasons"),
+        *(amount.label(name) for name, amount in amounts.items()),
+        of.reason_rows,
+    )
+
+
+def _explained() -> sa.Select[Any]:
+    """One row: a customer, both balances, and what each reason that can be told adds to their difference."""
+    of = _weighed().subquery("weighed").c
+    left_out = sa.case((sa.func.abs(of.total_off + of.left_out) <= of.total_cents, -of.left_out), else_=0)
+    total_cents = sa.case((sa.func.abs(of.total_off - left_out) <= of.total_cents, of.total_off - left_out), else_=0)
+    list_cents = sa.case((sa.func.abs(of.list_off) <= of.list_cents, of.list_off), else_=0)
+    amounts = {
+        "rounding": of.rounding + total_cents + list_cents,
+        "readings_without_price": of.readings_without_price,
+        "rejected_readings": of.rejected_readings,
+        "duplicate_readings": of.duplicate_readings + left_out,
+        "billed_otherwise": of.billed_otherwise,
+        "rejected_deposits": -of.rejected_deposits,
+        "deposits_outside_list": of.list_off - list_cents,
+    }
+    return sa.select(
+        of.customer_id,
+        of.last_month,
+        of.ledger_balance,
+        of.application_balance,
+        (of.ledger_balance - of.application_balance).label("difference"),
+        *(amount.label(name) for name, amount in amounts.items()),
+        of.reason_rows,
+    )
+
+
+def _weighed() -> sa.Select[Any]:
+    """One row: a customer, and by how much the application's totals are off what it has of single rows.
+
+    ``total_off``: total_purchases less all bills; ``list_off``: all deposit entries less total_deposit; ``…_cents``: up
+    to how much of that is rounding; ``left_out``: where it is more, the bills of readings that repeat another's start.
+    """
+    of = _sums().subquery("sums").c
+    is_rounding = sa.func.abs(of.total_off) <= of.total_cents
+    left_out = sa.case((is_rounding, 0), else_=bills_of_repetitions(of.customer_id))
+    return sa.select(*of, left_out.label("left_out"))
+
+
+def _sums() -> sa.Select[Any]:
+    """One row: a customer with the sums of everything that the application and the ledger have of the customer."""
+    latest, read = _latest_balances().subquery("latest"), bills().subquery("bills")
+    refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
+    unlisted = rejected_deposits().subquery("refused_deposits")
+    total_deposit, total_purchases = _or_nothing(customers.c.total_deposit), _or_nothing(customers.c.total_purchases)
+    amounts = {name: _or_nothing(read.c[name]) for name in OF_READINGS}
+    amounts |= {"rejected_readings": _or_nothing(refused.c.amount), "rejected_deposits": _or_nothing(unlisted.c.amount)}
+    rows = {name: read.c[f"{name}_rows"] for name in OF_READINGS}
+    rows |= {"rejected_readings": refused.c.rows, "rejected_deposits": unlisted.c.rows}
+    counted = [part for name in _OF_ROWS for part in (name, sa.func.nullif(rows[name], 0))]
+    statement = sa.select(
+        customers.c.customer_id,
+        latest.c.last_month,
+        _or_nothing(latest.c.closing_balance).label("ledger_balance"),
+        (total_deposit - total_purchases).label("application_balance"),
+        *(amount.label(name) for name, amount in amounts.items()),
+        (total_purchases - _or_nothing(read.c.billed) - amounts["rejected_readings"]).label("total_off"),
+        (CENT * (_or_nothing(read.c.readings) + _or_nothing(refused.c.readings))).label("total_cents"),
+        (_or_nothing(listed.c.amount) + amounts["rejected_deposits"] - total_deposit).label("list_off"),
+        (CENT * _or_nothing(listed.c.rounded)).label("list_cents"),
+        sa.func.jsonb_strip_nulls(sa.func.jsonb_build_object(*counted)).label("reason_rows"),
+    ).select_from(customers)
+    for part in (latest, read, refused, listed, unlisted):
+        statement = statement.outerjoin(part, part.c.customer_id == customers.c.customer_id)
+    return statement
+
+
+def _latest_balances() -> sa.Select[Any]:
+    """One row: a customer who has balances, with the month and the closing balance of the last one."""
+    return (
+        sa.select(_balance.customer_id, _balance.year_month.label("last_month"), _balance.closing_balance)
+        .ext(distinct_on(_balance.customer_id))
+        .order_by(_balance.customer_id, _balance.year_month.desc())
+    )
+
+
+def _or_nothing(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(amount, 0)

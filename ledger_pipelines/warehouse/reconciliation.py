@@ -1,0 +1,269 @@
+"""What the reconciliations found, for whoever shows it: plain rows, page by page.
+
+How they are found is in ``ledger/reconciliation``. A row that did not change keeps its ``compared_at``; when all of it
+was last looked at is in the summaries.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.months import NO_MONTH, qualified
+from ledger_pipelines.warehouse.tables import (
+    DIFFERENCE_REASONS,
+    INVOICE_STATUSES,
+    customers,
+    loaded_months,
+)
+from ledger_pipelines.warehouse.tables import balance_comparison as comparison_table
+from ledger_pipelines.warehouse.tables import invoice_reconciliation as invoices_table
+
+_compared, _invoiced = comparison_table.c, invoices_table.c
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why two balances differ.
+
+    Attributes:
+        name: One of `DIFFERENCE_REASONS`.
+        amount: What it adds to the difference, in rupiah.
+        rows: How many rows it comes from; None where it comes from totals.
+    """
+
+    name: str
+    amount: Decimal
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class ComparedBalance:
+    """A customer's latest balance against the application's own.
+
+    Attributes:
+        customer_id: The customer.
+        customer_name: As in the application.
+        last_month: The month of the latest balance; None if there is none.
+        ledger_balance: Its closing balance.
+        application_balance: total_deposit - total_purchases.
+        difference: The one less the other.
+        matches: Whether that is below 0.01 either way.
+        reasons: Those that add something to the difference, in the order of `DIFFERENCE_REASONS`.
+        compared_at: When this last changed.
+    """
+
+    customer_id: int
+    customer_name: str | None
+    last_month: str | None
+    ledger_balance: Decimal
+    application_balance: Decimal
+    difference: Decimal
+    matches: bool
+    reasons: tuple[Reason, ...]
+    compared_at: datetime
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """The comparison as a whole.
+
+    Attributes:
+        customers: How many were compared.
+        mismatches: How many of them do not match.
+        ledger_balance: The sum of our balances.
+        application_balance: The sum of the application's.
+        difference: The one less the other.
+        reasons: What each reason adds to the sum of the differences, and the number of customers with it; all reasons.
+        compared_at: When all was last compared; None: never.
+    """
+
+    customers: int
+    mismatches: int
+    ledger_balance: Decimal
+    application_balance: Decimal
+    difference: Decimal
+    reasons: tuple[Reason, ...]
+    compared_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ReconciledAccount:
+    """A month of an account: what customers bought, and what their business partners were invoiced.
+
+    Attributes:
+        year_month: The month.
+        account: customer:N or partner:C.
+        customer_id: The first of the customers; None if there is none.
+        customer_name: That customer's name.
+        customers: All of them.
+        bp_codes: The business partners.
+        partner_name: Name of one of them, as an invoice has it.
+        purchases: Of the customers, in rupiah.
+        invoiced: To the business partners, in rupiah.
+        invoice_lines: How many invoiced lines that are.
+        difference: purchases - invoiced.
+        status: One of `INVOICE_STATUSES`.
+        compared_at: When this last changed.
+    """
+
+    year_month: str
+    account: str
+    customer_id: int | None
+    customer_name: str | None
+    customers: tuple[int, ...]
+    bp_codes: tuple[str, ...]
+    partner_name: str | None
+    purchases: Decimal
+    invoiced: Decimal
+    invoice_lines: int
+    difference: Decimal
+    status: str
+    compared_at: datetime
+
+
+@dataclass(frozen=True)
+class StatusTotals:
+    """How many accounts of a month have a status, and their sums in rupiah."""
+
+    status: str
+    accounts: int
+    purchases: Decimal
+    invoiced: Decimal
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class InvoiceSummary:
+    """A month as a whole.
+
+    Attributes:
+        year_month: The month.
+        totals: One for each of `INVOICE_STATUSES`, in that order.
+        compared_at: When the month was last compared; None: never.
+    """
+
+    year_month: str
+    totals: tuple[StatusTotals, ...]
+    compared_at: datetime | None
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts the month has."""
+        return sum(total.accounts for total in self.totals)
+
+    @property
+    def mismatches(self) -> int:
+        """How many of them do not match."""
+        return sum(total.accounts for total in self.totals if total.status != "matched")
+
+
+def balance_comparison(
+    connection: sa.Connection,
+    *,
+    only_mismatches: bool = False,
+    largest_first: bool = False,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[ComparedBalance]:
+    """Customers with their balances compared, by their id or (``largest_first``) by the size of the difference.
+
+    With ``only_mismatches`` those that do not match.
+    """
+    statement = sa.select(comparison_table, customers.c.name.label("customer_name")).outerjoin(
+        customers, customers.c.customer_id == _compared.customer_id
+    )
+    if only_mismatches:
+        statement = statement.where(~_compared.matches)
+    if largest_first:
+        statement = statement.order_by(sa.func.abs(_compared.difference).desc())
+    statement = statement.order_by(_compared.customer_id)
+    return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+
+
+def _compared_balance(row: sa.Row[Any]) -> ComparedBalance:
+    reasons = (Reason(name, getattr(row, name), row.reason_rows.get(name)) for name in DIFFERENCE_REASONS)
+    return ComparedBalance(
+        customer_id=row.customer_id,
+        customer_name=row.customer_name,
+        last_month=row.last_month,
+        ledger_balance=row.ledger_balance,
+        application_balance=row.application_balance,
+        difference=row.difference,
+        matches=row.matches,
+        reasons=tuple(reason for reason in reasons if reason.amount),
+        compared_at=row.compared_at,
+    )
+
+
+def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
+    """The comparison of all customers in figures."""
+    sums = ("ledger_balance", "application_balance", "difference")
+    statement = sa.select(
+        sa.func.count().label("customers"),
+        sa.func.count().filter(~_compared.matches).label("mismatches"),
+        *(sa.func.coalesce(sa.func.sum(_compared[name]), 0).label(name) for name in (*sums, *DIFFERENCE_REASONS)),
+        *(sa.func.count().filter(_compared[name] != 0).label(f"with_{name}") for name in DIFFERENCE_REASONS),
+    )
+    found = connection.execute(statement).one()
+    return ComparisonSummary(
+        customers=found.customers,
+        mismatches=found.mismatches,
+        ledger_balance=found.ledger_balance,
+        application_balance=found.application_balance,
+        difference=found.difference,
+        reasons=tuple(
+            Reason(name, getattr(found, name), getattr(found, f"with_{name}")) for name in DIFFERENCE_REASONS
+        ),
+        compared_at=_last_compared(connection, comparison_table, NO_MONTH),
+    )
+
+
+def invoice_reconciliation(
+    connection: sa.Connection, month: str, *, only_mismatches: bool = False, limit: int = 50, offset: int = 0
+) -> list[ReconciledAccount]:
+    """Accounts of a month, the largest difference first; with ``only_mismatches`` those that do not match."""
+    statement = (
+        sa.select(invoices_table, customers.c.name.label("customer_name"))
+        .outerjoin(customers, customers.c.customer_id == _invoiced.customer_id)
+        .where(_invoiced.year_month == month)
+        .order_by(sa.func.abs(_invoiced.difference).desc(), _invoiced.account)
+    )
+    if only_mismatches:
+        statement = statement.where(_invoiced.status != "matched")
+    return [_reconciled_account(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+
+
+def _reconciled_account(row: sa.Row[Any]) -> ReconciledAccount:
+    fields = {name: getattr(row, name) for name in ReconciledAccount.__dataclass_fields__}
+    return ReconciledAccount(**fields | {"customers": tuple(row.customers), "bp_codes": tuple(row.bp_codes)})
+
+
+def invoice_summary(connection: sa.Connection, month: str) -> InvoiceSummary:
+    """A month's accounts in figures."""
+    sums = ("purchases", "invoiced", "difference")
+    statement = (
+        sa.select(_invoiced.status, sa.func.count(), *(sa.func.sum(_invoiced[name]) for name in sums))
+        .where(_invoiced.year_month == month)
+        .group_by(_invoiced.status)
+    )
+    found = {row[0]: StatusTotals(*row) for row in connection.execute(statement)}
+    nothing = (0, _NOTHING, _NOTHING, _NOTHING)
+    totals = tuple(found.get(status, StatusTotals(status, *nothing)) for status in INVOICE_STATUSES)
+    return InvoiceSummary(month, totals, _last_compared(connection, invoices_table, month))
+
+
+def invoice_months(connection: sa.Connection) -> list[str]:
+    """The months that have been reconciled, in order."""
+    months = sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(invoices_table))
+    return list(connection.scalars(months.order_by(loaded_months.c.year_month)))
+
+
+def _last_compared(connection: sa.Connection, table: sa.Table, month: str) -> datetime | None:
+    marks = loaded_months.c
+    return connection.scalar(
+        sa.select(marks.loaded_at).where(marks.table_name == qualified(table), marks.year_month == month)
+    )

@@ -1,0 +1,41 @@
+"""Warehouses with an analyst: helpers of the tests of the analysts' door."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from ledger_pipelines.analytics import role
+from ledger_pipelines.serving import analysts
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.settings import Settings
+
+PASSWORD = "kata sandi yang panjang"  # noqa: S105 - of a role that lives as long as a test
+
+
+def databases_of(url: sa.URL) -> Databases:
+    """The product's databases of a warehouse."""
+    address = url.render_as_string(hide_password=False)
+    return Databases(Settings(warehouse_url=address, billing_url=address, dagster_url=address))
+
+
+@contextmanager
+def analyst_of(url: sa.URL) -> Iterator[sa.Engine]:
+    """The warehouse as an analyst sees it; the role is called after the database, and gone afterwards."""
+    name = f"{url.database}_reader"
+    with databases_of(url) as databases:
+        analysts.create(databases, name, PASSWORD)
+        engine = sa.create_engine(url.set(username=name, password=PASSWORD), poolclass=sa.NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            analysts.drop(databases, name)
+            forget_group(databases.warehouse)
+
+
+def forget_group(warehouse: sa.Engine) -> None:
+    """Drop the group of a warehouse, and what it was granted."""
+    with warehouse.begin() as connection:
+        group = role.group_of(connection)
+        connection.exec_driver_sql(f'DROP OWNED BY "{group}"; DROP ROLE "{group}"')

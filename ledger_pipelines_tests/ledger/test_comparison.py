@@ -1,0 +1,258 @@
+"""The balance comparison, reason by reason: what the application has, and what the difference then comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.warehouse import reconciliation
+from ledger_pipelines.warehouse.loaded import MonthsMissingError
+from ledger_pipelines.warehouse.reconciliation import ComparedBalance
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
+from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+ANNA, BUDI = 11, 12
+FIRST, CURRENT = "2025-01", "2025-03"
+HUNDRED = '{"date": "2025-02-01", "amount": 100}'
+BACK = '"keterangan": "Pengurangan"'
+
+
+@pytest.fixture
+def ledger(shared_pipeline: Pipeline) -> Pipeline:
+    """The module's pipeline, emptied, three months long."""
+    shared_pipeline.reset(FIRST, CURRENT)
+    return shared_pipeline
+
+
+def customer(
+    customer_id: int, deposited: str = "0", bought: str = "0", *, deposits: Sequence[str] = (), **more: Any
+) -> dict[str, Any]:
+    """A fob customer who pays 10 rupiah for a Sm³, with the application's totals."""
+    totals = {"total_deposit": Decimal(deposited), "total_purchases": Decimal(bought)}
+    price = {"harga_per_meter_kubik": Decimal(10)}
+    return user_row(customer_id, role="fob", deposit_history=f"[{', '.join(deposits)}]", **price | totals | more)
+
+
+def reading(reading_id: int, volume: str, bill: str, day: str = "2025-02-10", owner: int = ANNA) -> dict[str, Any]:
+    """A reading with the application's bill."""
+    data = f'{{"waktu": "{day} 08:00:00", "volume_sm3": "{volume}"}}'
+    return reading_row(reading_id, owner, data) | {"harga_final": Decimal(bill)}
+
+
+def run(pipeline: Pipeline, *users: dict[str, Any], readings: Sequence[dict[str, Any]] = ()) -> Report:
+    """Load, recalculate and compare."""
+    pipeline.fill(SourceState(users, tuple(readings)))
+    pipeline.run()
+    return compared(pipeline)
+
+
+def compared(pipeline: Pipeline) -> Report:
+    """Compare what is there."""
+    with pipeline.warehouse.begin() as connection:
+        return compare(connection, "test")
+
+
+def found(pipeline: Pipeline, **options: Any) -> list[ComparedBalance]:
+    """What the reading function gives."""
+    with pipeline.warehouse.connect() as connection:
+        return reconciliation.balance_comparison(connection, **options)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the application has of Anna, and what her difference comes from: amounts by reason, and rows."""
+
+    name: str
+    user: dict[str, Any]
+    readings: tuple[dict[str, Any], ...]
+    difference: str
+    reasons: dict[str, tuple[str, int | None]]
+
+
+CASES = (
+    Case("equal", customer(ANNA, "100", "50", deposits=[HUNDRED]), (reading(1, "5", "50"),), "0.00", {}),
+    Case("nothing at all", customer(ANNA), (), "0", {}),
+    Case(
+        "the cents of two bills",
+        customer(ANNA, "100", "100.02", deposits=[HUNDRED]),
+        (reading(1, "5.0004", "50.01"), reading(2, "5.0004", "50.01")),
+        "0.02",
+        {"rounding": ("0.02", 2)},
+    ),
+    Case(
+        "a total that drifted by the cents of its bills",
+        customer(ANNA, "0", "100.02"),
+        (reading(1, "5", "50"), reading(2, "5", "50")),
+        "0.02",
+        {"rounding": ("0.02", None)},
+    ),
+    Case(
+        "a total that drifted by more than its bills' cents",
+        customer(ANNA, "0", "100.03"),
+        (reading(1, "5", "50"), reading(2, "5", "50")),
+        "0.03",
+        {"unexplained": ("0.03", None)},
+    ),
+    Case(
+        "readings without a price",
+        customer(ANNA, "0", "50", harga_per_meter_kubik=None),
+        (reading(1, "5", "50"),),
+        "50.00",
+        {"readings_without_price": ("50", 1)},
+    ),
+    Case(
+        "a reading that cannot be used",
+        customer(ANNA, "0", "81", deposits=[]),
+        (reading(1, "5", "50"), reading(2, "lima", "31"), reading(3, "enam", "0")),
+        "31.00",
+        {"rejected_readings": ("31", 1)},
+    ),
+    Case(
+        "a repetition that is not billed",
+        customer(ANNA, "0", "50"),
+        (reading(1, "5", "50"), reading(2, "7", "0")),
+        "-70.00",
+        {"duplicate_readings": ("-70", 1)},
+    ),
+    Case(
+        "a repetition that is billed and not counted",
+        customer(ANNA, "0", "50.01"),
+        (reading(1, "5", "50"), reading(2, "7", "70")),
+        "-69.99",
+        {"rounding": ("0.01", None), "duplicate_readings": ("-70", None)},
+    ),
+    Case(
+        "a repetition that is billed and counted is no difference",
+        customer(ANNA, "0", "120"),
+        (reading(1, "5", "50"), reading(2, "7", "70")),
+        "0.00",
+        {},
+    ),
+    Case(
+        "another bill than the rules give",
+        customer(ANNA, "0", "80"),
+        (reading(1, "5", "50"), reading(2, "5", "30", "2025-02-11")),
+        "-20.00",
+        {"billed_otherwise": ("-20", 1)},
+    ),
+    Case(
+        "a deposit without a date, and one in the future that was taken back",
+        customer(
+            ANNA,
+            "180",
+            deposits=[HUNDRED, '{"amount": "120"}', f'{{"date": "2031-01-01", "amount": 40, {BACK}}}'],
+        ),
+        (),
+        "-80.00",
+        {"rejected_deposits": ("-80", 2)},
+    ),
+    Case(
+        "entries that say no amount count for nothing",
+        customer(ANNA, "100", deposits=[HUNDRED, '{"date": "2025-02-01"}', "7", '{"amount": "x"}', '{"amount": 1e30}']),
+        (),
+        "0.00",
+        {},
+    ),
+    Case(
+        "deposits outside the list",
+        customer(ANNA, "350.50", deposits=[HUNDRED]),
+        (),
+        "-250.50",
+        {"deposits_outside_list": ("-250.50", None)},
+    ),
+    Case(
+        "entries that were rounded",
+        customer(ANNA, "0.66", deposits=['{"date": "2025-02-01", "amount": 0.335}'] * 2),
+        (),
+        "0.02",
+        {"rounding": ("0.02", None)},
+    ),
+    Case(
+        "a history that cannot be read",
+        customer(ANNA, "100") | {"deposit_history": "{"},
+        (),
+        "-100",
+        {"deposits_outside_list": ("-100", None)},
+    ),
+    Case(
+        "reasons that make up for each other match",
+        customer(ANNA, "0", "50", deposits=['{"date": "2025-02-01", "amount": 30}']),
+        (reading(1, "5", "50"), reading(2, "3", "0", "2025-02-11")),
+        "0.00",
+        {"billed_otherwise": ("-30", 1), "deposits_outside_list": ("30", None)},
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_where_a_difference_comes_from(ledger: Pipeline, case: Case) -> None:
+    run(ledger, case.user, readings=case.readings)
+    (anna,) = found(ledger)
+    assert anna.difference == Decimal(case.difference)
+    assert anna.ledger_balance - anna.application_balance == anna.difference
+    assert {reason.name: (reason.amount, reason.rows) for reason in anna.reasons} == {
+        name: (Decimal(amount), rows) for name, (amount, rows) in case.reasons.items()
+    }
+    assert anna.matches is (abs(Decimal(case.difference)) < Decimal("0.01"))
+    (stored,) = ledger.rows(balance_comparison)
+    assert stored["reasons"] == ([] if anna.matches else [reason.name for reason in anna.reasons])
+
+
+def test_every_reason_has_its_case() -> None:
+    assert {name for case in CASES for name in case.reasons} == DIFFERENCE_REASONS.keys()
+
+
+def test_a_match_is_less_than_a_cent(ledger: Pipeline) -> None:
+    """A balance of ours has two decimals, but a total of the application's need not."""
+    run(ledger, customer(ANNA, "0"))
+    with ledger.warehouse.begin() as connection:
+        connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.009999"))
+    compared(ledger)
+    assert [row.matches for row in found(ledger)] == [True]
+    with ledger.warehouse.begin() as connection:
+        connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.01"))
+    compared(ledger)
+    assert [(row.matches, row.difference) for row in found(ledger)] == [(False, Decimal("-0.01"))]
+
+
+def test_what_did_not_change_keeps_its_time(ledger: Pipeline) -> None:
+    users = customer(ANNA, "100", deposits=[HUNDRED]), customer(BUDI, "5")
+    first = run(ledger, *users)
+    before = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
+    assert (first.table, first.total.inserted) == ("ledger.balance_comparison", 2)
+    assert first.counts.keys() == {""}
+    assert compared(ledger).total.written == 0
+    assert run(ledger, customer(ANNA, "101", deposits=[HUNDRED]), users[1]).total.updated == 1
+    after = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
+    assert after[BUDI] == before[BUDI]
+    assert after[ANNA]["compared_at"] > before[ANNA]["compared_at"]
+    assert run(ledger, users[0]).total.deleted == 1
+
+
+def test_pages_and_sums(ledger: Pipeline) -> None:
+    with ledger.warehouse.connect() as connection:
+        never = reconciliation.comparison_summary(connection)
+    assert (never.customers, str(never.difference), never.compared_at) == (0, "0", None)
+    run(ledger, *(customer(number, "5" if number % 2 else "0") for number in range(1, 8)))
+    assert [row.customer_id for row in found(ledger, limit=3, offset=2)] == [3, 4, 5]
+    assert [row.customer_id for row in found(ledger, only_mismatches=True, limit=3, offset=1)] == [3, 5, 7]
+    assert [row.customer_id for row in found(ledger, largest_first=True, limit=3, offset=2)] == [5, 7, 2]
+    with ledger.warehouse.connect() as connection:
+        summary = reconciliation.comparison_summary(connection)
+    assert (summary.customers, summary.mismatches) == (7, 4)
+    assert [summary.ledger_balance, summary.application_balance, summary.difference] == [0, 20, -20]
+    outside = {reason.name: f"{reason.amount} of {reason.rows}" for reason in summary.reasons if reason.amount}
+    assert outside == {"deposits_outside_list": "-20.00 of 4"}
+    assert summary.compared_at is not None
+
+
+def test_customers_must_have_been_loaded(ledger: Pipeline) -> None:
+    with pytest.raises(MonthsMissingError, match="customers, which has never been loaded"):
+        compared(ledger)

@@ -1,0 +1,227 @@
+"""Purchases against invoices: which month, which account, which status, and nothing counted twice."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.ledger.reconciliation.partners import set_partner
+from ledger_pipelines.warehouse import reconciliation, tables
+from ledger_pipelines.warehouse.loaded import MonthsMissingError, mark_loaded
+from ledger_pipelines.warehouse.partitions import ensure_partition
+from ledger_pipelines.warehouse.reconciliation import ReconciledAccount
+from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines_tests.pipeline import WIB, Pipeline
+
+ANNA, BUDI, CITRA, DEWI = 11, 12, 13, 14
+MONTHS = ("2025-01", "2025-02", "2025-03")
+LINES = tables.erp_tables["so_invoice_line"]
+
+
+@pytest.fixture
+def warehouse(shared_pipeline: Pipeline) -> Pipeline:
+    """The module's warehouse, three months long: no customers, no purchases, no invoices."""
+    shared_pipeline.reset(MONTHS[0], MONTHS[-1])
+    shared_pipeline.horizon = Horizon(MONTHS[0], MONTHS[-1], WIB)
+    with shared_pipeline.warehouse.begin() as connection:
+        for month in MONTHS:
+            ensure_partition(connection, LINES, month)
+        for table in (tables.monthly_customer_balances, LINES):
+            mark_loaded(connection, table, MONTHS, "test")
+    return shared_pipeline
+
+
+def have(pipeline: Pipeline, contracts: dict[int, str | None], purchases: Sequence[tuple[int, str, str]] = ()) -> None:
+    """Customers with their contract numbers, and what they bought: customer, month, rupiah."""
+    customers = [
+        {"customer_id": number, "name": f"PT {number}", "role": "fob", "no_kontrak": contract,
+         "use_realtime_calculation": True}
+        for number, contract in contracts.items()
+    ]  # fmt: skip
+    nothing = dict.fromkeys(("opening_balance", "total_deposits", "closing_balance", "total_volume_sm3"), 0)
+    balances = [
+        nothing | {"customer_id": number, "year_month": month, "total_purchases": Decimal(amount),
+                   "calculation_details": {}, "last_calculated_at": sa.func.now()}
+        for number, month, amount in purchases
+    ]  # fmt: skip
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(sa.insert(tables.customers), customers)
+        for balance in balances:
+            connection.execute(sa.insert(tables.monthly_customer_balances).values(balance))
+
+
+def invoiced(
+    pipeline: Pipeline,
+    bp_code: str | None,
+    amount: str | None,
+    delivered: str | None = "2025-02-28",
+    dated: str | None = "2025-02-28",
+) -> None:
+    """A line of so_invoice_line, in the month where its copy has it."""
+    month = (delivered or dated or "2025-02")[:7]
+    row: dict[str, Any] = {"year_month": month, "bp_code": bp_code, "bp_name": f"PT {bp_code}", "sales_order": "SO1"}
+    row |= {"amount_hc": None if amount is None else Decimal(amount)}
+    row |= {"delivery_date": delivered and date.fromisoformat(delivered)}
+    row |= {"invoice_date": dated and date.fromisoformat(dated)}
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(sa.insert(LINES).values(row))
+
+
+def reconciled(pipeline: Pipeline, *months: str) -> Report:
+    """Reconcile months; all unless some are named."""
+    with pipeline.warehouse.begin() as connection:
+        return reconcile(connection, months or MONTHS, "test")
+
+
+def accounts(pipeline: Pipeline, month: str = "2025-02", **options: Any) -> list[ReconciledAccount]:
+    """What the reading function gives."""
+    with pipeline.warehouse.connect() as connection:
+        return reconciliation.invoice_reconciliation(connection, month, **options)
+
+
+def statuses(pipeline: Pipeline, month: str = "2025-02") -> dict[str, tuple[str, str, str]]:
+    """Status, purchases and invoices of each account of a month."""
+    return {one.account: (one.status, str(one.purchases), str(one.invoiced)) for one in accounts(pipeline, month)}
+
+
+def say(pipeline: Pipeline, customer_id: int, bp_code: str) -> None:
+    """Set a partner by hand."""
+    with pipeline.warehouse.begin() as connection:
+        set_partner(connection, customer_id, bp_code)
+
+
+def test_each_status(warehouse: Pipeline) -> None:
+    contracts = {ANNA: "K1", BUDI: " K2 ", CITRA: "K3", DEWI: None}
+    have(warehouse, contracts, [(number, "2025-02", "100.00") for number in contracts])
+    invoiced(warehouse, "K1", "99.0001")
+    invoiced(warehouse, "K2", "99")
+    invoiced(warehouse, "K3", "100", "2025-01-31")
+    invoiced(warehouse, "K4", "7")
+    reconciled(warehouse)
+    assert statuses(warehouse) == {
+        "customer:11": ("matched", "100.00", "99.0001"),
+        "customer:12": ("differs", "100.00", "99"),
+        "customer:13": ("not_invoiced", "100.00", "0"),
+        "customer:14": ("customer_without_partner", "100.00", "0"),
+        "partner:K4": ("partner_without_customer", "0.00", "7"),
+    }
+    assert statuses(warehouse, "2025-01") == {"customer:13": ("differs", "0.00", "100")}
+    found = {one.account: one for one in accounts(warehouse)}
+    budi, dewi, alone = found["customer:12"], found["customer:14"], found["partner:K4"]
+    assert (budi.customer_id, budi.customer_name, budi.partner_name) == (BUDI, "PT 12", "PT K2")
+    assert (budi.customers, budi.bp_codes) == ((BUDI,), ("K2",))
+    assert (str(budi.difference), budi.invoice_lines) == ("1.00", 1)
+    assert (dewi.customers, dewi.bp_codes, dewi.partner_name) == ((DEWI,), (), None)
+    assert (alone.customer_id, alone.customers, alone.bp_codes, alone.partner_name) == (None, (), ("K4",), "PT K4")
+
+
+def test_the_month_is_that_of_the_delivery(warehouse: Pipeline) -> None:
+    """Gas is invoiced after the month's end; what has no day of delivery counts by the day of its invoice."""
+    have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "100")])
+    invoiced(warehouse, "K1", "60", "2025-02-28", "2025-03-03")
+    invoiced(warehouse, "K1", "40", None, "2025-02-15")
+    invoiced(warehouse, "K1", "500", "2025-02-28", None)
+    reconciled(warehouse)
+    assert statuses(warehouse) == {"customer:11": ("matched", "100.00", "100")}
+    assert statuses(warehouse, "2025-03") == {}
+
+
+def test_equal_lines_and_credit_notes_count(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "150")])
+    for amount in ("100", "100", "-50", None):
+        invoiced(warehouse, "K1", amount)
+    reconciled(warehouse)
+    (anna,) = accounts(warehouse)
+    assert (anna.status, str(anna.invoiced), anna.invoice_lines) == ("matched", "150", 4)
+
+
+def test_customers_with_one_contract_share_a_partner(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1", BUDI: "K1"}, [(ANNA, "2025-02", "60"), (BUDI, "2025-02", "40")])
+    invoiced(warehouse, "K1", "100")
+    reconciled(warehouse)
+    (both,) = accounts(warehouse)
+    assert (both.account, both.customers, both.bp_codes) == ("customer:11", (ANNA, BUDI), ("K1",))
+    assert (both.status, str(both.purchases), str(both.invoiced)) == ("matched", "100.00", "100")
+
+
+def test_a_customer_with_several_partners(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "100")])
+    for code, amount in (("K1", "50"), ("K2", "70"), ("K3", "30")):
+        invoiced(warehouse, code, amount)
+    say(warehouse, ANNA, "K2")
+    say(warehouse, ANNA, "K3")
+    reconciled(warehouse)
+    assert statuses(warehouse) == {
+        "customer:11": ("matched", "100.00", "100"),
+        "partner:K1": ("partner_without_customer", "0.00", "50"),
+    }
+
+
+@pytest.mark.parametrize("pairs", [[], [(ANNA, "K1")], [(ANNA, "K1"), (ANNA, "K2")], [(ANNA, "K1"), (BUDI, "K1")]])
+def test_no_purchase_and_no_invoice_is_counted_twice(warehouse: Pipeline, pairs: list[tuple[int, str]]) -> None:
+    """Whatever belongs together, the month's sums are those of the two sides; even where tables were edited by hand."""
+    have(warehouse, {ANNA: "K3", BUDI: "K3", CITRA: None}, [(who, "2025-02", "100") for who in (ANNA, BUDI, CITRA)])
+    for code in ("K1", "K2", "K3", None):
+        invoiced(warehouse, code, "70")
+    for pair in pairs:
+        say(warehouse, *pair)
+    chain = [{"customer_id": BUDI, "bp_code": "K2"}, {"customer_id": CITRA, "bp_code": "K2"}]
+    for more in ([], chain):
+        with warehouse.warehouse.begin() as connection:
+            for row in more:
+                values = row | {"origin": "set"}
+                connection.execute(sa.insert(tables.customer_business_partners).values(values))
+        reconciled(warehouse)
+        found = accounts(warehouse)
+        assert sum(one.purchases for one in found) == 300
+        assert sum(one.invoiced for one in found) == 280
+        assert sorted(sum((one.customers for one in found), ())) == [ANNA, BUDI, CITRA]
+
+
+def test_what_did_not_change_keeps_its_time(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1", BUDI: "K2"}, [(ANNA, "2025-02", "100"), (BUDI, "2025-02", "100")])
+    invoiced(warehouse, "K1", "100")
+    first = reconciled(warehouse)
+    assert {month: counts.inserted for month, counts in first.counts.items()} == {
+        "2025-01": 0, "2025-02": 2, "2025-03": 0,
+    }  # fmt: skip
+    before = {row["account"]: row for row in warehouse.rows(tables.invoice_reconciliation)}
+    mapped = warehouse.rows(tables.customer_business_partners)
+    assert reconciled(warehouse).total.written == 0
+    assert warehouse.rows(tables.customer_business_partners) == mapped
+    invoiced(warehouse, "K2", "99")
+    invoiced(warehouse, "K1", "5", "2025-03-01")
+    assert reconciled(warehouse, "2025-02").total.updated == 1
+    after = {row["account"]: row for row in warehouse.rows(tables.invoice_reconciliation)}
+    assert after["customer:11"] == before["customer:11"]
+    assert after["customer:12"]["compared_at"] > before["customer:12"]["compared_at"]
+    assert after.keys() == before.keys(), "another month was touched"
+
+
+def test_the_months_must_have_been_loaded(warehouse: Pipeline) -> None:
+    with pytest.raises(MonthsMissingError, match=r"monthly_customer_balances of 2025-04"):
+        reconciled(warehouse, "2025-03", "2025-04")
+
+
+def test_pages_and_sums(warehouse: Pipeline) -> None:
+    have(warehouse, {number: f"K{number}" for number in range(1, 6)}, [(n, "2025-02", f"{n}00") for n in range(1, 6)])
+    for number in range(1, 7):
+        invoiced(warehouse, f"K{number}", "100")
+    reconciled(warehouse)
+    assert [one.account for one in accounts(warehouse, limit=2, offset=1)] == ["customer:4", "customer:3"]
+    mismatches = [one.account for one in accounts(warehouse, only_mismatches=True)]
+    assert mismatches == ["customer:5", "customer:4", "customer:3", "customer:2", "partner:K6"]
+    with warehouse.warehouse.connect() as connection:
+        summary = reconciliation.invoice_summary(connection, "2025-02")
+        assert reconciliation.invoice_months(connection) == list(MONTHS)
+        never = reconciliation.invoice_summary(connection, "2024-12")
+    assert (summary.accounts, summary.mismatches) == (6, 5)
+    totals = {one.status: f"{one.accounts}: {one.difference}" for one in summary.totals if one.accounts}
+    assert totals == {"matched": "1: 0.00", "differs": "4: 1000.00", "partner_without_customer": "1: -100.00"}
+    assert summary.compared_at is not None
+    assert (never.accounts, never.compared_at) == (0, None)

@@ -1,0 +1,179 @@
+"""`ledger analyst`: on the embedded server, and on one by URL whose user may or may not create roles."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from ledger_pipelines.serving.cli import app
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines_tests.analytics.warehouses import forget_group
+from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.serving.conftest import Installation, environment_of, json_of
+
+NAME = "analyst"
+OTHERS = (servers.DEMO_BILLING_DATABASE, servers.DEMO_ERP_DATABASE, "warehouse_dagster", "postgres", "template1")
+
+
+@pytest.fixture
+def demo(computed: Installation) -> Iterator[Installation]:
+    """The small demo; no analyst before and after."""
+    yield computed
+    computed.run("analyst", "drop")
+    with computed.warehouse() as connection:
+        if connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = 'warehouse_analysts'")):
+            forget_group(connection.engine)
+
+
+def log_in(installation: Installation, password: str, database: str = "warehouse") -> sa.Engine:
+    """The analyst's engine."""
+    url = servers.embedded_server(installation.settings).url(database)
+    return sa.create_engine(url.set(username=NAME, password=password), poolclass=sa.NullPool)
+
+
+def answers(installation: Installation, password: str, database: str = "warehouse") -> bool:
+    """Whether the analyst can log in."""
+    try:
+        log_in(installation, password, database).connect().close()
+    except sa.exc.OperationalError:
+        return False
+    return True
+
+
+def test_a_generated_password_is_printed_once_and_works(demo: Installation) -> None:
+    result = demo.run("analyst", "create")
+    assert result.exit_code == 0, result.output
+    password = result.stdout.strip()
+    assert len(password) >= 32
+    assert "postgresql://analyst@127.0.0.1" in result.stderr
+    with log_in(demo, password).connect() as connection:
+        balances = connection.exec_driver_sql("SELECT count(*) FROM monthly_customer_balances").scalar_one()
+        assert balances > 6
+        assert connection.exec_driver_sql("SELECT count(*) FROM current_balances").scalar_one() == 6
+    again = demo.run("analyst", "create")
+    assert again.exit_code == 0
+    assert again.stdout == ""
+    assert "keeps its password" in again.stderr
+    assert answers(demo, password)
+
+
+def test_it_can_connect_to_nothing_else(demo: Installation) -> None:
+    password = json_of(demo.run("analyst", "create", "--json"))["password"]
+    with demo.warehouse() as connection:
+        there = set(connection.scalars(sa.text("SELECT datname FROM pg_database")))
+    others = [name for name in OTHERS if name in there]
+    assert {"demo_billing", "warehouse_dagster"} <= set(others)
+    assert [name for name in others if answers(demo, password, name)] == []
+    assert demo.run("balance", "test-system").exit_code == 0, "the program itself is not shut out"
+
+
+def test_list_password_drop(demo: Installation) -> None:
+    with environment_of(demo.variables):
+        made = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="kata sandi pertama\n")
+    assert made.exit_code == 0, made.output
+    assert "kata sandi" not in made.output
+    (one,) = json_of(demo.run("analyst", "list", "--json"))["analysts"]
+    assert (one["name"], one["sessions"]) == (NAME, 0)
+    session = log_in(demo, "kata sandi pertama").connect()
+    assert NAME in demo.run("analyst", "list").stdout
+    changed = json_of(demo.run("analyst", "password", "--json"))["password"]
+    assert not answers(demo, "kata sandi pertama")
+    assert answers(demo, changed)
+    assert demo.run("analyst", "drop").exit_code == 0
+    with pytest.raises(sa.exc.OperationalError):
+        session.exec_driver_sql("SELECT 1")
+    session.invalidate()
+    assert not answers(demo, changed)
+    assert json_of(demo.run("analyst", "list", "--json"))["analysts"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["create", "--name", "Ana; DROP"], "is no name for a role"),
+        (["create", "--name", "ledger"], "that is no analyst's"),
+        (["create", "--password-stdin"], "There is no password on stdin"),
+        (["password"], "There is no analyst 'analyst'"),
+        (["drop", "--name", "ledger"], "There is no analyst 'ledger'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+    result = demo.run("analyst", *arguments, "--json")
+    assert result.exit_code == 1
+    assert words in json_of(result)["error"]
+
+
+def test_a_short_password_is_refused(demo: Installation) -> None:
+    with environment_of(demo.variables):
+        result = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="pendek\n")
+    assert result.exit_code == 1
+    assert "too short" in result.stderr
+    assert "pendek" not in result.output
+
+
+@contextmanager
+def own_database(server: sa.URL, options: str) -> Iterator[sa.URL]:
+    """A database that belongs to a user who may do little, upgraded by that user."""
+    with fresh_database(server) as url:
+        user = f"{url.database}_owner"
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE ROLE {user} LOGIN PASSWORD 'x' {options}")
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO {user}")
+        try:
+            yield url.set(username=user, password="x")  # noqa: S106 - of a role that lives as long as a test
+        finally:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
+                roles = sa.text("SELECT rolname FROM pg_roles WHERE starts_with(rolname, :database) ORDER BY rolname")
+                for name in connection.scalars(roles, {"database": url.database}).all():
+                    connection.exec_driver_sql(f"DROP OWNED BY {name} CASCADE")
+                    connection.exec_driver_sql(f"DROP ROLE {name}")
+            engine.dispose()
+
+
+def given(url: sa.URL) -> dict[str, Any]:
+    """The variables for a warehouse by URL."""
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return {f"LEDGER_{name}_URL": address for name in ("WAREHOUSE", "BILLING", "ERP", "DAGSTER")}
+
+
+def test_a_user_who_may_create_roles_needs_no_administrator(installation: Installation, postgres_url: sa.URL) -> None:
+    with own_database(postgres_url, "CREATEROLE") as url:
+        name = f"{url.database}_reader"
+        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
+        made = json_of(installation.run("analyst", "create", "--name", name, "--json", **given(url)))
+        assert made["success"], made
+        assert made["address"].startswith(f"postgresql://{name}@")
+        engine = sa.create_engine(url.set(username=name, password=made["password"]), poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM current_balances").scalar_one() == 0
+        assert installation.run("analyst", "password", "--name", name, **given(url)).exit_code == 0
+        dropped = installation.run("analyst", "drop", "--name", name, **given(url))
+        assert dropped.exit_code == 0, dropped.output
+
+
+def test_else_the_administrator_is_told_what_to_run(installation: Installation, postgres_url: sa.URL) -> None:
+    with own_database(postgres_url, "") as url:
+        name = f"{url.database}_reader"
+        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
+        create = ("analyst", "create", "--name", name, "--json")
+        refused = installation.run(*create, **given(url))
+        assert refused.exit_code == 1
+        message = json_of(refused)["error"]
+        assert f"The user {url.username} of LEDGER_WAREHOUSE_URL may not do that" in message
+        statements = [line.strip() for line in message.splitlines() if line.startswith("    ")]
+        assert len(statements) == 7
+        administrator = sa.create_engine(postgres_url.set(database=url.database), isolation_level="AUTOCOMMIT")
+        with administrator.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        administrator.dispose()
+        assert json_of(installation.run(*create, **given(url)))["existed"] is True
+        engine = sa.create_engine(url.set(username=name, password="choose a password"), poolclass=sa.NullPool)  # noqa: S106
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW search_path").scalar_one().startswith("analytics")
+            assert connection.exec_driver_sql("SELECT count(*) FROM monthly_customer_balances").scalar_one() == 0
