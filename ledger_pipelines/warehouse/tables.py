@@ -569,3 +569,15 @@ audit_log = _table(
     sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_at"),
     sa.Index(None, "started_at"),
 )
+
+sessions = _table(
+    "ops",
+    "sessions",
+    "Who is logged in to the dashboard: one row a session; it ends with its token",
+    _column("digest", sa.LargeBinary, "SHA-256 of the secret that the browser keeps"),
+    sa.Column("token_id", sa.ForeignKey(api_tokens.c.id, ondelete="CASCADE"), nullable=False, comment="The token that opened it"),
+    _column("opened_at", Moment, "When somebody logged in", server_default=sa.func.now()),
+    _column("expires_at", Moment, "From when on it counts no more"),
+    _key("digest"),
+    sa.Index(None, "expires_at"),
+)
