@@ -18,6 +18,7 @@ from ledger_pipelines.warehouse.sync_logs import SyncLog
 
 _UNITS = {0: "one", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _HEIGHT = 260
+_MOST_LABELS = 6
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,12 @@ def _by_month(
 ) -> Chart:
     formats = reader.formats
     power = _power(value for one in series for value in one.values)
-    labels = [formats.month(month, short=True) for month in months]
     figure = go.Figure()
     for one in series:
         of_months = zip(months, one.values, strict=True)
         hover = [f"{formats.month(month)}<br>{one.name}: {shown(value)}" for month, value in of_months]
         common = {
-            "x": labels,
+            "x": list(months),
             "y": [_in_units(value, power) for value in one.values],
             "name": one.name,
             "hovertext": hover,
@@ -125,7 +125,15 @@ def _by_month(
     words = reader.words
     _lay_out(figure, formats, words.plain(f"charts.{unit}_{_UNITS[power]}"))
     figure.update_layout(showlegend=len(series) > 1)
+    marked = months[:: -(-len(months) // _MOST_LABELS)] if months else []
+    figure.update_xaxes(tickvals=marked, ticktext=[_label(formats, month) for month in marked])
     return Chart(title, _summary(reader, title, months, series, shown), figure.to_json() or "")
+
+
+def _label(formats: Formats, month: str) -> str:
+    """A month on two lines, so that it needs little room."""
+    name, _, year = formats.month(month, short=True).rpartition(" ")
+    return f"{name}<br>{year}"
 
 
 def _summary(
@@ -158,7 +166,7 @@ def _lay_out(figure: go.Figure, formats: Formats, unit: str, *, stacked: bool = 
         hovermode="closest",
         dragmode=False,
     )
-    figure.update_xaxes(type="category", fixedrange=True, linecolor="var(--line)", automargin=True)
+    figure.update_xaxes(type="category", fixedrange=True, linecolor="var(--line)", showgrid=False, tickangle=0)
     figure.update_yaxes(
         type="linear",
         fixedrange=True,

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ledger_pipelines.serving.access.sessions import form_token
-from ledger_pipelines.serving.dashboard.static_files import static_file
+from ledger_pipelines.serving.dashboard.static_files import plotly_styles, static_file
 from ledger_pipelines.serving.dashboard.visit import Visit
 
 _PAGES = {
@@ -38,6 +38,7 @@ def environment() -> Environment:
     )
     made.filters["json_text"] = _json_text
     made.globals["static"] = lambda name: static_file(name).path
+    made.globals["plotly_styles"] = plotly_styles
     return made
 
 

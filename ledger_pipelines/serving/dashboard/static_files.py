@@ -5,6 +5,7 @@ So a browser may keep them for ever, and gets new ones when they change.
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,10 @@ _TYPES = {
     "icon.svg": "image/svg+xml",
 }
 _ELSEWHERE = {"plotly.min.js": ("plotly", "package_data")}
+#: Plotly's own rules, which go into an element of this name.
+_PLOTLY_RULES = "plotly.js-style-global"
+#: Rules of its maps, which it writes into the page unless there is an element of their name, a hash.
+_MAP_RULES = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
 _HERE = ("ledger_pipelines.serving.dashboard", "static")
 
 
@@ -48,6 +53,13 @@ def static_file(name: str) -> StaticFile:
     content = files(package).joinpath(folder, name).read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
     return StaticFile(name, media_type, digest, content, gzip.compress(content, compresslevel=6, mtime=0))
+
+
+@cache
+def plotly_styles() -> tuple[str, ...]:
+    """The style elements that Plotly's script makes unless the page has them; the page's may hold rules, others not."""
+    of_maps = _MAP_RULES.findall(static_file("plotly.min.js").content)
+    return (_PLOTLY_RULES, *sorted({name.decode() for name in of_maps}))
 
 
 def is_known(name: str) -> bool:

@@ -28,7 +28,7 @@ def test_amounts_are_drawn_exactly_in_a_round_unit(language: Language) -> None:
     assert [Decimal(value) * 10**9 for value in bars["y"]] == list(VALUES)
     unit = {"en": "billion rupiah", "id": "miliar rupiah"}[language]
     assert figure["layout"]["yaxis"]["title"]["text"] == unit
-    assert bars["x"] == {"en": ["Mar 2025", "Apr 2025"], "id": ["Mar 2025", "Apr 2025"]}[language]
+    assert bars["x"] == list(MONTHS)
     assert figure["layout"]["separators"] == {"en": ".,", "id": ",."}[language]
     assert Formats(language, WIB).rupiah(VALUES[1]) in bars["hovertext"][1]
 
@@ -49,3 +49,11 @@ def test_nothing_is_drawn_in_a_colour_of_its_own() -> None:
 def test_a_month_of_nothing_can_be_drawn() -> None:
     chart = charts.monthly_volume(reader(), "Volume", MONTHS, [Decimal("0.0000"), Decimal("0.0000")])
     assert json.loads(chart.figure)["data"][0]["y"] == ["0", "0"]
+
+
+def test_months_are_labelled_sparsely_and_in_the_reader_s_language() -> None:
+    months = [f"2025-{number:02d}" for number in range(1, 13)]
+    chart = charts.monthly_volume(reader("id"), "Volume", months, [Decimal("1.0000")] * 12)
+    axis = json.loads(chart.figure)["layout"]["xaxis"]
+    assert axis["tickvals"] == months[::2]
+    assert axis["ticktext"][2] == "Mei<br>2025"

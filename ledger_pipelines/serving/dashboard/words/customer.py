@@ -40,6 +40,7 @@ WORDS = {
         "Pelanggan ini belum punya saldo: belum ada pencatatan yang dapat dipakai atau setoran.",
     ),
     "no_balance_of": Text("There is no balance of {month}.", "Tidak ada saldo untuk {month}."),
+    "alerts_of": Text("Low balances, the newest first", "Saldo rendah, terbaru lebih dulu"),
     "recalculate": Text("Recalculate", "Hitung ulang"),
     "recalculate_means": Text(
         "Reads this customer from the billing application again and recalculates every month from the chosen "

@@ -17,6 +17,7 @@ WORDS = {
         "{count} perubahan disisihkan: perhitungan otomatis pelanggannya dimatikan.",
     ),
     "last_sync": Text("Last ERP sync", "Sinkronisasi ERP terakhir"),
+    "never_synced": Text("There has been no sync yet.", "Belum pernah ada sinkronisasi."),
     "to_look_at": Text("To look at", "Perlu dilihat"),
     "open_alerts": Text("Low balances: {count}", "Saldo rendah: {count}"),
     "rejected_rows": Text("Rejected rows: {count}", "Baris ditolak: {count}"),
