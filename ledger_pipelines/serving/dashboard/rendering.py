@@ -1,7 +1,6 @@
 """From a template to a page: Jinja, with what every page needs, and the headers that keep others out of it."""
 
 import secrets
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -59,7 +58,7 @@ def page(visit: Visit, template: str, *, status_code: int = 200, here: str | Non
     return Response(text, status_code, headers, "text/html; charset=utf-8")
 
 
-def _common(visit: Visit) -> Mapping[str, Any]:
+def _common(visit: Visit) -> dict[str, Any]:
     admin = visit.may_act
     token = form_token(visit.secret)
     return {

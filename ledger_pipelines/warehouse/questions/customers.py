@@ -73,7 +73,7 @@ def find_customers(connection: sa.Connection, text: str, limit: int) -> list[Fou
         .lateral("latest")
     )
     wanted = [found.c[name] for name in ("customer_id", "name", "role", "no_kontrak")]
-    statement = (
+    statement: sa.Select[Any] = (
         sa.select(*wanted, latest.c.year_month, latest.c.closing_balance)
         .select_from(found.outerjoin(latest, sa.true()))
         .order_by(found.c.place, found.c.name, found.c.customer_id)
@@ -86,7 +86,7 @@ def matching(text: str, limit: int) -> sa.Select[Any]:
     wanted = text.strip()
     contract, name = (sa.func.lower(column) for column in (_customer.no_kontrak, _customer.name))
     lowered = sa.func.lower(sa.literal(wanted))
-    is_number = sa.false()
+    is_number: sa.ColumnElement[bool] = sa.false()
     if wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_ID:
         is_number = _customer.customer_id == int(wanted)
     by_text = [sa.func.strpos(column, lowered) for column in (contract, name)]

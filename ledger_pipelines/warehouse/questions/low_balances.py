@@ -38,7 +38,7 @@ def alerts(
     per_page: int = 25,
 ) -> Paged[Alert]:
     """A page of the alerts, newest first: of a customer or (None) of all; the cleared ones only if asked for."""
-    wanted = [] if cleared else [_alert.cleared_at.is_(None)]
+    wanted: list[sa.ColumnElement[bool]] = [] if cleared else [_alert.cleared_at.is_(None)]
     if customer_id is not None:
         wanted.append(_alert.customer_id == customer_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(balance_alerts).where(*wanted)) or 0

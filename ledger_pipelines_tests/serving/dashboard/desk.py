@@ -29,7 +29,7 @@ def text_of(page: Response) -> str:
 def guarded_paths(method: str) -> list[str]:
     """The addresses of pages for who is logged in, with their parameters in braces."""
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, GuardedPage)]
-    return [route.path for route in routes if method in route.methods]
+    return [route.path for route in routes if method in (route.methods or ())]
 
 
 @dataclass

@@ -28,7 +28,7 @@ _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 FORMATS = {language: Formats(language, WIB) for language in LANGUAGES}
 
 
-def rows(desk: Desk, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+def rows(desk: Desk, statement: sa.Select[Any]) -> Sequence[Any]:
     """What the warehouse answers."""
     with desk.warehouse.connect() as connection:
         return connection.execute(statement).all()
@@ -48,7 +48,7 @@ def formats(desk: Desk) -> Formats:
 
 
 def test_the_overview_has_the_sums_of_the_year(reader: Desk) -> None:
-    year = reader.api.client.app.state.parts.horizon.current[:4]
+    year = reader.api.parts.horizon.current[:4]
     found = rows(reader, sa.select(monthly_customer_balances).where(_balance.year_month.startswith(year)))
     last = {row.customer_id: row.closing_balance for row in sorted(found, key=lambda row: row.year_month)}
     page = text_of(reader.get("/"))

@@ -1,6 +1,7 @@
 """The search for customers, a customer, and a month of one."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,8 +11,7 @@ from fastapi.responses import RedirectResponse
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api.balance import known
-from ledger_pipelines.serving.api.parameters import CustomerId, Month
-from ledger_pipelines.serving.api.sync import in_horizon
+from ledger_pipelines.serving.api.parameters import CustomerId, Month, in_horizon
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
 from ledger_pipelines.serving.dashboard.dagster_state import run_state
@@ -123,7 +123,7 @@ def _customer(connection: sa.Connection, customer_id: int) -> Customer:
     if found is not None:
         return found
     gone = known(connection, customer_id)
-    unknown = dict.fromkeys(name for name in Customer.__dataclass_fields__)
+    unknown: dict[str, Any] = dict.fromkeys(Customer.__dataclass_fields__)
     return Customer(**{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True})
 
 
@@ -131,7 +131,7 @@ def _name(visit: Visit, found: Customer) -> str:
     return found.name or visit.words.plain("customer.nameless", id=found.customer_id)
 
 
-def _charts(reader: Reader, months: list[MonthBalance]) -> list[Chart]:
+def _charts(reader: Reader, months: Sequence[MonthBalance]) -> list[Chart]:
     if not months:
         return []
     plain, keys = reader.words.plain, [month.year_month for month in months]
