@@ -80,3 +80,14 @@ def require_odbc(driver: str, package: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return driver
+
+
+def require_chromium() -> str:
+    """The path of this machine's Chromium; else the test is skipped, or fails in CI, which installs it."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        reason = "no Chromium (Debian: chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found

@@ -569,3 +569,16 @@ audit_log = _table(
     sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_at"),
     sa.Index(None, "started_at"),
 )
+
+sessions = _table(
+    "ops",
+    "sessions",
+    "Who is logged in to the dashboard: one row a session; it ends with its token",
+    _column("digest", sa.LargeBinary, "SHA-256 of the secret that the browser keeps"),
+    _column("token_id", sa.BigInteger, "The token that opened it"),
+    _column("opened_at", Moment, "When somebody logged in", server_default=sa.func.now()),
+    _column("expires_at", Moment, "From when on it counts no more"),
+    _key("digest"),
+    sa.ForeignKeyConstraint(["token_id"], [api_tokens.c.id], ondelete="CASCADE"),
+    sa.Index(None, "expires_at"),
+)

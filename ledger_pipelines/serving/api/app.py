@@ -11,6 +11,7 @@ from ledger_pipelines.serving.api import balance, errors, health, metrics, sync
 from ledger_pipelines.serving.api.metrics import Measured, Metrics, PipelineCollector
 from ledger_pipelines.serving.api.middleware import BoundedBody, Outermost
 from ledger_pipelines.serving.api.parts import Parts, parts_of
+from ledger_pipelines.serving.dashboard.mount import add_dashboard
 from ledger_pipelines.settings import Settings
 
 _DESCRIPTION = "Customer balances of a gas distributor, month by month, and the syncs of its ERP."
@@ -46,6 +47,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.state.metrics = counting
     for module in (balance, sync, health, metrics):
         app.include_router(module.router)
+    add_dashboard(app)
     errors.install(app)
     app.add_middleware(BoundedBody)
     app.add_middleware(Measured, counting)

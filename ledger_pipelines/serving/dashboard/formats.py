@@ -1,0 +1,115 @@
+"""Numbers and times as people read them: rupiah, volumes, dates, in English or Indonesian, by Babel's data.
+
+Whatever comes in is exact (Decimal, int, datetime) and is shown exactly: digits are never dropped, unless a function
+says how many it shows.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+
+Language = Literal["en", "id"]
+
+LANGUAGES: tuple[Language, ...] = ("en", "id")
+
+#: Room for every digit that the warehouse can hold.
+_EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
+_LOCALES = {"en": "en_GB", "id": "id_ID"}
+_CLOCKS = {"en": "HH:mm:ss", "id": "HH.mm.ss"}
+_MINUS = "−"
+_CENT = Decimal("0.01")
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Formats:
+    """How one reader reads: the language, and the zone of the company."""
+
+    language: Language
+    zone: ZoneInfo
+
+    @property
+    def separators(self) -> str:
+        """The decimal and the thousands separator, in this order."""
+        return ",." if self.language == "id" else ".,"
+
+    def number(self, value: Decimal | int, decimals: int | None = None) -> str:
+        """A number with thousands separators: all its digits, or rounded to some decimals (half away from zero)."""
+        with localcontext(_EXACT):
+            exact = Decimal(value)
+            if decimals is not None:
+                exact = exact.quantize(Decimal(1).scaleb(-decimals))
+            shown = format_decimal(
+                exact.copy_abs(), _pattern(exact), locale=_LOCALES[self.language], decimal_quantization=False
+            )
+        return f"{_MINUS}{shown}" if exact < 0 else shown
+
+    def rupiah(self, value: Decimal) -> str:
+        """An amount of money to the cent: Rp1.234.567,89 or Rp 1,234,567.89."""
+        with localcontext(_EXACT):
+            cents = value.quantize(_CENT)
+        sign = _MINUS if cents < 0 else ""
+        return f"{sign}Rp{self._space_after_rp}{self.number(cents.copy_abs())}"
+
+    def price(self, value: Decimal) -> str:
+        """A price with as many decimals as it was given, but no trailing zeros."""
+        sign = _MINUS if value < 0 else ""
+        return f"{sign}Rp{self._space_after_rp}{self.number(trimmed(value).copy_abs())}"
+
+    @property
+    def _space_after_rp(self) -> str:
+        return "" if self.language == "id" else "\N{NO-BREAK SPACE}"
+
+    def day(self, value: date | datetime) -> str:
+        """A date: 5 March 2025, 5 Maret 2025."""
+        local = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        return format_date(local, "d MMMM y", locale=_LOCALES[self.language])
+
+    def moment(self, value: datetime) -> str:
+        """A date and time in the company's zone, with its name: 5 March 2025, 14:04:00 WIB."""
+        local = value.astimezone(self.zone)
+        return f"{self.day(local)}, {self.clock(local)}"
+
+    def clock(self, value: datetime) -> str:
+        """A time of day in the company's zone: 14:04:00 WIB, 14.04.00 WIB."""
+        local = value.astimezone(self.zone)
+        shown = format_datetime(local, _CLOCKS[self.language], locale=_LOCALES[self.language])
+        return f"{shown} {local.tzname()}"
+
+    def month(self, key: str, *, short: bool = False) -> str:
+        """A month by its key: March 2025 for 2025-03; Mar 2025 if short."""
+        first = date(int(key[:4]), int(key[5:]), 1)
+        return format_date(first, "MMM y" if short else "MMMM y", locale=_LOCALES[self.language])
+
+    def ago(self, value: datetime, now: datetime) -> str:
+        """How long ago something was, roughly: 3 minutes ago."""
+        passed = max(now - value, timedelta(0))
+        return format_timedelta(-passed or -_SECOND, add_direction=True, locale=_LOCALES[self.language])
+
+    def seconds(self, value: Decimal) -> str:
+        """A duration: 3.2 s, or 2 min 5 s from a minute on."""
+        if value < 60:
+            return f"{self.number(value, 1)} {self._unit('s')}"
+        minutes, rest = divmod(int(value), 60)
+        return f"{self.number(minutes)} {self._unit('min')} {rest} {self._unit('s')}"
+
+    def _unit(self, name: str) -> str:
+        return {"s": "dtk", "min": "mnt"}[name] if self.language == "id" else name
+
+
+def trimmed(value: Decimal) -> Decimal:
+    """The same number without zeros at the end of its decimals."""
+    with localcontext(_EXACT):
+        return value.to_integral_value() if value == value.to_integral_value() else value.normalize()
+
+
+def _pattern(value: Decimal) -> str:
+    """The pattern that shows exactly the decimals that the number has."""
+    exponent = value.as_tuple().exponent
+    decimals = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return f"#,##0.{'0' * decimals}" if decimals else "#,##0"

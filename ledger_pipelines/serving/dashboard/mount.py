@@ -1,0 +1,27 @@
+"""The dashboard put into the application, beside the API, in the same process."""
+
+from fastapi import FastAPI
+
+from ledger_pipelines.serving.dashboard.pages import (
+    customers,
+    fragments,
+    login,
+    overview,
+    reconciliation,
+    records,
+    syncs,
+)
+from ledger_pipelines.serving.dashboard.remembered import Remembered
+
+ROUTERS = (
+    login.static,
+    login.router,
+    *(module.router for module in (overview, customers, syncs, records, reconciliation, fragments)),
+)
+
+
+def add_dashboard(app: FastAPI) -> None:
+    """Add the pages to an application that has the parts of the API."""
+    app.state.remembered = Remembered()
+    for router in ROUTERS:
+        app.include_router(router)

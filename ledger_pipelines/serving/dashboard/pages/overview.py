@@ -1,0 +1,80 @@
+"""The overview: how everything is, and a year in figures."""
+
+from functools import partial
+
+from fastapi import APIRouter, Response
+
+from ledger_pipelines.serving.api.parts import Parts
+from ledger_pipelines.serving.dashboard import charts
+from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
+from ledger_pipelines.serving.dashboard.pages.parameters import Year
+from ledger_pipelines.serving.dashboard.remembered import Remembers
+from ledger_pipelines.serving.dashboard.rendering import page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
+from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.warehouse import sync_history
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.questions.freshness import freshness
+from ledger_pipelines.warehouse.questions.low_balances import alerts
+from ledger_pipelines.warehouse.questions.rejections import how_many
+from ledger_pipelines.warehouse.questions.yearly import YearSummary, year_summary, years_with_balances
+
+router = APIRouter(route_class=GuardedPage)
+_ALERTS = 5
+
+
+@router.get("/")
+@router.get("/realtime-balance/test")
+def overview(visit: Visited, remembered: Remembers, year: Year = None) -> Response:
+    """How everything is, and a year in figures; without a year the current one."""
+    parts = visit.parts
+    wanted = year or int(parts.horizon.current[:4])
+    summary = remembered.years.get(wanted, partial(summarised, parts, wanted))
+    with parts.reading() as connection:
+        years = years_with_balances(connection)
+        fresh = freshness(connection)
+        sync = sync_history.latest(connection)
+        low = alerts(connection, per_page=_ALERTS)
+        rejected = how_many(connection)
+    return page(
+        visit,
+        "overview.html",
+        here="overview",
+        summary=summary,
+        years=years or [wanted],
+        charts=_charts(Reader(visit.words, visit.formats), summary) if summary.months else [],
+        fresh=fresh,
+        sync=sync,
+        alerts=low,
+        rejected_total=rejected,
+        dagster=None,
+        dagster_address=web_ui_of(parts.settings).address,
+    )
+
+
+def summarised(parts: Parts, year: int) -> YearSummary:
+    """A year in figures, as the warehouse has it now.
+
+    Raises:
+        WarehouseError: the warehouse is away.
+    """
+    snapshot = parts.warehouse.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with reachable(parts.warehouse), snapshot.connect() as connection:
+        return year_summary(connection, year)
+
+
+def _charts(reader: Reader, summary: YearSummary) -> list[Chart]:
+    plain, months = reader.words.plain, summary.months
+    keys = [month.year_month for month in months]
+    flows = [
+        Series(plain("overview.deposits"), [month.monthly_deposits for month in months], "chart-deposits"),
+        Series(
+            plain("overview.purchases"), [month.monthly_purchases for month in months], "chart-purchases", hatched=True
+        ),
+    ]
+    balance = [Series(plain("overview.balance"), [month.monthly_balance for month in months], "chart-balance")]
+    return [
+        charts.monthly_amounts(reader, plain("charts.flows"), keys, flows),
+        charts.monthly_amounts(reader, plain("charts.balance"), keys, balance, lines=True),
+        charts.monthly_volume(reader, plain("charts.volume"), keys, [month.monthly_volume for month in months]),
+    ]

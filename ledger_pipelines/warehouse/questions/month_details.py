@@ -1,0 +1,77 @@
+"""What a customer's month is made of: each reading with its price, and each deposit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.tables import deposits, meter_readings, transaction_calculations
+
+_transaction, _reading, _deposit = transaction_calculations.c, meter_readings.c, deposits.c
+
+
+@dataclass(frozen=True)
+class PricedReading:
+    """A transaction by the columns of `ledger.transaction_calculations`, and the reading that it stands for.
+
+    The columns of the reading are None while the reading has changed and the transaction has not followed yet.
+    """
+
+    data_pencatatan_id: int
+    transaction_date: datetime
+    volume_flow_meter: Decimal
+    koreksi_meter: Decimal
+    volume_sm3: Decimal
+    harga_per_m3: Decimal
+    total_harga: Decimal
+    pricing_used: Mapping[str, Any]
+    tekanan_keluar: Decimal | None
+    suhu: Decimal | None
+    calculated_at: datetime
+    ended_at: datetime | None
+    opening_volume: Decimal | None
+    closing_volume: Decimal | None
+    status_pembayaran: str | None
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """A deposit entry by the columns of `billing.deposits`."""
+
+    deposited_at: datetime
+    amount: Decimal
+    amount_given: Decimal
+    keterangan: str
+    description: str | None
+
+
+_OF_READING = ("ended_at", "opening_volume", "closing_volume", "status_pembayaran")
+
+
+def priced_readings_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[PricedReading]:
+    """The transactions of a customer in a month, in order of time."""
+    columns = [(_reading if name in _OF_READING else _transaction)[name] for name in PricedReading.__dataclass_fields__]
+    same = sa.and_(
+        _reading.reading_id == _transaction.data_pencatatan_id, _reading.year_month == _transaction.year_month
+    )
+    statement = (
+        sa.select(*columns)
+        .outerjoin_from(transaction_calculations, meter_readings, same)
+        .where(_transaction.customer_id == customer_id, _transaction.year_month == month)
+        .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
+    )
+    return [PricedReading(*row) for row in connection.execute(statement)]
+
+
+def deposits_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Deposit]:
+    """The deposit entries of a customer in a month, in order of time."""
+    columns = [_deposit[name] for name in Deposit.__dataclass_fields__]
+    statement = (
+        sa.select(*columns)
+        .where(_deposit.customer_id == customer_id, _deposit.year_month == month)
+        .order_by(_deposit.deposited_at, _deposit.ordinal)
+    )
+    return [Deposit(*row) for row in connection.execute(statement)]

@@ -1,0 +1,44 @@
+"""A page of a longer list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Paged(Generic[Item]):
+    """Some items of a list, and which they are.
+
+    Attributes:
+        items: Those of this page.
+        number: Which page it is, from 1.
+        per_page: How many items a full page has.
+        total: How many items there are on all pages.
+    """
+
+    items: Sequence[Item]
+    number: int
+    per_page: int
+    total: int
+
+    @property
+    def last_page(self) -> int:
+        """The number of the last page; 1 if there are no items at all."""
+        return max(1, -(-self.total // self.per_page))
+
+    @property
+    def first_item(self) -> int:
+        """The number of the first item of this page, counted over all pages; 0 if it has none."""
+        return (self.number - 1) * self.per_page + 1 if self.items else 0
+
+    @property
+    def last_item(self) -> int:
+        """The number of the last item of this page; 0 if it has none."""
+        return self.first_item + len(self.items) - 1 if self.items else 0
+
+
+def offset(number: int, per_page: int) -> int:
+    """How many items come before a page."""
+    return (number - 1) * per_page

@@ -1,0 +1,68 @@
+"""Rejected rows: how many for which reason, and which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.questions.paging import Paged, offset
+from ledger_pipelines.warehouse.tables import rejected_rows
+
+_row = rejected_rows.c
+#: Numbers and names in a reason vary, so reasons are told apart by their first words, without their numbers.
+_KIND: sa.ColumnElement[str] = sa.func.regexp_replace(sa.func.split_part(_row.reason, ":", 1), "[0-9]+", "…", "g")
+_MOST_KINDS = 200
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that cannot be used, by the columns of `ops.rejected_rows`."""
+
+    asset: str
+    source_table: str
+    source_id: str
+    customer_id: int | None
+    year_month: str | None
+    reason: str
+    raw_row: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """How many rows an asset rejects for a kind of reason."""
+
+    asset: str
+    kind: str
+    rows: int
+
+
+def rejections(connection: sa.Connection) -> Sequence[Rejections]:
+    """The kinds of reasons of each asset, the most frequent first, two hundred at most."""
+    count = sa.func.count()
+    kinds = sa.select(_row.asset, _KIND.label("kind"), count.label("rows")).group_by(sa.text("1, 2")).subquery("kinds")
+    statement = sa.select(kinds).order_by(kinds.c.rows.desc(), kinds.c.asset, kinds.c.kind).limit(_MOST_KINDS)
+    return [Rejections(*row) for row in connection.execute(statement)]
+
+
+def how_many(connection: sa.Connection) -> int:
+    """How many rows are rejected."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows)) or 0
+
+
+def rejected(
+    connection: sa.Connection, *, asset: str | None, kind: str | None, number: int = 1, per_page: int = 25
+) -> Paged[RejectedRow]:
+    """A page of the rejected rows, the newest first: of an asset and a kind of reason, or of all."""
+    wanted = [column == value for column, value in ((_row.asset, asset), (_KIND, kind)) if value is not None]
+    total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*wanted)) or 0
+    statement = (
+        sa.select(*(_row[name] for name in RejectedRow.__dataclass_fields__))
+        .where(*wanted)
+        .order_by(_row.first_seen.desc(), _row.asset, _row.source_table, _row.source_id)
+        .limit(per_page)
+        .offset(offset(number, per_page))
+    )
+    return Paged([RejectedRow(*row) for row in connection.execute(statement)], number, per_page, total)

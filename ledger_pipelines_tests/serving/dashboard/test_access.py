@@ -1,0 +1,187 @@
+"""Who gets into the dashboard, what keeps others out, and how a session ends."""
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.serving.access import tokens
+from ledger_pipelines.warehouse import api_tokens, audit
+from ledger_pipelines.warehouse.tables import api_tokens as tokens_table
+from ledger_pipelines.warehouse.tables import audit_log, sessions
+from ledger_pipelines_tests.serving.api.apis import Api
+from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, new_desk, text_of
+
+ACTS = {"/syncs": "/syncs", "/syncs/1/cancel": "/syncs", "/customers/11/recalculate": "/customers"}
+"""Addresses of what may be done, each with a page whose forms carry the same token."""
+
+
+VALUES = {"{id}": "11", "{month}": "2025-01", "{run_id}": "00000000-0000-0000-0000-000000000000"}
+
+
+def with_values(path: str) -> str:
+    """The address with values for its parameters."""
+    for name, value in VALUES.items():
+        path = path.replace(name, value)
+    return path
+
+
+def test_every_page_asks_a_stranger_to_log_in(stranger: Desk) -> None:
+    paths = [with_values(path) for path in guarded_paths("GET")]
+    assert {"/", "/realtime-balance/test", "/customers/11/months/2025-01", "/audit"} <= set(paths)
+    for path in paths:
+        answer = stranger.get(path)
+        if path.startswith("/fragments/"):
+            assert answer.status_code == 401, path
+        else:
+            assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login"), path
+
+
+def test_logging_in_leads_to_the_page_that_was_asked_for(stranger: Desk) -> None:
+    sent = stranger.get("/customers?q=PT").headers["location"]
+    assert sent == "/login?next=%2Fcustomers%3Fq%3DPT"
+    assert 'value="/customers?q=PT"' in stranger.get(sent).text
+    answer = stranger.log_in(stranger.callers.viewer, "/customers?q=PT")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/customers?q=PT")
+    assert stranger.get("/customers?q=PT").status_code == 200
+
+
+@pytest.mark.parametrize("elsewhere", ["https://example.com", "//example.com", "/\\example.com", "customers"])
+def test_logging_in_leads_nowhere_else(stranger: Desk, elsewhere: str) -> None:
+    assert stranger.log_in(stranger.callers.viewer, elsewhere).headers["location"] == "/"
+
+
+def test_the_session_is_kept_from_scripts_and_from_other_sites(stranger: Desk) -> None:
+    cookie = stranger.log_in(stranger.callers.viewer).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Secure" not in cookie
+    secret = cookie.partition("=")[2].partition(";")[0]
+    with stranger.warehouse.connect() as connection:
+        kept = connection.scalars(sa.select(sessions.c.digest)).all()
+    assert secret.encode() not in kept
+
+
+def test_behind_https_the_session_is_sent_by_https_alone(application: Api) -> None:
+    with new_desk(application) as desk:
+        desk.client.base_url = "https://testserver"
+        answer = desk.log_in(application.callers.viewer)
+        assert "Secure" in answer.headers["set-cookie"]
+
+
+def test_logging_in_changes_the_secret(stranger: Desk) -> None:
+    stranger.get("/login")
+    before = stranger.client.cookies["ledger_session"]
+    stranger.log_in(stranger.callers.viewer)
+    assert stranger.client.cookies["ledger_session"] != before
+
+
+@pytest.mark.parametrize("kind", ["expired", "revoked", "unknown"])
+def test_why_a_token_is_refused_stays_unsaid(application: Api, kind: str) -> None:
+    token = "ledger_000000000000_" + "x" * 43 if kind == "unknown" else getattr(application.callers, kind)
+    with new_desk(application) as desk:
+        answer = desk.log_in(token)
+        assert answer.status_code == 401
+        assert "This token is not accepted." in text_of(answer)
+        assert desk.get("/").status_code == 303
+
+
+def test_too_many_attempts_are_refused(application: Api) -> None:
+    with new_desk(application, address="203.0.113.9") as desk:
+        answers = [desk.log_in("guess") for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 61
+    assert "Too many tokens" in text_of(answers[-1])
+
+
+@pytest.mark.parametrize("act", ["revoke", "expire", "end", "log out"])
+def test_a_session_ends(application: Api, act: str) -> None:
+    name = f"ends by {act}"
+    with application.warehouse.begin() as connection:
+        token = tokens.create(connection, name, "viewer", 1)
+    with new_desk(application, token.text) as desk:
+        assert desk.get("/").status_code == 200
+        past = sa.func.now() - sa.text("interval '1 second'")
+        this = tokens_table.c.name == name
+        if act == "log out":
+            assert desk.post("/logout").headers["location"] == "/login"
+        with application.warehouse.begin() as connection:
+            if act == "revoke":
+                api_tokens.revoke(connection, name)
+            elif act == "expire":
+                connection.execute(sa.update(tokens_table).where(this).values(expires_at=past))
+            elif act == "end":
+                mine = sessions.c.token_id == token.token.id
+                connection.execute(sa.update(sessions).where(mine).values(expires_at=past))
+        assert desk.get("/").status_code == 303
+
+
+def test_a_session_lasts_twelve_hours(viewer: Desk) -> None:
+    with viewer.warehouse.connect() as connection:
+        lasts = sessions.c.expires_at - sessions.c.opened_at
+        newest = sa.select(lasts).order_by(sessions.c.opened_at.desc()).limit(1)
+        assert connection.execute(newest).scalar_one().total_seconds() == 12 * 3600
+
+
+@pytest.mark.parametrize("path", ACTS)
+@pytest.mark.parametrize("token", [None, "", "0" * 64])
+def test_a_form_that_is_not_ours_does_nothing(admin: Desk, path: str, token: str | None) -> None:
+    sent = {} if token is None else {"form_token": token}
+    answer = admin.client.post(path, data={**sent, "start_month": "2025-01"}, follow_redirects=False)
+    assert answer.status_code == 403
+    assert "does not belong to your session" in text_of(answer)
+
+
+def test_a_form_of_somebody_else_does_nothing(admin: Desk, viewer: Desk) -> None:
+    theirs = viewer.form_token("/")
+    assert admin.client.post("/logout", data={"form_token": theirs}, follow_redirects=False).status_code == 403
+    assert admin.get("/").status_code == 200
+
+
+def test_a_form_sent_by_another_site_does_nothing(admin: Desk) -> None:
+    admin.client.headers["Sec-Fetch-Site"] = "cross-site"
+    assert admin.post("/logout").status_code == 403
+
+
+@pytest.mark.parametrize(("path", "page"), ACTS.items())
+def test_who_may_only_read_may_not_act_and_it_is_written_down(viewer: Desk, path: str, page: str) -> None:
+    answer = viewer.post(path, {"start_month": "2025-01"}, page=page)
+    assert answer.status_code == 403
+    assert "needs a token with the role admin" in text_of(answer)
+    with viewer.warehouse.connect() as connection:
+        entry = audit.latest(connection, limit=1)[0]
+    assert (entry.actor, entry.outcome) == ("viewer", "refused")
+    assert entry.target is not None
+    assert entry.target.startswith(path)
+    assert "form_token" not in entry.target
+
+
+def test_every_act_is_written_down(admin: Desk) -> None:
+    """Nothing serves here that could carry it out, and that is written down as well."""
+    assert {with_values(path) for path in guarded_paths("POST")} == {path.replace("/1/", "/11/") for path in ACTS}
+    answer = admin.post("/syncs", {"tables": "stockbywh"}, page="/syncs")
+    assert answer.status_code == 503
+    with admin.warehouse.connect() as connection:
+        entry = connection.execute(sa.select(audit_log).order_by(audit_log.c.id.desc()).limit(1)).one()
+    assert (entry.actor, entry.action, entry.outcome) == ("admin", "POST /syncs", "failed")
+    assert entry.target == "/syncs tables=stockbywh"
+
+
+def test_only_an_admin_reads_the_audit_log(viewer: Desk, admin: Desk) -> None:
+    assert viewer.get("/audit").status_code == 403
+    assert "/audit" not in viewer.get("/").text
+    page = admin.get("/audit")
+    assert page.status_code == 200
+    assert "Audit log" in text_of(page)
+
+
+def test_a_page_may_load_nothing_but_our_own_files(viewer: Desk) -> None:
+    page = viewer.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert f'nonce="{nonce}"' in page.text
+    assert nonce not in viewer.get("/").text
+    assert page.headers["cache-control"] == "no-store"
+    assert "http://" not in page.text.replace(f"http://127.0.0.1:{viewer.api.settings.ui_port}", "")
+    assert "https://" not in page.text

@@ -1,0 +1,180 @@
+"""The dashboard of a running `ledger up` in a real browser: what one does there, and whether everybody can."""
+
+import re
+import signal
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ledger_pipelines.horizon import month_of
+from ledger_pipelines.serving.api.address import address_of
+from ledger_pipelines.serving.dashboard.formats import Formats
+from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.servers import require_chromium
+from ledger_pipelines_tests.serving.conftest import new_installation
+from ledger_pipelines_tests.serving.dashboard.desk import guarded_paths
+from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
+from ledger_pipelines_tests.serving.test_up import Up, statuses
+
+pytestmark = pytest.mark.timeout(600)
+
+_SERIOUS = ("error", "warning")
+WIDTHS = {"desktop": 1280, "phone": 390}
+PATIENCE_MS = 120_000
+CUSTOMER = 11
+# Without a sandbox because tests may run as root; the rest keeps it from asking for anything but our pages.
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    """A `ledger up` that has computed the demo's ledger and copied its ERP."""
+    with new_installation() as installation:
+        running = Up(installation)
+        try:
+            running.wait(lambda: running.says("is being copied"))
+            running.wait(lambda: statuses(web_ui_of(installation.settings))[-2:] == ["SUCCESS", "SUCCESS"])
+            yield running
+        finally:
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The machine's browser."""
+    path = require_chromium()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, up: Up, browser: Browser) -> Iterator[Page]:
+    """A window of some width, logged in; the browser must have nothing to complain of."""
+    width = WIDTHS[getattr(request, "param", "desktop")]
+    (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        base_url=address_of(up.installation.settings),
+        locale="en-GB",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    complaints: list[str] = []
+    window = context.new_page()
+    window.on("console", lambda message: complaints.append(message.text) if message.type in _SERIOUS else None)
+    window.on("pageerror", lambda error: complaints.append(str(error)))
+    window.goto("/")
+    window.get_by_label("Access token").fill(token)
+    window.get_by_role("button", name="Log in").click()
+    expect(window.get_by_role("heading", level=1, name="Overview")).to_be_visible()
+    yield window
+    assert complaints == []
+    context.close()
+
+
+def balance_in_english(up: Up) -> str:
+    """The balance of the customer in the current month, as the page shows it."""
+    of = monthly_customer_balances.c
+    with up.installation.warehouse() as connection:
+        balance: Decimal = connection.execute(
+            sa.select(of.closing_balance).where(
+                of.customer_id == CUSTOMER, of.year_month == month_of(datetime.now(WIB), WIB)
+            )
+        ).scalar_one()
+    return Formats("en", WIB).rupiah(balance)
+
+
+def test_a_customer_is_found_read_and_recalculated(up: Up, page: Page) -> None:
+    with up.installation.warehouse() as connection:
+        name = connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == CUSTOMER))
+    page.get_by_role("link", name="Customers").click()
+    expect(page.get_by_label("Name, number or contract number")).to_be_focused()
+    page.keyboard.type(str(name).lower())
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=str(name)).first.click()
+    expect(page.get_by_role("heading", level=1, name=str(name))).to_be_visible()
+    expect(page.locator(".figures dd").first).to_contain_text(balance_in_english(up))
+    expect(page.locator(".plot .main-svg").first).to_be_attached()
+
+    page.get_by_label("From month").select_option(index=1)
+    page.get_by_role("button", name="Recalculate now").click()
+    expect(page.get_by_role("status").filter(has_text="The recalculation is done.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name=re.compile("^Run .* in Dagster$"))).to_be_visible()
+    expect(page.locator(".figures dd").first).to_contain_text(balance_in_english(up))
+
+    page.locator("tbody th a").first.click()
+    reading = page.locator(".explanation").first
+    reading.locator("summary").click()
+    expect(reading.locator(".formula").last).to_contain_text("= Rp")
+
+
+def test_a_sync_is_started_watched_and_another_cancelled(up: Up, page: Page) -> None:
+    page.get_by_role("link", name="ERP syncs").first.click()
+    page.get_by_label(LINES.name).check()
+    page.get_by_role("button", name="Start now").click()
+    expect(page).to_have_url(re.compile(r"/syncs/\d+$"))
+    expect(page.locator(".facts .badge")).to_have_text("completed", timeout=PATIENCE_MS)
+    expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("completed")
+
+    with held_up(up.installation):
+        page.get_by_role("link", name="ERP syncs").first.click()
+        page.get_by_label(LINES.name).check()
+        page.get_by_role("button", name="Start now").click()
+        up.wait(lambda: sessions(up.installation) > 0)
+        expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("running")
+        page.get_by_role("button", name="Cancel this sync").click()
+        expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)
+
+
+def test_the_language_is_switched(page: Page) -> None:
+    page.get_by_role("link", name="Bahasa Indonesia").click()
+    expect(page.get_by_role("heading", level=1, name="Ikhtisar")).to_be_visible()
+    page.get_by_role("link", name="Pelanggan", exact=True).click()
+    expect(page.get_by_role("button", name="Cari")).to_be_visible()
+    page.get_by_role("button", name="Keluar").click()
+    expect(page.get_by_role("heading", level=1, name="Masuk")).to_be_visible()
+
+
+def test_the_keyboard_comes_past_the_navigation(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("page", WIDTHS, indirect=True)
+def test_everybody_can_use_every_page(page: Page) -> None:
+    """By axe-core's rules, and without scrolling sideways; the colours of light and dark."""
+    month = month_of(datetime.now(WIB), WIB)
+    paths = [path for path in guarded_paths("GET") if not path.startswith("/fragments/")]
+    paths = [path.replace("{id}", str(CUSTOMER) if "customers" in path else "1") for path in paths]
+    assert "/syncs/1" in paths
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in [*(path.replace("{month}", month) for path in paths), "/customers?q=PT"]:
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        if (details := page.locator(".explanation summary")).count():
+            details.first.click()
+        found[path] = faults(page)
+        page.emulate_media(color_scheme="dark")
+        found[path] += faults(page, runOnly=["color-contrast"])
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth"), path
+    assert {path: of_page for path, of_page in found.items() if of_page} == {}
+
+
+def faults(page: Page, **options: object) -> list[tuple[str, str]]:
+    """What axe-core has against a page, by its rules (all, if none is named): the rule, and an element."""
+    violations = Axe().run(page, options=dict(options)).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in violations]

@@ -1,0 +1,280 @@
+"""What the pages show: the warehouse's own figures, in both languages."""
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.warehouse import sync_logs
+from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.warehouse.tables import (
+    balance_alerts,
+    customers,
+    deposits,
+    monthly_customer_balances,
+    rejected_rows,
+    sync_log_tables,
+    transaction_calculations,
+)
+from ledger_pipelines.warehouse.tables import sync_logs as logs_table
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, text_of
+
+_balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+FORMATS = {language: Formats(language, WIB) for language in LANGUAGES}
+
+
+def rows(desk: Desk, statement: sa.Select[Any]) -> Sequence[Any]:
+    """What the warehouse answers."""
+    with desk.warehouse.connect() as connection:
+        return connection.execute(statement).all()
+
+
+@pytest.fixture(params=LANGUAGES)
+def reader(request: pytest.FixtureRequest, viewer: Desk) -> Desk:
+    """Somebody who may read, in each language."""
+    viewer.language = request.param
+    return viewer
+
+
+def formats(desk: Desk) -> Formats:
+    """How this reader reads."""
+    language: Language = "id" if desk.language == "id" else "en"
+    return FORMATS[language]
+
+
+def test_the_overview_has_the_sums_of_the_year(reader: Desk) -> None:
+    year = reader.api.parts.horizon.current[:4]
+    found = rows(reader, sa.select(monthly_customer_balances).where(_balance.year_month.startswith(year)))
+    last = {row.customer_id: row.closing_balance for row in sorted(found, key=lambda row: row.year_month)}
+    page = text_of(reader.get("/"))
+    shown = formats(reader)
+    for amount in (
+        sum((row.total_deposits for row in found), Decimal(0)),
+        sum((row.total_purchases for row in found), Decimal(0)),
+        sum(last.values(), Decimal(0)),
+    ):
+        assert shown.rupiah(amount) in page
+    assert f"{shown.number(sum((row.total_volume_sm3 for row in found), Decimal(0)))} Sm³" in page
+
+
+def test_both_addresses_have_the_overview(viewer: Desk) -> None:
+    title = "<title>Overview · Customer ledger</title>"
+    assert title in viewer.get("/").text
+    assert title in viewer.get("/realtime-balance/test").text
+
+
+def test_the_overview_has_every_month_of_a_year_that_is_chosen(viewer: Desk) -> None:
+    months = rows(viewer, sa.select(_balance.year_month, sa.func.sum(_balance.closing_balance)).group_by("year_month"))
+    for year in {month[:4] for month, _ in months}:
+        page = text_of(viewer.get(f"/?year={year}"))
+        for month, closing in months:
+            assert (FORMATS["en"].rupiah(closing) in page) == (month[:4] == year)
+
+
+def test_a_year_without_balances_says_so(viewer: Desk) -> None:
+    assert "There are no balances of 1999." in text_of(viewer.get("/?year=1999"))
+
+
+def test_a_customer_is_found_by_name_number_and_contract(viewer: Desk) -> None:
+    known = rows(viewer, sa.select(customers).where(customers.c.no_kontrak.is_not(None)))[0]
+    for text in (known.name.upper(), known.name[3:].lower(), str(known.customer_id), known.no_kontrak):
+        page = viewer.get("/customers", params={"q": text})
+        assert f'href="/customers/{known.customer_id}"' in page.text, text
+
+
+@pytest.mark.parametrize("text", ["%", "_", "'; DROP TABLE billing.customers; --", "\x00", "<script>alert(1)</script>"])
+def test_a_search_takes_every_text_for_what_it_is(viewer: Desk, text: str) -> None:
+    page = viewer.get("/customers", params={"q": text})
+    assert page.status_code == 200
+    assert 'href="/customers/' not in page.text
+    assert "<script>alert" not in page.text
+
+
+def test_a_customer_has_every_month_to_the_cent(reader: Desk) -> None:
+    (customer_id,) = rows(reader, sa.select(sa.func.min(_balance.customer_id)))[0]
+    page = text_of(reader.get(f"/customers/{customer_id}"))
+    shown = formats(reader)
+    for row in rows(reader, sa.select(monthly_customer_balances).where(_balance.customer_id == customer_id)):
+        assert shown.month(row.year_month) in page
+        assert all(
+            shown.rupiah(amount) in page
+            for amount in (row.opening_balance, row.total_deposits, row.total_purchases, row.closing_balance)
+        )
+        assert shown.number(row.total_volume_sm3) in page
+
+
+def test_a_negative_balance_is_told_in_words(reader: Desk) -> None:
+    owing = rows(reader, sa.select(_balance.customer_id).where(_balance.closing_balance < 0).limit(1))
+    page = text_of(reader.get(f"/customers/{owing[0].customer_id}"))
+    assert {"en": " owes ", "id": " menunggak "}[reader.language] in page
+    assert "−Rp" in page
+
+
+def test_a_month_has_its_transactions_and_deposits(reader: Desk) -> None:
+    (customer_id, month) = rows(
+        reader,
+        sa.select(_transaction.customer_id, _transaction.year_month)
+        .join_from(
+            transaction_calculations,
+            deposits,
+            sa.and_(
+                deposits.c.customer_id == _transaction.customer_id, deposits.c.year_month == _transaction.year_month
+            ),
+        )
+        .limit(1),
+    )[0]
+    page = text_of(reader.get(f"/customers/{customer_id}/months/{month}"))
+    shown = formats(reader)
+    mine = sa.and_(_transaction.customer_id == customer_id, _transaction.year_month == month)
+    found = rows(reader, sa.select(transaction_calculations).where(mine))
+    for row in found:
+        assert shown.moment(row.transaction_date) in page
+        assert shown.number(row.volume_flow_meter) in page
+        assert shown.number(row.koreksi_meter) in page
+        assert shown.rupiah(row.total_harga) in page
+    assert shown.rupiah(sum((row.total_harga for row in found), Decimal(0))) in page
+    of_month = sa.and_(deposits.c.customer_id == customer_id, deposits.c.year_month == month)
+    for row in rows(reader, sa.select(deposits).where(of_month)):
+        assert shown.moment(row.deposited_at) in page
+        assert shown.rupiah(row.amount) in page
+
+
+def test_the_alerts_are_listed(viewer: Desk) -> None:
+    (total,) = rows(viewer, sa.select(sa.func.count()).where(balance_alerts.c.cleared_at.is_(None)))[0]
+    page = viewer.get("/alerts")
+    assert f"of {total}" in text_of(page)
+    assert page.text.count("still low") == min(total, 25)
+
+
+def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
+    found = rows(viewer, sa.select(rejected_rows.c.asset, sa.func.count()).group_by(rejected_rows.c.asset))
+    assert found
+    for asset, count in found:
+        page = viewer.get("/rejected", params={"asset": asset})
+        assert f"of {count}" in text_of(page)
+        assert page.text.count(f"<td><code>{asset}</code></td>") == min(count, 25)
+    total = sum(count for _, count in found)
+    last = viewer.get("/rejected", params={"page": -(-total // 25)})
+    assert f"–{total} of {total}" in text_of(last)
+
+
+def test_a_kind_of_reason_can_be_chosen(viewer: Desk) -> None:
+    options = re.findall(r'<option value="([^"]+)">[^<]+\((\d+)\)</option>', viewer.get("/rejected").text)
+    assert options
+    for kind, count in options[:5]:
+        page = viewer.get("/rejected", params={"reason": kind.replace("&#39;", "'")})
+        assert f"of {count}" in text_of(page)
+
+
+@pytest.fixture
+def synced(viewer: Desk) -> Iterator[int]:
+    """A sync that has failed, gone afterwards."""
+    with viewer.warehouse.begin() as connection:
+        log = sync_logs.claim(connection, "manual")
+        sync_logs.table_started(connection, log.id, "stockbywh")
+        sync_logs.close(connection, log.id, Ending("failed", "stockbywh: the ERP <b>was</b> away"))
+    yield log.id
+    with viewer.warehouse.begin() as connection:
+        connection.execute(sa.delete(sync_log_tables))
+        connection.execute(sa.delete(logs_table))
+
+
+def test_a_sync_is_told_with_its_tables(reader: Desk, synced: int) -> None:
+    page = reader.get(f"/syncs/{synced}")
+    assert {"en": "failed", "id": "gagal"}[reader.language] in text_of(page)
+    assert "stockbywh: the ERP &lt;b&gt;was&lt;/b&gt; away" in page.text
+    history = reader.get("/syncs")
+    assert f'href="/syncs/{synced}"' in history.text
+    assert reader.get("/syncs?status=completed").text.count(f'href="/syncs/{synced}"') == 0
+
+
+def test_a_sync_that_has_ended_is_not_asked_for_again(viewer: Desk, synced: int) -> None:
+    assert viewer.get(f"/fragments/syncs/{synced}").headers["x-finished"] == "yes"
+
+
+def test_a_sync_that_has_ended_cannot_be_cancelled(admin: Desk, synced: int) -> None:
+    answer = admin.post(f"/syncs/{synced}/cancel", page="/syncs")
+    assert answer.status_code == 409
+    assert f"Sync {synced} had ended before it could be cancelled." in text_of(answer)
+
+
+def test_dagster_that_is_away_is_told(viewer: Desk) -> None:
+    """Nothing listens at its port here."""
+    assert "nothing is recalculated, synced or started" in text_of(viewer.get("/fragments/dagster"))
+
+
+def test_acts_are_offered_to_who_may_act(viewer: Desk, admin: Desk) -> None:
+    for path, words in {"/syncs": "Start now", "/customers/11": "Recalculate now"}.items():
+        assert words in text_of(admin.get(path))
+        assert words not in text_of(viewer.get(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/customers/999999", 404),
+        ("/customers/abc", 422),
+        (f"/customers/{2**70}", 422),
+        ("/customers/11/months/2025-13", 422),
+        ("/syncs/999999", 404),
+        ("/syncs?page=0", 422),
+        ("/?year=abc", 422),
+        ("/fragments/runs/abc", 422),
+    ],
+)
+def test_what_is_not_there_is_told_on_a_page(viewer: Desk, path: str, status: int) -> None:
+    page = viewer.get(path)
+    assert page.status_code == status
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Back to the overview" in text_of(page)
+
+
+def test_a_recalculation_needs_a_month_of_the_partitions(admin: Desk) -> None:
+    for month in ("1999-01", "2025-13", ""):
+        answer = admin.post("/customers/11/recalculate", {"start_month": month}, page="/customers/11")
+        assert answer.status_code == 422
+
+
+def test_an_unknown_table_is_not_synced(admin: Desk) -> None:
+    answer = admin.post("/syncs", {"tables": "users"}, page="/syncs")
+    assert answer.status_code == 422
+    assert "there is no table users" in text_of(answer)
+
+
+def test_the_language_is_chosen_and_remembered(viewer: Desk) -> None:
+    assert '<html lang="en">' in viewer.get("/").text
+    assert '<html lang="id">' in viewer.get("/?lang=id&year=2025").text
+    page = viewer.get("/customers").text
+    assert '<html lang="id">' in page
+    assert 'href="/customers?lang=en"' in page
+    assert '<html lang="en">' in viewer.get("/customers?lang=en").text
+    assert '<html lang="en">' in viewer.get("/customers?lang=xx").text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("id-ID,id;q=0.9,en;q=0.8", "id"), ("en-GB,id;q=0.5", "en"), ("de", "en"), ("", "en"), (";;q=,", "en")],
+)
+def test_at_first_the_browser_decides(stranger: Desk, accepted: str, language: str) -> None:
+    stranger.language = accepted
+    assert f'<html lang="{language}">' in stranger.get("/login").text
+
+
+def test_every_page_is_there_in_every_language(admin: Desk, synced: int) -> None:
+    pages = [
+        path.replace("{id}", str(synced) if "syncs" in path else "11").replace("{month}", "2025-01")
+        for path in guarded_paths("GET")
+        if "{run_id}" not in path
+    ]
+    assert len(pages) > 10
+    for language in LANGUAGES:
+        admin.language = language
+        texts = {path: admin.get(path) for path in pages}
+        assert {path: page.status_code for path, page in texts.items()} == dict.fromkeys(pages, 200)
+        whole = [page.text for path, page in texts.items() if not path.startswith("/fragments/")]
+        assert all(f'<html lang="{language}">' in text for text in whole)

@@ -1,0 +1,46 @@
+"""The files that pages load: there after an installation, and kept by browsers for ever."""
+
+import gzip
+import re
+import tomllib
+from pathlib import Path, PurePath
+
+import pytest
+
+import ledger_pipelines
+from ledger_pipelines.serving.dashboard.static_files import static_file
+from ledger_pipelines_tests.serving.dashboard.desk import Desk
+
+PACKAGE = Path(ledger_pipelines.__file__).parent
+NAMES = ("dashboard.css", "dashboard.js", "icon.svg", "plotly.min.js")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_kept_for_ever_under_its_content(stranger: Desk, name: str) -> None:
+    file = static_file(name)
+    answer = stranger.get(file.path)
+    assert answer.status_code == 200
+    assert answer.content == file.content
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert gzip.decompress(file.compressed) == file.content
+    assert "content-encoding" not in stranger.get(file.path, headers={"Accept-Encoding": "identity"}).headers
+
+
+@pytest.mark.parametrize("path", ["/static/0123456789abcdef/dashboard.css", "/static/x/../../settings.py"])
+def test_no_other_file_is_given_out(stranger: Desk, path: str) -> None:
+    assert stranger.get(path).status_code == 404
+
+
+def test_a_page_loads_what_is_there(viewer: Desk) -> None:
+    loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', viewer.get("/").text)
+    assert sorted(path.rpartition("/")[2] for path in loaded) == sorted(NAMES)
+    assert all(viewer.get(path).status_code == 200 for path in loaded)
+
+
+def test_whatever_is_no_module_is_packed_into_a_wheel() -> None:
+    declared = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = declared["tool"]["setuptools"]["package-data"]["ledger_pipelines"]
+    files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file()]
+    others = [path for path in files if path.suffix not in (".py", ".pyc")]
+    assert PurePath("serving/dashboard/templates/base.html") in others
+    assert [str(path) for path in others if not any(path.match(pattern) for pattern in patterns)] == []
