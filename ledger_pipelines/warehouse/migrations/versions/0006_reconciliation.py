@@ -1,6 +1,6 @@
 """What the reconciliations find, and which business partners a customer is invoiced as.
 
-Revision: 0006, after 0004.
+Revision: 0006, after 0005.
 """
 
 import sqlalchemy as sa
