@@ -101,7 +101,7 @@ def test_the_schema_is_as_declared_and_a_second_upgrade_changes_nothing(engine: 
 def test_the_comparison_can_find_differences(embedded_engine: sa.Engine) -> None:
     schema.upgrade(embedded_engine)
     with embedded_engine.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE billing.prices DROP COLUMN entry"))
+        connection.execute(sa.text("ALTER TABLE billing.customers DROP COLUMN balance_last_updated_at"))
         connection.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances ADD extra int"))
         connection.execute(sa.text("ALTER TABLE ops.rejected_rows ALTER reason TYPE varchar(7)"))
         connection.execute(sa.text("COMMENT ON COLUMN billing.customers.name IS 'another'"))

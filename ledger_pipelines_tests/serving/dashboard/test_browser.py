@@ -23,7 +23,7 @@ from ledger_pipelines_tests.serving.dashboard.desk import guarded_paths
 from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
 from ledger_pipelines_tests.serving.test_up import Up, statuses
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _SERIOUS = ("error", "warning")
 WIDTHS = {"desktop": 1280, "phone": 390}
