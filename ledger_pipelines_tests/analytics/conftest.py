@@ -1,0 +1,59 @@
+"""Fixtures of the tests of the analysts' door: the demo's two halves, copied, computed and reconciled."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_engine import erp_engine
+from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.sources.sample import SeedPlan, seed
+from ledger_pipelines.sources.sample.erp import ErpPlan, seed_erp
+from ledger_pipelines.warehouse import schema
+from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
+from ledger_pipelines_tests.analytics.warehouses import analyst_of
+from ledger_pipelines_tests.pipeline import WIB, Pipeline
+from ledger_pipelines_tests.servers import fresh_database
+
+CURRENT, MONTHS = "2025-06", 14
+UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
+
+
+@pytest.fixture(scope="session")
+def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
+    """A warehouse with the demo of both sources."""
+    with ExitStack() as stack:
+        source_url = stack.enter_context(fresh_database(embedded_url))
+        source = source_engine(source_url)
+        stack.callback(source.dispose)
+        warehouse = warehouse_engine(stack.enter_context(fresh_database(embedded_url)), WIB)
+        stack.callback(warehouse.dispose)
+        erp = Erp(erp_engine(source_url))
+        stack.callback(erp.engine.dispose)
+        plan = SeedPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
+        seed(source, plan)
+        seed_erp(source, ErpPlan(current_month=CURRENT, until=UNTIL, months=MONTHS, rows_per_month=120))
+        schema.upgrade(warehouse)
+        made = Pipeline(source, warehouse, Horizon(plan.first_month, CURRENT, WIB))
+        made.run()
+        for table in ERP_TABLES:
+            load_table(Sync(erp, warehouse, made.horizon, made.horizon.months, DeletionGuard(), "test"), table)
+        with warehouse.begin() as connection:
+            compare(connection, "test")
+            reconcile(connection, made.horizon.months, "test")
+        yield made
+
+
+@pytest.fixture(scope="session")
+def analyst(demo: Pipeline) -> Iterator[sa.Engine]:
+    """The demo's warehouse as an analyst sees it."""
+    with analyst_of(demo.warehouse.url) as engine:
+        yield engine
