@@ -173,13 +173,19 @@ def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
         months = "generate_series(timestamptz '2024-01-01+07', '2025-12-01+07', '1 month') AS m"
         with engine.begin() as connection:
             for statement in (
-                "INSERT INTO billing.customers (customer_id, role, use_realtime_calculation) "
-                "SELECT n, 'customer', true FROM generate_series(1, 4000) AS n",
-                "INSERT INTO billing.prices (customer_id, position, rule, valid_from, valid_to, entry) SELECT n, "
-                "row_number() OVER (PARTITION BY n ORDER BY m) - 1, 'monthly', m, m + interval '1 month', '{}' "
-                f"FROM generate_series(1, 4000) AS n, {months}",
-                "INSERT INTO ledger.monthly_customer_balances SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{}', m "
-                f"FROM generate_series(1, 4000) AS n, {months}",
+                (
+                    "INSERT INTO billing.customers (customer_id, role, use_realtime_calculation) "
+                    "SELECT n, 'customer', true FROM generate_series(1, 4000) AS n"
+                ),
+                (
+                    "INSERT INTO billing.prices (customer_id, position, rule, valid_from, valid_to, entry) SELECT n, "
+                    "row_number() OVER (PARTITION BY n ORDER BY m) - 1, 'monthly', m, m + interval '1 month', '{}' "
+                    f"FROM generate_series(1, 4000) AS n, {months}"
+                ),
+                (
+                    "INSERT INTO ledger.monthly_customer_balances SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{}', m "
+                    f"FROM generate_series(1, 4000) AS n, {months}"
+                ),
             ):
                 connection.exec_driver_sql(statement)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -6,11 +6,12 @@ from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
+from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.comparison import Comparison
 from ledger_pipelines_tests.reference.comparison import compare as expected_of
@@ -49,6 +50,7 @@ def totals(draw: st.DrawFn, row: dict[str, Any], readings: list[dict[str, Any]],
     return {name: amount if abs(amount) < LIMIT else Decimal(0) for name, amount in found.items()}
 
 
+@settings(max_examples=HISTORIES)
 @given(source=billed_sources())
 def test_each_difference_is_taken_apart_by_the_rules(
     shared_pipeline: Pipeline, source: tuple[SourceState, Ledger]

@@ -20,6 +20,9 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
 
+# A property is one test, however many examples are asked for.
+pytestmark = pytest.mark.timeout(0)
+
 FIRST, CURRENT = "2025-01", "2025-04"
 MONTHS = Horizon(FIRST, CURRENT, WIB).months
 CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
