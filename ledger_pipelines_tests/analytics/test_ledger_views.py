@@ -183,7 +183,8 @@ def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
                     f"FROM generate_series(1, 4000) AS n, {months}"
                 ),
                 (
-                    "INSERT INTO ledger.monthly_customer_balances SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{}', m "
+                    "INSERT INTO ledger.monthly_customer_balances "
+                    "SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{}', m "
                     f"FROM generate_series(1, 4000) AS n, {months}"
                 ),
             ):
