@@ -87,7 +87,7 @@ def _seed_if_new(databases: Databases) -> None:
 def _panel(settings: Settings, address: str) -> Panel:
     lines = [
         f"Web interface   {address}",
-        f"API             {address_of(settings)}",
+        f"Dashboard, API  {address_of(settings)}",
         f"Warehouse       {masked(servers.warehouse(settings).set(drivername='postgresql'))}",
         f"Logs            {settings.home / 'logs'}",
         "",
@@ -102,7 +102,7 @@ def _panel(settings: Settings, address: str) -> Panel:
 
 def _show_once(token: Created) -> None:
     """Print a token that was made just now, on stdout alone: no log of ours may hold it."""
-    out.print(f"The API's first token, called {token.token.name!r}, may do everything. It is shown this once:")
+    out.print(f"The first token, {token.token.name!r}, opens the dashboard and the API to an administrator. It is shown this once:")
     out.print(token.text, markup=False, soft_wrap=True)
 
 
