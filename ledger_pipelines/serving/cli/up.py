@@ -102,7 +102,8 @@ def _panel(settings: Settings, address: str) -> Panel:
 
 def _show_once(token: Created) -> None:
     """Print a token that was made just now, on stdout alone: no log of ours may hold it."""
-    out.print(f"The first token, {token.token.name!r}, opens the dashboard and the API to an administrator. It is shown this once:")
+    what = f"The first token, {token.token.name!r}, opens the dashboard and the API to an administrator."
+    out.print(f"{what} It is shown this once:")
     out.print(token.text, markup=False, soft_wrap=True)
 
 
