@@ -19,8 +19,16 @@ CONNECT_TIMEOUT_SECONDS = 10
 #: Classes of SQLSTATE by which a server says that it is away, lets nobody in, or lacks the database.
 _AWAY = ("08", "28", "3D", "57P")
 _DISK_FULL = "53100"
+_LONGEST_INTEGER = 18
+
+
+def _whole(digits: str) -> int | Decimal:
+    """A number without decimals; one that others could not take for a 64-bit integer as a decimal."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else Decimal(digits)
+
+
 #: Numbers in JSON are decimals too: a price entry is what somebody was billed by.
-_JSON = partial(json.loads, parse_float=Decimal)
+_JSON = partial(json.loads, parse_float=Decimal, parse_int=_whole)
 
 
 @dataclass(frozen=True)

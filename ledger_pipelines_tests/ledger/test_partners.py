@@ -53,6 +53,13 @@ def test_by_default_the_contract_number_is_the_code(connection: sa.Connection) -
     assert mapped(connection) == [], "to the letter"
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_contract_number_is_nobodys(connection: sa.Connection, blank: str) -> None:
+    connection.execute(sa.insert(LINES).values(year_month="2025-01", bp_code=""))
+    connection.execute(sa.update(tables.customers).values(no_kontrak=blank))
+    assert mapped(connection) == []
+
+
 def test_what_is_set_is_never_overwritten(connection: sa.Connection) -> None:
     mapped(connection)
     partners.set_partner(connection, ANNA, "K3")

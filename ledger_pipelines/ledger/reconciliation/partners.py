@@ -50,6 +50,7 @@ def default_partners() -> sa.Select[Any]:
             sa.or_(by_hand.c.customer_id == customers.c.customer_id, by_hand.c.bp_code == _line.bp_code),
         )
     )
+    contract = sa.func.btrim(customers.c.no_kontrak)
     excluded = sa.exists(
         sa.select(1).where(
             by_hand.c.origin == "excluded",
@@ -59,8 +60,8 @@ def default_partners() -> sa.Select[Any]:
     )
     return (
         sa.select(customers.c.customer_id, _line.bp_code, sa.literal("default").label("origin"))
-        .join_from(customers, erp_tables["so_invoice_line"], _line.bp_code == sa.func.btrim(customers.c.no_kontrak))
-        .where(~said, ~excluded)
+        .join_from(customers, erp_tables["so_invoice_line"], _line.bp_code == contract)
+        .where(contract != "", ~said, ~excluded)
         .distinct()
     )
 

@@ -1,6 +1,5 @@
 """/api/realtime-balance: the ledger's figures."""
 
-from decimal import Decimal
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -30,9 +29,8 @@ from ledger_pipelines.serving.api.status import status_of
 from ledger_pipelines.warehouse.questions import comparison
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
+from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.year import year_of
-
-_NO_RUPIAH, _NO_VOLUME = Decimal("0.00"), Decimal("0.0000")
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -84,8 +82,8 @@ def transactions(
         transactions=[answers.TransactionOfMonth.model_validate(transaction) for transaction in found],
         summary=answers.TransactionsSummary(
             total_transactions=len(found),
-            total_volume=sum((transaction.volume_sm3 for transaction in found), _NO_VOLUME),
-            total_amount=sum((transaction.total_harga for transaction in found), _NO_RUPIAH),
+            total_volume=total((transaction.volume_sm3 for transaction in found), 4),
+            total_amount=total((transaction.total_harga for transaction in found), 2),
         ),
     )
     return ExactJson(answer, decimals)

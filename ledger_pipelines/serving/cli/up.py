@@ -46,7 +46,8 @@ def up(
             prepare(settings)
             with Databases(settings) as databases:
                 _seed_if_new(databases)
-                token = first_token(databases)
+                if (token := first_token(databases)) is not None:
+                    _show_once(token)
                 logging.getLogger("dagster").setLevel(logging.ERROR)
                 warnings.simplefilter("ignore")
                 with dagster_client.instance_of(settings) as instance:
@@ -55,8 +56,6 @@ def up(
                         say("Starting Dagster ...")
                         everything.start()
                         out.print(_panel(settings, everything.web_ui.address))
-                        if token is not None:
-                            _show_once(token)
                         if initial_run:
                             for what, run_id in everything.first_runs(databases):
                                 say(f"{what}: {everything.web_ui.address}/runs/{run_id}")

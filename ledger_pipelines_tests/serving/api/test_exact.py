@@ -64,7 +64,7 @@ def test_what_is_in_the_database_is_in_the_answer(api: Api, somebody: int, value
 
 def test_the_price_entry_keeps_its_digits(api: Api) -> None:
     """It is JSON in the database, whose numbers have more digits than a binary float."""
-    entry = '{"rule": "monthly", "harga": 12345678901234567890.12345678901234567890}'
+    entry = '{"rule": "monthly", "harga": 12345678901234567890.12345678901234567890, "nomor": 18446744073709551616}'
     with api.warehouse.begin() as connection:
         row = connection.execute(sa.text(f"SELECT *, pricing_used::text AS before FROM {_transactions} LIMIT 1")).one()
     change = sa.text(f"UPDATE {_transactions} SET pricing_used = CAST(:entry AS jsonb) WHERE data_pencatatan_id = :id")
@@ -74,6 +74,7 @@ def test_the_price_entry_keeps_its_digits(api: Api) -> None:
         path = f"/api/realtime-balance/customer/{row.customer_id}/transactions?year_month={row.year_month}"
         answer = api.client.get(path, headers=bearer(api.callers.viewer))
         assert '"harga":12345678901234567890.12345678901234567890' in answer.text
+        assert '"nomor":18446744073709551616' in answer.text
     finally:
         with api.warehouse.begin() as connection:
             connection.execute(change, {"entry": row.before, "id": row.data_pencatatan_id})

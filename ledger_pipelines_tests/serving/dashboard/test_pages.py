@@ -8,13 +8,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
 from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
 from ledger_pipelines.warehouse import sync_logs
+from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.sync_logs import Ending
 from ledger_pipelines.warehouse.tables import (
     balance_alerts,
+    balance_comparison,
+    customer_business_partners,
     customers,
     deposits,
+    erp_tables,
+    invoice_reconciliation,
+    loaded_months,
     monthly_customer_balances,
     rejected_rows,
     sync_log_tables,
@@ -263,6 +272,45 @@ def test_the_language_is_chosen_and_remembered(viewer: Desk) -> None:
 def test_at_first_the_browser_decides(stranger: Desk, accepted: str, language: str) -> None:
     stranger.language = accepted
     assert f'<html lang="{language}">' in stranger.get("/login").text
+
+
+@pytest.fixture
+def reconciled(admin: Desk) -> Iterator[Desk]:
+    """An administrator where both reconciliations have been made, which nobody else finds."""
+    found = (balance_comparison, invoice_reconciliation, customer_business_partners, loaded_months)
+    with admin.warehouse.connect() as connection:
+        loaded = connection.execute(sa.select(loaded_months)).mappings().all()
+    with admin.warehouse.begin() as connection:
+        months = admin.api.parts.horizon.months
+        mark_loaded(connection, erp_tables["so_invoice_line"], months, "test")  # without a line: nobody is invoiced
+        compare(connection, "test")
+        fill_defaults(connection)
+        reconcile(connection, months, "test")
+    yield admin
+    with admin.warehouse.begin() as connection:
+        for table in found:
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(loaded_months), list(map(dict, loaded)))
+
+
+def test_each_difference_from_the_application_is_shown_with_its_reasons(reconciled: Desk) -> None:
+    (row, *_) = rows(reconciled, sa.select(balance_comparison).where(~balance_comparison.c.matches))
+    for language in LANGUAGES:
+        reconciled.language = language
+        page = text_of(reconciled.get("/comparison?show=all"))
+        for amount in (row.ledger_balance, row.application_balance, row.difference):
+            assert FORMATS[language].rupiah(amount) in page
+        assert FORMATS[language].month(row.last_month) in page
+
+
+def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
+    newest = rows(reconciled, sa.select(sa.func.max(invoice_reconciliation.c.year_month)))[0][0]
+    found = rows(reconciled, sa.select(invoice_reconciliation).where(invoice_reconciliation.c.year_month == newest))
+    assert found
+    for language in LANGUAGES:
+        reconciled.language = language
+        page = text_of(reconciled.get(f"/invoices?show=all&month={newest}"))
+        assert all(FORMATS[language].rupiah(row.difference) in page for row in found[:10])
 
 
 def test_every_page_is_there_in_every_language(admin: Desk, synced: int) -> None:
