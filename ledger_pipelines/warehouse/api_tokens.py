@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -58,9 +59,15 @@ def add(connection: sa.Connection, name: str, role: Role, prefix: str, digest: b
 
 def by_prefix(connection: sa.Connection, prefix: str) -> Kept | None:
     """The token with a public part; None if there is none."""
-    noted = sa.func.coalesce(_token.last_used_at > sa.func.now() - _MINUTE, sa.false())
-    row = connection.execute(sa.select(_token.digest, noted, *_columns()).where(_token.prefix == prefix)).one_or_none()
+    row = connection.execute(_by_prefix(), {"prefix": prefix}).one_or_none()
     return None if row is None else Kept(Token(*row[2:]), row[0], row[1])
+
+
+@cache
+def _by_prefix() -> sa.Select[Any]:
+    """One row: the token with a public part. Every request asks for it, so it is composed once."""
+    noted = sa.func.coalesce(_token.last_used_at > sa.func.now() - _MINUTE, sa.false())
+    return sa.select(_token.digest, noted, *_columns()).where(_token.prefix == sa.bindparam("prefix"))
 
 
 def used(connection: sa.Connection, token_id: int) -> None:

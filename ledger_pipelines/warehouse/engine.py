@@ -56,7 +56,7 @@ class WarehouseFullError(WarehouseError):
 
 
 def warehouse_engine(
-    url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines", pool: Pool = _FEW
+    url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines", pool: Pool = _FEW, *, read_only: bool = False
 ) -> sa.Engine:
     """An engine for the warehouse whose sessions show times in the company's zone.
 
@@ -65,9 +65,12 @@ def warehouse_engine(
         zone: The company's.
         application: Under which name the sessions are known to the server; no blanks.
         pool: How many sessions, and how patient.
+        read_only: Whether the server is to refuse whatever would change something.
     """
     # A role may be called as one of our schemas ("$user" in the default path); names of ours are always qualified.
     options = f"-c timezone={zone.key} -c application_name={application} -c search_path=public"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
     if pool.statement_seconds is not None:
         options += f" -c statement_timeout={pool.statement_seconds}s"
     return sa.create_engine(

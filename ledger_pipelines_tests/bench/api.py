@@ -1,6 +1,6 @@
 """The API's benchmark: mixed reads at a steady rate, from another process, of a large ledger."""
 
-import asyncio
+import http.client
 import os
 import random
 import statistics
@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 
-import httpx2
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
@@ -37,6 +38,17 @@ MIX = (
 )
 """How many of a hundred requests ask for what."""
 
+_WHO_ASK = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be asked, and when."""
+
+    due: float
+    kind: str
+    path: str
+
 
 @dataclass
 class Measured:
@@ -51,8 +63,8 @@ def mixed_reads(customers: int = 100_000, readings: int = 2, rate: int = 200, se
     with filled_and_computed(HORIZON, customers=customers, readings=readings) as warehouse:
         _explain(warehouse, customers)
         with _serving(warehouse) as (address, token):
-            _tell(asyncio.run(_load(address, token, customers, 50, 5)), "to warm up")
-            measured = asyncio.run(_load(address, token, customers, rate, seconds))
+            _tell(_load(address, token, customers, 50, 5), "to warm up")
+            measured = _load(address, token, customers, rate, seconds)
         _tell(measured, f"{customers:,} customers x {len(HORIZON.months)} months, {rate} requests/s for {seconds} s")
 
 
@@ -76,31 +88,40 @@ def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
         server.wait()
 
 
-async def _load(address: str, token: str, customers: int, rate: int, seconds: int) -> Measured:
-    """Ask at a steady rate, whether answers come or not."""
-    measured, chance = Measured(), random.Random(1)
-    limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200)
-    async with httpx2.AsyncClient(base_url=address, headers=bearer(token), timeout=30, limits=limits) as client:
-        started = time.perf_counter()
-        asking = []
-        for number in range(rate * seconds):
-            due = started + number / rate
-            await asyncio.sleep(max(0, due - time.perf_counter()))
-            kind = chance.choices([path for _, path in MIX], [share for share, _ in MIX])[0]
-            asking.append(asyncio.create_task(_ask(client, measured, kind, _filled(kind, chance, customers), due)))
-        await asyncio.gather(*asking)
+def _load(address: str, token: str, customers: int, rate: int, seconds: int) -> Measured:
+    """Ask at a steady rate, whether answers come or not: there are more who ask than requests under way."""
+    measured, chance, asked = Measured(), random.Random(1), SimpleQueue[Request | None]()
+    started = time.perf_counter() + 0.1
+    for number in range(rate * seconds):
+        kind = chance.choices([path for _, path in MIX], [share for share, _ in MIX])[0]
+        asked.put(Request(started + number / rate, kind, _filled(kind, chance, customers)))
+    asking = [Thread(target=_ask, args=(address, token, asked, measured)) for _ in range(_WHO_ASK)]
+    for thread in asking:
+        asked.put(None)
+        thread.start()
+    for thread in asking:
+        thread.join()
     return measured
 
 
-async def _ask(client: httpx2.AsyncClient, measured: Measured, kind: str, path: str, due: float) -> None:
-    try:
-        answer = await client.get(path)
-    except httpx2.HTTPError as error:
-        measured.failures[type(error).__name__] += 1
-        return
-    if answer.status_code != 200:
-        measured.failures[f"{answer.status_code} {kind}"] += 1
-    measured.took.setdefault(kind.partition("?")[0], []).append((time.perf_counter() - due) * 1000)
+def _ask(address: str, token: str, asked: SimpleQueue[Request | None], measured: Measured) -> None:
+    """Ask what is due next, over a connection of one's own, until nothing is left."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    while (request := asked.get()) is not None:
+        time.sleep(max(0, request.due - time.perf_counter()))
+        try:
+            connection.request("GET", request.path, headers=bearer(token))
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            measured.failures[type(error).__name__] += 1
+            connection.close()
+            continue
+        if answer.status != 200:
+            measured.failures[f"{answer.status} {request.kind}"] += 1
+        took = (time.perf_counter() - request.due) * 1000
+        measured.took.setdefault(request.kind.partition("?")[0], []).append(took)
+    connection.close()
 
 
 def _filled(kind: str, chance: random.Random, customers: int) -> str:
@@ -123,12 +144,13 @@ def _spread(took: list[float]) -> str:
 def _explain(warehouse: sa.Engine, customers: int) -> None:
     """How long the server itself takes for the balance and the transactions of a customer."""
     chance = random.Random(2)
-    for name, question in (("balance", customer.balance), ("transactions", customer.transactions)):
+    for name, question in (("balance", customer.BALANCE), ("transactions", customer.TRANSACTIONS)):
         took = []
         with warehouse.connect() as connection:
             for _ in range(200):
-                asked = question(chance.randint(1, customers), chance.choice(HORIZON.months))
-                text = str(asked.compile(warehouse, compile_kwargs={"literal_binds": True})).replace(":", "\\:")
-                plan = connection.execute(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}")).scalar_one()[0]
+                asked = {"customer_id": chance.randint(1, customers), "month": chance.choice(HORIZON.months)}
+                text = str(question.params(asked).compile(warehouse, compile_kwargs={"literal_binds": True}))
+                explain = sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}".replace(":", "\\:"))
+                plan = connection.execute(explain).scalar_one()[0]
                 took.append(plan["Planning Time"] + plan["Execution Time"])
         print(f"{name} of a customer, by the server: {_spread([float(ms) for ms in took])}")

@@ -144,7 +144,7 @@ def _note(record: Record, told: ApiError) -> None:
     record.message = told.message
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:  # else it would be called in a thread of its own
     caller: Caller = request.state.caller
     return caller
 

@@ -21,8 +21,11 @@ from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
 from ledger_pipelines.warehouse.questions.comparison import Summary
 
 _LOOK_SECONDS = 2.0
-POOL = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)
+READERS = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)
 """Twenty connections answer thousands of queries of a millisecond or two a second; beyond that it is better to wait."""
+
+WRITERS = Pool(size=5, overflow=15, wait_seconds=5, statement_seconds=10)
+"""Who asks, and what is done: each a statement or two."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Parts:
 
     Attributes:
         settings: Where everything is.
-        warehouse: Its engine.
+        warehouse: Its engine, for who asks and what is done.
+        reader: Its engine for whatever is only read; it can change nothing.
         failures: Which addresses have shown tokens that are none.
         dagster: Whether Dagster was up when it was last asked.
         statuses: How the ledger was when it was last looked at.
@@ -41,6 +45,7 @@ class Parts:
 
     settings: Settings
     warehouse: sa.Engine
+    reader: sa.Engine
     failures: FailureLimit = field(default_factory=FailureLimit)
     dagster: Memo[bool] = field(default_factory=Memo)
     statuses: Memo[LedgerStatus] = field(default_factory=Memo)
@@ -65,6 +70,7 @@ class Parts:
     def close(self) -> None:
         """Let go of the warehouse."""
         self.warehouse.dispose()
+        self.reader.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -73,17 +79,20 @@ class Parts:
         Raises:
             WarehouseError: the warehouse is away.
         """
-        reader = self.warehouse.execution_options(postgresql_readonly=True)
-        with reachable(self.warehouse), reader.connect() as connection:
+        with reachable(self.reader), self.reader.connect() as connection:
             yield connection
 
 
 def parts_of(settings: Settings) -> Parts:
     """The parts of an API of some settings."""
-    return Parts(settings, warehouse_engine(servers.warehouse(settings), settings.zone, "ledger_api", POOL))
+    url = servers.warehouse(settings)
+    writers = warehouse_engine(url, settings.zone, "ledger_api", WRITERS)
+    readers = warehouse_engine(url, settings.zone, "ledger_api_reader", READERS, read_only=True)
+    # What is read needs no transaction: that would be two statements more for each that asks for something.
+    return Parts(settings, writers, readers.execution_options(isolation_level="AUTOCOMMIT"))
 
 
-def _parts(request: Request) -> Parts:
+async def _parts(request: Request) -> Parts:  # else it would be called in a thread of its own
     parts: Parts = request.app.state.parts
     return parts
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances, transaction_calculations
+from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 
@@ -51,52 +51,50 @@ class Transaction:
     is_recalculated: bool
 
 
-def known(customer_id: int) -> sa.Select[Any]:
-    """One row: a customer of the billing application."""
-    return sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == customer_id)
+_ID, _MONTH = sa.bindparam("customer_id", type_=sa.BigInteger), sa.bindparam("month", type_=MonthKey)
+# These are asked some hundred times a second, so they are composed once.
+
+KNOWN = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == _ID)
+"""One row: a customer of the billing application."""
+
+MONTHS = sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_month)).where(
+    _balance.customer_id == _ID
+)
+"""One row: the first and the last month of which a customer has a balance; null if it has none."""
+
+BALANCE = sa.select(*(_balance[item.name] for item in fields(Balance))).where(
+    _balance.customer_id == _ID, _balance.year_month == _MONTH
+)
+"""One row: the balance of a customer and month."""
+
+TRANSACTIONS = (
+    sa.select(*(_transaction[item.name] for item in fields(Transaction)))
+    .where(_transaction.customer_id == _ID, _transaction.year_month == _MONTH)
+    .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
+)
+"""One row: a transaction of a customer and month, the earliest first."""
 
 
 def customer_of(connection: sa.Connection, customer_id: int) -> Customer | None:
     """The customer of an id; None if it is neither the billing application's nor has a balance."""
-    if (row := connection.execute(known(customer_id)).one_or_none()) is not None:
+    if (row := connection.execute(KNOWN, {"customer_id": customer_id}).one_or_none()) is not None:
         return Customer(*row)
     return None if months_of(connection, customer_id) is None else Customer(customer_id, None)
 
 
-def months(customer_id: int) -> sa.Select[Any]:
-    """One row: the first and the last month of which a customer has a balance; null if it has none."""
-    first_and_last = sa.func.min(_balance.year_month), sa.func.max(_balance.year_month)
-    return sa.select(*first_and_last).where(_balance.customer_id == customer_id)
-
-
 def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:
     """The first and the last month of which a customer has a balance, none missing in between; None if it has none."""
-    first, last = connection.execute(months(customer_id)).one()
+    first, last = connection.execute(MONTHS, {"customer_id": customer_id}).one()
     return None if first is None else (first, last)
-
-
-def balance(customer_id: int, month: str) -> sa.Select[Any]:
-    """One row: the balance of a customer and month."""
-    columns = [_balance[item.name] for item in fields(Balance)]
-    return sa.select(*columns).where(_balance.customer_id == customer_id, _balance.year_month == month)
 
 
 def balance_of(connection: sa.Connection, customer_id: int, month: str) -> Balance | None:
     """A customer's balance of a month; None if it has none."""
-    row = connection.execute(balance(customer_id, month)).one_or_none()
+    row = connection.execute(BALANCE, {"customer_id": customer_id, "month": month}).one_or_none()
     return None if row is None else Balance(*row)
-
-
-def transactions(customer_id: int, month: str) -> sa.Select[Any]:
-    """One row: a transaction of a customer and month, the earliest first."""
-    columns = [_transaction[item.name] for item in fields(Transaction)]
-    return (
-        sa.select(*columns)
-        .where(_transaction.customer_id == customer_id, _transaction.year_month == month)
-        .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
-    )
 
 
 def transactions_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Transaction]:
     """A customer's transactions of a month, the earliest first."""
-    return [Transaction(*row) for row in connection.execute(transactions(customer_id, month))]
+    rows = connection.execute(TRANSACTIONS, {"customer_id": customer_id, "month": month})
+    return [Transaction(*row) for row in rows]

@@ -108,18 +108,16 @@ def entries(api: Api) -> int:
 
 
 @pytest.mark.parametrize(
-    ("caller", "actor", "outcome"),
-    [("nobody", None, "refused"), ("almost", None, "refused"), ("viewer", "viewer", "refused"),
-     ("admin", "admin", "refused")],
-)  # fmt: skip
-def test_every_act_is_written_down(api: Api, caller: str, actor: str | None, outcome: str) -> None:
+    ("caller", "actor"), [("nobody", None), ("almost", None), ("viewer", "viewer"), ("admin", "admin")]
+)
+def test_every_act_is_written_down(api: Api, caller: str, actor: str | None) -> None:
     before = entries(api)
     path = "/api/realtime-balance/customer/999/update?start_month=%00"
     answer = api.client.post(path, headers=headers_of(api, caller), json={"start_month": "x\x00"})
     assert answer.status_code in {401, 403, 422}
     assert entries(api) == before + 1
     entry = newest_entry(api)
-    assert (entry.actor, entry.outcome, entry.address) == (actor, outcome, "testclient")
+    assert (entry.actor, entry.outcome, entry.address) == (actor, "refused", "testclient")
     assert entry.action == "POST /api/realtime-balance/customer/{id}/update"
     assert (entry.target or "").startswith("/api/realtime-balance/customer/999/update?start_month=%00")
     assert entry.message == answer.json()["message"].replace("\x00", "\N{REPLACEMENT CHARACTER}")

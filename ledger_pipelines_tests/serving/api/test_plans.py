@@ -17,6 +17,7 @@ from ledger_pipelines_tests.servers import fresh_database
 
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000
+ASKED = {"customer_id": 777, "month": "2025-03"}
 BIG = {"monthly_customer_balances", "transaction_calculations", "customers"}
 
 
@@ -38,7 +39,7 @@ def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
 
 def plan_of(connection: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:
     """Every node of the plan by which a statement is executed."""
-    compiled = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
+    compiled = statement.params(ASKED).compile(connection.engine, compile_kwargs={"literal_binds": True})
     plan = connection.execute(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".replace(":", "\\:"))).scalar_one()
     waiting, nodes = [plan[0]["Plan"]], []
     while waiting:
@@ -55,10 +56,10 @@ def scanned(nodes: list[dict[str, Any]]) -> set[str]:
 
 
 STATEMENTS = {
-    "balance": customer.balance(777, "2025-03"),
-    "transactions": customer.transactions(777, "2025-03"),
-    "customer": customer.known(777),
-    "months": customer.months(777),
+    "balance": customer.BALANCE,
+    "transactions": customer.TRANSACTIONS,
+    "customer": customer.KNOWN,
+    "months": customer.MONTHS,
 }
 
 
