@@ -17,7 +17,7 @@ SCHEMAS = ("analytics", "ledger", "billing", "erp", "ops")
 #: Schemas of which whatever comes is for analysts too: partitions above all. Of `ops` each table is granted by itself.
 _OPEN = SCHEMAS[:-1]
 #: Tables of `ops` that are nobody's to read but the program's: they hold what lets somebody in.
-WITHHELD = frozenset({"api_tokens"})
+WITHHELD = frozenset({"api_tokens", "sessions"})
 STATEMENT_TIMEOUT, IDLE_TIMEOUT = "5min", "10min"
 _LONGEST_DATABASE = 54  # PostgreSQL cuts names off at 63 characters
 
