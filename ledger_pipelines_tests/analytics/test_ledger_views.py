@@ -164,30 +164,31 @@ def test_the_spans_of_a_customer_follow_each_other(demo: Pipeline, connection: s
         assert [row["valid_from"] for row in own] == ends[:-1]
 
 
+_EACH_MONTH = (
+    "FROM generate_series(1, 4000) AS n, generate_series(timestamptz '2024-01-01+07', '2025-12-01+07', '1 month') AS m"
+)
+_CUSTOMERS = """
+INSERT INTO billing.customers (customer_id, role, use_realtime_calculation)
+SELECT n, 'customer', true FROM generate_series(1, 4000) AS n
+"""
+_PRICES = f"""
+INSERT INTO billing.prices (customer_id, position, rule, valid_from, valid_to, entry)
+SELECT n, row_number() OVER (PARTITION BY n ORDER BY m) - 1, 'monthly', m, m + interval '1 month', '{{}}' {_EACH_MONTH}
+"""
+_BALANCES = f"""
+INSERT INTO ledger.monthly_customer_balances
+SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{{}}', m {_EACH_MONTH}
+"""
+
+
 @pytest.fixture(scope="module")
 def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
     """A warehouse of 4,000 customers with 24 months and price entries each, and statistics of them."""
     with fresh_database(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
         schema.upgrade(engine)
-        months = "generate_series(timestamptz '2024-01-01+07', '2025-12-01+07', '1 month') AS m"
         with engine.begin() as connection:
-            for statement in (
-                (
-                    "INSERT INTO billing.customers (customer_id, role, use_realtime_calculation) "
-                    "SELECT n, 'customer', true FROM generate_series(1, 4000) AS n"
-                ),
-                (
-                    "INSERT INTO billing.prices (customer_id, position, rule, valid_from, valid_to, entry) SELECT n, "
-                    "row_number() OVER (PARTITION BY n ORDER BY m) - 1, 'monthly', m, m + interval '1 month', '{}' "
-                    f"FROM generate_series(1, 4000) AS n, {months}"
-                ),
-                (
-                    "INSERT INTO ledger.monthly_customer_balances "
-                    "SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{}', m "
-                    f"FROM generate_series(1, 4000) AS n, {months}"
-                ),
-            ):
+            for statement in (_CUSTOMERS, _PRICES, _BALANCES):
                 connection.exec_driver_sql(statement)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
@@ -205,8 +206,8 @@ def test_one_customer_is_found_without_reading_all(many: sa.Connection, name: st
     nodes = list(nodes_of(plan.scalar_one()[0]["Plan"]))
     assert [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"] == []
     read = max(node["Actual Rows"] * node["Actual Loops"] + node.get("Rows Removed by Filter", 0) for node in nodes)
-    assert 0 < nodes[0]["Actual Rows"] <= 25
-    assert read <= 25 * 24, "more than the customer's own rows were looked at"
+    assert 0 < nodes[0]["Actual Rows"] <= 26
+    assert read <= 26 * 24, "more than the customer's own rows were looked at"
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""`ledger partners` on a small demo: what is said, saying it, and what is suggested."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.partitions import ensure_partition
+from ledger_pipelines.warehouse.tables import (
+    customer_business_partners,
+    customers,
+    erp_tables,
+    invoice_reconciliation,
+    loaded_months,
+    monthly_customer_balances,
+)
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+
+CUSTOMER = 11
+LINES = erp_tables["so_invoice_line"]
+
+
+@pytest.fixture
+def demo(computed: Installation) -> Iterator[Installation]:
+    """The small demo with invoices to three partners: one known by contract, one alike, one who bought for as much."""
+    with computed.warehouse("READ COMMITTED") as connection:
+        people = dict(connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak)).tuples().all())
+        balance = monthly_customer_balances.c
+        months = sorted(connection.scalars(sa.select(balance.year_month).distinct()))
+        bought = connection.scalar(
+            sa.select(balance.total_purchases).where(balance.customer_id == 13, balance.year_month == months[0])
+        )
+        for month in months:
+            ensure_partition(connection, LINES, month)
+        mark_loaded(connection, LINES, months, "test")
+        alike = str(people[12]).replace("/", "-").lower()
+        for code, name, amount in ((people[CUSTOMER], "A", 1), (alike, "B", 2), ("K9", "C", bought)):
+            row = {"year_month": months[0], "bp_code": code, "bp_name": name, "amount_hc": amount}
+            connection.execute(sa.insert(LINES).values(row | {"invoice_date": f"{months[0]}-15"}))
+        reconcile(connection, months, "test")
+        connection.commit()
+    yield computed
+    with computed.warehouse() as connection:
+        for table in (LINES, invoice_reconciliation, customer_business_partners):
+            connection.execute(sa.delete(table))
+        forgotten = [f"{table.schema}.{table.name}" for table in (LINES, invoice_reconciliation)]
+        connection.execute(sa.delete(loaded_months).where(loaded_months.c.table_name.in_(forgotten)))
+
+
+def said(demo: Installation, *options: str) -> list[tuple[int, str]]:
+    """What a program is told."""
+    found: list[dict[str, Any]] = json_of(demo.run("partners", "list", *options, "--json"))["partners"]
+    return [(one["customer_id"], one["origin"]) for one in found]
+
+
+def test_list_set_remove(demo: Installation) -> None:
+    assert said(demo) == [(CUSTOMER, "default")]
+    done = demo.run("partners", "set", "--customer-id", "12", "--bp-code", "K9")
+    assert done.exit_code == 0, done.output
+    assert "is invoiced as K9" in done.stderr
+    assert said(demo) == [(CUSTOMER, "default"), (12, "set")]
+    assert said(demo, "--customer-id", "12") == [(12, "set")]
+    assert "K9" in demo.run("partners", "list").stdout
+    removed = json_of(demo.run("partners", "remove", "--customer-id", "12", "--json"))["removed"]
+    assert removed == [{"customer_id": 12, "bp_code": "K9", "origin": "set"}]
+    assert demo.run("partners", "remove", "--customer-id", str(CUSTOMER)).exit_code == 0
+    assert said(demo) == [(CUSTOMER, "excluded")]
+
+
+def test_what_looks_alike_is_suggested(demo: Installation) -> None:
+    found = json_of(demo.run("partners", "suggest", "--json"))["suggestions"]
+    signs = [(one["customer_id"], one["same_contract"], one["same_name"], one["equal_months"]) for one in found]
+    assert signs == [(12, True, False, 0), (13, False, False, 1)]
+    assert found[1]["bp_code"] == "K9"
+    assert "partners set" in demo.run("partners", "suggest").stderr
+    demo.run("partners", "set", "--customer-id", "13", "--bp-code", "K9")
+    assert [one["customer_id"] for one in json_of(demo.run("partners", "suggest", "--json"))["suggestions"]] == [12]
+
+
+def test_names_are_alike_but_for_the_legal_form(demo: Installation) -> None:
+    with demo.warehouse() as connection:
+        name = str(connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == 14)))
+        changed = f"{name.partition(' ')[2].upper()}, PT."
+        connection.execute(sa.update(LINES).where(LINES.c.bp_code == "K9").values(bp_name=changed, amount_hc=5))
+    found = json_of(demo.run("partners", "suggest", "--limit", "9", "--json"))["suggestions"]
+    assert [(one["customer_id"], one["same_name"]) for one in found][:2] == [(12, False), (14, True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["set", "--customer-id", "4711", "--bp-code", "K9"], "There is no customer 4711"),
+        (["set", "--customer-id", "11", "--bp-code", "K"], "No line of so_invoice_line has the business partner 'K'"),
+        (["remove", "--customer-id", "12"], "Customer 12 has not a business partner"),
+        (["remove", "--customer-id", "11", "--bp-code", "K9"], "has not the business partner 'K9'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+    result = demo.run("partners", *arguments, "--json")
+    assert result.exit_code == 1
+    assert words in json_of(result)["error"]
