@@ -68,7 +68,7 @@ class Year:
 def year_of(connection: sa.Connection, year: int) -> Year:
     """A year in figures; one without any balance has sums of 0, no months and no customers.
 
-    The figures agree with each other if the connection's transaction sees one snapshot (REPEATABLE READ).
+    The connection is to be in a transaction of its own in REPEATABLE READ, so that the figures agree with each other.
     """
     # The rows of a year lie all over the table: to read it through takes half as long as to follow the index.
     connection.execute(sa.text("SET LOCAL enable_indexscan = off"))

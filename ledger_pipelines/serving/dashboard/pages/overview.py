@@ -13,7 +13,6 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse import sync_history
-from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.rejections import how_many
@@ -58,8 +57,7 @@ def summarised(parts: Parts, year: int) -> Year:
     Raises:
         WarehouseError: the warehouse is away.
     """
-    snapshot = parts.warehouse.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    with reachable(parts.warehouse), snapshot.connect() as connection:
+    with parts.snapshot() as connection:
         return year_of(connection, year)
 
 
