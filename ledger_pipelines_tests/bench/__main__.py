@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from ledger_pipelines_tests.bench import api, erp, ledger, realtime
+from ledger_pipelines_tests.bench import api, dashboard, erp, ledger, realtime
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "one-month": ledger.one_month,
@@ -11,6 +11,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "one-customer": ledger.one_customer,
     "one-change": realtime.one_change,
     "api": api.mixed_reads,
+    "dashboard": dashboard.pages,
     "erp-million": erp.million,
     "erp-hourly": erp.hourly,
 }

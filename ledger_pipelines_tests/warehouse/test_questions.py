@@ -15,7 +15,7 @@ from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.paging import Paged
 from ledger_pipelines.warehouse.questions.rejections import how_many, rejected, rejections
-from ledger_pipelines.warehouse.questions.yearly import year_summary, years_with_balances
+from ledger_pipelines.warehouse.questions.year import year_of, years_with_balances
 from ledger_pipelines.warehouse.tables import (
     api_tokens,
     customers,
@@ -62,18 +62,18 @@ def test_a_year_is_the_sum_of_its_rows(
     with shared_pipeline.warehouse.connect() as connection:
         put_balances(connection, rows)
         for year in (2024, 2025, 2026, 2030):
-            found = year_summary(connection, year)
+            found = year_of(connection, year)
             mine = {
                 key: row for key, row in sorted(rows.items(), key=lambda one: one[0][1]) if key[1].startswith(str(year))
             }
             last = {customer: row[2] for (customer, _), row in mine.items()}
-            assert found.total_customers == len(last)
-            assert found.total_closing_balance == total(last.values(), 2)
-            assert found.total_deposits == total((row[0] for row in mine.values()), 2)
-            assert found.total_purchases == total((row[1] for row in mine.values()), 2)
-            assert found.total_volume == total((row[3] for row in mine.values()), 4)
-            assert [month.year_month for month in found.months] == sorted({month for _, month in mine})
-            for month in found.months:
+            assert found.summary.total_customers == len(last)
+            assert found.summary.total_closing_balance == total(last.values(), 2)
+            assert found.summary.total_deposits == total((row[0] for row in mine.values()), 2)
+            assert found.summary.total_purchases == total((row[1] for row in mine.values()), 2)
+            assert found.summary.total_volume == total((row[3] for row in mine.values()), 4)
+            assert [month.year_month for month in found.monthly_trend] == sorted({month for _, month in mine})
+            for month in found.monthly_trend:
                 of_month = [row for key, row in mine.items() if key[1] == month.year_month]
                 assert month.customers == len(of_month)
                 assert month.monthly_balance == total((row[2] for row in of_month), 2)

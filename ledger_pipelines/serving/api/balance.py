@@ -95,7 +95,7 @@ def dashboard(parts: Has, year: Year = None, decimals: DecimalsAs = "number") ->
     wanted = year or int(parts.horizon.current[:4])
 
     def find() -> answers.YearInFigures:
-        with parts.reading() as connection:
+        with parts.snapshot() as connection:
             return answers.YearInFigures.model_validate(year_of(connection, wanted))
 
     return ExactJson(parts.years.get(wanted, find), decimals)

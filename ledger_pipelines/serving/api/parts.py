@@ -82,6 +82,17 @@ class Parts:
         with reachable(self.reader), self.reader.connect() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """The same in a transaction of its own, in which all statements see the same rows.
+
+        Raises:
+            WarehouseError: the warehouse is away.
+        """
+        of_one_moment = self.reader.execution_options(isolation_level="REPEATABLE READ")
+        with reachable(self.reader), of_one_moment.connect() as connection:
+            yield connection
+
 
 def parts_of(settings: Settings) -> Parts:
     """The parts of an API of some settings."""

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from ledger_pipelines.serving.api.memo import Memo
 from ledger_pipelines.serving.dashboard.dagster_state import DagsterState
-from ledger_pipelines.warehouse.questions.yearly import YearSummary
+from ledger_pipelines.warehouse.questions.year import Year
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Remembered:
         dagster: How Dagster was when it was last asked.
     """
 
-    years: Memo[YearSummary] = field(default_factory=Memo)
+    years: Memo[Year] = field(default_factory=Memo)
     dagster: Memo[DagsterState] = field(default_factory=Memo)
 
 

@@ -34,8 +34,6 @@ _KNOWN_ERRORS = (403, 404, 409, 422, 429, 503)
 class OpenPage(APIRoute):
     """A page for whoever comes, such as the one for logging in."""
 
-    needs_session = False
-
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **{**options, "include_in_schema": False, "response_model": None})
 
@@ -67,8 +65,6 @@ class OpenPage(APIRoute):
 
 class GuardedPage(OpenPage):
     """A page for who is logged in."""
-
-    needs_session = True
 
     async def _answer(self, visit: Visit, handler: Handler) -> Response:
         request = visit.request

@@ -111,11 +111,3 @@ def balances_of(connection: sa.Connection, customer_id: int) -> Sequence[MonthBa
     columns = [_balance[name] for name in MonthBalance.__dataclass_fields__]
     statement = sa.select(*columns).where(_balance.customer_id == customer_id).order_by(_balance.year_month)
     return [MonthBalance(*row) for row in connection.execute(statement)]
-
-
-def balance_of_month(connection: sa.Connection, customer_id: int, month: str) -> MonthBalance | None:
-    """A month of a customer; None if there is no balance of it."""
-    columns = [_balance[name] for name in MonthBalance.__dataclass_fields__]
-    statement = sa.select(*columns).where(_balance.customer_id == customer_id, _balance.year_month == month)
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else MonthBalance(*row)

@@ -20,10 +20,10 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.warehouse.questions.customer import balance_of
 from ledger_pipelines.warehouse.questions.customers import (
     Customer,
     MonthBalance,
-    balance_of_month,
     balances_of,
     customer_by_id,
     find_customers,
@@ -90,7 +90,7 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
     parts = visit.parts
     with parts.reading() as connection:
         found = _customer(connection, customer_id)
-        balance = balance_of_month(connection, customer_id, month)
+        balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
     explainer = Explainer(visit.words, visit.formats)

@@ -7,17 +7,16 @@ from fastapi import APIRouter, Response
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
-from ledger_pipelines.serving.dashboard.pages.parameters import Year
+from ledger_pipelines.serving.dashboard.pages.parameters import ChosenYear
 from ledger_pipelines.serving.dashboard.remembered import Remembers
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse import sync_history
-from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.rejections import how_many
-from ledger_pipelines.warehouse.questions.yearly import YearSummary, year_summary, years_with_balances
+from ledger_pipelines.warehouse.questions.year import Year, year_of, years_with_balances
 
 router = APIRouter(route_class=GuardedPage)
 _ALERTS = 5
@@ -25,11 +24,11 @@ _ALERTS = 5
 
 @router.get("/")
 @router.get("/realtime-balance/test")
-def overview(visit: Visited, remembered: Remembers, year: Year = None) -> Response:
+def overview(visit: Visited, remembered: Remembers, year: ChosenYear = None) -> Response:
     """How everything is, and a year in figures; without a year the current one."""
     parts = visit.parts
     wanted = year or int(parts.horizon.current[:4])
-    summary = remembered.years.get(wanted, partial(summarised, parts, wanted))
+    found = remembered.years.get(wanted, partial(summarised, parts, wanted))
     with parts.reading() as connection:
         years = years_with_balances(connection)
         fresh = freshness(connection)
@@ -40,9 +39,9 @@ def overview(visit: Visited, remembered: Remembers, year: Year = None) -> Respon
         visit,
         "overview.html",
         here="overview",
-        summary=summary,
+        found=found,
         years=years or [wanted],
-        charts=_charts(Reader(visit.words, visit.formats), summary) if summary.months else [],
+        charts=_charts(Reader(visit.words, visit.formats), found) if found.monthly_trend else [],
         fresh=fresh,
         sync=sync,
         alerts=low,
@@ -52,19 +51,18 @@ def overview(visit: Visited, remembered: Remembers, year: Year = None) -> Respon
     )
 
 
-def summarised(parts: Parts, year: int) -> YearSummary:
+def summarised(parts: Parts, year: int) -> Year:
     """A year in figures, as the warehouse has it now.
 
     Raises:
         WarehouseError: the warehouse is away.
     """
-    snapshot = parts.warehouse.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    with reachable(parts.warehouse), snapshot.connect() as connection:
-        return year_summary(connection, year)
+    with parts.snapshot() as connection:
+        return year_of(connection, year)
 
 
-def _charts(reader: Reader, summary: YearSummary) -> list[Chart]:
-    plain, months = reader.words.plain, summary.months
+def _charts(reader: Reader, found: Year) -> list[Chart]:
+    plain, months = reader.words.plain, found.monthly_trend
     keys = [month.year_month for month in months]
     flows = [
         Series(plain("overview.deposits"), [month.monthly_deposits for month in months], "chart-deposits"),

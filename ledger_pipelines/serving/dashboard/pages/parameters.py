@@ -12,7 +12,7 @@ PER_PAGE = 25
 Number = Annotated[int, Whole(1, 1_000_000), Query(alias="page")]
 """The number of a page of a list, from 1."""
 
-Year = Annotated[int | None, Whole(1970, 9999), Query()]
+ChosenYear = Annotated[int | None, Whole(1970, 9999), Query()]
 """A year."""
 
 

@@ -1,0 +1,74 @@
+"""The dashboard's benchmark: how long each page takes with many customers, when first asked for and afterwards."""
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+
+from ledger_pipelines.horizon import Horizon, Scope, month_of, shift
+from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.settings import Settings
+from ledger_pipelines_tests.bench.ledger import filled_warehouse
+from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.serving.api.apis import new_api
+from ledger_pipelines_tests.serving.dashboard.desk import new_desk
+
+_ROUNDS = 5
+
+
+def pages(customers: int = 100_000, months: int = 24, readings: int = 1) -> None:
+    """Every page that grows with the number of customers, made in this process and sent to nobody."""
+    current = month_of(datetime.now(WIB), WIB)
+    horizon = Horizon(shift(current, 1 - months), current, WIB)
+    with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
+        _compute(warehouse, horizon)
+        address = warehouse.url.render_as_string(hide_password=False)
+        settings = Settings(warehouse_url=address, billing_url=address, first_month=horizon.first)
+        with new_api(settings) as api, new_desk(api, api.callers.viewer) as desk:
+            _measure(desk.client, customers, horizon)
+
+
+def _compute(warehouse: sa.Engine, horizon: Horizon) -> None:
+    started = time.monotonic()
+    scope = Scope(horizon.months)
+    for step in (transactions.recalculate, balances.recalculate):
+        with warehouse.begin() as connection:
+            step(connection, scope, horizon, "bench")
+    with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM ANALYZE"))
+    print(f"computed and vacuumed in {time.monotonic() - started:.1f} s")
+
+
+def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
+    someone = customers // 2
+    last_year = int(horizon.current[:4]) - 1
+    _ask(client, "/login")  # the first page of all reads the templates
+    for path in (
+        "/",
+        f"/?year={last_year}",
+        "/customers?q=pelanggan 77",
+        "/customers?q=nobody",
+        f"/customers/{someone}",
+        f"/customers/{someone}/months/{shift(horizon.current, -1)}",
+        "/alerts",
+        "/alerts?page=4000",
+        "/rejected",
+        "/comparison",
+        "/syncs",
+    ):
+        first, *later = (_seconds(lambda path=path: _ask(client, path)) for _ in range(1 + _ROUNDS))
+        print(f"  {path:40} first {first * 1000:6.0f} ms, then {statistics.median(later) * 1000:6.0f} ms")
+
+
+def _ask(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.status_code)
+
+
+def _seconds(act: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
