@@ -3,8 +3,8 @@
     export ANALYST_URL=postgresql+psycopg://analyst:password@127.0.0.1:54329/warehouse
     python examples/analysis.py report.html
 
-The role is made by `ledger analyst create`; what the names mean is in docs/data-dictionary.md, more questions with their
-SQL are in docs/analytics.md. The page works offline. Plots are of floats; the tables they come from are exact.
+The role is made by `ledger analyst create`; what the names mean is in docs/data-dictionary.md, more questions with
+their SQL are in docs/analytics.md. The page works offline. Plots are of floats; the tables they come from are exact.
 """
 
 import os

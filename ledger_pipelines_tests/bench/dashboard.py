@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 from starlette.testclient import TestClient
@@ -59,7 +60,7 @@ def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
         "/comparison",
         "/syncs",
     ):
-        first, *later = (_seconds(lambda path=path: _ask(client, path)) for _ in range(1 + _ROUNDS))
+        first, *later = (_seconds(partial(_ask, client, path)) for _ in range(1 + _ROUNDS))
         print(f"  {path:40} first {first * 1000:6.0f} ms, then {statistics.median(later) * 1000:6.0f} ms")
 
 
