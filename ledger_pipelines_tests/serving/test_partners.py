@@ -27,7 +27,7 @@ LINES = erp_tables["so_invoice_line"]
 def demo(computed: Installation) -> Iterator[Installation]:
     """The small demo with invoices to three partners: one known by contract, one alike, one who bought for as much."""
     with computed.warehouse("READ COMMITTED") as connection:
-        people = dict(connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak)).tuples().all())
+        people = dict(connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak)).all())
         balance = monthly_customer_balances.c
         months = sorted(connection.scalars(sa.select(balance.year_month).distinct()))
         bought = connection.scalar(
