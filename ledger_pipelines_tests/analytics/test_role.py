@@ -134,7 +134,7 @@ def test_nothing_readable_is_called_like_a_secret(connection: sa.Connection) -> 
     names = connection.scalars(readable, {"schemas": list(role.SCHEMAS)}).all()
     assert "billing.customers.name" in names
     named_like_one = re.compile("secret|password|token|hash|cookie|csrf|session")
-    assert [name for name in names if named_like_one.search(name)] == ["ops.audit_log.token_id"]
+    assert [name for name in names if named_like_one.search(name)] == []
 
 
 def test_whatever_holds_bytes_is_withheld() -> None:
@@ -144,7 +144,8 @@ def test_whatever_holds_bytes_is_withheld() -> None:
         for table in tables.metadata.sorted_tables
         if any(isinstance(column.type, sa.LargeBinary) for column in table.columns)
     }
-    assert with_bytes == role.WITHHELD
+    assert with_bytes <= role.WITHHELD
+    assert with_bytes
 
 
 def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.Connection) -> None:
