@@ -27,7 +27,8 @@ LINES = erp_tables["so_invoice_line"]
 def demo(computed: Installation) -> Iterator[Installation]:
     """The small demo with invoices to three partners: one known by contract, one alike, one who bought for as much."""
     with computed.warehouse("READ COMMITTED") as connection:
-        people = dict(connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak)).all())
+        found = connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak))
+        people: dict[int, str] = {row.customer_id: row.no_kontrak for row in found}
         balance = monthly_customer_balances.c
         months = sorted(connection.scalars(sa.select(balance.year_month).distinct()))
         bought = connection.scalar(
@@ -36,7 +37,7 @@ def demo(computed: Installation) -> Iterator[Installation]:
         for month in months:
             ensure_partition(connection, LINES, month)
         mark_loaded(connection, LINES, months, "test")
-        alike = str(people[12]).replace("/", "-").lower()
+        alike = people[12].replace("/", "-").lower()
         for code, name, amount in ((people[CUSTOMER], "A", 1), (alike, "B", 2), ("K9", "C", bought)):
             row = {"year_month": months[0], "bp_code": code, "bp_name": name, "amount_hc": amount}
             connection.execute(sa.insert(LINES).values(row | {"invoice_date": f"{months[0]}-15"}))

@@ -13,7 +13,6 @@ from ledger_pipelines.ledger.reconciliation.reasons import (
     CENT,
     OF_READINGS,
     bills,
-    bills_of_repetitions,
     listed_deposits,
     rejected_bills,
     rejected_deposits,
@@ -80,8 +79,9 @@ def compared_balances() -> sa.Select[Any]:
 
 def _explained() -> sa.Select[Any]:
     """One row: a customer, both balances, and what each reason that can be told adds to their difference."""
-    of = _weighed().subquery("weighed").c
-    left_out = sa.case((sa.func.abs(of.total_off + of.left_out) <= of.total_cents, -of.left_out), else_=0)
+    of = _sums().subquery("sums").c
+    is_rounding, rest = sa.func.abs(of.total_off) <= of.total_cents, of.total_off + of.repeated
+    left_out = sa.case((is_rounding, 0), (sa.func.abs(rest) <= of.total_cents, -of.repeated), else_=0)
     total_cents = sa.case((sa.func.abs(of.total_off - left_out) <= of.total_cents, of.total_off - left_out), else_=0)
     list_cents = sa.case((sa.func.abs(of.list_off) <= of.list_cents, of.list_off), else_=0)
     amounts = {
@@ -104,20 +104,12 @@ def _explained() -> sa.Select[Any]:
     )
 
 
-def _weighed() -> sa.Select[Any]:
+def _sums() -> sa.Select[Any]:
     """One row: a customer, and by how much the application's totals are off what it has of single rows.
 
     ``total_off``: total_purchases less all bills; ``list_off``: all deposit entries less total_deposit; ``…_cents``: up
-    to how much of that is rounding; ``left_out``: where it is more, the bills of readings that repeat another's start.
+    to how much of that is rounding; ``repeated``: the bills of readings that repeat another's start.
     """
-    of = _sums().subquery("sums").c
-    is_rounding = sa.func.abs(of.total_off) <= of.total_cents
-    left_out = sa.case((is_rounding, 0), else_=bills_of_repetitions(of.customer_id))
-    return sa.select(*of, left_out.label("left_out"))
-
-
-def _sums() -> sa.Select[Any]:
-    """One row: a customer with the sums of everything that the application and the ledger have of the customer."""
     latest, read = _latest_balances().subquery("latest"), bills().subquery("bills")
     refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
     unlisted = rejected_deposits().subquery("refused_deposits")
@@ -133,6 +125,7 @@ def _sums() -> sa.Select[Any]:
         _or_nothing(latest.c.closing_balance).label("ledger_balance"),
         (total_deposit - total_purchases).label("application_balance"),
         *(amount.label(name) for name, amount in amounts.items()),
+        _or_nothing(read.c.repeated).label("repeated"),
         (total_purchases - _or_nothing(read.c.billed) - amounts["rejected_readings"]).label("total_off"),
         (CENT * (_or_nothing(read.c.readings) + _or_nothing(refused.c.readings))).label("total_cents"),
         (_or_nothing(listed.c.amount) + amounts["rejected_deposits"] - total_deposit).label("list_off"),

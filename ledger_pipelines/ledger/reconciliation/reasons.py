@@ -21,6 +21,7 @@ from ledger_pipelines.warehouse.tables import (
 CENT = sa.literal(Decimal("0.01"), Digits)
 #: The reasons that single readings of the ledger can be.
 OF_READINGS = ("rounding", "readings_without_price", "duplicate_readings", "billed_otherwise")
+_START = ("customer_id", "year_month", "reading_at")
 _reading, _transaction, _deposit, _rejected = (
     meter_readings.c,
     transaction_calculations.c,
@@ -34,60 +35,60 @@ _BLANKS = " \t\r\n\f\v"
 
 
 def bills() -> sa.Select[Any]:
-    """One row: a customer with readings, the sum of their bills, and the amount and number of rows by reason."""
+    """One row: a customer with readings, the sum of their bills, and the amount and number of rows by reason.
+
+    ``repeated`` is the sum of the bills of readings that start when one with a smaller id does.
+    """
     of = _billed_readings().subquery("reading").c
     amounts = [
         sa.func.coalesce(sa.func.sum(of.amount).filter(of.reason == name), 0).label(name) for name in OF_READINGS
     ]
     rows = [sa.func.count().filter(of.reason == name, of.amount != 0).label(f"{name}_rows") for name in OF_READINGS]
     return sa.select(
-        of.customer_id, sa.func.sum(of.billed).label("billed"), sa.func.count().label("readings"), *amounts, *rows
+        of.customer_id,
+        sa.func.sum(of.billed).label("billed"),
+        sa.func.coalesce(sa.func.sum(of.billed).filter(of.is_repetition), 0).label("repeated"),
+        sa.func.count().label("readings"),
+        *amounts,
+        *rows,
     ).group_by(of.customer_id)
 
 
 def _billed_readings() -> sa.Select[Any]:
     """One row: a usable reading, what the application billed for it, what that adds to the difference, and why."""
+    twins = _twins().cte("twins")
     billed = sa.func.coalesce(_reading.harga_final, 0)
     apart = billed - _transaction.total_harga
     reason = sa.case(
         (apart.is_(None), "readings_without_price"),
         (sa.func.abs(apart) <= CENT, "rounding"),
-        (sa.and_(billed == 0, _starts_with_another()), "duplicate_readings"),
+        (sa.and_(billed == 0, twins.c.first_id.is_not(None)), "duplicate_readings"),
         else_="billed_otherwise",
     )
     same = sa.and_(
         _transaction.data_pencatatan_id == _reading.reading_id, _transaction.year_month == _reading.year_month
     )
-    return sa.select(
-        _reading.customer_id,
-        billed.label("billed"),
-        sa.func.coalesce(apart, billed).label("amount"),
-        reason.label("reason"),
-    ).outerjoin_from(meter_readings, transaction_calculations, same)
-
-
-def _starts_with_another(*, earlier: bool = False) -> sa.ColumnElement[bool]:
-    """True for a reading beside which the customer has another with the same start, or one with a smaller id."""
-    another = meter_readings.alias("another")
-    is_another = another.c.reading_id < _reading.reading_id if earlier else another.c.reading_id != _reading.reading_id
-    return sa.exists(
-        sa.select(1)
-        .where(
-            another.c.customer_id == _reading.customer_id,
-            another.c.year_month == _reading.year_month,
-            another.c.reading_at == _reading.reading_at,
-            is_another,
+    start = sa.and_(*(twins.c[name] == _reading[name] for name in _START))
+    return (
+        sa.select(
+            _reading.customer_id,
+            billed.label("billed"),
+            sa.func.coalesce(apart, billed).label("amount"),
+            reason.label("reason"),
+            sa.func.coalesce(_reading.reading_id > twins.c.first_id, sa.false()).label("is_repetition"),
         )
-        .correlate(meter_readings)
+        .outerjoin_from(meter_readings, transaction_calculations, same)
+        .outerjoin(twins, start)
     )
 
 
-def bills_of_repetitions(customer_id: sa.ColumnElement[int]) -> sa.ScalarSelect[Any]:
-    """The sum of a customer's bills for readings that start when one with a smaller id does."""
+def _twins() -> sa.Select[Any]:
+    """One row: a customer and moment at which more than one reading starts, with the smallest id."""
+    start = [_reading[name] for name in _START]
     return (
-        sa.select(sa.func.coalesce(sa.func.sum(_reading.harga_final), 0))
-        .where(_reading.customer_id == customer_id, _starts_with_another(earlier=True))
-        .scalar_subquery()
+        sa.select(*start, sa.func.min(_reading.reading_id).label("first_id"))
+        .group_by(*start)
+        .having(sa.func.count() > 1)
     )
 
 
