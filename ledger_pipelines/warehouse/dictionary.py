@@ -11,7 +11,7 @@ _DIALECT = sa.make_url("postgresql+psycopg://").get_dialect()()
 _INTRODUCTION = """\
 # Data dictionary
 
-Every table and view of the warehouse, as its declaration says: tables in `ledger_pipelines/warehouse/tables.py`, the
+Every table and view of the warehouse, as its declaration says: tables in `ledger_pipelines/warehouse/tables/`, the
 ERP's in `ledger_pipelines/sources/erp_tables.py`, views in `ledger_pipelines/analytics/`. This page is written by
 `ledger db dictionary > docs/data-dictionary.md`; a test keeps it current. The same words are in the database as
 comments."""

@@ -1,0 +1,68 @@
+"""Every table of the warehouse, declared once: columns, types, keys and comments.
+
+What belongs here: declarations, a module for each group of tables. How a month of a table is written is in
+``months.py``; how the schema changes over time is in ``migrations/`` (a test holds the two together). The ERP's tables
+are made from their catalogue, which is a declaration too and knows no library.
+"""
+
+from ledger_pipelines.warehouse.tables.access import api_tokens, audit_log, sessions
+from ledger_pipelines.warehouse.tables.billing import customers, deposits, meter_readings, prices
+from ledger_pipelines.warehouse.tables.erp import erp_tables, source_fingerprints, sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.ledger import (
+    balance_alerts,
+    balance_thresholds,
+    monthly_customer_balances,
+    stale_months,
+    transaction_calculations,
+)
+from ledger_pipelines.warehouse.tables.ops import (
+    cursors,
+    loaded_months,
+    pending_changes,
+    realtime_batches,
+    rejected_rows,
+)
+from ledger_pipelines.warehouse.tables.parts import SCHEMAS, Digits, Moment, MonthKey, Rupiah, StandardVolume, metadata
+from ledger_pipelines.warehouse.tables.reconciliation import (
+    DIFFERENCE_REASONS,
+    INVOICE_STATUSES,
+    balance_comparison,
+    customer_business_partners,
+    invoice_reconciliation,
+)
+
+__all__ = [
+    "DIFFERENCE_REASONS",
+    "INVOICE_STATUSES",
+    "SCHEMAS",
+    "Digits",
+    "Moment",
+    "MonthKey",
+    "Rupiah",
+    "StandardVolume",
+    "api_tokens",
+    "audit_log",
+    "balance_alerts",
+    "balance_comparison",
+    "balance_thresholds",
+    "cursors",
+    "customer_business_partners",
+    "customers",
+    "deposits",
+    "erp_tables",
+    "invoice_reconciliation",
+    "loaded_months",
+    "metadata",
+    "meter_readings",
+    "monthly_customer_balances",
+    "pending_changes",
+    "prices",
+    "realtime_batches",
+    "rejected_rows",
+    "sessions",
+    "source_fingerprints",
+    "stale_months",
+    "sync_log_tables",
+    "sync_logs",
+    "transaction_calculations",
+]

@@ -1,0 +1,102 @@
+"""The tables of schema ``billing``: what the billing application holds, normalised."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ledger_pipelines.warehouse.tables.parts import Digits, Moment, Rupiah, column, customer_id, key, table, year_month
+
+
+def _price_fields(of: str) -> Sequence[sa.Column[Any]]:
+    return (
+        column("harga_per_meter_kubik", Digits, f"Price of one Sm³ in rupiah, {of}", null=True),
+        column("tekanan_keluar", Digits, f"Outlet pressure in bar gauge, {of}", null=True),
+        column("suhu", Digits, f"Gas temperature in °C, {of}", null=True),
+        column("koreksi_meter", Digits, f"Correction factor from metered m³ to Sm³, {of}", null=True),
+    )
+
+
+customers = table(
+    "billing",
+    "customers",
+    "The billing application's customers: its users with role customer or fob",
+    customer_id(),
+    column("name", sa.Text, "Name", null=True),
+    column("email", sa.Text, "E-mail address", null=True),
+    column("role", sa.Text, "customer: metered; fob: billed free on board, in Sm³"),
+    column("no_kontrak", sa.Text, "Contract number", null=True),
+    column("alamat", sa.Text, "Address", null=True),
+    column("nomor_tlpn", sa.Text, "Telephone number", null=True),
+    column("total_deposit", Digits, "The application's own running total of deposits, in rupiah", null=True),
+    column("total_purchases", Digits, "The application's own running total of purchases, in rupiah", null=True),
+    *_price_fields("the customer's default"),
+    column("use_realtime_calculation", sa.Boolean, "False: automatic recalculation leaves the customer alone"),
+    column("balance_last_updated_at", Moment, "When the application last updated its balance", null=True),
+    column("created_at", Moment, "When the application created the row", null=True),
+    column("updated_at", Moment, "When the application last changed the row", null=True),
+    key("customer_id"),
+)
+
+prices = table(
+    "billing",
+    "prices",
+    "Price entries of the customers (users.pricing_history), one row a usable entry",
+    customer_id(),
+    column(
+        "position",
+        sa.Integer,
+        "Place of the entry in the customer's list, from 0; the first that applies wins",
+    ),
+    column("rule", sa.Text, "custom_period or monthly"),
+    column("valid_from", Moment, "First moment at which the entry applies"),
+    column("valid_to", Moment, "First moment at which it applies no more (the end in the source is inclusive)"),
+    *_price_fields("as the entry gives it"),
+    column("entry", JSONB, "The entry as it stands in the application"),
+    key("customer_id", "position"),
+    sa.CheckConstraint("rule IN ('custom_period', 'monthly')", name="rule"),
+    sa.CheckConstraint("valid_from < valid_to", name="period"),
+)
+
+deposits = table(
+    "billing",
+    "deposits",
+    "Deposit entries of the customers (users.deposit_history), one row a usable entry",
+    customer_id(),
+    year_month("Month of the deposit in WIB"),
+    column("deposited_at", Moment, "The deposit's own date"),
+    column(
+        "ordinal",
+        sa.Integer,
+        "0, or which of several entries of the customer at the same moment, in list order",
+    ),
+    column("amount", Rupiah, "Signed rupiah: what the entry adds to (or takes from) the balance"),
+    column("amount_given", Digits, "The amount as the entry gives it"),
+    column("keterangan", sa.Text, "penambahan: adds to the balance; pengurangan: takes from it"),
+    column("description", sa.Text, "Free text of the entry", null=True),
+    key("customer_id", "deposited_at", "ordinal", "year_month"),
+    by_month=True,
+)
+
+meter_readings = table(
+    "billing",
+    "meter_readings",
+    "Usable meter readings (data_pencatatan), one row a reading",
+    column("reading_id", sa.BigInteger, "data_pencatatan.id of the billing application"),
+    customer_id(),
+    year_month("Month of reading_at in WIB"),
+    column("kind", sa.Text, "metered: volume in metered m³; fob: volume in Sm³"),
+    column("reading_at", Moment, "The reading's moment: pembacaan_awal.waktu (metered) or waktu (fob)"),
+    column("ended_at", Moment, "pembacaan_akhir.waktu of a metered reading", null=True),
+    column("volume", Digits, "volume_flow_meter (m³) or volume_sm3 (Sm³), every digit as given"),
+    column("opening_volume", Digits, "State of the meter at the start, m³", null=True),
+    column("closing_volume", Digits, "State of the meter at the end, m³", null=True),
+    column("harga_final", Digits, "The application's own amount for the reading, in rupiah", null=True),
+    column("status_pembayaran", sa.Text, "belum_lunas: unpaid; lunas: paid", null=True),
+    column("created_at", Moment, "When the application created the row", null=True),
+    column("updated_at", Moment, "When the application last changed the row", null=True),
+    key("reading_id", "year_month"),
+    sa.Index(None, "customer_id", "reading_at"),
+    by_month=True,
+)

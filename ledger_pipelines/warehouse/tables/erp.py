@@ -1,0 +1,116 @@
+"""The copies of the ERP's tables, made from their catalogue, and the journal of their syncs in ``ops``."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
+from ledger_pipelines.warehouse.tables.parts import Digits, Moment, MonthKey, column, key, table, year_month
+
+_TYPES: dict[Kind, Any] = {
+    Kind.TEXT: sa.Text,
+    Kind.INTEGER: sa.BigInteger,
+    Kind.DECIMAL: Digits,
+    Kind.DATE: sa.Date,
+    Kind.BOOLEAN: sa.Boolean,
+}
+
+
+def _copy(source: ErpTable) -> sa.Table:
+    """The copy of an ERP table. It has no key: what identifies a row is its whole content, and equal rows may be."""
+    classes = {name: "text_pattern_ops" for name in source.key[:2] if name in source.names_of(Kind.TEXT)}
+    bytewise: dict[str, Any] = {"postgresql_ops": classes} if classes else {}
+    of_month = "in which the row was read" if source.is_snapshot else f"of {', else '.join(source.month_columns)}"
+    return table(
+        "erp",
+        source.name,
+        source.comment,
+        year_month(f"Month {of_month}, in WIB"),
+        *(column(declared.name, _TYPES[declared.kind], declared.comment, null=True) for declared in source.columns),
+        column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
+        # Bytewise order builds several times as fast as the locale's, and serves to find a key as well.
+        sa.Index(f"ix_{source.name}_key", *source.key[:2], **bytewise),
+        by_month=True,
+    )
+
+
+erp_tables = {source.name: _copy(source) for source in ERP_TABLES}
+
+source_fingerprints = table(
+    "ops",
+    "source_fingerprints",
+    "What each day of an ERP table looked like when it was last read; a day that differs is read again",
+    column("table_name", sa.Text, "The ERP's table"),
+    column("day", sa.Text(collation="C"), "The day, as 2025-03-31; empty: rows without any date"),
+    column("year_month", MonthKey, "Month in which its rows were stored; empty: outside the partitions, so rejected"),
+    column("row_count", sa.BigInteger, "How many rows the source had"),
+    column("digest", sa.Text, "Sums and a hash of all its rows, as the source's server computes them"),
+    column("run_id", sa.Text, "The run that read them"),
+    column("taken_at", Moment, "When they were read", server_default=sa.func.now()),
+    key("table_name", "day"),
+)
+
+_RUNNING = sa.text("status = 'running'")
+
+sync_logs = table(
+    "ops",
+    "sync_logs",
+    "Syncs of the ERP: one row a sync; at most one is running",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the sync"),
+    column("sync_type", sa.Text, "manual: started by a person or program; scheduled: by the hourly schedule"),
+    column("status", sa.Text, "running, completed, failed or cancelled"),
+    column("started_at", Moment, "When it started", server_default=sa.func.now()),
+    column("completed_at", Moment, "When it ended; null while it runs", null=True),
+    column("total_records", sa.BigInteger, "Rows read: success_records + failed_records", server_default=sa.text("0")),
+    column("success_records", sa.BigInteger, "Rows that the copy has as the source has", server_default=sa.text("0")),
+    column("failed_records", sa.BigInteger, "Rows that were rejected", server_default=sa.text("0")),
+    column("error_message", sa.Text, "Why it failed", null=True),
+    column(
+        "duration",
+        sa.Numeric(14, 3),
+        "Seconds from start to end",
+        sa.Computed("EXTRACT(epoch FROM completed_at - started_at)", persisted=True),
+        null=True,
+    ),
+    column(
+        "success_rate",
+        sa.Numeric(5, 2),
+        "Per cent of the rows read that are not rejected; null if none was read",
+        sa.Computed("round(100.0 * success_records / nullif(total_records, 0), 2)", persisted=True),
+        null=True,
+    ),
+    column("run_id", sa.Text, "The Dagster run; null until it is launched", null=True),
+    sa.CheckConstraint("sync_type IN ('manual', 'scheduled')", name="sync_type"),
+    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
+    sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
+    # The constraint that keeps syncs apart, whoever starts them.
+    sa.Index("uq_sync_logs_running", "status", unique=True, postgresql_where=_RUNNING),
+    sa.Index(None, "run_id"),
+)
+
+sync_log_tables = table(
+    "ops",
+    "sync_log_tables",
+    "What a sync did to each table: one row a sync and table",
+    sa.Column("sync_log_id", sa.ForeignKey(sync_logs.c.id), nullable=False, comment="The sync"),
+    column("table_name", sa.Text, "The ERP's table"),
+    column("status", sa.Text, "running, completed, failed or cancelled"),
+    column("months", sa.ARRAY(MonthKey), "Months of which rows were read", server_default=sa.text("'{}'")),
+    *(
+        column(name, sa.BigInteger, comment, server_default=sa.text("0"))
+        for name, comment in {
+            "rows_read": "Rows read: rows_loaded + rows_rejected",
+            "rows_loaded": "Rows that the copy has as the source has",
+            "rows_rejected": "Rows that cannot be used; see ops.rejected_rows",
+            "rows_inserted": "Rows that came",
+            "rows_updated": "Rows that changed",
+            "rows_deleted": "Rows that went",
+            "rows_unchanged": "Rows that were as they should be",
+        }.items()
+    ),
+    column("seconds", sa.Numeric(14, 3), "How long it took", null=True),
+    column("error_message", sa.Text, "Why it failed", null=True),
+    key("sync_log_id", "table_name"),
+    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+)

@@ -1,0 +1,131 @@
+"""The tables of schema ``ledger`` that are computed: transactions, balances, low balances."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ledger_pipelines.warehouse.tables.parts import (
+    Digits,
+    Moment,
+    MonthKey,
+    Rupiah,
+    StandardVolume,
+    column,
+    customer_id,
+    key,
+    table,
+    year_month,
+)
+
+transaction_calculations = table(
+    "ledger",
+    "transaction_calculations",
+    "What each usable reading cost: one row a reading",
+    customer_id(),
+    column("data_pencatatan_id", sa.BigInteger, "The reading: data_pencatatan.id; unique over all months"),
+    year_month("Month of the reading in WIB"),
+    column("transaction_date", Moment, "The reading's moment"),
+    column("volume_flow_meter", Digits, "Volume as given: metered m³, or Sm³ for fob"),
+    column("koreksi_meter", Digits, "Correction factor applied; 1 for fob"),
+    column("volume_sm3", StandardVolume, "volume_flow_meter × koreksi_meter, rounded to 4 decimals"),
+    column("harga_per_m3", Digits, "Price of one Sm³ in rupiah in force at the reading's moment"),
+    column("total_harga", Rupiah, "volume_flow_meter × koreksi_meter × harga_per_m3, rounded once to 2 decimals"),
+    column(
+        "pricing_used",
+        JSONB,
+        "Which rule gave the price, the entry as used, its dates, where the factor is from",
+    ),
+    column("tekanan_keluar", Digits, "Outlet pressure in force, bar gauge", null=True),
+    column("suhu", Digits, "Gas temperature in force, °C", null=True),
+    column("calculated_at", Moment, "When this row last changed"),
+    column("is_recalculated", sa.Boolean, "True if the row replaced or corrected an earlier one"),
+    key("data_pencatatan_id", "year_month"),
+    sa.Index(None, "customer_id", "transaction_date"),
+    by_month=True,
+)
+
+monthly_customer_balances = table(
+    "ledger",
+    "monthly_customer_balances",
+    "The balance of each customer month by month, without a gap from the first activity on",
+    customer_id(),
+    year_month("The month"),
+    column("opening_balance", Rupiah, "closing_balance of the month before; 0 before the first"),
+    column("total_deposits", Rupiah, "Signed deposits dated in the month"),
+    column("total_purchases", Rupiah, "Sum of total_harga of the month's transactions"),
+    column(
+        "closing_balance",
+        Rupiah,
+        "opening_balance + total_deposits - total_purchases; negative: the customer owes",
+    ),
+    column("total_volume_sm3", StandardVolume, "Sum of volume_sm3 of the month's transactions"),
+    column(
+        "calculation_details",
+        JSONB,
+        "How many transactions and deposit entries the month's figures stand for",
+    ),
+    column("last_calculated_at", Moment, "When this row last changed"),
+    key("customer_id", "year_month"),
+    sa.Index(None, "year_month"),
+)
+
+stale_months = table(
+    "ledger",
+    "stale_months",
+    "Months of a ledger table whose inputs changed: to be recalculated. Empty when all is current",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the note"),
+    column("table_name", sa.Text, "The table to recalculate"),
+    column("year_month", MonthKey, "The month to recalculate"),
+    column("customer_id", sa.BigInteger, "The customer to recalculate; null: every customer", null=True),
+    column("noted_at", Moment, "When the change was noted", server_default=sa.func.now()),
+    sa.UniqueConstraint("table_name", "year_month", "customer_id", postgresql_nulls_not_distinct=True),
+)
+
+balance_thresholds = table(
+    "ledger",
+    "balance_thresholds",
+    "When the balance of a customer is low, where it is not as for all others",
+    customer_id(),
+    column("threshold", Rupiah, "Low is a balance below this, in rupiah; null: as for all others", null=True),
+    column("days", sa.Integer, "Low is what lasts fewer days than this; 0: never; null: as for all others", null=True),
+    column("set_at", Moment, "When it was last set", server_default=sa.func.now()),
+    key("customer_id"),
+    sa.CheckConstraint("days >= 0", name="days"),
+    sa.CheckConstraint("threshold IS NOT NULL OR days IS NOT NULL", name="says_something"),
+)
+
+_OPEN, _UNDELIVERED = sa.text("cleared_at IS NULL"), sa.text("delivered_at IS NULL")
+
+balance_alerts = table(
+    "ledger",
+    "balance_alerts",
+    "Low balances: one row for each time that a customer's current balance became low",
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Number of the alert"),
+    column(
+        "event_id",
+        sa.Uuid,
+        "Names the alert to whom it is posted, however often",
+        server_default=sa.text("gen_random_uuid()"),
+    ),
+    customer_id(),
+    column("kind", sa.Text, "threshold: the balance fell below the threshold; days_left: it lasts too few days"),
+    column("raised_at", Moment, "When the balance that is low was written", server_default=sa.func.now()),
+    column("balance", Rupiah, "Closing balance of the current month, then"),
+    column("threshold", Rupiah, "The customer's threshold in rupiah, then"),
+    column(
+        "days_left",
+        Digits,
+        "Days the balance lasted at the use of the 30 days before, cut to one decimal; null: no use",
+        null=True,
+    ),
+    column("days", sa.Integer, "How many days it should last, then; 0: not looked at"),
+    column("run_id", sa.Text, "The run that wrote the balance"),
+    column("cleared_at", Moment, "When the balance was written that is not low any more; null: low", null=True),
+    column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or there is none", null=True),
+    column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
+    column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
+    column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),
+    sa.CheckConstraint("kind IN ('threshold', 'days_left')", name="kind"),
+    # Whoever writes balances at the same time: a customer is low once.
+    sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
+    sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),
+)

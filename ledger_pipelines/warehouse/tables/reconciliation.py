@@ -1,0 +1,95 @@
+"""The tables of schema ``ledger`` that hold it against the application's totals and the ERP's invoices."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ledger_pipelines.warehouse.tables.parts import (
+    Digits,
+    Moment,
+    MonthKey,
+    Rupiah,
+    column,
+    customer_id,
+    key,
+    table,
+    year_month,
+)
+
+#: Why a balance of ours and one of the application differ; each adds so much to the difference.
+DIFFERENCE_REASONS = {
+    "rounding": "cents of rounding in the application's bills and totals",
+    "readings_without_price": "bills of readings that have no price or factor by any rule",
+    "rejected_readings": "bills of readings that cannot be used (ops.rejected_rows)",
+    "duplicate_readings": "readings that start together, of which the application counts one",
+    "billed_otherwise": "other readings whose bill (harga_final) is not what the rules give",
+    "rejected_deposits": "entries of deposit_history that cannot be used (ops.rejected_rows)",
+    "deposits_outside_list": "the list of deposits does not add up to total_deposit",
+    "unexplained": "none of these",
+}
+
+balance_comparison = table(
+    "ledger",
+    "balance_comparison",
+    "The latest balance of each customer against the billing application's own totals: one row a customer",
+    customer_id(),
+    column("last_month", MonthKey, "The month of the latest balance; null: the customer has none", null=True),
+    column("ledger_balance", Rupiah, "Closing balance of that month; 0 if the customer has none"),
+    column("application_balance", Digits, "total_deposit - total_purchases of the application; 0 for what is null"),
+    column("difference", Digits, "ledger_balance - application_balance: the sum of the reasons' amounts"),
+    column("matches", sa.Boolean, "True if the difference is below 0.01 rupiah either way"),
+    column("reasons", sa.ARRAY(sa.Text), "The reasons with an amount, if the balances do not match"),
+    *(column(name, Digits, f"Rupiah of the difference: {why}") for name, why in DIFFERENCE_REASONS.items()),
+    column("reason_rows", JSONB, "How many rows stand for each reason that comes from rows"),
+    column("compared_at", Moment, "When this row last changed"),
+    key("customer_id"),
+    sa.CheckConstraint(f"difference = {' + '.join(DIFFERENCE_REASONS)}", name="reasons"),
+    sa.Index("ix_balance_comparison_mismatches", "customer_id", postgresql_where=sa.text("NOT matches")),
+)
+
+customer_business_partners = table(
+    "ledger",
+    "customer_business_partners",
+    "Which business partners of the ERP a customer is invoiced as: one row a customer and partner",
+    customer_id(),
+    column("bp_code", sa.Text, "The business partner: so_invoice_line.bp_code of the ERP"),
+    column(
+        "origin",
+        sa.Text,
+        "default: the contract number is the code; set: by a person; excluded: by a person",
+    ),
+    column("since", Moment, "Since when it is so", server_default=sa.func.now()),
+    key("customer_id", "bp_code"),
+    sa.CheckConstraint("origin IN ('default', 'set', 'excluded')", name="origin"),
+    sa.Index(None, "bp_code"),
+)
+
+#: What came of a month of an account.
+INVOICE_STATUSES = (
+    "matched",
+    "differs",
+    "not_invoiced",
+    "customer_without_partner",
+    "partner_without_customer",
+)
+
+invoice_reconciliation = table(
+    "ledger",
+    "invoice_reconciliation",
+    "Purchases of the ledger against the ERP's invoices: one row a month and account",
+    year_month("The month of the readings, and of the deliveries that the invoices are about"),
+    column("account", sa.Text, "customer:N, the first of the customers; or partner:C for a partner without one"),
+    column("customer_id", sa.BigInteger, "The first of the customers; null: there is none", null=True),
+    column("customers", sa.ARRAY(sa.BigInteger), "The customers: several if they are invoiced as one partner"),
+    column("bp_codes", sa.ARRAY(sa.Text), "The business partners: several if one customer is invoiced as them"),
+    column("partner_name", sa.Text, "Name of a business partner, as an invoice has it", null=True),
+    column("purchases", Rupiah, "Purchases of the customers in the month, rupiah"),
+    column("invoiced", Digits, "Sum of amount_hc of the partners' invoiced lines of the month"),
+    column("invoice_lines", sa.BigInteger, "How many invoiced lines that are"),
+    column("difference", Digits, "purchases - invoiced"),
+    column("status", sa.Text, "What came of it: docs/rules.md, Invoice reconciliation"),
+    column("compared_at", Moment, "When this row last changed"),
+    key("year_month", "account"),
+    sa.CheckConstraint("difference = purchases - invoiced", name="difference"),
+    sa.CheckConstraint(f"status IN ({', '.join(map(repr, INVOICE_STATUSES))})", name="status"),
+    sa.Index(None, "customer_id"),
+)
