@@ -106,7 +106,8 @@ class ErpCopy:
         """Empty the warehouse and the ERP, and go back to the usual months."""
         self.horizon = HORIZON
         with self.warehouse.begin() as connection:
-            deletes = [str(sa.delete(table)) for table in reversed(tables.metadata.sorted_tables)]
+            emptied = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.write_locks]
+            deletes = [str(sa.delete(table)) for table in emptied]
             connection.exec_driver_sql(";".join(deletes))
         for name in _ALL:
             self.fill(name, [])

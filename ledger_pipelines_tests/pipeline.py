@@ -38,7 +38,9 @@ class Pipeline:
         """Empty the warehouse and set the months that count."""
         self.horizon = Horizon(first_month, current_month, WIB)
         with self.warehouse.begin() as connection:
-            deletes = [str(sa.delete(table)) for table in tables.metadata.sorted_tables]
+            deletes = [
+                str(sa.delete(table)) for table in tables.metadata.sorted_tables if table is not tables.write_locks
+            ]
             connection.exec_driver_sql(";".join(deletes))
 
     def fill(self, state: SourceState) -> None:

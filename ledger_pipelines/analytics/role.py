@@ -19,6 +19,11 @@ _OPEN = SCHEMAS[:-1]
 #: Tables of `ops` that are nobody's to read but the program's: what lets somebody in, and what they did.
 WITHHELD = frozenset({"api_tokens", "audit_log", "sessions"})
 STATEMENT_TIMEOUT, IDLE_TIMEOUT = "5min", "10min"
+#: How many sessions an analyst may have at a time; unlike the others, a limit that a session cannot lift.
+MOST_SESSIONS = 10
+#: What everybody may call on a server as it comes, and is more than reading: advisory locks, of which enough stop every
+#: session of the server, and large objects, which fill its disk. Those that end a lock stay, for pools of connections.
+_MORE_THAN_READING = "^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea)$"
 _LONGEST_DATABASE = 54  # PostgreSQL cuts names off at 63 characters
 
 
@@ -33,6 +38,19 @@ class Analyst:
     name: str
     valid_until: datetime | None
     sessions: int
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Something that everybody may do in the warehouse, and that is more than reading.
+
+    Attributes:
+        closing: The SQL that takes it from everybody.
+        is_ours: Whether the configured user may run that.
+    """
+
+    closing: Sequence[str]
+    is_ours: bool
 
 
 def group_of(connection: sa.Connection) -> str:
@@ -82,7 +100,7 @@ def login_creation(connection: sa.Connection, name: str, zone: str, password: st
         "timezone": f"'{zone}'",
     }
     return [
-        f"CREATE ROLE {role} LOGIN PASSWORD {_literal(password)} IN ROLE {group}",
+        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {MOST_SESSIONS} PASSWORD {_literal(password)} IN ROLE {group}",
         *(
             f"ALTER ROLE {role} IN DATABASE {_database(connection)} SET {setting} = {value}"
             for setting, value in settings.items()
@@ -91,7 +109,7 @@ def login_creation(connection: sa.Connection, name: str, zone: str, password: st
 
 
 def grant(connection: sa.Connection) -> None:
-    """Let the group read what an analyst may read, what comes later included; may be repeated.
+    """Let the group read what an analyst may read, what comes later included, and take more from everybody; repeatable.
 
     In the caller's transaction, as the owner of the schemas.
     """
@@ -105,8 +123,43 @@ def grant(connection: sa.Connection) -> None:
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schemas} GRANT SELECT ON TABLES TO {group}",
         f"GRANT SELECT ON {', '.join(preparer.format_table(table) for table in tables)} TO {group}",
     ]
-    for statement in statements:
+    closing = [statement for opening in openings(connection) if opening.is_ours for statement in opening.closing]
+    for statement in statements + closing:
         connection.exec_driver_sql(statement)
+
+
+def openings(connection: sa.Connection) -> list[Opening]:
+    """What everybody, and so an analyst, may still do in the warehouse beside reading.
+
+    It belongs to the database, and so comes back with a new one into which a dump is restored.
+    """
+    return [*_temporary_tables(connection), *_functions(connection)]
+
+
+def _temporary_tables(connection: sa.Connection) -> Sequence[Opening]:
+    found = sa.text(
+        "SELECT pg_has_role(datdba, 'USAGE'), quote_ident(current_user) FROM pg_database "
+        "WHERE datname = current_database() AND has_database_privilege('public', oid, 'TEMPORARY')"
+    )
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        return []
+    is_ours, user = row
+    # Whoever writes the ledger needs it, and has it by no other way unless the database is theirs.
+    kept = [] if is_ours else [f"GRANT TEMPORARY ON DATABASE {_database(connection)} TO {user}"]
+    return [Opening([*kept, f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC"], is_ours)]
+
+
+def _functions(connection: sa.Connection) -> Sequence[Opening]:
+    found = sa.text(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
+        "AND proname ~ :names AND has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1"
+    )
+    names = connection.scalars(found, {"names": _MORE_THAN_READING}).all()
+    if not names:
+        return []
+    is_ours = connection.scalar(sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    return [Opening([f"REVOKE EXECUTE ON FUNCTION {', '.join(names)} FROM PUBLIC"], bool(is_ours))]
 
 
 def renew(connection: sa.Connection) -> bool:

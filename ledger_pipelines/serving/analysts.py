@@ -31,6 +31,8 @@ class Created:
         existed: Whether the role was there already, and only its grants were made anew.
         address: Where it logs in, without a password.
         open_databases: Other databases of the server that it may connect to, as everybody may.
+        for_administrator: The SQL that takes from everybody what is more than reading, where the configured user may
+            not; empty: nothing is left to be taken.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Created:
     existed: bool
     address: str
     open_databases: tuple[str, ...]
+    for_administrator: tuple[str, ...]
 
 
 def create(databases: Databases, name: str, password: str | None) -> Created:
@@ -68,8 +71,9 @@ def create(databases: Databases, name: str, password: str | None) -> Created:
             role.grant(connection)
             role.shut(connection, _databases_to_shut(connection, databases.settings))
         open_databases = tuple(role.databases_open_to(connection, name))
+        left = tuple(statement for opening in role.openings(connection) for statement in opening.closing)
     generated = None if existed or password is not None else given
-    return Created(name, generated, existed, _address(databases, name), open_databases)
+    return Created(name, generated, existed, _address(databases, name), open_databases, left)
 
 
 def listed(databases: Databases) -> list[Analyst]:

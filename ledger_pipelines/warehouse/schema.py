@@ -5,15 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.tables import SCHEMAS
+from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.tables import SCHEMAS, metadata, write_locks
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MINIMUM_SERVER_VERSION = 15
 _MIGRATIONS = str(Path(__file__).parent / "migrations")
-_MIGRATION_LOCK = "ledger_pipelines migrations"
+_VERSIONS = sa.Table(
+    "alembic_version",
+    sa.MetaData(schema="ops"),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+#: SQLSTATEs of what another process makes at this moment: IF NOT EXISTS does not see that yet.
+_MADE_MEANWHILE = ("23505", "42P07", "42710")
 
 
 class WarehouseError(Exception):
@@ -41,23 +50,17 @@ def upgrade(engine: sa.Engine) -> str:
     """
     with engine.connect() as connection:
         _check_server(connection)
-        lock = sa.func.hashtextextended(_MIGRATION_LOCK, 0)
-        connection.execute(sa.select(sa.func.pg_advisory_lock(lock)))
-        try:
-            return _upgrade(connection)
-        finally:
-            # The lock is the session's, and the session outlives us in the engine's pool.
-            connection.rollback()
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(lock)))
-            connection.commit()
+        _make_version_table(connection)
+        # Nobody else upgrades until this transaction ends; nobody can take this lock but who may write the table.
+        connection.execute(sa.text(f"LOCK TABLE {_VERSIONS} IN SHARE UPDATE EXCLUSIVE MODE"))
+        return _upgrade(connection)
 
 
 def is_current(connection: sa.Connection) -> bool:
     """Whether the schema has the newest version that this program knows."""
-    found = sa.select(sa.text("version_num")).select_from(sa.table("alembic_version", schema="ops"))
     if connection.scalar(sa.select(sa.func.to_regclass("ops.alembic_version"))) is None:
         return False
-    return connection.scalars(found).all() == [newest()]
+    return connection.scalars(sa.select(_VERSIONS.c.version_num)).all() == [newest()]
 
 
 @cache
@@ -78,7 +81,6 @@ def _upgrade(connection: sa.Connection) -> str:
 
     for schema in SCHEMAS:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
-    connection.commit()
     config = alembic_config(connection)
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
@@ -89,8 +91,25 @@ def _upgrade(connection: sa.Connection) -> str:
             "a newer one. Install that version, or restore the warehouse's backup."
         )
     command.upgrade(config, "head")
+    rights = [{"table_name": qualified(table)} for table in metadata.sorted_tables]
+    connection.execute(insert(write_locks).values(rights).on_conflict_do_nothing())
     connection.commit()
     return script.get_current_head() or ""
+
+
+def _make_version_table(connection: sa.Connection) -> None:
+    """Make the table in which Alembic notes the version, as Alembic makes it: it is locked before Alembic begins."""
+    while True:
+        try:
+            connection.execute(sa.schema.CreateSchema("ops", if_not_exists=True))
+            connection.execute(sa.schema.CreateTable(_VERSIONS, if_not_exists=True))
+            connection.commit()
+        except sa.exc.DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _MADE_MEANWHILE:
+                raise
+            connection.rollback()
+        else:
+            return
 
 
 def _check_server(connection: sa.Connection) -> None:

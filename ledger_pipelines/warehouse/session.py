@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.tables import write_locks
 
 
 def lock(connection: sa.Connection, table: sa.Table) -> None:
@@ -15,9 +17,12 @@ def lock(connection: sa.Connection, table: sa.Table) -> None:
 
     Dagster's pools keep runs apart; this keeps apart whoever else comes. A server that ends transactions which idle is
     told to let this one wait for its source.
+
+    Raises:
+        WarehouseError: the warehouse does not know of this right.
     """
     connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(qualified(table), 0))))
+    _check_known(connection.scalars(_rights([table]).with_for_update()).all(), [table])
 
 
 def try_lock(connection: sa.Connection, tables: Collection[sa.Table]) -> bool:
@@ -25,10 +30,32 @@ def try_lock(connection: sa.Connection, tables: Collection[sa.Table]) -> bool:
 
     Whoever writes several tables in one transaction takes all these rights before anything else: to wait for one with
     rows of another in hand is how two transactions come to wait for each other.
+
+    Raises:
+        WarehouseError: the warehouse does not know of one of these rights.
     """
-    keys = [sa.func.hashtextextended(qualified(table), 0) for table in tables]
-    taken = [sa.func.pg_try_advisory_xact_lock(key) for key in keys]
-    return all(connection.execute(sa.select(*taken)).one())
+    taken = connection.scalars(_rights(tables).with_for_update(skip_locked=True)).all()
+    if len(taken) == len(tables):
+        return True
+    _check_known(connection.scalars(_rights(tables)).all(), tables)
+    return False
+
+
+def _rights(tables: Collection[sa.Table]) -> sa.Select[tuple[str]]:
+    """The rows that stand for the right to write these tables, always in the same order.
+
+    Rows, not advisory locks: those can be taken by everybody who can connect, these by who may write here.
+    """
+    name = write_locks.c.table_name
+    return sa.select(name).where(name.in_([qualified(table) for table in tables])).order_by(name)
+
+
+def _check_known(found: Collection[str], tables: Collection[sa.Table]) -> None:
+    if unknown := {qualified(table) for table in tables} - set(found):
+        raise WarehouseError(
+            f"ops.write_locks has no row of {', '.join(sorted(unknown))}, without which nobody may write there. Let "
+            "one be made by: ledger db upgrade"
+        )
 
 
 def plan_for(connection: sa.Connection, scope: Scope) -> None:

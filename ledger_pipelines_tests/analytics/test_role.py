@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -12,7 +13,9 @@ from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.serving.databases import upgrade
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
+from ledger_pipelines.warehouse.months import qualified
 from ledger_pipelines.warehouse.partitions import ensure_partition, partition_name
+from ledger_pipelines.warehouse.session import lock, try_lock
 from ledger_pipelines_tests.analytics.warehouses import PASSWORD, analyst_of, databases_of
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
@@ -93,6 +96,20 @@ CHANGES = [
     "COPY customers TO PROGRAM 'cat'",
     "SELECT pg_read_file('postgresql.conf')",
     "SELECT nextval('ops.sync_logs_id_seq')",
+    "CREATE TEMPORARY TABLE mine (id int)",
+    "SELECT lo_create(0)",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'much')",
+    *(
+        f"SELECT pg_{attempt}advisory_{until}lock{shared}({key})"
+        for attempt in ("", "try_")
+        for until in ("", "xact_")
+        for shared in ("", "_shared")
+        for key in ("1", "1, 2")
+    ),
+    *(f"SELECT * FROM ops.write_locks FOR {mode}" for mode in ("UPDATE", "KEY SHARE")),
+    "LOCK TABLE ops.write_locks IN ROW SHARE MODE",
+    "LOCK TABLE ops.alembic_version IN ACCESS SHARE MODE",
 ]
 
 
@@ -105,6 +122,29 @@ def test_it_changes_nothing(connection: sa.Connection, statement: str) -> None:
         connection.exec_driver_sql(statement)
     assert isinstance(caught.value.orig, psycopg.errors.InsufficientPrivilege), caught.value
     connection.rollback()
+
+
+def test_whoever_holds_advisory_locks_stops_no_writer(owner: sa.Engine) -> None:
+    """On a server of one's own everybody may take them until its administrator forbids it."""
+    names = [qualified(table) for table in tables.metadata.sorted_tables]
+    impatient = sa.create_engine(owner.url, connect_args={"options": "-c lock_timeout=2s"})
+    with owner.connect() as holder:
+        for name in (*names, "ledger_pipelines migrations"):
+            holder.execute(sa.select(sa.func.pg_advisory_lock(sa.func.hashtextextended(name, 0))))
+        with impatient.begin() as writer:
+            lock(writer, tables.deposits)
+            assert try_lock(writer, tables.metadata.sorted_tables)
+        schema.upgrade(impatient)
+        holder.invalidate()
+    impatient.dispose()
+
+
+def test_it_has_few_sessions(analyst: sa.Engine) -> None:
+    with ExitStack() as stack:
+        for _ in range(role.MOST_SESSIONS):
+            stack.enter_context(analyst.connect())
+        with pytest.raises(sa.exc.OperationalError, match="too many connections for role"):
+            analyst.connect()
 
 
 def test_its_sessions_begin_read_only_and_limited(connection: sa.Connection) -> None:

@@ -58,7 +58,8 @@ class ErpLocation:
     def reset(self) -> None:
         """Empty the ERP, the warehouse and the log file."""
         with self.databases.warehouse.begin() as connection:
-            connection.exec_driver_sql(";".join(str(sa.delete(table)) for table in tables.metadata.sorted_tables[::-1]))
+            emptied = [table for table in tables.metadata.sorted_tables[::-1] if table is not tables.write_locks]
+            connection.exec_driver_sql(";".join(str(sa.delete(table)) for table in emptied))
         with self.erp.begin() as connection:
             for table in erp_source_tables.values():
                 connection.execute(sa.delete(table))

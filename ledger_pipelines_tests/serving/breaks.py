@@ -183,7 +183,11 @@ class Scene:
         """What syncs have left in the warehouse and at the ERP: sessions, locks, tables aside."""
         sessions = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
         aside = "SELECT relname FROM pg_class WHERE relname LIKE '%\\_new' AND relkind IN ('r', 'p')"
-        locks = "SELECT locktype FROM pg_locks WHERE locktype = 'advisory' OR NOT granted"
+        locks = (
+            "WITH free AS (SELECT table_name FROM ops.write_locks FOR UPDATE SKIP LOCKED) "
+            "SELECT table_name FROM ops.write_locks WHERE table_name NOT IN (SELECT table_name FROM free) "
+            "UNION ALL SELECT locktype FROM pg_locks WHERE NOT granted"
+        )
         at_erp = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         with self.installation.warehouse() as warehouse, self.erp.connect() as erp:
             found = [str(name) for query in (sessions, aside, locks) for name in warehouse.scalars(sa.text(query))]

@@ -156,6 +156,33 @@ def test_a_user_who_may_create_roles_needs_no_administrator(installation: Instal
         assert dropped.exit_code == 0, dropped.output
 
 
+@pytest.mark.parametrize("owns_database", [True, False])
+def test_what_only_an_administrator_can_forbid_is_told(
+    installation: Installation, postgres_url: sa.URL, owns_database: bool
+) -> None:
+    """Advisory locks, large objects and, in another's database, temporary tables; the program itself keeps those."""
+    with own_database(postgres_url, "CREATEROLE") as url:
+        name = f"{url.database}_reader"
+        create = ("analyst", "create", "--name", name)
+        administrator = sa.create_engine(postgres_url.set(database=url.database), isolation_level="AUTOCOMMIT")
+        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
+        with administrator.connect() as connection:
+            if not owns_database:
+                connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
+            statements = json_of(installation.run(*create, "--json", **given(url)))["for_administrator"]
+            assert len(statements) == (1 if owns_database else 3)
+            told = installation.run(*create, **given(url)).stderr
+            assert "let an administrator of the server run" in told
+            assert all(statement in told for statement in statements)
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+            may = sa.text("SELECT has_database_privilege(:name, current_database(), 'TEMPORARY')")
+            assert [connection.scalar(may, {"name": user}) for user in (url.username, name)] == [True, False]
+        administrator.dispose()
+        assert json_of(installation.run(*create, "--json", **given(url)))["for_administrator"] == []
+        assert installation.run("analyst", "drop", "--name", name, **given(url)).exit_code == 0
+
+
 def test_else_the_administrator_is_told_what_to_run(installation: Installation, postgres_url: sa.URL) -> None:
     with own_database(postgres_url, "") as url:
         name = f"{url.database}_reader"

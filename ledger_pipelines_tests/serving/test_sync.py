@@ -90,7 +90,7 @@ def started(installation: Installation) -> int:
 
 
 def _waits(installation: Installation) -> bool:
-    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with installation.warehouse() as connection:
         return bool(connection.scalar(sa.text(query)))
 

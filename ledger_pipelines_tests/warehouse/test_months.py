@@ -14,6 +14,7 @@ from ledger_pipelines.ledger.transactions import WRITTEN
 from ledger_pipelines.warehouse import loaded, months, partitions, schema, session, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.months import Counts
+from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
@@ -374,6 +375,27 @@ def test_the_lock_keeps_two_writers_of_a_table_apart(engine: sa.Engine) -> None:
     with engine.begin() as third:
         third.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
         session.lock(third, TABLE)
+
+
+def test_several_rights_are_had_together_or_not_at_all(engine: sa.Engine) -> None:
+    with engine.begin() as first, engine.begin() as second:
+        session.lock(first, TABLE)
+        assert not session.try_lock(second, (TABLE, tables.deposits))
+        assert session.try_lock(first, (TABLE, tables.prices))
+    with engine.begin() as third:
+        assert session.try_lock(third, (TABLE, tables.deposits))
+
+
+def test_a_right_that_is_not_there_is_no_right(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.delete(tables.write_locks).where(tables.write_locks.c.table_name == "billing.deposits"))
+        with pytest.raises(WarehouseError, match=r"no row of billing\.deposits"):
+            session.lock(connection, tables.deposits)
+        with pytest.raises(WarehouseError, match="ledger db upgrade"):
+            session.try_lock(connection, (TABLE, tables.deposits))
+    assert schema.upgrade(engine) == schema.newest()
+    with engine.begin() as connection:
+        session.lock(connection, tables.deposits)
 
 
 def test_which_months_are_loaded(engine: sa.Engine) -> None:

@@ -72,13 +72,21 @@ def _tell(made: Created) -> None:
     if made.existed:
         say(f"{made.name} was there already and keeps its password; what it may read has been granted anew.")
     else:
-        say(f"{made.name} may read the warehouse and nothing else.")
+        say(f"{made.name} may read the warehouse.")
     say(f'Log in by: psql "{made.address}"')
     if made.open_databases:
         say(
             f"It may also connect to {', '.join(made.open_databases)}, as everybody on this server may; to forbid "
             "that, let their owner run: REVOKE CONNECT ON DATABASE … FROM PUBLIC"
         )
+    if made.for_administrator:
+        say(
+            "It may also do what every role may here, and that is more than reading: fill the server's memory by "
+            "advisory locks, and its disk by temporary tables or large objects. The user of LEDGER_WAREHOUSE_URL "
+            "cannot forbid that; let an administrator of the server run, in this database:\n"
+        )
+        for statement in made.for_administrator:
+            say(f"    {statement};")
     _print_password(made.password)
 
 

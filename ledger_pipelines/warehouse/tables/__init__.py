@@ -21,6 +21,7 @@ from ledger_pipelines.warehouse.tables.ops import (
     pending_changes,
     realtime_batches,
     rejected_rows,
+    write_locks,
 )
 from ledger_pipelines.warehouse.tables.parts import SCHEMAS, Digits, Moment, MonthKey, Rupiah, StandardVolume, metadata
 from ledger_pipelines.warehouse.tables.reconciliation import (
@@ -65,4 +66,5 @@ __all__ = [
     "sync_log_tables",
     "sync_logs",
     "transaction_calculations",
+    "write_locks",
 ]

@@ -1,4 +1,4 @@
-"""The tables of schema ``ops`` about loading: rejected rows, months loaded, changes that wait or were taken up."""
+"""The tables of schema ``ops`` about loading: rejected rows, months loaded, who writes, changes that wait or are done."""
 
 import sqlalchemy as sa
 
@@ -76,4 +76,12 @@ realtime_batches = table(
     column("since_change_ms", sa.ARRAY(sa.BigInteger), "Milliseconds since each changed, by its own word"),
     column("since_notice_ms", sa.ARRAY(sa.BigInteger), "Milliseconds since each was noticed"),
     sa.Index(None, "committed_at"),
+)
+
+write_locks = table(
+    "ops",
+    "write_locks",
+    "The right to write a table: whoever writes it holds its row here locked until the transaction ends",
+    column("table_name", sa.Text, "The table, with its schema"),
+    key("table_name"),
 )
