@@ -1,7 +1,7 @@
 """The guard before every address of the API: who asks, whether they may, and the audit log of what changes something.
 
 Whoever reads needs the role viewer; a method that changes something needs admin, and leaves a row in the audit log
-whatever becomes of it. So a new address is guarded before anybody thinks of it.
+whatever becomes of it (of strangers only so many). So a new address is guarded before anybody thinks of it.
 """
 
 from collections.abc import Callable, Coroutine
@@ -9,15 +9,14 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request, Response
-from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
-from ledger_pipelines.serving.access.auditing import Record, audited
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
-from ledger_pipelines.serving.api.errors import ApiError, told_of
+from ledger_pipelines.serving.api.acting import act_of, address_of, refused_stranger, too_often, written_down
+from ledger_pipelines.serving.api.errors import ApiError
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.warehouse.api_tokens import Role
-from ledger_pipelines.warehouse.audit import Act
 from ledger_pipelines.warehouse.engine import reachable
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -69,7 +68,7 @@ def identified(request: Request) -> Caller:
         with reachable(parts.warehouse), parts.at_once.connect() as connection:
             return authenticate(connection, given[len(_SCHEME) :].strip())
     except TokenRefusedError as error:
-        raise _refused(parts, address_of(request), str(error)) from error
+        raise _refused(request, str(error)) from error
 
 
 def demand(caller: Caller, role: Role) -> None:
@@ -82,54 +81,31 @@ def demand(caller: Caller, role: Role) -> None:
         raise ApiError(403, f"The token {caller.name!r} may only read; this needs a token with the role {role}.")
 
 
-def _refused(parts: Parts, address: str, reason: str) -> ApiError:
-    if wait := parts.failures.failed(address):
-        message = f"Too many tokens from {address} were refused. Try again in {wait} seconds."
-        return ApiError(429, message, headers={"Retry-After": str(wait)})
+def _refused(request: Request, reason: str) -> ApiError:
+    parts: Parts = request.app.state.parts
+    address = address_of(request)
+    if wait := parts.failures.failed(address).wait_seconds:
+        return too_often(f"Too many tokens from {address} were refused.", wait)
     challenge = f'{_REALM}, error="invalid_token", error_description="{reason}"'
     return ApiError(401, f"{reason} `ledger token create` makes another.", headers={"WWW-Authenticate": challenge})
 
 
-def address_of(request: Request) -> str:
-    """From where a request comes; behind a proxy that is trusted, from where that says it comes."""
-    return request.client.host if request.client else "unknown"
-
-
 async def _act(request: Request, handler: Handler, action: str) -> Response:
-    """Let an admin act, and write down that somebody wanted to."""
-    parts: Parts = request.app.state.parts
-    caller, refusal = None, None
+    """Let an admin act, and write down that somebody wanted to; of strangers only as much as the limit allows."""
     try:
         caller = await run_in_threadpool(identified, request)
-        demand(caller, "admin")
     except ApiError as error:
-        refusal = error
-    if refusal is not None and refusal.status == 429:
-        raise refusal  # whoever is refused for asking too often is not written down as often
-    act = Act(
-        action,
-        await _target(request),
-        actor=caller.name if caller else None,
-        token_id=caller.token_id if caller else None,
-        address=address_of(request),
-    )
-    async with contextmanager_in_threadpool(audited(parts.warehouse, act)) as record:
-        try:
-            response = await _unless_refused(request, handler, caller, refusal)
-        except Exception as error:
-            _note(record, told_of(error))
-            raise
+        refusal, is_kept = refused_stranger(request, error)
+        if is_kept:
+            async with written_down(request, act_of(request, action, await _target(request), None)):
+                raise refusal from None
+        raise refusal from None
+    async with written_down(request, act_of(request, action, await _target(request), caller)) as record:
+        demand(caller, "admin")
+        request.state.caller = caller
+        response = await handler(request)
         record.message = orjson.loads(response.body).get("message")
         return response
-
-
-async def _unless_refused(
-    request: Request, handler: Handler, caller: Caller | None, refusal: ApiError | None
-) -> Response:
-    if refusal is not None:
-        raise refusal
-    request.state.caller = caller
-    return await handler(request)
 
 
 async def _target(request: Request) -> str:
@@ -137,11 +113,6 @@ async def _target(request: Request) -> str:
     query = f"?{request.url.query}" if request.url.query else ""
     body = (await request.body()).decode(errors="replace")
     return f"{request.url.path}{query} {body}".strip()
-
-
-def _note(record: Record, told: ApiError) -> None:
-    record.outcome = "refused" if told.status < 500 else "failed"
-    record.message = told.message
 
 
 async def _caller(request: Request) -> Caller:  # else it would be called in a thread of its own

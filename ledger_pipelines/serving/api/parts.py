@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.serving.access.limits import FailureLimit
+from ledger_pipelines.serving.access.limits import FailureLimit, StrangerLimit
 from ledger_pipelines.serving.api.balance_answers import LedgerStatus, YearInFigures
 from ledger_pipelines.serving.api.memo import Memo
 from ledger_pipelines.serving.errors import ServingError
@@ -37,6 +37,7 @@ class Parts:
         warehouse: Its engine, for who asks and what is done.
         reader: Its engine for whatever is only read; it can change nothing.
         failures: Which addresses have shown tokens that are none.
+        strangers: From where people whom nobody knows have tried to act.
         dagster: Whether Dagster was up when it was last asked.
         statuses: How the ledger was when it was last looked at.
         years: Years in figures, likewise.
@@ -47,6 +48,7 @@ class Parts:
     warehouse: sa.Engine
     reader: sa.Engine
     failures: FailureLimit = field(default_factory=FailureLimit)
+    strangers: StrangerLimit = field(default_factory=StrangerLimit)
     dagster: Memo[bool] = field(default_factory=Memo)
     statuses: Memo[LedgerStatus] = field(default_factory=Memo)
     years: Memo[YearInFigures] = field(default_factory=Memo)

@@ -10,19 +10,18 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
-from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
-from ledger_pipelines.serving.access.auditing import Record, audited
 from ledger_pipelines.serving.access.sessions import HOURS, belongs
+from ledger_pipelines.serving.api.acting import act_of, written_down
 from ledger_pipelines.serving.api.errors import ApiError, told_of
-from ledger_pipelines.serving.api.guard import SAFE_METHODS, address_of
+from ledger_pipelines.serving.api.guard import SAFE_METHODS
 from ledger_pipelines.serving.dashboard.formats import Formats
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.visit import LANGUAGE_COOKIE, SESSION_COOKIE, Visit, language_of, visit_of
 from ledger_pipelines.serving.dashboard.words import Words
-from ledger_pipelines.warehouse.audit import Act
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -76,22 +75,12 @@ class GuardedPage(OpenPage):
 
     async def _act(self, visit: Visit, handler: Handler) -> Response:
         """Let an administrator act, and write down that somebody wanted to."""
-        request, caller = visit.request, visit.caller
-        act = Act(
-            f"{request.method} {self.path}",
-            await _target(request),
-            actor=caller.name if caller else None,
-            token_id=caller.token_id if caller else None,
-            address=address_of(request),
-        )
-        async with contextmanager_in_threadpool(audited(visit.parts.warehouse, act)) as record:
-            try:
-                await _see_that_it_is_ours(visit)
-                demand_admin(visit)
-                return await handler(request)
-            except Exception as error:
-                _note(record, told_of(error))
-                raise
+        request = visit.request
+        act = act_of(request, f"{request.method} {self.path}", await _target(request), visit.caller)
+        async with written_down(request, act):
+            await _see_that_it_is_ours(visit)
+            demand_admin(visit)
+            return await handler(request)
 
 
 def demand_admin(visit: Visit) -> None:
@@ -130,11 +119,6 @@ async def _target(request: Request) -> str:
     """What an act is about: its address, and what was filled in."""
     fields = [f"{name}={value}" for name, value in (await request.form()).multi_items() if name != _FORM_TOKEN]
     return f"{request.url.path} {' '.join(fields)}".strip()
-
-
-def _note(record: Record, told: ApiError) -> None:
-    record.outcome = "refused" if told.status < 500 else "failed"
-    record.message = told.message
 
 
 def _to_log_in(request: Request) -> Response:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ledger_pipelines.serving.access.limits import MOST_FAILURES, FailureLimit
+from ledger_pipelines.serving.access.limits import MOST_FAILURES
 from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.serving.dashboard.mount import ROUTERS
 from ledger_pipelines.settings import Settings
@@ -35,9 +35,10 @@ ROUTES = sorted(every_route())
 
 
 @pytest.fixture(autouse=True)
-def forgiven(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def forgiven(api: Api) -> None:
     """No address has failed yet."""
-    monkeypatch.setattr(api.parts.failures, "_failures", FailureLimit()._failures)
+    api.parts.failures.forget()
+    api.parts.strangers.forget()
 
 
 def headers_of(api: Api, caller: str) -> dict[str, str]:
@@ -164,11 +165,16 @@ def test_failures_are_limited_and_valid_tokens_are_not(api: Api) -> None:
     assert api.client.get("/api/sync/status").status_code == 401  # nothing was shown, so nothing was guessed
 
 
-def test_who_is_refused_for_asking_too_often_is_not_written_down(api: Api) -> None:
+@pytest.mark.parametrize("caller", ["nobody", "garbage"])
+def test_a_stranger_cannot_fill_the_audit_log(api: Api, caller: str) -> None:
     before = entries(api)
-    for _ in range(MOST_FAILURES + 5):
-        api.client.post("/api/sync/cancel", headers=bearer("garbage"))
-    assert entries(api) == before + MOST_FAILURES
+    answers = [api.client.post("/api/sync/cancel", headers=headers_of(api, caller)) for _ in range(MOST_FAILURES + 5)]
+    assert [answer.status_code for answer in answers] == [401] * MOST_FAILURES + [429] * 5
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 61
+    assert entries(api) == before + MOST_FAILURES + 1
+    assert (newest_entry(api).message or "").startswith("Too many")
+    assert api.client.post("/api/sync/cancel", headers=headers_of(api, "viewer")).status_code == 403
+    assert entries(api) == before + MOST_FAILURES + 2, "who is known is written down all the same"
 
 
 def test_the_use_of_a_token_is_noted_once_a_minute(api: Api) -> None:

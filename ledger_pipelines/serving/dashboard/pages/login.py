@@ -7,8 +7,8 @@ from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.serving.access.sessions import close_session, open_session
 from ledger_pipelines.serving.access.tokens import TokenRefusedError
+from ledger_pipelines.serving.api.acting import address_of
 from ledger_pipelines.serving.api.errors import not_found
-from ledger_pipelines.serving.api.guard import address_of
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import OpenPage, Visited, keep_secret
 from ledger_pipelines.serving.dashboard.static_files import is_known, static_file
@@ -46,7 +46,7 @@ def log_in(
 
 
 def _refused(visit: Visit, next_path: str) -> Response:
-    if wait := visit.parts.failures.failed(address_of(visit.request)):
+    if wait := visit.parts.failures.failed(address_of(visit.request)).wait_seconds:
         fault = visit.words("access.too_often", seconds=wait)
         response = page(visit, "login.html", status_code=429, next=next_path, fault=fault)
         response.headers["Retry-After"] = str(wait)
