@@ -6,7 +6,7 @@ thinks of it.
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
@@ -20,7 +20,14 @@ from ledger_pipelines.serving.api.errors import ApiError, told_of
 from ledger_pipelines.serving.api.guard import SAFE_METHODS
 from ledger_pipelines.serving.dashboard.formats import Formats
 from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.visit import LANGUAGE_COOKIE, SESSION_COOKIE, Visit, language_of, visit_of
+from ledger_pipelines.serving.dashboard.visit import (
+    FORM_COOKIE,
+    LANGUAGE_COOKIE,
+    SESSION_COOKIE,
+    Visit,
+    language_of,
+    visit_of,
+)
 from ledger_pipelines.serving.dashboard.words import Words
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -111,7 +118,8 @@ async def _see_that_it_is_ours(visit: Visit) -> None:
     request = visit.request
     given = (await request.form()).get(_FORM_TOKEN, "")
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    if elsewhere or visit.is_new or not isinstance(given, str) or not belongs(visit.secret, given):
+    ours = isinstance(given, str) and any(belongs(secret, given) for secret in visit.shown)
+    if elsewhere or not ours:
         raise ApiError(403, visit.words.plain("site.stale_form"))
 
 
@@ -132,7 +140,7 @@ def _to_log_in(request: Request) -> Response:
 def _stranger(request: Request) -> Visit:
     """A visitor of whom nothing can be known, because the warehouse is away."""
     language, parts = language_of(request), request.app.state.parts
-    return Visit(request, parts, None, "", False, Words(language), Formats(language, parts.settings.zone))
+    return Visit(request, parts, None, "", ("",), Words(language), Formats(language, parts.settings.zone))
 
 
 def _error_page(visit: Visit, told: ApiError) -> Response:
@@ -153,11 +161,16 @@ def _with_cookies(response: Response, visit: Visit | None) -> Response:
         response.set_cookie(
             LANGUAGE_COOKIE, visit.chosen_language, _YEAR_SECONDS, secure=visit.is_secure, httponly=True, samesite="lax"
         )
-    if visit.is_new and SESSION_COOKIE not in response.headers.get("set-cookie", ""):
-        keep_secret(response, visit, visit.secret)
+    if visit.is_new:
+        # Never the session's cookie: a link from another site comes without it, and must not end the session.
+        _keep(response, visit, FORM_COOKIE, visit.secret, samesite="lax")
     return response
 
 
-def keep_secret(response: Response, visit: Visit, secret: str) -> None:
+def keep_session(response: Response, visit: Visit, secret: str) -> None:
     """Let the browser keep a session's secret: no script reads it, and no other site's request carries it."""
-    response.set_cookie(SESSION_COOKIE, secret, HOURS * 3600, secure=visit.is_secure, httponly=True, samesite="strict")
+    _keep(response, visit, SESSION_COOKIE, secret, samesite="strict")
+
+
+def _keep(response: Response, visit: Visit, name: str, secret: str, *, samesite: Literal["lax", "strict"]) -> None:
+    response.set_cookie(name, secret, HOURS * 3600, secure=visit.is_secure, httponly=True, samesite=samesite)

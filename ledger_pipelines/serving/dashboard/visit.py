@@ -12,6 +12,7 @@ from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Langu
 from ledger_pipelines.serving.dashboard.words import Words
 
 SESSION_COOKIE = "ledger_session"
+FORM_COOKIE = "ledger_form"
 LANGUAGE_COOKIE = "ledger_language"
 _LANGUAGE_PARAMETER = "lang"
 
@@ -24,8 +25,8 @@ class Visit:
         request: The request.
         parts: What the application is made of.
         caller: Who is logged in; None: nobody.
-        secret: What the browser keeps, or is to keep from now on.
-        is_new: Whether the browser does not have the secret yet.
+        secret: What forms are derived from: the session's secret; of who is not logged in, one that opens nothing.
+        shown: The secrets that the browser has.
         words: In the visitor's language.
         formats: In the same.
     """
@@ -34,7 +35,7 @@ class Visit:
     parts: Parts
     caller: Caller | None
     secret: str
-    is_new: bool
+    shown: tuple[str, ...]
     words: Words
     formats: Formats
 
@@ -42,6 +43,11 @@ class Visit:
     def may_act(self) -> bool:
         """Whether the visitor may start, cancel and recalculate."""
         return self.caller is not None and self.caller.may("admin")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the browser does not have the secret yet."""
+        return self.secret not in self.shown
 
     @property
     def is_secure(self) -> bool:
@@ -68,18 +74,18 @@ def visit_of(request: Request) -> Visit:
         WarehouseError: the warehouse is away.
     """
     parts: Parts = request.app.state.parts
-    secret = request.cookies.get(SESSION_COOKIE)
+    session, before = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
     caller = None
-    if secret:
+    if session:
         with parts.reading() as connection:
-            caller = session_of(connection, secret)
+            caller = session_of(connection, session)
     language = language_of(request)
     return Visit(
         request=request,
         parts=parts,
         caller=caller,
-        secret=secret or new_secret(),
-        is_new=not secret,
+        secret=session if session and caller else before or new_secret(),
+        shown=tuple(secret for secret in (session, before) if secret),
         words=Words(language),
         formats=Formats(language, parts.settings.zone),
     )

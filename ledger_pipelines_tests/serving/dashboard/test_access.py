@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.warehouse import api_tokens, audit
@@ -69,9 +70,42 @@ def test_behind_https_the_session_is_sent_by_https_alone(application: Api) -> No
 
 def test_logging_in_changes_the_secret(stranger: Desk) -> None:
     stranger.get("/login")
-    before = stranger.client.cookies["ledger_session"]
+    assert "ledger_session" not in stranger.client.cookies
+    before = stranger.client.cookies["ledger_form"]
     stranger.log_in(stranger.callers.viewer)
     assert stranger.client.cookies["ledger_session"] != before
+    stranger.client.cookies.delete("ledger_session")
+    stranger.client.cookies.set("ledger_session", before)
+    assert stranger.get("/").status_code == 303, "what the form was derived from opens nothing"
+
+
+@pytest.mark.parametrize("path", ["/", "/customers?q=PT", "/login", "/?lang=id", "/login?lang=id", "/nowhere"])
+def test_a_link_from_another_site_ends_no_session(admin: Desk, path: str) -> None:
+    """The browser does not send the session's cookie along, but takes whatever cookies it is answered."""
+    visiting = TestClient(admin.api.client.app, raise_server_exceptions=False)
+    answer = visiting.get(path, headers={"Sec-Fetch-Site": "cross-site"}, follow_redirects=False)
+    assert "ledger_session" not in answer.cookies
+    admin.client.cookies.update(answer.cookies)
+    assert admin.get("/").status_code == 200
+    assert admin.post("/logout").status_code == 303
+
+
+def test_a_link_from_another_site_spoils_no_form_for_logging_in(stranger: Desk) -> None:
+    """That cookie is sent along, but with no form of another site's."""
+    cookie = stranger.get("/login").headers["set-cookie"]
+    assert cookie.startswith("ledger_form=")
+    assert "SameSite=lax" in cookie
+    assert "HttpOnly" in cookie
+    assert "set-cookie" not in stranger.get("/login").headers
+
+
+def test_a_session_that_is_over_is_logged_out_all_the_same(application: Api) -> None:
+    with new_desk(application, application.callers.viewer) as desk:
+        sent = {"form_token": desk.form_token("/")}
+        with application.warehouse.begin() as connection:
+            connection.execute(sa.delete(sessions))
+        answer = desk.client.post("/logout", data=sent, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked", "unknown"])

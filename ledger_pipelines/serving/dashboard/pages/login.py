@@ -10,7 +10,7 @@ from ledger_pipelines.serving.access.tokens import TokenRefusedError
 from ledger_pipelines.serving.api.acting import address_of
 from ledger_pipelines.serving.api.errors import not_found
 from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import OpenPage, Visited, keep_secret
+from ledger_pipelines.serving.dashboard.shell import OpenPage, Visited, keep_session
 from ledger_pipelines.serving.dashboard.static_files import is_known, static_file
 from ledger_pipelines.serving.dashboard.visit import SESSION_COOKIE, Visit
 from ledger_pipelines.warehouse.engine import reachable
@@ -41,7 +41,7 @@ def log_in(
     except TokenRefusedError:
         return _refused(visit, _inside(next))
     response = RedirectResponse(_inside(next), 303)
-    keep_secret(response, visit, secret)
+    keep_session(response, visit, secret)
     return response
 
 
