@@ -45,6 +45,18 @@ class Wish:
     accept_deletions: bool = False
 
 
+class OtherSyncRunsError(Exception):
+    """A certain sync was to be ended, but another runs by now, and goes on.
+
+    Attributes:
+        running: That other one.
+    """
+
+    def __init__(self, wanted: int, running: SyncLog) -> None:
+        super().__init__(f"Sync {wanted} does not run. Sync {running.id} does, and goes on.")
+        self.running = running
+
+
 class Syncs:
     """The syncs of some settings, with Dagster's instance, which knows of their runs."""
 
@@ -181,24 +193,30 @@ class Syncs:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def cancel(self, *, patience: float, look: Look, by: str = BY_COMMAND) -> SyncLog | None:
+    def cancel(self, log_id: int | None, *, patience: float, look: Look, by: str = BY_COMMAND) -> SyncLog | None:
         """End the sync that runs: ask its run to end, and end it by force if it does not.
 
         Tables that were finished stay; the one at work is as it was.
 
         Args:
+            log_id: Only this one; None: whichever runs.
             patience: Seconds that the run may take to end by itself.
             look: Told what it does meanwhile.
             by: Who ends it, as the log is to say.
 
         Returns:
             The log as it was closed; None if no sync runs.
+
+        Raises:
+            OtherSyncRunsError: another runs than this one.
         """
         self.settle()
         with self._connection() as connection:
             log = sync_logs.running(connection)
         if log is None:
             return None
+        if log_id is not None and log_id != log.id:
+            raise OtherSyncRunsError(log_id, log)
         note(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.ask_sync_to_end(self.instance, log):
             self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. It had not begun."))

@@ -275,7 +275,10 @@ def test_what_cannot_be_launched_is_not_left_running(synced: Installation, monke
 def test_a_claim_without_a_run_can_be_cancelled(synced: Installation) -> None:
     with synced.warehouse() as connection:
         log_id = sync_logs.claim(connection, "manual").id
-    answer = json_of(synced.run("sync", "cancel", "--json"))
+    other = synced.run("sync", "cancel", str(log_id - 1), "--json")
+    assert other.exit_code == 1
+    assert json_of(other)["running_sync_id"] == log_id
+    answer = json_of(synced.run("sync", "cancel", str(log_id), "--json"))
     assert (answer["success"], answer["sync_log_id"], answer["status"]) == (True, log_id, "cancelled")
     assert "It had not begun" in answer["message"]
 

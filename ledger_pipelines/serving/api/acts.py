@@ -8,7 +8,7 @@ from ledger_pipelines.serving.api.errors import ApiError, away, not_found
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order
-from ledger_pipelines.serving.sync import GRACE_SECONDS, Syncs, Wish
+from ledger_pipelines.serving.sync import GRACE_SECONDS, OtherSyncRunsError, Syncs, Wish
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines.settings import Settings, SettingsError
@@ -38,15 +38,23 @@ def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
     return order
 
 
-def cancel_sync(settings: Settings, by: str) -> SyncLog:
+def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
     """End the sync that runs; its log, closed.
 
+    Args:
+        settings: Where everything is.
+        log_id: Only this one; None: whichever runs.
+        by: Who ends it, as the log is to say.
+
     Raises:
-        ApiError: none runs, or Dagster is away.
+        ApiError: none runs, or another, or Dagster is away.
         WarehouseError: the warehouse is away.
     """
     with _syncs(settings) as syncs:
-        log = syncs.cancel(patience=GRACE_SECONDS, look=lambda _log, _tables: None, by=by)
+        try:
+            log = syncs.cancel(log_id, patience=GRACE_SECONDS, look=lambda _log, _tables: None, by=by)
+        except OtherSyncRunsError as error:
+            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
     if log is None:
         raise not_found("No sync is running.")
     if log.status != "cancelled":

@@ -123,6 +123,10 @@ Only = Annotated[
 
 SyncId = Annotated[_Id | None, Blank(), Query(description="The sync; not given: the latest")]
 
+OnlySync = Annotated[
+    _Id | None, Blank(), Query(alias="sync_id", description="Only this sync; not given: whichever runs")
+]
+
 Days = Annotated[
     Annotated[int, Whole(1, 36_500)] | None, Blank(), Query(description="Syncs started in so many days; usually 7")
 ]

@@ -17,6 +17,7 @@ from ledger_pipelines.serving.api.parameters import (
     DecimalsAs,
     Month,
     OfType,
+    OnlySync,
     Page,
     PerPage,
     SyncId,
@@ -78,10 +79,10 @@ def start(parts: Has, body: Annotated[SyncWish | None, Body()] = None) -> ExactJ
     return ExactJson(answers.SyncStarted(message=message, sync_log_id=order.log_id))
 
 
-@router.post("/cancel", response_model=answers.SyncCancelled, responses=documented(404))
-def cancel(parts: Has, caller: Asks) -> ExactJson:
+@router.post("/cancel", response_model=answers.SyncCancelled, responses={**documented(404), **_RUNNING})
+def cancel(parts: Has, caller: Asks, only: OnlySync = None) -> ExactJson:
     """End the sync that runs: its statements are cancelled, finished tables stay, the others are as they were."""
-    log = acts.cancel_sync(parts.settings, by=f"{caller.name!r} through the API")
+    log = acts.cancel_sync(parts.settings, only, by=f"{caller.name!r} through the API")
     return ExactJson(answers.SyncCancelled(message=f"Sync {log.id} is cancelled.", sync_log_id=log.id))
 
 

@@ -146,6 +146,9 @@ def statistics(
 
 @app.command()
 def cancel(
+    sync_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="Only this one; not given: whichever runs.")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Give the run two minutes to end by itself, not ten seconds.")
     ] = False,
@@ -153,10 +156,19 @@ def cancel(
 ) -> None:
     """End the sync that runs: its statements are cancelled, finished tables stay, the others are as they were."""
     with answering(as_json=as_json):
-        from ledger_pipelines.serving.sync import GRACE_SECONDS, PATIENCE_SECONDS, syncs_of  # slow to import
+        from ledger_pipelines.serving.sync import (  # slow to import
+            GRACE_SECONDS,
+            PATIENCE_SECONDS,
+            OtherSyncRunsError,
+            syncs_of,
+        )
 
+        patience = PATIENCE_SECONDS if wait else GRACE_SECONDS
         with syncs_of(load_settings()) as syncs, _watching() as look:
-            log = syncs.cancel(patience=PATIENCE_SECONDS if wait else GRACE_SECONDS, look=look)
+            try:
+                log = syncs.cancel(sync_id, patience=patience, look=look)
+            except OtherSyncRunsError as error:
+                _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
     if log is None:
         _refuse("No sync is running.", as_json=as_json)
     if log.status != "cancelled":

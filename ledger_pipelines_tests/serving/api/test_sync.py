@@ -202,6 +202,18 @@ def test_cancel(api: Api) -> None:
     assert log["error_message"] == "It was cancelled by 'admin' through the API. It had not begun."
 
 
+def test_cancel_of_a_certain_sync_ends_no_other(api: Api) -> None:
+    """It has ended by itself, and another has begun since it was looked at."""
+    (over,) = past_syncs(api, 1)
+    with api.warehouse.begin() as connection:
+        running = sync_logs.claim(connection, "scheduled")
+    refused = api.act(f"{ROOT}/cancel?sync_id={over}", expect=409)
+    assert (refused["success"], refused["running_sync_id"]) == (False, running.id)
+    assert api.ask(f"{ROOT}/status")["data"]["status"] == "running"
+    assert api.act(f"{ROOT}/cancel?sync_id={running.id}")["sync_log_id"] == running.id
+    assert api.act(f"{ROOT}/cancel?sync_id={running.id}", expect=404)["message"] == "No sync is running."
+
+
 def test_cancel_where_none_runs(api: Api) -> None:
     assert api.act(f"{ROOT}/cancel", expect=404)["message"] == "No sync is running."
     past_syncs(api, 1)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +13,12 @@ from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
 from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
 from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
+from ledger_pipelines.serving.dashboard.pages.syncs import sync_of
+from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.warehouse import sync_logs
 from ledger_pipelines.warehouse.loaded import mark_loaded
-from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncLog
 from ledger_pipelines.warehouse.tables import (
     balance_alerts,
     balance_comparison,
@@ -210,6 +214,26 @@ def test_a_sync_that_has_ended_cannot_be_cancelled(admin: Desk, synced: int) -> 
     answer = admin.post(f"/syncs/{synced}/cancel", page="/syncs")
     assert answer.status_code == 409
     assert f"Sync {synced} had ended before it could be cancelled." in text_of(answer)
+
+
+def test_cancelling_a_sync_ends_no_other(admin: Desk, synced: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one on the page ends by itself, and another begins, between a look at it and its end."""
+    others: list[int] = []
+
+    def looked_at(visit: Visit, log_id: int) -> tuple[SyncLog, Sequence[SyncedTable]]:
+        log, tables_of_it = sync_of(visit, log_id)
+        with admin.warehouse.begin() as connection:
+            others.append(sync_logs.claim(connection, "scheduled").id)
+        return replace(log, status="running"), tables_of_it
+
+    monkeypatch.setattr(syncs_pages, "sync_of", looked_at)
+    answer = admin.post(f"/syncs/{synced}/cancel", page="/syncs")
+    with admin.warehouse.begin() as connection:
+        (running,) = others
+        closed = sync_logs.close(connection, running, Ending("cancelled", "by the test"))
+    assert closed is not None, "it was ended"
+    assert answer.status_code == 409
+    assert f"Sync {running} does, and goes on." in text_of(answer)
 
 
 def test_dagster_that_is_away_is_told(viewer: Desk) -> None:

@@ -103,12 +103,12 @@ def sync(visit: Visited, log_id: SyncId) -> Response:
 
 @router.post("/{id}/cancel")
 def cancel(visit: Visited, log_id: SyncId) -> Response:
-    """End a sync."""
+    """End a sync, and no other that began since."""
     log, _ = sync_of(visit, log_id)
     if log.status != "running":
         raise ApiError(409, visit.words.plain("sync.was_quicker", id=log_id))
     who = visit.caller.name if visit.caller else ""
-    acts.cancel_sync(visit.parts.settings, by=f"{who!r} in the dashboard")
+    acts.cancel_sync(visit.parts.settings, log_id, by=f"{who!r} in the dashboard")
     return RedirectResponse(f"/syncs/{log_id}", 303)
 
 
