@@ -1,5 +1,6 @@
 """`ledger analyst`: on the embedded server, and on one by URL whose user may or may not create roles."""
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from ledger_pipelines.serving.cli import app
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import audit, servers
 from ledger_pipelines_tests.analytics.warehouses import forget_group
 from ledger_pipelines_tests.servers import fresh_database
 from ledger_pipelines_tests.serving.conftest import Installation, environment_of, json_of
@@ -88,6 +89,24 @@ def test_list_password_drop(demo: Installation) -> None:
     session.invalidate()
     assert not answers(demo, changed)
     assert json_of(demo.run("analyst", "list", "--json"))["analysts"] == []
+
+
+def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
+    password = json_of(demo.run("analyst", "create", "--json"))["password"]
+    for arguments in (["create", "--name", "ledger"], ["password"], ["drop"], ["drop"], ["list"]):
+        demo.run("analyst", *arguments)
+    with demo.warehouse() as connection:
+        entries = audit.latest(connection, limit=5)
+        kept = connection.scalars(sa.text("SELECT t::text FROM ops.audit_log AS t")).all()
+    assert [(entry.action, entry.target, entry.outcome) for entry in entries] == [
+        ("ledger analyst drop", NAME, "refused"),
+        ("ledger analyst drop", NAME, "done"),
+        ("ledger analyst password", NAME, "done"),
+        ("ledger analyst create", "ledger", "refused"),
+        ("ledger analyst create", NAME, "done"),
+    ]
+    assert {entry.actor for entry in entries} == {f"command line ({getpass.getuser()})"}
+    assert not any(password in row for row in kept)
 
 
 @pytest.mark.parametrize(

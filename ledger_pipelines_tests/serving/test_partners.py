@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.warehouse import audit
 from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import (
@@ -69,6 +70,20 @@ def test_list_set_remove(demo: Installation) -> None:
     assert removed == [{"customer_id": 12, "bp_code": "K9", "origin": "set"}]
     assert demo.run("partners", "remove", "--customer-id", str(CUSTOMER)).exit_code == 0
     assert said(demo) == [(CUSTOMER, "excluded")]
+
+
+def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
+    for arguments in (["set", "--customer-id", "12", "--bp-code", "K9"], *[["remove", "--customer-id", "12"]] * 2):
+        demo.run("partners", *arguments)
+    said(demo)
+    with demo.warehouse() as connection:
+        entries = audit.latest(connection, limit=3)
+    assert [(entry.action, entry.target, entry.outcome) for entry in entries] == [
+        ("ledger partners remove", "customer 12 as any", "refused"),
+        ("ledger partners remove", "customer 12 as any", "done"),
+        ("ledger partners set", "customer 12 as K9", "done"),
+    ]
+    assert all((entry.actor or "").startswith("command line (") for entry in entries)
 
 
 def test_what_looks_alike_is_suggested(demo: Installation) -> None:

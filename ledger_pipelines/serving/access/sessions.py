@@ -10,7 +10,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.access.tokens import Caller, authenticate
+from ledger_pipelines.serving.access.tokens import Caller
 from ledger_pipelines.warehouse import sessions
 
 HOURS = 12
@@ -23,13 +23,8 @@ def new_secret() -> str:
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
-def open_session(connection: sa.Connection, token: str) -> str:
-    """Open a session with a token; the secret for the browser.
-
-    Raises:
-        TokenRefusedError: the token is not valid.
-    """
-    caller = authenticate(connection, token)
+def open_session(connection: sa.Connection, caller: Caller) -> str:
+    """Open a session for who has shown a valid token; the secret for the browser."""
     secret = new_secret()
     sessions.add(connection, caller.token_id, _digest(secret), HOURS)
     return secret

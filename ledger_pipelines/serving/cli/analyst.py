@@ -8,6 +8,7 @@ import typer
 
 from ledger_pipelines.serving import analysts
 from ledger_pipelines.serving.analysts import Created
+from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
@@ -26,7 +27,9 @@ _FromStdin = Annotated[
 def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
     """Create a role that may read everything and change nothing; a generated password is printed once."""
     with answering(as_json=as_json), Databases(load_settings()) as databases:
-        made = analysts.create(databases, name, _password(given=password_stdin))
+        password = _password(given=password_stdin)
+        with written_down(databases, "analyst create", name):
+            made = analysts.create(databases, name, password)
     if as_json:
         print_json({"success": True} | asdict(made))
     else:
@@ -49,7 +52,9 @@ def list_analysts(as_json: _AsJson = False) -> None:
 def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
     """Give an analyst another password; a generated one is printed once."""
     with answering(as_json=as_json), Databases(load_settings()) as databases:
-        generated = analysts.change_password(databases, name, _password(given=password_stdin))
+        password = _password(given=password_stdin)
+        with written_down(databases, "analyst password", name):
+            generated = analysts.change_password(databases, name, password)
     if as_json:
         print_json({"success": True, "name": name, "password": generated})
         return
@@ -60,7 +65,11 @@ def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False,
 @app.command("drop")
 def drop(name: _Name = "analyst", as_json: _AsJson = False) -> None:
     """Drop an analyst's role and end its sessions."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    with (
+        answering(as_json=as_json),
+        Databases(load_settings()) as databases,
+        written_down(databases, "analyst drop", name),
+    ):
         analysts.drop(databases, name)
     if as_json:
         print_json({"success": True, "name": name})

@@ -8,6 +8,7 @@ import typer
 
 from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion
 from ledger_pipelines.serving import partners
+from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import load_settings
@@ -44,7 +45,11 @@ def set_partner(
     as_json: _AsJson = False,
 ) -> None:
     """Say that a customer is invoiced as a business partner, beside those that were set before."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    with (
+        answering(as_json=as_json),
+        Databases(load_settings()) as databases,
+        written_down(databases, "partners set", f"customer {customer_id} as {bp_code}"),
+    ):
         partners.set_partner(databases, customer_id, bp_code, _waiting)
     if as_json:
         print_json({"success": True, "customer_id": customer_id, "bp_code": bp_code})
@@ -59,7 +64,11 @@ def remove_partner(
     as_json: _AsJson = False,
 ) -> None:
     """Say that a customer is not invoiced as a business partner: forget what was set, exclude a default."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    with (
+        answering(as_json=as_json),
+        Databases(load_settings()) as databases,
+        written_down(databases, "partners remove", f"customer {customer_id} as {bp_code or 'any'}"),
+    ):
         gone = partners.remove_partner(databases, customer_id, bp_code, _waiting)
     if as_json:
         print_json({"success": True, "removed": [asdict(one) for one in gone]})

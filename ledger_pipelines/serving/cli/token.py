@@ -1,6 +1,5 @@
 """`ledger token`: who may use the API."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,15 +9,14 @@ import sqlalchemy as sa
 import typer
 
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.tokens import Created
+from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
 from ledger_pipelines.serving.databases import Databases, prepare
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import api_tokens
 from ledger_pipelines.warehouse.api_tokens import Role, Token
-from ledger_pipelines.warehouse.audit import Act
 from ledger_pipelines.warehouse.engine import reachable
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the API: create, list and revoke tokens.")
@@ -66,7 +64,7 @@ def revoke(
     as_json: _AsJson = False,
 ) -> None:
     """Refuse a token from now on."""
-    with answering(as_json=as_json), _databases() as databases, _audited(databases, "token revoke", name):
+    with answering(as_json=as_json), _databases() as databases, written_down(databases, "token revoke", name):
         with _transaction(databases) as connection:
             revoked = api_tokens.revoke(connection, name)
         if revoked is None:
@@ -86,7 +84,7 @@ def first_token(databases: Databases) -> Created | None:
 
 
 def _create(databases: Databases, name: str, role: Role, days: int | None) -> Created:
-    with _audited(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
+    with written_down(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
         return tokens.create(connection, name, role, days)
 
 
@@ -102,14 +100,6 @@ def _databases() -> Iterator[Databases]:
 def _transaction(databases: Databases) -> Iterator[sa.Connection]:
     with reachable(databases.warehouse), databases.warehouse.begin() as connection:
         yield connection
-
-
-@contextmanager
-def _audited(databases: Databases, action: str, target: str) -> Iterator[None]:
-    """Leave a row in the audit log, in the name of this machine's user."""
-    act = Act(f"ledger {action}", target, actor=f"command line ({getpass.getuser()})")
-    with audited(databases.warehouse, act):
-        yield
 
 
 def _shown(token: Token) -> dict[str, object]:

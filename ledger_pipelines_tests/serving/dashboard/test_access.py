@@ -199,6 +199,36 @@ def test_every_act_is_written_down(admin: Desk) -> None:
     assert entry.target == "/syncs tables=stockbywh"
 
 
+def test_logging_in_and_out_is_written_down(application: Api) -> None:
+    with new_desk(application, address="203.0.113.10") as desk:
+        for token in ("no token", application.callers.expired, application.callers.viewer):
+            desk.log_in(token)
+        desk.post("/logout")
+        desk.client.post("/logout", data={"form_token": "0"}, follow_redirects=False)
+    with application.warehouse.connect() as connection:
+        entries = audit.latest(connection, limit=4)
+    assert {entry.address for entry in entries} == {"203.0.113.10"}
+    assert [(entry.action, entry.actor, entry.outcome) for entry in entries] == [
+        ("POST /logout", "viewer", "done"),
+        ("POST /login", "viewer", "done"),
+        ("POST /login", None, "refused"),
+        ("POST /login", None, "refused"),
+    ]
+    assert "The token expired" in (entries[2].message or "")
+    assert entries[3].message == "The token is not known."
+
+
+def test_guesses_cannot_fill_the_audit_log(application: Api) -> None:
+    with application.warehouse.connect() as connection:
+        before = audit.count(connection)
+    with new_desk(application, address="203.0.113.11") as desk:
+        answers = [desk.log_in("guess").status_code for _ in range(14)]
+    assert answers == [401] * 10 + [429] * 4
+    with application.warehouse.connect() as connection:
+        assert audit.count(connection) == before + 11
+        assert "Too many" in (audit.latest(connection, limit=1)[0].message or "")
+
+
 def test_only_an_admin_reads_the_audit_log(viewer: Desk, admin: Desk) -> None:
     assert viewer.get("/audit").status_code == 403
     assert "/audit" not in viewer.get("/").text
