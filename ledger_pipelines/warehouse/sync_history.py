@@ -7,48 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.questions.paging import Paged, offset
 from ledger_pipelines.warehouse.sync_logs import Status, SyncedTable, SyncLog, SyncType, columns
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
 
 _RECENT = 5
 _newest_first = sync_logs.c.id.desc()
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some of the logs, newest first, and which they are.
-
-    Attributes:
-        logs: The logs of this page.
-        current_page: Its number, from 1.
-        per_page: How many logs a full page has.
-        total: How many logs there are on all pages.
-    """
-
-    logs: Sequence[SyncLog]
-    current_page: int
-    per_page: int
-    total: int
-
-    @property
-    def last_page(self) -> int:
-        """The number of the last page; 1 if there are no logs at all."""
-        return max(1, -(-self.total // self.per_page))
-
-    def as_dict(self) -> dict[str, Any]:
-        """The page for a program; `from` and `to` count the logs from 1 and are null on a page without any."""
-        before = (self.current_page - 1) * self.per_page
-        return {
-            "data": [log.as_dict() for log in self.logs],
-            "pagination": {
-                "current_page": self.current_page,
-                "last_page": self.last_page,
-                "per_page": self.per_page,
-                "total": self.total,
-                "from": before + 1 if self.logs else None,
-                "to": before + len(self.logs) if self.logs else None,
-            },
-        }
 
 
 @dataclass(frozen=True)
@@ -106,7 +70,7 @@ def page(
     number: int = 1,
     status: Status | None = None,
     sync_type: SyncType | None = None,
-) -> Page:
+) -> Paged[SyncLog]:
     """A page of the logs, newest first.
 
     Args:
@@ -123,8 +87,8 @@ def page(
     ]
     total = connection.scalar(sa.select(sa.func.count()).select_from(sync_logs).where(*wanted)) or 0
     query = sa.select(*columns()).where(*wanted).order_by(_newest_first)
-    rows = connection.execute(query.limit(per_page).offset((number - 1) * per_page)).all()
-    return Page([SyncLog(*row) for row in rows], number, per_page, total)
+    rows = connection.execute(query.limit(per_page).offset(offset(number, per_page))).all()
+    return Paged([SyncLog(*row) for row in rows], number, per_page, total)
 
 
 def statistics(connection: sa.Connection, days: int = 7) -> Statistics:

@@ -268,10 +268,11 @@ def test_there_is_no_latest_at_first(warehouse: sa.Engine) -> None:
         assert sync_history.latest(connection) is None
         assert sync_history.by_id(connection, 1) is None
         assert sync_logs.running(connection) is None
-        assert sync_history.page(connection).as_dict() == {
-            "data": [],
-            "pagination": {"current_page": 1, "last_page": 1, "per_page": 10, "total": 0, "from": None, "to": None},
-        }
+        nothing = sync_history.page(connection)
+        assert nothing.items == []
+        assert nothing.pagination() == {
+            "current_page": 1, "last_page": 1, "per_page": 10, "total": 0, "from": None, "to": None,
+        }  # fmt: skip
         assert sync_history.statistics(connection).as_dict() == {
             "statistics": {
                 "total_syncs": 0,
@@ -334,9 +335,9 @@ def test_pages(
 ) -> None:
     with warehouse.connect() as connection:
         page = sync_history.page(connection, **options)
-    assert [log.id for log in page.logs] == [seven[position] for position in positions]
+    assert [log.id for log in page.items] == [seven[position] for position in positions]
     names = ("current_page", "last_page", "per_page", "total", "from", "to")
-    assert page.as_dict()["pagination"] == dict(zip(names, pagination, strict=True))
+    assert page.pagination() == dict(zip(names, pagination, strict=True))
 
 
 def test_statistics(warehouse: sa.Engine) -> None:

@@ -1,9 +1,11 @@
 """What all answers have in common: the models from which OpenAPI describes them."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from ledger_pipelines.warehouse.questions.paging import Paged
 
 _DIGITS = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}]}
 
@@ -38,3 +40,8 @@ class Pagination(Answer):
     total: int
     first: int | None = Field(alias="from", description="Number of the page's first item, from 1; null if it has none")
     last: int | None = Field(alias="to", description="Number of its last item; null if it has none")
+
+
+def pagination_of(page: Paged[Any]) -> Pagination:
+    """Which part of a list a page is."""
+    return Pagination.model_validate(page.pagination())

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api import balance_answers as answers
+from ledger_pipelines.serving.api.answers import pagination_of
 from ledger_pipelines.serving.api.errors import documented, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJson
 from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.paging import PER_PAGE, pagination_of
 from ledger_pipelines.serving.api.parameters import (
+    PER_PAGE,
     CustomerId,
     DecimalsAs,
     Month,
@@ -30,7 +31,7 @@ from ledger_pipelines.warehouse.questions import comparison
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.questions.year import year_of
+from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -92,13 +93,8 @@ def transactions(
 @router.get("/dashboard", response_model=answers.YearInFigures)
 def dashboard(parts: Has, year: Year = None, decimals: DecimalsAs = "number") -> ExactJson:
     """A year in figures: its sums, its months, the customers that used most; as of `generated_at`."""
-    wanted = year or int(parts.horizon.current[:4])
-
-    def find() -> answers.YearInFigures:
-        with parts.snapshot() as connection:
-            return answers.YearInFigures.model_validate(year_of(connection, wanted))
-
-    return ExactJson(parts.years.get(wanted, find), decimals)
+    found = parts.year(year or int(parts.horizon.current[:4]))
+    return ExactJson(answers.YearInFigures.model_validate(found), decimals)
 
 
 @router.get("/comparison-report", response_model=answers.ComparisonReport)
@@ -109,12 +105,12 @@ def comparison_report(
     mismatches, number, size = only == "mismatches", page or 1, per_page or PER_PAGE
     with parts.reading() as connection:
         summary = parts.comparisons.get("all", lambda: comparison.summary(connection))
-        found = comparison.page(connection, only_mismatches=mismatches, limit=size, offset=(number - 1) * size)
+        found = comparison.page(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
     total = summary.mismatching if mismatches else summary.total_customers
     answer = answers.ComparisonReport(
         summary=answers.ComparisonSummary.model_validate(summary),
         data=[answers.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(number, size, total, len(found)),
+        pagination=pagination_of(Paged(found, number, size, total)),
     )
     return ExactJson(answer, decimals)
 

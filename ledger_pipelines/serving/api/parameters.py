@@ -15,6 +15,8 @@ from ledger_pipelines.warehouse.sync_logs import Status, SyncType
 
 _GREATEST_ID = 2**63 - 1
 _GREATEST_PAGE = 1_000_000
+#: How many items a page has unless somebody asks for more or fewer.
+PER_PAGE = 10
 _GREATEST_PER_PAGE = 100
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 
@@ -108,7 +110,9 @@ Year = Annotated[
 ]
 
 PerPage = Annotated[
-    Annotated[int, Whole(1, _GREATEST_PER_PAGE)] | None, Blank(), Query(description="How many a page has; usually 10")
+    Annotated[int, Whole(1, _GREATEST_PER_PAGE)] | None,
+    Blank(),
+    Query(description=f"How many a page has; usually {PER_PAGE}"),
 ]
 
 Page = Annotated[

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.access.limits import FailureLimit, StrangerLimit
-from ledger_pipelines.serving.api.balance_answers import LedgerStatus, YearInFigures
+from ledger_pipelines.serving.api.balance_answers import LedgerStatus
 from ledger_pipelines.serving.api.memo import Memo
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.web_ui import web_ui_of
@@ -19,6 +19,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
 from ledger_pipelines.warehouse.questions.comparison import Summary
+from ledger_pipelines.warehouse.questions.year import Year, year_of
 
 _LOOK_SECONDS = 2.0
 READERS = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)
@@ -51,7 +52,7 @@ class Parts:
     strangers: StrangerLimit = field(default_factory=StrangerLimit)
     dagster: Memo[bool] = field(default_factory=Memo)
     statuses: Memo[LedgerStatus] = field(default_factory=Memo)
-    years: Memo[YearInFigures] = field(default_factory=Memo)
+    years: Memo[Year] = field(default_factory=Memo)
     comparisons: Memo[Summary] = field(default_factory=Memo)
 
     @property
@@ -68,6 +69,19 @@ class Parts:
     def dagster_answers(self) -> bool:
         """Whether Dagster's web server answers and has loaded the definitions, as far as that is known at once."""
         return self.dagster.get("dagster", lambda: _answers(self.settings))
+
+    def year(self, year: int) -> Year:
+        """A year in figures, as the warehouse has it now or had it a moment ago.
+
+        Raises:
+            WarehouseError: the warehouse is away.
+        """
+
+        def find() -> Year:
+            with self.snapshot() as connection:
+                return year_of(connection, year)
+
+        return self.years.get(year, find)
 
     def close(self) -> None:
         """Let go of the warehouse."""

@@ -8,11 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api import sync_answers as answers
+from ledger_pipelines.serving.api.answers import pagination_of
 from ledger_pipelines.serving.api.errors import documented, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJson
 from ledger_pipelines.serving.api.guard import Asks, GuardedRoute
-from ledger_pipelines.serving.api.paging import PER_PAGE
 from ledger_pipelines.serving.api.parameters import (
+    PER_PAGE,
     Days,
     DecimalsAs,
     Month,
@@ -112,7 +113,8 @@ def logs(
         found = sync_history.page(
             connection, per_page=per_page or PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
-    return ExactJson(answers.SyncLogs.model_validate(found.as_dict()), decimals)
+    data = [answers.Sync.model_validate(log) for log in found.items]
+    return ExactJson(answers.SyncLogs(data=data, pagination=pagination_of(found)), decimals)
 
 
 @router.get("/statistics", response_model=answers.SyncStatistics)

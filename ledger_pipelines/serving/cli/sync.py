@@ -121,10 +121,11 @@ def logs(
     with answering(as_json=as_json), _history() as connection:
         found = sync_history.page(connection, per_page=per_page, number=page, status=status, sync_type=sync_type)
     if as_json:
-        print_json({"success": True, **_numbers(found.as_dict())})
+        data = [_numbers(log.as_dict()) for log in found.items]
+        print_json({"success": True, "data": data, "pagination": found.pagination()})
         return
-    title = f"Page {found.current_page} of {found.last_page}, of {found.total:,} syncs"
-    out.print(table_of(title, _LOG_COLUMNS, [_log_row(log) for log in found.logs]))
+    title = f"Page {found.number} of {found.last_page}, of {found.total:,} syncs"
+    out.print(table_of(title, _LOG_COLUMNS, [_log_row(log) for log in found.items]))
 
 
 @app.command()

@@ -1,9 +1,8 @@
-"""What the dashboard asks of Dagster's web server: whether it runs, what the checks say, how a run is getting on."""
+"""What the dashboard asks of Dagster's web server: what the checks say, how a run is getting on."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.web_ui import WebUi
 
 _CHECKS = """
@@ -25,20 +24,18 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class DagsterState:
-    """How Dagster is.
+class Checks:
+    """What Dagster's asset checks say.
 
     Attributes:
-        up: Whether it answers and has loaded the definitions.
-        checks: How many asset checks have been executed.
+        executed: How many have been executed.
         failing: Names of those that found an error.
         warning: Names of those that found something worth a look.
     """
 
-    up: bool
-    checks: int = 0
-    failing: tuple[str, ...] = ()
-    warning: tuple[str, ...] = ()
+    executed: int
+    failing: tuple[str, ...]
+    warning: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,23 +58,21 @@ class RunState:
         return self.state in ("waiting", "running", "unknown")
 
 
-def dagster_state(web_ui: WebUi) -> DagsterState:
-    """How Dagster is, now."""
-    try:
-        if not web_ui.location_is_loaded():
-            return DagsterState(up=False)
-        nodes = web_ui.ask(_CHECKS)["assetNodes"]
-    except (OSError, ServingError):  # away, or it cannot load the definitions: it runs nothing either way
-        return DagsterState(up=False)
+def checks_of(web_ui: WebUi) -> Checks:
+    """What the checks say, now.
+
+    Raises:
+        OSError: Dagster does not answer.
+    """
+    nodes = web_ui.ask(_CHECKS)["assetNodes"]
     found: dict[str, str] = {}
     for node in nodes:
         for check in node["assetChecksOrError"].get("checks", []):
             execution = check["executionForLatestMaterialization"]
             if execution is not None:
                 found[_in_words(check["name"])] = _verdict(execution)
-    return DagsterState(
-        up=True,
-        checks=len(found),
+    return Checks(
+        executed=len(found),
         failing=tuple(name for name, verdict in found.items() if verdict == "error"),
         warning=tuple(name for name, verdict in found.items() if verdict == "warning"),
     )

@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ledger_pipelines.serving.api.memo import Memo
-from ledger_pipelines.serving.dashboard.dagster_state import DagsterState
-from ledger_pipelines.warehouse.questions.year import Year
+from ledger_pipelines.serving.dashboard.dagster_state import Checks
 
 
 @dataclass(frozen=True)
@@ -15,12 +14,10 @@ class Remembered:
     """What pages remember for a moment.
 
     Attributes:
-        years: The figures of a year, which add up every row of it.
-        dagster: How Dagster was when it was last asked.
+        checks: What Dagster's checks said when it was last asked.
     """
 
-    years: Memo[Year] = field(default_factory=Memo)
-    dagster: Memo[DagsterState] = field(default_factory=Memo)
+    checks: Memo[Checks] = field(default_factory=Memo)
 
 
 def _remembered(request: Request) -> Remembered:

@@ -38,6 +38,17 @@ class Paged(Generic[Item]):
         """The number of the last item of this page; 0 if it has none."""
         return self.first_item + len(self.items) - 1 if self.items else 0
 
+    def pagination(self) -> dict[str, int | None]:
+        """Which part of the list it is, for a program; `from` and `to` are null on a page without items."""
+        return {
+            "current_page": self.number,
+            "last_page": self.last_page,
+            "per_page": self.per_page,
+            "total": self.total,
+            "from": self.first_item or None,
+            "to": self.last_item or None,
+        }
+
 
 def offset(number: int, per_page: int) -> int:
     """How many items come before a page."""

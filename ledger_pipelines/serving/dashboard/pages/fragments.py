@@ -1,11 +1,12 @@
 """Parts of pages that the page's script asks for again and again: Dagster's state, a sync, a run."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from ledger_pipelines.serving.dashboard.dagster_state import dagster_state, run_state
+from ledger_pipelines.serving.dashboard.dagster_state import Checks, checks_of, run_state
 from ledger_pipelines.serving.dashboard.pages.syncs import SyncId, sync_of
 from ledger_pipelines.serving.dashboard.remembered import Remembers
 from ledger_pipelines.serving.dashboard.rendering import page
@@ -23,8 +24,11 @@ _FINISHED = "X-Finished"
 def dagster(visit: Visited, remembered: Remembers) -> Response:
     """How Dagster is."""
     web_ui = web_ui_of(visit.parts.settings, timeout_seconds=_SECONDS)
-    state = remembered.dagster.get("dagster", lambda: dagster_state(web_ui))
-    return page(visit, "dagster.html", dagster=state, dagster_address=web_ui.address)
+    checks: Checks | None = None
+    if visit.parts.dagster_answers():
+        with suppress(OSError):  # it went away just now
+            checks = remembered.checks.get("checks", lambda: checks_of(web_ui))
+    return page(visit, "dagster.html", dagster_up=checks is not None, checks=checks, dagster_address=web_ui.address)
 
 
 @router.get("/syncs/{id}")

@@ -1,14 +1,10 @@
 """The overview: how everything is, and a year in figures."""
 
-from functools import partial
-
 from fastapi import APIRouter, Response
 
-from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
 from ledger_pipelines.serving.dashboard.pages.parameters import ChosenYear
-from ledger_pipelines.serving.dashboard.remembered import Remembers
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.web_ui import web_ui_of
@@ -16,7 +12,7 @@ from ledger_pipelines.warehouse import sync_history
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.rejections import how_many
-from ledger_pipelines.warehouse.questions.year import Year, year_of, years_with_balances
+from ledger_pipelines.warehouse.questions.year import Year, years_with_balances
 
 router = APIRouter(route_class=GuardedPage)
 _ALERTS = 5
@@ -24,11 +20,11 @@ _ALERTS = 5
 
 @router.get("/")
 @router.get("/realtime-balance/test")
-def overview(visit: Visited, remembered: Remembers, year: ChosenYear = None) -> Response:
+def overview(visit: Visited, year: ChosenYear = None) -> Response:
     """How everything is, and a year in figures; without a year the current one."""
     parts = visit.parts
     wanted = year or int(parts.horizon.current[:4])
-    found = remembered.years.get(wanted, partial(summarised, parts, wanted))
+    found = parts.year(wanted)
     with parts.reading() as connection:
         years = years_with_balances(connection)
         fresh = freshness(connection)
@@ -46,19 +42,9 @@ def overview(visit: Visited, remembered: Remembers, year: ChosenYear = None) -> 
         sync=sync,
         alerts=low,
         rejected_total=rejected,
-        dagster=None,
+        dagster_up=None,
         dagster_address=web_ui_of(parts.settings).address,
     )
-
-
-def summarised(parts: Parts, year: int) -> Year:
-    """A year in figures, as the warehouse has it now.
-
-    Raises:
-        WarehouseError: the warehouse is away.
-    """
-    with parts.snapshot() as connection:
-        return year_of(connection, year)
 
 
 def _charts(reader: Reader, found: Year) -> list[Chart]:

@@ -22,7 +22,6 @@ from ledger_pipelines.serving.sync_order import Months
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.warehouse import sync_history, sync_logs
-from ledger_pipelines.warehouse.questions.paging import Paged
 from ledger_pipelines.warehouse.sync_logs import Status, SyncedTable, SyncLog, SyncType
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
@@ -45,7 +44,7 @@ def history(visit: Visited, number: Number = 1, status: _Choice = "", sync_type:
     parts = visit.parts
     with parts.reading() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
-        drawn = sync_history.page(connection, per_page=_DRAWN).logs
+        drawn = sync_history.page(connection, per_page=_DRAWN).items
         statistics = sync_history.statistics(connection, _DAYS)
         running = sync_logs.running(connection)
         tables = [] if running is None else sync_history.tables_of(connection, running.id)
@@ -54,7 +53,7 @@ def history(visit: Visited, number: Number = 1, status: _Choice = "", sync_type:
         visit,
         "syncs.html",
         here="syncs",
-        logs=Paged(found.logs, number, PER_PAGE, found.total),
+        logs=found,
         page_path=partial(_path, status, sync_type),
         statistics=statistics,
         days=_DAYS,
