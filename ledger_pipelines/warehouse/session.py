@@ -41,7 +41,7 @@ def try_lock(connection: sa.Connection, tables: Collection[sa.Table]) -> bool:
     return False
 
 
-def _rights(tables: Collection[sa.Table]) -> sa.Select[tuple[str]]:
+def _rights(tables: Collection[sa.Table]) -> sa.Select[Any]:
     """The rows that stand for the right to write these tables, always in the same order.
 
     Rows, not advisory locks: those can be taken by everybody who can connect, these by who may write here.
