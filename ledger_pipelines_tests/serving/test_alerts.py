@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse import audit
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, monthly_customer_balances
 from ledger_pipelines_tests.delivery.receiver import SECRET, running_receiver
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
@@ -80,6 +81,18 @@ def test_thresholds_are_listed_and_cleared(demo: Installation) -> None:
     assert "-1,000,000.50" in demo.run("alerts", "thresholds").stdout
     assert demo.run("alerts", "clear", "--customer-id", str(CUSTOMER)).exit_code == 0
     assert json_of(demo.run("alerts", "thresholds", "--json"))["thresholds"] == []
+
+
+def test_what_is_changed_is_written_down(demo: Installation) -> None:
+    say(demo, "--threshold", "-5", "--days", "30")
+    demo.run("alerts", "clear", "--customer-id", str(CUSTOMER))
+    demo.run("alerts", "list")
+    with demo.warehouse() as connection:
+        entries = audit.latest(connection, limit=2)
+    assert [(entry.action, entry.target, entry.outcome) for entry in entries] == [
+        ("ledger alerts clear", f"customer {CUSTOMER}", "done"),
+        ("ledger alerts set", f"customer {CUSTOMER}, threshold -5, days 30", "done"),
+    ]
 
 
 def test_a_person_is_told(demo: Installation) -> None:

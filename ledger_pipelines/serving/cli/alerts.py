@@ -12,6 +12,7 @@ from ledger_pipelines.delivery.alerts import deliver
 from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.ledger.alerts import Signals
 from ledger_pipelines.serving import alerts
+from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
@@ -71,14 +72,14 @@ def set_threshold(
         if threshold is None and days is None:
             raise ServingError("Say what is low: --threshold, in rupiah, or --days, or both.")
         limit = None if threshold is None else signed_amount(threshold, "--threshold")
-        _change(customer_id, as_json=as_json, threshold=limit, days=days)
+        _change("alerts set", customer_id, as_json=as_json, threshold=limit, days=days)
 
 
 @app.command("clear")
 def clear_threshold(customer_id: _Customer, as_json: _AsJson = False) -> None:
     """Let a customer's balance be low when everybody's is, and look at it at once."""
     with answering(as_json=as_json):
-        _change(customer_id, as_json=as_json, forget=True)
+        _change("alerts clear", customer_id, as_json=as_json, forget=True)
 
 
 @app.command("deliver")
@@ -101,8 +102,10 @@ def deliver_now(as_json: _AsJson = False) -> None:
     raise typer.Exit(0 if done.failed == 0 else 1)
 
 
-def _change(customer_id: int, *, as_json: bool, **change: Any) -> None:
-    with Databases(load_settings()) as databases:
+def _change(action: str, customer_id: int, *, as_json: bool, **change: Any) -> None:
+    said = (f"{name} {change[name]}" for name in ("threshold", "days") if change.get(name) is not None)
+    target = ", ".join([f"customer {customer_id}", *said])
+    with Databases(load_settings()) as databases, written_down(databases, action, target):
         signals = alerts.change_threshold(
             databases, customer_id, lambda: say("A run is writing the balances; waiting for its end …"), **change
         )

@@ -1,4 +1,4 @@
-"""The tables of schema ``ops`` about loading: rejected rows, months loaded, who writes, changes that wait or are done."""
+"""The tables of schema ``ops`` about loading: rejected rows, months loaded, who writes, changes that wait or not."""
 
 import sqlalchemy as sa
 
