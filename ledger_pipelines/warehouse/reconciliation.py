@@ -4,6 +4,7 @@ How they are found is in ``ledger/reconciliation``. A row that did not change ke
 was last looked at is in the summaries.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +24,16 @@ from ledger_pipelines.warehouse.tables import invoice_reconciliation as invoices
 
 _compared, _invoiced = comparison_table.c, invoices_table.c
 _NOTHING = Decimal(0)
+
+MISMATCHES = tuple(status for status in INVOICE_STATUSES if status != "matched")
+"""The statuses of accounts that do not match."""
+
+SELECTIONS: Mapping[str, tuple[str, ...]] = {
+    "all": INVOICE_STATUSES,
+    "mismatches": MISMATCHES,
+    "unmatched": ("customer_without_partner", "partner_without_customer"),
+}
+"""Which accounts somebody wants to see, by their statuses; those that are unmatched have one side only."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ class ComparisonSummary:
         ledger_balance: The sum of our balances.
         application_balance: The sum of the application's.
         difference: The one less the other.
+        largest_difference: The difference of the customer who has the largest, without its sign.
         reasons: What each reason adds to the sum of the differences, and the number of customers with it; all reasons.
         compared_at: When all was last compared; None: never.
     """
@@ -86,8 +98,14 @@ class ComparisonSummary:
     ledger_balance: Decimal
     application_balance: Decimal
     difference: Decimal
+    largest_difference: Decimal
     reasons: tuple[Reason, ...]
     compared_at: datetime | None
+
+    @property
+    def matches(self) -> int:
+        """How many customers match."""
+        return self.customers - self.mismatches
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,11 @@ class InvoiceSummary:
     @property
     def mismatches(self) -> int:
         """How many of them do not match."""
-        return sum(total.accounts for total in self.totals if total.status != "matched")
+        return self.having(MISMATCHES)
+
+    def having(self, statuses: Collection[str]) -> int:
+        """How many accounts have one of some statuses."""
+        return sum(total.accounts for total in self.totals if total.status in statuses)
 
 
 def balance_comparison(
@@ -173,6 +195,12 @@ def balance_comparison(
 
     With ``only_mismatches`` those that do not match.
     """
+    statement = compared_customers(only_mismatches=only_mismatches, largest_first=largest_first)
+    return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+
+
+def compared_customers(*, only_mismatches: bool = False, largest_first: bool = False) -> sa.Select[Any]:
+    """One row: a customer with both balances and the customer's name; those that do not match are found by index."""
     statement = sa.select(comparison_table, customers.c.name.label("customer_name")).outerjoin(
         customers, customers.c.customer_id == _compared.customer_id
     )
@@ -180,8 +208,7 @@ def balance_comparison(
         statement = statement.where(~_compared.matches)
     if largest_first:
         statement = statement.order_by(sa.func.abs(_compared.difference).desc())
-    statement = statement.order_by(_compared.customer_id)
-    return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+    return statement.order_by(_compared.customer_id)
 
 
 def _compared_balance(row: sa.Row[Any]) -> ComparedBalance:
@@ -205,6 +232,7 @@ def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
     statement = sa.select(
         sa.func.count().label("customers"),
         sa.func.count().filter(~_compared.matches).label("mismatches"),
+        sa.func.coalesce(sa.func.max(sa.func.abs(_compared.difference)), 0).label("largest_difference"),
         *(sa.func.coalesce(sa.func.sum(_compared[name]), 0).label(name) for name in (*sums, *DIFFERENCE_REASONS)),
         *(sa.func.count().filter(_compared[name] != 0).label(f"with_{name}") for name in DIFFERENCE_REASONS),
     )
@@ -215,25 +243,34 @@ def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
         ledger_balance=found.ledger_balance,
         application_balance=found.application_balance,
         difference=found.difference,
+        largest_difference=found.largest_difference,
         reasons=tuple(
             Reason(name, getattr(found, name), getattr(found, f"with_{name}")) for name in DIFFERENCE_REASONS
         ),
-        compared_at=_last_compared(connection, comparison_table, NO_MONTH),
+        compared_at=balances_compared_at(connection),
     )
+
+
+def balances_compared_at(connection: sa.Connection) -> datetime | None:
+    """When all balances were last compared; None: never. What was found changes with this moment, and at no other."""
+    return _last_compared(connection, comparison_table, NO_MONTH)
 
 
 def invoice_reconciliation(
-    connection: sa.Connection, month: str, *, only_mismatches: bool = False, limit: int = 50, offset: int = 0
+    connection: sa.Connection,
+    month: str,
+    *,
+    statuses: Collection[str] = INVOICE_STATUSES,
+    limit: int = 50,
+    offset: int = 0,
 ) -> list[ReconciledAccount]:
-    """Accounts of a month, the largest difference first; with ``only_mismatches`` those that do not match."""
+    """Accounts of a month that have one of some statuses, the largest difference first."""
     statement = (
         sa.select(invoices_table, customers.c.name.label("customer_name"))
         .outerjoin(customers, customers.c.customer_id == _invoiced.customer_id)
-        .where(_invoiced.year_month == month)
+        .where(_invoiced.year_month == month, _invoiced.status.in_(statuses))
         .order_by(sa.func.abs(_invoiced.difference).desc(), _invoiced.account)
     )
-    if only_mismatches:
-        statement = statement.where(_invoiced.status != "matched")
     return [_reconciled_account(row) for row in connection.execute(statement.limit(limit).offset(offset))]
 
 

@@ -214,7 +214,7 @@ def test_pages_and_sums(warehouse: Pipeline) -> None:
         invoiced(warehouse, f"K{number}", "100")
     reconciled(warehouse)
     assert [one.account for one in accounts(warehouse, limit=2, offset=1)] == ["customer:4", "customer:3"]
-    mismatches = [one.account for one in accounts(warehouse, only_mismatches=True)]
+    mismatches = [one.account for one in accounts(warehouse, statuses=reconciliation.MISMATCHES)]
     assert mismatches == ["customer:5", "customer:4", "customer:3", "customer:2", "partner:K6"]
     with warehouse.warehouse.connect() as connection:
         summary = reconciliation.invoice_summary(connection, "2025-02")

@@ -84,7 +84,7 @@ def act_by_the_api(up: Up, api: httpx2.Client) -> None:
     assert (data["sync_type"], data["total_records"]) == ("manual", data["success_records"] + data["failed_records"])
     assert data["total_records"] > 0
 
-    customer = api.get("/api/realtime-balance/comparison-report").json()["data"][0]["customer_id"]
+    customer = api.get("/api/realtime-balance/dashboard").json()["top_customers"][0]["id"]
     before = api.get(f"/api/realtime-balance/customer/{customer}/balance").json()
     updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
     assert updated["customer_id"] == customer, updated

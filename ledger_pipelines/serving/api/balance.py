@@ -11,14 +11,10 @@ from ledger_pipelines.serving.api import balance_answers as answers
 from ledger_pipelines.serving.api.errors import documented, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJson
 from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.paging import PER_PAGE, pagination_of
 from ledger_pipelines.serving.api.parameters import (
     CustomerId,
     DecimalsAs,
     Month,
-    Only,
-    Page,
-    PerPage,
     StartMonth,
     Year,
     YearMonth,
@@ -26,7 +22,6 @@ from ledger_pipelines.serving.api.parameters import (
 )  # fmt: skip
 from ledger_pipelines.serving.api.parts import Has
 from ledger_pipelines.serving.api.status import status_of
-from ledger_pipelines.warehouse.questions import comparison
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
@@ -99,24 +94,6 @@ def dashboard(parts: Has, year: Year = None, decimals: DecimalsAs = "number") ->
             return answers.YearInFigures.model_validate(year_of(connection, wanted))
 
     return ExactJson(parts.years.get(wanted, find), decimals)
-
-
-@router.get("/comparison-report", response_model=answers.ComparisonReport)
-def comparison_report(
-    parts: Has, only: Only = None, per_page: PerPage = None, page: Page = None, decimals: DecimalsAs = "number"
-) -> ExactJson:
-    """The stored balances beside the application's own totals. The summary is of all customers then."""
-    mismatches, number, size = only == "mismatches", page or 1, per_page or PER_PAGE
-    with parts.reading() as connection:
-        summary = parts.comparisons.get("all", lambda: comparison.summary(connection))
-        found = comparison.page(connection, only_mismatches=mismatches, limit=size, offset=(number - 1) * size)
-    total = summary.mismatching if mismatches else summary.total_customers
-    answer = answers.ComparisonReport(
-        summary=answers.ComparisonSummary.model_validate(summary),
-        data=[answers.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(number, size, total, len(found)),
-    )
-    return ExactJson(answer, decimals)
 
 
 class Update(BaseModel):

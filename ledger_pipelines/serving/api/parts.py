@@ -18,7 +18,7 @@ from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
-from ledger_pipelines.warehouse.questions.comparison import Summary
+from ledger_pipelines.warehouse.reconciliation import ComparisonSummary, balances_compared_at, comparison_summary
 
 _LOOK_SECONDS = 2.0
 READERS = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)
@@ -40,7 +40,7 @@ class Parts:
         dagster: Whether Dagster was up when it was last asked.
         statuses: How the ledger was when it was last looked at.
         years: Years in figures, likewise.
-        comparisons: All customers compared, likewise.
+        comparisons: All customers compared, by the moment at which that was done.
     """
 
     settings: Settings
@@ -50,7 +50,7 @@ class Parts:
     dagster: Memo[bool] = field(default_factory=Memo)
     statuses: Memo[LedgerStatus] = field(default_factory=Memo)
     years: Memo[YearInFigures] = field(default_factory=Memo)
-    comparisons: Memo[Summary] = field(default_factory=Memo)
+    comparisons: Memo[ComparisonSummary] = field(default_factory=Memo)
 
     @property
     def horizon(self) -> Horizon:
@@ -66,6 +66,10 @@ class Parts:
     def dagster_answers(self) -> bool:
         """Whether Dagster's web server answers and has loaded the definitions, as far as that is known at once."""
         return self.dagster.get("dagster", lambda: _answers(self.settings))
+
+    def compared(self, connection: sa.Connection) -> ComparisonSummary:
+        """All customers compared, as a snapshot sees them: what was found at a moment is added up once."""
+        return self.comparisons.get(balances_compared_at(connection), lambda: comparison_summary(connection))
 
     def close(self) -> None:
         """Let go of the warehouse."""

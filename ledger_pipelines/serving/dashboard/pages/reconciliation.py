@@ -9,8 +9,8 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
 from ledger_pipelines.warehouse.reconciliation import (
+    SELECTIONS,
     balance_comparison,
-    comparison_summary,
     invoice_months,
     invoice_reconciliation,
     invoice_summary,
@@ -25,8 +25,8 @@ _ALL = "all"
 def comparison(visit: Visited, number: Number = 1, show: _Choice = "") -> Response:
     """Balances against the billing application's own: those that do not match, or all."""
     only = show != _ALL
-    with visit.parts.reading() as connection:
-        summary = comparison_summary(connection)
+    with visit.parts.snapshot() as connection:
+        summary = visit.parts.compared(connection)
         rows = balance_comparison(connection, only_mismatches=only, limit=PER_PAGE, offset=offset(number, PER_PAGE))
     total = summary.mismatches if only else summary.customers
     return page(
@@ -43,15 +43,14 @@ def comparison(visit: Visited, number: Number = 1, show: _Choice = "") -> Respon
 @router.get("/invoices")
 def invoices(visit: Visited, number: Number = 1, month: _Choice = "", show: _Choice = "") -> Response:
     """A month's purchases against the ERP's invoices: what does not match, or all."""
-    only = show != _ALL
-    with visit.parts.reading() as connection:
+    statuses = SELECTIONS[_ALL if show == _ALL else "mismatches"]
+    with visit.parts.snapshot() as connection:
         months = invoice_months(connection)
         wanted = month if month in months else max(months, default="")
         summary = invoice_summary(connection, wanted)
         rows = invoice_reconciliation(
-            connection, wanted, only_mismatches=only, limit=PER_PAGE, offset=offset(number, PER_PAGE)
+            connection, wanted, statuses=statuses, limit=PER_PAGE, offset=offset(number, PER_PAGE)
         )
-    total = summary.mismatches if only else summary.accounts
     return page(
         visit,
         "invoices.html",
@@ -59,7 +58,7 @@ def invoices(visit: Visited, number: Number = 1, month: _Choice = "", show: _Cho
         months=months,
         month=wanted,
         summary=summary,
-        rows=Paged(rows, number, PER_PAGE, total),
-        only_mismatches=only,
+        rows=Paged(rows, number, PER_PAGE, summary.having(statuses)),
+        only_mismatches=show != _ALL,
         page_path=lambda to: path_with("/invoices", month=wanted, show=show, page=to),
     )
