@@ -1,12 +1,19 @@
 """The reconciliations: balances against the billing application's totals, purchases against the ERP's invoices."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
 
+from ledger_pipelines.serving.api import acts
+from ledger_pipelines.serving.dashboard.dagster_state import RunState, run_state
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, Number, path_with
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
+from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.reconciliation import COMPARISON, INVOICES
+from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
 from ledger_pipelines.warehouse.reconciliation import (
     SELECTIONS,
@@ -19,10 +26,11 @@ from ledger_pipelines.warehouse.reconciliation import (
 router = APIRouter(route_class=GuardedPage)
 _Choice = Annotated[str, Query(max_length=20)]
 _ALL = "all"
+_DAGSTER_SECONDS = 2.0
 
 
 @router.get("/comparison")
-def comparison(visit: Visited, number: Number = 1, show: _Choice = "") -> Response:
+def comparison(visit: Visited, number: Number = 1, show: _Choice = "", run: UUID | None = None) -> Response:
     """Balances against the billing application's own: those that do not match, or all."""
     only = show != _ALL
     with visit.parts.snapshot() as connection:
@@ -33,6 +41,7 @@ def comparison(visit: Visited, number: Number = 1, show: _Choice = "") -> Respon
         visit,
         "comparison.html",
         here="comparison",
+        run=_run(visit, run),
         summary=summary,
         rows=Paged(rows, number, PER_PAGE, total),
         only_mismatches=only,
@@ -41,7 +50,9 @@ def comparison(visit: Visited, number: Number = 1, show: _Choice = "") -> Respon
 
 
 @router.get("/invoices")
-def invoices(visit: Visited, number: Number = 1, month: _Choice = "", show: _Choice = "") -> Response:
+def invoices(
+    visit: Visited, number: Number = 1, month: _Choice = "", show: _Choice = "", run: UUID | None = None
+) -> Response:
     """A month's purchases against the ERP's invoices: what does not match, or all."""
     statuses = SELECTIONS[_ALL if show == _ALL else "mismatches"]
     with visit.parts.snapshot() as connection:
@@ -55,6 +66,7 @@ def invoices(visit: Visited, number: Number = 1, month: _Choice = "", show: _Cho
         visit,
         "invoices.html",
         here="invoices",
+        run=_run(visit, run),
         months=months,
         month=wanted,
         summary=summary,
@@ -62,3 +74,25 @@ def invoices(visit: Visited, number: Number = 1, month: _Choice = "", show: _Cho
         only_mismatches=show != _ALL,
         page_path=lambda to: path_with("/invoices", month=wanted, show=show, page=to),
     )
+
+
+@router.post("/comparison")
+def compare(visit: Visited) -> Response:
+    """Compare balances now; how that goes is shown on the page."""
+    return _started("/comparison", acts.reconcile(visit.parts.settings, COMPARISON, visit.parts.horizon))
+
+
+@router.post("/invoices")
+def reconcile(visit: Visited) -> Response:
+    """Compare the invoices of all months now; how that goes is shown on the page."""
+    return _started("/invoices", acts.reconcile(visit.parts.settings, INVOICES, visit.parts.horizon))
+
+
+def _started(path: str, run_id: str) -> Response:
+    return RedirectResponse(f"{path}?run={run_id}", 303)
+
+
+def _run(visit: Visit, run: UUID | None) -> RunState | None:
+    """How the run is getting on that somebody has just asked for."""
+    web_ui = web_ui_of(visit.parts.settings, timeout_seconds=_DAGSTER_SECONDS)
+    return None if run is None else run_state(web_ui, run)
