@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.warehouse import sessions
-from ledger_pipelines.warehouse.questions.customers import find_customers
+from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.paging import Paged

@@ -62,7 +62,9 @@ def scanned(nodes: list[dict[str, Any]]) -> set[str]:
 STATEMENTS = {
     "balance": customer.BALANCE,
     "transactions": customer.TRANSACTIONS,
+    "balances": customer.BALANCES,
     "customer": customer.KNOWN,
+    "details": customer.DETAILS,
     "months": customer.MONTHS,
 }
 
