@@ -360,8 +360,15 @@ rejected_rows = _table(
     _column("run_id", sa.Text, "The run that last rejected it"),
     _column("first_seen", Moment, "When it was first rejected"),
     _column("last_seen", Moment, "When it was last rejected"),
+    _column(
+        "reason_kind",
+        sa.Text,
+        "The reason up to its first colon, without its numbers: rows that are wrong in the same way have the same",
+        sa.Computed("regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)"),
+    ),
     _key("asset", "source_table", "source_id"),
     sa.Index(None, "customer_id"),
+    sa.Index(None, "asset", "reason_kind"),
 )
 
 loaded_months = _table(

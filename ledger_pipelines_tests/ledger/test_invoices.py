@@ -120,6 +120,19 @@ def test_each_status(warehouse: Pipeline) -> None:
     assert (alone.customer_id, alone.customers, alone.bp_codes, alone.partner_name) == (None, (), ("K4",), "PT K4")
 
 
+def test_lines_of_a_partner_are_one_whatever_blanks_are_behind_its_code(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "100")])
+    invoiced(warehouse, "K1  ", "60")
+    invoiced(warehouse, "K1", "40")
+    invoiced(warehouse, "  ", "7")
+    invoiced(warehouse, None, "1")
+    reconciled(warehouse)
+    assert statuses(warehouse) == {
+        "customer:11": ("matched", "100.00", "100"),
+        "partner:": ("partner_without_customer", "0.00", "8"),
+    }
+
+
 def test_the_month_is_that_of_the_delivery(warehouse: Pipeline) -> None:
     """Gas is invoiced after the month's end; what has no day of delivery counts by the day of its invoice."""
     have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "100")])

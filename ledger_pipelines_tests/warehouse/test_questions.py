@@ -131,6 +131,16 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     assert rejected(empty, asset="deposits", kind=None).total == 0
 
 
+def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> None:
+    """The kind is stored with the row, and found by index."""
+    asked: list[str] = []
+    sa.event.listen(empty, "before_cursor_execute", lambda *of: asked.append(of[2]))
+    rejections(empty)
+    rejected(empty, asset="meter_readings", kind="no price")
+    assert len(asked) == 3
+    assert not any("regexp" in statement or "split_part" in statement for statement in asked)
+
+
 def test_freshness_tells_what_waits_and_what_is_put_aside(empty: sa.Connection) -> None:
     assert freshness(empty).last_batch_at is None
     usual = {"source_table": "users", "customer_id": 1, "first_month": "2025-01", "digest": ""}
