@@ -30,6 +30,14 @@ def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
     )
 
 
+def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetime | None:
+    """When a month of a table was last written for every customer; None: never."""
+    marks = loaded_months.c
+    return connection.scalar(
+        sa.select(marks.loaded_at).where(marks.table_name == qualified(table), marks.year_month == month)
+    )
+
+
 def loaded_since(connection: sa.Connection, table: sa.Table) -> datetime:
     """When a month of a table that has been loaded was last written for every customer."""
     newest = sa.select(sa.func.max(loaded_months.c.loaded_at)).where(loaded_months.c.table_name == qualified(table))

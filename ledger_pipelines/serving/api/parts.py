@@ -18,7 +18,7 @@ from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
-from ledger_pipelines.warehouse.reconciliation import ComparisonSummary, balances_compared_at, comparison_summary
+from ledger_pipelines.warehouse.questions.comparison import ComparisonSummary, balances_compared_at, comparison_summary
 
 _LOOK_SECONDS = 2.0
 READERS = Pool(size=10, overflow=10, wait_seconds=5, statement_seconds=10)

@@ -9,13 +9,9 @@ from ledger_pipelines.serving.api.guard import GuardedRoute
 from ledger_pipelines.serving.api.paging import PER_PAGE, pagination_of
 from ledger_pipelines.serving.api.parameters import DecimalsAs, Only, OnlyAccounts, Page, PerPage, YearMonth
 from ledger_pipelines.serving.api.parts import Has
+from ledger_pipelines.warehouse.questions.comparison import balance_comparison
+from ledger_pipelines.warehouse.questions.invoices import SELECTIONS, invoice_reconciliation, invoice_summary
 from ledger_pipelines.warehouse.questions.paging import offset
-from ledger_pipelines.warehouse.reconciliation import (
-    SELECTIONS,
-    balance_comparison,
-    invoice_reconciliation,
-    invoice_summary,
-)
 
 router = APIRouter(
     prefix="/api/realtime-balance",

@@ -12,7 +12,7 @@ from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.questions import customer
-from ledger_pipelines.warehouse.reconciliation import compared_customers
+from ledger_pipelines.warehouse.questions.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database

@@ -14,14 +14,14 @@ from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.serving.reconciliation import COMPARISON, INVOICES
 from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
-from ledger_pipelines.warehouse.reconciliation import (
+from ledger_pipelines.warehouse.questions.comparison import balance_comparison
+from ledger_pipelines.warehouse.questions.invoices import (
     SELECTIONS,
-    balance_comparison,
     invoice_months,
     invoice_reconciliation,
     invoice_summary,
 )
+from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(route_class=GuardedPage)
 _Choice = Annotated[str, Query(max_length=20)]
