@@ -15,6 +15,7 @@ from ledger_pipelines.assets.reconciliation_checks import reconciliation_checks
 from ledger_pipelines.automation.alerts import alert_sensors
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.automation.realtime import realtime_job, realtime_sensors
+from ledger_pipelines.automation.reconciliation import reconciliation_sensors
 from ledger_pipelines.automation.schedules import ledger_schedules, reconciliation_schedules, sync_schedules
 from ledger_pipelines.automation.sensors import sync_sensors
 from ledger_pipelines.partitions import monthly_partitions
@@ -49,7 +50,12 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
             *reconciliation_schedules(settings),
             *sync_schedules(settings),
         ],
-        sensors=[*sync_sensors(), *alert_sensors(settings), *realtime_sensors()],
+        sensors=[
+            *sync_sensors(),
+            *alert_sensors(settings),
+            *realtime_sensors(),
+            *reconciliation_sensors(settings),
+        ],
         resources={
             "databases": Databases(settings),
             "scope": RunScope(),

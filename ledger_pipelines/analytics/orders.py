@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.blanks import unpadded
 from ledger_pipelines.warehouse.tables import Digits, erp_tables
 from ledger_pipelines.warehouse.views import View
 
@@ -14,9 +15,10 @@ _TODAY = sa.func.current_date()
 
 def _open_warehouse_orders() -> sa.Select[Any]:
     """One row: a line that has not been received, with the day for which its order was planned."""
+    order = unpadded(_header.c.order_origin_code)
     planned = (
-        sa.select(_header.c.order_origin_code, sa.func.min(_header.c.plan_delivery_date).label("planned_on"))
-        .group_by(_header.c.order_origin_code)
+        sa.select(order.label("order"), sa.func.min(_header.c.plan_delivery_date).label("planned_on"))
+        .group_by(order)
         .subquery("planned")
     )
     of = _line.c
@@ -48,7 +50,7 @@ def _open_warehouse_orders() -> sa.Select[Any]:
             of.ship_to,
             of.ship_to_desc,
         )
-        .outerjoin_from(_line, planned, planned.c.order_origin_code == of.order_origin_code)
+        .outerjoin_from(_line, planned, planned.c.order == unpadded(of.order_origin_code))
         .where(of.receipt_date.is_(None))
     )
 

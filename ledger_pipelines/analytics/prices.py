@@ -1,66 +1,45 @@
 """The view of prices: each customer's time cut into spans with one price each.
 
-The same rule as `ledger.prices`, over all of time: where an entry begins or ends, a span ends and another begins.
+The rule is that of `ledger.prices`, by its own expressions, over all of time instead of some months.
 """
 
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.prices import computed_factor
+from ledger_pipelines.ledger.prices import chosen_entries, in_force, spans_between, with_entries
 from ledger_pipelines.warehouse.tables import Moment, customers, prices
 from ledger_pipelines.warehouse.views import View
 
-_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 
-
-def _spans() -> sa.Subquery:
+def _spans(name: str) -> sa.Subquery:
     """One row: a customer and a span in which no entry begins or ends; NULL: since ever, for ever."""
     cuts = sa.union(
         sa.select(customers.c.customer_id, sa.cast(sa.null(), Moment).label("cut")),
         sa.select(prices.c.customer_id, prices.c.valid_from),
         sa.select(prices.c.customer_id, prices.c.valid_to),
     ).subquery("cuts")
-    following = sa.func.lead(cuts.c.cut, type_=Moment).over(
-        partition_by=cuts.c.customer_id, order_by=cuts.c.cut.asc().nulls_first()
-    )
-    return sa.select(cuts.c.customer_id, cuts.c.cut.label("valid_from"), following.label("valid_to")).subquery("spans")
+    return spans_between(cuts).subquery(name)
 
 
 def _price_history() -> sa.Select[Any]:
     """One row: a customer and a span, with the price and factor in force throughout."""
-    spans = _spans()
-    chosen = (
-        sa.select(prices)
-        .where(
-            prices.c.customer_id == spans.c.customer_id,
-            prices.c.valid_from <= spans.c.valid_from,
-            prices.c.valid_to > spans.c.valid_from,
-        )
-        .order_by(sa.case((prices.c.rule == "custom_period", 0), else_=1), prices.c.position)
-        .limit(1)
-        .lateral("chosen")
-    )
-    price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
-    computed = computed_factor(pressure, temperature)
-    source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
-    return (
-        sa.select(
-            spans.c.customer_id,
-            customers.c.name,
-            spans.c.valid_from,
-            spans.c.valid_to,
-            sa.func.coalesce(chosen.c.rule, "default").label("rule"),
-            chosen.c.position,
-            price.label("price"),
-            sa.func.coalesce(given, computed).label("factor"),
-            sa.type_coerce(source, sa.Text).label("factor_from"),
-            pressure.label("tekanan_keluar"),
-            temperature.label("suhu"),
-        )
-        .join_from(spans, customers, customers.c.customer_id == spans.c.customer_id)
-        .outerjoin(chosen, sa.true())
-    )
+    # Not as a CTE: read twice it would be computed for all customers, whichever one is asked for.
+    spans, chosen = _spans("spans"), chosen_entries(_spans("spans")).subquery("chosen")
+    price = in_force(chosen)
+    return sa.select(
+        spans.c.customer_id,
+        customers.c.name,
+        spans.c.span_from.label("valid_from"),
+        spans.c.span_to.label("valid_to"),
+        price.rule.label("rule"),
+        chosen.c.position,
+        price.harga_per_meter_kubik.label("price"),
+        price.factor.label("factor"),
+        sa.type_coerce(price.factor_from, sa.Text).label("factor_from"),
+        price.tekanan_keluar.label("tekanan_keluar"),
+        price.suhu.label("suhu"),
+    ).select_from(with_entries(spans, chosen))
 
 
 VIEWS = (

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from ledger_pipelines.warehouse.blanks import unpadded, unpadded_or_empty
 from ledger_pipelines.warehouse.tables import Digits, erp_tables
 from ledger_pipelines.warehouse.views import View
 
@@ -29,13 +30,14 @@ def _is_current() -> sa.ColumnElement[bool]:
 def _latest_prices() -> sa.Subquery:
     """One row: a part and unit, with the price of its last purchase receipt that has one."""
     of = _receipt.c
+    part, unit = unpadded(of.part_no), unpadded_or_empty(of.unit)
     return (
-        sa.select(of.part_no, of.unit, of.receipt_unit_price, of.currency, of.actual_receipt_date)
-        .ext(distinct_on(of.part_no, of.unit))
+        sa.select(part.label("part"), unit.label("unit"), of.receipt_unit_price, of.currency, of.actual_receipt_date)
+        .ext(distinct_on(part, unit))
         .where(of.receipt_unit_price.is_not(None))
         .order_by(
-            of.part_no,
-            of.unit,
+            part,
+            unit,
             of.actual_receipt_date.desc().nulls_last(),
             of.receipt_no.desc().nulls_last(),
             of.receipt_line.desc().nulls_last(),
@@ -49,7 +51,7 @@ def _latest_prices() -> sa.Subquery:
 def _stock_value() -> sa.Select[Any]:
     """One row: a part in a warehouse, at the price at which it was last bought."""
     latest = _latest_prices()
-    same = sa.and_(latest.c.part_no == _stock.c.partno, latest.c.unit == _stock.c.unit)
+    same = sa.and_(latest.c.part == unpadded(_stock.c.partno), latest.c.unit == unpadded_or_empty(_stock.c.unit))
     return (
         sa.select(
             *(_stock.c[name] for name in _OF_A_STOCK),

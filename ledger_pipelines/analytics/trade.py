@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.blanks import unpadded
 from ledger_pipelines.warehouse.tables import erp_tables
 from ledger_pipelines.warehouse.views import View
 
@@ -41,12 +42,19 @@ _OF_A_RECEIPT = {
 
 
 def _delivered_and_invoiced() -> sa.Select[Any]:
-    """One row: a line of a shipment, and what was invoiced of it; each of its invoices repeats what was delivered."""
-    delivered, invoiced = sa.func.max(_sale.delivered_qty), sa.func.coalesce(sa.func.sum(_sale.invoice_qty), 0)
-    invoices, with_quantity = sa.func.count(_sale.invoice_date), sa.func.count(_sale.invoice_qty)
+    """One row: a line of a shipment, and what was invoiced of it; each of its invoices repeats what was delivered.
+
+    A line without an invoice_date is no invoice, whatever quantity and amount it has.
+    """
+    is_invoice = _sale.invoice_date.is_not(None)
+    delivered = sa.func.max(_sale.delivered_qty)
+    invoiced, amount = (
+        sa.func.coalesce(sa.func.sum(column).filter(is_invoice), 0) for column in (_sale.invoice_qty, _sale.amount_hc)
+    )
+    invoices, with_quantity = sa.func.count(_sale.invoice_date), sa.func.count(_sale.invoice_qty).filter(is_invoice)
     state = sa.case(
         (invoices == 0, "not invoiced"),
-        (with_quantity < invoices, "quantity unknown"),
+        (sa.or_(delivered.is_(None), with_quantity < invoices), "quantity unknown"),
         (invoiced < delivered, "partly invoiced"),
         (invoiced > delivered, "invoiced too much"),
         else_="invoiced",
@@ -58,30 +66,32 @@ def _delivered_and_invoiced() -> sa.Select[Any]:
             delivered.label("delivered_qty"),
             invoiced.label("invoiced_qty"),
             (delivered - invoiced).label("open_qty"),
-            sa.func.coalesce(sa.func.sum(_sale.amount_hc), 0).label("invoiced_hc"),
+            amount.label("invoiced_hc"),
             sa.type_coerce(invoices, sa.BigInteger).label("invoice_lines"),
             sa.type_coerce(state, sa.Text).label("state"),
         )
-        .where(_sale.shipment.is_not(None))
+        .where(unpadded(_sale.shipment).is_not(None))
         .group_by(*shipment)
     )
 
 
 def _open_receipts() -> sa.Select[Any]:
-    """One row: a receipt line that is not invoiced, or not paid."""
-    is_invoiced = _receipt.inv_doc_no.is_not(None)
+    """One row: a receipt line that is not invoiced, or not paid. A number that is blank is no document."""
+    document, payment = unpadded(_receipt.inv_doc_no), unpadded(_receipt.payment_doc)
+    is_invoiced = document.is_not(None)
+    invoiced = sa.case((is_invoiced, _receipt.inv_amount))
     is_overdue = sa.func.coalesce(_receipt.inv_due_date < _TODAY, sa.false())
     state = sa.case((is_invoiced, "not paid"), else_="not invoiced")
     return sa.select(
         *(_receipt[name] for name in _OF_A_RECEIPT),
         sa.type_coerce(state, sa.Text).label("state"),
-        _receipt.inv_doc_no,
+        document.label("inv_doc_no"),
         _receipt.inv_doc_date,
         _receipt.inv_due_date,
-        sa.case((is_invoiced, _receipt.inv_amount), else_=_receipt.receipt_amount).label("amount"),
+        sa.func.coalesce(invoiced, _receipt.receipt_amount).label("amount"),
         is_overdue.label("is_overdue"),
         sa.type_coerce(_TODAY - _receipt.actual_receipt_date, sa.Integer).label("days_since_receipt"),
-    ).where(_receipt.payment_doc.is_(None))
+    ).where(payment.is_(None))
 
 
 VIEWS = (
@@ -95,8 +105,9 @@ VIEWS = (
             "invoiced_qty": "Quantity invoiced; credit notes are negative",
             "open_qty": "Quantity delivered and not invoiced; negative: invoiced too much",
             "invoiced_hc": "Amount invoiced, in the home currency",
-            "invoice_lines": "How many invoice lines there are",
-            "state": "not invoiced, partly invoiced, invoiced, invoiced too much, or quantity unknown: a line has none",
+            "invoice_lines": "How many invoice lines there are: those that have a date of invoice",
+            "state": "not invoiced, partly invoiced, invoiced, invoiced too much, or quantity unknown: that of the "
+            "delivery or of an invoice",
         },
     ),
     View(
@@ -106,7 +117,7 @@ VIEWS = (
         _OF_A_RECEIPT
         | {
             "state": "not invoiced or not paid",
-            "inv_doc_no": "Invoice document number",
+            "inv_doc_no": "Invoice document number; null: there is none, or it is blank",
             "inv_doc_date": "Date of the invoice document",
             "inv_due_date": "Date on which the invoice is due",
             "amount": "Amount invoiced, else the amount of the receipt; in the currency",

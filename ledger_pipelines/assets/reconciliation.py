@@ -12,7 +12,8 @@ from ledger_pipelines.assets.run import explained, reported, scope_of
 from ledger_pipelines.ledger.reconciliation import comparison, invoices
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.reconciliation import comparison_summary, invoice_summary
+from ledger_pipelines.warehouse.questions.comparison import comparison_summary
+from ledger_pipelines.warehouse.questions.invoices import invoice_summary
 from ledger_pipelines.warehouse.report import Report
 
 GROUP = POOL = "reconciliation"

@@ -5,6 +5,7 @@ columns; the first in the list where several apply; a field missing in the entry
 (docs/rules.md, "The price in force for a reading").
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,29 +48,55 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     The spans of a customer do not overlap and leave no gap. Columns as `price_segments`.
     """
     spans = _spans(scope, horizon).cte("spans")
-    chosen = _chosen_entries(spans).cte("chosen")
-    fields = {name: sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS}
-    computed = computed_factor(fields["tekanan_keluar"], fields["suhu"])
-    given = fields["koreksi_meter"]
-    used = _pricing_used(chosen, sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed")), horizon)
-    return (
-        sa.select(
-            spans.c.customer_id,
-            spans.c.span_from,
-            spans.c.span_to,
-            fields["harga_per_meter_kubik"],
-            sa.func.coalesce(given, computed),
-            fields["tekanan_keluar"],
-            fields["suhu"],
-            used,
-            _pricing_used(chosen, sa.literal("fob"), horizon),
-        )
-        .join_from(spans, customers, customers.c.customer_id == spans.c.customer_id)
-        .outerjoin(
-            chosen,
-            sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from),
-        )
-    )
+    chosen = chosen_entries(spans).cte("chosen")
+    price = in_force(chosen)
+    return sa.select(
+        spans.c.customer_id,
+        spans.c.span_from,
+        spans.c.span_to,
+        price.harga_per_meter_kubik,
+        price.factor,
+        price.tekanan_keluar,
+        price.suhu,
+        _pricing_used(price, chosen, price.factor_from, horizon),
+        _pricing_used(price, chosen, sa.literal("fob"), horizon),
+    ).select_from(with_entries(spans, chosen))
+
+
+@dataclass(frozen=True)
+class InForce:
+    """The price in force in a span, as expressions over the span's customer and the entry that wins there.
+
+    Attributes:
+        rule: custom_period, monthly or default.
+        harga_per_meter_kubik: The price of one Sm³.
+        tekanan_keluar: Bar gauge.
+        suhu: °C.
+        factor: Of metered readings: as given, else computed from pressure and temperature.
+        factor_from: given or computed; NULL: there is none.
+    """
+
+    rule: sa.ColumnElement[str]
+    harga_per_meter_kubik: sa.ColumnElement[Any]
+    tekanan_keluar: sa.ColumnElement[Any]
+    suhu: sa.ColumnElement[Any]
+    factor: sa.ColumnElement[Any]
+    factor_from: sa.ColumnElement[str]
+
+
+def in_force(chosen: sa.FromClause) -> InForce:
+    """The price where `chosen_entries` are joined to the customers: what an entry does not have is the customer's."""
+    price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
+    computed = computed_factor(pressure, temperature)
+    source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
+    rule = sa.func.coalesce(chosen.c.rule, "default")
+    return InForce(rule, price, pressure, temperature, sa.func.coalesce(given, computed), source)
+
+
+def with_entries(spans: sa.FromClause, chosen: sa.FromClause) -> sa.Join:
+    """Each span beside its customer and, where there is one, the entry that wins there."""
+    same = sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from)
+    return spans.join(customers, customers.c.customer_id == spans.c.customer_id).outerjoin(chosen, same)
 
 
 def _entries(scope: Scope, first: datetime, after: datetime) -> sa.Select[Any]:
@@ -95,13 +122,22 @@ def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
         sa.select(entries.c.customer_id, entries.c.entry_from),
         sa.select(entries.c.customer_id, entries.c.entry_to).where(entries.c.entry_to < after),
     ).cte("cuts")
-    next_cut = sa.func.lead(cuts.c.cut).over(partition_by=cuts.c.customer_id, order_by=cuts.c.cut)
-    return sa.select(
-        cuts.c.customer_id, cuts.c.cut.label("span_from"), sa.func.coalesce(next_cut, after).label("span_to")
+    return spans_between(cuts, after)
+
+
+def spans_between(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
+    """One row: a customer and the span from a cut to the next; the last ends ``after``, or never.
+
+    A cut that is NULL is before all others: that span has begun since ever.
+    """
+    following = sa.func.lead(cuts.c.cut, type_=Moment).over(
+        partition_by=cuts.c.customer_id, order_by=cuts.c.cut.asc().nulls_first()
     )
+    end = following if after is None else sa.func.coalesce(following, after)
+    return sa.select(cuts.c.customer_id, cuts.c.cut.label("span_from"), end.label("span_to"))
 
 
-def _chosen_entries(spans: sa.CTE) -> sa.Select[Any]:
+def chosen_entries(spans: sa.FromClause) -> sa.Select[Any]:
     """One row: a span in which an entry applies, with the entry that wins there."""
     precedence = sa.case((prices.c.rule == "custom_period", 0), else_=1)
     return (
@@ -115,17 +151,19 @@ def _chosen_entries(spans: sa.CTE) -> sa.Select[Any]:
                 prices.c.valid_to > spans.c.span_from,
             ),
         )
-        .ext(distinct_on(spans.c.customer_id, spans.c.span_from))
-        .order_by(spans.c.customer_id, spans.c.span_from, precedence, prices.c.position)
+        .ext(distinct_on(prices.c.customer_id, spans.c.span_from))
+        .order_by(prices.c.customer_id, spans.c.span_from, precedence, prices.c.position)
     )
 
 
-def _pricing_used(chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon) -> sa.ColumnElement[Any]:
+def _pricing_used(
+    price: InForce, chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon
+) -> sa.ColumnElement[Any]:
     """The explanation that each transaction carries: rule, entry, its dates (inclusive), where the factor is from."""
     last_second = chosen.c.valid_to - sa.literal_column("interval '1 second'")
     return sa.func.jsonb_build_object(
         "rule",
-        sa.func.coalesce(chosen.c.rule, "default"),
+        price.rule,
         "entry",
         chosen.c.entry,
         "valid_from",

@@ -33,11 +33,14 @@ from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.warehouse.sync_logs import SyncLog
+from ledger_pipelines.warehouse.tables import invoice_reconciliation
 
 JOB = "billing_ledger"
 _POOL = "billing_ledger"
 SYNC_JOB = "erp_sync"
 _SYNC_POOL = "erp"
+RECONCILIATION_JOB = "reconciliation"
+_RECONCILIATION_POOL = "reconciliation"
 _COMMAND_TAG = "ledger/command"
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
@@ -88,6 +91,14 @@ def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> No
     setup_interrupt_handlers()
     tags = _sync_tags(order)
     _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
+
+
+def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> Outcome:
+    """Execute the reconciliations in this process, or some of them, as a run that the web interface shows."""
+    started = time.monotonic()
+    job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
+    run_id, watch = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
+    return watch.outcome(order, run_id, time.monotonic() - started)
 
 
 def _execute(
@@ -172,6 +183,15 @@ def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
     return web_ui.launch(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
 
 
+def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) -> str:
+    """Put the reconciliations, or some of them, into the queue of a running `ledger up` and return the run's id.
+
+    Raises:
+        ServingError: the run is refused.
+    """
+    return web_ui.launch(RECONCILIATION_JOB, _reconciliation_tags(order, assets), {}, assets)
+
+
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
     """Close the log of a sync whose run is over or was never launched, and return it; None if there is none such.
 
@@ -231,6 +251,12 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _reconciliation_tags(order: Order, assets: Sequence[str]) -> dict[str, str]:
+    """Months, if any of the assets has such."""
+    months = range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
+    return months | {_COMMAND_TAG: f"ledger {order.command}"}
 
 
 def _sync_tags(order: SyncOrder) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`ops.loaded_months`: which months of a table have been written for every customer at least once."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -27,6 +28,21 @@ def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
     return frozenset(
         connection.scalars(sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(table)))
     )
+
+
+def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetime | None:
+    """When a month of a table was last written for every customer; None: never."""
+    marks = loaded_months.c
+    return connection.scalar(
+        sa.select(marks.loaded_at).where(marks.table_name == qualified(table), marks.year_month == month)
+    )
+
+
+def loaded_since(connection: sa.Connection, table: sa.Table) -> datetime:
+    """When a month of a table that has been loaded was last written for every customer."""
+    newest = sa.select(sa.func.max(loaded_months.c.loaded_at)).where(loaded_months.c.table_name == qualified(table))
+    since: datetime = connection.execute(newest).scalar_one()
+    return since
 
 
 def require_loaded(connection: sa.Connection, table: sa.Table, months: Sequence[str], needed_for: str) -> None:

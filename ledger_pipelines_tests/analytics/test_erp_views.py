@@ -69,6 +69,22 @@ def test_stock_is_worth_what_it_was_last_bought_for(connection: sa.Connection) -
     ]
 
 
+def test_stock_and_receipts_are_of_one_part_whatever_blanks_are_behind_it(connection: sa.Connection) -> None:
+    """And of one unit if neither says which; what has no part number has no price."""
+    bought = date(2025, 2, 1)
+    have(
+        connection,
+        "data_receipt_purchase",
+        receipt("A   ", 10, bought, "IDR") | {"unit": "PCS  "},
+        receipt("B", 20, bought, "IDR") | {"unit": None},
+        receipt("  ", 30, bought, "IDR"),
+    )
+    stock = {"warehouse": "W", "onhand": 1}
+    units = {"A": "PCS", "B  ": " ", "": "PCS"}
+    have(connection, "stockbywh", *(stock | {"partno": part, "unit": unit} for part, unit in units.items()))
+    assert told(connection, "stock_value", "partno", "unit_price") == [("", None), ("A", 10), ("B  ", 20)]
+
+
 def receipt(part: str, price: object, day: date | None, currency: str) -> dict[str, Any]:
     """A purchase receipt of a part in pieces."""
     amount = None if price is None else Decimal(str(price))
@@ -122,6 +138,13 @@ def test_open_and_late_orders(connection: sa.Connection) -> None:
     ]
 
 
+def test_a_line_is_of_its_order_whatever_blanks_are_behind_its_code(connection: sa.Connection) -> None:
+    plan = {"plan_delivery_date": today(connection, -3)}
+    have(connection, "view_warehouse_order", plan | {"order_origin_code": "A   "}, plan | {"order_origin_code": "  "})
+    have(connection, "view_warehouse_order_line", {"order_origin_code": "A"}, {"order_origin_code": ""})
+    assert told(connection, "open_warehouse_orders", "order_origin_code", "days_late") == [("", None), ("A", 3)]
+
+
 def test_what_was_invoiced_of_a_shipment(connection: sa.Connection) -> None:
     have(
         connection,
@@ -146,6 +169,31 @@ def test_what_was_invoiced_of_a_shipment(connection: sa.Connection) -> None:
     ]
 
 
+def test_a_line_without_a_date_of_invoice_is_no_invoice(connection: sa.Connection) -> None:
+    """It has a quantity and an amount all the same; nor does a blank make a shipment."""
+    line = {"delivered_qty": 10, "invoice_qty": 4, "amount_hc": 40}
+    invoice = line | {"invoice_date": date(2025, 2, 1)}
+    have(
+        connection,
+        "so_invoice_line",
+        line | {"shipment": "A"},
+        line | {"shipment": "B"},
+        invoice | {"shipment": "B"},
+        invoice | {"shipment": "C", "delivered_qty": None},
+        invoice | {"shipment": ""},
+        invoice | {"shipment": "   "},
+        line | {"shipment": "D", "invoice_qty": 6},
+        invoice | {"shipment": "D", "invoice_qty": None},
+    )
+    columns = ("shipment", "state", "delivered_qty", "invoiced_qty", "open_qty", "invoiced_hc", "invoice_lines")
+    assert told(connection, "delivered_and_invoiced", *columns) == [
+        ("A", "not invoiced", 10, 0, 10, 0, 0),
+        ("B", "partly invoiced", 10, 4, 6, 40, 1),
+        ("C", "quantity unknown", None, 4, None, 40, 1),
+        ("D", "quantity unknown", 10, 0, 10, 40, 1),
+    ]
+
+
 def test_receipts_that_are_open(connection: sa.Connection) -> None:
     invoice = {"inv_doc_no": "V", "inv_amount": 90, "receipt_amount": 100, "actual_receipt_date": today(connection, -5)}
     have(
@@ -163,6 +211,25 @@ def test_receipts_that_are_open(connection: sa.Connection) -> None:
         ("B", "not paid", 90, True, 5),
         ("C", "not paid", 90, False, 5),
         ("D", "not paid", 90, False, 5),
+    ]
+
+
+def test_a_blank_number_is_no_document(connection: sa.Connection) -> None:
+    receipt = {"receipt_amount": 100, "inv_amount": 90}
+    have(
+        connection,
+        "data_receipt_purchase",
+        receipt | {"receipt_no": "A", "inv_doc_no": "", "payment_doc": ""},
+        receipt | {"receipt_no": "B", "inv_doc_no": "   ", "payment_doc": "  "},
+        receipt | {"receipt_no": "C", "inv_doc_no": "V ", "payment_doc": " "},
+        receipt | {"receipt_no": "D", "inv_doc_no": "V", "payment_doc": "BK1"},
+        receipt | {"receipt_no": "E", "inv_doc_no": "V", "inv_amount": None},
+    )
+    assert told(connection, "open_receipts", "receipt_no", "state", "inv_doc_no", "amount") == [
+        ("A", "not invoiced", None, 100),
+        ("B", "not invoiced", None, 100),
+        ("C", "not paid", "V", 90),
+        ("E", "not paid", "V", 100),
     ]
 
 

@@ -17,6 +17,7 @@ from threading import Thread
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.api.address import address_of, is_ready
 from ledger_pipelines.settings import Settings
@@ -33,7 +34,8 @@ MIX = (
     (33, f"{ROOT}/customer/{{customer}}/transactions?year_month={{month}}"),
     (3, f"{ROOT}/status"),
     (3, f"{ROOT}/dashboard?year={{year}}"),
-    (3, f"{ROOT}/comparison-report?per_page=20&page={{page}}"),
+    (2, f"{ROOT}/comparison-report?per_page=20&page={{page}}"),
+    (1, f"{ROOT}/comparison-report?only=mismatches&per_page=20&page={{page}}"),
     (3, "/api/sync/logs"),
 )
 """How many of a hundred requests ask for what."""
@@ -61,6 +63,9 @@ class Measured:
 def mixed_reads(customers: int = 100_000, readings: int = 2, rate: int = 200, seconds: int = 60) -> None:
     """Balances and transactions of random customers for the most part, and sums over all of them, at a steady rate."""
     with filled_and_computed(HORIZON, customers=customers, readings=readings) as warehouse:
+        with warehouse.begin() as connection:
+            compare(connection, "bench")
+            connection.execute(sa.text("ANALYZE ledger.balance_comparison"))
         _explain(warehouse, customers)
         with _serving(warehouse) as (address, token):
             _tell(_load(address, token, customers, 50, 5), "to warm up")

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.horizon import Horizon, Scope, month_of, shift
 from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.bench.ledger import filled_warehouse
 from ledger_pipelines_tests.pipeline import WIB
@@ -38,6 +39,8 @@ def _compute(warehouse: sa.Engine, horizon: Horizon) -> None:
     for step in (transactions.recalculate, balances.recalculate):
         with warehouse.begin() as connection:
             step(connection, scope, horizon, "bench")
+    with warehouse.begin() as connection:
+        compare(connection, "bench")
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     print(f"computed and vacuumed in {time.monotonic() - started:.1f} s")
@@ -58,6 +61,7 @@ def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
         "/alerts?page=4000",
         "/rejected",
         "/comparison",
+        "/comparison?show=all&page=2000",
         "/syncs",
     ):
         first, *later = (_seconds(partial(_ask, client, path)) for _ in range(1 + _ROUNDS))

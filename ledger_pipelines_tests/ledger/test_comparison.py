@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.comparison import compare
-from ledger_pipelines.warehouse import reconciliation
 from ledger_pipelines.warehouse.loaded import MonthsMissingError
-from ledger_pipelines.warehouse.reconciliation import ComparedBalance
+from ledger_pipelines.warehouse.questions import comparison
+from ledger_pipelines.warehouse.questions.comparison import ComparedBalance
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.pipeline import Pipeline
@@ -62,7 +62,7 @@ def compared(pipeline: Pipeline) -> Report:
 def found(pipeline: Pipeline, **options: Any) -> list[ComparedBalance]:
     """What the reading function gives."""
     with pipeline.warehouse.connect() as connection:
-        return reconciliation.balance_comparison(connection, **options)
+        return comparison.balance_comparison(connection, **options)
 
 
 @dataclass(frozen=True)
@@ -238,14 +238,14 @@ def test_what_did_not_change_keeps_its_time(ledger: Pipeline) -> None:
 
 def test_pages_and_sums(ledger: Pipeline) -> None:
     with ledger.warehouse.connect() as connection:
-        never = reconciliation.comparison_summary(connection)
+        never = comparison.comparison_summary(connection)
     assert (never.customers, str(never.difference), never.compared_at) == (0, "0", None)
     run(ledger, *(customer(number, "5" if number % 2 else "0") for number in range(1, 8)))
     assert [row.customer_id for row in found(ledger, limit=3, offset=2)] == [3, 4, 5]
     assert [row.customer_id for row in found(ledger, only_mismatches=True, limit=3, offset=1)] == [3, 5, 7]
     assert [row.customer_id for row in found(ledger, largest_first=True, limit=3, offset=2)] == [5, 7, 2]
     with ledger.warehouse.connect() as connection:
-        summary = reconciliation.comparison_summary(connection)
+        summary = comparison.comparison_summary(connection)
     assert (summary.customers, summary.mismatches) == (7, 4)
     assert [summary.ledger_balance, summary.application_balance, summary.difference] == [0, 20, -20]
     outside = {reason.name: f"{reason.amount} of {reason.rows}" for reason in summary.reasons if reason.amount}

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
 from ledger_pipelines.ledger.reconciliation.partners import set_partner
-from ledger_pipelines.warehouse import reconciliation, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.loaded import MonthsMissingError, mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
-from ledger_pipelines.warehouse.reconciliation import ReconciledAccount
+from ledger_pipelines.warehouse.questions import invoices
+from ledger_pipelines.warehouse.questions.invoices import ReconciledAccount
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 
@@ -81,7 +82,7 @@ def reconciled(pipeline: Pipeline, *months: str) -> Report:
 def accounts(pipeline: Pipeline, month: str = "2025-02", **options: Any) -> list[ReconciledAccount]:
     """What the reading function gives."""
     with pipeline.warehouse.connect() as connection:
-        return reconciliation.invoice_reconciliation(connection, month, **options)
+        return invoices.invoice_reconciliation(connection, month, **options)
 
 
 def statuses(pipeline: Pipeline, month: str = "2025-02") -> dict[str, tuple[str, str, str]]:
@@ -118,6 +119,19 @@ def test_each_status(warehouse: Pipeline) -> None:
     assert (str(budi.difference), budi.invoice_lines) == ("1.00", 1)
     assert (dewi.customers, dewi.bp_codes, dewi.partner_name) == ((DEWI,), (), None)
     assert (alone.customer_id, alone.customers, alone.bp_codes, alone.partner_name) == (None, (), ("K4",), "PT K4")
+
+
+def test_lines_of_a_partner_are_one_whatever_blanks_are_behind_its_code(warehouse: Pipeline) -> None:
+    have(warehouse, {ANNA: "K1"}, [(ANNA, "2025-02", "100")])
+    invoiced(warehouse, "K1  ", "60")
+    invoiced(warehouse, "K1", "40")
+    invoiced(warehouse, "  ", "7")
+    invoiced(warehouse, None, "1")
+    reconciled(warehouse)
+    assert statuses(warehouse) == {
+        "customer:11": ("matched", "100.00", "100"),
+        "partner:": ("partner_without_customer", "0.00", "8"),
+    }
 
 
 def test_the_month_is_that_of_the_delivery(warehouse: Pipeline) -> None:
@@ -214,12 +228,12 @@ def test_pages_and_sums(warehouse: Pipeline) -> None:
         invoiced(warehouse, f"K{number}", "100")
     reconciled(warehouse)
     assert [one.account for one in accounts(warehouse, limit=2, offset=1)] == ["customer:4", "customer:3"]
-    mismatches = [one.account for one in accounts(warehouse, only_mismatches=True)]
+    mismatches = [one.account for one in accounts(warehouse, statuses=invoices.MISMATCHES)]
     assert mismatches == ["customer:5", "customer:4", "customer:3", "customer:2", "partner:K6"]
     with warehouse.warehouse.connect() as connection:
-        summary = reconciliation.invoice_summary(connection, "2025-02")
-        assert reconciliation.invoice_months(connection) == list(MONTHS)
-        never = reconciliation.invoice_summary(connection, "2024-12")
+        summary = invoices.invoice_summary(connection, "2025-02")
+        assert invoices.invoice_months(connection) == list(MONTHS)
+        never = invoices.invoice_summary(connection, "2024-12")
     assert (summary.accounts, summary.mismatches) == (6, 5)
     totals = {one.status: f"{one.accounts}: {one.difference}" for one in summary.totals if one.accounts}
     assert totals == {"matched": "1: 0.00", "differs": "4: 1000.00", "partner_without_customer": "1: -100.00"}

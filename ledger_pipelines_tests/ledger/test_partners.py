@@ -53,6 +53,15 @@ def test_by_default_the_contract_number_is_the_code(connection: sa.Connection) -
     assert mapped(connection) == [], "to the letter"
 
 
+def test_blanks_behind_a_code_of_the_erp_do_not_count(connection: sa.Connection) -> None:
+    """Some of its systems pad codes to a fixed length."""
+    connection.execute(sa.update(LINES).where(LINES.c.bp_code.is_not(None)).values(bp_code=LINES.c.bp_code + "   "))
+    assert mapped(connection) == DEFAULTS
+    partners.set_partner(connection, ANNA, "K3 ")
+    assert mapped(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
+    assert partners.remove_partner(connection, ANNA, "K3  ") == [Mapping(ANNA, "K3", "set")]
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_contract_number_is_nobodys(connection: sa.Connection, blank: str) -> None:
     connection.execute(sa.insert(LINES).values(year_month="2025-01", bp_code=""))

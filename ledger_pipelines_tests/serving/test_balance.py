@@ -10,7 +10,15 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.sources.billing_schema import data_pencatatan
-from ledger_pipelines.warehouse.tables import monthly_customer_balances
+from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.tables import (
+    balance_comparison,
+    customer_business_partners,
+    erp_tables,
+    invoice_reconciliation,
+    loaded_months,
+    monthly_customer_balances,
+)
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 
 FIRST_CUSTOMER = 11
@@ -118,6 +126,30 @@ def test_a_wrong_balance_is_found(computed: Installation) -> None:
     assert "balances_add_up" in result.stdout
     with computed.warehouse() as connection:
         connection.execute(sa.update(monthly_customer_balances).values(closing_balance=closing - 1))
+
+
+def test_balances_and_invoices_are_compared_now(computed: Installation) -> None:
+    """What cannot be compared is named, and the rest is."""
+    lines, first = erp_tables["so_invoice_line"], computed.settings.first_month
+    found = (balance_comparison, invoice_reconciliation, customer_business_partners, loaded_months)
+    with computed.warehouse() as connection:
+        before = connection.execute(sa.select(loaded_months)).mappings().all()
+    try:
+        without = computed.run("balance", "compare", "--json")
+        assert (without.exit_code, json_of(without)["success"]) == (1, False)
+        assert [step["asset"] for step in json_of(without)["steps"]] == ["balance_comparison"]
+        assert "needs so_invoice_line" in json_of(without)["error"]
+        with computed.warehouse() as connection:
+            mark_loaded(connection, lines, [shift(first, number) for number in range(MONTHS)], "test")
+        result = computed.run("balance", "compare", "--json")
+        assert result.exit_code == 0, result.output
+        assert {step["asset"] for step in json_of(result)["steps"]} == {"balance_comparison", "invoice_reconciliation"}
+        assert {check["asset"] for check in json_of(result)["checks_not_passed"]} >= {"invoice_reconciliation"}
+    finally:
+        with computed.warehouse() as connection:
+            for table in found:
+                connection.execute(sa.delete(table))
+            connection.execute(sa.insert(loaded_months), list(map(dict, before)))
 
 
 def test_stdout_holds_nothing_but_json(computed: Installation) -> None:

@@ -84,7 +84,7 @@ def act_by_the_api(up: Up, api: httpx2.Client) -> None:
     assert (data["sync_type"], data["total_records"]) == ("manual", data["success_records"] + data["failed_records"])
     assert data["total_records"] > 0
 
-    customer = api.get("/api/realtime-balance/comparison-report").json()["data"][0]["customer_id"]
+    customer = api.get("/api/realtime-balance/dashboard").json()["top_customers"][0]["id"]
     before = api.get(f"/api/realtime-balance/customer/{customer}/balance").json()
     updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
     assert updated["customer_id"] == customer, updated
@@ -111,10 +111,15 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert second.exit_code == 1
     assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
 
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger, and the copy of the ERP
-    with httpx2.Client(base_url=address_of(up.installation.settings), headers=bearer(token), timeout=30) as api:
-        act_by_the_api(up, api)
+    # The ledger, the copy of the ERP, and what could then be reconciled.
     up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 4)
+    with httpx2.Client(base_url=address_of(up.installation.settings), headers=bearer(token), timeout=30) as api:
+        for report in ("comparison-report", "invoice-reconciliation"):
+            found = api.get(f"/api/realtime-balance/{report}").json()
+            assert found["data"] != [], report
+            assert found["summary"]["compared_at"], report
+        act_by_the_api(up, api)
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 6)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
 

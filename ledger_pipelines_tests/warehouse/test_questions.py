@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.warehouse import sessions
-from ledger_pipelines.warehouse.questions.customers import find_customers
+from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.paging import Paged
@@ -129,6 +129,16 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     found = rejected(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
     assert (found.total, found.last_page, [row.source_id for row in found.items]) == (2, 2, ["2"])
     assert rejected(empty, asset="deposits", kind=None).total == 0
+
+
+def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> None:
+    """The kind is stored with the row, and found by index."""
+    asked: list[str] = []
+    sa.event.listen(empty, "before_cursor_execute", lambda *of: asked.append(of[2]))
+    rejections(empty)
+    rejected(empty, asset="meter_readings", kind="no price")
+    assert len(asked) == 3
+    assert not any("regexp" in statement or "split_part" in statement for statement in asked)
 
 
 def test_freshness_tells_what_waits_and_what_is_put_aside(empty: sa.Connection) -> None:

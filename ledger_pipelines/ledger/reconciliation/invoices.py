@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
+from ledger_pipelines.ledger.reconciliation.partners import fill_defaults, line_partner
 from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
 from ledger_pipelines.warehouse.months import Counts, Written, merge, qualified
 from ledger_pipelines.warehouse.report import Report
@@ -125,7 +125,7 @@ def _purchases(months: Sequence[str]) -> sa.Select[Any]:
 def _invoices(months: Sequence[str]) -> sa.Select[Any]:
     """One row: a month and business partner with invoiced lines; the customer is the first one of the account."""
     account = _first_customers("bp_code").subquery("account")
-    bp_code = sa.func.coalesce(_line.bp_code, "")
+    bp_code = sa.func.coalesce(line_partner, sa.literal_column("''"))
     invoiced = (
         sa.select(
             _line.year_month,

@@ -10,13 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.warehouse.blanks import unpadded
 from ledger_pipelines.warehouse.months import Counts, Written, merge, total
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables
 
 WRITTEN = Written(customer_business_partners, {"since": sa.func.now()}, {"since": sa.func.now()})
 _mapping = customer_business_partners.c
-_line = erp_tables["so_invoice_line"].c
+#: The business partner of a line of so_invoice_line; NULL if it names none.
+line_partner = unpadded(erp_tables["so_invoice_line"].c.bp_code)
 
 
 class PartnerError(Exception):
@@ -47,7 +49,7 @@ def default_partners() -> sa.Select[Any]:
     said = sa.exists(
         sa.select(1).where(
             by_hand.c.origin == "set",
-            sa.or_(by_hand.c.customer_id == customers.c.customer_id, by_hand.c.bp_code == _line.bp_code),
+            sa.or_(by_hand.c.customer_id == customers.c.customer_id, by_hand.c.bp_code == line_partner),
         )
     )
     contract = sa.func.btrim(customers.c.no_kontrak)
@@ -55,12 +57,12 @@ def default_partners() -> sa.Select[Any]:
         sa.select(1).where(
             by_hand.c.origin == "excluded",
             by_hand.c.customer_id == customers.c.customer_id,
-            by_hand.c.bp_code == _line.bp_code,
+            by_hand.c.bp_code == line_partner,
         )
     )
     return (
-        sa.select(customers.c.customer_id, _line.bp_code, sa.literal("default").label("origin"))
-        .join_from(customers, erp_tables["so_invoice_line"], _line.bp_code == contract)
+        sa.select(customers.c.customer_id, line_partner.label("bp_code"), sa.literal("default").label("origin"))
+        .join_from(customers, erp_tables["so_invoice_line"], line_partner == contract)
         .where(contract != "", ~said, ~excluded)
         .distinct()
     )
@@ -75,6 +77,7 @@ def set_partner(connection: sa.Connection, customer_id: int, bp_code: str) -> No
         PartnerError: the customer or the partner is unknown, or the partner's other customers, or the customer's other
             partners, would make it impossible to tell whose the invoices are.
     """
+    bp_code = bp_code.rstrip(" ")
     lock(connection, customer_business_partners)
     _check_known(connection, customer_id, bp_code)
     _check_tells_apart(connection, customer_id, bp_code)
@@ -97,7 +100,7 @@ def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | N
     lock(connection, customer_business_partners)
     of = [_mapping.customer_id == customer_id, _mapping.origin != "excluded"]
     if bp_code is not None:
-        of.append(_mapping.bp_code == bp_code)
+        of.append(_mapping.bp_code == bp_code.rstrip(" "))
     found = connection.execute(sa.select(_mapping.customer_id, _mapping.bp_code, _mapping.origin).where(*of)).all()
     connection.execute(sa.delete(customer_business_partners).where(*of, _mapping.origin == "set"))
     excluded = {"origin": "excluded", "since": sa.func.now()}
@@ -112,7 +115,7 @@ def _check_known(connection: sa.Connection, customer_id: int, bp_code: str) -> N
             f"There is no customer {customer_id} in the warehouse. Customers are named by their id in the billing "
             f"application; one that is new there is loaded by: ledger balance sync --customer-id {customer_id}"
         )
-    if not connection.scalar(sa.select(sa.exists(sa.select(1).where(_line.bp_code == bp_code)))):
+    if not connection.scalar(sa.select(sa.exists(sa.select(1).where(line_partner == bp_code)))):
         raise PartnerError(
             f"No line of so_invoice_line has the business partner {bp_code!r}. Codes are compared to the letter; "
             "see ledger partners suggest, or bring the copy up to date by: ledger sync start"

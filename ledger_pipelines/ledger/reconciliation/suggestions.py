@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.ledger.reconciliation.partners import line_partner
 from ledger_pipelines.warehouse.tables import (
     customer_business_partners,
     customers,
@@ -94,17 +95,17 @@ def _free_customers() -> sa.Select[Any]:
 
 def _unknown_partners() -> sa.Select[Any]:
     """One row: a business partner who has been invoiced and is no customer's, likewise."""
-    known = sa.exists(sa.select(1).where(_mapping.bp_code == _line.bp_code, _mapping.origin != "excluded"))
+    known = sa.exists(sa.select(1).where(_mapping.bp_code == line_partner, _mapping.origin != "excluded"))
     name = sa.func.max(_line.bp_name)
     return (
         sa.select(
-            _line.bp_code,
+            line_partner.label("bp_code"),
             name.label("name"),
-            _reduced(_line.bp_code, _NO_LETTER_OR_DIGIT).label("code"),
+            _reduced(line_partner, _NO_LETTER_OR_DIGIT).label("code"),
             _reduced(name, _LEGAL_FORM_OR_NO_LETTER).label("plain_name"),
         )
-        .where(_line.bp_code.is_not(None), _line.invoice_date.is_not(None), ~known)
-        .group_by(_line.bp_code)
+        .where(line_partner.is_not(None), _line.invoice_date.is_not(None), ~known)
+        .group_by(line_partner)
     )
 
 

@@ -1,13 +1,18 @@
-"""What is done through Dagster: a sync started and ended, a customer recalculated; and what is said if it is away."""
+"""What is done through Dagster: a sync started and ended, a customer recalculated, balances and invoices compared.
+
+And what is said if Dagster is away.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving.api.errors import ApiError, away, not_found
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order
+from ledger_pipelines.serving.reconciliation import demand_possible
 from ledger_pipelines.serving.sync import GRACE_SECONDS, OtherSyncRunsError, Syncs, Wish
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
@@ -77,6 +82,18 @@ def recalculate(settings: Settings, customer_id: int, first: str) -> str:
             )
         order = Order(first, databases.horizon.current, (customer_id,), command="api update")
         return dagster_client.launch(_web_ui(settings), order)
+
+
+def reconcile(settings: Settings, name: str, horizon: Horizon) -> str:
+    """Let Dagster make a reconciliation, of all months; the id of the run.
+
+    Raises:
+        ApiError: Dagster is away, or there is no ERP.
+    """
+    with _dagster():
+        demand_possible(settings, name)
+        order = Order(horizon.first, horizon.current, None, command="dashboard compare")
+        return dagster_client.launch_reconciliation(_web_ui(settings), order, [name])
 
 
 @contextmanager

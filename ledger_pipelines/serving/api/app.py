@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ledger_pipelines.serving.api import balance, errors, health, metrics, sync
+from ledger_pipelines.serving.api import balance, errors, health, metrics, reconciliation, sync
 from ledger_pipelines.serving.api.metrics import Measured, Metrics, PipelineCollector
 from ledger_pipelines.serving.api.middleware import BoundedBody, Outermost
 from ledger_pipelines.serving.api.parts import Parts, parts_of
@@ -45,7 +45,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     counting = Metrics()
     counting.registry.register(PipelineCollector(made))
     app.state.metrics = counting
-    for module in (balance, sync, health, metrics):
+    for module in (balance, reconciliation, sync, health, metrics):
         app.include_router(module.router)
     add_dashboard(app)
     errors.install(app)

@@ -8,18 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api import balance_answers as answers
-from ledger_pipelines.serving.api.answers import pagination_of
 from ledger_pipelines.serving.api.errors import documented, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJson
 from ledger_pipelines.serving.api.guard import GuardedRoute
 from ledger_pipelines.serving.api.parameters import (
-    PER_PAGE,
     CustomerId,
     DecimalsAs,
     Month,
-    Only,
-    Page,
-    PerPage,
     StartMonth,
     Year,
     YearMonth,
@@ -27,11 +22,9 @@ from ledger_pipelines.serving.api.parameters import (
 )  # fmt: skip
 from ledger_pipelines.serving.api.parts import Has
 from ledger_pipelines.serving.api.status import status_of
-from ledger_pipelines.warehouse.questions import comparison
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -95,24 +88,6 @@ def dashboard(parts: Has, year: Year = None, decimals: DecimalsAs = "number") ->
     """A year in figures: its sums, its months, the customers that used most; as of `generated_at`."""
     found = parts.year(year or int(parts.horizon.current[:4]))
     return ExactJson(answers.YearInFigures.model_validate(found), decimals)
-
-
-@router.get("/comparison-report", response_model=answers.ComparisonReport)
-def comparison_report(
-    parts: Has, only: Only = None, per_page: PerPage = None, page: Page = None, decimals: DecimalsAs = "number"
-) -> ExactJson:
-    """The stored balances beside the application's own totals. The summary is of all customers then."""
-    mismatches, number, size = only == "mismatches", page or 1, per_page or PER_PAGE
-    with parts.reading() as connection:
-        summary = parts.comparisons.get("all", lambda: comparison.summary(connection))
-        found = comparison.page(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
-    total = summary.mismatching if mismatches else summary.total_customers
-    answer = answers.ComparisonReport(
-        summary=answers.ComparisonSummary.model_validate(summary),
-        data=[answers.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(Paged(found, number, size, total)),
-    )
-    return ExactJson(answer, decimals)
 
 
 class Update(BaseModel):

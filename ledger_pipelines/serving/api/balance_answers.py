@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.api.answers import Answer, Exact, Pagination, YearMonthKey
+from ledger_pipelines.serving.api.answers import Answer, Exact, YearMonthKey
 
 
 class BalanceOfMonth(Answer):
@@ -132,42 +132,6 @@ class YearInFigures(Answer):
     monthly_trend: list[MonthlyTrend]
     top_customers: list[TopCustomer] = Field(description="The ten that used most, by volume")
     generated_at: datetime
-
-
-class ComparisonSummary(Answer):
-    """All customers compared."""
-
-    total_customers: int
-    matching: int
-    mismatching: int
-    stored_balance: Exact
-    application_balance: Exact
-    difference: Exact
-    largest_difference: Exact
-    generated_at: datetime
-
-
-class ComparedCustomer(Answer):
-    """A customer's balance, ours and the application's."""
-
-    customer_id: int
-    customer_name: str | None
-    year_month: YearMonthKey | None = Field(description="The month of the stored balance; null: there is none")
-    stored_balance: Exact
-    total_deposit: Exact
-    total_purchases: Exact
-    application_balance: Exact = Field(description="total_deposit - total_purchases")
-    difference: Exact = Field(description="stored_balance - application_balance")
-    matches: bool = Field(description="Whether they differ by less than 0.01")
-
-
-class ComparisonReport(Answer):
-    """The stored balances beside the application's own totals."""
-
-    success: Literal[True] = True
-    summary: ComparisonSummary
-    data: list[ComparedCustomer]
-    pagination: Pagination
 
 
 class UpdateStarted(Answer):

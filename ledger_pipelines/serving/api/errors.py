@@ -109,7 +109,10 @@ def _invalid(error: RequestValidationError) -> ApiError:
 
 
 async def _answer(_: Request, error: Exception) -> Response:
-    return told_of(error).answer()
+    told = told_of(error)
+    if told.status == 500:  # the outermost middleware logs it, and answers the same
+        raise error
+    return told.answer()
 
 
 def install(app: FastAPI) -> None:

@@ -125,6 +125,15 @@ Only = Annotated[
     Query(description="Only customers whose balances differ, or (usually) all"),
 ]
 
+OnlyAccounts = Annotated[
+    Annotated[Literal["all", "mismatches", "unmatched"], OneOf(("all", "mismatches", "unmatched"))] | None,
+    Blank(),
+    Query(
+        description="Only accounts that do not match (mismatches), only those of them that have customers or business "
+        "partners alone (unmatched), or (usually) all"
+    ),
+]
+
 SyncId = Annotated[_Id | None, Blank(), Query(description="The sync; not given: the latest")]
 
 OnlySync = Annotated[

@@ -18,7 +18,7 @@ from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
-from ledger_pipelines.warehouse.questions.comparison import Summary
+from ledger_pipelines.warehouse.questions.comparison import ComparisonSummary, balances_compared_at, comparison_summary
 from ledger_pipelines.warehouse.questions.year import Year, year_of
 
 _LOOK_SECONDS = 2.0
@@ -42,7 +42,7 @@ class Parts:
         dagster: Whether Dagster was up when it was last asked.
         statuses: How the ledger was when it was last looked at.
         years: Years in figures, likewise.
-        comparisons: All customers compared, likewise.
+        comparisons: All customers compared, by the moment at which that was done.
     """
 
     settings: Settings
@@ -53,7 +53,7 @@ class Parts:
     dagster: Memo[bool] = field(default_factory=Memo)
     statuses: Memo[LedgerStatus] = field(default_factory=Memo)
     years: Memo[Year] = field(default_factory=Memo)
-    comparisons: Memo[Summary] = field(default_factory=Memo)
+    comparisons: Memo[ComparisonSummary] = field(default_factory=Memo)
 
     @property
     def horizon(self) -> Horizon:
@@ -82,6 +82,10 @@ class Parts:
                 return year_of(connection, year)
 
         return self.years.get(year, find)
+
+    def compared(self, connection: sa.Connection) -> ComparisonSummary:
+        """All customers compared, as a snapshot sees them: what was found at a moment is added up once."""
+        return self.comparisons.get(balances_compared_at(connection), lambda: comparison_summary(connection))
 
     def close(self) -> None:
         """Let go of the warehouse."""

@@ -1,6 +1,8 @@
 """`ledger balance`: compute balances, correct them, and check their health."""
 
+from collections.abc import Callable
 from dataclasses import asdict, astuple, fields
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ from ledger_pipelines.serving.cli.console import answering, complain, out, print
 from ledger_pipelines.serving.databases import Databases, prepare
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order, Outcome
+from ledger_pipelines.serving.reconciliation import possible
 from ledger_pipelines.serving.rehearsal import CustomerNow, rehearse
 from ledger_pipelines.settings import Settings, load_settings
 
@@ -99,6 +102,19 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
     raise typer.Exit(0 if report.healthy else 1)
 
 
+@app.command()
+def compare(as_json: _AsJson = False) -> None:
+    """Compare balances with the application's totals, and purchases with the ERP's invoices, now; daily at 03:00."""
+    with answering(as_json=as_json):
+        settings = load_settings()
+        prepare(settings)
+        horizon, assets = Databases(settings).horizon, possible(settings)
+        order = Order(horizon.first, horizon.current, None, "balance compare")
+        result = _watched(lambda client, told: client.execute_reconciliation(settings, order, assets, told))
+        _report(result, as_json=as_json)
+    raise typer.Exit(0 if result.success else 1)
+
+
 def run_and_report(
     command: str,
     settings: Settings,
@@ -113,6 +129,13 @@ def run_and_report(
     prepare(settings)
     last = Databases(settings).horizon.current
     order = Order(first, last, customers, command, force=force, accept_deletions=accept_deletions)
+    result = _watched(lambda client, told: client.execute(settings, order, told))
+    _report(result, as_json=as_json)
+    return result
+
+
+def _watched(run: Callable[[ModuleType, Callable[[str, int, int], None]], Outcome]) -> Outcome:
+    """Let the one module that speaks with Dagster run something, with a progress bar."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
@@ -121,14 +144,17 @@ def run_and_report(
 
         from ledger_pipelines.serving import dagster_client  # slow to import
 
-        result = dagster_client.execute(settings, order, told)
+        return run(dagster_client, told)
+
+
+def _report(result: Outcome, *, as_json: bool) -> None:
+    """Print what a run did, and why it failed if it did."""
     if as_json:
         print_json(outcome.answer(result))
     else:
         _print(result)
     for fault in result.faults:
         complain(fault.message if fault.step is None else f"{fault.step}: {fault.message}")
-    return result
 
 
 def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[int, ...] | None:

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Business partners of the ERP that 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Customer = Annotated[int, typer.Option("--customer-id", help="The customer.")]
 _Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")]
-_LATER = "It counts at the next reconciliation: daily at 03:00, or when invoice_reconciliation is materialised."
+_LATER = "It counts at the next reconciliation: daily at 03:00, or now by: ledger balance compare."
 
 
 @app.command("list")

@@ -10,8 +10,6 @@ from ledger_pipelines.warehouse.questions.paging import Paged, offset
 from ledger_pipelines.warehouse.tables import rejected_rows
 
 _row = rejected_rows.c
-#: Numbers and names in a reason vary, so reasons are told apart by their first words, without their numbers.
-_KIND: sa.ColumnElement[str] = sa.func.regexp_replace(sa.func.split_part(_row.reason, ":", 1), "[0-9]+", "…", "g")
 _MOST_KINDS = 200
 
 
@@ -41,9 +39,12 @@ class Rejections:
 
 def rejections(connection: sa.Connection) -> Sequence[Rejections]:
     """The kinds of reasons of each asset, the most frequent first, two hundred at most."""
-    count = sa.func.count()
-    kinds = sa.select(_row.asset, _KIND.label("kind"), count.label("rows")).group_by(sa.text("1, 2")).subquery("kinds")
-    statement = sa.select(kinds).order_by(kinds.c.rows.desc(), kinds.c.asset, kinds.c.kind).limit(_MOST_KINDS)
+    statement = (
+        sa.select(_row.asset, _row.reason_kind, sa.func.count())
+        .group_by(_row.asset, _row.reason_kind)
+        .order_by(sa.func.count().desc(), _row.asset, _row.reason_kind)
+        .limit(_MOST_KINDS)
+    )
     return [Rejections(*row) for row in connection.execute(statement)]
 
 
@@ -56,7 +57,7 @@ def rejected(
     connection: sa.Connection, *, asset: str | None, kind: str | None, number: int = 1, per_page: int = 25
 ) -> Paged[RejectedRow]:
     """A page of the rejected rows, the newest first: of an asset and a kind of reason, or of all."""
-    wanted = [column == value for column, value in ((_row.asset, asset), (_KIND, kind)) if value is not None]
+    wanted = [column == value for column, value in ((_row.asset, asset), (_row.reason_kind, kind)) if value is not None]
     total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*wanted)) or 0
     statement = (
         sa.select(*(_row[name] for name in RejectedRow.__dataclass_fields__))

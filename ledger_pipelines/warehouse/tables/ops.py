@@ -18,8 +18,17 @@ rejected_rows = table(
     column("run_id", sa.Text, "The run that last rejected it"),
     column("first_seen", Moment, "When it was first rejected"),
     column("last_seen", Moment, "When it was last rejected"),
+    column(
+        "reason_kind",
+        sa.Text,
+        "The reason up to its first colon, without its numbers: rows that are wrong in the same way have the same",
+        sa.Computed(
+            "regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)", persisted=True
+        ),
+    ),
     key("asset", "source_table", "source_id"),
     sa.Index(None, "customer_id"),
+    sa.Index(None, "asset", "reason_kind"),
 )
 
 loaded_months = table(

@@ -16,7 +16,9 @@ _LOADED = {
         ],
     }
 }
-TAKEN = {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "00000000-0000-0000-0000-000000000000"}}}
+TAKEN: dict[str, Any] = {
+    "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "00000000-0000-0000-0000-000000000000"}}
+}
 REFUSED = {"launchRun": {"__typename": "PythonError", "message": "no such job"}}
 
 

@@ -18,6 +18,7 @@ READS = (
     "/api/realtime-balance/status",
     "/api/realtime-balance/dashboard",
     "/api/realtime-balance/comparison-report",
+    "/api/realtime-balance/invoice-reconciliation",
     "/api/sync/status",
     "/api/sync/logs",
     "/api/sync/statistics",

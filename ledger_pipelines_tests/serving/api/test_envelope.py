@@ -1,6 +1,7 @@
 """What every answer has, whatever was asked for: headers that protect, no way in for other pages; and the metrics."""
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
@@ -34,12 +35,18 @@ def test_tls_is_kept_to(api: Api) -> None:
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_a_fault_of_ours_is_told_without_its_insides(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("geheim"), sa.exc.OperationalError("SELECT geheim", {}, Exception("deadlock detected"))]
+)
+def test_a_fault_of_ours_is_told_without_its_insides_and_logged_with_them(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
     def broken() -> None:
-        raise RuntimeError("geheim")
+        raise fault
 
     monkeypatch.setattr(type(api.parts), "dagster_answers", lambda _: broken())
     answer = api.client.get("/health/ready")
+    assert fault in [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert answer.status_code == 500
     assert answer.json() == {
         "success": False, "message": "That is a fault of the server's; its log says more.", "errors": {},

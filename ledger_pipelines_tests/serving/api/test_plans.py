@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.questions import comparison, customer
+from ledger_pipelines.warehouse.questions import customer
+from ledger_pipelines.warehouse.questions.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
@@ -18,7 +20,7 @@ from ledger_pipelines_tests.servers import fresh_database
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000
 ASKED = {"customer_id": 777, "month": "2025-03"}
-BIG = {"monthly_customer_balances", "transaction_calculations", "customers"}
+BIG = {"monthly_customer_balances", "transaction_calculations", "customers", "balance_comparison"}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,8 @@ def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
         for step in (transactions.recalculate, balances.recalculate):
             with engine.begin() as connection:
                 step(connection, Scope(HORIZON.months), HORIZON, "test")
+        with engine.begin() as connection:
+            compare(connection, "test")
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("ANALYZE"))
         yield engine
@@ -58,7 +62,9 @@ def scanned(nodes: list[dict[str, Any]]) -> set[str]:
 STATEMENTS = {
     "balance": customer.BALANCE,
     "transactions": customer.TRANSACTIONS,
+    "balances": customer.BALANCES,
     "customer": customer.KNOWN,
+    "details": customer.DETAILS,
     "months": customer.MONTHS,
 }
 
@@ -72,12 +78,18 @@ def test_one_customer_is_found_by_index(warehouse: sa.Engine, name: str) -> None
     assert any(node["Node Type"].startswith(("Index", "Bitmap")) for node in nodes)
 
 
-def test_a_page_of_the_comparison_looks_up_its_own_customers(warehouse: sa.Engine) -> None:
-    statement = comparison.compared().order_by("customer_id").limit(10)
+@pytest.mark.parametrize("matching", [0, CUSTOMERS - 20])
+def test_a_page_of_the_comparison_looks_up_its_own_customers(warehouse: sa.Engine, matching: int) -> None:
+    """Those that do not match are found by their index, however few they are."""
     with warehouse.connect() as connection:
-        nodes = plan_of(connection, statement)
-    assert "monthly_customer_balances" not in scanned(nodes)
-    assert max(node["Actual Rows"] for node in nodes) <= 10
+        of = tables.balance_comparison
+        connection.execute(sa.update(of).values(matches=of.c.customer_id <= matching))
+        connection.execute(sa.text("ANALYZE ledger.balance_comparison"))
+        nodes = plan_of(connection, compared_customers(only_mismatches=True).limit(10))
+        connection.rollback()
+    assert scanned(nodes) == set()
+    assert "ix_balance_comparison_mismatches" in {node.get("Index Name") for node in nodes}
+    assert max(node["Actual Rows"] * node["Actual Loops"] for node in nodes) <= 20
 
 
 def test_the_search_for_scans_finds_them(warehouse: sa.Engine) -> None:

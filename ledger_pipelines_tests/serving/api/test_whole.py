@@ -1,10 +1,9 @@
-"""/api/realtime-balance/dashboard and /comparison-report: sums over all customers, against sums made here."""
+"""/api/realtime-balance/dashboard: sums over all customers, against sums made here."""
 
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import month_of
@@ -13,9 +12,8 @@ from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.api.apis import Api
 
 DASHBOARD = "/api/realtime-balance/dashboard"
-COMPARISON = "/api/realtime-balance/comparison-report"
 CURRENT = month_of(datetime.now(WIB), WIB)
-_balances, _customers = tables.monthly_customer_balances, tables.customers
+_balances = tables.monthly_customer_balances
 
 
 def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
@@ -89,49 +87,3 @@ def test_a_year_without_anything(api: Api) -> None:
         "total_volume": "0.0000",
     }  # fmt: skip
     assert (found["monthly_trend"], found["top_customers"]) == ([], [])
-
-
-def test_comparison_report(api: Api) -> None:
-    customers = rows_of(api, _customers, "customer_id")
-    latest = {row["customer_id"]: row for row in rows_of(api, _balances, "year_month")}
-    found = api.ask(COMPARISON, decimals="string", per_page=100)
-    assert found.keys() == {"success", "summary", "data", "pagination"}
-    assert [row["customer_id"] for row in found["data"]] == [row["customer_id"] for row in customers]
-    for row, customer in zip(found["data"], customers, strict=True):
-        stored = latest[row["customer_id"]]["closing_balance"]
-        theirs = customer["total_deposit"] - customer["total_purchases"]
-        assert (Decimal(row["stored_balance"]), Decimal(row["application_balance"])) == (stored, theirs)
-        assert Decimal(row["difference"]) == stored - theirs
-        assert row["matches"] == (abs(stored - theirs) < Decimal("0.01"))
-    matching = sum(row["matches"] for row in found["data"])
-    assert (found["summary"]["matching"], found["summary"]["mismatching"]) == (matching, len(customers) - matching)
-    assert Decimal(found["summary"]["difference"]) == sum(Decimal(row["difference"]) for row in found["data"])
-    assert found["pagination"]["total"] == len(customers)
-
-
-def test_pages_of_the_comparison_report(api: Api) -> None:
-    every = api.ask(COMPARISON, decimals="string", per_page=100)["data"]
-    wrong = [row for row in every if not row["matches"]]
-    found = api.ask(COMPARISON, only="mismatches", per_page=100, decimals="string")
-    assert (found["data"], found["pagination"]["total"]) == (wrong, len(wrong))
-    page = api.ask(COMPARISON, per_page=2, page=2, decimals="string")
-    assert page["data"] == every[2:4]
-    assert (page["pagination"]["from"], page["pagination"]["to"], page["pagination"]["last_page"]) == (3, 4, 3)
-
-
-@pytest.mark.parametrize(("difference", "matches"), [("0.009", True), ("-0.0099", True), ("0.01", False)])
-def test_a_match_is_less_than_a_hundredth(api: Api, difference: str, matches: bool) -> None:
-    balance = next(row for row in rows_of(api, _balances) if row["year_month"] == CURRENT)
-    of_customer = _customers.c.customer_id == balance["customer_id"]
-    kept = next(row for row in rows_of(api, _customers) if row["customer_id"] == balance["customer_id"])
-    totals = {"total_deposit": balance["closing_balance"] - Decimal(difference), "total_purchases": None}
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.update(_customers).where(of_customer).values(totals))
-    try:
-        rows = api.ask(COMPARISON, per_page=100, decimals="string")["data"]
-        (row,) = (row for row in rows if row["customer_id"] == balance["customer_id"])
-        assert (Decimal(row["difference"]), row["matches"]) == (Decimal(difference), matches)
-    finally:
-        with api.warehouse.begin() as connection:
-            before = {name: kept[name] for name in totals}
-            connection.execute(sa.update(_customers).where(of_customer).values(before))

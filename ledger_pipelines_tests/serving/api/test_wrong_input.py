@@ -37,6 +37,9 @@ INJECTIONS = ("1; DROP TABLE billing.customers", "' OR '1'='1", "1 UNION SELECT 
         ("/api/sync/statistics?days=0", "days", "expected a whole number from 1 to 36500"),
         ("/api/realtime-balance/dashboard?year=25", "year", "expected a whole number from 1970 to 2999"),
         ("/api/realtime-balance/comparison-report?only=wrong", "only", "expected all or mismatches"),
+        ("/api/realtime-balance/invoice-reconciliation?only=wrong", "only", "expected all, mismatches or unmatched"),
+        ("/api/realtime-balance/invoice-reconciliation?year_month=2025-13", "year_month", "expected YYYY-MM"),
+        ("/api/realtime-balance/invoice-reconciliation?per_page=101", "per_page", "from 1 to 100"),
     ],
 )
 def test_a_wrong_parameter_is_named(api: Api, path: str, parameter: str, expected: str) -> None:

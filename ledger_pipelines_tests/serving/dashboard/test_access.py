@@ -11,7 +11,13 @@ from ledger_pipelines.warehouse.tables import audit_log, sessions
 from ledger_pipelines_tests.serving.api.apis import Api
 from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, new_desk, text_of
 
-ACTS = {"/syncs": "/syncs", "/syncs/1/cancel": "/syncs", "/customers/11/recalculate": "/customers"}
+ACTS = {
+    "/syncs": "/syncs",
+    "/syncs/1/cancel": "/syncs",
+    "/customers/11/recalculate": "/customers",
+    "/comparison": "/comparison",
+    "/invoices": "/invoices",
+}
 """Addresses of what may be done, each with a page whose forms carry the same token."""
 
 

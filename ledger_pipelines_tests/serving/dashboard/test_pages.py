@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
 from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
+from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
 from ledger_pipelines.serving.dashboard.pages.syncs import sync_of
 from ledger_pipelines.serving.dashboard.visit import Visit
-from ledger_pipelines.warehouse import sync_logs
+from ledger_pipelines.serving.dashboard.words import CATALOGUE
+from ledger_pipelines.warehouse import audit, sync_logs
 from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncLog
 from ledger_pipelines.warehouse.tables import (
@@ -35,9 +37,11 @@ from ledger_pipelines.warehouse.tables import (
 )
 from ledger_pipelines.warehouse.tables import sync_logs as logs_table
 from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.serving.api.dagster_stand_in import TAKEN, stand_in
 from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, text_of
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+RUN = TAKEN["launchRun"]["run"]["runId"]
 FORMATS = {language: Formats(language, WIB) for language in LANGUAGES}
 
 
@@ -335,6 +339,41 @@ def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
         reconciled.language = language
         page = text_of(reconciled.get(f"/invoices?show=all&month={newest}"))
         assert all(FORMATS[language].rupiah(row.difference) in page for row in found[:10])
+
+
+@pytest.mark.parametrize("path", ["/comparison", "/invoices"])
+def test_it_is_said_that_nothing_was_compared_and_when_it_will_be(reader: Desk, path: str) -> None:
+    page = reader.get(path)
+    assert CATALOGUE["reconciliation.never_compared"][reader.language == "id"] in text_of(page)
+    assert CATALOGUE["reconciliation.when"][reader.language == "id"] in text_of(page)
+    assert CATALOGUE["reconciliation.compare_now"][reader.language == "id"] not in text_of(page), "not a viewer's"
+
+
+def test_it_is_said_when_it_was_compared(reconciled: Desk) -> None:
+    marks = sa.select(loaded_months.c.loaded_at).where(loaded_months.c.table_name == "ledger.balance_comparison")
+    compared_at = rows(reconciled, marks)[0][0]
+    assert f"Last compared: {FORMATS['en'].moment(compared_at)}" in text_of(reconciled.get("/comparison"))
+
+
+@pytest.mark.parametrize(
+    ("path", "asset"), [("/comparison", "balance_comparison"), ("/invoices", "invoice_reconciliation")]
+)
+def test_an_administrator_lets_it_be_compared_now(admin: Desk, path: str, asset: str) -> None:
+    horizon = admin.api.parts.horizon
+    with stand_in(admin.api.settings.ui_port) as dagster:
+        answer = admin.post(path, page=path)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?run={RUN}")
+        page = admin.get(answer.headers["location"])
+        assert f'data-fragment="/fragments/reconciliations/{RUN}"' in page.text
+    (launched,) = dagster.launched
+    assert launched["selector"]["jobName"] == "reconciliation"
+    assert launched["selector"]["assetSelection"] == [{"path": [asset]}]
+    tags = {tag["key"]: tag["value"] for tag in launched["executionMetadata"]["tags"]}
+    months = (horizon.first, horizon.current) if path == "/invoices" else (None, None)
+    assert (tags.get(RANGE_START_TAG), tags.get(RANGE_END_TAG)) == months
+    with admin.warehouse.connect() as connection:
+        entry = audit.latest(connection, limit=1)[0]
+    assert (entry.actor, entry.action, entry.outcome) == ("admin", f"POST {path}", "done")
 
 
 def test_every_page_is_there_in_every_language(admin: Desk, synced: int) -> None:

@@ -20,14 +20,14 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse.questions.customer import balance_of
-from ledger_pipelines.warehouse.questions.customers import (
-    Customer,
-    MonthBalance,
+from ledger_pipelines.warehouse.questions.customer import (
+    Balance,
+    CustomerDetails,
+    balance_of,
     balances_of,
-    customer_by_id,
-    find_customers,
+    details_of,
 )
+from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.month_details import deposits_of, priced_readings_of
@@ -113,25 +113,27 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
     )
 
 
-def _customer(connection: sa.Connection, customer_id: int) -> Customer:
+def _customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
     """The customer; of one that the billing application has dropped, who still has balances, the number alone.
 
     Raises:
         ApiError: there is none, and never was.
     """
-    found = customer_by_id(connection, customer_id)
+    found = details_of(connection, customer_id)
     if found is not None:
         return found
     gone = known(connection, customer_id)
-    unknown: dict[str, Any] = dict.fromkeys(Customer.__dataclass_fields__)
-    return Customer(**{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True})
+    unknown: dict[str, Any] = dict.fromkeys(CustomerDetails.__dataclass_fields__)
+    return CustomerDetails(
+        **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}
+    )
 
 
-def _name(visit: Visit, found: Customer) -> str:
+def _name(visit: Visit, found: CustomerDetails) -> str:
     return found.name or visit.words.plain("customer.nameless", id=found.customer_id)
 
 
-def _charts(reader: Reader, months: Sequence[MonthBalance]) -> list[Chart]:
+def _charts(reader: Reader, months: Sequence[Balance]) -> list[Chart]:
     if not months:
         return []
     plain, keys = reader.words.plain, [month.year_month for month in months]

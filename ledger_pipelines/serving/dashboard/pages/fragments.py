@@ -45,6 +45,13 @@ def run(visit: Visited, run_id: UUID) -> Response:
     return _fragment(visit, "run.html", finished=not state.unfinished, run=state)
 
 
+@router.get("/reconciliations/{run_id}")
+def reconciliation(visit: Visited, run_id: UUID) -> Response:
+    """How a reconciliation is getting on."""
+    state = run_state(web_ui_of(visit.parts.settings, timeout_seconds=_SECONDS), run_id)
+    return _fragment(visit, "reconciling.html", finished=not state.unfinished, run=state)
+
+
 def _fragment(visit: Visit, template: str, *, finished: bool, **values: Any) -> Response:
     response = page(visit, template, **values)
     if finished:

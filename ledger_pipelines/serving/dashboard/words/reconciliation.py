@@ -13,7 +13,27 @@ WORDS = {
         "bila selisihnya kurang dari satu sen.",
     ),
     "never_compared": Text("Nothing has been compared yet.", "Belum ada yang dibandingkan."),
-    "compared_at": Text("Compared at {moment}.", "Dibandingkan pada {moment}."),
+    "compared_at": Text("Last compared: {moment}.", "Terakhir dibandingkan: {moment}."),
+    "when": Text(
+        "It is compared after the ledger was first computed, and every night at 03:00.",
+        "Dibandingkan setelah buku besar pertama kali dihitung, dan setiap malam pukul 03.00.",
+    ),
+    "compare_now": Text("Compare now", "Bandingkan sekarang"),
+    "run_waiting": Text("The comparison is waiting for its turn …", "Perbandingan menunggu giliran …"),
+    "run_running": Text("The comparison is under way …", "Perbandingan sedang berjalan …"),
+    "run_done": Text(
+        "The comparison is done; load the page again to see it.",
+        "Perbandingan selesai; muat ulang halaman untuk melihatnya.",
+    ),
+    "run_failed": Text(
+        "The comparison failed; what was found before is shown.",
+        "Perbandingan gagal; yang ditampilkan adalah hasil sebelumnya.",
+    ),
+    "run_cancelled": Text(
+        "The comparison was cancelled; what was found before is shown.",
+        "Perbandingan dibatalkan; yang ditampilkan adalah hasil sebelumnya.",
+    ),
+    "run_unknown": Text("Dagster cannot be asked about this run at the moment.", "Dagster sedang tidak bisa ditanya."),
     "customers": Text("Customers", "Pelanggan"),
     "mismatches": Text("Do not match", "Tidak cocok"),
     "ledger_balance": Text("Our balance", "Saldo kita"),

@@ -1,8 +1,6 @@
-"""Customers: found by what a person knows of them, and one of them with its months."""
+"""Customers found by what a person knows of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,37 +23,6 @@ class FoundCustomer:
     no_kontrak: str | None
     year_month: str | None
     closing_balance: Decimal | None
-
-
-@dataclass(frozen=True)
-class Customer:
-    """A customer by the columns of `billing.customers`."""
-
-    customer_id: int
-    name: str | None
-    role: str
-    no_kontrak: str | None
-    alamat: str | None
-    nomor_tlpn: str | None
-    email: str | None
-    harga_per_meter_kubik: Decimal | None
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
-    koreksi_meter: Decimal | None
-    use_realtime_calculation: bool
-
-
-@dataclass(frozen=True)
-class MonthBalance:
-    """A month of a customer by the columns of `ledger.monthly_customer_balances`."""
-
-    year_month: str
-    opening_balance: Decimal
-    total_deposits: Decimal
-    total_purchases: Decimal
-    closing_balance: Decimal
-    total_volume_sm3: Decimal
-    last_calculated_at: datetime
 
 
 def find_customers(connection: sa.Connection, text: str, limit: int) -> list[FoundCustomer]:
@@ -97,17 +64,3 @@ def matching(text: str, limit: int) -> sa.Select[Any]:
         .order_by(sa.text("place"), _customer.name, _customer.customer_id)
         .limit(limit)
     )
-
-
-def customer_by_id(connection: sa.Connection, customer_id: int) -> Customer | None:
-    """A customer by its number; None if there is none of this number."""
-    columns = [_customer[name] for name in Customer.__dataclass_fields__]
-    row = connection.execute(sa.select(*columns).where(_customer.customer_id == customer_id)).one_or_none()
-    return None if row is None else Customer(*row)
-
-
-def balances_of(connection: sa.Connection, customer_id: int) -> Sequence[MonthBalance]:
-    """Every month of a customer, the earliest first."""
-    columns = [_balance[name] for name in MonthBalance.__dataclass_fields__]
-    statement = sa.select(*columns).where(_balance.customer_id == customer_id).order_by(_balance.year_month)
-    return [MonthBalance(*row) for row in connection.execute(statement)]

@@ -1,0 +1,65 @@
+"""The sensor that lets the reconciliations be made once as soon as there is something to reconcile."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.automation.jobs import reconciliation_job
+from ledger_pipelines.partitions import range_tags
+from ledger_pipelines.resources import Databases
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.loaded import loaded_since, months_loaded
+from ledger_pipelines.warehouse.tables import (
+    balance_comparison,
+    erp_tables,
+    invoice_reconciliation,
+    monthly_customer_balances,
+)
+
+_NEEDS = {
+    balance_comparison: (monthly_customer_balances,),
+    invoice_reconciliation: (monthly_customer_balances, erp_tables["so_invoice_line"]),
+}
+
+
+def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensor of the first reconciliation; the later ones are the schedule's."""
+
+    @dg.sensor(
+        job=reconciliation_job,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ask for the first reconciliation once balances, and the ERP's invoices, are there; daily at 03:00 "
+        "it is made again.",
+    )
+    def first_reconciliation(
+        databases: dg.ResourceParam[Databases],
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        horizon = databases.horizon()
+        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            due = dict(_due(connection, horizon.months, with_erp=servers.has_erp(settings)))
+        # A run key is refused for ever once it was used: a run that failed is asked for again when there is news.
+        requests = [
+            dg.RunRequest(
+                run_key=f"{table.name} since {since.isoformat()}",
+                tags=range_tags(horizon.first, horizon.current) if "year_month" in table.c else None,
+                asset_selection=[dg.AssetKey(table.name)],
+            )
+            for table, since in due.items()
+        ]
+        return requests or dg.SkipReason("What can be reconciled has been, and is again daily at 03:00.")
+
+    return [first_reconciliation]
+
+
+def _due(connection: sa.Connection, months: Collection[str], *, with_erp: bool) -> Iterator[tuple[sa.Table, datetime]]:
+    """The reconciliations that were never made though all months are there that they need, and since when these are."""
+    for table, needs in _NEEDS.items():
+        if (table is invoice_reconciliation and not with_erp) or months_loaded(connection, table):
+            continue
+        if all(months_loaded(connection, needed) >= set(months) for needed in needs):
+            yield table, max(loaded_since(connection, needed) for needed in needs)

@@ -1,0 +1,119 @@
+"""The sensor of the first reconciliation: real ticks, real runs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.automation.jobs import reconciliation_job
+from ledger_pipelines.automation.reconciliation import reconciliation_sensors
+from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.partitions import ensure_partition
+from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, invoice_reconciliation, loaded_months
+from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, Location
+from ledger_pipelines_tests.pipeline import new_pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+LINES = erp_tables["so_invoice_line"]
+COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
+
+
+@pytest.fixture(scope="module")
+def made(embedded_url: sa.URL) -> Iterator[Location]:
+    """A code location over two databases of its own."""
+    with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
+        location = Location(pipeline, instance)
+        yield location
+        location.databases.warehouse.dispose()
+        location.databases.billing.dispose()
+
+
+@pytest.fixture
+def location(made: Location) -> Location:
+    """The module's location with a customer and a reading in the source, and nothing computed."""
+    made.pipeline.reset(FIRST, CURRENT)
+    reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
+    made.pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
+    return made
+
+
+def tick(location: Location, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
+    """What the sensor asks for now."""
+    erp = {"erp_url": location.settings.warehouse_url if with_erp else None}
+    (sensor,) = reconciliation_sensors(location.settings.model_copy(update=erp))
+    context = dg.build_sensor_context(
+        instance=location.instance, resources={"databases": location.databases}, definitions=location.definitions
+    )
+    return sensor.evaluate_tick(context).run_requests or ()
+
+
+def copy_invoices(location: Location) -> None:
+    """Copy the ERP's invoices, of which there are none."""
+    with location.pipeline.warehouse.begin() as connection:
+        for month in location.pipeline.horizon.months:
+            ensure_partition(connection, LINES, month)
+        mark_loaded(connection, LINES, location.pipeline.horizon.months, "test")
+
+
+def run(location: Location, request: dg.RunRequest) -> bool:
+    """Carry out what was asked for."""
+    job = location.definitions.resolve_job_def(reconciliation_job.name)
+    result = job.execute_in_process(
+        instance=location.instance, tags=dict(request.tags), asset_selection=request.asset_selection
+    )
+    return result.success
+
+
+def assets(requests: Sequence[dg.RunRequest]) -> list[str]:
+    """The names of what is asked for."""
+    return [key.to_user_string() for request in requests for key in request.asset_selection or ()]
+
+
+def test_nothing_is_asked_for_before_there_are_balances(location: Location) -> None:
+    copy_invoices(location)
+    assert tick(location) == ()
+
+
+def test_the_balances_are_compared_as_soon_as_they_are_there(location: Location) -> None:
+    location.pipeline.run()
+    for with_erp in (True, False):
+        assert assets(tick(location, with_erp=with_erp)) == [COMPARISON], "the invoices are not there, or never will be"
+    (request,) = tick(location)
+    assert run(location, request)
+    assert len(location.pipeline.rows(balance_comparison)) == 1
+    assert tick(location) == ()
+
+
+def test_the_invoices_are_compared_as_soon_as_they_are_there(location: Location) -> None:
+    location.pipeline.run()
+    copy_invoices(location)
+    requests = tick(location)
+    assert assets(requests) == [COMPARISON, INVOICES]
+    (_, request) = requests
+    assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
+    assert all(run(location, one) for one in requests)
+    assert len(location.pipeline.rows(invoice_reconciliation)) == 1
+    assert tick(location) == ()
+    assert assets(tick(location, with_erp=False)) == []
+
+
+def test_a_run_that_failed_is_asked_for_again_when_there_is_news(location: Location) -> None:
+    """Dagster takes up a run key once; until something is loaded again, nothing would be different."""
+    location.pipeline.run()
+    keys = [request.run_key for request in (*tick(location), *tick(location))]
+    assert keys[0] == keys[1]
+    later = {"loaded_at": loaded_months.c.loaded_at + sa.text("interval '1 second'")}
+    with location.pipeline.warehouse.begin() as connection:
+        connection.execute(sa.update(loaded_months).values(later))
+    (request,) = tick(location)
+    assert request.run_key not in keys
+
+
+def test_it_is_on(location: Location) -> None:
+    sensor: Any = location.definitions.resolve_sensor_def("first_reconciliation")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == reconciliation_job.name
