@@ -24,6 +24,8 @@ LOOK_EVERY_SECONDS = 0.25
 #: After so many seconds a successor is asked for, which it goes on without a gap until; after so many it ends anyway;
 #: and so long it waits for the next change.
 RELIEF_SECONDS, RUN_SECONDS, LINGER_SECONDS = 60, 150, 10
+#: A run looks for changes itself, and says so that often; sensors leave it to a run that has said so of late.
+KEEP_EVERY_SECONDS, KEPT_SECONDS, LOOK_WHILE_KEPT_SECONDS = 2, 15, 1
 #: How long a run that was asked for may take to begin before another one is asked for.
 BEGIN_SECONDS = 30
 #: After so long Dagster ends a run whose process cannot even say that it is dead.
@@ -69,8 +71,16 @@ def _results(context: dg.OpExecutionContext, databases: Databases) -> Iterator[T
         cursors.forget(connection, _REQUEST)
         cursors.move(connection, _SERVING, context.run_id)
         latency.forget_old(connection)
+    try:
+        yield from _served(context, databases)
+    finally:  # the sensors look again at once
+        with databases.warehouse.begin() as connection:
+            cursors.forget(connection, _SERVING, context.run_id)
+
+
+def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
     watches = [Watch(kind, databases.warehouse) for kind in Kind]
-    began = idle_since = time.monotonic()
+    began = idle_since = kept = time.monotonic()
     while True:
         app = databases.billing_app()
         guard, low = databases.guard(accept_deletions=False), databases.low_balance()
@@ -82,19 +92,21 @@ def _results(context: dg.OpExecutionContext, databases: Databases) -> Iterator[T
         now = time.monotonic()
         if now - began >= RUN_SECONDS or now - idle_since >= LINGER_SECONDS:
             return
-        if now - began >= RELIEF_SECONDS and _is_relieved(context, databases):
-            return
+        if now - kept >= KEEP_EVERY_SECONDS:
+            kept = now
+            if not _goes_on(context, databases):
+                return
         if idle_since < looked:
             time.sleep(LOOK_EVERY_SECONDS)
-        # The sensors look too, but one that has asked for a run is not called again for up to five seconds.
+        # The sensors do not while this run does; one that has asked for a run is not called again for seconds anyway.
         for watch in watches:
             watch.look(app, databases.now())
 
 
-def _is_relieved(context: dg.OpExecutionContext, databases: Databases) -> bool:
-    """True if another run has taken over."""
-    with databases.warehouse.connect() as connection:
-        return cursors.position_of(connection, _SERVING) != context.run_id
+def _goes_on(context: dg.OpExecutionContext, databases: Databases) -> bool:
+    """Say that this run is still at it; False if another has taken over."""
+    with databases.warehouse.begin() as connection:
+        return cursors.keep(connection, _SERVING, context.run_id)
 
 
 @dg.job(
@@ -137,9 +149,9 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
 
 
 def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watch) -> dg.RunRequest | dg.SkipReason:
-    """Watch for a few seconds; ask for a run as soon as there is something to take up."""
+    """Watch for a few seconds, unless a run does; ask for a run as soon as there is something to take up."""
     began = time.monotonic()
-    news = watch.look(databases.billing_app(), databases.now())
+    news = _look(databases, watch)
     if watch.kind is not Kind.DEPOSITS:  # whose table is that of the prices
         news += _patrol(databases, watch.kind)
     while True:
@@ -149,7 +161,17 @@ def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watc
             return dg.SkipReason(f"{news} changes noticed; a run has them, or none is needed.")
         if not watch.behind:
             time.sleep(LOOK_EVERY_SECONDS)
-        news += watch.look(databases.billing_app(), databases.now())
+        news += _look(databases, watch)
+
+
+def _look(databases: Databases, watch: Watch) -> int:
+    """Look for changes, and return how many are news; while a run looks by itself, wait instead, which spares both."""
+    with databases.warehouse.connect() as connection:
+        others_look = cursors.is_kept(connection, _SERVING, KEPT_SECONDS)
+    if others_look:
+        time.sleep(LOOK_WHILE_KEPT_SECONDS)
+        return 0
+    return watch.look(databases.billing_app(), databases.now())
 
 
 def _patrol(databases: Databases, kind: Kind) -> int:

@@ -26,14 +26,34 @@ def advance(connection: sa.Connection, name: str, position: str) -> None:
 
 def claim(connection: sa.Connection, name: str, position: str, patience_seconds: int) -> bool:
     """Claim something for oneself; False if somebody else has it, and has not had it for too long."""
-    since = sa.func.clock_timestamp() - patience_seconds * sa.literal_column("interval '1 second'")
-    statement = _moved(name, position, _cursor.moved_at < since)
+    statement = _moved(name, position, _stale(patience_seconds))
     return connection.execute(statement.returning(_cursor.name)).first() is not None
 
 
-def forget(connection: sa.Connection, name: str) -> None:
-    """Remove a cursor, or give back what was claimed."""
-    connection.execute(sa.delete(cursors).where(_cursor.name == name))
+def keep(connection: sa.Connection, name: str, position: str) -> bool:
+    """Say that one still has what one claimed; False if another has it."""
+    mine = (_cursor.name == name) & (_cursor.position == position)
+    kept = sa.update(cursors).where(mine).values(moved_at=sa.func.clock_timestamp()).returning(_cursor.name)
+    return connection.execute(kept).first() is not None
+
+
+def is_kept(connection: sa.Connection, name: str, patience_seconds: float) -> bool:
+    """Whether somebody has something, and has said so of late."""
+    return (
+        connection.execute(sa.select(sa.true()).where(_cursor.name == name, ~_stale(patience_seconds))).first()
+        is not None
+    )
+
+
+def forget(connection: sa.Connection, name: str, position: str | None = None) -> None:
+    """Remove a cursor, or give back what was claimed; with a position only if that is where it is."""
+    statement = sa.delete(cursors).where(_cursor.name == name)
+    connection.execute(statement if position is None else statement.where(_cursor.position == position))
+
+
+def _stale(patience_seconds: float) -> sa.ColumnElement[bool]:
+    since = sa.func.clock_timestamp() - patience_seconds * sa.literal_column("interval '1 second'")
+    return _cursor.moved_at < since
 
 
 def _moved(name: str, position: str, where: sa.ColumnElement[bool]) -> "sa.dialects.postgresql.Insert":

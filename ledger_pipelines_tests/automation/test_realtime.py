@@ -302,3 +302,25 @@ def test_a_run_that_has_worked_long_enough_is_relieved(location: Location, monke
     assert not tick(location, "prices").run_requests, "it has just begun"
     monkeypatch.setattr(realtime, "RELIEF_SECONDS", 0)
     assert tick(location, "prices").run_requests
+
+
+def test_while_a_run_looks_sensors_do_not(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime, "LOOK_WHILE_KEPT_SECONDS", 0)
+    with location.databases.warehouse.begin() as connection:
+        cursors.move(connection, realtime._SERVING, "a run")
+    change(location, deposit_change())
+    assert not tick(location, "deposits").run_requests
+    assert not location.pipeline.rows(tables.pending_changes)
+    with location.databases.warehouse.begin() as connection:
+        assert cursors.keep(connection, realtime._SERVING, "a run")
+        cursors.forget(connection, realtime._SERVING, "another run")
+    assert not tick(location, "deposits").run_requests, "it is still at it"
+    monkeypatch.setattr(realtime, "KEPT_SECONDS", 0)
+    assert tick(location, "deposits").run_requests, "it has not said for long that it is"
+
+
+def test_a_run_that_ends_leaves_the_looking_to_the_sensors(location: Location) -> None:
+    change(location, price_change())
+    assert take_up(location).success
+    change(location, price_change().values(harga_per_meter_kubik=300))
+    assert tick(location, "prices").run_requests

@@ -201,6 +201,12 @@ def test_only_those_who_can_read_the_password_get_in(made: EmbeddedServer) -> No
     assert password_file.read_text() not in f"{made.url('postgres')!r} {made.status()!r}"
 
 
+def test_logging_in_costs_one_round(made: EmbeddedServer) -> None:
+    with psycopg.connect(made.url("postgres").set(drivername="postgresql").render_as_string(False)) as connection:
+        (stored,) = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'ledger'").fetchone() or ("",)
+    assert stored.startswith("SCRAM-SHA-256$1:")
+
+
 def test_a_lost_password_is_replaced_at_the_next_start(made: EmbeddedServer) -> None:
     made.start()
     made.stop()
