@@ -339,8 +339,8 @@ def test_an_administrator_lets_it_be_compared_now(admin: Desk, path: str, asset:
     with stand_in(admin.api.settings.ui_port) as dagster:
         answer = admin.post(path, page=path)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?run={RUN}")
-        page = admin.get(answer.headers["location"])
-        assert f'data-fragment="/fragments/reconciliations/{RUN}"' in page.text
+    page = admin.get(answer.headers["location"])
+    assert f'data-fragment="/fragments/reconciliations/{RUN}"' in page.text
     (launched,) = dagster.launched
     assert launched["selector"]["jobName"] == "reconciliation"
     assert launched["selector"]["assetSelection"] == [{"path": [asset]}]
