@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-_EMPTY = sa.literal_column("''")
+_EMPTY: sa.ColumnElement[str] = sa.literal_column("''")
 
 
 def unpadded(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -41,7 +41,8 @@ def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetim
 def loaded_since(connection: sa.Connection, table: sa.Table) -> datetime:
     """When a month of a table that has been loaded was last written for every customer."""
     newest = sa.select(sa.func.max(loaded_months.c.loaded_at)).where(loaded_months.c.table_name == qualified(table))
-    return connection.execute(newest).scalar_one()
+    found: datetime = connection.execute(newest).scalar_one()
+    return found
 
 
 def require_loaded(connection: sa.Connection, table: sa.Table, months: Sequence[str], needed_for: str) -> None:
