@@ -125,6 +125,30 @@ def test_a_clock_that_is_ahead_hides_nobody_else(pipeline: Pipeline) -> None:
     assert looking.look(1) == 1
 
 
+def loaded_at(pipeline: Pipeline, at: datetime) -> None:
+    """Let the warehouse have been loaded at a moment."""
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(sa.update(tables.loaded_months).values(loaded_at=at))
+
+
+@pytest.mark.parametrize("before", [-5, 0, 300])
+def test_the_first_look_begins_before_the_warehouse_was_loaded(pipeline: Pipeline, before: int) -> None:
+    """Whatever happened since then is unknown, however long ago that is."""
+    loaded = NOW - timedelta(hours=2)
+    loaded_at(pipeline, loaded)
+    change(pipeline, a_price(5, 200, loaded.replace(tzinfo=None) - timedelta(seconds=before)))
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+
+
+def test_a_clock_that_is_behind_hides_nothing(pipeline: Pipeline) -> None:
+    """What counts is how far the application's own clock has come, not ours."""
+    loaded_at(pipeline, NOW - timedelta(hours=2))
+    looking = Looking(pipeline, Kind.PRICES)
+    assert looking.look() == 0
+    change(pipeline, a_price(5, 200, HERE - timedelta(minutes=50)))
+    assert looking.look(1) == 1
+
+
 def test_many_changes_of_one_moment_are_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "NEW_ROWS", 8)
     monkeypatch.setattr(watch, "RECENT_ROWS", 3)
