@@ -16,11 +16,11 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind, erp_table
 from ledger_pipelines.sources.sample.erp.erp_schema import create_erp_tables, erp_source_tables
-from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 
 Row = Mapping[str, Any]
 WITHOUT_GUARD = DeletionGuard(accept=True)
@@ -151,12 +151,12 @@ def decimal(text: str | None) -> Decimal | None:
 
 
 @contextmanager
-def new_erp_copy(source_server: sa.URL, warehouse_server: sa.URL, reader: Callable[[sa.URL], Erp]) -> Iterator[ErpCopy]:
+def new_erp_copy(source_server: sa.URL, embedded: sa.URL, reader: Callable[[sa.URL], Erp]) -> Iterator[ErpCopy]:
     """An ERP and a warehouse in two fresh databases, both with their tables and nothing in them.
 
     Args:
         source_server: Where the ERP's database is made.
-        warehouse_server: Where the warehouse is made.
+        embedded: The embedded server on which the warehouse is made.
         reader: How the product reaches the ERP's database, once it is there.
     """
     with ExitStack() as stack:
@@ -166,7 +166,6 @@ def new_erp_copy(source_server: sa.URL, warehouse_server: sa.URL, reader: Callab
         create_erp_tables(source)
         erp = reader(url)
         stack.callback(erp.engine.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_database(warehouse_server)), WIB)
+        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
         stack.callback(warehouse.dispose)
-        schema.upgrade(warehouse)
         yield ErpCopy(source, erp, warehouse)

@@ -16,11 +16,11 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 
 WIB = ZoneInfo("Asia/Jakarta")
 _WITHOUT_GUARD = DeletionGuard(accept=True)
@@ -155,13 +155,12 @@ def _same_scale(row: Transaction | Balance) -> bool:
 
 
 @contextmanager
-def new_pipeline(source_server: sa.URL, warehouse_server: sa.URL) -> Iterator[Pipeline]:
-    """A pipeline between two fresh databases, both with their tables and nothing in them."""
+def new_pipeline(source_server: sa.URL, embedded: sa.URL) -> Iterator[Pipeline]:
+    """A pipeline from a fresh database to one of an embedded server, both with their tables and nothing in them."""
     with ExitStack() as stack:
         source = source_engine(stack.enter_context(fresh_database(source_server)))
         stack.callback(source.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_database(warehouse_server)), WIB)
+        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
         stack.callback(warehouse.dispose)
         billing_schema.metadata.create_all(source)
-        schema.upgrade(warehouse)
         yield Pipeline(source, warehouse, Horizon("2025-01", "2025-06", WIB))

@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pyodbc
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import database_url
+from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.embedded import EmbeddedServer
 
 POSTGRES = database_url(os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"))
@@ -44,17 +46,41 @@ def running_embedded_server(*, fast_and_unsafe: bool = True) -> Iterator[Embedde
 @contextmanager
 def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.URL]:
     """A database of its own on a server (its URL names another database of it), dropped afterwards."""
-    name = f"ledger_test_{uuid.uuid4().hex[:12]}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    is_postgres = server.get_backend_name() == "postgresql"
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+    url = _new_database(server, template)
     try:
-        yield server.set(database=name)
+        yield url
     finally:
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name}" + (" WITH (FORCE)" if is_postgres else "")))
-        engine.dispose()
+        is_postgres = server.get_backend_name() == "postgresql"
+        _execute(server, f"DROP DATABASE {url.database}" + (" WITH (FORCE)" if is_postgres else ""))
+
+
+@contextmanager
+def fresh_warehouse(embedded: sa.URL) -> Iterator[sa.URL]:
+    """A database of its own on an embedded server, with the warehouse's tables and nothing in them."""
+    with fresh_database(embedded, template=_warehouse_template(embedded)) as url:
+        yield url
+
+
+@cache
+def _warehouse_template(embedded: sa.URL) -> str:
+    """The database of which warehouses are copies, which is quicker than to migrate each; it goes with its server."""
+    url = _new_database(embedded)
+    engine = sa.create_engine(url)
+    schema.upgrade(engine)
+    engine.dispose()
+    return str(url.database)
+
+
+def _new_database(server: sa.URL, template: str | None = None) -> sa.URL:
+    name = f"ledger_test_{uuid.uuid4().hex[:12]}"
+    _execute(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    return server.set(database=name)
+
+
+def _execute(server: sa.URL, statement: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
 
 
 def require(url: sa.URL, variable: str) -> sa.URL:

@@ -17,11 +17,10 @@ from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.sources.sample import SeedPlan, seed
 from ledger_pipelines.sources.sample.erp import ErpPlan, seed_erp
-from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.analytics.warehouses import analyst_of
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 
 CURRENT, MONTHS = "2025-06", 14
 UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
@@ -34,14 +33,13 @@ def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
         source_url = stack.enter_context(fresh_database(embedded_url))
         source = source_engine(source_url)
         stack.callback(source.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_database(embedded_url)), WIB)
+        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded_url)), WIB)
         stack.callback(warehouse.dispose)
         erp = Erp(erp_engine(source_url))
         stack.callback(erp.engine.dispose)
         plan = SeedPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
         seed(source, plan)
         seed_erp(source, ErpPlan(current_month=CURRENT, until=UNTIL, months=MONTHS, rows_per_month=120))
-        schema.upgrade(warehouse)
         made = Pipeline(source, warehouse, Horizon(plan.first_month, CURRENT, WIB))
         made.run()
         for table in ERP_TABLES:

@@ -10,7 +10,7 @@ from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.views import SCHEMA, View
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 _DEFINITIONS = (
     "SELECT c.relname, pg_get_viewdef(c.oid), obj_description(c.oid), a.attname, col_description(c.oid, a.attnum), "
@@ -23,9 +23,8 @@ _DEFINITIONS = (
 @pytest.fixture(scope="module")
 def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """A warehouse as the migrations leave it."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         made = warehouse_engine(url, WIB)
-        schema.upgrade(made)
         yield made
         made.dispose()
 

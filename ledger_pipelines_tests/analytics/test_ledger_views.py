@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse import queries, schema, tables
+from ledger_pipelines.warehouse import queries, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 VIEW = {view.name: view.table for view in VIEWS}
 CENT, TENTH_OF_A_LITRE = Decimal("0.01"), Decimal("0.0001")
@@ -184,9 +184,8 @@ SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{{}}', m {_EACH_MONTH}
 @pytest.fixture(scope="module")
 def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
     """A warehouse of 4,000 customers with 24 months and price entries each, and statistics of them."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
-        schema.upgrade(engine)
         with engine.begin() as connection:
             for statement in (_CUSTOMERS, _PRICES, _BALANCES):
                 connection.exec_driver_sql(statement)

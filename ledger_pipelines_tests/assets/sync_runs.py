@@ -15,11 +15,11 @@ from ledger_pipelines.resources import Databases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.sources.sample.erp import create_erp_tables, erp_source_tables
-from ledger_pipelines.warehouse import schema, sync_history, sync_logs, tables
+from ledger_pipelines.warehouse import sync_history, sync_logs, tables
 from ledger_pipelines.warehouse.sync_journal import journal_file
 from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 
 NAMES = [table.name for table in ERP_TABLES]
 HEADERS = "view_warehouse_order"
@@ -118,12 +118,12 @@ class ErpLocation:
 
 
 @contextmanager
-def new_erp_location(server: sa.URL, home: Path, instance: dg.DagsterInstance) -> Iterator[ErpLocation]:
+def new_erp_location(embedded: sa.URL, home: Path, instance: dg.DagsterInstance) -> Iterator[ErpLocation]:
     """A code location between two fresh databases, both with their tables and nothing in them."""
     with ExitStack() as stack:
-        erp, warehouse = (stack.enter_context(fresh_database(server)) for _ in range(2))
+        erp = stack.enter_context(fresh_database(embedded))
+        warehouse = stack.enter_context(fresh_warehouse(embedded))
         location = ErpLocation(erp, warehouse, home, instance)
         stack.callback(location.dispose)
         create_erp_tables(location.erp)
-        schema.upgrade(location.databases.warehouse)
         yield location

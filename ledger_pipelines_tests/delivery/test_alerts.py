@@ -14,12 +14,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.delivery.alerts import deliver, waiting
 from ledger_pipelines.delivery.webhook import Webhook
-from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 NO_DIGIT_IS_LOST = Decimal("-12345678901234567890.12")
 
@@ -27,9 +26,8 @@ NO_DIGIT_IS_LOST = Decimal("-12345678901234567890.12")
 @pytest.fixture(scope="module")
 def made(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """A warehouse for the module."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
-        schema.upgrade(engine)
         yield engine
         engine.dispose()
 

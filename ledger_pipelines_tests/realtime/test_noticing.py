@@ -125,6 +125,52 @@ def test_a_clock_that_is_ahead_hides_nobody_else(pipeline: Pipeline) -> None:
     assert looking.look(1) == 1
 
 
+def loaded_at(pipeline: Pipeline, at: datetime) -> None:
+    """Let the warehouse have been loaded at a moment."""
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(sa.update(tables.loaded_months).values(loaded_at=at))
+
+
+@pytest.mark.parametrize("before", [-5, 0, 300])
+def test_the_first_look_begins_before_the_warehouse_was_loaded(pipeline: Pipeline, before: int) -> None:
+    """Whatever happened since then is unknown, however long ago that is."""
+    loaded = NOW - timedelta(hours=2)
+    loaded_at(pipeline, loaded)
+    change(pipeline, a_price(5, 200, loaded.replace(tzinfo=None) - timedelta(seconds=before)))
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+
+
+def test_a_clock_that_is_behind_hides_nothing(pipeline: Pipeline) -> None:
+    """What counts is how far the application's own clock has come, not ours."""
+    loaded_at(pipeline, NOW - timedelta(hours=2))
+    looking = Looking(pipeline, Kind.PRICES)
+    assert looking.look() == 0
+    change(pipeline, a_price(5, 200, HERE - timedelta(minutes=50)))
+    assert looking.look(1) == 1
+
+
+def test_each_kind_of_change_has_a_place_of_its_own(pipeline: Pipeline) -> None:
+    loaded_at(pipeline, NOW - timedelta(hours=2))
+    paid = sa.update(users).where(users.c.id == 6).values(deposit_history=DEPOSITS)
+    change(pipeline, paid.values(updated_at=HERE - timedelta(hours=1)))
+    change(pipeline, a_price(5, 200))
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+    assert Looking(pipeline, Kind.DEPOSITS).look() == 1
+
+
+def test_a_look_that_dies_has_not_come_further(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> int:
+        raise InterruptedError
+
+    change(pipeline, a_price(5, 200))
+    with monkeypatch.context() as patched:
+        patched.setattr(pending, "note", die)
+        with pytest.raises(InterruptedError):
+            Looking(pipeline, Kind.PRICES).look()
+    assert pipeline.rows(tables.cursors) == []
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+
+
 def test_many_changes_of_one_moment_are_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "NEW_ROWS", 8)
     monkeypatch.setattr(watch, "RECENT_ROWS", 3)

@@ -122,6 +122,16 @@ def _edit_history(draw: st.DrawFn, draft: Draft, column: str, entries: st.Search
     draft.put_user(position, **{column: draw(source.encoded(history))})
 
 
+def _turn_prices(draw: st.DrawFn, draft: Draft) -> None:
+    """The same entries the other way round: of several that apply, the first counts."""
+    position = draw(_place(draft.users))
+    read = _read(draft.users[position]["pricing_history"])
+    if isinstance(read, list) and len(read) > 1:
+        draft.put_user(position, pricing_history=draw(source.encoded(read[::-1])))
+    else:
+        _edit_prices(draw, draft)
+
+
 def _change_default(draw: st.DrawFn, draft: Draft) -> None:
     """One of the four default columns set to another value or to NULL."""
     position = draw(_place(draft.users))
@@ -153,6 +163,7 @@ EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
     _edit_deposits,
     _edit_prices,
     _edit_prices,
+    _turn_prices,
     _change_default,
     _add_customer,
     _change_role,

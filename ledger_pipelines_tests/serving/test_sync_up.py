@@ -14,9 +14,9 @@ from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines_tests.run_processes import runs_of
 from ledger_pipelines_tests.serving.api.apis import bearer
-from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
-from ledger_pipelines_tests.serving.test_up import Up
+from ledger_pipelines_tests.serving.test_up import Up, running_up
 
 pytestmark = pytest.mark.slow
 
@@ -33,19 +33,14 @@ _INSTIGATORS = """
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Up]:
     """A `ledger up` whose copy of the ERP is up to date."""
-    with new_installation() as installation:
-        running = Up(installation, "--no-initial-run")
-        try:
-            running.wait(lambda: running.says("The ledger is up"))
-            result = installation.run("sync", "start", "--wait", "--json")
-            assert result.exit_code == 0, result.output
-            answer = json_of(result)
-            assert answer["data"]["status"] == "completed"
-            assert len(answer["tables"]) == 6
-            yield running
-        finally:
-            running.process.send_signal(signal.SIGINT)
-            running.process.wait(60)
+    with running_up("--no-initial-run") as running:
+        running.wait(lambda: running.says("The ledger is up"))
+        result = running.installation.run("sync", "start", "--wait", "--json")
+        assert result.exit_code == 0, result.output
+        answer = json_of(result)
+        assert answer["data"]["status"] == "completed"
+        assert len(answer["tables"]) == 6
+        yield running
 
 
 def latest(installation: Installation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -56,15 +57,22 @@ class Up:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def up() -> Iterator[Up]:
+@contextmanager
+def running_up(*options: str) -> Iterator[Up]:
+    """A `ledger up` of an installation of its own, ended afterwards."""
     with new_installation() as installation:
-        running = Up(installation)
+        running = Up(installation, *options)
         try:
             yield running
         finally:
             running.process.send_signal(signal.SIGINT)
             running.process.wait(60)
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    with running_up() as running:
+        yield running
 
 
 def statuses(web_ui: WebUi) -> list[str]:
@@ -99,6 +107,25 @@ def status_of(web_ui: WebUi, run_id: str) -> str:
     return str(web_ui.ask(query, {"run": run_id})["runOrError"]["status"])
 
 
+def test_it_starts_answers_and_stops() -> None:
+    with running_up("--no-initial-run") as up:
+        up.wait(lambda: up.says("The ledger is up"))
+        assert httpx2.get(f"{address_of(up.installation.settings)}/health/ready").json()["status"] == "ready"
+        assert [child.alive for child in up.children()] == [True] * 4
+        assert_it_stops(up)
+
+
+def assert_it_stops(up: Up) -> None:
+    """Ctrl-C ends it and all that it started."""
+    children = up.children()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0, up.output.read_text()
+    assert not any(child.alive for child in children)
+    assert not servers.embedded_server(up.installation.settings).is_running()
+    assert "Traceback" not in up.output.read_text()
+
+
+@pytest.mark.slow
 def test_from_the_start_to_the_end(up: Up) -> None:
     up.wait(lambda: up.says("The whole ledger is being computed"))
     web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
@@ -129,12 +156,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert [child.alive for child in children] == [True, True, False, True]
     assert all(child.alive for child in up.children())
 
-    children = up.children()
-    up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(60) == 0, up.output.read_text()
-    assert not any(child.alive for child in children)
-    assert not servers.embedded_server(up.installation.settings).is_running()
-    assert "Traceback" not in up.output.read_text()
+    assert_it_stops(up)
     logs = {log: (up.home / "logs" / f"{log}.log").read_text() for log in ("code-server", "webserver", "daemon", "api")}
     assert all(logs.values())
     assert not any(token in log for log in logs.values())

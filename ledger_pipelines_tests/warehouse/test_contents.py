@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.sources.erp_tables import VIEW_PROD_HEADER as TABLE
-from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.bulk import ColumnCopy
 from ledger_pipelines.warehouse.contents import Contents, Sums, day_sums, make_equal
 from ledger_pipelines.warehouse.engine import warehouse_engine
@@ -20,7 +19,7 @@ from ledger_pipelines.warehouse.months import Counts
 from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition, make_aside
 from ledger_pipelines.warehouse.tables import erp_tables
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 MONTH = "2025-03"
 COPY = erp_tables[TABLE.name]
@@ -37,9 +36,8 @@ rows = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         made = warehouse_engine(url, WIB)
-        schema.upgrade(made)
         yield made
         made.dispose()
 

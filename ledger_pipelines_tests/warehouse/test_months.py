@@ -16,7 +16,7 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.months import Counts
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 TABLE = tables.transaction_calculations
 JAN, FEB = "2025-01", "2025-02"
@@ -29,9 +29,8 @@ Row = tuple[int, int, str, int]
 @pytest.fixture(scope="module")
 def shared_engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """A warehouse for the module."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         made = warehouse_engine(url, WIB)
-        schema.upgrade(made)
         yield made
         made.dispose()
 

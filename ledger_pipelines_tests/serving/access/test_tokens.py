@@ -9,19 +9,18 @@ from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.warehouse import api_tokens, audit, schema
+from ledger_pipelines.warehouse import api_tokens, audit
 from ledger_pipelines.warehouse.audit import Act
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 
 @pytest.fixture(scope="module")
 def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """A warehouse with nothing in it."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
-        schema.upgrade(engine)
         yield engine
         engine.dispose()
 

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.reconciliation.comparison import compare
-from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.questions import customer
 from ledger_pipelines.warehouse.questions.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.servers import fresh_warehouse
 
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000
@@ -26,9 +26,8 @@ BIG = {"monthly_customer_balances", "transaction_calculations", "customers", "ba
 @pytest.fixture(scope="module")
 def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """A warehouse with some thousand rows a table, which the server knows of."""
-    with fresh_database(embedded_url) as url:
+    with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
-        schema.upgrade(engine)
         fill_billing(engine, HORIZON, customers=CUSTOMERS, readings_per_month=3)
         for step in (transactions.recalculate, balances.recalculate):
             with engine.begin() as connection:
