@@ -16,6 +16,7 @@ _LOADED = {
         ],
     }
 }
+_RUNNING = {"runOrError": {"status": "STARTED"}}
 TAKEN: dict[str, Any] = {
     "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "00000000-0000-0000-0000-000000000000"}}
 }
@@ -31,6 +32,8 @@ class StandIn:
 
     def reply(self, asked: dict[str, Any]) -> bytes:
         """The body that answers a query."""
+        if "runOrError" in asked["query"]:
+            return json.dumps({"data": _RUNNING}).encode()
         if "launchRun" not in asked["query"]:
             return json.dumps({"data": _LOADED}).encode()
         self.launched.append(asked["variables"]["parameters"])

@@ -30,7 +30,7 @@ READS = (
 def severed() -> Iterator[TestClient]:
     """An API whose warehouse is not there."""
     nowhere = f"postgresql://ledger:geheim@127.0.0.1:{free_port()}/warehouse"
-    with TestClient(create_app(Settings(warehouse_url=nowhere, billing_url=nowhere))) as client:
+    with TestClient(create_app(Settings(warehouse_url=nowhere, billing_url=nowhere, ui_port=free_port()))) as client:
         yield client
 
 
