@@ -85,9 +85,17 @@ def _ending(instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | Non
             return Ending("completed")
         case dg.DagsterRunStatus.CANCELED:
             return Ending("cancelled", f"Run {run.run_id} was cancelled. {_NEXT}")
+        case dg.DagsterRunStatus.FAILURE if _was_to_end(instance, run.run_id):
+            # A process that begins after it was asked to end does nothing, which Dagster takes for a failure.
+            return Ending("cancelled", f"Run {run.run_id} was cancelled. {_NEXT}")
         case dg.DagsterRunStatus.FAILURE:
             return Ending("failed", f"Run {run.run_id} failed: {_words(instance, run.run_id)} {_NEXT}")
     return None
+
+
+def _was_to_end(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether somebody asked a run to end."""
+    return bool(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING, limit=1).records)
 
 
 def _words(instance: dg.DagsterInstance, run_id: str) -> str:

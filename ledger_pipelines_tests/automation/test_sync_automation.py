@@ -181,6 +181,19 @@ def test_the_words_of_a_killed_run_are_in_its_log(location: ErpLocation) -> None
     assert f"Run {run_id} failed: The process that executed this run is gone." in str(location.log().error_message)
 
 
+def test_a_run_that_was_asked_to_end_before_it_began_is_cancelled(location: ErpLocation) -> None:
+    run_id = run_of_status(location, dg.DagsterRunStatus.STARTING)
+    location.claim(run_id)
+    run = location.instance.get_run_by_id(run_id)
+    assert run is not None
+    location.instance.report_run_canceling(run)
+    location.instance.report_run_failed(run)  # as a code server does whose run's process would not begin any more
+    look(location)
+    log = location.log()
+    assert log.status == "cancelled"
+    assert f"Run {run_id} was cancelled." in str(log.error_message)
+
+
 @contextmanager
 def process_of(location: ErpLocation, log_run: str, tagged_run: str, tags: dict[str, str]) -> Iterator[Popen[bytes]]:
     """A process that is said to execute a run, and does nothing."""
