@@ -364,7 +364,9 @@ rejected_rows = _table(
         "reason_kind",
         sa.Text,
         "The reason up to its first colon, without its numbers: rows that are wrong in the same way have the same",
-        sa.Computed("regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)"),
+        sa.Computed(
+            "regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)", persisted=True
+        ),
     ),
     _key("asset", "source_table", "source_id"),
     sa.Index(None, "customer_id"),

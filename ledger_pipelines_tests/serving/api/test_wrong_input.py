@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ledger_pipelines.serving.api import balance, sync
+from ledger_pipelines.serving.api import balance, reconciliation, sync
 from ledger_pipelines.serving.api.middleware import MOST_BODY_BYTES
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
@@ -53,7 +53,7 @@ def test_a_wrong_parameter_is_named(api: Api, path: str, parameter: str, expecte
 
 def every_parameter() -> Iterator[tuple[str, str]]:
     """Each route of the application that takes something, with what it takes."""
-    for module in (balance, sync):
+    for module in (balance, reconciliation, sync):
         for route in iter_route_contexts(module.router.routes):
             assert isinstance(route.original_route, APIRoute)
             dependant = route.original_route.dependant

@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column(
             "reason_kind",
             sa.Text(),
-            sa.Computed("regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)"),
+            sa.Computed(
+                "regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)", persisted=True
+            ),
             nullable=False,
             comment="The reason up to its first colon, without its numbers: rows that are wrong in the same way have "
             "the same",
