@@ -103,7 +103,7 @@ def test_the_comparison_can_find_differences(embedded_engine: sa.Engine) -> None
     with embedded_engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE billing.customers DROP COLUMN balance_last_updated_at"))
         connection.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances ADD extra int"))
-        connection.execute(sa.text("ALTER TABLE ops.rejected_rows ALTER reason TYPE varchar(7)"))
+        connection.execute(sa.text("ALTER TABLE ops.rejected_rows ALTER raw_row TYPE varchar(7)"))
         connection.execute(sa.text("COMMENT ON COLUMN billing.customers.name IS 'another'"))
     found = str(differences(embedded_engine))
     for word in ("add_column", "remove_column", "modify_type", "modify_comment"):
