@@ -31,7 +31,7 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
     @dg.sensor(
         job=reconciliation_job,
-        minimum_interval_seconds=10,
+        minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Ask for the first reconciliation once balances, and the ERP's invoices, are there; daily at 03:00 "
         "it is made again.",

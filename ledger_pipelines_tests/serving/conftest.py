@@ -66,13 +66,19 @@ class Installation:
 
     def spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
+        command = [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments]
+        return subprocess.Popen(command, env=self._environment(), text=True, **options)
+
+    def python(self, script: str) -> str:
+        """Run a script in a process of its own, where warnings are errors; what it prints."""
+        command = [sys.executable, "-W", "error", script]
+        done = subprocess.run(command, env=self._environment(), text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("LEDGER_", "DAGSTER_"))}
-        return subprocess.Popen(
-            [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments],
-            env=inherited | self.variables,
-            text=True,
-            **options,
-        )
+        return inherited | self.variables
 
     @contextmanager
     def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:

@@ -20,6 +20,7 @@ from ledger_pipelines.serving import instance_lock
 from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.api.apis import bearer
@@ -101,6 +102,14 @@ def act_by_the_api(up: Up, api: httpx2.Client) -> None:
     assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
 
 
+def stop_the_time(up: Up) -> None:
+    """examples/stopwatch.py changes a price, a deposit and a reading, and sees each in the balances."""
+    said = up.installation.python(str(project_folder() / "examples" / "stopwatch.py"))
+    found = re.findall(r"^a (\w+): in the balances of (\d+) months after \d+\.\d\d s$", said, flags=re.MULTILINE)
+    assert [kind for kind, _ in found] == ["price", "deposit", "reading"], said
+    assert int(found[0][1]) > 1, "the default price is of all months"
+
+
 def status_of(web_ui: WebUi, run_id: str) -> str:
     """The status of a run."""
     query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
@@ -146,7 +155,8 @@ def test_from_the_start_to_the_end(up: Up) -> None:
             assert found["data"] != [], report
             assert found["summary"]["compared_at"], report
         act_by_the_api(up, api)
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 6)
+    stop_the_time(up)
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 7)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
 
