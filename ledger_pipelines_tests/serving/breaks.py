@@ -293,7 +293,7 @@ def _digest(connection: sa.Connection, query: str) -> str:
 def new_scene() -> Iterator[Scene]:
     """A scene whose copy is up to date."""
     with ExitStack() as stack:
-        installation = stack.enter_context(new_installation())
+        installation = stack.enter_context(new_installation(durable=True))
         erp_server = stack.enter_context(running_embedded_server())
         erp_server.ensure_database("erp")
         url = erp_server.url("erp")

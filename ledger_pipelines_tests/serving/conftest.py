@@ -23,6 +23,7 @@ from ledger_pipelines.horizon import month_of, shift
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.warehouse import servers, tables
+from ledger_pipelines.warehouse.embedded import EmbeddedServer
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port
 
@@ -125,18 +126,36 @@ def json_of(result: Result) -> dict[str, Any]:
 
 
 @contextmanager
-def new_installation() -> Iterator[Installation]:
-    """An installation of its own, gone afterwards with all that ran in it."""
+def new_installation(*, durable: bool = False) -> Iterator[Installation]:
+    """An installation of its own, gone afterwards with all that ran in it.
+
+    Its embedded server does without what protects data against a crash of the machine, unless it is to be durable:
+    then it is made by the first command that needs it.
+    """
     home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
     home.chmod(0o755)  # reachable for the OS user that runs the server when the tests run as root
     current = month_of(datetime.now(WIB), WIB)
     ports = {f"LEDGER_{name}_PORT": str(free_port()) for name in ("DB", "UI", "CODE_SERVER", "API")}
     made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift(current, 1 - MONTHS), **ports})
     try:
+        if not durable:
+            _make_quick_server(made.settings)
         yield made
     finally:
         servers.embedded_server(made.settings).delete()
         shutil.rmtree(home)
+
+
+def _make_quick_server(settings: Settings) -> None:
+    """Let the embedded server be there, stopped, and quick for good: every start writes its configuration anew."""
+    server = EmbeddedServer(servers.embedded_server(settings).data_folder, settings.db_port, fast_and_unsafe=True)
+    server.start()
+    engine = sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {name} = off"))
+    engine.dispose()
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -159,6 +159,7 @@ def test_stdout_holds_nothing_but_json(computed: Installation) -> None:
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_ended(computed: Installation) -> None:
     with computed.warehouse("READ COMMITTED") as connection:
         connection.execute(sa.text("LOCK TABLE billing.customers IN ACCESS EXCLUSIVE MODE"))

@@ -59,9 +59,9 @@ class Up:
 
 
 @contextmanager
-def running_up(*options: str) -> Iterator[Up]:
+def running_up(*options: str, durable: bool = False) -> Iterator[Up]:
     """A `ledger up` of an installation of its own, ended afterwards."""
-    with new_installation() as installation:
+    with new_installation(durable=durable) as installation:
         running = Up(installation, *options)
         try:
             yield running
@@ -72,7 +72,7 @@ def running_up(*options: str) -> Iterator[Up]:
 
 @pytest.fixture
 def up() -> Iterator[Up]:
-    with running_up() as running:
+    with running_up(durable=True) as running:
         yield running
 
 

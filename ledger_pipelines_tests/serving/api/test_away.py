@@ -1,11 +1,13 @@
 """The warehouse away, Dagster away: said clearly, with 503 and when to try again; and reads go on without Dagster."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from ledger_pipelines.serving.api import parts
 from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import sync_logs
@@ -94,19 +96,14 @@ def test_acting_without_dagsters_storage(api: Api) -> None:
             assert "Dagster's storage does not answer" in answer.json()["message"]
 
 
-def test_a_statement_that_takes_too_long(api: Api) -> None:
-    slow = api.settings.model_copy()
-    with TestClient(create_app(slow), raise_server_exceptions=False) as client:
-        parts = client.app.state.parts  # type: ignore[attr-defined] # any ASGI application to a type checker
-
-        @sa.event.listens_for(parts.warehouse, "connect")
-        def _impatient(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
-            connection.cursor().execute("SET statement_timeout = '200ms'")
-            connection.commit()
-
-        with api.warehouse.begin() as blocker:
-            blocker.execute(sa.text("LOCK TABLE ledger.monthly_customer_balances IN ACCESS EXCLUSIVE MODE"))
-            answer = client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
+def test_a_statement_that_takes_too_long(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "READERS", replace(parts.READERS, statement_seconds=1))
+    with (
+        TestClient(create_app(api.settings), raise_server_exceptions=False) as client,
+        api.warehouse.begin() as blocker,
+    ):
+        blocker.execute(sa.text("LOCK TABLE ledger.monthly_customer_balances IN ACCESS EXCLUSIVE MODE"))
+        answer = client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
     assert answer.status_code == 503
     assert answer.json()["message"] == "The warehouse took too long to answer."
 
