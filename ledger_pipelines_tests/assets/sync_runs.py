@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from ledger_pipelines.automation.jobs import erp_job
 from ledger_pipelines.definitions import build_definitions
+from ledger_pipelines.horizon import months_between
+from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
+from ledger_pipelines.sources.erp_tables import ERP_TABLES, erp_table
 from ledger_pipelines.sources.sample.erp import create_erp_tables, erp_source_tables
 from ledger_pipelines.warehouse import sync_history, sync_logs, tables
 from ledger_pipelines.warehouse.sync_journal import journal_file
@@ -23,6 +26,7 @@ from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 
 NAMES = [table.name for table in ERP_TABLES]
 HEADERS = "view_warehouse_order"
+GUARD = DeletionGuard()
 
 
 class ErpLocation:
@@ -87,6 +91,13 @@ class ErpLocation:
             asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
             raise_on_error=False,
         )
+
+    def load(self, first: str, last: str, *names: str) -> None:
+        """Load months of some tables, as a run does, without one."""
+        months = months_between(first, last)
+        for name in names:
+            sync = Sync(self.databases.erp, self.databases.warehouse, self.databases.horizon(), months, GUARD, "test")
+            load_table(sync, erp_table(name))
 
     def claim(self, run_id: str | None = None) -> int:
         """Begin a sync that nobody carries out."""

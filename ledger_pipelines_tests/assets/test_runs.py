@@ -100,7 +100,7 @@ def _table(asset: str) -> str:
 
 
 def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: Location) -> None:
-    fresh.run()
+    fresh.pipeline.run()
     before = {(row["customer_id"], row["year_month"]): row for row in balances(fresh)}
     fresh.pipeline.fill(source(volume=11))
     result = fresh.run("2025-02", "2025-02")
@@ -132,7 +132,7 @@ def test_each_asset_runs_by_itself_over_a_range(fresh: Location) -> None:
 
 
 def test_a_scoped_run_touches_no_other_customer(fresh: Location) -> None:
-    fresh.run()
+    fresh.pipeline.run()
     before = {table.name: [dict(row) for row in fresh.pipeline.rows(table)] for table in _of_customers()}
     changed = source(volume=11, deposits='[{"date": "2025-03-01", "amount": 500}]')
     readings = [row | {"data_input": row["data_input"].replace("30", "99")} for row in changed.readings]
@@ -156,7 +156,7 @@ def _of_customers() -> list[sa.Table]:
 
 
 def test_force_builds_everything_again(fresh: Location) -> None:
-    fresh.run()
+    fresh.pipeline.run()
     before = balances(fresh)
     result = fresh.run(force=True)
     assert result.success
@@ -200,7 +200,7 @@ def test_a_range_that_runs_backwards_is_refused_in_words(fresh: Location, only: 
 
 
 def test_an_emptied_source_stops_the_run_until_a_person_says_so(fresh: Location) -> None:
-    fresh.run()
+    fresh.pipeline.run()
     before = balances(fresh)
     fresh.pipeline.fill(SourceState())
     result = fresh.run()
@@ -212,7 +212,7 @@ def test_an_emptied_source_stops_the_run_until_a_person_says_so(fresh: Location)
 
 
 def test_an_unreadable_source_is_a_failure_in_words(fresh: Location) -> None:
-    fresh.run()
+    fresh.pipeline.run()
     before = balances(fresh)
     with fresh.pipeline.source.begin() as connection:
         connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME data_input TO hidden"))
