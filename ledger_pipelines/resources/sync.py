@@ -47,7 +47,7 @@ class SyncConfig(dg.Config):
     )
     sync_type: Literal["manual", "scheduled"] = Field(
         default="manual",
-        description="Who starts it. While another sync runs, a manual one waits for its turn, a scheduled one fails.",
+        description="Who starts it. While another sync runs, a manual one waits for its turn, a scheduled one ends.",
     )
     full: bool = Field(default=False, description="Read every month that was ever loaded, even if nothing differs.")
     catch_up: bool = Field(
@@ -259,7 +259,8 @@ def _joined(context: dg.InitResourceContext, databases: Databases, config: SyncC
 
     Raises:
         SyncEndedError: what was claimed for the run has ended before it started.
-        SyncRunningError: another sync runs, and this one is scheduled.
+        SyncRunningError: another sync runs, and still does after a while.
+        DagsterExecutionInterruptedError: another sync runs, and this one is scheduled.
     """
     run = _run_of(context)
     # The configuration of a run that is executed again still names the log of the first time.
@@ -275,6 +276,7 @@ def _claimed(context: dg.InitResourceContext, databases: Databases, config: Sync
     Raises:
         SyncRunningError: another still runs after a while. A run that waited for ever would keep a place of Dagster's,
             and perhaps from the very run that the other sync waits for.
+        DagsterExecutionInterruptedError: another runs, and this one is scheduled; the next hour's takes its place.
     """
     patience_ends = time.monotonic() + PATIENCE_SECONDS
     say: Callable[[str], Any] = context.log.info if context.log is not None else _silent
@@ -288,12 +290,21 @@ def _claimed(context: dg.InitResourceContext, databases: Databases, config: Sync
         except SyncRunningError as error:
             if config.sync_type == "scheduled" or time.monotonic() > patience_ends:
                 note(databases.settings, f"{config.sync_type} sync refused: sync {error.running.id} is running")
+                if config.sync_type == "scheduled":
+                    raise _skipped(context, error) from error
                 raise
             if waits_for != error.running.id:
                 say(f"Waiting for sync {error.running.id} to end, which has been running since "
                     f"{error.running.started_at:%H:%M:%S}.")  # fmt: skip
             waits_for = error.running.id
         time.sleep(_TURN_SECONDS)
+
+
+def _skipped(context: dg.InitResourceContext, reason: SyncRunningError) -> BaseException:
+    """What ends a scheduled run that another sync has forestalled: it is cancelled, for it is nobody's fault."""
+    if context.instance is not None:
+        context.instance.report_run_canceling(_run_of(context), f"It is skipped: {reason}")
+    return DagsterExecutionInterruptedError(str(reason))
 
 
 def _is_cancelled(context: dg.InitResourceContext, run_id: str) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from ledger_pipelines.sources import validation
 from ledger_pipelines.sources.billing_rules import NOT_NULLABLE, NOT_UNIQUE, Record, Rule, Rules, reason_of
 
 
@@ -41,7 +42,7 @@ def validate(rules: Rules, records: Sequence[Record]) -> Validated:
     """Put records of one kind, at least one, into a frame and check each against the rules."""
     frame = pd.DataFrame(list(records), columns=list(records[0]._fields), dtype=object)
     try:
-        return Validated(schema_of(rules).validate(frame, lazy=True), {})
+        return Validated(validation.validate(schema_of(rules), frame), {})
     except SchemaErrors as errors:
         found: dict[int, tuple[int, str]] = {}
         order = {rule.reason: number for number, rule in enumerate(rules.each)}

@@ -18,6 +18,7 @@ from pandera.errors import SchemaErrors
 
 from ledger_pipelines.sources.erp_tables import ErpTable, Kind
 from ledger_pipelines.sources.erp_values import PLAIN, convert
+from ledger_pipelines.sources.validation import validate
 from ledger_pipelines.sources.values import UnusableError, storable
 
 #: The longest text that is taken for text: what is longer is a document, or a fault.
@@ -52,7 +53,7 @@ def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
     failures = {position: f"{name}: {why}" for name, of in reversed(unusable.items()) for position, why in of.items()}
     rows = pd.DataFrame({name: pd.Series(of_column, dtype=object) for name, of_column in columns.items()}, copy=False)
     try:
-        schema(table).validate(rows, lazy=True)
+        validate(schema(table), rows)
     except SchemaErrors as errors:
         for case in errors.failure_cases.itertuples():
             if case.index is None or pd.isna(case.index):

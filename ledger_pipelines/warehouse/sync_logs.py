@@ -282,6 +282,8 @@ def verdict(found: Iterable[SyncedTable], planned: Collection[str], *, interrupt
         f"{name}: {tables[name].error_message or _NOT_FINISHED if name in tables else 'It was not reached.'}"
         for name in left
     ]
+    if not any(name in tables for name in left):
+        reasons.insert(0, "Its run was stopped between two tables, or the program was.")
     return Ending("failed", "\n".join(reasons))
 
 

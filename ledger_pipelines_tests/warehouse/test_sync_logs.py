@@ -257,6 +257,11 @@ def table(name: str, status: sync_logs.Status, error: str | None = None) -> Sync
             Ending("cancelled", "It was cancelled; b stayed as before. a had been synced before."),
         ),
         ([], True, Ending("cancelled", "It was cancelled; a, b stayed as before.")),
+        (
+            [table("a", "completed")],
+            False,
+            Ending("failed", "Its run was stopped between two tables, or the program was.\nb: It was not reached."),
+        ),
     ],
 )
 def test_verdict(found: list[SyncedTable], interrupted: bool, expected: Ending) -> None:
