@@ -67,6 +67,14 @@ class RealTime(RuleBasedStateMachine):
         after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT))
         self._becomes(after, remembers=remembers)
 
+    @rule(data=st.data(), remembers=st.booleans())
+    def edit_alone(self, data: st.DataObject, remembers: bool) -> None:
+        """One edit between two moments at which all is taken up: no other change covers up for it."""
+        self._settle()
+        after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT, most=1))
+        self._becomes(after, remembers=remembers)
+        self._settle()
+
     @rule(data=st.data())
     def switch(self, data: st.DataObject) -> None:
         """Somebody switches the automatic recalculation of a customer on or off."""
@@ -124,9 +132,12 @@ class RealTime(RuleBasedStateMachine):
         self._restart()
 
     def teardown(self) -> None:
-        """Everything that is left is noticed and taken up; then every row is as the reference says."""
-        if not hasattr(self, "state"):
-            return
+        """Everything that is left is noticed and taken up."""
+        if hasattr(self, "state"):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Switch everybody on, and let all changes be noticed and taken up: then every row is as the reference says."""
         users = tuple(row | {"use_realtime_calculation": True} for row in self.state.users)
         self._becomes(SourceState(users, self.state.readings), remembers=False)
         before = self._rows()
