@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import project_folder
@@ -25,6 +26,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, check=False)
 
 
+@pytest.mark.slow
 def test_it_writes_a_page_of_plots(analyst: sa.Engine, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     url = analyst.url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

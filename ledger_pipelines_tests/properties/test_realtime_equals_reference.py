@@ -67,6 +67,15 @@ class RealTime(RuleBasedStateMachine):
         after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT))
         self._becomes(after, remembers=remembers)
 
+    @rule(data=st.data(), edits=st.integers(1, 5), remembers=st.booleans())
+    def edit_one_by_one(self, data: st.DataObject, edits: int, remembers: bool) -> None:
+        """Edits each of which is taken up by itself: no other change covers up for it."""
+        self._settle()
+        for _ in range(edits):
+            after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT, most=1))
+            self._becomes(after, remembers=remembers)
+            self._settle()
+
     @rule(data=st.data())
     def switch(self, data: st.DataObject) -> None:
         """Somebody switches the automatic recalculation of a customer on or off."""
@@ -124,9 +133,12 @@ class RealTime(RuleBasedStateMachine):
         self._restart()
 
     def teardown(self) -> None:
-        """Everything that is left is noticed and taken up; then every row is as the reference says."""
-        if not hasattr(self, "state"):
-            return
+        """Everything that is left is noticed and taken up."""
+        if hasattr(self, "state"):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Switch everybody on, and let all changes be noticed and taken up: then every row is as the reference says."""
         users = tuple(row | {"use_realtime_calculation": True} for row in self.state.users)
         self._becomes(SourceState(users, self.state.readings), remembers=False)
         before = self._rows()
@@ -246,4 +258,4 @@ def _of_others(rows: Rows, concerned: Collection[int]) -> Rows:
 
 def test_whatever_happens_the_tables_equal_the_reference(shared_pipeline: Pipeline) -> None:
     RealTime.pipeline = shared_pipeline
-    run_state_machine_as_test(RealTime, settings=settings(max_examples=HISTORIES, stateful_step_count=12))
+    run_state_machine_as_test(RealTime, settings=settings(max_examples=2 * HISTORIES, stateful_step_count=12))

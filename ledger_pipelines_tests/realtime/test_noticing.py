@@ -14,6 +14,7 @@ from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_records import PRICE_FIELDS
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import pending, tables
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
@@ -147,6 +148,26 @@ def test_a_clock_that_is_behind_hides_nothing(pipeline: Pipeline) -> None:
     assert looking.look() == 0
     change(pipeline, a_price(5, 200, HERE - timedelta(minutes=50)))
     assert looking.look(1) == 1
+
+
+def test_a_change_counts_from_the_first_month_that_it_can_touch(pipeline: Pipeline) -> None:
+    in_may = READING.replace("-02-", "-05-")
+    change(pipeline, sa.insert(data_pencatatan).values(id=60, customer_id=5, data_input=in_may))
+    pipeline.run()
+    period = '[{"type": "custom_period", "start_date": "2025-03-30", "end_date": "2025-05-02"}]'
+    change(pipeline, a_price(5, 200))
+    change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=period, updated_at=HERE))
+    assert Looking(pipeline, Kind.PRICES).look() == 2
+    first = {row["customer_id"]: row["first_month"] for row in pipeline.rows(tables.pending_changes)}
+    assert first == {5: "2025-02", 6: "2025-03"}, "the first reading's month, and the one in which the period begins"
+
+
+@pytest.mark.parametrize("column", PRICE_FIELDS)
+def test_every_default_counts(pipeline: Pipeline, column: str) -> None:
+    change(pipeline, sa.update(users).where(users.c.id == 6).values({column: 3, "updated_at": HERE}))
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+    (waits,) = pipeline.rows(tables.pending_changes)
+    assert (waits["customer_id"], waits["first_month"]) == (6, "2025-02")
 
 
 def test_each_kind_of_change_has_a_place_of_its_own(pipeline: Pipeline) -> None:

@@ -34,9 +34,15 @@ class Draft:
 
 @st.composite
 def mutations(
-    draw: st.DrawFn, state: SourceState, *, first_month: str, current_month: str, unreadable: bool = False
+    draw: st.DrawFn,
+    state: SourceState,
+    *,
+    first_month: str,
+    current_month: str,
+    unreadable: bool = False,
+    most: int = 3,
 ) -> tuple[SourceState, frozenset[int]]:
-    """One to three edits of a source: the edited source, and the ids of the users they can touch.
+    """One edit of a source, or some, at ``most`` so many: the edited source, and the ids of the users they can touch.
 
     A reading that moves from one customer to another touches both. With `unreadable`, an edit may leave a
     history unreadable; the expected ledger is then `compute(…, remembered=last_readable(state))`.
@@ -44,7 +50,7 @@ def mutations(
     active = draw(source.active_months(first_month=first_month, current_month=current_month))
     draft = Draft(list(state.users), list(state.readings), active, set())
     edits = [*EDITS, _break_history] if unreadable else EDITS
-    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=3)):
+    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=most)):
         edit(draw, draft)
     return SourceState(tuple(draft.users), tuple(draft.readings)), frozenset(draft.touched)
 

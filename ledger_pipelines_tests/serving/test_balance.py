@@ -152,6 +152,7 @@ def test_balances_and_invoices_are_compared_now(computed: Installation) -> None:
             connection.execute(sa.insert(loaded_months), list(map(dict, before)))
 
 
+@pytest.mark.slow
 def test_stdout_holds_nothing_but_json(computed: Installation) -> None:
     process = computed.spawn("balance", "sync", "--all", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     output, errors = process.communicate(timeout=120)

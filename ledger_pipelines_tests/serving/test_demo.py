@@ -23,6 +23,7 @@ def written(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
     result = installation.run("demo", "run")
     assert result.exit_code == 0, result.output

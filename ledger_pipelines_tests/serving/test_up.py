@@ -116,14 +116,6 @@ def status_of(web_ui: WebUi, run_id: str) -> str:
     return str(web_ui.ask(query, {"run": run_id})["runOrError"]["status"])
 
 
-def test_it_starts_answers_and_stops() -> None:
-    with running_up("--no-initial-run") as up:
-        up.wait(lambda: up.says("The ledger is up"))
-        assert httpx2.get(f"{address_of(up.installation.settings)}/health/ready").json()["status"] == "ready"
-        assert [child.alive for child in up.children()] == [True] * 4
-        assert_it_stops(up)
-
-
 def assert_it_stops(up: Up) -> None:
     """Ctrl-C ends it and all that it started."""
     children = up.children()

@@ -139,6 +139,7 @@ def test_the_connections_are_given_back(source: Source) -> None:
     assert_nothing_runs(source)
 
 
+@pytest.mark.slow
 def test_a_statement_that_takes_too_long(source: Source) -> None:
     hasty = Erp(source.erp.engine, statement_seconds=1)
     reason = r"slow cannot be read .* LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
@@ -148,6 +149,7 @@ def test_a_statement_that_takes_too_long(source: Source) -> None:
     assert_nothing_runs(source)
 
 
+@pytest.mark.slow
 def test_a_loader_that_takes_its_time_is_no_reason_to_stop(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_module, "GRACE_SECONDS", 0)
     source.moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
@@ -187,6 +189,7 @@ def test_a_connection_that_is_lost_is_worth_another_try(source: Source) -> None:
     killing.join()
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_held_is_worth_another_try(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_setup, "LOCK_TIMEOUT_SECONDS", 1)
     lock = "LOCK TABLE moves IN ACCESS EXCLUSIVE MODE" if source.is_postgresql else "LOCK TABLES moves WRITE"

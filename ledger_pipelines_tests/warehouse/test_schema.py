@@ -122,6 +122,7 @@ def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:
     assert partition == {column.name: column.comment for column in tables.deposits.columns}
 
 
+@pytest.mark.slow
 def test_two_processes_upgrade_at_once(engine: sa.Engine) -> None:
     program = (
         "import sys; from zoneinfo import ZoneInfo\n"
