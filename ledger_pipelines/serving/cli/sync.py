@@ -58,16 +58,17 @@ def start(
                 order = syncs.claim(wish)
             except SyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+            where, see = "a process of its own", "ledger sync status"
             if web_ui is not None:
-                syncs.launch(order, web_ui)
+                where = "ledger up"
+                see = f"{see}, or {web_ui.address_of_run(syncs.launch(order, web_ui))}"
             elif not wait:
                 syncs.spawn(order)
             if wait:
                 _wait(syncs, order, executed_here=web_ui is None)
                 _tell_end(syncs, order.log_id, as_json=as_json)
-    where = f"{web_ui.address}/runs" if web_ui is not None else "a process of its own"
     message = f"Sync {order.log_id} of {order.first} to {order.last} is running in {where}."
-    _succeed(f"{message} See: ledger sync status", as_json=as_json, sync_log_id=order.log_id, status="running")
+    _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=order.log_id, status="running")
 
 
 @app.command(hidden=True)

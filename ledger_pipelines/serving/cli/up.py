@@ -58,7 +58,7 @@ def up(
                         out.print(_panel(settings, everything.web_ui.address))
                         if initial_run:
                             for what, run_id in everything.first_runs(databases):
-                                say(f"{what}: {everything.web_ui.address}/runs/{run_id}")
+                                say(f"{what}: {everything.web_ui.address_of_run(run_id)}")
                         everything.watch()
                     finally:
                         _deaf()
