@@ -18,6 +18,7 @@ from ledger_pipelines.serving.cli.token import first_token
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, seed_erp_if_new, usual_plan
 from ledger_pipelines.serving.instance_lock import only_one
+from ledger_pipelines.serving.ports import check_ports
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
 
@@ -35,9 +36,9 @@ def up(
     """Start everything: the embedded database, Dagster, its web interface and the API. Ctrl-C stops all of it."""
     settings = load_settings()
     with _interruptible(), only_one(settings.home) as lock:
+        check_ports(settings)
         from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
 
-        supervisor.check_ports(settings)
         say("Starting the databases ...")
         try:
             if servers.uses_embedded_server(settings):
