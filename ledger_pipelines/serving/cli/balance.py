@@ -166,12 +166,7 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
         return None
     wanted = tuple(sorted(set(ids or ())))
     with Databases(settings) as databases:
-        unknown = databases.unknown_customers(wanted)
-    if unknown:
-        raise ServingError(
-            f"There is no customer {', '.join(str(customer) for customer in unknown)}, neither in the billing "
-            "application nor in the warehouse. Customers are its users with role customer or fob, named by their id."
-        )
+        databases.demand_customers(wanted)
     return wanted
 
 
