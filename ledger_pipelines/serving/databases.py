@@ -13,6 +13,7 @@ from psycopg import sql
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, masked
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema, servers
@@ -73,6 +74,20 @@ class Databases:
         """Whether any balance has been computed yet."""
         with reachable(self.warehouse), self.warehouse.connect() as connection:
             return bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(monthly_customer_balances)))))
+
+    def demand_customers(self, ids: tuple[int, ...]) -> None:
+        """See that each of the ids is a customer.
+
+        Raises:
+            ServingError: some are none; the message names them.
+            SourceError: the billing application's database cannot be read.
+            WarehouseError: the warehouse cannot be used.
+        """
+        if unknown := self.unknown_customers(ids):
+            raise ServingError(
+                f"There is no customer {', '.join(map(str, unknown))}, neither in the billing application nor in the "
+                "warehouse. Customers are its users with role customer or fob, named by their id."
+            )
 
     def unknown_customers(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Those of the ids that are customers neither in the billing application nor in the warehouse.

@@ -11,7 +11,9 @@ from sqlalchemy import exc
 
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.databases import Databases, refusal
-from ledger_pipelines.settings import masked
+from ledger_pipelines.settings import Settings, masked
+from ledger_pipelines.sources.erp import Erp
+from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
@@ -28,6 +30,8 @@ from ledger_pipelines.warehouse.tables import (
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
 _BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
 _TIMES = 5
+_WAREHOUSE = "warehouse"
+_BILLING = "billing application"
 
 #: Told of progress: what is being looked at, how many things are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -35,11 +39,19 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Service:
-    """A database and whether it answers; `fault` is empty if it does."""
+    """A database and whether it answers.
+
+    Attributes:
+        name: What it is.
+        address: Where it is, without a password; empty if there is none.
+        fault: Why it does not answer; empty if it does, or was not asked.
+        skipped: Why it was not asked; empty if it was.
+    """
 
     name: str
     address: str
     fault: str
+    skipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,14 +92,21 @@ class Section:
 
 
 def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> Health:
-    """Examine the system, or what it has of some customers; nothing is started and nothing changed."""
+    """Examine the system, or what it has of some customers; nothing is started and nothing changed.
+
+    Raises:
+        ServingError: one of the customers is none; it is not looked for where a database is away.
+    """
     found = Health()
     steps = len(INVARIANTS) + 3
     progress("databases", 0, steps)
     _services(databases, found)
-    if any(service.name == "warehouse" and service.fault for service in found.services):
+    faulty = {service.name for service in found.services if service.fault}
+    if _WAREHOUSE in faulty:
         return found
     try:
+        if wanted is not None and _BILLING not in faulty:
+            databases.demand_customers(wanted)
         with databases.warehouse.connect() as connection:
             progress("data", 1, steps)
             _data(databases, connection, wanted, found)
@@ -103,7 +122,7 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
 
 def _services(databases: Databases, found: Health) -> None:
     settings = databases.settings
-    for name, url in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
+    for name, url in ((_WAREHOUSE, servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
         fault = refusal(url) or ""
         found.services.append(Service(name, masked(url.set(drivername="postgresql")), fault))
     billing = servers.billing(settings)
@@ -111,8 +130,24 @@ def _services(databases: Databases, found: Health) -> None:
         fault = "" if databases.billing_app.has_customers() else "it has no customers"
     except SourceError as error:
         fault = str(error)
-    found.services.append(Service("billing application", masked(billing), fault))
+    found.services.append(Service(_BILLING, masked(billing), fault))
+    found.services.append(_erp(settings))
     found.problems += [f"{service.name}: {service.fault}" for service in found.services if service.fault]
+
+
+def _erp(settings: Settings) -> Service:
+    if not servers.has_erp(settings):
+        return Service("ERP", "", "", skipped="none is set (LEDGER_ERP_URL)")
+    address, fault = servers.erp(settings), ""
+    try:
+        engine = erp_engine(address)
+        try:
+            Erp(engine, statement_seconds=CONNECT_SECONDS).session().leave(usable=True)
+        finally:
+            engine.dispose()
+    except SourceError as error:
+        fault = str(error)
+    return Service("ERP", masked(address), fault)
 
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
@@ -182,7 +217,9 @@ def _milliseconds(connection: sa.Connection, query: sa.Select[Any]) -> float:
 
 def sections(found: Health) -> list[Section]:
     """The report for a person."""
-    services = [(service.name, service.address, service.fault or "answers") for service in found.services]
+    services = [
+        (service.name, service.address, service.fault or service.skipped or "answers") for service in found.services
+    ]
     data: list[tuple[object, ...]] = [
         (name, rows, f"{found.months_loaded[name]} of {found.months_expected}" if name in found.months_loaded else "")
         for name, rows in found.rows.items()

@@ -1,7 +1,6 @@
 """Everything that `ledger up` runs: Dagster's three processes and the API, watched over until the end."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +15,16 @@ from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environmen
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.instance_lock import InstanceLock
 from ledger_pipelines.serving.outcome import Order
+from ledger_pipelines.serving.ports import LOOPBACK
 from ledger_pipelines.serving.sync import Syncs, Wish
 from ledger_pipelines.serving.sync_order import Months
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
-from ledger_pipelines.settings import Settings, project_folder, variable
+from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.embedded import EmbeddedServerError
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.sync_logs import SyncRunningError
 
-_LOOPBACK = "127.0.0.1"
 _READY_SECONDS = 180.0
 _LOOK_SECONDS = 0.25
 _DATABASE_SECONDS = 5.0
@@ -34,31 +33,6 @@ _SYNCS_SECONDS = 15.0
 
 #: Told what a person should know.
 Tell = Callable[[str], None]
-
-
-def check_ports(settings: Settings) -> None:
-    """See that the ports of the web interface, the code server and the API are free.
-
-    Raises:
-        ServingError: one is not; the message names the variable to set.
-    """
-    for field_name, host, port in (
-        ("ui_port", settings.ui_host, settings.ui_port),
-        ("code_server_port", _LOOPBACK, settings.code_server_port),
-        ("api_port", settings.api_host, settings.api_port),
-    ):
-        name = variable(field_name)
-        try:
-            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        except OSError as error:
-            raise ServingError(
-                f"Port {port} on {host} cannot be listened on: {error.strerror}. "
-                f"Another program may use it (another ledger up?): set {name} to a free port, for example "
-                f"{name}={port + 1}."
-            ) from None
 
 
 @dataclass
@@ -85,7 +59,7 @@ class Supervisor:
         workspace = ["-w", str(project_folder() / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
         self._code_server = self._child(
-            "code-server", "dagster", "api", "grpc", "-m", DEFINITIONS, "--host", _LOOPBACK, "--port", port, *log,
+            "code-server", "dagster", "api", "grpc", "-m", DEFINITIONS, "--host", LOOPBACK, "--port", port, *log,
             "--location-name", "ledger", "--use-python-environment-entry-point",
         )  # fmt: skip
         self._children = [

@@ -34,6 +34,10 @@ class WebUi:
     address: str
     timeout_seconds: float = _TIMEOUT_SECONDS
 
+    def address_of_run(self, run_id: str) -> str:
+        """Where a run is shown."""
+        return f"{self.address}/runs/{run_id}"
+
     def location_is_loaded(self) -> bool:
         """Whether the web server answers and has loaded the definitions.
 

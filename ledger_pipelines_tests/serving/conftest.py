@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from typer.testing import CliRunner, Result
 
 from ledger_pipelines.horizon import month_of, shift
-from ledger_pipelines.serving.cli import app
+from ledger_pipelines.serving.cli import app, console
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.warehouse import servers, tables
 from ledger_pipelines.warehouse.embedded import EmbeddedServer
@@ -28,6 +28,7 @@ from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port
 
 MONTHS = 3
+NARROW = 80
 
 
 @contextmanager
@@ -163,6 +164,12 @@ def installation() -> Iterator[Installation]:
     """An installation of which nothing runs yet."""
     with new_installation() as made:
         yield made
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of usual width, which is narrow for a table."""
+    monkeypatch.setattr(console.out, "width", NARROW)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`ledger balance` on a small demo: what runs, what is printed, and what is left alone."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.sources.billing_schema import data_pencatatan
+from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.tables import (
     balance_comparison,
@@ -115,6 +117,42 @@ def test_the_system_is_healthy(computed: Installation) -> None:
     assert answer["rejected"]
     assert all(finding["rows"] == 0 for finding in answer["findings"])
     assert len(answer["query_ms"]) == 2
+
+
+def state_of_erp(installation: Installation, **variables: str) -> dict[str, str]:
+    """What the health check says of the ERP."""
+    services = json_of(installation.run("balance", "test-system", "--json", **variables))["services"]
+    (erp,) = [service for service in services if service["name"] == "ERP"]
+    return dict(erp)
+
+
+def test_the_erp_is_looked_at(computed: Installation) -> None:
+    answering = state_of_erp(computed)
+    assert (answering["fault"], answering["skipped"]) == ("", "")
+    assert "demo_erp" in answering["address"]
+
+    away = {"LEDGER_ERP_URL": "postgresql://reader:hush@127.0.0.1:1/erp"}
+    assert "127.0.0.1:1" in state_of_erp(computed, **away)["fault"]
+    told = computed.run("balance", "test-system", **away)
+    assert told.exit_code == 1
+    assert "hush" not in told.output
+
+
+def test_no_erp_is_no_fault(computed: Installation) -> None:
+    billing = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
+    assert state_of_erp(computed, **billing)["skipped"] == "none is set (LEDGER_ERP_URL)"
+    told = computed.run("balance", "test-system", **billing)
+    assert told.exit_code == 0
+    assert re.search(r"^ +ERP +none is set", told.stdout, re.MULTILINE)
+
+
+def test_the_health_of_nobody_is_not_told(computed: Installation) -> None:
+    known = computed.run("balance", "test-system", "--customer-id", str(FIRST_CUSTOMER))
+    assert known.exit_code == 0
+    result = computed.run("balance", "test-system", "--customer-id", "99999", "--customer-id", str(FIRST_CUSTOMER))
+    assert result.exit_code == 1
+    assert "There is no customer 99999, neither" in result.stderr
+    assert "holds" not in result.output
 
 
 def test_a_wrong_balance_is_found(computed: Installation) -> None:

@@ -91,6 +91,7 @@ def test_a_real_erp_is_left_alone(installation: Installation) -> None:
     assert "so_invoice_line" not in result.stdout
 
 
+@pytest.mark.usefixtures("narrow")
 def test_disturb_says_what_it_did(installation: Installation) -> None:
     assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
     told = json_of(installation.run("demo", "disturb", "--changes", "40", "--seed", "3", "--json"))
@@ -101,6 +102,9 @@ def test_disturb_says_what_it_did(installation: Installation) -> None:
     again = installation.run("demo", "disturb", "--changes", "40", "--seed", "3")
     assert again.exit_code == 0, again.output
     assert "(seed 3)" in again.stdout
+    for done in told["disturbances"]:  # to be copied, so in one piece
+        values = {column: "NULL" if value is None else repr(value) for column, value in done["key"].items()}
+        assert ", ".join(f"{column}={value}" for column, value in values.items()) in again.stdout
     for operation in ("change", "move", "duplicate", "insert", "delete"):
         count = sum(done["operation"] == operation for done in told["disturbances"])
         assert len(re.findall(rf"^ +\w+ +{operation} ", again.stdout, re.MULTILINE)) == count > 0

@@ -16,6 +16,7 @@ from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.horizon import months_between, shift
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving import sync as serving_sync
+from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.warehouse import servers, sync_logs
 from ledger_pipelines.warehouse.session import lock
@@ -273,6 +274,17 @@ def test_what_cannot_be_launched_is_not_left_running(synced: Installation, monke
     shown = json_of(synced.run("sync", "status", "--json"))["data"]
     assert shown["status"] == "failed"
     assert "could not be launched" in shown["error_message"]
+
+
+def test_a_sync_that_ledger_up_carries_out_is_shown_by_its_run(
+    synced: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_sync.Syncs, "server", lambda _: WebUi("http://127.0.0.1:3000"))
+    monkeypatch.setattr(serving_sync.Syncs, "launch", lambda *_: "4f0c")
+    result = synced.run("sync", "start")
+    assert result.exit_code == 0, result.output
+    assert "is running in ledger up. See: ledger sync status, or http://127.0.0.1:3000/runs/4f0c\n" in result.stderr
+    assert synced.run("sync", "cancel").exit_code == 0
 
 
 def test_a_claim_without_a_run_can_be_cancelled(synced: Installation) -> None:

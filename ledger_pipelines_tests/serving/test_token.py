@@ -1,5 +1,7 @@
 """`ledger token`: create, list, revoke; each leaves a row in the audit log."""
 
+from datetime import datetime
+
 import pytest
 import sqlalchemy as sa
 
@@ -17,6 +19,7 @@ def whose(installation: Installation, text: str) -> tokens.Caller:
         return tokens.authenticate(connection, text)
 
 
+@pytest.mark.usefixtures("narrow")
 def test_from_its_creation_to_its_end(computed: Installation) -> None:
     made = json_of(computed.run("token", "create", "--name", "Budi", "--role", "viewer", "--days", "30", "--json"))
     caller = whose(computed, made["token"])
@@ -31,7 +34,11 @@ def test_from_its_creation_to_its_end(computed: Installation) -> None:
     assert (listed["role"], listed["state"]) == ("viewer", "valid")
     assert listed["last_used_at"].endswith("+07:00")
     assert listed["expires_at"] > listed["created_at"]
-    assert made["token"] not in computed.run("token", "list").stdout
+    shown = computed.run("token", "list").stdout
+    assert made["token"] not in shown
+    created, expires = (datetime.fromisoformat(listed[name]) for name in ("created_at", "expires_at"))
+    (line,) = [line for line in shown.splitlines() if "Budi" in line]
+    assert f" {created:%Y-%m-%d %H:%M:%S}   {expires:%Y-%m-%d %H:%M:%S} " in line
 
     assert computed.run("token", "revoke", "Budi").exit_code == 0
     with pytest.raises(TokenRefusedError, match="revoked"):

@@ -22,7 +22,6 @@ from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import servers
-from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, new_installation
 
@@ -162,15 +161,6 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     logs = {log: (up.home / "logs" / f"{log}.log").read_text() for log in ("code-server", "webserver", "daemon", "api")}
     assert all(logs.values())
     assert not any(token in log for log in logs.values())
-
-
-@pytest.mark.parametrize("variable", ["LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT", "LEDGER_API_PORT"])
-def test_a_port_that_is_taken_is_named(installation: Installation, variable: str) -> None:
-    installation.run("db", "start")
-    taken = installation.variables["LEDGER_DB_PORT"]
-    result = installation.run("up", **{variable: taken, "LEDGER_DB_PORT": str(free_port())})
-    assert result.exit_code == 1
-    assert f"set {variable} to a free port" in result.stderr
 
 
 def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

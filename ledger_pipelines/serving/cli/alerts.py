@@ -13,7 +13,7 @@ from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.ledger.alerts import Signals
 from ledger_pipelines.serving import alerts
 from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
+from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.price import signed_amount
@@ -126,11 +126,9 @@ def _in_words(signals: Signals) -> str:
 
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     headings = [column.replace("_", " ") for column in columns]
-    out.print(table_of(title, headings, [[_shown(row[column]) for column in columns] for row in rows]))
+    print_table(title, headings, [[_shown(row[column]) for column in columns] for row in rows])
 
 
 def _shown(value: object) -> object:
     """A value for a cell; numbers of customers and alerts are names, no amounts."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return value if value is None or isinstance(value, Decimal) else str(value)
+    return value if value is None or isinstance(value, Decimal | datetime) else str(value)

@@ -9,7 +9,7 @@ import typer
 from ledger_pipelines.serving import analysts
 from ledger_pipelines.serving.analysts import Created
 from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
+from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
@@ -44,8 +44,8 @@ def list_analysts(as_json: _AsJson = False) -> None:
     if as_json:
         print_json({"success": True, "analysts": [asdict(one) for one in found]})
         return
-    rows = [(one.name, one.valid_until and f"{one.valid_until:%Y-%m-%d %H:%M}", one.sessions) for one in found]
-    out.print(table_of("Analysts", ("name", "valid until", "sessions"), rows))
+    rows = [(one.name, one.valid_until, one.sessions) for one in found]
+    print_table("Analysts", ("name", "valid until", "sessions"), rows)
 
 
 @app.command("password")

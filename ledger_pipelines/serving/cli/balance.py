@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ledger_pipelines.serving import health, outcome
-from ledger_pipelines.serving.cli.console import answering, complain, out, print_json, progress_bar, say, table_of
+from ledger_pipelines.serving.cli.console import answering, complain, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.databases import Databases, prepare
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order, Outcome
@@ -97,7 +97,7 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
             print_json(health.answer(report))
         else:
             for section in health.sections(report):
-                out.print(table_of(section.title, section.columns, section.rows))
+                print_table(section.title, section.columns, section.rows)
             say("[bold green]All is well." if report.healthy else "[bold red]Something is wrong, see above.")
     raise typer.Exit(0 if report.healthy else 1)
 
@@ -166,12 +166,7 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
         return None
     wanted = tuple(sorted(set(ids or ())))
     with Databases(settings) as databases:
-        unknown = databases.unknown_customers(wanted)
-    if unknown:
-        raise ServingError(
-            f"There is no customer {', '.join(str(customer) for customer in unknown)}, neither in the billing "
-            "application nor in the warehouse. Customers are its users with role customer or fob, named by their id."
-        )
+        databases.demand_customers(wanted)
     return wanted
 
 
@@ -184,7 +179,7 @@ def _rehearse(settings: Settings, customers: tuple[int, ...] | None, *, as_json:
         print_json({"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.strays})
         return
     headings = [item.name.replace("_", " ") for item in fields(CustomerNow)]
-    out.print(table_of("Dry run: nothing is changed", headings, [astuple(row) for row in found.customers.values()]))
+    print_table("Dry run: nothing is changed", headings, [astuple(row) for row in found.customers.values()])
     if found.strays:
         say(f"{found.strays:,} readings are of users who are no customers; they will be rejected.")
 
@@ -195,10 +190,10 @@ def _print(result: Outcome) -> None:
     whose = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"
     title = f"{order.first} to {order.last}, {whose}: {result.seconds:.1f} s (run {result.run_id[:8]})"
     headings = ("table", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds")
-    out.print(table_of(title, headings, [astuple(step) for step in result.steps]))
+    print_table(title, headings, [astuple(step) for step in result.steps])
     if result.checks:
         rows = [
             (check.asset, check.name.replace("_", " "), check.rows, "wrong" if check.is_error else "worth a look")
             for check in result.checks
         ]
-        out.print(table_of("What the checks found", ("table", "check", "rows", ""), rows))
+        print_table("What the checks found", ("table", "check", "rows", ""), rows)

@@ -4,17 +4,23 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ledger_pipelines.serving.errors import EXPLAINED
 
 _FILE_WIDTH = 140  # of tables that go into a file or a pipe
+_LEAST_TEXT = 24  # of a column of texts: times and periods still fit into one line
+_AROUND_A_COLUMN = 3  # a blank on either side, and one where a line would be
+_AROUND_A_TABLE = 1
 
 #: Where results go.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
@@ -49,24 +55,67 @@ def answering(*, as_json: bool) -> Iterator[None]:
         raise
 
 
-def table_of(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table; numbers are aligned to the right and never cut, their thousands separated."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for position, name in enumerate(columns):
-        values = [row[position] for row in rows]
-        if any(isinstance(value, int | float | Decimal) for value in values):
-            table.add_column(name, justify="right", no_wrap=True, min_width=max(len(shown(value)) for value in values))
-        else:
-            table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(shown(value) for value in row))
-    return table
+def print_table(
+    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ()
+) -> None:
+    """Print a table; what does not fit makes it wider than the terminal, since what is broken cannot be read or copied.
+
+    Only texts of several words are wrapped, between words. Numbers are aligned to the right, their thousands separated.
+
+    Args:
+        title: Printed above it, if there is one.
+        columns: The headings.
+        rows: A value for each column; times are shown to the second.
+        whole: Headings of columns whose texts are never wrapped, since they are to be copied.
+    """
+    cells = [[shown(value) for value in row] for row in rows]
+    by_column = [[name, *(row[at] for row in cells)] for at, name in enumerate(columns)]
+    natural = [max(map(_width, texts)) for texts in by_column]
+    least = [
+        width if name in whole else _least_width(texts, width)
+        for name, texts, width in zip(columns, by_column, natural, strict=True)
+    ]
+    around = len(columns) * _AROUND_A_COLUMN + _AROUND_A_TABLE
+    widths = _fitted(natural, least, out.width - around)
+    table = Table(box=box.SIMPLE_HEAD, width=sum(widths) + around)
+    for at, (name, width) in enumerate(zip(columns, widths, strict=True)):
+        amounts = any(isinstance(row[at], int | float | Decimal) for row in rows)
+        table.add_column(Text(name), justify="right" if amounts else "left", width=width)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    if title is not None:
+        out.print(Text(title, style="bold"), soft_wrap=True)
+    out.print(table, crop=False)
+
+
+def _width(text: str) -> int:
+    """How many places of a terminal a text takes; if it has several lines, the longest."""
+    return max(map(cell_len, text.splitlines()), default=0)
+
+
+def _least_width(texts: Sequence[str], natural: int) -> int:
+    """To what a column may be narrowed: its heading, which comes first, and every word of it stay whole."""
+    words = (word for text in texts[1:] for word in text.split())
+    return max(_width(texts[0]), min(natural, _LEAST_TEXT), max(map(cell_len, words), default=0))
+
+
+def _fitted(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """The widths of columns that are to fit into a room: the widest are narrowed first, none below its least."""
+    widths = [max(low, min(width, room)) for width, low in zip(natural, least, strict=True)]
+    while sum(widths) > room:
+        loose = [at for at, width in enumerate(widths) if width > least[at]]
+        if not loose:
+            break
+        widths[max(loose, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def shown(value: object) -> str:
-    """A value as it is shown in a table."""
+    """A value as it is shown in a table; a time by the clock it comes with, which is the company's."""
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:,}" if isinstance(value, int | float | Decimal) else str(value)
 
 

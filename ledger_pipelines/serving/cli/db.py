@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ledger_pipelines.analytics.views import VIEWS
-from ledger_pipelines.serving.cli.console import out, say, table_of
+from ledger_pipelines.serving.cli.console import print_table, say
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, load_settings, masked
@@ -67,7 +67,7 @@ def status() -> None:
         reason = refusal(address)
         reachable &= reason is None
         rows.append((name, masked(address.set(drivername="postgresql")), reason or "answers"))
-    out.print(table_of(None, ("what", "where", "state"), rows))
+    print_table(None, ("what", "where", "state"), rows)
     raise typer.Exit(0 if reachable else 1)
 
 

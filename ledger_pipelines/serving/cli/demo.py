@@ -9,10 +9,9 @@ from typing import Annotated
 
 import sqlalchemy as sa
 import typer
-from rich.markup import escape
 
 from ledger_pipelines.serving.cli.balance import run_and_report
-from ledger_pipelines.serving.cli.console import answering, out, print_json, progress_bar, say, table_of
+from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import (
     disturb_demo_erp,
@@ -116,11 +115,8 @@ def disturb(
         print_json({"success": True, "seed": number, "disturbances": [dataclasses.asdict(each) for each in done]})
         return
     headings = ("table", "operation", "months", "row", "column", "old", "new")
-    title = f"What was done to {escape(masked(address))} (seed {number})"
-    table = table_of(title, headings, [_told(each) for each in done])
-    for column in table.columns[:3]:
-        column.no_wrap = True
-    out.print(table)
+    title = f"What was done to {masked(address)} (seed {number})"
+    print_table(title, headings, [_told(each) for each in done], whole=("row",))
 
 
 @app.command()
@@ -140,7 +136,7 @@ def run() -> None:
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
         cells = [[getattr(row, column) for column in _BALANCE] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current
-        out.print(table_of(f"The latest balances: {month}, in rupiah", headings, cells))
+        print_table(f"The latest balances: {month}, in rupiah", headings, cells)
     if started:
         say("The embedded server keeps running; stop it by: ledger db stop")
     raise typer.Exit(0 if result.success else 1)
@@ -245,7 +241,7 @@ def _print_summary(
 ) -> None:
     faults = [(f"fault: {kind.replace('_', ' ')}", count) for kind, count in dirt.items() if count]
     verb = "had before, from the same plan" if already_there else "has now"
-    out.print(table_of(f"What {masked(address)} {verb}", ("what", "how many"), [*rows, *faults]))
+    print_table(f"What {masked(address)} {verb}", ("what", "how many"), [*rows, *faults])
 
 
 def _told(done: Disturbance) -> list[str]:
@@ -253,7 +249,7 @@ def _told(done: Disturbance) -> list[str]:
     months = " → ".join(month or "no date" for month in done.months)
     key = ", ".join(f"{name}={_quoted(value)}" for name, value in done.key.items())
     values = [_quoted(done.old), _quoted(done.new)] if done.column else ["", ""]
-    return [escape(text) for text in (done.table, done.operation, months, key, done.column or "", *values)]
+    return [done.table, done.operation, months, key, done.column or "", *values]
 
 
 def _quoted(value: object) -> str:

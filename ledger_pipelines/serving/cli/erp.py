@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger_pipelines.serving.cli.console import answering, out, print_json, progress_bar, say, table_of
+from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.databases import start_embedded
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.sources.erp_diagnosis import Diagnosis, Level, diagnose
@@ -62,12 +62,12 @@ def _print(found: Diagnosis) -> None:
     """Print what was found, the columns first, so that the verdict is what stays on the screen."""
     if found.columns:
         rows = [(each.table, each.column, each.kind, each.type, each.level.value) for each in found.columns]
-        out.print(table_of("Columns", ("table", "column", "must be", "type at the ERP", ""), rows))
+        print_table("Columns", ("table", "column", "must be", "type at the ERP", ""), rows)
         advice = {(each.type, each.kind, each.advice) for each in found.columns if each.advice}
         if advice:
-            out.print(table_of("Types that may not suit", ("type", "must be", "what it means"), sorted(advice)))
+            print_table("Types that may not suit", ("type", "must be", "what it means"), sorted(advice))
     rows_of_findings = [(each.level.value, each.what, each.found, each.advice) for each in found.findings]
-    out.print(table_of("The ERP", ("", "what", "found", "advice"), rows_of_findings))
+    print_table("The ERP", ("", "what", "found", "advice"), rows_of_findings)
     if not found.works:
         say("[bold red]The ERP cannot be synced, see above.")
     elif any(finding.level is Level.WARNING for finding in found.findings):

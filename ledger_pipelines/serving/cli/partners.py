@@ -9,7 +9,7 @@ import typer
 from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion
 from ledger_pipelines.serving import partners
 from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
+from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import load_settings
 
@@ -35,7 +35,7 @@ def list_partners(
         return
     columns = ("customer_id", "customer_name", "bp_code", "origin", "since")
     rows = [[_shown(row[column]) for column in columns] for row in found]
-    out.print(table_of("Business partners", [column.replace("_", " ") for column in columns], rows))
+    print_table("Business partners", [column.replace("_", " ") for column in columns], rows)
 
 
 @app.command("set")
@@ -88,7 +88,7 @@ def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
         return
     columns = [field.name for field in fields(Suggestion)]
     rows = [[_shown(getattr(one, column)) for column in columns] for one in found]
-    out.print(table_of("Suggestions", [column.replace("_", " ") for column in columns], rows))
+    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows)
     if found:
         say("Take one up by: ledger partners set --customer-id N --bp-code CODE")
 
@@ -97,10 +97,8 @@ def _waiting() -> None:
     say("A reconciliation is under way; waiting for its end …")
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> object:
     """A value for a cell; numbers are names here, no amounts."""
     if isinstance(value, bool):
         return "yes" if value else ""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return "" if value is None else str(value)
+    return value if value is None or isinstance(value, datetime) else str(value)

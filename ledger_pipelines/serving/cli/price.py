@@ -6,10 +6,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from ledger_pipelines.ledger.preview import MonthChange, Preview, TransactionChange
+from ledger_pipelines.ledger.preview import MonthChange, Preview
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.serving import price
-from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
+from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, say
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.price import Answer
@@ -70,13 +70,13 @@ def _print(found: Answer) -> None:
     )
     headings = ("reading", "moment", "rule", "volume", "factor", "price", "rupiah", "more to pay")
     if told.changed:
-        out.print(table_of("Transactions that would change (before → after)", headings, _changed(told)))
+        print_table("Transactions that would change (before → after)", headings, _changed(told))
     if told.kept:
-        rows = [(one.reading_id, _moment(one), one.after and one.after.rule, price.why_kept(one)) for one in told.kept]
-        out.print(table_of("Transactions that would stay", ("reading", "moment", "rule", "why"), rows))
+        rows = [(one.reading_id, one.at, one.after and one.after.rule, price.why_kept(one)) for one in told.kept]
+        print_table("Transactions that would stay", ("reading", "moment", "rule", "why"), rows)
     if told.balances:
         columns = ("month", "opening", "purchases", "closing", "closing changes by")
-        out.print(table_of("Balances (before → after)", columns, [_month(month) for month in told.balances]))
+        print_table("Balances (before → after)", columns, [_month(month) for month in told.balances])
     _print_sums(found)
 
 
@@ -102,7 +102,7 @@ def _changed(told: Preview) -> list[tuple[object, ...]]:
     return [
         (
             one.reading_id,
-            _moment(one),
+            one.at,
             one.after and one.after.rule,
             one.volume,
             _arrow(one.before, one.after, lambda priced: priced.factor),
@@ -124,10 +124,6 @@ def _month(month: MonthChange) -> tuple[object, ...]:
         _arrow(before, after, lambda balance: balance.closing),
         closings[1] - closings[0],
     )
-
-
-def _moment(one: TransactionChange) -> str:
-    return f"{one.at:%Y-%m-%d %H:%M}"
 
 
 def _arrow(before: T | None, after: T | None, figure: Callable[[T], Decimal]) -> str:

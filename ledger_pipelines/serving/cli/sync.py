@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import sqlalchemy as sa
 import typer
 
-from ledger_pipelines.serving.cli.console import answering, complain, out, print_json, progress_bar, say, table_of
+from ledger_pipelines.serving.cli.console import answering, complain, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.databases import Databases, prepare
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.sync_order import Months, SyncOrder
@@ -58,16 +58,17 @@ def start(
                 order = syncs.claim(wish)
             except SyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+            where, see = "a process of its own", "ledger sync status"
             if web_ui is not None:
-                syncs.launch(order, web_ui)
+                where = "ledger up"
+                see = f"{see}, or {web_ui.address_of_run(syncs.launch(order, web_ui))}"
             elif not wait:
                 syncs.spawn(order)
             if wait:
                 _wait(syncs, order, executed_here=web_ui is None)
                 _tell_end(syncs, order.log_id, as_json=as_json)
-    where = f"{web_ui.address}/runs" if web_ui is not None else "a process of its own"
     message = f"Sync {order.log_id} of {order.first} to {order.last} is running in {where}."
-    _succeed(f"{message} See: ledger sync status", as_json=as_json, sync_log_id=order.log_id, status="running")
+    _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=order.log_id, status="running")
 
 
 @app.command(hidden=True)
@@ -125,7 +126,7 @@ def logs(
         print_json({"success": True, "data": data, "pagination": found.pagination()})
         return
     title = f"Page {found.number} of {found.last_page}, of {found.total:,} syncs"
-    out.print(table_of(title, _LOG_COLUMNS, [_log_row(log) for log in found.items]))
+    print_table(title, _LOG_COLUMNS, [_log_row(log) for log in found.items])
 
 
 @app.command()
@@ -141,8 +142,8 @@ def statistics(
         print_json({"success": True, "data": _numbers(answer)})
         return
     rows = [(name.replace("_", " "), value) for name, value in answer["statistics"].items()]
-    out.print(table_of(f"The last {days:,} days", ("what", ""), rows))
-    out.print(table_of("The newest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs]))
+    print_table(f"The last {days:,} days", ("what", ""), rows)
+    print_table("The newest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs])
 
 
 @app.command()
@@ -242,15 +243,14 @@ def _show(log: SyncLog, tables: list[SyncedTable], *, success: bool, as_json: bo
         details = [asdict(table) for table in tables]
         print_json({"success": success, "data": _numbers(log.as_dict()), "tables": _numbers(details)})
         return
-    out.print(table_of(None, _LOG_COLUMNS, [_log_row(log)]))
+    print_table(None, _LOG_COLUMNS, [_log_row(log)])
     if tables:
-        out.print(table_of("Its tables", _TABLE_COLUMNS, [_table_row(table) for table in tables]))
+        print_table("Its tables", _TABLE_COLUMNS, [_table_row(table) for table in tables])
 
 
 def _log_row(log: SyncLog) -> tuple[object, ...]:
-    started = f"{log.started_at:%Y-%m-%d %H:%M:%S}"
     numbers = (log.duration, log.total_records, log.failed_records, log.success_rate)
-    return (log.id, log.sync_type, log.status, started, *numbers, log.error_message)
+    return (log.id, log.sync_type, log.status, log.started_at, *numbers, log.error_message)
 
 
 def _table_row(table: SyncedTable) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ import typer
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import Created
 from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, out, print_json, say, table_of
+from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, say
 from ledger_pipelines.serving.databases import Databases, prepare
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
@@ -54,8 +54,8 @@ def list_tokens(as_json: _AsJson = False) -> None:
     if as_json:
         print_json({"success": True, "tokens": [_shown(token) for token in found]})
         return
-    rows = [[str(value or "") for value in (_shown(token)[column] for column in _COLUMNS)] for token in found]
-    out.print(table_of("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows))
+    rows = [[getattr(token, column) for column in _COLUMNS] for token in found]
+    print_table("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows)
 
 
 @app.command()

@@ -1,15 +1,18 @@
 """`ledger up`: everything, from the database to the web interface, until Ctrl-C."""
 
 import logging
+import shlex
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
+from rich.text import Text
 
 from ledger_pipelines.serving.access.tokens import Created
 from ledger_pipelines.serving.api.address import address_of
@@ -18,6 +21,7 @@ from ledger_pipelines.serving.cli.token import first_token
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, seed_erp_if_new, usual_plan
 from ledger_pipelines.serving.instance_lock import only_one
+from ledger_pipelines.serving.ports import check_ports
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
 
@@ -35,9 +39,9 @@ def up(
     """Start everything: the embedded database, Dagster, its web interface and the API. Ctrl-C stops all of it."""
     settings = load_settings()
     with _interruptible(), only_one(settings.home) as lock:
+        check_ports(settings)
         from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
 
-        supervisor.check_ports(settings)
         say("Starting the databases ...")
         try:
             if servers.uses_embedded_server(settings):
@@ -55,10 +59,10 @@ def up(
                     try:
                         say("Starting Dagster ...")
                         everything.start()
-                        out.print(_panel(settings, everything.web_ui.address))
+                        show_banner(settings, everything.web_ui.address)
                         if initial_run:
                             for what, run_id in everything.first_runs(databases):
-                                say(f"{what}: {everything.web_ui.address}/runs/{run_id}")
+                                say(f"{what}: {everything.web_ui.address_of_run(run_id)}")
                         everything.watch()
                     finally:
                         _deaf()
@@ -83,7 +87,8 @@ def _seed_if_new(databases: Databases) -> None:
         say(f"The demo's ERP has {sum(erp.rows.values()):,} rows in {len(erp.rows)} tables, {erp.first_month} on.")
 
 
-def _panel(settings: Settings, address: str) -> Panel:
+def show_banner(settings: Settings, address: str) -> None:
+    """Print where everything is, and what to try; addresses and commands are to be copied, so no line is broken."""
     lines = [
         f"Web interface   {address}",
         f"Dashboard, API  {address_of(settings)}",
@@ -91,12 +96,23 @@ def _panel(settings: Settings, address: str) -> Panel:
         f"Logs            {settings.home / 'logs'}",
         "",
         "Ctrl-C stops everything. In another terminal:",
+        *(f"  {command}" for command in _activation()),
         "  ledger db url --show-password    the address of the warehouse, for psql and others",
         "  ledger token create --help       who may use the API",
         "  ledger balance test-system       whether all is well",
         "  ledger balance sync --all        read the billing application again",
     ]
-    return Panel("\n".join(lines), title="The ledger is up", title_align="left", expand=False)
+    out.print()
+    out.print("The ledger is up", style="bold")
+    for line in lines:
+        out.print(Text(f"  {line}" if line else ""), soft_wrap=True)
+    out.print()
+
+
+def _activation() -> list[str]:
+    """What lets a shell find `ledger`, if it lies in a virtual environment: another terminal has yet to enter that."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    return [f". {shlex.quote(str(script))}"] if sys.prefix != sys.base_prefix and script.exists() else []
 
 
 def _show_once(token: Created) -> None:

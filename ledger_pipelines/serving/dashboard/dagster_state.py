@@ -80,17 +80,12 @@ def checks_of(web_ui: WebUi) -> Checks:
 
 def run_state(web_ui: WebUi, run_id: UUID) -> RunState:
     """How a run is getting on, now."""
-    address = address_of_run(web_ui, str(run_id))
+    address = web_ui.address_of_run(str(run_id))
     try:
         status = web_ui.ask(_RUN, {"id": str(run_id)})["runOrError"].get("status")
     except OSError:
         status = None
     return RunState(str(run_id), _STATES.get(status, "unknown"), address)
-
-
-def address_of_run(web_ui: WebUi, run_id: str) -> str:
-    """Where Dagster shows a run."""
-    return f"{web_ui.address}/runs/{run_id}"
 
 
 def _verdict(execution: dict[str, object]) -> str:

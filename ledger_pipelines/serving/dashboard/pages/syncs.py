@@ -12,7 +12,6 @@ from ledger_pipelines.serving.api.errors import ApiError, not_found, wrong
 from ledger_pipelines.serving.api.parameters import Whole
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Reader
-from ledger_pipelines.serving.dashboard.dagster_state import address_of_run
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, Number, path_with
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
@@ -96,7 +95,7 @@ def sync(visit: Visited, log_id: SyncId) -> Response:
     """A sync, and what it did to each table."""
     log, tables = sync_of(visit, log_id)
     web_ui = web_ui_of(visit.parts.settings)
-    address = None if log.run_id is None else address_of_run(web_ui, log.run_id)
+    address = None if log.run_id is None else web_ui.address_of_run(log.run_id)
     return page(visit, "sync.html", here="syncs", log=log, tables=tables, run_address=address)
 
 
