@@ -125,6 +125,24 @@ def test_a_customer_has_every_month_to_the_cent(reader: Desk) -> None:
         assert shown.number(row.total_volume_sm3) in page
 
 
+def test_before_the_first_computation_no_customer_is_said_to_have_nothing(reader: Desk) -> None:
+    newcomer = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
+    with reader.warehouse.begin() as connection:
+        loaded = connection.execute(sa.select(loaded_months)).mappings().all()
+        connection.execute(sa.delete(loaded_months))
+        connection.execute(sa.insert(customers).values(newcomer))
+    try:
+        pages = [text_of(reader.get(path)) for path in ("/customers/998", "/customers/998/months/2025-01")]
+    finally:
+        with reader.warehouse.begin() as connection:
+            connection.execute(sa.insert(loaded_months), list(map(dict, loaded)))
+            connection.execute(sa.delete(customers).where(customers.c.customer_id == 998))
+    nothing = [CATALOGUE[f"customer.{key}"][reader.language == "id"] for key in ("no_months", "no_readings")]
+    for page in pages:
+        assert CATALOGUE["customer.not_computed"][reader.language == "id"] in page
+        assert not any(text in page for text in nothing)
+
+
 def test_a_negative_balance_is_told_in_words(reader: Desk) -> None:
     owing = rows(reader, sa.select(_balance.customer_id).where(_balance.closing_balance < 0).limit(1))
     page = text_of(reader.get(f"/customers/{owing[0].customer_id}"))
