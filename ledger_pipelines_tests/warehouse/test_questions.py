@@ -129,6 +129,7 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     found = rejected(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
     assert (found.total, found.last_page, [row.source_id for row in found.items]) == (2, 2, ["2"])
     assert rejected(empty, asset="deposits", kind=None).total == 0
+    assert rejected(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
 
 
 def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -198,12 +199,45 @@ def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
     assert f"–{total} of {total}" in text_of(last)
 
 
-def test_a_kind_of_reason_can_be_chosen(viewer: Desk) -> None:
-    options = re.findall(r'<option value="([^"]+)">[^<]+\((\d+)\)</option>', viewer.get("/rejected").text)
-    assert options
-    for kind, count in options[:5]:
-        page = viewer.get("/rejected", params={"reason": kind.replace("&#39;", "'")})
-        assert f"of {count}" in text_of(page)
+def options(desk: Desk, path: str) -> list[tuple[str, str, int]]:
+    """The reasons that can be chosen: value, text, and how many rows have them."""
+    found = re.findall(r'<option value="([^"]+)"[^>]*>([^<]+) \(([\d.,]+)\)</option>', desk.get(path).text)
+    return [(unescape(value), text, int(rows)) for value, text, rows in found]
+
+
+def test_a_kind_of_reason_can_be_chosen(reader: Desk) -> None:
+    found = options(reader, "/rejected")
+    assert found
+    for value, _, count in found:
+        page = reader.get("/rejected", params={"reason": value})
+        assert {"en": f"of {count}", "id": f"dari {count}"}[reader.language] in text_of(page)
+        assert page.text.count(" selected>") + page.text.count(' selected lang="en">') == 1
+        assert f"<td><code>{value.partition('/')[0]}</code></td>" in page.text
+
+
+@pytest.fixture
+def same_reason(viewer: Desk) -> Iterator[Sequence[str]]:
+    """The assets whose rows are wrong in the same way, gone afterwards."""
+    assets = ("stockbywh", "so_invoice_line")
+    row = {"source_id": "same", "reason": "no date: a is missing", "raw_row": "{}", "run_id": "same"}
+    now = sa.func.now()
+    with viewer.warehouse.begin() as connection:
+        for asset in assets:
+            told = {"asset": asset, "source_table": asset, "first_seen": now, "last_seen": now}
+            connection.execute(sa.insert(rejected_rows).values(row | told))
+    yield assets
+    with viewer.warehouse.begin() as connection:
+        connection.execute(sa.delete(rejected_rows).where(rejected_rows.c.run_id == "same"))
+
+
+def test_the_same_reason_of_two_tables_is_two_choices(reader: Desk, same_reason: Sequence[str]) -> None:
+    found = options(reader, "/rejected")
+    assert len({value for value, _, _ in found}) == len({text for _, text, _ in found}) == len(found)
+    no_date = {"en": "no date", "id": "tidak ada tanggal"}[reader.language]
+    assert {text for _, text, _ in found} >= {f"{asset}: {no_date}" for asset in same_reason}
+    first, second = same_reason
+    chosen = reader.get("/rejected", params={"asset": first, "reason": f"{second}/{second}/no date"})
+    assert f"<td><code>{first}</code></td>" in chosen.text, "a reason of another asset is none of this one's"
 
 
 @pytest.fixture
