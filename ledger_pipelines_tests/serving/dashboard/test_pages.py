@@ -187,6 +187,13 @@ def test_the_alerts_are_listed(viewer: Desk) -> None:
     assert page.text.count("still low") == min(total, 25)
 
 
+def test_the_overview_counts_customers_whose_balance_is_low(reader: Desk) -> None:
+    low = sa.select(sa.func.count(balance_alerts.c.customer_id.distinct())).where(balance_alerts.c.cleared_at.is_(None))
+    (count,) = rows(reader, low)[0]
+    told = CATALOGUE["overview.low_customers"][reader.language == "id"].format(count=count)
+    assert told in text_of(reader.get("/"))
+
+
 def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
     found = rows(viewer, sa.select(rejected_rows.c.asset, sa.func.count()).group_by(rejected_rows.c.asset))
     assert found
@@ -323,6 +330,32 @@ def test_what_is_not_there_is_told_on_a_page(viewer: Desk, path: str, status: in
     assert "Back to the overview" in text_of(page)
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/customers/11/nothing", 404), ("/logout", 405)])
+def test_a_browser_gets_a_page_where_there_is_none(reader: Desk, path: str, status: int) -> None:
+    page = reader.get(path, headers=BROWSER)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert ("Allow" in page.headers) == (status == 405)
+    assert CATALOGUE["site.lost"][reader.language == "id"] in text_of(page)
+    assert f'<html lang="{reader.language}">' in page.text
+    assert 'href="/customers"' in page.text, "they are still logged in"
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/nothing", {}), ("/api/nothing", BROWSER)])
+def test_a_program_gets_json_where_there_is_nothing(viewer: Desk, path: str, headers: dict[str, str]) -> None:
+    answer = viewer.get(path, headers=headers)
+    assert (answer.status_code, answer.json().keys()) == (404, {"success", "message", "errors"})
+
+
+def test_a_stranger_is_told_that_there_is_no_such_page(stranger: Desk) -> None:
+    page = stranger.get("/nothing", headers=BROWSER)
+    assert page.status_code == 404
+    assert "There is no page at this address." in text_of(page)
+    assert 'href="/customers"' not in page.text
+
+
 def test_a_recalculation_needs_a_month_of_the_partitions(admin: Desk) -> None:
     for month in ("1999-01", "2025-13", ""):
         answer = admin.post("/customers/11/recalculate", {"start_month": month}, page="/customers/11")
@@ -391,6 +424,15 @@ def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
         reconciled.language = language
         page = text_of(reconciled.get(f"/invoices?show=all&month={newest}"))
         assert all(FORMATS[language].rupiah(row.difference) in page for row in found[:10])
+
+
+def test_a_month_that_was_not_compared_is_told(reconciled: Desk) -> None:
+    for language in LANGUAGES:
+        reconciled.language = language
+        told = CATALOGUE["reconciliation.no_such_month"][language == "id"].format(asked="1999-01<b>")
+        assert told in text_of(reconciled.get("/invoices?month=1999-01<b>"))
+        for known in ("", f"?month={reconciled.api.parts.horizon.current}"):
+            assert 'role="alert"' not in reconciled.get(f"/invoices{known}").text
 
 
 @pytest.mark.parametrize("path", ["/comparison", "/invoices"])
