@@ -13,11 +13,13 @@ from ledger_pipelines.warehouse import sessions
 from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.freshness import freshness
+from ledger_pipelines.warehouse.questions.low_balances import customers_alerted
 from ledger_pipelines.warehouse.questions.paging import Paged
 from ledger_pipelines.warehouse.questions.rejections import how_many, rejected, rejections
 from ledger_pipelines.warehouse.questions.year import year_of, years_with_balances
 from ledger_pipelines.warehouse.tables import (
     api_tokens,
+    balance_alerts,
     customers,
     monthly_customer_balances,
     pending_changes,
@@ -129,6 +131,7 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     found = rejected(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
     assert (found.total, found.last_page, [row.source_id for row in found.items]) == (2, 2, ["2"])
     assert rejected(empty, asset="deposits", kind=None).total == 0
+    assert rejected(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
 
 
 def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> None:
@@ -139,6 +142,16 @@ def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> Non
     rejected(empty, asset="meter_readings", kind="no price")
     assert len(asked) == 3
     assert not any("regexp" in statement or "split_part" in statement for statement in asked)
+
+
+def test_a_customer_who_is_low_in_two_ways_is_one_customer(empty: sa.Connection) -> None:
+    usual = {"raised_at": NOW, "balance": 0, "threshold": 1, "days_left": 1, "days": 3, "run_id": "run"}
+    low = [(1, "threshold", None), (1, "days_left", None), (2, "threshold", None), (3, "threshold", NOW)]
+    empty.execute(
+        sa.insert(balance_alerts),
+        [usual | {"customer_id": one, "kind": kind, "cleared_at": cleared} for one, kind, cleared in low],
+    )
+    assert customers_alerted(empty) == 2
 
 
 def test_freshness_tells_what_waits_and_what_is_put_aside(empty: sa.Connection) -> None:

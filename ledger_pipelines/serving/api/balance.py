@@ -22,15 +22,22 @@ from ledger_pipelines.serving.api.parameters import (
 )  # fmt: skip
 from ledger_pipelines.serving.api.parts import Has
 from ledger_pipelines.serving.api.status import status_of
+from ledger_pipelines.warehouse.loaded import months_loaded
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
+from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
 router = APIRouter(
     prefix="/api/realtime-balance",
     tags=["balances"],
     route_class=GuardedRoute,
     responses=documented(401, 403, 422, 429, 503),
+)
+
+_FIRST_COMPUTATION = (
+    "The demo computes it when `ledger up` first starts: wait until that run has ended. Otherwise: "
+    "ledger balance initialize --all"
 )
 
 
@@ -125,6 +132,8 @@ def known(connection: sa.Connection, customer_id: int) -> Customer:
         ApiError: there is none.
     """
     customer = questions.customer_of(connection, customer_id)
+    if customer is None and not months_loaded(connection, customers):
+        raise not_found(f"Nobody is known yet: the ledger has never been computed. {_FIRST_COMPUTATION}")
     if customer is None:
         raise not_found(
             f"There is no customer {customer_id}. Customers are the billing application's users with the role "
@@ -136,6 +145,8 @@ def known(connection: sa.Connection, customer_id: int) -> Customer:
 def _no_balance(connection: sa.Connection, customer: Customer, month: str) -> str:
     who = f"Customer {customer.customer_id}" + (f" ({customer.name})" if customer.name else "")
     months = questions.months_of(connection, customer.customer_id)
+    if months is None and not months_loaded(connection, monthly_customer_balances):
+        return f"{who} has no balance yet: the ledger has never been computed. {_FIRST_COMPUTATION}"
     if months is None:
         return f"{who} has no balance yet: there is neither a reading nor a deposit."
     first, last = months

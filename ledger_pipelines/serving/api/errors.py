@@ -56,6 +56,12 @@ def wrong(parameter: str, fault: str) -> ApiError:
     return ApiError(422, f"{parameter}: {fault}", {parameter: [fault]})
 
 
+def invalid(errors: Mapping[str, list[str]]) -> ApiError:
+    """Parameters are wrong, each in the ways that are said."""
+    faults = "; ".join(f"{name}: {' '.join(faults)}" for name, faults in errors.items())
+    return ApiError(422, f"The request is wrong. {faults}", errors)
+
+
 def away(message: str) -> ApiError:
     """What is needed is away for the moment."""
     return ApiError(503, message, headers={"Retry-After": str(RETRY_SECONDS)})
@@ -104,8 +110,7 @@ def _invalid(error: RequestValidationError) -> ApiError:
         name = ".".join(inside) if inside and detail["type"] != "json_invalid" else where
         cause = detail.get("ctx", {}).get("error")
         errors.setdefault(name, []).append(str(cause) if isinstance(cause, Exception) else detail["msg"])
-    faults = "; ".join(f"{name}: {' '.join(faults)}" for name, faults in errors.items())
-    return ApiError(422, f"The request is wrong. {faults}", errors)
+    return invalid(errors)
 
 
 async def _answer(_: Request, error: Exception) -> Response:

@@ -1,20 +1,23 @@
 """The guard before every address of the API: who asks, whether they may, and the audit log of what changes something.
 
 Whoever reads needs the role viewer; a method that changes something needs admin, and leaves a row in the audit log
-whatever becomes of it (of strangers only so many). So a new address is guarded before anybody thinks of it.
+whatever becomes of it (of strangers only so many). A parameter that an address does not know is refused, not passed
+over: a misspelt month must not be answered with another one's figures. So a new address is guarded before anybody
+thinks of it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Set
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
 from ledger_pipelines.serving.api.acting import act_of, address_of, refused_stranger, too_often, written_down
-from ledger_pipelines.serving.api.errors import ApiError
+from ledger_pipelines.serving.api.errors import ApiError, invalid
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.warehouse.api_tokens import Role
 from ledger_pipelines.warehouse.engine import reachable
@@ -41,7 +44,12 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """What answers a request, behind the guard."""
-        handler, role = super().get_route_handler(), self.role
+        answer, role = super().get_route_handler(), self.role
+        known = {field.alias for field in get_flat_dependant(self.dependant).query_params}
+
+        async def handler(request: Request) -> Response:
+            _see_that_all_is_known(request, known)
+            return await answer(request)
 
         async def guarded(request: Request) -> Response:
             if role == "viewer":
@@ -79,6 +87,20 @@ def demand(caller: Caller, role: Role) -> None:
     """
     if not caller.may(role):
         raise ApiError(403, f"The token {caller.name!r} may only read; this needs a token with the role {role}.")
+
+
+def _see_that_all_is_known(request: Request, known: Set[str]) -> None:
+    """See that a query has known parameters alone, each once.
+
+    Raises:
+        ApiError: it has others, or one of them twice.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    there_are = f"there are {', '.join(sorted(known))}" if known else "this address takes none"
+    errors = {name: [f"there is no such parameter; {there_are}"] for name in names if name not in known}
+    errors |= {name: ["given more than once"] for name in known if names.count(name) > 1}
+    if errors:
+        raise invalid(errors)
 
 
 def _refused(request: Request, reason: str) -> ApiError:

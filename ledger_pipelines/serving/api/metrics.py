@@ -19,7 +19,7 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NOWHERE = "(none)"
 
-router = APIRouter(tags=["health"], route_class=GuardedRoute, responses=documented(401, 403, 429, 503))
+router = APIRouter(tags=["health"], route_class=GuardedRoute, responses=documented(401, 403, 422, 429, 503))
 
 
 class Metrics:

@@ -12,6 +12,7 @@ from ledger_pipelines.serving.dashboard.pages import (
     syncs,
 )
 from ledger_pipelines.serving.dashboard.remembered import Remembered
+from ledger_pipelines.serving.dashboard.shell import lost
 
 ROUTERS = (
     login.static,
@@ -25,3 +26,5 @@ def add_dashboard(app: FastAPI) -> None:
     app.state.remembered = Remembered()
     for router in ROUTERS:
         app.include_router(router)
+    for status in (404, 405):  # of addresses that are none; others' 404s are answered where they arise
+        app.add_exception_handler(status, lost)

@@ -90,6 +90,22 @@ class GuardedPage(OpenPage):
             return await handler(request)
 
 
+async def lost(request: Request, error: Exception) -> Response:
+    """What is answered at an address that is none: to a browser a page, to programs and below the API's JSON."""
+    told = told_of(error)
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    if not wants_page:
+        return told.answer()
+    try:
+        visit = await run_in_threadpool(visit_of, request)
+    except Exception as away:  # whatever it is, who visits cannot be told; a fault of ours is raised again
+        if told_of(away).status == 500:
+            raise
+        visit = _stranger(request)
+    page_told = ApiError(told.status, visit.words.plain("site.lost"), headers=told.headers)
+    return _with_cookies(_error_page(visit, page_told), visit)
+
+
 def demand_admin(visit: Visit) -> None:
     """See that the visitor may act.
 
@@ -145,7 +161,7 @@ def _stranger(request: Request) -> Visit:
 
 def _error_page(visit: Visit, told: ApiError) -> Response:
     heading = visit.words(f"site.error_{told.status if told.status in _KNOWN_ERRORS else 'other'}")
-    foreign = visit.words.language != "en" and told.status not in (403, 404)
+    foreign = visit.words.language != "en" and told.status not in (403, 404, 405)
     response = page(
         visit, "error.html", status_code=told.status, heading=heading, message=told.message, foreign=foreign
     )

@@ -29,6 +29,12 @@ class Alert:
     delivered_at: datetime | None
 
 
+def customers_alerted(connection: sa.Connection) -> int:
+    """How many customers have a balance that is low now; one may be low in more ways than one."""
+    found = sa.select(sa.func.count(_alert.customer_id.distinct())).where(_alert.cleared_at.is_(None))
+    return connection.scalar(found) or 0
+
+
 def alerts(
     connection: sa.Connection,
     *,

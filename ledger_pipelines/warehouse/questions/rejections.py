@@ -30,19 +30,20 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Rejections:
-    """How many rows an asset rejects for a kind of reason."""
+    """How many rows of a table of the source an asset rejects for a kind of reason."""
 
     asset: str
+    source_table: str
     kind: str
     rows: int
 
 
 def rejections(connection: sa.Connection) -> Sequence[Rejections]:
-    """The kinds of reasons of each asset, the most frequent first, two hundred at most."""
+    """The kinds of reasons of each asset and table of the source, the most frequent first, two hundred at most."""
     statement = (
-        sa.select(_row.asset, _row.reason_kind, sa.func.count())
-        .group_by(_row.asset, _row.reason_kind)
-        .order_by(sa.func.count().desc(), _row.asset, _row.reason_kind)
+        sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count())
+        .group_by(_row.asset, _row.source_table, _row.reason_kind)
+        .order_by(sa.func.count().desc(), _row.asset, _row.source_table, _row.reason_kind)
         .limit(_MOST_KINDS)
     )
     return [Rejections(*row) for row in connection.execute(statement)]
@@ -54,10 +55,17 @@ def how_many(connection: sa.Connection) -> int:
 
 
 def rejected(
-    connection: sa.Connection, *, asset: str | None, kind: str | None, number: int = 1, per_page: int = 25
+    connection: sa.Connection,
+    *,
+    asset: str | None,
+    source_table: str | None = None,
+    kind: str | None,
+    number: int = 1,
+    per_page: int = 25,
 ) -> Paged[RejectedRow]:
-    """A page of the rejected rows, the newest first: of an asset and a kind of reason, or of all."""
-    wanted = [column == value for column, value in ((_row.asset, asset), (_row.reason_kind, kind)) if value is not None]
+    """A page of the rejected rows, newest first: of an asset, a table of the source and a kind of reason, or of all."""
+    asked = ((_row.asset, asset), (_row.source_table, source_table), (_row.reason_kind, kind))
+    wanted = [column == value for column, value in asked if value is not None]
     total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*wanted)) or 0
     statement = (
         sa.select(*(_row[name] for name in RejectedRow.__dataclass_fields__))

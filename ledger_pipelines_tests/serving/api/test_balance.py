@@ -1,5 +1,6 @@
 """/api/realtime-balance: the contract of each address, and its figures to the last digit."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -76,19 +77,44 @@ def test_a_month_without_a_balance(api: Api) -> None:
     assert message.endswith(f" to {CURRENT}.")
 
 
-def test_a_customer_without_any_balance(api: Api) -> None:
+@pytest.fixture
+def newcomer(api: Api) -> Iterator[str]:
+    """The address of a customer who has neither a reading nor a deposit."""
     row = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(tables.customers).values(row))
-    try:
-        message = api.ask(f"{ROOT}/customer/998/balance", expect=404)["message"]
-        assert message == "Customer 998 (PT Baru) has no balance yet: there is neither a reading nor a deposit."
-        found = api.ask(f"{ROOT}/customer/998/transactions", decimals="string")
-        assert found["transactions"] == []
-        assert found["summary"] == {"total_transactions": 0, "total_volume": "0.0000", "total_amount": "0.00"}
-    finally:
-        with api.warehouse.begin() as connection:
-            connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
+    yield f"{ROOT}/customer/998"
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
+
+
+@pytest.fixture
+def never_computed(api: Api) -> Iterator[None]:
+    """A warehouse in which no table has been loaded yet, as far as it knows."""
+    marks = tables.loaded_months
+    with api.warehouse.begin() as connection:
+        loaded = connection.execute(sa.select(marks)).mappings().all()
+        connection.execute(sa.delete(marks))
+    yield
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.insert(marks), list(map(dict, loaded)))
+
+
+def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
+    message = api.ask(f"{newcomer}/balance", expect=404)["message"]
+    assert message == "Customer 998 (PT Baru) has no balance yet: there is neither a reading nor a deposit."
+    found = api.ask(f"{newcomer}/transactions", decimals="string")
+    assert found["transactions"] == []
+    assert found["summary"] == {"total_transactions": 0, "total_volume": "0.0000", "total_amount": "0.00"}
+
+
+@pytest.mark.usefixtures("never_computed")
+def test_before_the_first_computation_that_is_the_reason(api: Api, newcomer: str) -> None:
+    message = api.ask(f"{newcomer}/balance", expect=404)["message"]
+    assert message.startswith("Customer 998 (PT Baru) has no balance yet: the ledger has never been computed.")
+    assert "ledger balance initialize --all" in message
+    unknown = api.ask(f"{ROOT}/customer/999/balance", expect=404)["message"]
+    assert unknown.startswith("Nobody is known yet: the ledger has never been computed.")
 
 
 def test_transactions(api: Api) -> None:

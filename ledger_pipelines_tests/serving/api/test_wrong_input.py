@@ -61,6 +61,31 @@ def every_parameter() -> Iterator[tuple[str, str]]:
                 yield route.original_route.path, field.alias
 
 
+@pytest.mark.parametrize("path", sorted({path for path, _ in every_parameter()} | {"/api/sync/start", "/metrics"}))
+def test_a_parameter_that_nobody_knows_is_named_with_those_that_are_known(api: Api, path: str) -> None:
+    known = sorted(name for of, name in every_parameter() if of == path and f"{{{name}}}" not in of)
+    method = "POST" if path.endswith(("/update", "/start", "/cancel")) else "GET"
+    address = path.replace("{id}", "11") + "?yearmonth=2025-03"
+    answer = api.client.request(method, address, headers=bearer(api.callers.admin))
+    assert answer.status_code == 422, answer.text
+    there_are = f"there are {', '.join(known)}" if known else "this address takes none"
+    fault = f"there is no such parameter; {there_are}"
+    assert answer.json() == {
+        "success": False,
+        "message": f"The request is wrong. yearmonth: {fault}",
+        "errors": {"yearmonth": [fault]},
+    }
+
+
+def test_a_parameter_that_is_given_twice(api: Api) -> None:
+    found = api.ask(BALANCE.replace("{id}", "11") + "?year_month=2025-03&year_month=2025-04", expect=422)
+    assert found["errors"] == {"year_month": ["given more than once"]}
+
+
+def test_a_stranger_does_not_learn_which_parameters_there_are(api: Api) -> None:
+    assert api.client.get(LOGS + "?stranger=1").status_code == 401
+
+
 def counts(api: Api) -> list[int]:
     """How many rows some tables have."""
     tables = ("billing.customers", "ledger.monthly_customer_balances", "ops.sync_logs", "ops.api_tokens")

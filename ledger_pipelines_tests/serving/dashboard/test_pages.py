@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -125,6 +126,24 @@ def test_a_customer_has_every_month_to_the_cent(reader: Desk) -> None:
         assert shown.number(row.total_volume_sm3) in page
 
 
+def test_before_the_first_computation_no_customer_is_said_to_have_nothing(reader: Desk) -> None:
+    newcomer = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
+    with reader.warehouse.begin() as connection:
+        loaded = connection.execute(sa.select(loaded_months)).mappings().all()
+        connection.execute(sa.delete(loaded_months))
+        connection.execute(sa.insert(customers).values(newcomer))
+    try:
+        pages = [text_of(reader.get(path)) for path in ("/customers/998", "/customers/998/months/2025-01")]
+    finally:
+        with reader.warehouse.begin() as connection:
+            connection.execute(sa.insert(loaded_months), list(map(dict, loaded)))
+            connection.execute(sa.delete(customers).where(customers.c.customer_id == 998))
+    nothing = [CATALOGUE[f"customer.{key}"][reader.language == "id"] for key in ("no_months", "no_readings")]
+    for page in pages:
+        assert CATALOGUE["customer.not_computed"][reader.language == "id"] in page
+        assert not any(text in page for text in nothing)
+
+
 def test_a_negative_balance_is_told_in_words(reader: Desk) -> None:
     owing = rows(reader, sa.select(_balance.customer_id).where(_balance.closing_balance < 0).limit(1))
     page = text_of(reader.get(f"/customers/{owing[0].customer_id}"))
@@ -168,6 +187,13 @@ def test_the_alerts_are_listed(viewer: Desk) -> None:
     assert page.text.count("still low") == min(total, 25)
 
 
+def test_the_overview_counts_customers_whose_balance_is_low(reader: Desk) -> None:
+    low = sa.select(sa.func.count(balance_alerts.c.customer_id.distinct())).where(balance_alerts.c.cleared_at.is_(None))
+    (count,) = rows(reader, low)[0]
+    told = CATALOGUE["overview.low_customers"][reader.language == "id"].format(count=count)
+    assert told in text_of(reader.get("/"))
+
+
 def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
     found = rows(viewer, sa.select(rejected_rows.c.asset, sa.func.count()).group_by(rejected_rows.c.asset))
     assert found
@@ -180,12 +206,45 @@ def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
     assert f"–{total} of {total}" in text_of(last)
 
 
-def test_a_kind_of_reason_can_be_chosen(viewer: Desk) -> None:
-    options = re.findall(r'<option value="([^"]+)">[^<]+\((\d+)\)</option>', viewer.get("/rejected").text)
-    assert options
-    for kind, count in options[:5]:
-        page = viewer.get("/rejected", params={"reason": kind.replace("&#39;", "'")})
-        assert f"of {count}" in text_of(page)
+def options(desk: Desk, path: str) -> list[tuple[str, str, int]]:
+    """The reasons that can be chosen: value, text, and how many rows have them."""
+    found = re.findall(r'<option value="([^"]+)"[^>]*>([^<]+) \(([\d.,]+)\)</option>', desk.get(path).text)
+    return [(unescape(value), text, int(rows)) for value, text, rows in found]
+
+
+def test_a_kind_of_reason_can_be_chosen(reader: Desk) -> None:
+    found = options(reader, "/rejected")
+    assert found
+    for value, _, count in found:
+        page = reader.get("/rejected", params={"reason": value})
+        assert {"en": f"of {count}", "id": f"dari {count}"}[reader.language] in text_of(page)
+        assert page.text.count(" selected>") + page.text.count(' selected lang="en">') == 1
+        assert f"<td><code>{value.partition('/')[0]}</code></td>" in page.text
+
+
+@pytest.fixture
+def same_reason(viewer: Desk) -> Iterator[Sequence[str]]:
+    """The assets whose rows are wrong in the same way, gone afterwards."""
+    assets = ("stockbywh", "so_invoice_line")
+    row = {"source_id": "same", "reason": "no date: a is missing", "raw_row": "{}", "run_id": "same"}
+    now = sa.func.now()
+    with viewer.warehouse.begin() as connection:
+        for asset in assets:
+            told = {"asset": asset, "source_table": asset, "first_seen": now, "last_seen": now}
+            connection.execute(sa.insert(rejected_rows).values(row | told))
+    yield assets
+    with viewer.warehouse.begin() as connection:
+        connection.execute(sa.delete(rejected_rows).where(rejected_rows.c.run_id == "same"))
+
+
+def test_the_same_reason_of_two_tables_is_two_choices(reader: Desk, same_reason: Sequence[str]) -> None:
+    found = options(reader, "/rejected")
+    assert len({value for value, _, _ in found}) == len({text for _, text, _ in found}) == len(found)
+    no_date = {"en": "no date", "id": "tidak ada tanggal"}[reader.language]
+    assert {text for _, text, _ in found} >= {f"{asset}: {no_date}" for asset in same_reason}
+    first, second = same_reason
+    chosen = reader.get("/rejected", params={"asset": first, "reason": f"{second}/{second}/no date"})
+    assert f"<td><code>{first}</code></td>" in chosen.text, "a reason of another asset is none of this one's"
 
 
 @pytest.fixture
@@ -271,6 +330,32 @@ def test_what_is_not_there_is_told_on_a_page(viewer: Desk, path: str, status: in
     assert "Back to the overview" in text_of(page)
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/customers/11/nothing", 404), ("/logout", 405)])
+def test_a_browser_gets_a_page_where_there_is_none(reader: Desk, path: str, status: int) -> None:
+    page = reader.get(path, headers=BROWSER)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert ("Allow" in page.headers) == (status == 405)
+    assert CATALOGUE["site.lost"][reader.language == "id"] in text_of(page)
+    assert f'<html lang="{reader.language}">' in page.text
+    assert 'href="/customers"' in page.text, "they are still logged in"
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/nothing", {}), ("/api/nothing", BROWSER)])
+def test_a_program_gets_json_where_there_is_nothing(viewer: Desk, path: str, headers: dict[str, str]) -> None:
+    answer = viewer.get(path, headers=headers)
+    assert (answer.status_code, answer.json().keys()) == (404, {"success", "message", "errors"})
+
+
+def test_a_stranger_is_told_that_there_is_no_such_page(stranger: Desk) -> None:
+    page = stranger.get("/nothing", headers=BROWSER)
+    assert page.status_code == 404
+    assert "There is no page at this address." in text_of(page)
+    assert 'href="/customers"' not in page.text
+
+
 def test_a_recalculation_needs_a_month_of_the_partitions(admin: Desk) -> None:
     for month in ("1999-01", "2025-13", ""):
         answer = admin.post("/customers/11/recalculate", {"start_month": month}, page="/customers/11")
@@ -339,6 +424,15 @@ def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
         reconciled.language = language
         page = text_of(reconciled.get(f"/invoices?show=all&month={newest}"))
         assert all(FORMATS[language].rupiah(row.difference) in page for row in found[:10])
+
+
+def test_a_month_that_was_not_compared_is_told(reconciled: Desk) -> None:
+    for language in LANGUAGES:
+        reconciled.language = language
+        told = CATALOGUE["reconciliation.no_such_month"][language == "id"].format(asked="1999-01<b>")
+        assert told in text_of(reconciled.get("/invoices?month=1999-01<b>"))
+        for known in ("", f"?month={reconciled.api.parts.horizon.current}"):
+            assert 'role="alert"' not in reconciled.get(f"/invoices{known}").text
 
 
 @pytest.mark.parametrize("path", ["/comparison", "/invoices"])

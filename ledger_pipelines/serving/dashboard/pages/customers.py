@@ -20,6 +20,7 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.warehouse.loaded import months_loaded
 from ledger_pipelines.warehouse.questions.customer import (
     Balance,
     CustomerDetails,
@@ -31,6 +32,7 @@ from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.month_details import deposits_of, priced_readings_of
+from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
 _FOUND = 50
@@ -58,6 +60,7 @@ def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, s
         found = _customer(connection, customer_id)
         months = balances_of(connection, customer_id)
         low = alerts(connection, customer_id=customer_id, cleared=True, per_page=_ALERTS)
+        computed = bool(months) or _computed(connection)
     horizon = parts.horizon.months
     state = None if run is None else run_state(web_ui_of(parts.settings, timeout_seconds=_DAGSTER_SECONDS), run)
     return page(
@@ -67,6 +70,7 @@ def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, s
         customer=found,
         name=_name(visit, found),
         months=months,
+        computed=computed,
         charts=_charts(Reader(visit.words, visit.formats), months),
         alerts=low,
         run=state,
@@ -93,6 +97,7 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
         balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
+        computed = balance is not None or _computed(connection)
     explainer = Explainer(visit.words, visit.formats)
     horizon = parts.horizon
     return page(
@@ -105,6 +110,7 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
         before=shift(month, -1) if month > horizon.first else None,
         after=shift(month, 1) if month < horizon.current else None,
         balance=balance,
+        computed=computed,
         readings=[(row, explainer.steps(row)) for row in rows],
         volume=total((row.volume_sm3 for row in rows), 4),
         amount=total((row.total_harga for row in rows), 2),
@@ -127,6 +133,11 @@ def _customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
     return CustomerDetails(
         **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}
     )
+
+
+def _computed(connection: sa.Connection) -> bool:
+    """Whether the ledger has ever been computed: before that, nothing is told by what it lacks."""
+    return bool(months_loaded(connection, monthly_customer_balances))
 
 
 def _name(visit: Visit, found: CustomerDetails) -> str:

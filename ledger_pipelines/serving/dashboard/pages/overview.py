@@ -10,7 +10,7 @@ from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse import sync_history
 from ledger_pipelines.warehouse.questions.freshness import freshness
-from ledger_pipelines.warehouse.questions.low_balances import alerts
+from ledger_pipelines.warehouse.questions.low_balances import alerts, customers_alerted
 from ledger_pipelines.warehouse.questions.rejections import how_many
 from ledger_pipelines.warehouse.questions.year import Year, years_with_balances
 
@@ -30,6 +30,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         fresh = freshness(connection)
         sync = sync_history.latest(connection)
         low = alerts(connection, per_page=_ALERTS)
+        low_customers = customers_alerted(connection)
         rejected = how_many(connection)
     return page(
         visit,
@@ -41,6 +42,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         fresh=fresh,
         sync=sync,
         alerts=low,
+        low_customers=low_customers,
         rejected_total=rejected,
         dagster_up=None,
         dagster_address=web_ui_of(parts.settings).address,

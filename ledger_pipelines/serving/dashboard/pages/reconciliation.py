@@ -62,10 +62,12 @@ def invoices(
         rows = invoice_reconciliation(
             connection, wanted, statuses=statuses, limit=PER_PAGE, offset=offset(number, PER_PAGE)
         )
+    unknown = bool(months) and month not in ("", wanted)
     return page(
         visit,
         "invoices.html",
         here="invoices",
+        fault=visit.words("reconciliation.no_such_month", asked=month) if unknown else None,
         run=_run(visit, run),
         months=months,
         month=wanted,

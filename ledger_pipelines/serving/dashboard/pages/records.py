@@ -12,7 +12,7 @@ from ledger_pipelines.serving.dashboard.words.reasons import in_words
 from ledger_pipelines.warehouse import audit
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
-from ledger_pipelines.warehouse.questions.rejections import rejected, rejections
+from ledger_pipelines.warehouse.questions.rejections import Rejections, rejected, rejections
 
 router = APIRouter(route_class=GuardedPage)
 _Choice = Annotated[str, Query(max_length=1000)]
@@ -35,9 +35,12 @@ def low_balances(visit: Visited, number: Number = 1, cleared: _Choice = "") -> R
 def rejected_rows(visit: Visited, number: Number = 1, asset: _Choice = "", reason: _Choice = "") -> Response:
     """Which rows of the sources cannot be used, and why."""
     asset, reason = (text.replace("\0", "") for text in (asset, reason))
+    of, source_table, kind = _parts(reason)
+    if asset not in ("", of):  # another asset was chosen since, which has reasons of its own
+        of, source_table, kind, reason = asset, None, None, ""
     with visit.parts.reading() as connection:
         kinds = rejections(connection)
-        rows = rejected(connection, asset=asset or None, kind=reason or None, number=number, per_page=PER_PAGE)
+        rows = rejected(connection, asset=of, source_table=source_table, kind=kind, number=number, per_page=PER_PAGE)
     assets = sorted({kind.asset for kind in kinds})
 
     def path(to: int) -> str:
@@ -51,10 +54,25 @@ def rejected_rows(visit: Visited, number: Number = 1, asset: _Choice = "", reaso
         assets=assets,
         asset=asset,
         reason=reason,
+        choice=_choice,
         rows=rows,
         reason_in_words=partial(in_words, visit.words.language),
         page_path=path,
     )
+
+
+def _choice(found: Rejections) -> str:
+    """The reason as an address has it: with asset and table, for the same may be wrong with rows of several."""
+    return f"{found.asset}/{found.source_table}/{found.kind}"
+
+
+def _parts(reason: str) -> tuple[str | None, str | None, str | None]:
+    """Asset, table and kind of a reason out of an address; Nones if none was chosen."""
+    if not reason:
+        return None, None, None
+    asset, _, rest = reason.partition("/")
+    source_table, _, kind = rest.partition("/")
+    return asset, source_table, kind
 
 
 @router.get("/audit")

@@ -19,7 +19,7 @@ WORDS = {
     "last_sync": Text("Last ERP sync", "Sinkronisasi ERP terakhir"),
     "never_synced": Text("There has been no sync yet.", "Belum pernah ada sinkronisasi."),
     "to_look_at": Text("To look at", "Perlu dilihat"),
-    "open_alerts": Text("Low balances: {count}", "Saldo rendah: {count}"),
+    "low_customers": Text("Customers whose balance is low: {count}", "Pelanggan bersaldo rendah: {count}"),
     "rejected_rows": Text("Rejected rows: {count}", "Baris ditolak: {count}"),
     "asking": Text("Asking …", "Menanyakan …"),
     "ask": Text("Ask Dagster", "Tanyakan Dagster"),
@@ -51,5 +51,5 @@ WORDS = {
     "top": Text("The ten largest customers by volume", "Sepuluh pelanggan terbesar menurut volume"),
     "no_balances": Text("There are no balances of {year}.", "Belum ada saldo untuk {year}."),
     "newest_alerts": Text("Newest low balances", "Saldo rendah terbaru"),
-    "all_alerts": Text("All {count}", "Semua {count}"),
+    "all_alerts": Text("All {count} alerts", "Semua {count} peringatan"),
 }

@@ -1,67 +1,132 @@
-"""Reasons of rejected rows in Indonesian: kept in English, with values in between, and put over phrase by phrase.
+"""Reasons of rejected rows in Indonesian: kept in English, with values in between, and put over as a whole.
 
-A phrase that is not here stays as it is: a reason is worth more in English than not at all.
+A reason that is not here stays English, and the page says so to whoever reads it aloud: half a translation would be
+worse than none.
 """
 
 import re
+from collections.abc import Iterator
+from functools import cache
+from string import Formatter
+from typing import NamedTuple
 
 from ledger_pipelines.serving.dashboard.formats import Language
 
-#: Longer phrases come before those that they begin with.
-PHRASES = {
+#: What may stand in a gap of a reason, by the gap's name. In kinds of reasons each number is "…".
+_GAPS = {
+    "column": r"[\w.]+",
+    "other": r"[\w.]+",
+    "columns": r"[\w.]+(?:, [\w.]+)*",
+    "number": r"[\d….,^]+",
+    "month": r"[\d…]+-[\d…]+",
+    "bound": r"[\d…]+-[\d…]+",
+    "moment": r"[\d…:.TZ +-]+",
+    "end": r"[\d…:.TZ +-]+",
+    "value": r"""[\[{].*|"(?:[^"\\]|\\.)*(?:"|…)|'(?:[^'\\]|\\.)*'|[^\s;"'\[{]+""",
+}
+
+#: English and Indonesian. Of a reason with a colon, what stands before it is the kind of the reason.
+REASONS = {
     "no price: no entry applies and the customer has no default price": (
         "tidak ada harga: tidak ada entri yang berlaku dan pelanggan tidak punya harga dasar"
     ),
-    "no price": "tidak ada harga",
     "no correction factor: none is given, and pressure and temperature do not yield one": (
         "tidak ada faktor koreksi: tidak diberikan, dan tekanan serta suhu tidak menghasilkannya"
     ),
-    "no correction factor": "tidak ada faktor koreksi",
-    "the customer has not been loaded": "pelanggan belum dimuat",
-    "does not exist in users": "tidak ada di users",
-    "is no customer": "bukan pelanggan",
-    "is not a number": "bukan angka",
-    "not a number": "bukan angka",
-    "not a whole number": "bukan bilangan bulat",
-    "is not a moment": "bukan waktu",
-    "is out of range": "di luar batas",
-    "has more than": "punya lebih dari",
-    "is missing": "tidak ada",
-    "are missing": "tidak ada",
-    "is negative": "negatif",
-    "no date": "tidak ada tanggal",
-    "not a date that the calendar has": "bukan tanggal yang ada di kalender",
-    "not a date": "bukan tanggal",
-    "dated after the current month": "bertanggal setelah bulan berjalan",
-    "it is taken up when its month comes": "akan diproses bila bulannya tiba",
-    "it counts when its month comes": "akan dihitung bila bulannya tiba",
-    "after the current month": "setelah bulan berjalan",
-    "dated before the first month of the partitions": "bertanggal sebelum bulan pertama partisi",
-    "the first month of the partitions": "bulan pertama partisi",
-    "to go further back": "untuk mundur lebih jauh",
-    "dated": "bertanggal",
-    "before": "sebelum",
-    "the period ends before it starts": "periode berakhir sebelum mulai",
-    "the entry is no object": "entri bukan objek",
-    "is no object": "bukan objek",
-    "is neither penambahan nor pengurangan": "bukan penambahan atau pengurangan",
+    "the customer has not been loaded (asset customers)": "pelanggan belum dimuat (aset customers)",
+    "customer {number} does not exist in users": "pelanggan {number} tidak ada di users",
+    "user {number} is no customer (role {column})": "pengguna {number} bukan pelanggan (peran {column})",
+    "{column} is missing": "isian {column} tidak ada",
+    "{column} is no object: {value}": "isian {column} bukan objek: {value}",
+    "{column} is not a number: {value}": "isian {column} bukan angka: {value}",
+    "{column} has more than {number} decimals: {value}": "isian {column} punya lebih dari {number} desimal: {value}",
+    "{column} is out of range ({number} or more): {value}": (
+        "isian {column} di luar batas ({number} atau lebih): {value}"
+    ),
+    "{column} is not a moment: {value}; expected YYYY-MM-DD HH:MM:SS": (
+        "isian {column} bukan waktu: {value}; seharusnya YYYY-MM-DD HH:MM:SS"
+    ),
+    "keterangan is neither penambahan nor pengurangan: {value}": (
+        "isian keterangan bukan penambahan atau pengurangan: {value}"
+    ),
+    "year_month: {value} is no month: expected YYYY-MM, for example 2025-03": (
+        "year_month: {value} bukan bulan: seharusnya YYYY-MM, misalnya 2025-03"
+    ),
+    "the entry is no object: {value}": "entri bukan objek: {value}",
+    "the period ends before it starts: {moment} to {end}": "periode berakhir sebelum mulai: {moment} sampai {end}",
+    "not a list: {value}": "bukan daftar: {value}",
     "not JSON": "bukan JSON",
-    "not a list": "bukan daftar",
-    "neither yes nor no": "bukan ya atau tidak",
-    "is no month": "bukan bulan",
-    "for example": "misalnya",
-    "expected": "seharusnya",
-    "user": "pengguna",
-    "customer": "pelanggan",
-    "decimals": "desimal",
-    "or more": "atau lebih",
+    "dated {month}, after the current month {bound}: it counts when its month comes": (
+        "bertanggal {month}, setelah bulan berjalan {bound}: akan dihitung bila bulannya tiba"
+    ),
+    "dated {month}, before {bound}, the first month of the partitions: set LEDGER_FIRST_MONTH to go further back": (
+        "bertanggal {month}, sebelum {bound}, bulan pertama partisi: atur LEDGER_FIRST_MONTH untuk mundur lebih jauh"
+    ),
+    "dated after the current month: {moment}; it is taken up when its month comes": (
+        "bertanggal setelah bulan berjalan: {moment}; akan diproses bila bulannya tiba"
+    ),
+    "dated before the first month of the partitions, {month}: {moment}; set LEDGER_FIRST_MONTH to go further back": (
+        "bertanggal sebelum bulan pertama partisi, {month}: {moment}; atur LEDGER_FIRST_MONTH untuk mundur lebih jauh"
+    ),
+    "no date: {column} is missing": "tidak ada tanggal: isian {column} tidak ada",
+    "no date: {column} and {other} are missing": "tidak ada tanggal: isian {column} dan {other} tidak ada",
+    "no date: {column} and {other} and {columns} are missing": (
+        "tidak ada tanggal: isian {column}, {other}, dan {columns} tidak ada"
+    ),
+    "the value is missing ({columns})": "nilai tidak ada ({columns})",
+    "given more than once ({columns})": "diberikan lebih dari sekali ({columns})",
+    "the id is not a positive integer ({columns})": "id bukan bilangan bulat positif ({columns})",
+    "not a month ({columns})": "bukan bulan ({columns})",
+    "a moment without a time zone ({columns})": "waktu tanpa zona waktu ({columns})",
+    "not a decimal number ({columns})": "bukan bilangan desimal ({columns})",
+    "none of {columns} ({column})": "bukan salah satu dari {columns} ({column})",
+    "the volume is negative ({columns})": "volume negatif ({columns})",
+    "{column}: not a number: {value}": "{column}: bukan angka: {value}",
+    "{column}: not a whole number: {value}": "{column}: bukan bilangan bulat: {value}",
+    "{column}: not a date: {value}": "{column}: bukan tanggal: {value}",
+    "{column}: neither yes nor no: {value}": "{column}: bukan ya atau tidak: {value}",
+    "{column}: binary, where text is expected": "{column}: biner, seharusnya teks",
+    "{column}: contains NUL": "{column}: mengandung NUL",
+    "{column}: longer than {number} characters": "{column}: lebih panjang dari {number} karakter",
+    "{column}: half a character (a lone surrogate)": "{column}: setengah karakter (surogat tunggal)",
+    "{column}: not a finite number": "{column}: bukan angka terhingga",
+    "{column}: out of range ({number} bits)": "{column}: di luar batas ({number} bit)",
 }
 
-_ANY = re.compile("|".join(rf"\b{re.escape(phrase)}\b" for phrase in sorted(PHRASES, key=len, reverse=True)))
+
+class Told(NamedTuple):
+    """A reason for a reader; `is_foreign` if it had to stay in English for one who reads another language."""
+
+    text: str
+    is_foreign: bool
 
 
-def in_words(language: Language, reason: str) -> str:
-    """The reason in a language."""
+def in_words(language: Language, reason: str) -> Told:
+    """A reason, or a kind of reason, in a language."""
     if language == "en":
-        return reason
-    return _ANY.sub(lambda found: PHRASES[found.group()], reason)
+        return Told(reason, is_foreign=False)
+    for pattern, translated in _patterns():
+        if found := pattern.fullmatch(reason):
+            return Told(translated.format(**found.groupdict()), is_foreign=False)
+    return Told(reason, is_foreign=True)
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((_pattern(english), translated) for english, translated in _with_kinds())
+
+
+def _with_kinds() -> Iterator[tuple[str, str]]:
+    """Each reason, and its kind, in English and Indonesian."""
+    for english, translated in REASONS.items():
+        yield english, translated
+        if ":" in english:
+            yield english.partition(":")[0], translated.partition(":")[0]
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    parts = (
+        re.escape(literal) + (f"(?P<{gap}>{_GAPS[gap]})" if gap else "")
+        for literal, gap, _, _ in Formatter().parse(english)
+    )
+    return re.compile("".join(parts), re.DOTALL)

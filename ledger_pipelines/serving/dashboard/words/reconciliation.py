@@ -61,6 +61,10 @@ WORDS = {
         "Pembelian di buku besar dalam sebulan dibandingkan dengan yang difakturkan ERP kepada mitra bisnis pelanggan.",
     ),
     "month": Text("Month", "Bulan"),
+    "no_such_month": Text(
+        "The invoices of “{asked}” have not been compared; what is shown is the latest month that has been.",
+        "Faktur “{asked}” belum dibandingkan; yang ditampilkan adalah bulan terakhir yang sudah.",
+    ),
     "show": Text("Show", "Tampilkan"),
     "account": Text("Account", "Akun"),
     "partners": Text("Business partners", "Mitra bisnis"),

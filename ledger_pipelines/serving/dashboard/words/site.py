@@ -31,6 +31,7 @@ WORDS = {
     "back": Text("Back to the overview", "Kembali ke ikhtisar"),
     "error_403": Text("Not allowed", "Tidak diizinkan"),
     "error_404": Text("Not found", "Tidak ditemukan"),
+    "lost": Text("There is no page at this address.", "Tidak ada halaman di alamat ini."),
     "error_409": Text("Not now", "Belum bisa"),
     "error_422": Text("Something is not right", "Ada yang tidak benar"),
     "error_429": Text("Too many attempts", "Terlalu banyak percobaan"),
