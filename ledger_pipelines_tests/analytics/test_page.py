@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -80,7 +81,7 @@ def test_whom_the_page_asks_about_in_a_month_is_a_customer_from_the_first_on(dem
     assert {first[customer_id] for customer_id in named} == {demo.horizon.first}
 
 
-def written_at(connection: sa.Connection) -> dict[str, object]:
+def written_at(connection: sa.Connection) -> dict[str, Any]:
     """When each table was written, as the page's query says."""
     connection.exec_driver_sql("SET LOCAL search_path TO analytics, ledger, billing, erp, ops")
     return {row.table_name: row.written_at for row in connection.exec_driver_sql(QUERIES[UP_TO_DATE])}

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
@@ -45,7 +45,7 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """What answers a request, behind the guard."""
         answer, role = super().get_route_handler(), self.role
-        known = {field.alias for field in get_flat_dependant(self.dependant).query_params}
+        known = _query_parameters(self.dependant)
 
         async def handler(request: Request) -> Response:
             _see_that_all_is_known(request, known)
@@ -87,6 +87,12 @@ def demand(caller: Caller, role: Role) -> None:
     """
     if not caller.may(role):
         raise ApiError(403, f"The token {caller.name!r} may only read; this needs a token with the role {role}.")
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    """The names that an address, and what it depends on, take from the query."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*map(_query_parameters, dependant.dependencies))
 
 
 def _see_that_all_is_known(request: Request, known: Set[str]) -> None:

@@ -41,7 +41,9 @@ def routes() -> list[APIRoute]:
 def route_of(example: Example) -> APIRoute:
     """The address that an example asks."""
     [found] = [
-        route for route in routes() if example.method in route.methods and route.path_regex.fullmatch(example.path)
+        route
+        for route in routes()
+        if example.method in (route.methods or ()) and route.path_regex.fullmatch(example.path)
     ]
     return found
 
