@@ -99,7 +99,8 @@ def account_changes(
 def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading], horizon: Horizon) -> list[Change]:
     """The changes between two states of some readings; one that a state does not name is not there.
 
-    A reading that moved touches where it was and where it is: both months and both customers.
+    A reading that moved touches where it was and where it is: both months and both customers. One that has no month
+    touches all of them: a load of some may not see it, for its text may name any.
     """
     changes = []
     for reading_id in sorted({*before, *after}):
@@ -110,6 +111,8 @@ def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading],
         for reading in (old, new):
             if reading is not None:
                 months.setdefault(reading.customer_id, set()).add(reading.month)
+        if new is not None and new.month is None:
+            months[new.customer_id].add(horizon.first)
         changes += [Change(reading_id, customer, _earliest(of, horizon)) for customer, of in months.items()]
     return changes
 

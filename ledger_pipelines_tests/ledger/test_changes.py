@@ -83,8 +83,9 @@ def test_who_did_not_change_is_not_touched() -> None:
             {1: "2025-03", 2: "2025-05"},
             id="moved to another customer",
         ),
-        pytest.param(Reading(1, "2025-03", "x"), Reading(1, None, "no moment"), {1: "2025-03"}, id="spoilt"),
-        pytest.param(None, Reading(1, None, "no moment"), {1: "2025-06"}, id="unusable, of no month"),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, None, "no moment"), {1: "2025-01"}, id="spoilt"),
+        pytest.param(None, Reading(1, None, "no moment"), {1: "2025-01"}, id="unusable, of no month"),
+        pytest.param(Reading(1, None, "no moment"), None, {1: "2025-06"}, id="unusable, of no month, deleted"),
         pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-03", "x"), {}, id="as it was"),
     ],
 )

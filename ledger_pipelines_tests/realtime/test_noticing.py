@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.realtime import patrol, watch
+from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
@@ -160,6 +161,19 @@ def test_a_change_counts_from_the_first_month_that_it_can_touch(pipeline: Pipeli
     assert Looking(pipeline, Kind.PRICES).look() == 2
     first = {row["customer_id"]: row["first_month"] for row in pipeline.rows(tables.pending_changes)}
     assert first == {5: "2025-02", 6: "2025-03"}, "the first reading's month, and the one in which the period begins"
+
+
+@pytest.mark.parametrize("waktu", ['{"date": "2025-03-01"}', '"2025-02-30"', '"1999-05-01"', '"2999-01-01"', '"soon"'])
+def test_an_unusable_reading_is_listed_whatever_month_its_text_names(pipeline: Pipeline, waktu: str) -> None:
+    """A load of some months reads the rows whose text names one of them, or none."""
+    text = f'{{"waktu": {waktu}, "volume_sm3": 10}}'
+    change(pipeline, sa.insert(data_pencatatan).values(id=60, customer_id=5, data_input=text, updated_at=HERE))
+    assert Looking(pipeline, Kind.READINGS).look() == 1
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    (taken,) = CatchUp(app, pipeline.warehouse, DeletionGuard(), "test").take_up()
+    assert isinstance(taken, TakenUp)
+    assert "60" in {row["source_id"] for row in pipeline.rows(tables.rejected_rows)}
+    assert Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard()).step() == 0
 
 
 @pytest.mark.parametrize("column", PRICE_FIELDS)
