@@ -21,6 +21,7 @@ def taken(*ports: int) -> Iterator[None]:
     with ExitStack() as stack:
         for port in ports:
             listening = stack.enter_context(socket.socket())
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever was there has just left
             listening.bind((LOOPBACK, port))
             listening.listen()
         yield
