@@ -99,7 +99,7 @@ def balance_in_english(up: Up) -> str:
 def test_a_customer_is_found_read_and_recalculated(up: Up, page: Page) -> None:
     with up.installation.warehouse() as connection:
         name = connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == CUSTOMER))
-    page.get_by_role("link", name="Customers").click()
+    page.get_by_role("link", name="Customers", exact=True).click()
     expect(page.get_by_label("Name, number or contract number")).to_be_focused()
     page.keyboard.type(str(name).lower())
     page.keyboard.press("Enter")
