@@ -17,7 +17,7 @@ from ledger_pipelines_tests.signals import hear_interrupts
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 4))
 # Of those whose examples are whole histories, with a sync or a run after each change.
-HISTORIES = EXAMPLES // 8 + 2
+HISTORIES = EXAMPLES // 5 + 2
 
 hear_interrupts()
 settings.register_profile(
