@@ -5,6 +5,7 @@ What belongs here: calendar arithmetic on month keys, free of any library. What 
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -105,3 +106,9 @@ class Scope:
     def whole(self) -> bool:
         """True if the scope covers every customer."""
         return self.customers is None
+
+    def covers(self, months: Collection[str], customers: Collection[int] | None) -> bool:
+        """Whether these months of these customers (None: of all) are among those of the scope."""
+        if not set(months) <= set(self.months):
+            return False
+        return self.customers is None or (customers is not None and set(customers) <= set(self.customers))

@@ -93,3 +93,14 @@ def test_a_scope_without_customers_is_whole() -> None:
     assert Scope(("2025-01",)).whole
     assert not Scope(("2025-01",), (1,)).whole
     assert not Scope(("2025-01",), ()).whole
+
+
+def test_a_scope_covers_what_lies_within() -> None:
+    months = ("2025-01", "2025-02")
+    some, everybody = Scope(months, (1, 2)), Scope(months)
+    assert some.covers(["2025-02"], [1])
+    assert not some.covers(["2025-03"], [1])
+    assert not some.covers(["2025-01"], [1, 3])
+    assert not some.covers(["2025-01"], None)
+    assert everybody.covers(["2025-01"], [7])
+    assert everybody.covers(months, None)

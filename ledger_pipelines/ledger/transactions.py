@@ -38,12 +38,18 @@ _segment, _reading = price_segments.c, meter_readings.c
 
 
 def recalculate(
-    connection: sa.Connection, scope: Scope, horizon: Horizon, run_id: str, *, force: bool = False
+    connection: sa.Connection,
+    scope: Scope,
+    horizon: Horizon,
+    run_id: str,
+    *,
+    force: bool = False,
+    balances_follow: bool = False,
 ) -> Report:
     """Make the transactions of a scope what the rules say, in the caller's transaction.
 
     Months and customers that a moved reading left, outside the scope, are recalculated with it. Months of the balances
-    whose sums changed are noted as stale.
+    whose sums changed are noted as stale, those of the scope unless its ``balances_follow`` in the same transaction.
     Readings are rejected for want of a price, a factor or a customer.
 
     Raises:
@@ -51,6 +57,7 @@ def recalculate(
     """
     lock(connection, transaction_calculations)
     plan_for(connection, scope)
+    covered = scope if balances_follow else None
     scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
     if scope.whole:
         require_loaded(connection, customers, [NO_MONTH], ASSET)
@@ -67,7 +74,7 @@ def recalculate(
     if scope.whole:
         mark_loaded(connection, transaction_calculations, scope.months, run_id)
     changed = [month for month, count in counts.items() if count.written]
-    note_stale(connection, monthly_customer_balances, changed, scope.customers)
+    note_stale(connection, monthly_customer_balances, changed, scope.customers, covered=covered)
     return Report(qualified(transaction_calculations), counts, rejected)
 
 

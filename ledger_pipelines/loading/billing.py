@@ -94,7 +94,7 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
     _check_source(load, connection, tables.deposits)
     staged = stage(load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalise)
     counts = _write_months(load, connection, tables.deposits, staged)
-    _note_changed(connection, tables.monthly_customer_balances, counts, load.scope)
+    _note_changed(load, connection, tables.monthly_customer_balances, counts)
     return _finish(load, connection, tables.deposits, staged, counts)
 
 
@@ -124,7 +124,7 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
     moved = _follow_moved(load, connection, staged)
     moved = add(moved, moves.evict(connection, load.scope, staged.rows, STAGED_REJECTIONS))
     counts = _write_months(load, connection, table, staged)
-    _note_changed(connection, tables.transaction_calculations, counts, load.scope)
+    _note_changed(load, connection, tables.transaction_calculations, counts)
     report = _finish(load, connection, table, staged, counts)
     return replace(report, counts=add(report.counts, moved))
 
@@ -170,7 +170,8 @@ def _load_unpartitioned(
     if repriced:
         priced = sorted(months_loaded(connection, tables.transaction_calculations))
         few = len(repriced) <= NOTED_ONE_BY_ONE
-        note_stale(connection, tables.transaction_calculations, priced, repriced if few else None)
+        covered = load.scope if load.recalculated else None
+        note_stale(connection, tables.transaction_calculations, priced, repriced if few else None, covered=covered)
     return _finish(load, connection, table, staged, counts)
 
 
@@ -225,9 +226,11 @@ def _covers(scope: Scope, reading: Reading) -> bool:
     return reading.year_month in scope.months and (scope.customers is None or reading.customer_id in scope.customers)
 
 
-def _note_changed(connection: sa.Connection, table: sa.Table, counts: CountsByMonth, scope: Scope) -> None:
+def _note_changed(load: Load, connection: sa.Connection, table: sa.Table, counts: CountsByMonth) -> None:
     """Note the months in which something was written as stale in the table that is computed from them."""
-    note_stale(connection, table, [month for month, of in counts.items() if of.written], scope.customers)
+    changed = [month for month, of in counts.items() if of.written]
+    covered = load.scope if load.recalculated else None
+    note_stale(connection, table, changed, load.scope.customers, covered=covered)
 
 
 def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged, counts: CountsByMonth) -> Report:

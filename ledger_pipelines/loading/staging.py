@@ -28,13 +28,24 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Load:
-    """One load: from where, how much, and on whose behalf."""
+    """One load: from where, how much, and on whose behalf.
+
+    Attributes:
+        source: The billing application.
+        scope: The months and customers.
+        guard: How much may be deleted.
+        run_id: The run.
+        progress: Told of the rows read so far.
+        recalculated: Whether the ledger of the scope is recalculated within the same transaction, so that nobody needs
+            to be told which of its months changed.
+    """
 
     source: BillingApp
     scope: Scope
     guard: DeletionGuard
     run_id: str
     progress: Progress | None = None
+    recalculated: bool = False
 
     @property
     def horizon(self) -> Horizon:

@@ -131,9 +131,9 @@ class CatchUp:
         first = max(horizon.first, min(change.first_month for change in taken))
         customers = tuple(sorted({change.customer_id for change in taken}))
         scope = Scope(months_between(min(first, horizon.current), horizon.current), customers)
-        load = Load(self.app, scope, guard, self.run_id)
+        load = Load(self.app, scope, guard, self.run_id, recalculated=True)
         reports = [step(load, connection) for step in _STEPS]
-        reports.append(transactions.recalculate(connection, scope, horizon, self.run_id))
+        reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
         batch = latency.record(connection, self.run_id, taken, customers)

@@ -4,7 +4,7 @@ A step that changes rows notes the months; the step that recalculates them takes
 inputs afterwards, in one transaction, so a change committed in between leaves its note for the next run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -15,9 +15,24 @@ from ledger_pipelines.warehouse.tables import MonthKey, stale_months
 
 
 def note_stale(
-    connection: sa.Connection, table: sa.Table, months: Iterable[str], customers: Iterable[int] | None
+    connection: sa.Connection,
+    table: sa.Table,
+    months: Collection[str],
+    customers: Collection[int] | None,
+    *,
+    covered: Scope | None = None,
 ) -> None:
-    """Note that ``months`` of ``table`` are to be recalculated, for some customers or (None) for all."""
+    """Note that some months of a table are to be recalculated.
+
+    Args:
+        connection: Within the transaction that changes what they are computed from.
+        table: The table.
+        months: The months.
+        customers: Of these customers; None: of all.
+        covered: What is recalculated within the same transaction anyway: if that is all of it, nothing is noted.
+    """
+    if covered is not None and covered.covers(months, customers):
+        return
     who = [None] if customers is None else sorted(set(customers))
     every_month = sa.select(
         sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")
