@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ledger_pipelines.serving.errors import ServingError
@@ -50,7 +51,7 @@ def needed(settings: Settings) -> list[Port]:
 
 
 def check_ports(settings: Settings) -> None:
-    """See that every port that a start needs can be listened on.
+    """See that every port that a start needs can be listened on, all of them at the same time.
 
     Raises:
         ServingError: some cannot; the one message names each, its variable, and a number that is free.
@@ -59,21 +60,22 @@ def check_ports(settings: Settings) -> None:
     ports = needed(settings)
     numbers = {port.number for port in ports}
     lines = []
-    for port in ports:
-        fault = _fault(port.host, port.number)
-        if fault is None:
-            continue
-        line = f"  {port.number} on {port.host}, of {port.what}: {fault.strerror}."
-        if fault.errno in _OF_THE_NUMBER and (free := _free_number(port, numbers)) is not None:
-            numbers.add(free)
-            line += f" Set {port.variable} to a free port, for example {port.variable}={free}"
-        lines.append(line)
+    with ExitStack() as listening:  # each goes on while the next one is tried: settings may name one port twice
+        for port in ports:
+            try:
+                listening.enter_context(_listening(port.host, port.number))
+            except OSError as fault:
+                line = f"  {port.number} on {port.host}, of {port.what}: {fault.strerror}."
+                if fault.errno in _OF_THE_NUMBER and (free := _free_number(port, numbers)) is not None:
+                    numbers.add(free)
+                    line += f" Set {port.variable} to a free port, for example {port.variable}={free}"
+                lines.append(line)
     if lines:
         which = "These ports" if len(lines) > 1 else "This port"
         told = "\n".join(lines)
         raise ServingError(
-            f"{which} cannot be listened on; another program may be there (another ledger up?):\n{told}\n"
-            "Nothing was started."
+            f"{which} cannot be listened on; another program may be there (another ledger up?), or two settings name "
+            f"the same port:\n{told}\nNothing was started."
         )
 
 
@@ -82,16 +84,30 @@ def _free_number(port: Port, others: Collection[int]) -> int | None:
     behind = range(max(port.number + 1, _FIRST_OF_ANYBODY), _LAST + 1)
     before = range(_FIRST_OF_ANYBODY, port.number)
     candidates = (number for numbers in (behind, before) for number in numbers if number not in others)
-    return next((number for number in candidates if _fault(port.host, number) is None), None)
+    return next((number for number in candidates if _is_free(port.host, number)), None)
 
 
-def _fault(host: str, number: int) -> OSError | None:
-    """Why a port cannot be listened on; None if it can."""
+def _is_free(host: str, number: int) -> bool:
     try:
-        family, *_, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        return error
-    return None
+        _listening(host, number).close()
+    except OSError:
+        return False
+    return True
+
+
+def _listening(host: str, number: int) -> socket.socket:
+    """A socket that listens on a port.
+
+    Raises:
+        OSError: the port cannot be listened on.
+    """
+    family, *_, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening

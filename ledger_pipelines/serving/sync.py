@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.serving import dagster_client
-from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import dagster_environment
 from ledger_pipelines.serving.instance_lock import anybody_serves
 from ledger_pipelines.serving.sync_order import Months, SyncOrder, known_tables
@@ -242,13 +242,7 @@ class Syncs:
 
 @contextmanager
 def syncs_of(settings: Settings) -> Iterator[Syncs]:
-    """The syncs of some settings; the databases are made ready on the way.
-
-    Raises:
-        EmbeddedServerError: the embedded server cannot be started.
-        WarehouseError: a database cannot be created or used.
-    """
-    prepare(settings)
+    """The syncs of some settings, whose databases are ready."""
     with Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
         yield Syncs(databases, instance)
 

@@ -53,6 +53,13 @@ def test_what_is_free_is_not_named(installation: Installation, variable: str) ->
         assert set(told(installation)) == {variable}
 
 
+def test_a_port_that_two_settings_name_is_told_of_one(installation: Installation) -> None:
+    twice = installation.settings.model_copy(update={"api_port": installation.settings.ui_port})
+    with pytest.raises(ServingError, match="two settings name the same port") as error:
+        check_ports(twice)
+    assert re.findall(r"(LEDGER_\w+_PORT)=", str(error.value)) == ["LEDGER_API_PORT"]
+
+
 def test_a_database_that_runs_is_not_in_its_own_way(installation: Installation) -> None:
     assert installation.run("db", "start").exit_code == 0
     try:

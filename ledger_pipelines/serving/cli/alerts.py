@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -126,9 +124,4 @@ def _in_words(signals: Signals) -> str:
 
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     headings = [column.replace("_", " ") for column in columns]
-    print_table(title, headings, [[_shown(row[column]) for column in columns] for row in rows])
-
-
-def _shown(value: object) -> object:
-    """A value for a cell; numbers of customers and alerts are names, no amounts."""
-    return value if value is None or isinstance(value, Decimal | datetime) else str(value)
+    print_table(title, headings, [[row[column] for column in columns] for row in rows], whole=("id", "customer id"))

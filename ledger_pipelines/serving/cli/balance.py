@@ -9,7 +9,8 @@ import typer
 
 from ledger_pipelines.serving import health, outcome
 from ledger_pipelines.serving.cli.console import answering, complain, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.cli.ready import make_ready
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order, Outcome
 from ledger_pipelines.serving.reconciliation import possible
@@ -107,7 +108,7 @@ def compare(as_json: _AsJson = False) -> None:
     """Compare balances with the application's totals, and purchases with the ERP's invoices, now; daily at 03:00."""
     with answering(as_json=as_json):
         settings = load_settings()
-        prepare(settings)
+        make_ready(settings)
         horizon, assets = Databases(settings).horizon, possible(settings)
         order = Order(horizon.first, horizon.current, None, "balance compare")
         result = _watched(lambda client, told: client.execute_reconciliation(settings, order, assets, told))
@@ -126,7 +127,7 @@ def run_and_report(
     as_json: bool = False,
 ) -> Outcome:
     """Run the ledger from a month to the current one, with a progress bar, and print what it did."""
-    prepare(settings)
+    make_ready(settings)
     last = Databases(settings).horizon.current
     order = Order(first, last, customers, command, force=force, accept_deletions=accept_deletions)
     result = _watched(lambda client, told: client.execute(settings, order, told))
@@ -161,7 +162,7 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
     """The customers asked for, which must exist; None for all. The databases are made ready on the way."""
     if every == bool(ids):
         raise ServingError("Name either every customer by --all, or some by --customer-id, which may be repeated.")
-    prepare(settings)
+    make_ready(settings)
     if every:
         return None
     wanted = tuple(sorted(set(ids or ())))
@@ -179,7 +180,12 @@ def _rehearse(settings: Settings, customers: tuple[int, ...] | None, *, as_json:
         print_json({"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.strays})
         return
     headings = [item.name.replace("_", " ") for item in fields(CustomerNow)]
-    print_table("Dry run: nothing is changed", headings, [astuple(row) for row in found.customers.values()])
+    print_table(
+        "Dry run: nothing is changed",
+        headings,
+        [astuple(row) for row in found.customers.values()],
+        whole=("customer id",),
+    )
     if found.strays:
         say(f"{found.strays:,} readings are of users who are no customers; they will be rejected.")
 

@@ -66,9 +66,9 @@ def print_table(
         title: Printed above it, if there is one.
         columns: The headings.
         rows: A value for each column; times are shown to the second.
-        whole: Headings of columns whose texts are never wrapped, since they are to be copied.
+        whole: Headings of columns that are to be copied, such as ids: not wrapped, and nothing separates thousands.
     """
-    cells = [[shown(value) for value in row] for row in rows]
+    cells = [[shown(value, as_it_is=name in whole) for name, value in zip(columns, row, strict=True)] for row in rows]
     by_column = [[name, *(row[at] for row in cells)] for at, name in enumerate(columns)]
     natural = [max(map(_width, texts)) for texts in by_column]
     least = [
@@ -110,13 +110,20 @@ def _fitted(natural: Sequence[int], least: Sequence[int], room: int) -> list[int
     return widths
 
 
-def shown(value: object) -> str:
-    """A value as it is shown in a table; a time by the clock it comes with, which is the company's."""
+def shown(value: object, *, as_it_is: bool = False) -> str:
+    """A value as it is shown in a table; a time by the clock it comes with, which is the company's.
+
+    Args:
+        value: Of any type.
+        as_it_is: Nothing separates the thousands of a number.
+    """
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:,}" if isinstance(value, int | float | Decimal) else str(value)
+    return f"{value:,}" if isinstance(value, int | float | Decimal) and not as_it_is else str(value)
 
 
 def progress_bar() -> Progress:

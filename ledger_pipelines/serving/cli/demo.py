@@ -12,7 +12,8 @@ import typer
 
 from ledger_pipelines.serving.cli.balance import run_and_report
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
+from ledger_pipelines.serving.cli.ready import make_ready
+from ledger_pipelines.serving.databases import Databases, start_embedded
 from ledger_pipelines.serving.demo import (
     disturb_demo_erp,
     has_billing_tables,
@@ -123,7 +124,7 @@ def disturb(
 def run() -> None:
     """Compute the whole ledger of the demo once, without the web interface, and print the latest balances."""
     settings = load_settings()
-    started = prepare(settings).started
+    make_ready(settings)
     with Databases(settings) as databases:
         if settings.billing_url is None and not has_billing_tables(databases.billing):
             say("Seeding the demo's billing application ...")
@@ -136,9 +137,7 @@ def run() -> None:
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
         cells = [[getattr(row, column) for column in _BALANCE] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current
-        print_table(f"The latest balances: {month}, in rupiah", headings, cells)
-    if started:
-        say("The embedded server keeps running; stop it by: ledger db stop")
+        print_table(f"The latest balances: {month}, in rupiah", headings, cells, whole=("customer",))
     raise typer.Exit(0 if result.success else 1)
 
 

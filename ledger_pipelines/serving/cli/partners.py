@@ -1,7 +1,6 @@
 """`ledger partners`: which business partners of the ERP a customer is invoiced as."""
 
-from dataclasses import asdict, fields
-from datetime import datetime
+from dataclasses import asdict, astuple, fields
 from typing import Annotated
 
 import typer
@@ -18,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Business partners of the ERP that 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Customer = Annotated[int, typer.Option("--customer-id", help="The customer.")]
 _Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")]
+_WHOLE = ("customer id", "bp code")
 _LATER = "It counts at the next reconciliation: daily at 03:00, or now by: ledger balance compare."
 
 
@@ -34,8 +34,8 @@ def list_partners(
         print_json({"success": True, "partners": found})
         return
     columns = ("customer_id", "customer_name", "bp_code", "origin", "since")
-    rows = [[_shown(row[column]) for column in columns] for row in found]
-    print_table("Business partners", [column.replace("_", " ") for column in columns], rows)
+    rows = [[row[column] for column in columns] for row in found]
+    print_table("Business partners", [column.replace("_", " ") for column in columns], rows, whole=_WHOLE)
 
 
 @app.command("set")
@@ -87,18 +87,11 @@ def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
         print_json({"success": True, "suggestions": [asdict(one) for one in found]})
         return
     columns = [field.name for field in fields(Suggestion)]
-    rows = [[_shown(getattr(one, column)) for column in columns] for one in found]
-    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows)
+    rows = [astuple(one) for one in found]
+    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows, whole=_WHOLE)
     if found:
         say("Take one up by: ledger partners set --customer-id N --bp-code CODE")
 
 
 def _waiting() -> None:
     say("A reconciliation is under way; waiting for its end …")
-
-
-def _shown(value: object) -> object:
-    """A value for a cell; numbers are names here, no amounts."""
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return value if value is None or isinstance(value, datetime) else str(value)

@@ -70,10 +70,10 @@ def _print(found: Answer) -> None:
     )
     headings = ("reading", "moment", "rule", "volume", "factor", "price", "rupiah", "more to pay")
     if told.changed:
-        print_table("Transactions that would change (before → after)", headings, _changed(told))
+        print_table("Transactions that would change (before → after)", headings, _changed(told), whole=("reading",))
     if told.kept:
         rows = [(one.reading_id, one.at, one.after and one.after.rule, price.why_kept(one)) for one in told.kept]
-        print_table("Transactions that would stay", ("reading", "moment", "rule", "why"), rows)
+        print_table("Transactions that would stay", ("reading", "moment", "rule", "why"), rows, whole=("reading",))
     if told.balances:
         columns = ("month", "opening", "purchases", "closing", "closing changes by")
         print_table("Balances (before → after)", columns, [_month(month) for month in told.balances])

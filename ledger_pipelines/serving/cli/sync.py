@@ -10,10 +10,11 @@ import sqlalchemy as sa
 import typer
 
 from ledger_pipelines.serving.cli.console import answering, complain, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.cli.ready import make_ready
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.sync_order import Months, SyncOrder
-from ledger_pipelines.settings import Settings, load_settings
+from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import sync_history, sync_logs
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog, SyncRunningError
@@ -30,6 +31,7 @@ _AcceptDeletions = Annotated[
     bool, typer.Option("--accept-deletions", help="Go on even if the source lost implausibly many rows.")
 ]
 _LOG_COLUMNS = ("id", "type", "status", "started", "seconds", "read", "rejected", "%", "why")
+_IDS = ("id",)
 _TABLE_COLUMNS = (
     "table", "status", "months", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds",
 )  # fmt: skip
@@ -48,10 +50,10 @@ def start(
 ) -> None:
     """Start a sync. Without months: the last two, those never loaded, and whatever else differs at the ERP."""
     with answering(as_json=as_json):
-        from ledger_pipelines.serving.sync import Wish, syncs_of  # slow to import
+        from ledger_pipelines.serving.sync import Wish  # slow to import
 
         wish = Wish(Months(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
-        with syncs_of(load_settings()) as syncs:
+        with _syncs() as syncs:
             syncs.settle()
             web_ui = syncs.server()
             try:
@@ -82,10 +84,8 @@ def execute(
     accept_deletions: _AcceptDeletions = False,
 ) -> None:
     """Carry out a sync that another process has claimed; `start` calls it."""
-    from ledger_pipelines.serving.sync import syncs_of  # slow to import
-
     order = SyncOrder(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
-    with syncs_of(load_settings()) as syncs:
+    with _syncs() as syncs:
         syncs.execute(order, lambda _what, _done, _of: None)
 
 
@@ -126,7 +126,7 @@ def logs(
         print_json({"success": True, "data": data, "pagination": found.pagination()})
         return
     title = f"Page {found.number} of {found.last_page}, of {found.total:,} syncs"
-    print_table(title, _LOG_COLUMNS, [_log_row(log) for log in found.items])
+    print_table(title, _LOG_COLUMNS, [_log_row(log) for log in found.items], whole=_IDS)
 
 
 @app.command()
@@ -143,7 +143,7 @@ def statistics(
         return
     rows = [(name.replace("_", " "), value) for name, value in answer["statistics"].items()]
     print_table(f"The last {days:,} days", ("what", ""), rows)
-    print_table("The newest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs])
+    print_table("The newest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs], whole=_IDS)
 
 
 @app.command()
@@ -158,15 +158,10 @@ def cancel(
 ) -> None:
     """End the sync that runs: its statements are cancelled, finished tables stay, the others are as they were."""
     with answering(as_json=as_json):
-        from ledger_pipelines.serving.sync import (  # slow to import
-            GRACE_SECONDS,
-            PATIENCE_SECONDS,
-            OtherSyncRunsError,
-            syncs_of,
-        )
+        from ledger_pipelines.serving.sync import GRACE_SECONDS, PATIENCE_SECONDS, OtherSyncRunsError  # slow to import
 
         patience = PATIENCE_SECONDS if wait else GRACE_SECONDS
-        with syncs_of(load_settings()) as syncs, _watching() as look:
+        with _syncs() as syncs, _watching() as look:
             try:
                 log = syncs.cancel(sync_id, patience=patience, look=look)
             except OtherSyncRunsError as error:
@@ -183,21 +178,26 @@ def cancel(
 def _history() -> Iterator[sa.Connection]:
     """A connection to the logs, on which a sync that was killed does not seem to run any more."""
     settings = load_settings()
-    prepare(settings)
+    make_ready(settings)
     with Databases(settings) as databases, reachable(databases.warehouse):
         with databases.warehouse.connect() as connection:
             runs = sync_logs.running(connection) is not None
         if runs:
-            _settle(settings)
+            with _syncs() as syncs:
+                syncs.settle()
         with databases.warehouse.connect() as connection:
             yield connection
 
 
-def _settle(settings: Settings) -> None:
+@contextmanager
+def _syncs() -> Iterator["Syncs"]:
+    """The syncs, with Dagster, which knows of their runs."""
     from ledger_pipelines.serving.sync import syncs_of  # slow to import
 
+    settings = load_settings()
+    make_ready(settings)
     with syncs_of(settings) as syncs:
-        syncs.settle()
+        yield syncs
 
 
 def _wait(syncs: "Syncs", order: SyncOrder, *, executed_here: bool) -> None:
@@ -243,7 +243,7 @@ def _show(log: SyncLog, tables: list[SyncedTable], *, success: bool, as_json: bo
         details = [asdict(table) for table in tables]
         print_json({"success": success, "data": _numbers(log.as_dict()), "tables": _numbers(details)})
         return
-    print_table(None, _LOG_COLUMNS, [_log_row(log)])
+    print_table(None, _LOG_COLUMNS, [_log_row(log)], whole=_IDS)
     if tables:
         print_table("Its tables", _TABLE_COLUMNS, [_table_row(table) for table in tables])
 

@@ -12,7 +12,8 @@ from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import Created
 from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, say
-from ledger_pipelines.serving.databases import Databases, prepare
+from ledger_pipelines.serving.cli.ready import make_ready
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import api_tokens
@@ -91,7 +92,7 @@ def _create(databases: Databases, name: str, role: Role, days: int | None) -> Cr
 @contextmanager
 def _databases() -> Iterator[Databases]:
     settings = load_settings()
-    prepare(settings)
+    make_ready(settings)
     with Databases(settings) as databases:
         yield databases
 
