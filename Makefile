@@ -18,7 +18,7 @@ run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and 
 test: $(VENV)/.installed-dev ## Run the tests
 	@$(BIN)/pytest
 
-slow: $(VENV)/.installed-dev ## Run the tests that take minutes: processes killed and servers stopped at every turn
+slow: $(VENV)/.installed-dev ## Run the tests that take minutes: processes killed and servers stopped at every turn, demos made
 	@$(BIN)/pytest -m slow
 
 check: lint test slow ## What CI runs: lint, format check, types, all tests

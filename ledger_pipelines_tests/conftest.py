@@ -1,5 +1,6 @@
 """Fixtures for all tests: real servers, and a pipeline between a source and a warehouse of its own."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -14,8 +15,8 @@ from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 from ledger_pipelines_tests.signals import hear_interrupts
 
-# Of each property: enough for a developer who runs the tests many times a day, and many more in CI.
-EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (230 if os.environ.get("CI") else 4))
+# Of each property: enough for a developer who runs the tests many times a day, and many more in CI: 2,000 in all.
+EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (110 if os.environ.get("CI") else 3))
 # Of those whose examples are whole histories, with a sync or a run after each change.
 HISTORIES = EXAMPLES // 5 + 2
 
@@ -28,6 +29,12 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("ledger")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was imported, which stays anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

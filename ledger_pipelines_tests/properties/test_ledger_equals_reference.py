@@ -29,7 +29,7 @@ CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 STATES = source_states(first_month=FIRST, current_month=CURRENT)
 
 
-@settings(max_examples=4 * EXAMPLES)
+@settings(max_examples=10 * EXAMPLES)
 @given(state=STATES)
 def test_the_whole_ledger(shared_pipeline: Pipeline, state: SourceState) -> None:
     shared_pipeline.reset(FIRST, CURRENT)

@@ -11,6 +11,9 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines_tests.servers import fresh_database
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
+# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+pytestmark = pytest.mark.slow
+
 SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
 
 
@@ -23,7 +26,6 @@ def written(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-@pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
     result = installation.run("demo", "run")
     assert result.exit_code == 0, result.output

@@ -25,6 +25,9 @@ from ledger_pipelines.sources.sample.erp.one_row import (
 from ledger_pipelines.sources.sample.plan import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
+# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+pytestmark = pytest.mark.slow
+
 PLAN = ErpPlan(
     current_month="2025-03", until=datetime(2025, 3, 17, 15, 30, tzinfo=WIB), months=6, rows_per_month=12
 )  # fmt: skip

@@ -22,6 +22,9 @@ from ledger_pipelines.sources.sample.erp.dirt import BOOLEANS, KINDS, WORDS
 from ledger_pipelines.sources.sample.plan import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
+# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+pytestmark = pytest.mark.slow
+
 UNTIL = datetime(2025, 3, 17, 15, 30, tzinfo=WIB)
 PLAN = ErpPlan(current_month="2025-03", until=UNTIL, rows_per_month=100)
 SMALL = replace(PLAN, months=2, rows_per_month=8)

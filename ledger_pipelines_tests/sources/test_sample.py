@@ -20,6 +20,9 @@ from ledger_pipelines.sources.sample.claim import marker
 from ledger_pipelines.sources.sample.dirt import DIRTY_CUSTOMERS, KINDS
 from ledger_pipelines.sources.sample.plan import WIB, Timeline
 
+# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+pytestmark = pytest.mark.slow
+
 SERVERS = {
     "postgresql": ("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"),
     "mariadb": ("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"),
