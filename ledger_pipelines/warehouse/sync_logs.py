@@ -278,13 +278,14 @@ def verdict(found: Iterable[SyncedTable], planned: Collection[str], *, interrupt
     if interrupted or any(tables[name].status == "cancelled" for name in left if name in tables):
         before = f" {', '.join(done)} had been synced before." if done else ""
         return Ending("cancelled", f"It was cancelled; {', '.join(left)} stayed as before.{before}")
-    reasons = [
-        f"{name}: {tables[name].error_message or _NOT_FINISHED if name in tables else 'It was not reached.'}"
-        for name in left
-    ]
+    reasons: dict[str, list[str]] = {}  # an ERP that is away is told of once, not table by table
+    for name in left:
+        reason = tables[name].error_message or _NOT_FINISHED if name in tables else "It was not reached."
+        reasons.setdefault(reason, []).append(name)
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
     if not any(name in tables for name in left):
-        reasons.insert(0, "Its run was stopped between two tables, or the program was.")
-    return Ending("failed", "\n".join(reasons))
+        lines.insert(0, "Its run was stopped between two tables, or the program was.")
+    return Ending("failed", "\n".join(lines))
 
 
 def _is(log_id: int, table: str) -> sa.ColumnElement[bool]:

@@ -250,6 +250,11 @@ def table(name: str, status: sync_logs.Status, error: str | None = None) -> Sync
             False,
             Ending("failed", "b: no such table"),
         ),
+        (
+            [table("a", "failed", "the ERP is away"), table("b", "failed", "the ERP is away")],
+            False,
+            Ending("failed", "a, b: the ERP is away"),
+        ),
         ([table("b", "failed", "no such table")], False, Ending("failed", "a: It was not reached.\nb: no such table")),
         (
             [table("a", "completed"), table("b", "cancelled")],
