@@ -94,7 +94,7 @@ class Parts:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that can change nothing.
+        """A connection that can change nothing, for questions of one statement: the next may see newer rows.
 
         Raises:
             WarehouseError: the warehouse is away.
@@ -109,9 +109,9 @@ class Parts:
         Raises:
             WarehouseError: the warehouse is away.
         """
-        of_one_moment = self.reader.execution_options(isolation_level="REPEATABLE READ")
-        with reachable(self.reader), of_one_moment.connect() as connection:
-            yield connection
+        with reachable(self.reader), self.reader.connect() as connection:
+            # Of the engine it would be in vain: the option that it was made with, AUTOCOMMIT, is applied after that.
+            yield connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def parts_of(settings: Settings) -> Parts:

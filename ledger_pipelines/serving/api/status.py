@@ -21,7 +21,7 @@ def status_of(parts: Parts) -> LedgerStatus:
 
 
 def _status(parts: Parts) -> LedgerStatus:
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = questions.status(connection)
         took = list(usual_query_ms(connection).values())
     return LedgerStatus(

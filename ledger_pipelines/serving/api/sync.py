@@ -109,7 +109,7 @@ def logs(
     decimals: DecimalsAs = "number",
 ) -> ExactJson:
     """The syncs, the newest first."""
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = sync_history.page(
             connection, per_page=per_page or PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
@@ -120,7 +120,7 @@ def logs(
 @router.get("/statistics", response_model=answers.SyncStatistics)
 def statistics(parts: Has, days: Days = None, decimals: DecimalsAs = "number") -> ExactJson:
     """The syncs of the last days in numbers, and the newest five of all."""
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = sync_history.statistics(connection, days or _DAYS)
     data = answers.SyncStatisticsData.model_validate(found.as_dict())
     return ExactJson(answers.SyncStatistics(data=data), decimals)

@@ -56,7 +56,7 @@ def search(visit: Visited, q: Annotated[str, Query(max_length=100)] = "") -> Res
 def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, start_month: str = "") -> Response:
     """A customer, month by month."""
     parts = visit.parts
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = _customer(connection, customer_id)
         months = balances_of(connection, customer_id)
         low = alerts(connection, customer_id=customer_id, cleared=True, per_page=_ALERTS)
@@ -92,7 +92,7 @@ def recalculate_customer(visit: Visited, customer_id: CustomerId, start_month: A
 def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path()]) -> Response:
     """A month of a customer: each reading explained, and each deposit."""
     parts = visit.parts
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = _customer(connection, customer_id)
         balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)

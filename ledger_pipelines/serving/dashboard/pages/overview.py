@@ -25,7 +25,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
     parts = visit.parts
     wanted = year or int(parts.horizon.current[:4])
     found = parts.year(wanted)
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         years = years_with_balances(connection)
         fresh = freshness(connection)
         sync = sync_history.latest(connection)

@@ -22,7 +22,7 @@ _Choice = Annotated[str, Query(max_length=1000)]
 def low_balances(visit: Visited, number: Number = 1, cleared: _Choice = "") -> Response:
     """Whose balance is low; with `cleared` also whose was."""
     also_cleared = cleared == "yes"
-    with visit.parts.reading() as connection:
+    with visit.parts.snapshot() as connection:
         found = alerts(connection, cleared=also_cleared, number=number, per_page=PER_PAGE)
 
     def path(to: int) -> str:
@@ -38,7 +38,7 @@ def rejected_rows(visit: Visited, number: Number = 1, asset: _Choice = "", reaso
     of, source_table, kind = _parts(reason)
     if asset not in ("", of):  # another asset was chosen since, which has reasons of its own
         of, source_table, kind, reason = asset, None, None, ""
-    with visit.parts.reading() as connection:
+    with visit.parts.snapshot() as connection:
         kinds = rejections(connection)
         rows = rejected(connection, asset=of, source_table=source_table, kind=kind, number=number, per_page=PER_PAGE)
     assets = sorted({kind.asset for kind in kinds})
@@ -79,7 +79,7 @@ def _parts(reason: str) -> tuple[str | None, str | None, str | None]:
 def audit_log(visit: Visited, number: Number = 1) -> Response:
     """Who asked for what."""
     demand_admin(visit)
-    with visit.parts.reading() as connection:
+    with visit.parts.snapshot() as connection:
         entries = audit.latest(connection, limit=PER_PAGE, offset=offset(number, PER_PAGE))
         total = audit.count(connection)
 

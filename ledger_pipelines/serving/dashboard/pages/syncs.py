@@ -41,7 +41,7 @@ def history(visit: Visited, number: Number = 1, status: _Choice = "", sync_type:
         "sync_type": next((one for one in get_args(SyncType) if one == sync_type), None),
     }
     parts = visit.parts
-    with parts.reading() as connection:
+    with parts.snapshot() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
         drawn = sync_history.page(connection, per_page=_DRAWN).items
         statistics = sync_history.statistics(connection, _DAYS)
@@ -116,7 +116,7 @@ def sync_of(visit: Visit, log_id: int) -> tuple[SyncLog, Sequence[SyncedTable]]:
     Raises:
         ApiError: there is none of this number.
     """
-    with visit.parts.reading() as connection:
+    with visit.parts.snapshot() as connection:
         log = sync_history.by_id(connection, log_id)
         if log is None:
             raise not_found(visit.words.plain("sync.none_yet"))
