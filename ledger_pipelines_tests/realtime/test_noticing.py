@@ -163,6 +163,33 @@ def test_a_change_counts_from_the_first_month_that_it_can_touch(pipeline: Pipeli
     assert first == {5: "2025-02", 6: "2025-03"}, "the first reading's month, and the one in which the period begins"
 
 
+@pytest.mark.parametrize(
+    ("column", "history", "kind"),
+    [
+        ("pricing_history", PRICES.replace('"odd"', '"even"'), Kind.PRICES),
+        ("pricing_history", PRICES.replace("1.50", '"1.5"'), Kind.PRICES),
+        ("deposit_history", DEPOSITS.replace("1e3", "1001"), Kind.DEPOSITS),
+        ("deposit_history", DEPOSITS.replace("penambahan", "pengurangan"), Kind.DEPOSITS),
+        ("deposit_history", DEPOSITS.replace("1e3", "soon"), Kind.DEPOSITS),
+    ],
+    ids=["what an entry also says", "how a price is written", "an amount", "a sign", "it cannot be used"],
+)
+def test_an_entry_that_differs_counts_from_its_month(pipeline: Pipeline, column: str, history: str, kind: Kind) -> None:
+    """The entry as it was used is told with each amount: its words count, not only its numbers."""
+    change(pipeline, sa.update(users).where(users.c.id == 1).values({column: history, "updated_at": HERE}))
+    assert Looking(pipeline, kind).look() == 1
+    (waits,) = pipeline.rows(tables.pending_changes)
+    assert (waits["customer_id"], waits["first_month"]) == (1, "2025-03")
+
+
+def test_an_entry_that_could_never_be_used_counts_from_its_month(pipeline: Pipeline) -> None:
+    unusable = DEPOSITS.replace("1e3", "soon")
+    change(pipeline, sa.update(users).where(users.c.id == 6).values(deposit_history=unusable, updated_at=HERE))
+    assert Looking(pipeline, Kind.DEPOSITS).look() == 1
+    (waits,) = pipeline.rows(tables.pending_changes)
+    assert (waits["customer_id"], waits["first_month"]) == (6, "2025-03")
+
+
 @pytest.mark.parametrize("waktu", ['{"date": "2025-03-01"}', '"2025-02-30"', '"1999-05-01"', '"2999-01-01"', '"soon"'])
 def test_an_unusable_reading_is_listed_whatever_month_its_text_names(pipeline: Pipeline, waktu: str) -> None:
     """A load of some months reads the rows whose text names one of them, or none."""
@@ -221,13 +248,17 @@ def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id == 7))
     change(
         pipeline,
-        sa.update(data_pencatatan).where(data_pencatatan.c.id == 8).values(data_input=READING.replace("10", "11")),
+        sa.update(data_pencatatan)
+        .where(data_pencatatan.c.id == 8)
+        .values(data_input=READING.replace("10", "11"), updated_at=HERE),
     )
     change(pipeline, sa.insert(data_pencatatan).values(id=50, customer_id=9, data_input=READING))
     app = BillingApp(pipeline.source, pipeline.horizon)
     going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
     assert (going.compare_ids(), going.compare_rows(), going.step()) == (2, 1, 0)
     assert waiting(pipeline) == {7, 8, 9}
+    changed_at = {row["changed_at"] for row in pipeline.rows(tables.pending_changes)}
+    assert changed_at == {None}, "an updated_at that the change forgot says nothing of when it was"
 
 
 def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
