@@ -65,15 +65,15 @@ class Formats:
     def _space_after_rp(self) -> str:
         return "" if self.language == "id" else "\N{NO-BREAK SPACE}"
 
-    def day(self, value: date | datetime) -> str:
-        """A date: 5 March 2025, 5 Maret 2025."""
+    def day(self, value: date | datetime, *, short: bool = False) -> str:
+        """A date: 5 March 2025, 5 Maret 2025; 5 Mar 2025 if short."""
         local = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
-        return format_date(local, "d MMMM y", locale=_LOCALES[self.language])
+        return format_date(local, "d MMM y" if short else "d MMMM y", locale=_LOCALES[self.language])
 
-    def moment(self, value: datetime) -> str:
+    def moment(self, value: datetime, *, short: bool = False) -> str:
         """A date and time in the company's zone, with its name: 5 March 2025, 14:04:00 WIB."""
         local = value.astimezone(self.zone)
-        return f"{self.day(local)}, {self.clock(local)}"
+        return f"{self.day(local, short=short)}, {self.clock(local)}"
 
     def clock(self, value: datetime) -> str:
         """A time of day in the company's zone: 14:04:00 WIB, 14.04.00 WIB."""

@@ -71,6 +71,7 @@ def test_dates() -> None:
     moment = datetime(2025, 3, 4, 18, 4, 5, tzinfo=UTC)  # the fifth in Jakarta
     assert ENGLISH.moment(moment) == "5 March 2025, 01:04:05 WIB"
     assert INDONESIAN.moment(moment) == "5 Maret 2025, 01.04.05 WIB"
+    assert INDONESIAN.moment(moment, short=True) == "5 Mar 2025, 01.04.05 WIB"
     assert ENGLISH.month("2025-03") == "March 2025"
     assert INDONESIAN.month("2025-08") == "Agustus 2025"
     assert INDONESIAN.month("2025-08", short=True) == "Agu 2025"

@@ -169,14 +169,14 @@ def test_a_month_has_its_transactions_and_deposits(reader: Desk) -> None:
     mine = sa.and_(_transaction.customer_id == customer_id, _transaction.year_month == month)
     found = rows(reader, sa.select(transaction_calculations).where(mine))
     for row in found:
-        assert shown.moment(row.transaction_date) in page
+        assert shown.moment(row.transaction_date, short=True) in page
         assert shown.number(row.volume_flow_meter) in page
         assert shown.number(row.koreksi_meter) in page
         assert shown.rupiah(row.total_harga) in page
     assert shown.rupiah(sum((row.total_harga for row in found), Decimal(0))) in page
     of_month = sa.and_(deposits.c.customer_id == customer_id, deposits.c.year_month == month)
     for row in rows(reader, sa.select(deposits).where(of_month)):
-        assert shown.moment(row.deposited_at) in page
+        assert shown.moment(row.deposited_at, short=True) in page
         assert shown.rupiah(row.amount) in page
 
 
@@ -446,7 +446,7 @@ def test_it_is_said_that_nothing_was_compared_and_when_it_will_be(reader: Desk, 
 def test_it_is_said_when_it_was_compared(reconciled: Desk) -> None:
     marks = sa.select(loaded_months.c.loaded_at).where(loaded_months.c.table_name == "ledger.balance_comparison")
     compared_at = rows(reconciled, marks)[0][0]
-    assert f"Last compared: {FORMATS['en'].moment(compared_at)}" in text_of(reconciled.get("/comparison"))
+    assert f"Last compared: {FORMATS['en'].moment(compared_at, short=True)}" in text_of(reconciled.get("/comparison"))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ WORDS = {
     "reasons": Text("Reasons", "Sebab"),
     "by_reason": Text("Why balances differ", "Sebab saldo berbeda"),
     "amount": Text("Amount", "Jumlah"),
-    "rows": Text("{count} rows", "{count} baris"),
+    "rows": Text("rows: {count}", "baris: {count}"),
     "matches": Text("match", "cocok"),
     "only_mismatches": Text("Show only those that do not match", "Tampilkan yang tidak cocok saja"),
     "everything": Text("Show all", "Tampilkan semua"),
@@ -77,6 +77,6 @@ WORDS = {
     "status_matched": Text("matched", "cocok"),
     "status_differs": Text("differs", "berbeda"),
     "status_not_invoiced": Text("not invoiced", "belum difakturkan"),
-    "status_customer_without_partner": Text("customer without business partner", "pelanggan tanpa mitra bisnis"),
-    "status_partner_without_customer": Text("business partner without customer", "mitra bisnis tanpa pelanggan"),
+    "status_customer_without_partner": Text("customer without partner", "pelanggan tanpa mitra"),
+    "status_partner_without_customer": Text("partner without customer", "mitra tanpa pelanggan"),
 }
