@@ -1,6 +1,6 @@
 """What is asked of a year: its sums, its months, and the customers that used most.
 
-Every balance of the year is added up, which takes most of a second for a hundred thousand customers: whoever asks often
+Every balance of the year is added up, which takes half a second for a hundred thousand customers: whoever asks often
 keeps the answer for a while, and says as of when it is.
 """
 
