@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.realtime import patrol, watch
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
+from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
@@ -278,6 +278,18 @@ def test_a_table_that_looks_emptied_is_refused(pipeline: Pipeline) -> None:
     with pytest.raises(DeletionRefusedError, match="would delete 10 of the 20 rows"):
         Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5)).step()
     assert waiting(pipeline) == set()
+
+
+def test_what_looks_emptied_is_not_taken_up_a_slice_at_a_time(pipeline: Pipeline) -> None:
+    """A few deletions are let pass, but not each few of many."""
+    change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id > 10))
+    change(pipeline, sa.update(users).where(users.c.id > 10).values(harga_per_meter_kubik=200, updated_at=HERE))
+    Looking(pipeline, Kind.PRICES).look()
+    before = pipeline.rows(tables.meter_readings)
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    results = list(CatchUp(app, pipeline.warehouse, DeletionGuard(rows=5), "test").take_up())
+    assert [result.customers for result in results if isinstance(result, Failed)] == [(n,) for n in range(11, 21)]
+    assert pipeline.rows(tables.meter_readings) == before
 
 
 def test_a_change_that_comes_while_it_is_taken_up_stays(pipeline: Pipeline) -> None:
