@@ -292,6 +292,23 @@ def test_what_looks_emptied_is_not_taken_up_a_slice_at_a_time(pipeline: Pipeline
     assert pipeline.rows(tables.meter_readings) == before
 
 
+def test_what_changed_since_it_was_noticed_is_taken_up_from_its_own_month(pipeline: Pipeline) -> None:
+    """The prices are read as they are then: nobody could notice afterwards what is in the warehouse already."""
+
+    def priced_from(month: str) -> None:
+        entries = f'[{{"year_month": "{month}", "harga_per_meter_kubik": 300}}]'
+        change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=entries, updated_at=HERE))
+
+    priced_from("2025-03")
+    assert Looking(pipeline, Kind.PRICES).look() == 1
+    priced_from("2025-02")
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    assert len(list(CatchUp(app, pipeline.warehouse, DeletionGuard(), "test").take_up())) == 1
+    prices = {row["customer_id"]: row["harga_per_m3"] for row in pipeline.rows(tables.transaction_calculations)}
+    assert prices[6] == 300
+    assert pipeline.rows(tables.stale_months) == []
+
+
 def test_a_change_that_comes_while_it_is_taken_up_stays(pipeline: Pipeline) -> None:
     looking = Looking(pipeline, Kind.PRICES)
     change(pipeline, a_price(5, 200))
