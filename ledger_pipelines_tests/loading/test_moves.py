@@ -83,6 +83,27 @@ def test_a_reading_that_comes_into_the_scope_and_is_rejected_there(computed: Pip
     _assert_right(computed, after)
 
 
+@pytest.mark.parametrize(
+    ("rejected", "scope"),
+    [
+        (_reading(1, 1, "2025-02-03 10:00", volume=-1), (["2025-02"], None)),
+        (_reading(1, 1, "someday"), (["2025-03"], None)),
+        (_reading(1, 2, "2025-04-03 10:00", volume=-1), (None, [2])),
+    ],
+    ids=["of the month", "of no month", "of the customer"],
+)
+def test_a_rejected_reading_that_is_corrected_elsewhere_is_followed(
+    computed: Pipeline, rejected: dict[str, object], scope: tuple[list[str] | None, list[int] | None]
+) -> None:
+    """Else it would be neither rejected nor loaded until somebody loads the month that it has now."""
+    computed.fill(_state(rejected, *BEFORE.readings[1:]))
+    computed.run()
+    after = _state(_reading(1, 1, "2025-04-03 10:00"), *BEFORE.readings[1:])
+    computed.fill(after)
+    computed.run(*scope)
+    _assert_right(computed, after)
+
+
 def test_a_price_changed_before_the_months_of_a_run_reaches_its_own_month(computed: Pipeline) -> None:
     after = _state(*BEFORE.readings, prices='[{"year_month": "2025-02", "harga_per_meter_kubik": 5}]')
     computed.fill(after)
