@@ -57,6 +57,7 @@ def recalculate(
     """
     lock(connection, transaction_calculations)
     plan_for(connection, scope)
+    # As it is before it is widened: the balances are recalculated for this scope, and for what is noted.
     covered = scope if balances_follow else None
     scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
     if scope.whole:

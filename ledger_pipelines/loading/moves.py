@@ -54,7 +54,10 @@ def left_behind(
 
 
 def evict(connection: sa.Connection, scope: Scope, staged: sa.Table, rejections: sa.Table) -> CountsByMonth:
-    """Delete what is staged, as usable or as rejected, where it was loaded outside the scope; count by month."""
+    """Delete what is staged, as usable or as rejected, where it was loaded outside the scope; count by month.
+
+    It relies on what it keeps so: that no reading is in two places.
+    """
     reading_id = meter_readings.c.reading_id
     seen = _seen(staged, rejections)
     come: sa.ColumnElement[bool] = reading_id.in_(seen)

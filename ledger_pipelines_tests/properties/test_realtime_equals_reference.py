@@ -258,4 +258,4 @@ def _of_others(rows: Rows, concerned: Collection[int]) -> Rows:
 
 def test_whatever_happens_the_tables_equal_the_reference(shared_pipeline: Pipeline) -> None:
     RealTime.pipeline = shared_pipeline
-    run_state_machine_as_test(RealTime, settings=settings(max_examples=2 * HISTORIES, stateful_step_count=12))
+    run_state_machine_as_test(RealTime, settings=settings(max_examples=4 * HISTORIES, stateful_step_count=12))

@@ -18,6 +18,7 @@ from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_records import PRICE_FIELDS
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import pending, tables
+from ledger_pipelines.warehouse.pending import Noticed
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -306,6 +307,22 @@ def test_what_changed_since_it_was_noticed_is_taken_up_from_its_own_month(pipeli
     assert len(list(CatchUp(app, pipeline.warehouse, DeletionGuard(), "test").take_up())) == 1
     prices = {row["customer_id"]: row["harga_per_m3"] for row in pipeline.rows(tables.transaction_calculations)}
     assert prices[6] == 300
+    assert pipeline.rows(tables.stale_months) == []
+
+
+def test_a_reading_that_moves_changes_both_customers_though_one_alone_is_taken_up(pipeline: Pipeline) -> None:
+    """The other's change may be in another lot, or put off: its transactions and balances follow all the same."""
+    change(pipeline, sa.update(data_pencatatan).where(data_pencatatan.c.id == 6).values(customer_id=5))
+    with pipeline.warehouse.begin() as connection:
+        pending.note(connection, [Noticed("data_pencatatan", 6, 5, "2025-02", "", None)])
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    assert len(list(CatchUp(app, pipeline.warehouse, DeletionGuard(), "test").take_up())) == 1
+    closing = {
+        row["customer_id"]: row["closing_balance"]
+        for row in pipeline.rows(tables.monthly_customer_balances)
+        if row["year_month"] == "2025-06"
+    }
+    assert (closing[5], closing.get(6, 0)) == (-2000, 0)
     assert pipeline.rows(tables.stale_months) == []
 
 

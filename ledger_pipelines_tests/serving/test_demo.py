@@ -11,9 +11,6 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines_tests.servers import fresh_database
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
-# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
-pytestmark = pytest.mark.slow
-
 SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
 
 
@@ -26,6 +23,7 @@ def written(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
     result = installation.run("demo", "run")
     assert result.exit_code == 0, result.output
@@ -36,6 +34,7 @@ def test_run_seeds_computes_and_prints_the_balances(installation: Installation) 
     assert tables_of(servers.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
 
 
+@pytest.mark.slow
 def test_the_same_demo_is_not_made_twice_and_another_is_refused(installation: Installation) -> None:
     seed = ("demo", "seed", "--customers", "5", "--months", "2", "--replace")
     assert installation.run(*seed).stdout.count("has now") == 2
@@ -58,6 +57,7 @@ def test_a_real_application_is_left_alone(installation: Installation) -> None:
     assert "rows_per_month must lie between" in wrong.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["embedded_url", "mariadb_url"])
 def test_each_source_can_be_made_alone_in_a_database_of_its_own(
     installation: Installation, request: pytest.FixtureRequest, server: str
@@ -93,6 +93,7 @@ def test_a_real_erp_is_left_alone(installation: Installation) -> None:
     assert "so_invoice_line" not in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 def test_disturb_says_what_it_did(installation: Installation) -> None:
     assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0

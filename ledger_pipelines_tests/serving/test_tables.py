@@ -71,3 +71,8 @@ def test_a_dry_run_cuts_no_heading(computed: Installation) -> None:
     printed = computed.run("balance", "initialize", "--all", "--dry-run").stdout
     headings = [field.name.replace("_", " ") for field in fields(CustomerNow)]
     assert headings in [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
+
+
+def test_yes_and_no_are_words(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(None, ("known", "rows"), [(True, 1), (False, 20), (None, 3)])
+    assert lines_of(capsys) == ["  known   rows", "  yes        1", "  no        20", "             3"]

@@ -54,10 +54,14 @@ def balance(
     """A customer's balance of a month."""
     month = year_month or parts.horizon.current
     with parts.reading() as connection:
-        customer = known(connection, customer_id)
+        customer = questions.customer_of(connection, customer_id)
         found = questions.balance_of(connection, customer_id, month)
-        if found is None:
-            raise not_found(_no_balance(connection, customer, month))
+    if customer is None or found is None:
+        with parts.snapshot() as connection:  # why it is not there is told of one moment
+            customer = known(connection, customer_id)
+            found = questions.balance_of(connection, customer_id, month)
+            if found is None:
+                raise not_found(_no_balance(connection, customer, month))
     answer = answers.CustomerBalance(
         customer_id=customer_id,
         customer_name=customer.name,

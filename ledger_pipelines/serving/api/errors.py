@@ -18,7 +18,9 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 RETRY_SECONDS = 5
-_CANCELED = "57014"
+_CHANGING = "The warehouse's tables are being changed at this moment."
+#: What passes when it is asked again, by SQLSTATE: too slow; a deadlock with a migration; a snapshot that broke.
+_PASSING = {"57014": "The warehouse took too long to answer.", "40P01": _CHANGING, "40001": _CHANGING}
 _logger = logging.getLogger(__name__)
 
 
@@ -85,8 +87,8 @@ def told_of(error: Exception) -> ApiError:
             return away(str(error))
         case sa.exc.TimeoutError():
             return away("The API is overloaded: no connection to the warehouse became free in time.")
-        case sa.exc.OperationalError() if getattr(error.orig, "sqlstate", None) == _CANCELED:
-            return away("The warehouse took too long to answer.")
+        case sa.exc.OperationalError() if (state := getattr(error.orig, "sqlstate", "")) in _PASSING:
+            return away(_PASSING[state])
         case sa.exc.ProgrammingError():
             _logger.error("The warehouse's schema is not what this program expects", exc_info=error)
             return away("The warehouse's schema is not what this program expects: ledger db upgrade")

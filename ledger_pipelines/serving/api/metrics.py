@@ -74,7 +74,7 @@ class PipelineCollector(Collector):
         yield _gauge("ledger_dagster_up", "Whether Dagster answers.", int(self._parts.dagster_answers()))
         try:
             status = status_of(self._parts)
-            with self._parts.reading() as connection:
+            with self._parts.snapshot() as connection:
                 found = pipeline(connection, self._parts.settings.realtime_objective_seconds * 1000)
         except WarehouseError:
             yield _gauge("ledger_warehouse_up", "Whether the warehouse answers.", 0)

@@ -94,7 +94,7 @@ class Parts:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that can change nothing, for questions of one statement: the next may see newer rows.
+        """A connection that can change nothing; each statement sees what is there then: the next may see newer rows.
 
         Raises:
             WarehouseError: the warehouse is away.

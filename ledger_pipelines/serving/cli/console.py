@@ -79,7 +79,7 @@ def print_table(
     widths = _fitted(natural, least, out.width - around)
     table = Table(box=box.SIMPLE_HEAD, width=sum(widths) + around)
     for at, (name, width) in enumerate(zip(columns, widths, strict=True)):
-        amounts = any(isinstance(row[at], int | float | Decimal) for row in rows)
+        amounts = any(_is_amount(row[at]) for row in rows)
         table.add_column(Text(name), justify="right" if amounts else "left", width=width)
     for row in cells:
         table.add_row(*map(Text, row))
@@ -123,7 +123,12 @@ def shown(value: object, *, as_it_is: bool = False) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:,}" if isinstance(value, int | float | Decimal) and not as_it_is else str(value)
+    return f"{value:,}" if _is_amount(value) and not as_it_is else str(value)
+
+
+def _is_amount(value: object) -> bool:
+    """Whether a value is a number, which yes and no are to Python only."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def progress_bar() -> Progress:

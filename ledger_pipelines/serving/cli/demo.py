@@ -12,8 +12,8 @@ import typer
 
 from ledger_pipelines.serving.cli.balance import run_and_report
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.cli.ready import make_ready
-from ledger_pipelines.serving.databases import Databases, start_embedded
+from ledger_pipelines.serving.cli.ready import make_ready, start_and_tell
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.demo import (
     disturb_demo_erp,
     has_billing_tables,
@@ -168,7 +168,7 @@ def _target(settings: Settings, url: str | None) -> sa.URL:
             "LEDGER_BILLING_URL names a billing application of its own, which the demo stays away from. "
             "Name the database to fill by --url, or unset LEDGER_BILLING_URL."
         )
-    start_embedded(settings)
+    start_and_tell(settings)
     return servers.billing(settings)
 
 
@@ -180,7 +180,7 @@ def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
         raise ServingError(
             f"{_REAL_ERP} Name the demo's database by {option}, or unset LEDGER_ERP_URL and DB_HOST2 with its fellows."
         )
-    start_embedded(settings)
+    start_and_tell(settings)
     return servers.erp(settings)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.databases import start_embedded
+from ledger_pipelines.serving.cli.ready import start_and_tell
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.sources.erp_diagnosis import Diagnosis, Level, diagnose
 from ledger_pipelines.warehouse import servers
@@ -38,7 +38,7 @@ def check_connection(
 
 def _diagnosis(settings: Settings) -> Diagnosis:
     if settings.erp_url is None:
-        start_embedded(settings)
+        start_and_tell(settings)
         say("LEDGER_ERP_URL is not set: this is the demo's ERP, in the embedded server.")
     with progress_bar() as progress:
         task = progress.add_task("connecting", total=None)

@@ -183,10 +183,12 @@ def _history() -> Iterator[sa.Connection]:
         with databases.warehouse.connect() as connection:
             runs = sync_logs.running(connection) is not None
         if runs:
-            with _syncs() as syncs:
+            from ledger_pipelines.serving.sync import syncs_of  # slow to import
+
+            with syncs_of(settings) as syncs:
                 syncs.settle()
-        with databases.warehouse.connect() as connection:
-            yield connection
+        with databases.warehouse.connect() as connection:  # a sync and its tables as they were at one moment
+            yield connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import errors
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.api import parts
 from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.api.errors import told_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import sync_logs
 from ledger_pipelines_tests.servers import free_port
@@ -120,3 +123,9 @@ def test_an_old_schema(api: Api) -> None:
             connection.execute(version, {"version": current})
     assert answer.status_code == 503
     assert (answer.json()["warehouse"], answer.json()["schema_version"]) == ("up", "other")
+
+
+@pytest.mark.parametrize("fault", [errors.DeadlockDetected(), errors.SerializationFailure()])
+def test_what_passes_of_itself_is_no_fault_of_ours(fault: psycopg.Error) -> None:
+    told = told_of(sa.exc.OperationalError("SELECT", {}, fault))
+    assert (told.status, told.headers["Retry-After"]) == (503, "5")
