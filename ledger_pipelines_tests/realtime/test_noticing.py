@@ -15,6 +15,7 @@ from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_changes import Ids, stretch
 from ledger_pipelines.sources.billing_records import PRICE_FIELDS
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import pending, tables
@@ -236,13 +237,23 @@ def test_a_look_that_dies_has_not_come_further(pipeline: Pipeline, monkeypatch: 
 
 def test_many_changes_of_one_moment_are_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "NEW_ROWS", 8)
-    monkeypatch.setattr(watch, "RECENT_ROWS", 3)
-    change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=HERE))
     looking = Looking(pipeline, Kind.PRICES)
-    for _ in range(9):
-        looking.look(0.1)
-    assert waiting(pipeline) == set(range(1, 21))
+    looking.look()  # for a while, nothing but what is new is looked at
+    change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=HERE))
+    assert [looking.look(0.1) for _ in range(3)] == [8, 8, 4]
     assert not looking.watch.behind
+    assert waiting(pipeline) == set(range(1, 21))
+
+
+def test_what_was_committed_late_is_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "RECENT_ROWS", 8)
+    looking = Looking(pipeline, Kind.PRICES)
+    change(pipeline, a_price(20, 200))
+    assert looking.look() == 1
+    late = HERE - timedelta(minutes=5)
+    change(pipeline, sa.update(users).where(users.c.id < 20).values(harga_per_meter_kubik=200, updated_at=late))
+    looking.seconds += watch.RECENT_EVERY_SECONDS
+    assert [looking.look(0.1) for _ in range(4)] == [8, 8, 3, 0]
 
 
 def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline: Pipeline) -> None:
@@ -271,6 +282,33 @@ def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.Mo
     found = [Patrol("users", app, pipeline.warehouse, DeletionGuard()).step() for _ in range(4)]
     assert sum(found) == 2
     assert waiting(pipeline) == {15, 20}
+
+
+@pytest.mark.parametrize(
+    ("gone", "come"), [([10, 11], [21]), ([9, 12], [10_000]), ([4, 6], [])], ids=["the sum stays", "both", "one"]
+)
+def test_a_patrol_finds_what_changes_the_count_or_the_sum(pipeline: Pipeline, gone: list[int], come: list[int]) -> None:
+    change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_(gone)))
+    for number in come:
+        change(pipeline, sa.insert(data_pencatatan).values(id=number, customer_id=5, data_input=READING))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert going.compare_ids() == len(gone) + len(come)
+
+
+def test_a_patrol_looks_at_a_few_differing_ids_at_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patrol, "DIFFERING_AT_ONCE", 2)
+    change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_([3, 7, 8, 9, 15])))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert [going.compare_ids() for _ in range(3)] == [2, 2, 1]
+
+
+def test_a_stretch_of_ids_ends_where_it_was_counted(pipeline: Pipeline) -> None:
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    assert stretch(app, "users", 0, 6) == Ids(0, 6, 6, 21)
+    assert stretch(app, "users", 18, 6) == Ids(18, None, 2, 39)
+    assert stretch(app, "users", 20, 6) == Ids(20, None, 0, 0)
 
 
 def test_a_table_that_looks_emptied_is_refused(pipeline: Pipeline) -> None:
