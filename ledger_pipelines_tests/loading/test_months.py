@@ -71,6 +71,17 @@ def test_a_new_month_begun_by_a_scoped_run_is_carried_forward_too(pipeline: Pipe
     assert balances[1, "2025-05"].opening_balance == balances[1, "2025-04"].closing_balance == -2000
 
 
+def test_somebody_who_begins_in_a_month_in_the_middle_has_balances_from_then_on(pipeline: Pipeline) -> None:
+    """The later months are complete, so a run of that month alone gives the new customer a row in each of them."""
+    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03")]))
+    pipeline.run()
+    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03"), fob(2, 2, "2025-03-03")]))
+    pipeline.run(["2025-03"])
+    balances = pipeline.ledger().balances
+    closing = {month: row.closing_balance for (customer, month), row in balances.items() if customer == 2}
+    assert closing == dict.fromkeys(["2025-03", "2025-04", "2025-05", "2025-06"], -1000)
+
+
 def test_a_reading_that_becomes_unusable_leaves_the_ledger(pipeline: Pipeline) -> None:
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03"), fob(2, 1, "2025-02-04")]))
     pipeline.run()
