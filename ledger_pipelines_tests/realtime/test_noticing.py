@@ -296,6 +296,13 @@ def test_a_patrol_finds_what_changes_the_count_or_the_sum(pipeline: Pipeline, go
     assert going.compare_ids() == len(gone) + len(come)
 
 
+def test_a_patrol_finds_that_a_rejected_row_vanished(pipeline: Pipeline) -> None:
+    assert "2" in {row["source_id"] for row in pipeline.rows(tables.rejected_rows)}
+    change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id == 2))
+    app = BillingApp(pipeline.source, pipeline.horizon)
+    assert Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard()).compare_ids() == 1
+
+
 def test_a_patrol_looks_at_a_few_differing_ids_at_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patrol, "DIFFERING_AT_ONCE", 2)
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_([3, 7, 8, 9, 15])))
