@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import erp_engine
+from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
-from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
+from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.signals import hear_interrupts
 
 # Of each property: enough for a developer who runs the tests many times a day, and many more in CI: 2,000 in all.
@@ -58,6 +59,23 @@ def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
 def mariadb_url() -> sa.URL:
     """The machine's MariaDB."""
     return servers.require(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
+
+
+@pytest.fixture(scope="module")
+def empty_warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
+    """A warehouse of a module's own, with its tables and nothing in them."""
+    with servers.fresh_warehouse(embedded_url) as url:
+        engine = warehouse_engine(url, WIB)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def connection(empty_warehouse: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in it that is rolled back."""
+    with empty_warehouse.connect() as connection:
+        yield connection
+        connection.rollback()
 
 
 @pytest.fixture

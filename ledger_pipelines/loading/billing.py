@@ -170,8 +170,8 @@ def _load_unpartitioned(
     if repriced:
         priced = sorted(months_loaded(connection, tables.transaction_calculations))
         few = len(repriced) <= NOTED_ONE_BY_ONE
-        covered = load.scope if load.recalculated else None
-        note_stale(connection, tables.transaction_calculations, priced, repriced if few else None, covered=covered)
+        who = repriced if few else None
+        note_stale(connection, tables.transaction_calculations, priced, who, covered=load.covered)
     return _finish(load, connection, table, staged, counts)
 
 
@@ -229,8 +229,7 @@ def _covers(scope: Scope, reading: Reading) -> bool:
 def _note_changed(load: Load, connection: sa.Connection, table: sa.Table, counts: CountsByMonth) -> None:
     """Note the months in which something was written as stale in the table that is computed from them."""
     changed = [month for month, of in counts.items() if of.written]
-    covered = load.scope if load.recalculated else None
-    note_stale(connection, table, changed, load.scope.customers, covered=covered)
+    note_stale(connection, table, changed, load.scope.customers, covered=load.covered)
 
 
 def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged, counts: CountsByMonth) -> Report:

@@ -48,6 +48,11 @@ class Load:
     recalculated: bool = False
 
     @property
+    def covered(self) -> Scope | None:
+        """What nobody needs to be told of, for it is recalculated anyway."""
+        return self.scope if self.recalculated else None
+
+    @property
     def horizon(self) -> Horizon:
         """The months that count."""
         return self.source.horizon

@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,34 +13,23 @@ import sqlalchemy as sa
 
 from ledger_pipelines.delivery.alerts import deliver, waiting
 from ledger_pipelines.delivery.webhook import Webhook
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver
 from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
 
 NO_DIGIT_IS_LOST = Decimal("-12345678901234567890.12")
 
 
-@pytest.fixture(scope="module")
-def made(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse for the module."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
-        yield engine
-        engine.dispose()
-
-
 @pytest.fixture
-def warehouse(made: sa.Engine) -> sa.Engine:
+def warehouse(empty_warehouse: sa.Engine) -> sa.Engine:
     """The module's warehouse, without alerts, with one customer."""
-    with made.begin() as connection:
+    with empty_warehouse.begin() as connection:
         connection.execute(sa.delete(balance_alerts))
         connection.execute(sa.delete(customers))
         connection.execute(
             sa.insert(customers).values(customer_id=1, name="Bu Siti", role="fob", use_realtime_calculation=True)
         )
-    return made
+    return empty_warehouse
 
 
 def raise_alerts(warehouse: sa.Engine, *customer_ids: int, **columns: Any) -> None:

@@ -1,12 +1,11 @@
 """Months of tables without a key: made equal to what stands aside, row for row, duplicates included."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +13,9 @@ from hypothesis import strategies as st
 from ledger_pipelines.sources.erp_tables import VIEW_PROD_HEADER as TABLE
 from ledger_pipelines.warehouse.bulk import ColumnCopy
 from ledger_pipelines.warehouse.contents import Contents, Sums, day_sums, make_equal
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.months import Counts
 from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition, make_aside
 from ledger_pipelines.warehouse.tables import erp_tables
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
 
 MONTH = "2025-03"
 COPY = erp_tables[TABLE.name]
@@ -32,14 +28,6 @@ days = st.sampled_from([date(2025, 3, 1), date(2025, 3, 2), date(2025, 3, 31)])
 rows = st.fixed_dictionaries(
     {"prod_index": st.sampled_from([None, 1, 2, 2**63 - 1]), "planning_date": days, "status": texts, "qty_os": numbers}
 )
-
-
-@pytest.fixture(scope="module")
-def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    with fresh_warehouse(embedded_url) as url:
-        made = warehouse_engine(url, WIB)
-        yield made
-        made.dispose()
 
 
 def exactly(row: Row) -> tuple[Any, ...]:
@@ -67,9 +55,11 @@ def found(connection: sa.Connection) -> list[sa.RowMapping]:
 
 
 @given(old=st.lists(rows, max_size=8), new=st.lists(rows, max_size=8), kept=st.integers(0, 8))
-def test_a_month_becomes_what_stands_aside(engine: sa.Engine, old: list[Row], new: list[Row], kept: int) -> None:
+def test_a_month_becomes_what_stands_aside(
+    empty_warehouse: sa.Engine, old: list[Row], new: list[Row], kept: int
+) -> None:
     wanted = [*old[:kept], *new]
-    with engine.connect() as connection:
+    with empty_warehouse.connect() as connection:
         connection.exec_driver_sql("SET enable_nestloop = off")
         write(connection, old)
         before = Counter(exactly(dict(row)) for row in found(connection))
@@ -84,11 +74,11 @@ def test_a_month_becomes_what_stands_aside(engine: sa.Engine, old: list[Row], ne
         connection.rollback()
 
 
-def test_only_some_days_are_spoken_for(engine: sa.Engine) -> None:
+def test_only_some_days_are_spoken_for(empty_warehouse: sa.Engine) -> None:
     first, second = date(2025, 3, 1), date(2025, 3, 2)
     old = [{"prod_index": n, "planning_date": day} for n in (1, 2) for day in (first, second)]
     new = [{"prod_index": 1, "planning_date": first, "status": "done"}]
-    with engine.connect() as connection:
+    with empty_warehouse.connect() as connection:
         write(connection, old)
         assert write(connection, new, [first]) == Counts(updated=1, deleted=1)
         kept = {(row["prod_index"], row["planning_date"], row["status"]) for row in found(connection)}
@@ -96,10 +86,10 @@ def test_only_some_days_are_spoken_for(engine: sa.Engine) -> None:
         connection.rollback()
 
 
-def test_a_row_that_stays_is_not_touched(engine: sa.Engine) -> None:
+def test_a_row_that_stays_is_not_touched(empty_warehouse: sa.Engine) -> None:
     twice = {"prod_index": 1, "planning_date": date(2025, 3, 1), "status": "twice"}
     changed = {"prod_index": 2, "planning_date": date(2025, 3, 1), "qty_os": Decimal("1.5")}
-    with engine.connect() as connection:
+    with empty_warehouse.connect() as connection:
         write(connection, [twice, twice, changed])
         places = sa.select(sa.literal_column("ctid::text", sa.Text)).where(COPY.c.prod_index == 1)
         before = connection.scalars(places).all()
@@ -111,9 +101,9 @@ def test_a_row_that_stays_is_not_touched(engine: sa.Engine) -> None:
         connection.rollback()
 
 
-def test_what_each_day_holds(engine: sa.Engine) -> None:
+def test_what_each_day_holds(empty_warehouse: sa.Engine) -> None:
     day = date(2025, 3, 1)
-    with engine.connect() as connection:
+    with empty_warehouse.connect() as connection:
         write(
             connection,
             [

@@ -1,7 +1,7 @@
 """How a month of a table is written: what is counted, what is touched, and what others see meanwhile."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,11 +12,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger.transactions import WRITTEN
 from ledger_pipelines.warehouse import loaded, months, partitions, schema, session, tables
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.months import Counts
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
 
 TABLE = tables.transaction_calculations
 JAN, FEB = "2025-01", "2025-02"
@@ -26,24 +23,15 @@ Row = tuple[int, int, str, int]
 """A row that should be there: reading, customer, month, volume."""
 
 
-@pytest.fixture(scope="module")
-def shared_engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse for the module."""
-    with fresh_warehouse(embedded_url) as url:
-        made = warehouse_engine(url, WIB)
-        yield made
-        made.dispose()
-
-
 @pytest.fixture
-def engine(shared_engine: sa.Engine) -> sa.Engine:
+def engine(empty_warehouse: sa.Engine) -> sa.Engine:
     """The module's warehouse, emptied: no row and no partition."""
-    with shared_engine.begin() as connection:
+    with empty_warehouse.begin() as connection:
         for month in (JAN, FEB):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS {partition(month)}"))
         connection.execute(sa.delete(tables.loaded_months))
         connection.execute(sa.delete(tables.monthly_customer_balances))
-    return shared_engine
+    return empty_warehouse
 
 
 def partition(month: str) -> str:

@@ -1,6 +1,5 @@
 """What waits to be taken up: noted once, in order, put off and put aside, and never lost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,31 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse import pending
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.pending import Noticed, Waiting
 from ledger_pipelines.warehouse.tables import pending_changes
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
 
 MOMENT = datetime(2025, 3, 5, 7, 4, tzinfo=UTC)
 CHANGE = Noticed("users", 1, 1, "2025-03", "as it was first", MOMENT)
 AGAIN = replace(CHANGE, digest="as it is now")
-
-
-@pytest.fixture(scope="module")
-def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse of its own."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
-        yield engine
-        engine.dispose()
-
-
-@pytest.fixture
-def connection(warehouse: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that is undone."""
-    with warehouse.connect() as connection:
-        yield connection
 
 
 def rows(connection: sa.Connection) -> list[dict[str, Any]]:

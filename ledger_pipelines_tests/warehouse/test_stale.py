@@ -1,37 +1,16 @@
 """The notes of what is to be recalculated: who takes which of them, and what they make of a scope."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.stale import note_stale, take_stale
 from ledger_pipelines.warehouse.tables import monthly_customer_balances as balances
 from ledger_pipelines.warehouse.tables import stale_months
 from ledger_pipelines.warehouse.tables import transaction_calculations as transactions
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
 
 MARCH = ("2025-03",)
 LAST = "2025-06"
-
-
-@pytest.fixture(scope="module")
-def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse of its own."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
-        yield engine
-        engine.dispose()
-
-
-@pytest.fixture
-def connection(warehouse: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that is undone."""
-    with warehouse.connect() as connection:
-        yield connection
 
 
 def notes(connection: sa.Connection) -> list[tuple[str, int | None]]:

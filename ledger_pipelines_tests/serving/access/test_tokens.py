@@ -1,7 +1,5 @@
 """Tokens: found by their public part, accepted for their secret alone, until they are expired or revoked."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,26 +9,6 @@ from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.warehouse import api_tokens, audit
 from ledger_pipelines.warehouse.audit import Act
-from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
-
-
-@pytest.fixture(scope="module")
-def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse with nothing in it."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
-        yield engine
-        engine.dispose()
-
-
-@pytest.fixture
-def connection(warehouse: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that is rolled back."""
-    with warehouse.connect() as made:
-        yield made
-        made.rollback()
 
 
 def test_a_token_is_its_holders(connection: sa.Connection) -> None:
@@ -84,39 +62,39 @@ def test_an_admin_may_what_a_viewer_may() -> None:
     assert [admin.may("admin"), admin.may("viewer"), viewer.may("viewer"), viewer.may("admin")] == [True] * 3 + [False]
 
 
-def newest(warehouse: sa.Engine) -> audit.Entry:
+def newest(empty_warehouse: sa.Engine) -> audit.Entry:
     """The newest entry of the audit log."""
-    with warehouse.connect() as connection:
+    with empty_warehouse.connect() as connection:
         return audit.latest(connection, limit=1)[0]
 
 
-def test_an_act_is_written_down_before_it_begins(warehouse: sa.Engine) -> None:
-    with audited(warehouse, Act("do it", "to this", actor="Budi")):
-        begun = newest(warehouse)
+def test_an_act_is_written_down_before_it_begins(empty_warehouse: sa.Engine) -> None:
+    with audited(empty_warehouse, Act("do it", "to this", actor="Budi")):
+        begun = newest(empty_warehouse)
         assert (begun.actor, begun.action, begun.target, begun.outcome) == ("Budi", "do it", "to this", None)
-    assert newest(warehouse).outcome == "done"
-    assert newest(warehouse).id == begun.id
+    assert newest(empty_warehouse).outcome == "done"
+    assert newest(empty_warehouse).id == begun.id
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "message"),
     [(ServingError("not so"), "refused", "not so"), (RuntimeError("secret insides"), "failed", "RuntimeError")],
 )
-def test_an_act_that_fails_is_closed(warehouse: sa.Engine, error: Exception, outcome: str, message: str) -> None:
-    with pytest.raises(type(error)), audited(warehouse, Act("do it")):
+def test_an_act_that_fails_is_closed(empty_warehouse: sa.Engine, error: Exception, outcome: str, message: str) -> None:
+    with pytest.raises(type(error)), audited(empty_warehouse, Act("do it")):
         raise error
-    assert (newest(warehouse).outcome, newest(warehouse).message) == (outcome, message)
+    assert (newest(empty_warehouse).outcome, newest(empty_warehouse).message) == (outcome, message)
 
 
-def test_nobody_knows_how_an_act_ended_that_was_killed(warehouse: sa.Engine) -> None:
-    with pytest.raises(KeyboardInterrupt), audited(warehouse, Act("do it")):
+def test_nobody_knows_how_an_act_ended_that_was_killed(empty_warehouse: sa.Engine) -> None:
+    with pytest.raises(KeyboardInterrupt), audited(empty_warehouse, Act("do it")):
         raise KeyboardInterrupt
-    assert newest(warehouse).outcome is None
+    assert newest(empty_warehouse).outcome is None
 
 
-def test_what_a_stranger_writes_is_kept_readable_and_short(warehouse: sa.Engine) -> None:
-    with audited(warehouse, Act("do it", "a\x00b\n" + "c" * 5000)):
+def test_what_a_stranger_writes_is_kept_readable_and_short(empty_warehouse: sa.Engine) -> None:
+    with audited(empty_warehouse, Act("do it", "a\x00b\n" + "c" * 5000)):
         pass
-    target = newest(warehouse).target or ""
+    target = newest(empty_warehouse).target or ""
     assert target.startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}ccc")
     assert len(target) == 1000
