@@ -33,7 +33,6 @@ def free_port() -> int:
 def running_embedded_server(*, fast_and_unsafe: bool = True) -> Iterator[EmbeddedServer]:
     """An embedded server of its own, gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
-    folder.chmod(0o755)  # reachable for the OS user that runs the server when the tests run as root
     server = EmbeddedServer(folder / "postgres", free_port(), fast_and_unsafe=fast_and_unsafe)
     server.start()
     try:

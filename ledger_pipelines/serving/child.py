@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -48,6 +49,7 @@ class Child:
     tell: Callable[[str], None]
     process: subprocess.Popen[str] | None = None
     last_line: str = ""
+    is_stopping: bool = False
     _told: str = ""
     _failures: int = 0
     _started_at: float = 0.0
@@ -57,11 +59,8 @@ class Child:
 
     def __post_init__(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            self.log, maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
-        )
         self._logger = logging.Logger(self.name)
-        self._logger.addHandler(handler)
+        self._logger.addHandler(_LogFile(self.log, self.tell))
 
     def start(self) -> None:
         """Start it, in a group of its own: what a terminal sends to ours must not reach it."""
@@ -112,7 +111,8 @@ class Child:
         return True
 
     def ask_to_stop(self) -> None:
-        """Send the signal to end to it and its own children."""
+        """Send the signal to end to it and its own children; what it prints from now on is only logged."""
+        self.is_stopping = True
         if self.process is not None:
             end_group(self.process.pid, signal.SIGTERM)
 
@@ -134,16 +134,57 @@ class Child:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         """Copy the output to the log, plain, and tell what a person should know."""
-        for line in process.stdout or ():
-            plain = _COLOURS.sub("", line).rstrip("\n")
-            if _NOISE.search(plain):
-                continue
-            self._logger.info("%s", plain)
-            if plain.strip():
-                self.last_line = plain.strip()
-            if _WORTH_TELLING.search(plain) and (what := _AT.sub("", plain.strip())) != self._told:
-                self._told = what
-                self.tell(f"{self.name}: {what}")
+        if process.stdout is None:
+            return
+        with process.stdout as output:
+            for line in output:
+                self._take(line)
+
+    def _take(self, line: str) -> None:
+        """Log a line, and tell it if a person should know."""
+        plain = _COLOURS.sub("", line).rstrip("\n")
+        if _NOISE.search(plain):
+            return
+        self._logger.info("%s", plain)
+        if plain.strip():
+            self.last_line = plain.strip()
+        is_worth_telling = _WORTH_TELLING.search(plain) and not self.is_stopping
+        if is_worth_telling and (what := _AT.sub("", plain.strip())) != self._told:
+            self._told = what
+            self.tell(f"{self.name}: {what}")
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A log file that tells once that it cannot be written, and once that it can be again.
+
+    Args:
+        file: Where it is.
+        tell: Told what a person should know.
+    """
+
+    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+        super().__init__(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
+        self._tell = tell
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        lost = self._lost
+        super().emit(record)
+        if lost and lost == self._lost:
+            self._lost = 0
+            self._tell(f"{self.baseFilename} can be written again. It lacks {lost:,} lines.")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Count a line that could not be written; logging itself would print a traceback for each."""
+        del record
+        self._lost += 1
+        if self._lost == 1:
+            error = sys.exc_info()[1]
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._tell(f"{self.baseFilename} cannot be written: {reason}. Its lines are lost until it can be.")
+        with suppress(OSError):  # of what it still holds; the next line opens the file again
+            self.close()
 
 
 def group_lives(leader: int) -> bool:

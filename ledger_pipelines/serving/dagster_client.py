@@ -3,7 +3,6 @@
 Commands import it when they need it: the import costs a second or two.
 """
 
-import json
 import logging
 import os
 import signal
@@ -23,11 +22,12 @@ from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils.interrupts import setup_interrupt_handlers
 
 from ledger_pipelines.partitions import range_tags
-from ledger_pipelines.resources import run_process
+from ledger_pipelines.resources import interruption, run_process
 from ledger_pipelines.resources.finished import SYNC_TAG, close_finished, run_of, words_of
-from ledger_pipelines.resources.run_process import is_launched, own_process_tags, process_executing, send
+from ledger_pipelines.resources.run_process import own_process_tags, process_executing, send
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import dagster_environment
+from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi
@@ -52,6 +52,9 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 Instance = dg.DagsterInstance
 
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
+cancel_launched_runs = interruption.cancel_launched_runs
+confirm_cancelled = interruption.confirm_cancelled
+fail_dead_runs = interruption.fail_dead_runs
 
 #: Told of progress: what is being done, how many steps are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -141,23 +144,6 @@ def _execute(
         return run_id, watch
 
 
-def fail_dead_runs(instance: Instance, *, code_server_port: int | None = None) -> list[str]:
-    """Mark runs as failed whose process on this machine is gone, free their places in the pools, and name them.
-
-    Args:
-        instance: Dagster's.
-        code_server_port: Of a code server of this machine that is gone, and with it every run it launched.
-    """
-    dead = []
-    for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
-        if _is_dead(run, code_server_port):
-            reason = "The process that executed this run is gone: it was killed, or the machine was restarted."
-            instance.report_run_failed(run, reason)
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            dead.append(run.run_id)
-    return dead
-
-
 def has_unfinished_runs(instance: Instance) -> bool:
     """Whether a run of the ledger's job is under way or waits for its turn."""
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=[*_UNFINISHED, *_WAITING]), limit=1))
@@ -171,6 +157,23 @@ def launch(web_ui: WebUi, order: Order) -> str:
     """
     tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
     return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+
+
+def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | ServingError]]:
+    """Execute the runs again that were cancelled because `ledger up` was stopped.
+
+    Yields:
+        The id of each run, and the id of the run that is executed instead, or the error that refuses it.
+    """
+    for run_id in interruption.runs_to_resume(instance):
+        outcome: str | ServingError
+        try:
+            outcome = web_ui.execute_again(run_id, {interruption.RESUME_TAG: f"instead of {run_id}"})
+            interruption.mark_resumed(instance, run_id, outcome)
+        except ServingError as error:
+            outcome = error
+            interruption.mark_resumed(instance, run_id, "refused")
+        yield run_id, outcome
 
 
 def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
@@ -262,15 +265,6 @@ def _reconciliation_tags(order: Order, assets: Sequence[str]) -> dict[str, str]:
 def _sync_tags(order: SyncOrder) -> dict[str, str]:
     tags = {SYNC_TAG: str(order.log_id), _COMMAND_TAG: f"ledger {order.command}"}
     return range_tags(order.first, order.last) | tags
-
-
-def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:
-    if (process := process_executing(run)) is not None:
-        return not process.alive
-    if code_server_port is None or not is_launched(run):
-        return False
-    launched_by = json.loads(run.tags[run_process.CODE_SERVER_TAG])
-    return (launched_by.get("host"), launched_by.get("port")) == ("127.0.0.1", code_server_port)
 
 
 def _wait_for_pool(instance: Instance, pool: str, say: Callable[[str], None]) -> None:

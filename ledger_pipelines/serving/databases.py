@@ -14,7 +14,7 @@ from psycopg import sql
 from ledger_pipelines.analytics import role
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.settings import Settings, masked
+from ledger_pipelines.settings import Settings, make_home, masked
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema, servers
 from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
@@ -108,9 +108,11 @@ def prepare(settings: Settings) -> Prepared:
     """Start the embedded server if it is used, create what databases are missing, and upgrade the warehouse's schema.
 
     Raises:
+        SettingsError: LEDGER_HOME cannot be used.
         EmbeddedServerError: the embedded server cannot be started.
         WarehouseError: a database cannot be created or used, or its schema is newer than this program.
     """
+    make_home(settings.home)
     started = start_embedded(settings) if servers.uses_embedded_server(settings) else False
     ensure_dagster_database(settings)
     return Prepared(started, upgrade(settings))
@@ -120,8 +122,10 @@ def start_embedded(settings: Settings) -> bool:
     """Start the embedded server and create its databases; True if it was not running.
 
     Raises:
+        SettingsError: LEDGER_HOME cannot be used.
         EmbeddedServerError: it cannot be started.
     """
+    make_home(settings.home)
     server = servers.embedded_server(settings)
     started = server.start()
     if settings.warehouse_url is None:

@@ -14,6 +14,7 @@ from typing import IO
 from ledger_pipelines.processes import ProcessId
 from ledger_pipelines.serving.child import end_group, group_lives
 from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.settings import make_home
 
 _KILL_SECONDS = 5.0
 
@@ -48,8 +49,9 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
 
     Raises:
         ServingError: another process holds it; the message names it.
+        SettingsError: the folder cannot be used.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     with (home / "up.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,8 +64,12 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
         _end_left_behind(left)
         lock = InstanceLock(file, owns_database=left.get("owns_database") is True)
         lock.note([])
-        yield lock
-        file.truncate(0)
+        try:
+            yield lock
+        finally:
+            # What still runs must be found by the next start.
+            if not lock.owns_database and not _children_alive(_state(file)):
+                file.truncate(0)
 
 
 def anybody_serves(home: Path) -> bool:

@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.serving import dagster_client
@@ -14,6 +14,7 @@ from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.instance_lock import InstanceLock
+from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.outcome import Order
 from ledger_pipelines.serving.ports import LOOPBACK
 from ledger_pipelines.serving.sync import Syncs, Wish
@@ -43,12 +44,14 @@ class Supervisor:
         settings: Where everything is.
         instance: Dagster's.
         lock: Held for the settings' data folder.
+        interrupts: The signals that end it.
         tell: Told what a person should know.
     """
 
     settings: Settings
     instance: dagster_client.Instance
     lock: InstanceLock
+    interrupts: Interrupts
     tell: Tell
     _children: list[Child] = field(init=False)
     _last: dict[str, float] = field(default_factory=dict)
@@ -81,14 +84,21 @@ class Supervisor:
             ServingError: something does not come up; the message says why.
         """
         self._fail_dead_runs(code_server_is_gone=True)
-        self._code_server.start()
-        self._note()
+        self._start(self._code_server)
         self._await(lambda: dagster_client.code_server_answers(self.settings.code_server_port))
         for child in self._children[1:]:
-            child.start()
-        self._note()
+            self._start(child)
         self._await(self.web_ui.location_is_loaded)
         self._await(lambda: is_ready(self.settings))
+
+    def resume_runs(self) -> None:
+        """Execute the runs again that were cancelled because `ledger up` was stopped."""
+        for run_id, outcome in dagster_client.resume(self.instance, self.web_ui):
+            if isinstance(outcome, ServingError):
+                self.tell(f"Run {run_id[:8]} was cancelled when ledger up was stopped, and is not resumed: {outcome}")
+            else:
+                address = self.web_ui.address_of_run(outcome)
+                self.tell(f"Run {run_id[:8]} was cancelled when ledger up was stopped. It is executed again: {address}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Let the demo be computed and copied if this is its first start; what is under way, and the run's id.
@@ -107,15 +117,14 @@ class Supervisor:
                 yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
 
     def watch(self) -> None:
-        """Start again what dies, for ever."""
-        while True:
+        """Start again what dies, until a signal arrives."""
+        while not self.interrupts.received:
             time.sleep(_LOOK_SECONDS)
             for child in self._children:
                 if child.must_restart():
                     if child is self._code_server:
                         self._fail_dead_runs(code_server_is_gone=True)
-                    child.start()
-                    self._note()
+                    self._start(child)
                     self.tell(f"{child.name} is started again.")
             if self._is_time_for("database", _DATABASE_SECONDS):
                 self._watch_database()
@@ -125,11 +134,22 @@ class Supervisor:
                 self._close_finished_sync()
 
     def stop(self) -> None:
-        """Stop everything: first what starts runs, last what executes them."""
-        for child in reversed(self._children):
-            child.ask_to_stop()
-        for child in reversed(self._children):
-            child.stop()
+        """Stop everything: first what starts runs, then the runs, and the code server that executes them with them."""
+        starters = [child for child in reversed(self._children) if child is not self._code_server]
+        try:
+            _stop(starters)
+            with self._storage():
+                runs = dagster_client.cancel_launched_runs(self.instance, self.settings.code_server_port)
+        finally:
+            _stop([self._code_server])
+        with self._storage():
+            dagster_client.confirm_cancelled(self.instance, runs)
+
+    def _start(self, child: Child) -> None:
+        """Start a process and note it; a signal waits for both, so that no process is left behind unknown."""
+        with self.interrupts.deferred():
+            child.start()
+            self._note()
 
     def _child(self, name: str, module: str, *arguments: str) -> Child:
         environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_MODULE_NAME"}
@@ -149,6 +169,8 @@ class Supervisor:
         """Wait until something is ready; give up if a child ends, or after a while."""
         deadline = time.monotonic() + _READY_SECONDS
         while not ready():
+            if self.interrupts.received:
+                raise KeyboardInterrupt
             for child in self._children:
                 if (code := child.ended) is not None:
                     raise ServingError(
@@ -168,10 +190,16 @@ class Supervisor:
 
     def _fail_dead_runs(self, *, code_server_is_gone: bool = False) -> None:
         port = self.settings.code_server_port if code_server_is_gone else None
-        try:
+        with self._storage():
             for run_id in dagster_client.fail_dead_runs(self.instance, code_server_port=port):
                 self.tell(f"Run {run_id[:8]} is marked as failed: the process that executed it is gone.")
-        except dagster_client.STORAGE_ERRORS as error:  # the database is away; there is another minute
+
+    @contextmanager
+    def _storage(self) -> Iterator[None]:
+        """Tell that Dagster's storage does not answer, and go on: what is not done now is done at another time."""
+        try:
+            yield
+        except dagster_client.STORAGE_ERRORS as error:
             self.tell(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
 
     def _close_finished_sync(self) -> None:
@@ -195,6 +223,14 @@ class Supervisor:
                 self._note()
         except EmbeddedServerError as error:
             self.tell(str(error))
+
+
+def _stop(children: Sequence[Child]) -> None:
+    """Stop some processes at the same time."""
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()
 
 
 def _computes_nothing_yet(databases: Databases) -> bool:

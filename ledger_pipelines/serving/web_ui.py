@@ -19,12 +19,18 @@ _LOCATIONS = """
     ... on PythonError { message } } }
 """
 _LOOPBACK = "127.0.0.1"
-_LAUNCH = """
-mutation Launch($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename
+_ANSWER = """{ __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
     ... on RunConfigValidationInvalid { errors { message } } } }
 """
+_LAUNCH = (
+    f"mutation Launch($parameters: ExecutionParams!) {{ launched: launchRun(executionParams: $parameters) {_ANSWER}"
+)
+_EXECUTE_AGAIN = (
+    "mutation ExecuteAgain($parameters: ReexecutionParams!) "
+    f"{{ launched: launchRunReexecution(reexecutionParams: $parameters) {_ANSWER}"
+)
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,27 @@ class WebUi:
         parameters = {
             "selector": selector,
             "runConfigData": run_config,
-            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+            "executionMetadata": {"tags": _tags(tags)},
         }
+        return self._launched(_LAUNCH, parameters)
+
+    def execute_again(self, run_id: str, tags: Mapping[str, str]) -> str:
+        """Put a run that has ended into the queue once more, all of its steps, and return the new run's id.
+
+        Args:
+            run_id: The run that has ended.
+            tags: Tags of the new run beside those of the old one.
+
+        Raises:
+            ServingError: it is refused.
+        """
+        return self._launched(
+            _EXECUTE_AGAIN, {"parentRunId": run_id, "strategy": "ALL_STEPS", "extraTags": _tags(tags)}
+        )
+
+    def _launched(self, mutation: str, parameters: Mapping[str, Any]) -> str:
         try:
-            answer = self.ask(_LAUNCH, {"parameters": parameters})["launchRun"]
+            answer = self.ask(mutation, {"parameters": parameters})["launched"]
         except OSError as error:
             raise ServingError(f"The web interface at {self.address} does not take the run: {error}") from error
         if answer["__typename"] != "LaunchRunSuccess":
@@ -104,6 +127,11 @@ class WebUi:
         if data.get("errors"):
             raise OSError(_reasons(data))
         return dict(data["data"])
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as GraphQL takes them."""
+    return [{"key": key, "value": value} for key, value in tags.items()]
 
 
 def _reasons(answer: Any) -> str:

@@ -139,9 +139,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         """The folder, absolute, so that every process of the project means the same one."""
-        folder = (project_folder() / value.expanduser()).resolve()
-        if folder.exists() and not folder.is_dir():
-            raise ValueError("is a file, not a folder")
+        try:
+            folder = (project_folder() / value.expanduser()).resolve()
+            if folder.exists() and not folder.is_dir():
+                raise ValueError("is a file, not a folder")
+        except (OSError, RuntimeError) as error:  # too long, unreadable, a loop of links, a user who is unknown
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"cannot be a folder: {reason}") from None
         return folder
 
     @field_validator("timezone")

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
+from ledger_pipelines.settings import let_group_pass
 from ledger_pipelines.warehouse import postgres_data
 from ledger_pipelines.warehouse.postgres_data import ROLE, own_folder
 from ledger_pipelines.warehouse.postgres_processes import (
@@ -233,6 +234,8 @@ class EmbeddedServer:
     def _placed(self) -> Account:
         """Make the data and log folders where the server's OS user can reach them; the OS user."""
         account = account_for(self._data)
+        if account.gid is not None:
+            let_group_pass(self.data_folder.parent, account.gid)
         if not self._data.exists():
             own_folder(self._data, account)
             if not account.reaches(self._data):

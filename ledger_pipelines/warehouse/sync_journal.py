@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+from contextlib import closing
 from datetime import datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -29,8 +30,16 @@ def note(settings: Settings, message: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            handler = RotatingFileHandler(file, maxBytes=_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
-            handler.emit(logging.LogRecord("sync", logging.INFO, "", 0, "%s", (line,), None))
-            handler.close()
-    except OSError:
-        logging.getLogger(__name__).warning("%s cannot be written to; it would say: %s", file, line, exc_info=True)
+            with closing(_Journal(file, maxBytes=_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")) as handler:
+                handler.emit(logging.LogRecord("sync", logging.INFO, "", 0, "%s", (line,), None))
+    except OSError as error:
+        logging.getLogger(__name__).warning("%s cannot be written (%s); it would say: %s", file, error.strerror, line)
+
+
+class _Journal(RotatingFileHandler):
+    """A handler that raises what keeps it from writing; logging itself would print a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Raise the error at hand."""
+        del record
+        raise  # logging calls this while it handles the error

@@ -50,7 +50,6 @@ def main(arguments: Sequence[str]) -> int:
         return _write(options)
     hear_interrupts()
     folder = Path(tempfile.mkdtemp(prefix="ledger-soak-"))
-    folder.chmod(0o755)
     horizon = _horizon(options.months)
     settings = Settings(
         home=folder / "home", db_port=free_port(), code_server_port=free_port(), first_month=horizon.first

@@ -134,7 +134,6 @@ def new_installation(*, durable: bool = False) -> Iterator[Installation]:
     then it is made by the first command that needs it.
     """
     home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
-    home.chmod(0o755)  # reachable for the OS user that runs the server when the tests run as root
     current = month_of(datetime.now(WIB), WIB)
     ports = {f"LEDGER_{name}_PORT": str(free_port()) for name in ("DB", "UI", "CODE_SERVER", "API")}
     made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift(current, 1 - MONTHS), **ports})

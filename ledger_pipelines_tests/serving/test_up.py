@@ -9,16 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx2
 import pytest
 
-from ledger_pipelines.processes import ProcessId, process_of
-from ledger_pipelines.serving import instance_lock
+from ledger_pipelines.processes import ProcessId
 from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.instance_lock import only_one
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import servers
@@ -163,28 +160,37 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert not any(token in log for log in logs.values())
 
 
-def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a busy machine it may take longer than usual to obey; it must never need more than to be asked.
-    monkeypatch.setattr(instance_lock, "_KILL_SECONDS", 60.0)
-    left = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    identity = process_of(left.pid)
-    assert identity is not None
-    (tmp_path / "up.lock").write_text(
-        json.dumps({"pid": 1, "children": [{"pid": left.pid, "started": identity.started}]})
-    )
-    reaper = Thread(target=left.wait)  # else it would stay as a zombie: this process is its parent
-    reaper.start()
-    with only_one(tmp_path):
-        reaper.join(10)
-        assert left.returncode == -signal.SIGTERM
+def cancellations(web_ui: WebUi) -> list[str]:
+    """Why runs were cancelled: what was recorded when each cancellation began."""
+    query = """{ runsOrError(filter: {statuses: [CANCELED]}) { ... on Runs { results {
+        eventConnection { events { ... on RunCancelingEvent { message } } } } } } }"""
+    found: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+    return ["".join(event.get("message", "") for event in run["eventConnection"]["events"]) for run in found]
 
 
-def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path) -> None:
-    other = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    (tmp_path / "up.lock").write_text(json.dumps({"pid": 1, "children": [{"pid": other.pid, "started": "earlier"}]}))
-    try:
-        with only_one(tmp_path):
-            assert other.poll() is None
-    finally:
-        other.kill()
-        other.wait()
+@pytest.mark.slow
+def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
+    with new_installation() as installation:
+        up = Up(installation)
+        web_ui = WebUi(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
+        up.wait(lambda: up.says("The ERP is being copied"))
+        up.wait(lambda: "STARTED" in statuses(web_ui))
+        children = up.children()
+        for number in (signal.SIGHUP, signal.SIGTERM):  # as a log-out and systemd send them
+            up.process.send_signal(number)
+        assert up.process.wait(60) == 0, up.output.read_text()
+        assert not any(child.alive for child in children)
+        assert not up.says("ERROR")
+        assert (up.home / "up.lock").read_text() == ""
+
+        up = Up(installation)
+        try:
+            up.wait(lambda: up.says("It is executed again"))
+            # The ledger, the copy of the ERP, and both reconciliations; nothing is launched twice.
+            up.wait(lambda: statuses(web_ui).count("SUCCESS") == 4)
+            reasons = cancellations(web_ui)
+            assert len(statuses(web_ui)) == 4 + len(reasons)
+            assert set(reasons) == {"ledger up was stopped. The next start of ledger up executes this run again."}
+        finally:
+            up.process.send_signal(signal.SIGINT)
+            up.process.wait(60)

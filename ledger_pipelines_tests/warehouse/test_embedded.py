@@ -78,7 +78,6 @@ def fresh(home: Path) -> Iterator[EmbeddedServer]:
 def made() -> Iterator[EmbeddedServer]:
     """A server with data, for tests that leave it usable: running or not."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-test-"))
-    folder.chmod(0o755)
     server = EmbeddedServer(folder / "postgres", free_port(), fast_and_unsafe=True)
     yield server
     server.delete()

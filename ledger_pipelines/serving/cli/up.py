@@ -2,13 +2,10 @@
 
 import logging
 import shlex
-import signal
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -20,12 +17,11 @@ from ledger_pipelines.serving.cli.console import err, out, say
 from ledger_pipelines.serving.cli.token import first_token
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import has_billing_tables, seed_demo, seed_erp_if_new, usual_plan
-from ledger_pipelines.serving.instance_lock import only_one
+from ledger_pipelines.serving.instance_lock import InstanceLock, only_one
+from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.ports import check_ports
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(
@@ -38,43 +34,51 @@ def up(
 ) -> None:
     """Start everything: the embedded database, Dagster, its web interface and the API. Ctrl-C stops all of it."""
     settings = load_settings()
-    with _interruptible(), only_one(settings.home) as lock:
+    with Interrupts() as interrupts, only_one(settings.home) as lock:
         check_ports(settings)
-        from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
-
-        say("Starting the databases ...")
         try:
-            if servers.uses_embedded_server(settings):
-                lock.owns_database |= start_embedded(settings)
-            lock.note([])
-            prepare(settings)
-            with Databases(settings) as databases:
-                _seed_if_new(databases)
-                if (token := first_token(databases)) is not None:
-                    _show_once(token)
-                logging.getLogger("dagster").setLevel(logging.ERROR)
-                warnings.simplefilter("ignore")
-                with dagster_client.instance_of(settings) as instance:
-                    everything = supervisor.Supervisor(settings, instance, lock, _tell)
-                    try:
-                        say("Starting Dagster ...")
-                        everything.start()
-                        show_banner(settings, everything.web_ui.address)
-                        if initial_run:
-                            for what, run_id in everything.first_runs(databases):
-                                say(f"{what}: {everything.web_ui.address_of_run(run_id)}")
-                        everything.watch()
-                    finally:
-                        _deaf()
-                        say("Stopping ...")
-                        everything.stop()
+            _serve(settings, lock, interrupts, initial_run=initial_run)
         except KeyboardInterrupt:
             pass  # how it is meant to end
         finally:
-            _deaf()
+            interrupts.ignore()
             if lock.owns_database:
                 servers.embedded_server(settings).stop()
-    say("Stopped.")
+                lock.owns_database = False
+    _tell("Stopped.")
+
+
+def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, initial_run: bool) -> None:
+    """Start everything, watch it, and stop all but the embedded server at the end."""
+    from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
+
+    say("Starting the databases ...")
+    if servers.uses_embedded_server(settings):
+        lock.owns_database |= not servers.embedded_server(settings).is_running()
+        lock.note([])  # before the start, which a signal may interrupt
+        start_embedded(settings)
+    prepare(settings)
+    with Databases(settings) as databases:
+        _seed_if_new(databases)
+        if (token := first_token(databases)) is not None:
+            _show_once(token)
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")
+        with dagster_client.instance_of(settings) as instance:
+            everything = supervisor.Supervisor(settings, instance, lock, interrupts, _warn)
+            try:
+                say("Starting Dagster ...")
+                everything.start()
+                show_banner(settings, everything.web_ui.address)
+                everything.resume_runs()
+                if initial_run:
+                    for what, run_id in everything.first_runs(databases):
+                        say(f"{what}: {everything.web_ui.address_of_run(run_id)}")
+                everything.watch()
+            finally:
+                interrupts.ignore()
+                _tell("Stopping ...")
+                everything.stop()
 
 
 def _seed_if_new(databases: Databases) -> None:
@@ -122,26 +126,11 @@ def _show_once(token: Created) -> None:
     out.print(token.text, markup=False, soft_wrap=True)
 
 
-def _tell(message: str) -> None:
-    err.print(message, markup=False, soft_wrap=True, style="yellow")
+def _tell(message: str, style: str | None = None) -> None:
+    """Print a message on stderr, unless the terminal is gone: after a log-out everything still has to be stopped."""
+    with suppress(OSError):
+        err.print(message, markup=False, soft_wrap=True, style=style)
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let every signal that means the end raise KeyboardInterrupt, as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _deaf() -> None:
-    """Hear no further signal: what is being stopped is stopped in order."""
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
+def _warn(message: str) -> None:
+    _tell(message, style="yellow")

@@ -1,0 +1,83 @@
+"""Runs whose process ends before they do: killed, or stopped together with `ledger up`.
+
+A run that is stopped with `ledger up` is cancelled with that reason, and tagged, so that the next start executes it
+again. A run whose process is gone is marked as failed.
+"""
+
+import json
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from ledger_pipelines.resources.run_process import CODE_SERVER_TAG, is_launched, process_executing
+
+#: The tag of a run that was cancelled because `ledger up` was stopped, and of the run that is executed instead.
+RESUME_TAG = "ledger/resume"
+_AT_NEXT_START = "at the next start"
+_CODE_SERVER_HOST = "127.0.0.1"
+_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_STOPPED = "ledger up was stopped. The next start of ledger up executes this run again."
+_KILLED = "The process that executed this run is gone: it was killed, or the machine was restarted."
+
+
+def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) -> Sequence[str]:
+    """Mark the runs that a code server of this machine executes as being cancelled, and return their ids.
+
+    Their processes are not signalled: they end with the code server.
+    """
+    runs = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _launched_by(run, code_server_port)]
+    for run in runs:
+        if run.status is not DagsterRunStatus.CANCELING:  # a run that a user cancels is not executed again
+            instance.add_run_tags(run.run_id, {RESUME_TAG: _AT_NEXT_START})
+            instance.report_run_canceling(run, _STOPPED)
+    return [run.run_id for run in runs]
+
+
+def confirm_cancelled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+    """Mark runs as cancelled whose process ended before it could say so, and free their slots in the pools."""
+    for run in instance.get_runs(RunsFilter(run_ids=list(run_ids))) if run_ids else ():
+        if run.status not in (DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS):
+            instance.report_run_canceled(run, _STOPPED)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def runs_to_resume(instance: dg.DagsterInstance) -> Sequence[str]:
+    """Return the ids of the runs that were cancelled because `ledger up` was stopped, the oldest first."""
+    tagged = RunsFilter(tags={RESUME_TAG: _AT_NEXT_START}, statuses=[DagsterRunStatus.CANCELED])
+    return [run.run_id for run in instance.get_runs(tagged, ascending=True)]
+
+
+def mark_resumed(instance: dg.DagsterInstance, run_id: str, outcome: str) -> None:
+    """Note what became of a cancelled run, so that it is resumed once."""
+    instance.add_run_tags(run_id, {RESUME_TAG: outcome})
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None = None) -> list[str]:
+    """Mark runs as failed whose process on this machine is gone, free their slots in the pools, and return their ids.
+
+    Args:
+        instance: Dagster's.
+        code_server_port: Of a code server of this machine that is gone, and with it every run it launched.
+    """
+    dead = []
+    for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
+        if _is_dead(run, code_server_port):
+            instance.report_run_failed(run, _KILLED)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            dead.append(run.run_id)
+    return dead
+
+
+def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:
+    if (process := process_executing(run)) is not None:
+        return not process.alive
+    return code_server_port is not None and _launched_by(run, code_server_port)
+
+
+def _launched_by(run: dg.DagsterRun, code_server_port: int) -> bool:
+    """Whether a code server of this machine launched the run."""
+    if not is_launched(run):
+        return False
+    launcher = json.loads(run.tags[CODE_SERVER_TAG])
+    return (launcher.get("host"), launcher.get("port")) == (_CODE_SERVER_HOST, code_server_port)

@@ -1,0 +1,59 @@
+"""Ending signals: the first one interrupts, the others change nothing, none is lost between two steps."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from ledger_pipelines.serving.interrupts import Interrupts
+
+
+@pytest.fixture
+def interrupts() -> Iterator[Interrupts]:
+    with Interrupts() as received:
+        yield received
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_second_signal_interrupts_nothing(interrupts: Interrupts, second: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(second)
+    assert interrupts.received
+
+
+def test_signals_that_arrive_together_interrupt_once(interrupts: Interrupts) -> None:
+    both = {signal.SIGHUP, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    for number in both:
+        signal.raise_signal(number)
+    with pytest.raises(KeyboardInterrupt):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    assert interrupts.received
+
+
+def test_deferred_signal_interrupts_at_the_end(interrupts: Interrupts) -> None:
+    steps = []
+
+    def start() -> None:
+        with interrupts.deferred():
+            signal.raise_signal(signal.SIGTERM)
+            steps.append("started")
+            steps.append("noted")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert steps == ["started", "noted"]
+    start()  # a later signal interrupts nothing
+
+
+def test_ignored_signal_interrupts_nothing(interrupts: Interrupts) -> None:
+    interrupts.ignore()
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_handlers_are_restored() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    with Interrupts():
+        assert signal.getsignal(signal.SIGHUP) != before
+    assert signal.getsignal(signal.SIGHUP) == before
