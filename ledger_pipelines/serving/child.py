@@ -22,7 +22,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What a run does is in the web interface, event by event; that runs are looked after, every two seconds, is no news.
 _NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon - INFO - (Collected|Checking) ")
 _AT = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
-_WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):|Error: ")
+# The daemon prints its own warnings twice: the second time by Python's root logger, after a database was away.
+_WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):(?!dagster\.)|Error: ")
 _LONGEST_WAIT = 30.0
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -50,7 +51,6 @@ class Child:
     process: subprocess.Popen[str] | None = None
     last_line: str = ""
     is_stopping: bool = False
-    _told: str = ""
     _failures: int = 0
     _started_at: float = 0.0
     _start_after: float = 0.0
@@ -148,10 +148,8 @@ class Child:
         self._logger.info("%s", plain)
         if plain.strip():
             self.last_line = plain.strip()
-        is_worth_telling = _WORTH_TELLING.search(plain) and not self.is_stopping
-        if is_worth_telling and (what := _AT.sub("", plain.strip())) != self._told:
-            self._told = what
-            self.tell(f"{self.name}: {what}")
+        if _WORTH_TELLING.search(plain) and not self.is_stopping:
+            self.tell(f"{self.name}: {_AT.sub('', plain.strip())}")
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
@@ -182,7 +180,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         if self._lost == 1:
             error = sys.exc_info()[1]
             reason = error.strerror if isinstance(error, OSError) else error
-            self._tell(f"{self.baseFilename} cannot be written: {reason}. Its lines are lost until it can be.")
+            self._tell(f"{self.baseFilename} cannot be written: {reason}")
         with suppress(OSError):  # of what it still holds; the next line opens the file again
             self.close()
 

@@ -45,6 +45,9 @@ _COMMAND_TAG = "ledger/command"
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
 _POLL_SECONDS = 1.0
+#: How long Dagster's storage uses a connection, in seconds. It does not test one before it uses it, and after a restart
+#: of the database every connection in its pool is dead.
+CONNECTION_SECONDS = 1
 # What a run of a command does is told by the command; what Dagster prints of it would only be in the way.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -71,7 +74,7 @@ def instance_of(settings: Settings) -> Iterator[Instance]:
     reference = InstanceRef.from_dir(str(project_folder()), overrides={"compute_logs": uncaptured})
     with dg.DagsterInstance.from_ref(reference) as instance:
         # Without a pool its storage connects anew for every statement, a thousand times in a run of two years.
-        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=5)
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=CONNECTION_SECONDS, max_overflow=5)
         yield instance
 
 

@@ -36,9 +36,9 @@ class InstanceLock:
         noted = [asdict(child) for child in children if child is not None]
         state = {"pid": os.getpid(), "owns_database": self.owns_database, "children": noted}
         self.file.seek(0)
-        self.file.truncate()
-        json.dump(state, self.file)
+        self.file.write(json.dumps(state))
         self.file.flush()
+        self.file.truncate()  # last: on a full disk what was noted before stays
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
         SettingsError: the folder cannot be used.
     """
     make_home(home)
-    with (home / "up.lock").open("a+") as file:
+    with (home / "up.lock").open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

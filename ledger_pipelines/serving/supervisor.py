@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.announcer import Announcer
 from ledger_pipelines.serving.api.address import is_ready
 from ledger_pipelines.serving.child import Child
 from ledger_pipelines.serving.databases import Databases
@@ -57,10 +58,11 @@ class Supervisor:
     _last: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settings = self.settings
+        settings, self._announce = self.settings, Announcer(self.tell)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
         workspace = ["-w", str(project_folder() / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
+        web += ["--db-pool-recycle", str(dagster_client.CONNECTION_SECONDS)]
         self._code_server = self._child(
             "code-server", "dagster", "api", "grpc", "-m", DEFINITIONS, "--host", LOOPBACK, "--port", port, *log,
             "--location-name", "ledger", "--use-python-environment-entry-point",
@@ -159,7 +161,7 @@ class Supervisor:
             environment=environment | dagster_environment(self.settings),
             folder=project_folder(),
             log=self.settings.home / "logs" / f"{name}.log",
-            tell=self.tell,
+            tell=self._announce,
         )
 
     def _note(self) -> None:
@@ -200,7 +202,7 @@ class Supervisor:
         try:
             yield
         except dagster_client.STORAGE_ERRORS as error:
-            self.tell(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
+            self._announce(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
 
     def _close_finished_sync(self) -> None:
         """See to it that a sync that was killed stands in nobody's way, even if the daemon does not look."""
@@ -208,7 +210,7 @@ class Supervisor:
             with Databases(self.settings) as databases:
                 closed = dagster_client.close_finished_sync(self.instance, databases)
         except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:  # a database is away; there is another time
-            self.tell(str(error).splitlines()[0])
+            self._announce(str(error).splitlines()[0])
         else:
             if closed is not None:
                 self.tell(f"Sync {closed.id} was left behind; its log is closed as {closed.status}.")
@@ -222,7 +224,7 @@ class Supervisor:
                 self.lock.owns_database = True
                 self._note()
         except EmbeddedServerError as error:
-            self.tell(str(error))
+            self._announce(str(error))
 
 
 def _stop(children: Sequence[Child]) -> None:

@@ -26,8 +26,7 @@ def make_home(home: Path) -> None:
         (home / "up.lock").touch()  # a read-only file system shows when something is written
     except OSError as error:
         raise SettingsError(
-            f"LEDGER_HOME={home} cannot be used: {error.strerror}. Set LEDGER_HOME to a folder that this user may "
-            "write to, on a disk with room."
+            f"LEDGER_HOME={home} cannot be used: {error.strerror}. Set it to a folder that this user may write to."
         ) from error
 
 

@@ -4,6 +4,7 @@ Here the commands are put together, and errors that explain themselves become on
 Dagster are imported by the commands that need it, so that the others answer at once.
 """
 
+import errno
 import shlex
 import sys
 from importlib.metadata import version
@@ -18,6 +19,9 @@ from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environmen
 from ledger_pipelines.serving.errors import EXPLAINED
 from ledger_pipelines.settings import load_settings
 
+#: The disk has no room, the user no more room on it, or it is read-only.
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 class _Explained(TyperGroup):
     """A group of commands whose explained errors are told in one message, without a traceback."""
@@ -28,7 +32,11 @@ class _Explained(TyperGroup):
             return super().main(*args, **options)
         except EXPLAINED as error:
             complain(error)
-            sys.exit(1)
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            complain(f"{error.filename or 'A file'} cannot be written: {error.strerror}. Nothing else was changed.")
+        sys.exit(1)
 
 
 app = typer.Typer(
