@@ -31,7 +31,7 @@ from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi
-from ledger_pipelines.settings import Settings, project_folder
+from ledger_pipelines.settings import Settings, instance_folder
 from ledger_pipelines.warehouse.sync_logs import SyncLog
 from ledger_pipelines.warehouse.tables import invoice_reconciliation
 
@@ -71,7 +71,7 @@ def instance_of(settings: Settings) -> Iterator[Instance]:
     """
     os.environ.update(dagster_environment(settings))
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    reference = InstanceRef.from_dir(str(project_folder()), overrides={"compute_logs": uncaptured})
+    reference = InstanceRef.from_dir(str(instance_folder(settings.home)), overrides={"compute_logs": uncaptured})
     with dg.DagsterInstance.from_ref(reference) as instance:
         # Without a pool its storage connects anew for every statement, a thousand times in a run of two years.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=CONNECTION_SECONDS, max_overflow=5)

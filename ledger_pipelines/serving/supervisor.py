@@ -21,7 +21,7 @@ from ledger_pipelines.serving.ports import LOOPBACK
 from ledger_pipelines.serving.sync import Syncs, Wish
 from ledger_pipelines.serving.sync_order import Months
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
-from ledger_pipelines.settings import Settings, project_folder
+from ledger_pipelines.settings import Settings, instance_folder, project_folder
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.embedded import EmbeddedServerError
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -60,7 +60,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         settings, self._announce = self.settings, Announcer(self.tell)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
-        workspace = ["-w", str(project_folder() / "workspace.yaml")]
+        workspace = ["-w", str(instance_folder(settings.home) / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
         web += ["--db-pool-recycle", str(dagster_client.CONNECTION_SECONDS)]
         self._code_server = self._child(

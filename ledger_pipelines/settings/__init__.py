@@ -6,6 +6,7 @@ the embedded server, the environment of a Dagster process) is worked out in `war
 
 from ledger_pipelines.settings.addresses import database_url, masked
 from ledger_pipelines.settings.home import let_group_pass, make_home
+from ledger_pipelines.settings.instance import instance_folder
 from ledger_pipelines.settings.model import EARLIEST_FIRST_MONTH, Settings, load_settings
 from ledger_pipelines.settings.old_erp import OLD_ERP_VARIABLES
 from ledger_pipelines.settings.problems import SettingsError
@@ -18,6 +19,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "database_url",
+    "instance_folder",
     "let_group_pass",
     "load_settings",
     "make_home",

@@ -6,7 +6,7 @@ Also the environment that a Dagster process needs, since it consists of the same
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from ledger_pipelines.settings import Settings, SettingsError, database_url, project_folder, variable
+from ledger_pipelines.settings import Settings, SettingsError, database_url, instance_folder, variable
 from ledger_pipelines.warehouse.embedded import EmbeddedServer
 
 WAREHOUSE_DATABASE = "warehouse"
@@ -89,7 +89,7 @@ def environment(settings: Settings) -> dict[str, str]:
     What is not set stays so: a process resolves it as this one would. Only the address of Dagster's storage
     is resolved, since Dagster itself reads it. The values hold passwords.
     """
-    variables = {"DAGSTER_HOME": str(project_folder())}
+    variables = {"DAGSTER_HOME": str(instance_folder(settings.home))}
     for field in Settings.model_fields:
         value = getattr(settings, field)
         if isinstance(value, SecretStr):

@@ -1,0 +1,358 @@
+"""Run the README's two commands, and the wheel, on machines that have nothing but Python, venv and make.
+
+Each machine is a minimal Debian root of its own (debootstrap), entered by chroot in a mount and process namespace: its
+mounts and processes end with it, whatever happens. Only what reaches the package registries is carried over from this
+machine: the effective configuration of pip, the CA bundle, resolv.conf and the mirror of apt.
+
+Usage, as root: python3 .ci/bare_machine.py
+"""
+
+import ast
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGES = "python3,python3-venv,make,ca-certificates"
+USER = "newcomer"
+WEB_UI, API = "http://127.0.0.1:3000", "http://127.0.0.1:8000"
+START_SECONDS, COMPUTE_SECONDS, STOP_SECONDS, TEST_SECONDS = 600, 300, 90, 1500
+#: The network of a root is this machine's: tests are sent away from the servers that are at their usual ports here.
+NO_SERVERS = {
+    "LEDGER_TEST_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "LEDGER_TEST_MARIADB_URL": "mysql+pymysql://nobody@127.0.0.1:1/none",
+}
+CA_BUNDLE, RESOLVER = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/resolv.conf")
+CARRIED = re.compile(r"PIP_.*|(SSL|REQUESTS|CURL)_.*|.*_proxy", re.IGNORECASE)
+FAULTS = re.compile(r"Traceback|WARNING|Warning:|ERROR|Error:|libodbc")
+# All that a root shows of the rest of the machine. The mounts end with the first process of the namespace.
+ENTER = """
+mount --make-rprivate /
+mount -t proc proc "$ROOT/proc"
+mount -t sysfs -o ro sysfs "$ROOT/sys"
+mount -t tmpfs tmpfs "$ROOT/dev/shm"
+for place in $PLACES; do mount --bind "$place" "$ROOT$place"; mount -o remount,bind,ro "$ROOT$place"; done
+exec chroot --userspec="$ACCOUNT" "$ROOT" sh -c "$SCRIPT"
+"""
+# The shell is the first process of its namespace: it outlives Ctrl-C and then sees who is left.
+LEFT = """
+for process in /proc/[0-9]*; do
+  [ "$process" != /proc/1 ] || continue
+  line=$(tr '\\0' ' ' 2>/dev/null <"$process/cmdline")
+  [ -z "$line" ] || echo "LEFT: $line"
+done
+"""
+
+
+class FailedError(Exception):
+    """Something that the README promises does not hold; the message says what."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What reaches the registries: variables of the environment, and places of this machine that they name."""
+
+    variables: Mapping[str, str]
+    places: tuple[Path, ...]
+
+    @classmethod
+    def from_this_machine(cls) -> "Carried":
+        """Read the environment and the configuration of pip as pip itself sees it."""
+        listed = run([sys.executable, "-m", "pip", "config", "list"]).splitlines()
+        settings = dict(line.split("=", 1) for line in listed if line.startswith(("global.", "install.")))
+        variables = {f"PIP_{_option(name)}": str(ast.literal_eval(value)) for name, value in settings.items()}
+        variables |= {name: value for name, value in os.environ.items() if CARRIED.fullmatch(name)}
+        words = [word.removeprefix("file://") for value in variables.values() for word in value.split()]
+        named = {Path(word) for word in words if word.startswith("/") and Path(word).exists()}
+        return cls(variables, tuple(sorted({*named, CA_BUNDLE, RESOLVER.resolve()})))
+
+
+def _option(name: str) -> str:
+    return name.partition(".")[2].upper().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A minimal Debian in a folder.
+
+    Attributes:
+        suite: Its release, such as bookworm.
+        folder: Where it is.
+        carried: What reaches the registries.
+    """
+
+    suite: str
+    folder: Path
+    carried: Carried
+
+    def enter(self, script: str, variables: Mapping[str, str] | None = None, *, as_root: bool = False) -> list[str]:
+        """Return the command that runs a shell script in the root, with a clean environment."""
+        home = "/root" if as_root else f"/home/{USER}"
+        inside = {"HOME": home, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"}
+        outside = {
+            "ROOT": str(self.folder),
+            "PLACES": " ".join(map(str, self.carried.places)),
+            "ACCOUNT": "root:root" if as_root else f"{USER}:{USER}",
+            "SCRIPT": f"cd {home}\n{script}",
+        }
+        environment = {**self.carried.variables, **inside, **(variables or {}), **outside}
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
+        return ["env", "-i", *assignments, *namespaces, "sh", "-euc", ENTER]
+
+    def run(self, script: str, variables: Mapping[str, str] | None = None, seconds: int = 600) -> str:
+        """Run a script in the root and return what it prints.
+
+        Raises:
+            FailedError: It fails, or takes too long.
+        """
+        return run(self.enter(script, variables), seconds)
+
+    def receive(self, name: str, *, as_root: bool = False) -> Path:
+        """Make a folder in the user's home and return it, as this machine sees it."""
+        folder = self.folder / ("root" if as_root else f"home/{USER}") / name
+        folder.mkdir()
+        return folder
+
+    def give(self, folder: Path) -> None:
+        """Make a folder, with all that it holds, the user's own."""
+        run(["chroot", str(self.folder), "chown", "-R", f"{USER}:{USER}", f"/{folder.relative_to(self.folder)}"])
+
+
+def run(command: list[str], seconds: int = 600) -> str:
+    """Run a command and return what it prints.
+
+    Raises:
+        FailedError: It fails, or takes too long; the message ends with what it printed.
+    """
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        printed = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
+        raise FailedError(f"Not finished after {seconds} s: {command[-1][:200]}\n{printed[-4000:]}") from None
+    if done.returncode != 0:
+        raise FailedError(f"Exit code {done.returncode}: {' '.join(command)[-400:]}\n{done.stdout[-8000:]}")
+    return done.stdout
+
+
+@contextmanager
+def new_root(suite: str, mirror: str, carried: Carried) -> Iterator[Root]:
+    """Make a minimal root, with a user, that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=f"ledger-bare-{suite}-"))
+    folder.chmod(0o755)
+    try:
+        with part(f"{suite}: debootstrap"):
+            run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(folder), mirror], seconds=900)
+        for place in carried.places:
+            target = folder / place.relative_to("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir(exist_ok=True) if place.is_dir() else target.touch()
+        (folder / "dev/shm").mkdir(exist_ok=True)
+        run(["chroot", str(folder), "useradd", "--create-home", USER])
+        yield Root(suite, folder, carried)
+    finally:
+        mounted = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {folder}/" in line]
+        if mounted:  # never delete through a mount
+            raise FailedError(f"Still mounted: {mounted}")
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def part(what: str) -> Iterator[None]:
+    """Print how long a part takes."""
+    began = time.monotonic()
+    print(f"[bare machine] {what} ...", flush=True)
+    yield
+    print(f"[bare machine] {what}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+class Terminal:
+    """A command in a terminal of its own, so that Ctrl-C reaches it as a person's would."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.output = ""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)  # noqa: S606 - no shell is meant
+
+    def read(self, seconds: float) -> bool:
+        """Read what comes within some seconds; False at the end."""
+        if not select.select([self._terminal], [], [], seconds)[0]:
+            return True
+        try:
+            read = os.read(self._terminal, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            return False
+        self.output += read.decode(errors="replace").replace("\r\n", "\n")
+        return bool(read)
+
+    def wait(self, until: Callable[[], bool], what: str, seconds: float) -> None:
+        """Read on until something holds.
+
+        Raises:
+            FailedError: The command ends before, or the time does.
+        """
+        deadline = time.monotonic() + seconds
+        while not until():
+            if not self.read(0.5):
+                raise FailedError(f"It ended before {what}:\n{self.output[-8000:]}")
+            if time.monotonic() > deadline:
+                raise FailedError(f"Not within {seconds:.0f} s: {what}\n{self.output[-8000:]}")
+
+    def end(self, seconds: float) -> None:
+        """Press Ctrl-C and read to the end.
+
+        Raises:
+            FailedError: It does not end in time.
+        """
+        os.write(self._terminal, b"\x03")
+        deadline = time.monotonic() + seconds
+        while self.read(0.5):
+            if time.monotonic() > deadline:
+                raise FailedError(f"Ctrl-C has not ended it after {seconds:.0f} s:\n{self.output[-8000:]}")
+        os.waitpid(self.pid, 0)
+
+
+def try_up(root: Root, command: str, *, as_root: bool = False) -> None:
+    """Start everything by a command until it is computed, copied and answers; end it by Ctrl-C.
+
+    Raises:
+        FailedError: Something is not as the README says.
+    """
+    began = time.monotonic()
+    script = f'trap : INT\n{command}\necho "ENDED: $?"\n{LEFT}'
+    terminal = Terminal(root.enter(script, as_root=as_root))
+    try:
+        terminal.wait(lambda: "Ctrl-C stops everything" in terminal.output, "it is up", START_SECONDS)
+        up = time.monotonic() - began
+        terminal.wait(lambda: is_computed(terminal.output), "the ledger is computed, the ERP copied", COMPUTE_SECONDS)
+        print(f"[bare machine] {command}: up after {up:.0f} s, computed after {time.monotonic() - began:.0f} s")
+        for page in (WEB_UI, f"{API}/login", f"{API}/docs"):
+            with urllib.request.urlopen(page, timeout=30) as answer:  # noqa: S310 - our own address
+                if b"<html" not in answer.read().lower():
+                    raise FailedError(f"{page} is no page")
+        terminal.end(STOP_SECONDS)
+    finally:
+        subprocess.run(["kill", "-KILL", str(terminal.pid)], check=False, capture_output=True)
+    started = terminal.output[terminal.output.find("Starting the databases") :]
+    faults = [line for line in started.splitlines() if FAULTS.search(line) or line.startswith("LEFT:")]
+    if faults or "Stopped." not in started or not re.search(r"^ENDED: (0|2|130)$", started, re.MULTILINE):
+        raise FailedError(f"It does not end cleanly: {faults}\n{terminal.output[-8000:]}")
+
+
+def is_computed(output: str) -> bool:
+    """Whether the API tells balances and a completed copy of the ERP, asked with the token that was printed.
+
+    Raises:
+        FailedError: The copy of the ERP has failed.
+    """
+    token = re.search(r"^ledger_[0-9a-f]{12}_\S{43}$", output, re.MULTILINE)
+    if token is None:
+        raise FailedError(f"No token was printed:\n{output[-8000:]}")
+    status, sync = (_ask(f"{API}/api/{path}", token[0]) for path in ("realtime-balance/status", "sync/status"))
+    copied = (sync.get("data") or {}).get("status")
+    if copied in ("failed", "cancelled"):
+        raise FailedError(f"The ERP's copy: {sync}")
+    return copied == "completed" and status["statistics"]["total_monthly_balances"] > 0
+
+
+def _ask(address: str, token: str) -> dict[str, Any]:
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def try_make_run(root: Root, *, as_root: bool) -> None:
+    """Run `make run` in a clean clone."""
+    clone = root.receive("ledger_pipelines", as_root=as_root)
+    run(["git", "clone", "--quiet", str(PROJECT), str(clone)])
+    if not as_root:
+        root.give(clone)
+    account = "root" if as_root else "a user"
+    with part(f"{root.suite}: make run, as {account}"):
+        try_up(root, "cd ledger_pipelines && make run", as_root=as_root)
+    size = run(["du", "-sm", str(clone / ".venv")]).split()[0]
+    print(f"[bare machine] {root.suite}: make run installs {size} MB")
+
+
+def try_make_test(root: Root) -> None:
+    """Run `make test` in the clone; tests of services that are not there are skipped."""
+    with part(f"{root.suite}: make test"):
+        script = "cd ledger_pipelines && make test"
+        printed = root.run(script, {**NO_SERVERS, "PYTEST_ADDOPTS": "-rs --color=no"}, TEST_SECONDS)
+    for line in printed.splitlines():
+        if line.startswith("SKIPPED") or re.fullmatch(r"\d+ passed.*", line):
+            print(f"[bare machine] {line}")
+    if not re.search(r"^\d+ passed", printed, re.MULTILINE):
+        raise FailedError(f"No test passed:\n{printed[-4000:]}")
+
+
+def try_wheel(root: Root) -> None:
+    """Install the wheel into an empty environment in an empty folder, and use it."""
+    folder = root.receive("wheel")
+    with part("wheel: python -m build"), tempfile.TemporaryDirectory() as clone:
+        run(["git", "clone", "--quiet", str(PROJECT), clone])
+        run([sys.executable, "-m", "build", "--outdir", str(folder), clone])
+        shutil.copy(Path(clone) / "constraints.txt", folder)
+    (wheel,) = folder.glob("*.whl")
+    root.give(folder)
+    with part(f"{root.suite}: install the wheel"):
+        root.run(
+            f"python3 -m venv environment && environment/bin/pip install -q -c wheel/constraints.txt wheel/{wheel.name}"
+        )
+    shutil.rmtree(folder)
+    root.give(root.receive("empty"))
+    ledger = "cd empty && ../environment/bin/ledger"
+    with part(f"{root.suite}: the wheel's ledger up"):
+        try_up(root, f"{ledger} up")
+    with part(f"{root.suite}: the wheel's ledger db upgrade, demo run"):
+        root.run(f"{ledger} db upgrade && ../environment/bin/ledger demo run && ../environment/bin/ledger db stop")
+
+
+def mirror_of_apt() -> str:
+    """Return the mirror that apt of this machine takes its release from."""
+    targets = run(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"])
+    return next(line.split()[0] for line in targets.splitlines() if line.endswith(f" {codename()}"))
+
+
+def codename() -> str:
+    """Return the name of this machine's release of Debian, such as bookworm."""
+    release = Path("/etc/os-release").read_text(encoding="utf-8")
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", release, re.MULTILINE)
+    if found is None:
+        raise FailedError("This machine is no release of Debian: /etc/os-release names none.")
+    return found[1]
+
+
+def main() -> None:
+    """Try everything in both roots."""
+    mirror, carried = mirror_of_apt(), Carried.from_this_machine()
+    with new_root(codename(), mirror, carried) as root:  # Python 3.11 on Debian 12
+        try_make_run(root, as_root=False)
+        try_make_test(root)
+    with new_root("trixie", mirror, carried) as root:  # Debian 13: Python 3.13
+        try_make_run(root, as_root=True)
+        try_wheel(root)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FailedError as error:
+        sys.exit(f"[bare machine] FAILED: {error}")
