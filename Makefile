@@ -1,4 +1,4 @@
-# Everything that a developer does, by one word each. `make run` and `make test` need nothing but Python 3.11+.
+# Everything that a developer does, by one word each. `make run` and `make test` need Python 3.11+ with venv, nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,12 +21,13 @@ test: $(VENV)/.installed-dev ## Run the tests
 slow: $(VENV)/.installed-dev ## Run the tests that take minutes: processes killed and servers stopped at every turn, demos made
 	@$(BIN)/pytest -m slow
 
-check: lint test slow ## What CI runs: lint, format check, types, all tests
+check: lint test slow ## Lint, format check, types, all tests; CI runs them, and bare machines (.ci/run)
 
 lint: $(VENV)/.installed-dev ## Lint, format check and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy .ci/bare_machine.py
 
 format: $(VENV)/.installed-dev ## Put the code into its one format, and fix what lint can fix
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -75,8 +75,11 @@ class Carried:
         settings = dict(line.split("=", 1) for line in listed if line.startswith(("global.", "install.")))
         variables = {f"PIP_{_option(name)}": str(ast.literal_eval(value)) for name, value in settings.items()}
         variables |= {name: value for name, value in os.environ.items() if CARRIED.fullmatch(name)}
-        words = [word.removeprefix("file://") for value in variables.values() for word in value.split()]
-        named = {Path(word) for word in words if word.startswith("/") and Path(word).exists()}
+        words = [word for value in variables.values() for word in value.split()]
+        named = {Path(word) for word in words if word.startswith("/")}
+        # The pages of an index of this machine name files that lie beside them.
+        named |= {Path(word.removeprefix("file://")).parent for word in words if word.startswith("file:///")}
+        named = {place for place in named if place.exists()}
         return cls(variables, tuple(sorted({*named, CA_BUNDLE, RESOLVER.resolve()})))
 
 
@@ -242,7 +245,7 @@ def try_up(root: Root, command: str, *, as_root: bool = False) -> None:
         up = time.monotonic() - began
         terminal.wait(lambda: is_computed(terminal.output), "the ledger is computed, the ERP copied", COMPUTE_SECONDS)
         print(f"[bare machine] {command}: up after {up:.0f} s, computed after {time.monotonic() - began:.0f} s")
-        for page in (WEB_UI, f"{API}/login", f"{API}/docs"):
+        for page in (WEB_UI, API):
             with urllib.request.urlopen(page, timeout=30) as answer:  # noqa: S310 - our own address
                 if b"<html" not in answer.read().lower():
                     raise FailedError(f"{page} is no page")
@@ -354,5 +357,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except FailedError as error:
+    except (FailedError, OSError) as error:
         sys.exit(f"[bare machine] FAILED: {error}")
