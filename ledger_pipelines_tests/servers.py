@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
-import pyodbc
 import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import database_url
+from ledger_pipelines.sources.erp_odbc import installed_drivers
 from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.embedded import EmbeddedServer
 
@@ -88,22 +89,24 @@ def require(url: sa.URL, variable: str) -> sa.URL:
     try:
         engine.connect().close()
     except sa.exc.OperationalError as error:
-        reason = f"no server at {url.render_as_string()} (set {variable}): {error.orig}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _skip(f"no server at {url.render_as_string()} (set {variable}): {error.orig}")
     finally:
         engine.dispose()
     return url
 
 
+def require_unixodbc() -> list[str]:
+    """Return the ODBC drivers of this machine; skip the test where unixODBC is missing, or fail it in CI."""
+    try:
+        return installed_drivers()
+    except ImportError as error:
+        _skip(f"pyodbc cannot be loaded (Debian: libodbc2): {error}")
+
+
 def require_odbc(driver: str, package: str) -> str:
     """The name of an ODBC driver that this machine has; else the test is skipped, or fails in CI, which installs it."""
-    if driver not in pyodbc.drivers():
-        reason = f"no ODBC driver {driver!r} (Debian: {package})"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    if driver not in require_unixodbc():
+        _skip(f"no ODBC driver {driver!r} (Debian: {package})")
     return driver
 
 
@@ -111,8 +114,12 @@ def require_chromium() -> str:
     """The path of this machine's Chromium; else the test is skipped, or fails in CI, which installs it."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        reason = "no Chromium (Debian: chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _skip("no Chromium (Debian: chromium)")
     return found
+
+
+def _skip(reason: str) -> NoReturn:
+    """Skip the test, or fail it in CI, which promises everything that tests need."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

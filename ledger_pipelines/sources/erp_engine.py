@@ -26,8 +26,9 @@ def erp_engine(url: sa.URL) -> sa.Engine:
             hide_parameters=True,
         )
     except ImportError as error:
+        missing = f"the Python package {error.name} is not installed" if error.name else str(error)
         raise SourceError(
-            f"The ERP {place(url)} cannot be read: the Python package {error.name} is not installed. "
+            f"The ERP {place(url)} cannot be read: {missing}. "
             "Write the URL with a driver that is: mssql+pyodbc://, mysql+pymysql:// or postgresql://. "
             "Nothing was changed."
         ) from error

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyodbc
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.errors import SourceError
@@ -54,13 +53,25 @@ def is_freetds(driver: str) -> bool:
     return "freetds" in driver.lower() or "tdsodbc" in driver.lower()
 
 
+def installed_drivers() -> list[str]:
+    """Return the names of the ODBC drivers that unixODBC lists on this machine.
+
+    Raises:
+        ImportError: pyodbc is not installed, or unixODBC is not.
+    """
+    import pyodbc  # pyodbc's wheels lack unixODBC: import it only for an ERP that is read by ODBC
+
+    return list(pyodbc.drivers())
+
+
 def find_driver() -> str:
     """The name of the best driver for SQL Server that the system has, else the file of the one from the package.
 
     Raises:
         SourceError: there is none.
+        ImportError: pyodbc is not installed, or unixODBC is not.
     """
-    found = best_of(pyodbc.drivers()) or packaged_driver()
+    found = best_of(installed_drivers()) or packaged_driver()
     if found is None:
         raise SourceError(
             "There is no ODBC driver for SQL Server on this machine. Install one: "

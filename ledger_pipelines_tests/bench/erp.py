@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.util import find_spec
 
-import pyodbc
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.sources.erp_odbc import installed_drivers
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, SO_INVOICE_LINE
 from ledger_pipelines.sources.sample.erp.disturb import disturb
 from ledger_pipelines.sources.sample.erp.load import seed_erp
@@ -57,7 +57,12 @@ def _seeded(rows_per_month: int) -> Iterator[Place]:
 
 def million(rows_per_month: int = MILLION, rounds: int = 3) -> None:
     """`so_invoice_line` by pyodbc into an empty warehouse, beside dlt; then again, unchanged and with 100 changes."""
-    if OPTIONS["driver"] not in pyodbc.drivers():
+    try:
+        drivers = installed_drivers()
+    except ImportError as error:
+        print(f"skipped: pyodbc cannot be loaded (Debian: libodbc2): {error}")
+        return
+    if OPTIONS["driver"] not in drivers:
         print(f"skipped: this machine has no ODBC driver {OPTIONS['driver']!r} (Debian: odbc-postgresql)")
         return
     with_dlt = find_spec("dlt") is not None

@@ -71,9 +71,16 @@ class Installation:
         command = [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments]
         return subprocess.Popen(command, env=self._environment(), text=True, **options)
 
+    def output_of(self, *arguments: str) -> str:
+        """Run a command in a process of its own that must succeed; return what it prints."""
+        return self._output_of("-m", "ledger_pipelines.serving.cli", *arguments)
+
     def python(self, script: str) -> str:
         """Run a script in a process of its own, where warnings are errors; what it prints."""
-        command = [sys.executable, "-W", "error", script]
+        return self._output_of("-W", "error", script)
+
+    def _output_of(self, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
         done = subprocess.run(command, env=self._environment(), text=True, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -6,10 +6,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-import pyodbc
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.sources import erp_odbc
 from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines.sources.erp_odbc import best_of, find_driver, packaged_driver, with_driver
@@ -36,7 +36,7 @@ def test_the_best_of_some_drivers(names: list[str], best: str | None) -> None:
 
 def drivers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let the system have these drivers."""
-    monkeypatch.setattr(pyodbc, "drivers", lambda: list(names))
+    monkeypatch.setattr(erp_odbc, "installed_drivers", lambda: list(names))
 
 
 def test_freetds_is_told_to_speak_a_protocol_with_dates_and_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +135,7 @@ def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_driver_that_is_not_installed() -> None:
+    servers.require_unixodbc()
     with pytest.raises(SourceError, match="The ODBC driver named in the URL is not installed") as error:
         Erp(erp_engine(URL.update_query_dict({"driver": "Nonsense"}))).check(STOCKBYWH)
     assert "s3cret" not in str(error.value)

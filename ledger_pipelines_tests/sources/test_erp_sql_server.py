@@ -19,7 +19,7 @@ from ledger_pipelines.sources.erp_types import Family, family_of, shape_of
 from ledger_pipelines.sources.errors import SourceError
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@host/erp?driver=x")
-DIALECT = sa.create_engine(URL).dialect
+DIALECT = cast("Any", URL.get_dialect())(paramstyle="qmark")
 SQL_SERVER_2022 = (16, 0)
 MARCH = Span(date(2025, 3, 1), date(2025, 4, 1))
 
