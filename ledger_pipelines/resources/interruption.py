@@ -38,7 +38,7 @@ def confirm_cancelled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> N
     """Mark runs as cancelled whose process ended before it could say so, and free their slots in the pools."""
     for run in instance.get_runs(RunsFilter(run_ids=list(run_ids))) if run_ids else ():
         if run.status not in (DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS):
-            instance.report_run_canceled(run, _STOPPED)
+            instance.report_run_canceled(run, _STOPPED if RESUME_TAG in run.tags else None)
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 

@@ -138,6 +138,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop everything: first what starts runs, then the runs, and the code server that executes them with them."""
         starters = [child for child in reversed(self._children) if child is not self._code_server]
+        runs: Sequence[str] = ()
         try:
             _stop(starters)
             with self._storage():
