@@ -1,0 +1,69 @@
+"""LEDGER_HOME: open to its owner alone, and one sentence where it cannot be."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.settings import Settings, SettingsError, let_group_pass, make_home
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+NOBODY = 65534
+
+
+def mode_of(folder: Path) -> int:
+    """The permissions of a folder."""
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
+def test_home_is_made_private(tmp_path: Path) -> None:
+    make_home(tmp_path / "new" / "home")
+    assert mode_of(tmp_path / "new" / "home") == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o500])
+def test_home_becomes_private(tmp_path: Path, mode: int) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(mode)
+    make_home(home)
+    assert mode_of(home) == 0o700
+
+
+@ROOT_ONLY
+def test_group_of_the_server_passes_through_and_no_more(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_home(home)
+    let_group_pass(home, NOBODY)
+    assert (mode_of(home), home.stat().st_gid) == (0o710, NOBODY)
+    home.chmod(0o777)
+    make_home(home)
+    assert mode_of(home) == 0o710
+
+
+@ROOT_ONLY
+def test_home_of_another_user_is_left_as_it_is(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(0o755)
+    os.chown(home, NOBODY, NOBODY)
+    make_home(home)
+    let_group_pass(home, 0)
+    assert (mode_of(home), home.stat().st_gid) == (0o755, NOBODY)
+
+
+@pytest.mark.parametrize(("place", "reason"), [("file/home", "Not a directory"), ("gone", "No such file or directory")])
+def test_impossible_home_is_one_sentence(tmp_path: Path, place: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    home = Path("/proc/none") if place == "gone" else tmp_path / place
+    with pytest.raises(SettingsError) as raised:
+        make_home(home)
+    assert str(raised.value) == (
+        f"LEDGER_HOME={home} cannot be used: {reason}. Set it to a folder that this user may write to."
+    )
+
+
+@pytest.mark.parametrize(("home", "reason"), [("x" * 300, "File name too long"), ("~nobody-at-all/x", "home")])
+def test_home_that_is_no_path_is_a_wrong_setting(home: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=rf"LEDGER_HOME: .*cannot be a folder: .*{reason}"):
+        Settings(home=home)
