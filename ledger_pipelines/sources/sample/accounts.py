@@ -55,9 +55,12 @@ class Reading:
 
     `moment`, `closed_at` and `entered_at` are texts of moments; `volume`, `opening` and `closing` fragments of JSON. A
     fob reading has neither `closed_at` nor meter states. `bill` is the application's own binary float, in rupiah.
+    `starts` and `ends` are seconds of the time line; faults leave them as they are.
     """
 
     owner: Owner
+    starts: int
+    ends: int
     moment: str
     closed_at: str
     opening: str

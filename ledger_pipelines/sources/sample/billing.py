@@ -1,16 +1,17 @@
-"""What the demo's customers use and pay: readings with contiguous meter states, and deposits.
+"""What the demo's customers use: readings with contiguous meter states.
 
-All figures come from the customer's own random numbers, so a customer is the same whatever the others are. Only
-sums, products and quotients of integers and of the application's own floats are used: they give the same digits
-on every machine.
+What the customers pay is in `payments`. All figures come from the customer's own random numbers, so a customer is the
+same whatever the others are. Only sums, products and quotients of integers and of the application's own floats are
+used: they give the same digits on every machine.
 """
 
 from itertools import pairwise
 from random import Random
 
-from ledger_pipelines.sources.sample.accounts import Account, Deposit, Price, Reading, money, running_total
+from ledger_pipelines.sources.sample.accounts import Account, Price, Reading
 from ledger_pipelines.sources.sample.customers import Terms, customer
-from ledger_pipelines.sources.sample.plan import DAY, Month, SeedPlan, Timeline
+from ledger_pipelines.sources.sample.payments import prepay
+from ledger_pipelines.sources.sample.plan import Month, SeedPlan, Timeline
 
 _SEASON = (96, 97, 102, 103, 98, 104, 101, 103, 104, 102, 100, 90)  # per cent of the year's mean, January first
 _LATEST_ENTRY = 90 * 60  # a reading is entered up to an hour and a half after it was taken
@@ -24,7 +25,7 @@ def make_account(index: int, plan: SeedPlan, timeline: Timeline) -> Account:
         plan: what to make.
         timeline: the plan's months.
     """
-    rng = Random(f"{plan.seed}/{index}")  # noqa: S311 - a demo's random numbers guard nothing
+    rng = plan.random(index)
     joined = rng.randrange(1, plan.months // 2) if plan.months >= 4 and rng.randrange(5) == 0 else 0
     months = timeline.months[joined:]
     account, terms = customer(index, rng, timeline, months)
@@ -33,17 +34,12 @@ def make_account(index: int, plan: SeedPlan, timeline: Timeline) -> Account:
     growth = rng.randint(-4, 12)  # per mille a month
     make = _fob_month if account.is_fob else _metered_month
     meter = rng.randrange(1_000, 2_000_000)
-    balance = 0.0
-    account.deposits = []
     for number, month in enumerate(months):
         monthly_use = size * (1000 + growth * number) // 1000 * _SEASON[int(month.year_month[5:]) - 1] // 100
         use = max(monthly_use // plan.readings_per_month, 100)
         cuts = _cuts(rng, month, plan.readings_per_month)
-        before = len(account.readings)
         meter = make(account, terms, rng, timeline, cuts, use, meter)
-        bill = running_total(reading.bill for reading in account.readings[before:])
-        balance += _pay(account, rng, timeline, month, bill) / 100 - bill
-        account.balances[month.year_month] = balance
+    prepay(account, index, plan, timeline)
     if account.readings:
         account.updated_at = account.readings[-1].entered_at
     return account
@@ -82,10 +78,10 @@ def _metered_month(
         flow = (meter + volume) / 100 - meter / 100 if random() < 0.5 else volume / 100
         meter += volume
         closing, closed_at = _number(meter / 100), text(end, "T")
-        entered_at = text(min(end + int(random() * _LATEST_ENTRY), until))
+        entered = text(min(end + int(random() * _LATEST_ENTRY), until))
         bill = flow * (_rate(prices, start, default) if prices else default)
         reading = Reading(
-            owner, opened_at, closed_at, opening, closing, _number(flow), bill, entered_at, paid, False, extra
+            owner, start, end, opened_at, closed_at, opening, closing, _number(flow), bill, entered, paid, False, extra
         )
         account.readings.append(reading)
         opening, opened_at = closing, closed_at
@@ -105,9 +101,10 @@ def _fob_month(
         entered_at = timeline.text(min(delivered + int(rng.random() * _LATEST_ENTRY), timeline.until))
         moment = timeline.text(delivered)[:16]
         bill = volume * _rate(prices, delivered, terms.rate)
-        account.readings.append(
-            Reading(account.owner, moment, "", "", "", f'"{volume}"', bill, entered_at, paid, is_fob=True)
+        reading = Reading(
+            account.owner, delivered, delivered, moment, "", "", "", f'"{volume}"', bill, entered_at, paid, is_fob=True
         )
+        account.readings.append(reading)
     return meter
 
 
@@ -117,36 +114,6 @@ def _rate(prices: list[Price], second: int, default: float) -> float:
         if price.since <= second <= price.until:
             return price.rate
     return default
-
-
-def _pay(account: Account, rng: Random, timeline: Timeline, month: Month, bill: float) -> int:
-    """Let the customer pay about what the month cost, most months; give the signed sum in hundredths of a rupiah.
-
-    Now and then the distributor takes something back.
-    """
-    deposits = account.deposits
-    if deposits is None or not bill or rng.random() < 0.12:
-        return 0
-    rupiah = int(bill * (0.9 + 0.2 * rng.random()))
-    amount = rupiah * 100 + rng.randrange(100) if rng.random() < 0.3 else (rupiah // 1000 + 1) * 100_000
-    entries = [Deposit("", money(amount), amount)]
-    if rng.random() < 0.06:
-        amount = amount // 5_000_000 * 100_000
-        entries.append(Deposit("", money(amount), -amount, "pengurangan", "Koreksi tagihan"))
-    moments = sorted(_office_hour(rng, month) for _ in entries)
-    paid = 0
-    for entry, moment in zip(entries, moments, strict=True):
-        if moment <= timeline.until:
-            entry.date = timeline.text(moment)
-            deposits.append(entry)
-            paid += entry.signed
-    return paid
-
-
-def _office_hour(rng: Random, month: Month) -> int:
-    """Pick a full minute between 8 and 16 o'clock of some day of the month."""
-    day = rng.randrange((month.ends - month.starts) // DAY)
-    return month.starts + day * DAY + (8 * 60 + rng.randrange(8 * 60)) * 60
 
 
 def _number(value: float) -> str:

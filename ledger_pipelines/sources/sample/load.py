@@ -73,7 +73,7 @@ def _fill(connection: sa.Connection, plan: SeedPlan, progress: Callable[[int, in
     timeline = Timeline(plan)
     tally: Counter[str] = Counter()
     dirt = {kind.name: 0 for kind in KINDS}
-    accounts = _accounts(plan, timeline, dirt)
+    accounts = make_accounts(plan, timeline, dirt)
     batch = max(1, min(1_000, _BATCH // (plan.months * plan.readings_per_month)))
     people = [account.row() for account in staff(timeline)]
     while people:
@@ -97,13 +97,13 @@ def _fill(connection: sa.Connection, plan: SeedPlan, progress: Callable[[int, in
     )
 
 
-def _accounts(plan: SeedPlan, timeline: Timeline, dirt: dict[str, int]) -> Iterator[Account]:
+def make_accounts(plan: SeedPlan, timeline: Timeline, dirt: dict[str, int]) -> Iterator[Account]:
     """Make the customers one after the other, with their share of the dirt, and count the latter."""
     hands = assign_dirt(plan.customers)
     for index in range(plan.customers):
         account = make_account(index, plan, timeline)
         if kind := hands.get(index):
-            dirt[kind.name] += kind.make(Case(account, timeline))
+            dirt[kind.name] += kind.make(Case(account, index, plan, timeline))
         yield account
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -88,10 +89,15 @@ class SeedPlan(Plan):
         readings_per_month: of each customer.
     """
 
+    generator: ClassVar[int] = 2
     limits: ClassVar[dict[str, int]] = {"customers": 10_000_000, "months": 240, "readings_per_month": 1_000}
 
     customers: int = 36
     readings_per_month: int = 4
+
+    def random(self, *names: object) -> Random:
+        """Return the random numbers of a part of the plan, the same ones at every call."""
+        return Random("/".join(map(str, (self.seed, *names))))  # noqa: S311 - a demo's random numbers guard nothing
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """What a fault is made of: an account, the plan's months, and the rows in the middle of the account's history."""
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger_pipelines.sources.sample.accounts import Account, Deposit, Reading
-from ledger_pipelines.sources.sample.plan import Timeline
+from ledger_pipelines.sources.sample.payments import prepay
+from ledger_pipelines.sources.sample.plan import SeedPlan, Timeline
 
 
 @dataclass(frozen=True)
 class Case:
-    """An account to spoil, and the plan's months."""
+    """An account to spoil, its place in the plan (from 0), the plan and its months."""
 
     account: Account
+    index: int
+    plan: SeedPlan
     timeline: Timeline
 
     def reading(self) -> Sequence[Reading]:
@@ -30,8 +34,12 @@ class Case:
         return len(readings)
 
     def pay(self, deposit: Deposit) -> int:
-        """Put a deposit first in the history; give 1, or 0 where there is no history."""
+        """Put a deposit into the history, by its date; give 1, or 0 where there is no history."""
         if self.account.deposits is None:
             return 0
-        self.account.deposits.insert(0, deposit)
+        insort(self.account.deposits, deposit, key=lambda entry: entry.date or "")
         return 1
+
+    def pay_again(self) -> None:
+        """Replace all deposits by those that the readings, which have changed, call for."""
+        prepay(self.account, self.index, self.plan, self.timeline)

@@ -12,7 +12,8 @@ def twice_encoded_histories(case: Case) -> int:
 
 
 def twice_encoded_empty_lists(case: Case) -> int:
-    r"""Hold both histories as `"\"[]\""`, as a form that was left blank does."""
+    r"""Hold both histories as `"\"[]\""`, as a form that was left blank does, of a new customer."""
+    _make_new(case)
     case.account.histories_encoded_twice = True
     case.account.deposits, case.account.prices = [], []
     return 2
@@ -75,12 +76,14 @@ def deposit_before_the_first_reading(case: Case) -> int:
     if not later:
         return 0
     case.account.readings = later
+    case.pay_again()
     return case.pay(Deposit(f"{first}-03 10:15:00", "25000000.5", 2_500_000_050))
 
 
 def no_price(case: Case) -> int:
-    """Leave a customer without a price or a factor by any rule; the application bills nothing."""
+    """Leave a customer without a price or a factor by any rule; the application bills nothing, so one deposit lasts."""
     account = case.account
+    account.deposits = (account.deposits or [])[:1]
     account.price = account.pressure = account.temperature = account.factor = None
     account.prices = []
     for reading in account.readings:
@@ -89,6 +92,13 @@ def no_price(case: Case) -> int:
 
 
 def null_histories(case: Case) -> int:
-    """Leave both histories NULL; the customer has the default price and never pays."""
+    """Leave both histories of a new customer NULL: the default price is in force, and nothing has been paid yet."""
+    _make_new(case)
     case.account.deposits = case.account.prices = None
     return 2
+
+
+def _make_new(case: Case) -> None:
+    """Leave a customer the last two weeks' readings: without any deposit a distributor supplies none for longer."""
+    case.account.readings = case.account.readings[-max(case.plan.readings_per_month // 2, 1) :]
+    case.account.balances = {}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from ledger_pipelines.sources.sample.accounts import Owner, Reading
+from ledger_pipelines.sources.sample.accounts import Deposit, Owner, Reading
 from ledger_pipelines.sources.sample.dirt.case import Case
 from ledger_pipelines.sources.sample.plan import DAY
 
@@ -70,12 +70,24 @@ def zero_volume(case: Case) -> int:
 
 
 def mistyped_meter(case: Case) -> int:
-    """Type the closing state with too many digits: 12,011,212 m³ at once, and billed."""
-    for reading in case.reading():
-        reading.bill *= MISTYPED_VOLUME / float(reading.volume)
+    """Type the closing state with too many digits: 12,011,212 m³ at once, and billed.
+
+    The distributor credits the excess on the next day: no customer pays for gas that did not flow. The mistake falls
+    into the first half of a month, so that the month's balance is as usual.
+    """
+    middle = len(case.account.readings) // 2
+    early = [reading for reading in case.account.readings[middle:] if reading.moment[8:10] < "15"][:1]
+    for reading in early:
+        bill = reading.bill * MISTYPED_VOLUME / float(reading.volume)
+        excess = int(bill - reading.bill)
+        reading.bill = bill
         reading.closing = str(Decimal(reading.opening) + MISTYPED_VOLUME)
         reading.volume = str(MISTYPED_VOLUME)
-    return len(case.reading())
+        noticed = (reading.ends // DAY + 1) * DAY + 10 * 3600
+        if noticed <= case.timeline.until:
+            moment = case.timeline.text(noticed)
+            case.pay(Deposit(moment, str(excess), excess * 100, description="Koreksi salah catat meter"))
+    return len(early)
 
 
 def negative_volume(case: Case) -> int:
@@ -142,6 +154,7 @@ def months_without_readings(case: Case) -> int:
         used = Decimal(after.closing) - Decimal(before.closing)
         after.bill *= float(used) / float(after.volume)
         after.opening, after.volume = before.closing, str(used)
+    case.pay_again()
     return len(gone)
 
 
@@ -168,6 +181,7 @@ def _strays(
 
 
 def _moved(case: Case, start: int) -> Sequence[Reading]:
-    """Make a copy of a meter reading that begins at another second and ends a week later."""
+    """Make a small meter reading that begins at another second and ends a week later."""
     moment, closed_at = case.timeline.text(start, "T"), case.timeline.text(start + 7 * DAY, "T")
-    return [replace(reading, moment=moment, closed_at=closed_at, bill=0.0) for reading in case.reading()]
+    strays = _strays(case, case.account.owner)
+    return [replace(reading, moment=moment, closed_at=closed_at) for reading in strays]
