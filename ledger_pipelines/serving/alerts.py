@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.ledger import alerts
 from ledger_pipelines.ledger.alerts import LowBalance, Signals
+from ledger_pipelines.ledger.days_left import DaysLeft, balances_by_days_left
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.warehouse.engine import reachable
@@ -45,6 +46,17 @@ def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
         .outerjoin(customers, customers.c.customer_id == _threshold.customer_id)
         .order_by(_threshold.customer_id),
     )
+
+
+def by_days_left(databases: Databases) -> list[DaysLeft]:
+    """Return how many customers owe, are low, or have how many weeks left, and the sums of their balances.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used.
+    """
+    low = LowBalance(days=databases.settings.alert_days)
+    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+        return balances_by_days_left(connection, databases.horizon, low)
 
 
 def _rows(databases: Databases, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:

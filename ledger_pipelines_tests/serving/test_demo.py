@@ -1,10 +1,12 @@
 """`ledger demo`: the whole ledger without the web interface, and the two source databases."""
 
 import re
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.serving.demo import usual_plan
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.sources.sample.erp import erp_source_tables
 from ledger_pipelines.warehouse import servers
@@ -25,11 +27,21 @@ def written(url: sa.URL) -> str:
 
 @pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
-    result = installation.run("demo", "run")
+    whole = {"LEDGER_FIRST_MONTH": usual_plan().first_month}
+    result = installation.run("demo", "run", **whole)
     assert result.exit_code == 0, result.output
     assert "The latest balances" in result.stdout
-    balances = result.stdout.partition("The latest balances")[2]
+    balances, _, days_left = result.stdout.partition("The latest balances")[2].partition("How long the balances last")
     assert len(re.findall(r"^ +\d+ +PT |^ +\d+ +CV ", balances, re.MULTILINE)) == 36, balances
+    groups = json_of(installation.run("alerts", "list", "--json", **whole))["days_left"]
+    count = {group["group"]: group["customers"] for group in groups}
+    assert (count["owes"], count["low"], count["no use"]) == (3, 3, 1)
+    assert count["2 to 6 weeks"] >= 25
+    assert sum(count.values()) == 36
+    for group in groups:
+        assert re.search(
+            rf"^ +{group['group']} +{group['customers']} +{Decimal(group['balance']):,} *$", days_left, re.M
+        )
     assert re.search(r"so_invoice_line +\d,\d{3}", result.stdout), "the ERP is seeded too"
     assert tables_of(servers.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
 

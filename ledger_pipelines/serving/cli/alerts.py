@@ -1,7 +1,7 @@
 """`ledger alerts`: low balances, when a balance is low, and the webhook that is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from ledger_pipelines.delivery.alerts import deliver
 from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.ledger.alerts import Signals
+from ledger_pipelines.ledger.days_left import DaysLeft
 from ledger_pipelines.serving import alerts
 from ledger_pipelines.serving.cli.acting import written_down
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
@@ -32,14 +33,22 @@ def list_alerts(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")] = 50,
     as_json: _AsJson = False,
 ) -> None:
-    """Show whose balance is low, since when, and whether the webhook has been told."""
+    """Show whose balance is low, since when, whether the webhook has been told, and how long all balances last."""
     with answering(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.recorded(databases, customer_id=customer_id, cleared=every, limit=limit)
+        groups = alerts.by_days_left(databases)
     if as_json:
-        print_json({"success": True, "alerts": found})
+        print_json({"success": True, "alerts": found, "days_left": [asdict(group) for group in groups]})
         return
     columns = (*_COLUMNS, "cleared_at", "delivered_at", "last_error")
     _print_table("Low balances", columns, found)
+    print_days_left(groups)
+
+
+def print_days_left(groups: Sequence[DaysLeft]) -> None:
+    """Print how many customers owe, are low, or have how many weeks left, and the sums of their balances."""
+    rows = [astuple(group) for group in groups]
+    print_table("How long the balances last, in rupiah", ("days left", "customers", "balance"), rows)
 
 
 @app.command("thresholds")

@@ -10,6 +10,8 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from ledger_pipelines.serving.alerts import by_days_left
+from ledger_pipelines.serving.cli.alerts import print_days_left
 from ledger_pipelines.serving.cli.balance import run_and_report
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.cli.ready import make_ready, start_and_tell
@@ -122,7 +124,7 @@ def disturb(
 
 @app.command()
 def run() -> None:
-    """Compute the whole ledger of the demo once, without the web interface, and print the latest balances."""
+    """Compute the whole ledger of the demo once, without the web interface; print balances and how long they last."""
     settings = load_settings()
     make_ready(settings)
     with Databases(settings) as databases:
@@ -138,6 +140,7 @@ def run() -> None:
         cells = [[getattr(row, column) for column in _BALANCE] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current
         print_table(f"The latest balances: {month}, in rupiah", headings, cells, whole=("customer",))
+        print_days_left(by_days_left(databases))
     raise typer.Exit(0 if result.success else 1)
 
 
