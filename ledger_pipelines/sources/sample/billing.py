@@ -78,21 +78,10 @@ def _metered_month(
         flow = (meter + volume) / 100 - meter / 100 if random() < 0.5 else volume / 100
         meter += volume
         closing, closed_at = _number(meter / 100), text(end, "T")
-        entered_at = text(min(end + int(random() * _LATEST_ENTRY), until))
+        entered = text(min(end + int(random() * _LATEST_ENTRY), until))
         bill = flow * (_rate(prices, start, default) if prices else default)
         reading = Reading(
-            owner,
-            start,
-            end,
-            opened_at,
-            closed_at,
-            opening,
-            closing,
-            _number(flow),
-            bill,
-            entered_at,
-            paid,
-            extra=extra,
+            owner, start, end, opened_at, closed_at, opening, closing, _number(flow), bill, entered, paid, False, extra
         )
         account.readings.append(reading)
         opening, opened_at = closing, closed_at

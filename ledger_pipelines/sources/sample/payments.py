@@ -37,7 +37,7 @@ def prepay(account: Account, index: int, plan: SeedPlan, timeline: Timeline) -> 
     for number, reading in enumerate(readings):
         bill, since = reading.bill, reading.ends - _DAYS_OF_USE * DAY
         use += bill
-        while oldest < number and readings[oldest].starts <= since:
+        while readings[oldest].starts <= since and oldest < number:
             use -= readings[oldest].bill
             oldest += 1
         balance -= bill
