@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def run(command: list[str], seconds: int = 600) -> str:
         printed = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
         raise FailedError(f"Not finished after {seconds} s: {command[-1][:200]}\n{printed[-4000:]}") from None
     if done.returncode != 0:
-        raise FailedError(f"Exit code {done.returncode}: {' '.join(command)[-400:]}\n{done.stdout[-8000:]}")
+        raise FailedError(f"Exit code {done.returncode}: {' '.join(command)[-400:]}\n{done.stdout[-40_000:]}")
     return done.stdout
 
 
@@ -295,15 +296,19 @@ def try_make_run(root: Root, *, as_root: bool) -> None:
 
 
 def try_make_test(root: Root) -> None:
-    """Run `make test` in the clone; tests of services that are not there are skipped."""
+    """Run `make test` in the clone; print how many tests are skipped for which reason."""
     with part(f"{root.suite}: make test"):
         script = "cd ledger_pipelines && make test"
         printed = root.run(script, {**NO_SERVERS, "PYTEST_ADDOPTS": "-rs --color=no"}, TEST_SECONDS)
-    for line in printed.splitlines():
-        if line.startswith("SKIPPED") or re.fullmatch(r"\d+ passed.*", line):
-            print(f"[bare machine] {line}")
-    if not re.search(r"^\d+ passed", printed, re.MULTILINE):
+    verdict = re.search(r"^\d+ passed.*", printed, re.MULTILINE)
+    if verdict is None:
         raise FailedError(f"No test passed:\n{printed[-4000:]}")
+    print(f"[bare machine] {root.suite}: {verdict[0]}")
+    skipped: Counter[str] = Counter()
+    for number, reason in re.findall(r"^SKIPPED \[(\d+)\] \S+: (.*)", printed, re.MULTILINE):
+        skipped[reason.partition(": ")[0]] += int(number)
+    for reason, number in skipped.most_common():
+        print(f"[bare machine] {root.suite}: {number} skipped: {reason}")
 
 
 def try_wheel(root: Root) -> None:
