@@ -24,12 +24,10 @@ _ANSWER = """{ __typename
     ... on PythonError { message }
     ... on RunConfigValidationInvalid { errors { message } } } }
 """
-_LAUNCH = (
-    f"mutation Launch($parameters: ExecutionParams!) {{ launched: launchRun(executionParams: $parameters) {_ANSWER}"
-)
+_LAUNCH = f"mutation Launch($parameters: ExecutionParams!) {{ launchRun(executionParams: $parameters) {_ANSWER}"
 _EXECUTE_AGAIN = (
     "mutation ExecuteAgain($parameters: ReexecutionParams!) "
-    f"{{ launched: launchRunReexecution(reexecutionParams: $parameters) {_ANSWER}"
+    f"{{ launchRunReexecution(reexecutionParams: $parameters) {_ANSWER}"
 )
 
 
@@ -99,7 +97,7 @@ class WebUi:
 
     def _launched(self, mutation: str, parameters: Mapping[str, Any]) -> str:
         try:
-            answer = self.ask(mutation, {"parameters": parameters})["launched"]
+            (answer,) = self.ask(mutation, {"parameters": parameters}).values()
         except OSError as error:
             raise ServingError(f"The web interface at {self.address} does not take the run: {error}") from error
         if answer["__typename"] != "LaunchRunSuccess":
