@@ -49,7 +49,7 @@ def test_defaults(project: Path) -> None:
     assert (settings.ui_host, settings.ui_port) == ("127.0.0.1", 3000)
     assert (settings.code_server_port, settings.db_port) == (4266, 54329)
     assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
-    assert (settings.cors_origins, settings.trusted_proxies) == ((), ())
+    assert (settings.trusted_ui_origins, settings.cors_origins, settings.trusted_proxies) == ((), (), ())
     assert (settings.deletion_guard_share, settings.deletion_guard_rows) == (Decimal("0.20"), 100)
 
 
@@ -118,6 +118,11 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_DB_PORT", "4266", "is the same port as LEDGER_CODE_SERVER_PORT"),
         ("LEDGER_API_HOST", "localhost:80", "is no host name or address"),
         ("LEDGER_API_PORT", "54329", "is the same port as LEDGER_DB_PORT"),
+        ("LEDGER_UI_ORIGINS", "dagster.example.com", "has dagster.example.com, which is no origin"),
+        ("LEDGER_UI_ORIGINS", "https://dagster.example.com/", "has https://dagster.example.com/, which is no origin"),
+        ("LEDGER_UI_ORIGINS", "http://a.example.com:80", "has http://a.example.com:80, which is no origin"),
+        ("LEDGER_UI_ORIGINS", "https://[2001:db8::1]:443", "has https://[2001:db8::1]:443, which is no origin"),
+        ("LEDGER_UI_ORIGINS", "null", "has null, which is no origin"),
         ("LEDGER_API_CORS_ORIGINS", "*", "has *, which is no origin"),
         ("LEDGER_API_CORS_ORIGINS", "https://a.example.com, https://b.example.com/", "has https://b.example.com/"),
         ("LEDGER_API_TRUSTED_PROXIES", "127.0.0.1,proxy", "has proxy, which is neither"),
@@ -182,6 +187,8 @@ def test_origins_and_proxies_are_lists() -> None:
         api_cors_origins="https://a.example.com, http://[::1]:8080 ,", api_trusted_proxies="::1,10.0.0.0/8"
     )
     assert settings.cors_origins == ("https://a.example.com", "http://[::1]:8080")
+    ports = ("http://a.example.com:443", "https://a.example.com:8443", "https://[2001:db8::80]")
+    assert Settings(ui_origins=",".join(ports)).trusted_ui_origins == ports
     assert settings.trusted_proxies == ("::1", "10.0.0.0/8")
 
 

@@ -69,7 +69,7 @@ class Supervisor:
         )  # fmt: skip
         self._children = [
             self._code_server,
-            self._child("webserver", "dagster_webserver", *web, *log, *workspace),
+            self._child("webserver", "ledger_pipelines.serving.webserver", *web, *log, *workspace),
             self._child("daemon", "dagster._daemon", "run", *log, *workspace),
             self._child("api", "ledger_pipelines.serving.api"),
         ]

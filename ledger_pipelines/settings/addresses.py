@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 _DRIVERS = {"postgres": "postgresql", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 _SECRET_PARAMETER = re.compile(r"odbc_connect|passw|pwd|secret|token", re.IGNORECASE)
 
 
@@ -55,8 +56,8 @@ def listed(value: str | None) -> tuple[str, ...]:
 
 
 def is_origin(text: str) -> bool:
-    """Whether a text is what a browser names a page's origin by: a scheme, a host, perhaps a port, and nothing more."""
-    return _ORIGIN.fullmatch(text) is not None
+    """Return whether a text is an origin as browsers send it: scheme, host, and a port unless it is the default."""
+    return _ORIGIN.fullmatch(text) is not None and _DEFAULT_PORT.fullmatch(text) is None
 
 
 def _any_database(value: SecretStr) -> SecretStr:

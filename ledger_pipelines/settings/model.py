@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     ui_host: str = Field(
         default="127.0.0.1", description="a host name or an address of this machine", examples=["127.0.0.1"]
     )
+    ui_origins: str | None = Field(
+        default=None,
+        description="origins (scheme://host:port), separated by commas",
+        examples=["https://dagster.example.com"],
+    )
     ui_port: _Port = Field(default=3000, description="a port from 1 to 65535", examples=["3000"])
     code_server_port: _Port = Field(default=4266, description="a port from 1 to 65535", examples=["4266"])
     db_port: _Port = Field(default=54329, description="a port from 1 to 65535", examples=["54329"])
@@ -188,13 +193,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"is the same port as {variable(name)}")
         return value
 
-    @field_validator("api_cors_origins")
+    @field_validator("ui_origins", "api_cors_origins")
     @classmethod
     def _origins(cls, value: str | None) -> str | None:
-        """The origins, if each is one that a browser would name."""
+        """Return the origins if each is written as browsers send it."""
         wrong = [origin for origin in listed(value) if not is_origin(origin)]
         if wrong:
-            raise ValueError(f"has {wrong[0]}, which is no origin: scheme://host or scheme://host:port, and no more")
+            form = "scheme://host, or scheme://host:port if the port is not the default"
+            raise ValueError(f"has {wrong[0]}, which is no origin: {form}")
         return value
 
     @field_validator("api_trusted_proxies")
@@ -229,6 +235,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The company's time zone: every month boundary and displayed time is in it."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def trusted_ui_origins(self) -> tuple[str, ...]:
+        """Return the origins under which a proxy shows Dagster's web UI; none unless they are set."""
+        return listed(self.ui_origins)
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

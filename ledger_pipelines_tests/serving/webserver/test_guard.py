@@ -1,0 +1,25 @@
+"""What the guard logs of refusals."""
+
+import logging
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from ledger_pipelines.serving.webserver.guard import LOGGER, QUIET_SECONDS, Guard
+from ledger_pipelines_tests.serving.webserver.conftest import client_of, rules_of
+
+
+def test_a_page_that_retries_is_logged_once_a_minute_for_each_rule(caplog: pytest.LogCaptureFixture) -> None:
+    now = 5.0
+    client = client_of(Guard(PlainTextResponse("reached"), rules_of(), clock=lambda: now))
+    for attempt in range(100):
+        assert client.get("/", headers={"Host": f"{attempt}.evil.example"}).status_code == 403
+    assert client.get("/", headers={"Origin": "null"}).status_code == 403
+    assert client.get("/").text == "reached"
+    now += QUIET_SECONDS
+    assert client.get("/", headers={"Host": "later.evil.example"}).status_code == 403
+
+    lines = [(record.name, record.levelno) for record in caplog.records]
+    assert lines == [(LOGGER, logging.WARNING)] * 3
+    for quoted, line in zip(("'0.evil.example'", "'null'", "'later.evil.example'"), caplog.messages, strict=True):
+        assert quoted in line
