@@ -7,7 +7,6 @@ uvicorn: a version of Dagster that serves in another way fails to start instead 
 import runpy
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import uvicorn
 from dagster_webserver import cli
@@ -25,8 +24,8 @@ def main() -> None:
     def run(app: ASGIApp, **options: Any) -> None:
         uvicorn.run(Guard(app, rules), **options)
 
-    with patch.object(cli, "uvicorn", SimpleNamespace(run=run)):
-        runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
+    vars(cli)["uvicorn"] = SimpleNamespace(run=run)
+    runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
