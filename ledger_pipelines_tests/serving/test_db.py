@@ -47,6 +47,10 @@ def test_start_upgrade_status_stop(installation: Installation) -> None:
     assert "is stopped" in installation.run("db", "stop").stderr
     assert "was not running" in installation.run("db", "stop").stderr
     assert installation.run("db", "status").exit_code == 1
+    upgraded = installation.run("db", "upgrade").stderr
+    assert "was started for this" in upgraded
+    assert "version" in upgraded
+    assert "is stopped" in installation.run("db", "stop").stderr
 
 
 def test_the_environment_is_for_a_shell(installation: Installation) -> None:

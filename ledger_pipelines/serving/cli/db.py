@@ -6,6 +6,7 @@ import typer
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.serving.cli.console import print_table, say
+from ledger_pipelines.serving.cli.ready import start_and_tell
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, load_settings, masked
@@ -45,6 +46,8 @@ def stop() -> None:
 def upgrade_schema() -> None:
     """Bring the warehouse's schema to the newest version, and create Dagster's own database if it is missing."""
     settings = load_settings()
+    if servers.uses_embedded_server(settings):
+        start_and_tell(settings)
     version = upgrade(settings)
     created = ensure_dagster_database(settings)
     say(f"The warehouse's schema has version {version}.")

@@ -7,6 +7,7 @@ uvicorn: a version of Dagster that serves in another way fails to start instead 
 import runpy
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import uvicorn
 from dagster_webserver import cli
@@ -24,8 +25,9 @@ def main() -> None:
     def run(app: ASGIApp, **options: Any) -> None:
         uvicorn.run(Guard(app, rules), **options)
 
-    vars(cli)["uvicorn"] = SimpleNamespace(run=run)
-    runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
+    # patch refuses a name that is not there: a command without uvicorn does not start either.
+    with patch.object(cli, "uvicorn", SimpleNamespace(run=run)):
+        runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
