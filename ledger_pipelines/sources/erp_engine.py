@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from ledger_pipelines.sources.erp_errors import place
+from ledger_pipelines.sources.erp_install import NoDriverError, missing
 from ledger_pipelines.sources.erp_odbc import with_driver
 from ledger_pipelines.sources.errors import SourceError
 
@@ -15,7 +16,7 @@ def erp_engine(url: sa.URL) -> sa.Engine:
     """An engine that connects anew for each pass over a table: minutes lie between two of them.
 
     Raises:
-        SourceError: the driver is not installed.
+        SourceError: the driver, or a library or package that it needs, is not installed.
     """
     argument = _ARGUMENTS.get(url.get_dialect().driver)
     try:
@@ -25,10 +26,5 @@ def erp_engine(url: sa.URL) -> sa.Engine:
             poolclass=NullPool,
             hide_parameters=True,
         )
-    except ImportError as error:
-        missing = f"the Python package {error.name} is not installed" if error.name else str(error)
-        raise SourceError(
-            f"The ERP {place(url)} cannot be read: {missing}. "
-            "Write the URL with a driver that is: mssql+pyodbc://, mysql+pymysql:// or postgresql://. "
-            "Nothing was changed."
-        ) from error
+    except (ImportError, NoDriverError) as error:
+        raise SourceError(f"The ERP {place(url)} cannot be read: {missing(url, error)} Nothing was changed.") from error

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.settings import masked
+from ledger_pipelines.sources.erp_odbc import unloadable
 from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, SQL_SERVER
 from ledger_pipelines.sources.errors import SourceError
 
@@ -40,7 +41,7 @@ class _Cause:
         sql_server: Numbers of SQL Server, and of FreeTDS.
         words: What is in the driver's text, where neither a number nor a state says what it is.
         vague: Beginnings of SQLSTATEs that drivers use for much else, so that words go before them.
-        advice: What to do; `{table}` stands for the table.
+        advice: What to do; `{table}` stands for the table, `{driver}` for what to do about the ODBC driver.
         raised: As what it is raised.
     """
 
@@ -73,8 +74,7 @@ _CAUSES = (
         words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
     ),
     _Cause(
-        "The ODBC driver named in the URL is not installed. Write driver=… as one of those that "
-        "`odbcinst -q -d` lists; or leave it out, and install ledger-pipelines[mssql].",
+        "{driver}",
         states=("IM002", "IM003"),
         words=r"Can't open lib",
     ),
@@ -170,7 +170,8 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
     where = "" if connecting or table is None else f" from the ERP {place(url)}"
     raised, advice = SourceError, _UNREADABLE if isinstance(original, ValueError | ArithmeticError) else _UNKNOWN
     if cause is not None:
-        raised, advice = cause.raised, cause.advice.format(table=table or "the tables")
+        driver = unloadable(url) if "{driver}" in cause.advice else ""
+        raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
     if connecting and (cause is None or lost or cause is _TOO_LONG):
         raised, advice = SourceUnreachableError, _UNREACHABLE
     return raised(f"{what}{where}: {words_of(original, url)} {advice} {_COMMON_TAIL}")
