@@ -63,6 +63,14 @@ _OF_MICROSOFTS_DRIVER = _Packages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb
 """What the driver of the Python package mssql-python-odbc is linked with and does not bring."""
 
 _NAMES = {SQL_SERVER: "SQL Server", MYSQL: "MySQL", MARIADB: "MariaDB", POSTGRESQL: "PostgreSQL"}
+UNSUPPORTED = {
+    "mssqlpython": (
+        "mssql+mssqlpython:// is not supported: that driver cannot cancel a statement. Write mssql+pyodbc://, or "
+        "mssql+pymssql:// (`pip install 'ledger-pipelines[pymssql]'`)."
+    )
+}
+"""Why the ERP is not read by a driver of SQLAlchemy, and what to use instead."""
+
 _EXTRAS = {"pymssql": "ledger-pipelines[pymssql]"}
 
 
@@ -72,7 +80,7 @@ def missing(url: sa.URL, error: ImportError | NoDriverError) -> str:
     if isinstance(error, NoDriverError):
         server = _NAMES.get(backend, backend)
         return f"{error} Install unixODBC and a driver for {server}: {_odbc(backend)}"
-    if driver == "pyodbc" and error.name is None:
+    if driver == "pyodbc" and not isinstance(error, ModuleNotFoundError):
         return f"unixODBC is not installed ({error}). Install it and a driver: {_odbc(backend)}"
     package = error.name or driver
     return f"the Python package {package} is not installed: `pip install '{_EXTRAS.get(package, package)}'`."

@@ -8,7 +8,10 @@ import pytest
 
 from ledger_pipelines_tests.serving.conftest import Installation
 
-PYODBC = 'raise ImportError("libodbc.so.2: cannot open shared object file: No such file or directory")\n'
+PYODBC = """
+message = "libodbc.so.2: cannot open shared object file: No such file or directory"
+raise ImportError(message, name="pyodbc", path=__file__)
+"""
 """What the module of that name does in the place of the real one, which raises the same."""
 
 MESSAGE = (
