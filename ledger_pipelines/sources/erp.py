@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from ledger_pipelines.sources import erp_pymssql
 from ledger_pipelines.sources.erp_columns import columns_of
 from ledger_pipelines.sources.erp_errors import (
     SnapshotRefusedError,
@@ -31,7 +32,7 @@ from ledger_pipelines.sources.erp_errors import (
 from ledger_pipelines.sources.erp_session import Handover, Session, open_session
 from ledger_pipelines.sources.erp_statements import Span, Statements, Wanted
 from ledger_pipelines.sources.erp_tables import ErpTable
-from ledger_pipelines.sources.erp_texts import with_texts
+from ledger_pipelines.sources.erp_texts import CHANGES_LONE_SURROGATES, with_texts
 from ledger_pipelines.sources.erp_types import SQL_SERVER, Shape, missing_columns, shape_of
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.sources.prefetch import SilenceError, attended, prefetched
@@ -134,12 +135,17 @@ class Erp:
         except self.errors as error:
             raise explained(error, self.engine.url, connecting=True) from error
 
+    def reads_bytes_of(self, table: ErpTable) -> bool:
+        """Return whether the texts of a table are read as bytes."""
+        return self.engine.dialect.driver in CHANGES_LONE_SURROGATES or table.name in self.by_bytes
+
     @property
     def errors(self) -> tuple[type[BaseException], ...]:
         """What the driver raises, and SQLAlchemy in its name."""
         driver: Any = self.engine.dialect.loaded_dbapi
+        more = erp_pymssql.errors(driver) if self.engine.dialect.driver == erp_pymssql.NAME else ()
         # A value that a driver cannot make an object of is a ValueError of Python's, whatever the driver.
-        return (driver.Error, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
+        return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
 
 
 class _Pass:
@@ -268,7 +274,7 @@ class Reading:
             SourceError: the table cannot be read.
             SourceInterruptedError: worth trying again, from the start.
         """
-        if self._pass.table.name in self._pass.erp.by_bytes:
+        if self._pass.erp.reads_bytes_of(self._pass.table):
             return self._pass.prefetched(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
         return self._pass.prefetched(self._chunks(list(self._statements.rows(wanted))))
 

@@ -1,34 +1,41 @@
 """An engine for the ERP: by the driver that is there, with a limit to how long connecting may take."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from ledger_pipelines.sources import erp_pymssql
 from ledger_pipelines.sources.erp_errors import place
+from ledger_pipelines.sources.erp_install import UNSUPPORTED, NoDriverError, missing
 from ledger_pipelines.sources.erp_odbc import with_driver
 from ledger_pipelines.sources.errors import SourceError
 
 CONNECT_SECONDS = 10
-_ARGUMENTS = {"psycopg": "connect_timeout", "pymysql": "connect_timeout", "pyodbc": "timeout"}
+_ARGUMENTS = {
+    "psycopg": "connect_timeout",
+    "pymysql": "connect_timeout",
+    "pyodbc": "timeout",
+    erp_pymssql.NAME: "login_timeout",
+}
 
 
 def erp_engine(url: sa.URL) -> sa.Engine:
     """An engine that connects anew for each pass over a table: minutes lie between two of them.
 
     Raises:
-        SourceError: the driver is not installed.
+        SourceError: the driver, or a library or package that it needs, is not installed.
     """
-    argument = _ARGUMENTS.get(url.get_dialect().driver)
+    driver = url.get_dialect().driver
+    if driver in UNSUPPORTED:
+        raise SourceError(f"The ERP {place(url)} cannot be read: {UNSUPPORTED[driver]} Nothing was changed.")
+    arguments: dict[str, Any] = {_ARGUMENTS[driver]: CONNECT_SECONDS} if driver in _ARGUMENTS else {}
+    if driver == erp_pymssql.NAME:
+        arguments |= {name: value for name, value in erp_pymssql.OPTIONS.items() if name not in url.query}
     try:
-        return sa.create_engine(
-            with_driver(url),
-            connect_args={argument: CONNECT_SECONDS} if argument else {},
-            poolclass=NullPool,
-            hide_parameters=True,
-        )
-    except ImportError as error:
-        missing = f"the Python package {error.name} is not installed" if error.name else str(error)
-        raise SourceError(
-            f"The ERP {place(url)} cannot be read: {missing}. "
-            "Write the URL with a driver that is: mssql+pyodbc://, mysql+pymysql:// or postgresql://. "
-            "Nothing was changed."
-        ) from error
+        engine = sa.create_engine(with_driver(url), connect_args=arguments, poolclass=NullPool, hide_parameters=True)
+    except (ImportError, NoDriverError) as error:
+        raise SourceError(f"The ERP {place(url)} cannot be read: {missing(url, error)} Nothing was changed.") from error
+    if driver == erp_pymssql.NAME:
+        erp_pymssql.note_sockets(engine.dialect.loaded_dbapi)
+    return engine

@@ -6,12 +6,14 @@ Errors are known by what the servers number them by: SQLSTATE, the numbers of My
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.settings import masked
+from ledger_pipelines.sources.erp_odbc import unloadable
 from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, SQL_SERVER
 from ledger_pipelines.sources.errors import SourceError
 
@@ -40,7 +42,7 @@ class _Cause:
         sql_server: Numbers of SQL Server, and of FreeTDS.
         words: What is in the driver's text, where neither a number nor a state says what it is.
         vague: Beginnings of SQLSTATEs that drivers use for much else, so that words go before them.
-        advice: What to do; `{table}` stands for the table.
+        advice: What to do; `{table}` stands for the table, `{driver}` for what to do about the ODBC driver.
         raised: As what it is raised.
     """
 
@@ -52,6 +54,9 @@ class _Cause:
     vague: tuple[str, ...] = ()
     raised: type[SourceError] = SourceError
 
+
+_LOST_BY_FREETDS = (20004, 20006, 20017, 20047)
+"""Reading failed, writing failed, the server closed the connection, the connection is closed."""
 
 _TOO_LONG = _Cause(
     f"It took longer than it may. Try again when the ERP has less to do, or set {STATEMENT_TIMEOUT} higher.",
@@ -73,8 +78,7 @@ _CAUSES = (
         words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
     ),
     _Cause(
-        "The ODBC driver named in the URL is not installed. Write driver=… as one of those that "
-        "`odbcinst -q -d` lists; or leave it out, and install ledger-pipelines[mssql].",
+        "{driver}",
         states=("IM002", "IM003"),
         words=r"Can't open lib",
     ),
@@ -133,7 +137,7 @@ _CAUSES = (
         "The connection to the ERP was lost, or its server is being stopped or started. Try again.",
         states=("57P", "53300"),
         mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
-        sql_server=(233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
+        sql_server=(*_LOST_BY_FREETDS, 233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
         words=r"server closed the connection|connection (?:is |was )?(?:closed|lost|reset|timed out)|broken pipe"
         r"|communication link failure|terminating connection|Read from the server failed|Write to the server failed"
         r"|consuming input failed|sending query failed|could not receive data",
@@ -151,6 +155,7 @@ _UNREADABLE = "One of its values is none that the driver in LEDGER_ERP_URL can r
 # text, such as OpenSSL's reason, belongs to it.
 _NUMBERS_BY_ODBC = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|$)", re.MULTILINE)
 _TAGS_OF_ODBC = re.compile(r"(?:^|(?<=; ))(?:\[[^\]]*\] ?)+| \(-?\d+\)(?=; \[|$| \(SQL\w+\))| \(SQL\w+\)", re.MULTILINE)
+_TAGS_OF_PYMSSQL = re.compile(r"DB-Lib error message \d+, severity \d+:\n")
 _COMMON_TAIL = "Nothing was changed."
 
 
@@ -170,7 +175,8 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
     where = "" if connecting or table is None else f" from the ERP {place(url)}"
     raised, advice = SourceError, _UNREADABLE if isinstance(original, ValueError | ArithmeticError) else _UNKNOWN
     if cause is not None:
-        raised, advice = cause.raised, cause.advice.format(table=table or "the tables")
+        driver = unloadable(url) if "{driver}" in cause.advice else ""
+        raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
     if connecting and (cause is None or lost or cause is _TOO_LONG):
         raised, advice = SourceUnreachableError, _UNREACHABLE
     return raised(f"{what}{where}: {words_of(original, url)} {advice} {_COMMON_TAIL}")
@@ -236,18 +242,26 @@ def _state_of(error: BaseException) -> str | None:
 
 
 def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
-    """The server's own numbers of the error, which MySQL's drivers give first, and ODBC's in the text."""
-    if error.args and isinstance(error.args[0], int):
-        return frozenset((error.args[0],))
+    """The server's own numbers of the error, which MySQL's drivers and pymssql give first, and ODBC's in the text."""
+    arguments = _arguments_of(error)
+    if arguments and isinstance(arguments[0], int):
+        return frozenset((arguments[0],))
     if dialect not in {SQL_SERVER, MYSQL, MARIADB} or len(error.args) < 2:
         return frozenset()
     return frozenset(map(int, _NUMBERS_BY_ODBC.findall(str(error.args[1]))))
 
 
+def _arguments_of(error: BaseException) -> tuple[Any, ...]:
+    """Return a driver's arguments; while connecting, pymssql puts all of them into the first."""
+    nested = len(error.args) == 1 and isinstance(error.args[0], tuple)
+    return error.args[0] if nested else error.args
+
+
 def words_of(error: BaseException, url: sa.URL) -> str:
     """The driver's own words, one line of them, as a sentence, without the tags of ODBC and without secrets."""
-    arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else error.args
-    text = " ".join(str(argument) for argument in arguments if argument) or str(error)
+    arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else _arguments_of(error)
+    texts = (argument.decode(errors="replace") if isinstance(argument, bytes) else argument for argument in arguments)
+    text = " ".join(_TAGS_OF_PYMSSQL.sub("\n", str(text)).strip() for text in texts if text) or str(error)
     plain = _TAGS_OF_ODBC.sub("", text) if text.lstrip().startswith("[") else text
     line = plain.strip().splitlines()[0].strip() if plain.strip() else type(error).__name__
     return without_secrets(line if line.endswith(".") else f"{line}.", url)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.erp_install import NoDriverError, driver_advice
+from ledger_pipelines.sources.erp_types import SQL_SERVER
 
 PACKAGE = "mssql_python_odbc"
 _MICROSOFT = re.compile(r"ODBC Driver (\d+) for SQL Server")
 _LIBRARY = re.compile(r"libmsodbcsql[-.].*", re.IGNORECASE)
+_LIBRARIES = (Path("/usr/lib"), Path("/usr/lib64"))
 _DISTRIBUTIONS = {"debian": "debian_ubuntu", "ubuntu": "debian_ubuntu", "alpine": "alpine", "suse": "suse"}
 # What the server is told of us: a secondary may serve this reader, and its administrator sees by name who it is.
 _OF_ALL = {"ApplicationIntent": "ReadOnly", "APP": "ledger_pipelines"}
@@ -30,10 +32,15 @@ def with_driver(url: sa.URL) -> sa.URL:
     Nothing that the URL says is changed: a driver, or an option of one, that is given stays.
 
     Raises:
-        SourceError: there is no driver for SQL Server on this machine.
+        NoDriverError: this machine has no driver for SQL Server, or the URL of another server names none.
+        ImportError: pyodbc is not installed, or unixODBC is not.
     """
     said = {name.lower() for name in url.query}
-    if url.drivername != "mssql+pyodbc" or said & {"odbc_connect", "dsn"} or url.database is None:
+    if url.get_dialect().driver != "pyodbc" or said & {"odbc_connect", "dsn"} or url.database is None:
+        return url
+    if url.get_backend_name() != SQL_SERVER:
+        if "driver" not in said:
+            raise NoDriverError(f"the URL names no ODBC driver; installed: {', '.join(installed_drivers()) or 'none'}.")
         return url
     if "driver" not in said:
         url = url.update_query_dict({"driver": find_driver()})
@@ -68,16 +75,25 @@ def find_driver() -> str:
     """The name of the best driver for SQL Server that the system has, else the file of the one from the package.
 
     Raises:
-        SourceError: there is none.
+        NoDriverError: there is none.
         ImportError: pyodbc is not installed, or unixODBC is not.
     """
-    found = best_of(installed_drivers()) or packaged_driver()
+    found = best_of(installed_drivers()) or _unregistered_freetds() or packaged_driver()
     if found is None:
-        raise SourceError(
-            "There is no ODBC driver for SQL Server on this machine. Install one: "
-            "pip install ledger-pipelines[mssql], or Debian's tdsodbc, or Microsoft's msodbcsql18. Nothing was changed."
-        )
+        raise NoDriverError("this machine has no ODBC driver for SQL Server.")
     return found
+
+
+def unloadable(url: sa.URL) -> str:
+    """Return what to do where unixODBC cannot load the driver of a URL, or does not know its data source."""
+    named = driver_of(url)
+    has_file = named.startswith("/") and Path(named).is_file()
+    return driver_advice(url.get_backend_name(), named, has_file=has_file, others=installed_drivers())
+
+
+def _unregistered_freetds() -> str | None:
+    """Return the file of a FreeTDS that odbcinst.ini does not list: Alpine's package does not register it."""
+    return next((str(file) for folder in _LIBRARIES for file in sorted(folder.glob("libtdsodbc.so*"))), None)
 
 
 def best_of(names: Iterable[str]) -> str | None:

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from pymysql.cursors import SSCursor
 
+from ledger_pipelines.sources import erp_pymssql
+from ledger_pipelines.sources.erp_pymssql import ConnectionSocket
 from ledger_pipelines.sources.erp_setup import read_committed, set_up
 from ledger_pipelines.sources.erp_types import MARIADB, MYSQL
 
@@ -31,6 +33,7 @@ class Session:
         self._dbapi: Any = connection.connection.dbapi_connection
         self._cursor: Any = None
         self._number = _thread_number(engine, self._dbapi)
+        self._socket = ConnectionSocket() if engine.dialect.driver == erp_pymssql.NAME else None
 
     def run(self, statement: sa.Select[Any]) -> Any:
         """The driver's cursor with the rows of a statement, which it holds no more of than are asked for.
@@ -40,7 +43,9 @@ class Session:
         """
         compiled = statement.compile(dialect=self._engine.dialect)
         names = compiled.positiontup
-        parameters = compiled.params if names is None else tuple(compiled.params[name] for name in names)
+        parameters: Any = compiled.params if names is None else tuple(compiled.params[name] for name in names)
+        if self._socket is not None:
+            parameters = erp_pymssql.written(parameters)
         self._cursor = self._streaming_cursor()
         self._cursor.execute(str(compiled), parameters)
         return self._cursor
@@ -64,6 +69,8 @@ class Session:
             _kill_query(self._engine, self._number)
         elif driver == "pyodbc" and self._cursor is not None:
             self._cursor.cancel()
+        elif self._socket is not None:
+            self._socket.shut_down()
 
     def _streaming_cursor(self) -> Any:
         """A cursor that leaves the rows at the server until they are fetched."""
@@ -88,6 +95,8 @@ class Session:
                 self._cursor.close()
         with contextlib.suppress(Exception):
             self.connection.close()
+        if self._socket is not None:
+            self._socket.close()
 
 
 class _StreamingCursor(SSCursor):

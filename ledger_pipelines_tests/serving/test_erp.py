@@ -10,6 +10,7 @@ from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.sources.sample.erp import create_erp_tables
 from ledger_pipelines_tests import servers
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
 TEST_CONNECTION = ("erp", "test-connection")
 
@@ -41,6 +42,27 @@ def test_what_works_is_said(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Non
         "kind": "decimal",
         "type": "numeric(38,10)",
     }.items() <= next(column for column in answer["columns"] if column["column"] == "amount").items()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("?driver=Nonsense", "The ODBC driver 'Nonsense' named in the URL is not installed. Name one that is ("),
+        ("?driver=FreeTDS", "Check the host and the port in LEDGER_ERP_URL, that the server is up"),
+    ],
+)
+def test_every_command_says_the_same(installation: Installation, options: str, message: str) -> None:
+    servers.require_odbc("FreeTDS", "tdsodbc")
+    erp = f"mssql+pyodbc://reader:s3cret@127.0.0.1:{servers.free_port()}/soi107{options}"
+    answers = [
+        json_of(installation.run(*command, "--json", LEDGER_ERP_URL=erp))
+        for command in (TEST_CONNECTION, ("balance", "test-system"), ("sync", "start", "--wait"))
+    ]
+    found = answers[0]["findings"][-1]["found"]
+    assert message in found
+    assert f"ERP: {found}" in answers[1]["problems"]
+    assert answers[2]["data"]["error_message"].endswith(found)
+    assert "s3cret" not in str(answers)
 
 
 @pytest.mark.usefixtures("url")

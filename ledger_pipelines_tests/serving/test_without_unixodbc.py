@@ -2,13 +2,25 @@
 
 import os
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from ledger_pipelines_tests.serving.conftest import Installation
 
-PYODBC = 'raise ImportError("libodbc.so.2: cannot open shared object file: No such file or directory")\n'
+PYODBC = """
+message = "libodbc.so.2: cannot open shared object file: No such file or directory"
+raise ImportError(message, name="pyodbc", path=__file__)
+"""
 """What the module of that name does in the place of the real one, which raises the same."""
+
+MESSAGE = (
+    "The ERP mssql+pyodbc://reader:***@erp.example.com:1433/soi107 cannot be read: unixODBC is not installed "
+    "(libodbc.so.2: cannot open shared object file: No such file or directory). Install it and a driver: "
+    "`apt-get install libodbc2 tdsodbc` (Debian, Ubuntu), `dnf install unixODBC freetds` (Fedora, RHEL with EPEL) or "
+    "`apk add unixodbc freetds` (Alpine). Microsoft's msodbcsql18 is another driver. mssql+pymssql:// in "
+    "LEDGER_ERP_URL needs neither: `pip install 'ledger-pipelines[pymssql]'`. Nothing was changed."
+)
 
 IMPORT_ALL = """
 import importlib, pkgutil
@@ -35,6 +47,19 @@ def test_every_module_imports(bare: Installation, tmp_path: Path) -> None:
 
 def test_help(bare: Installation) -> None:
     assert "demo" in bare.output_of("--help")
+
+
+@pytest.mark.parametrize(
+    "command", [("erp", "test-connection"), ("sync", "start", "--wait"), ("balance", "test-system")]
+)
+def test_every_command_says_what_to_install(bare: Installation, command: tuple[str, ...]) -> None:
+    variables = {"LEDGER_ERP_URL": "mssql+pyodbc://reader:s3cret@erp.example.com:1433/soi107"}
+    started = Installation(bare.variables | variables).spawn(*command, "--json", stdout=PIPE, stderr=PIPE)
+    printed, warned = started.communicate()
+    assert started.returncode == 1
+    assert MESSAGE in printed
+    assert "s3cret" not in printed + warned
+    assert "Traceback" not in warned
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What an administrator is told of an ERP that can be read, or cannot."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +144,8 @@ def test_a_table_that_may_not_be_read(source: Source) -> None:
     assert "s3cret" not in str(found)
 
 
-def test_no_driver_and_no_server() -> None:
+def test_no_driver_and_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymssql", None)
     url = servers.POSTGRES.set(drivername="mssql+pymssql", password="s3cret")  # noqa: S106 - to look for
     found = diagnose(url)
     assert not found.works

@@ -1,7 +1,8 @@
-"""Which ODBC driver reads a SQL Server, and what it is told."""
+"""Which ODBC driver reads a SQL Server, what it is told, and what is said where it is missing."""
 
 import importlib.util
 import platform
+import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ledger_pipelines.sources.erp_odbc import best_of, find_driver, packaged_dri
 from ledger_pipelines.sources.erp_tables import STOCKBYWH
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests import servers
+from ledger_pipelines_tests.sources.psqlodbc import by_odbc
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@erp.example.com:1433/soi107")
 MICROSOFT = "ODBC Driver 18 for SQL Server"
@@ -126,25 +128,78 @@ def test_the_packaged_driver_is_that_of_the_distribution(
     assert find_driver() == str(libraries / folder / "x86_64" / "lib" / "libmsodbcsql-18.6.so.2.1")
 
 
-def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def refused(url: sa.URL) -> str:
+    """Return the message of an ERP that cannot be read."""
+    with pytest.raises(SourceError) as error:
+        Erp(erp_engine(url)).check(STOCKBYWH)
+    assert "s3cret" not in str(error.value)
+    return str(error.value)
+
+
+def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drivers(monkeypatch, "PostgreSQL Unicode")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(erp_odbc, "_LIBRARIES", (tmp_path,))
     assert packaged_driver() is None
-    with pytest.raises(SourceError, match=r"no ODBC driver for SQL Server .* pip install ledger-pipelines\[mssql\]"):
-        erp_engine(URL)
+    message = refused(URL)
+    assert "cannot be read: this machine has no ODBC driver for SQL Server. Install unixODBC and a driver" in message
+    assert "`apt-get install libodbc2 tdsodbc` (Debian, Ubuntu)" in message
+
+
+def test_a_driver_that_no_configuration_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Alpine's package of FreeTDS does not register its driver."""
+    drivers(monkeypatch)
+    monkeypatch.setattr(erp_odbc, "_LIBRARIES", (tmp_path,))
+    (tmp_path / "libtdsodbc.so.0").touch()
+    assert with_driver(URL).query["driver"] == str(tmp_path / "libtdsodbc.so.0")
+    assert with_driver(URL).query["TDS_Version"] == "7.4"
 
 
 def test_a_driver_that_is_not_installed() -> None:
     servers.require_unixodbc()
-    with pytest.raises(SourceError, match="The ODBC driver named in the URL is not installed") as error:
-        Erp(erp_engine(URL.update_query_dict({"driver": "Nonsense"}))).check(STOCKBYWH)
-    assert "s3cret" not in str(error.value)
+    message = refused(URL.update_query_dict({"driver": "Nonsense"}))
+    assert "The ODBC driver 'Nonsense' named in the URL is not installed." in message
+    assert "`dnf install unixODBC freetds` (Fedora, RHEL with EPEL)" in message
+    message = refused(sa.make_url("mysql+pyodbc://reader:s3cret@erp.example.com/erp?driver=Nonsense"))
+    assert "`apk add unixodbc mariadb-connector-odbc` (Alpine). mysql+pymysql:// in LEDGER_ERP_URL needs" in message
+
+
+def test_a_driver_whose_libraries_are_not_installed(tmp_path: Path) -> None:
+    servers.require_unixodbc()
+    library = tmp_path / "libmsodbcsql-18.6.so.2.1"
+    library.write_text("no library")
+    message = refused(URL.update_query_dict({"driver": str(library)}))
+    assert "A library that this driver is linked with is not installed: `apt-get install libltdl7" in message
+
+
+def test_a_data_source_that_is_not_configured() -> None:
+    servers.require_unixodbc()
+    message = refused(sa.make_url("mssql+pyodbc://reader:s3cret@name_of_a_source"))
+    assert "The data source in LEDGER_ERP_URL is not one that `odbcinst -q -s` lists." in message
+
+
+@pytest.mark.parametrize(
+    ("url", "packages", "instead"),
+    [
+        (URL.set(drivername="mysql+pyodbc"), "libodbc2 odbc-mariadb", "mysql+pymysql://"),
+        (URL.set(drivername="mariadb+pyodbc"), "libodbc2 odbc-mariadb", "mysql+pymysql://"),
+        (by_odbc(URL).difference_update_query(["driver"]), "libodbc2 odbc-postgresql", "postgresql://"),
+    ],
+)
+def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers(monkeypatch, "Some Driver")
+    message = refused(url)
+    assert "the URL names no ODBC driver; installed: Some Driver. Install" in message
+    assert f"`apt-get install {packages}` (Debian, Ubuntu)" in message
+    assert f"{instead} in LEDGER_ERP_URL needs neither." in message
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
+    assert "the Python package pyodbc is not installed: `pip install 'pyodbc'`" in refused(
+        url.update_query_dict({"driver": "Some Driver"})
+    )
 
 
 def test_freetds_says_that_nobody_answers() -> None:
     """The real driver, where nobody listens: what it needs of us reaches it, and what it says reaches the reader."""
     driver = servers.require_odbc("FreeTDS", "tdsodbc")
     url = URL.set(host="127.0.0.1", port=servers.free_port()).update_query_dict({"driver": driver})
-    with pytest.raises(SourceError, match="Check the host and the port in LEDGER_ERP_URL") as error:
-        Erp(erp_engine(url)).check(STOCKBYWH)
-    assert "s3cret" not in str(error.value)
+    assert "Check the host and the port in LEDGER_ERP_URL" in refused(url)

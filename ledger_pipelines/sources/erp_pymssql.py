@@ -1,0 +1,70 @@
+"""SQL Server by pymssql, whose wheels bring FreeTDS: for machines without unixODBC.
+
+pymssql differs from an ODBC driver in three ways that matter here. It cannot cancel a statement from another thread, so
+its connection is shut down instead. It writes parameters into the statement, dates in a form that SQL Server reads by
+the login's language. It replaces or drops lone surrogates, so texts are read as bytes (`erp_texts.py`).
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+NAME = "pymssql"
+
+OPTIONS: Mapping[str, Any] = {"appname": "ledger_pipelines", "read_only": True, "tds_version": "7.4"}
+"""Arguments of each connection; what the URL says goes before them."""
+
+_of_thread = threading.local()
+
+
+def errors(module: Any) -> tuple[type[Exception], ...]:
+    """Return what pymssql raises besides its `Error`: a rollback lets errors of its lower layer through.
+
+    Args:
+        module: pymssql.
+    """
+    return (module._mssql.MSSQLException,)
+
+
+def note_sockets(module: Any) -> None:
+    """Let pymssql tell the socket of each statement, which it offers nowhere else.
+
+    Args:
+        module: pymssql.
+    """
+    module.set_wait_callback(_note_socket)
+
+
+def _note_socket(descriptor: int) -> None:
+    _of_thread.descriptor = descriptor
+
+
+class ConnectionSocket:
+    """Socket of the connection on which this thread ran its latest statement.
+
+    The descriptor is a duplicate: the driver may close its own while another thread shuts the connection down.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(fileno=os.dup(_of_thread.descriptor))
+
+    def shut_down(self) -> None:
+        """End the connection, so that the driver gives up and the server ends the statement."""
+        with contextlib.suppress(OSError):  # the connection is down already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the duplicate."""
+        self._socket.close()
+
+
+def written(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with dates as YYYYMMDD, which SQL Server reads alike whatever the login's language."""
+    return {
+        name: value.isoformat().replace("-", "") if isinstance(value, date) else value
+        for name, value in parameters.items()
+    }

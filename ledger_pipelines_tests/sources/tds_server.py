@@ -1,0 +1,127 @@
+"""A server that speaks enough TDS 7.4 to answer one connection at a time with canned rows: for drivers, not for SQL."""
+
+import re
+import socketserver
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+
+_COLLATION = bytes.fromhex("0904d00034")
+_DONE = struct.pack("<BHHQ", 0xFD, 0x00, 0xC1, 0)
+_FAILED = struct.pack("<BHHQ", 0xFD, 0x02, 0xC1, 0)
+_CANCELLED = struct.pack("<BHHQ", 0xFD, 0x20, 0, 0)
+_PRELOGIN = bytes.fromhex("00000b0006 0100110001 ff 100003e80000 02")  # SQL Server 16, no encryption
+SILENCE = b""
+"""Answer to a statement that the server works on for ever."""
+
+Type = tuple[bytes, Callable[[object], bytes]]
+"""Type of a column: its description, and how a value is written."""
+
+
+def _text(text: str, length: str = "<B") -> bytes:
+    return struct.pack(length, len(text)) + text.encode("utf-16-le", "surrogatepass")
+
+
+def nvarchar(value: object) -> bytes:
+    """Return a text as its bytes, lone surrogates included."""
+    content = str(value).encode("utf-16-le", "surrogatepass")
+    return struct.pack("<H", len(content)) + content
+
+
+def _decimal(value: object) -> bytes:
+    unscaled = int(Decimal(str(value)).scaleb(10, Context(prec=50)))
+    return b"\x11" + bytes([unscaled >= 0]) + abs(unscaled).to_bytes(16, "little")
+
+
+def _long_binary(value: object) -> bytes:
+    content = str(value).encode("utf-16-le", "surrogatepass")
+    return struct.pack("<QI", len(content), len(content)) + content + struct.pack("<I", 0) * bool(content)
+
+
+NVARCHAR: Type = (b"\xe7\xa0\x0f" + _COLLATION, nvarchar)
+VARBINARY_MAX: Type = (b"\xa5\xff\xff", _long_binary)
+DECIMAL_38_10: Type = (b"\x6a\x11\x26\x0a", _decimal)
+MONEY: Type = (
+    b"\x6e\x08",
+    lambda value: b"\x08" + struct.pack("<iI", *divmod(int(Decimal(str(value)) * 10_000), 1 << 32)),
+)
+INT: Type = (b"\x26\x04", lambda value: b"\x04" + struct.pack("<i", value))
+DATE: Type = (b"\x28", lambda value: b"\x03" + int(str(value)).to_bytes(3, "little"))
+DATETIME2: Type = (b"\x2a\x07", lambda value: b"\x08" + bytes(5) + int(str(value)).to_bytes(3, "little"))
+
+
+def result(columns: Mapping[str, Type], *rows: tuple[object, ...], error: bytes = b"") -> bytes:
+    """Return the tokens of a result; days are numbered from 0001-01-01 as 0."""
+    described = b"".join(struct.pack("<IH", 0, 9) + of[0] + _text(name) for name, of in columns.items())
+    written = b"".join(
+        b"\xd1" + b"".join(of[1](value) for of, value in zip(columns.values(), row, strict=True)) for row in rows
+    )
+    return struct.pack("<BH", 0x81, len(columns)) + described + written + error + (_FAILED if error else _DONE)
+
+
+def error_token(number: int, severity: int, message: str) -> bytes:
+    """Return the token of an error of the server."""
+    body = struct.pack("<iBB", number, 1, severity) + _text(message, "<H") + _text("fake") + _text("") + bytes(4)
+    return struct.pack("<BH", 0xAA, len(body)) + body
+
+
+@dataclass
+class TdsServer:
+    """What a running server answers, and what it was sent.
+
+    Attributes:
+        port: Port of loopback that it listens on.
+        answers: Tokens of the answer to a statement, by a pattern that is found in it; other statements return no rows.
+        statements: Statements that were received.
+        closed: Set when a client closes its connection.
+    """
+
+    port: int
+    answers: dict[str, bytes]
+    statements: list[str] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, kind: int, body: bytes) -> bytes:
+        """Return the answer to a message of a client."""
+        if kind == 0x12:
+            return _PRELOGIN
+        if kind == 0x10:
+            acknowledged = b"\x01\x74\x00\x00\x04" + _text("fake") + b"\x10\x00\x03\xe8"
+            return struct.pack("<BH", 0xAD, len(acknowledged)) + acknowledged + _DONE
+        if kind == 0x06:
+            return _CANCELLED
+        statement = body[struct.unpack_from("<I", body)[0] :].decode("utf-16-le")
+        self.statements.append(statement)
+        return next((tokens for pattern, tokens in self.answers.items() if re.search(pattern, statement)), _DONE)
+
+
+@contextmanager
+def running(answers: dict[str, bytes]) -> Iterator[TdsServer]:
+    """Run a server until the context ends."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            body = b""
+            while header := self.rfile.read(8):
+                body += self.rfile.read(int.from_bytes(header[2:4], "big") - 8)
+                if header[1] & 1:
+                    tokens, body = made.answer(header[0], body), b""
+                    for start in range(0, len(tokens), 4000):
+                        part = tokens[start : start + 4000]
+                        last = start + 4000 >= len(tokens)
+                        self.wfile.write(struct.pack(">BBHHBB", 4, last, len(part) + 8, 51, 1, 0) + part)
+            made.closed.set()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        made = TdsServer(server.server_address[1], answers)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
