@@ -1,4 +1,4 @@
-"""What is told on the terminal: a message once a minute, a full disk in one sentence."""
+"""Messages on the terminal: each once a minute, a full disk in one sentence."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from ledger_pipelines.serving.announcer import DISK_FULL, Announcer
 
 
-def test_message_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_is_printed_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     announce = Announcer(told.append)
     clock = [0.0, 1.0, 58.0, 59.0, 61.0]

@@ -1,4 +1,4 @@
-"""A child process: what it prints is logged, and a log that cannot be written is told once."""
+"""A child process: its output is logged, and a log that cannot be written is reported once."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ def speaking_child(log: Path, lines: int, told: list[str], then: str = "") -> Ch
     )
 
 
-def test_output_is_logged_and_faults_are_told(tmp_path: Path) -> None:
+def test_output_is_logged_and_faults_are_reported(tmp_path: Path) -> None:
     told: list[str] = []
     child = speaking_child(tmp_path / "logs" / "speaker.log", 3, told)
     child.start()
@@ -45,7 +45,7 @@ def test_faults_of_a_child_that_is_stopped_are_only_logged(tmp_path: Path) -> No
     assert told == ["speaker: ERROR: something"]
 
 
-def test_log_on_a_full_disk_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_log_on_a_full_disk_is_reported_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     log = tmp_path / "speaker.log"
     log.symlink_to("/dev/full")

@@ -19,7 +19,7 @@ from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environmen
 from ledger_pipelines.serving.errors import EXPLAINED
 from ledger_pipelines.settings import load_settings
 
-#: The disk has no room, the user no more room on it, or it is read-only.
+#: The disk is full, the user's quota is used up, or the disk is read-only.
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -35,7 +35,7 @@ class _Explained(TyperGroup):
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
-            complain(f"{error.filename or 'A file'} cannot be written: {error.strerror}. Nothing else was changed.")
+            complain(f"{error.filename or 'A file'} cannot be written: {error.strerror}.")
         sys.exit(1)
 
 
