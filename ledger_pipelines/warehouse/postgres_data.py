@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from ledger_pipelines.warehouse.postgres_programs import MAJOR_VERSION, Account,
 ROLE = "ledger"
 """The role that owns everything in the server."""
 
+_DISK_FULL = re.compile("No space left on device|Check free disk space")
 _REPLAY_SECONDS = 300  # after a crash, gigabytes of log may have to be replayed first
 
 
@@ -41,6 +43,11 @@ def initialise(data: Path, programs: Path, account: Account, *, sync: bool) -> N
     answer = account.run(programs / "initdb", *options, *([] if sync else ["--no-sync"]), "-D", aside)
     if answer.returncode != 0:
         shutil.rmtree(aside, ignore_errors=True)
+        if _DISK_FULL.search(answer.stderr):
+            raise EmbeddedServerError(
+                f"The embedded server's data cannot be made in {data.parent}: the disk is full. Make room, or set "
+                "LEDGER_HOME to a folder on another disk."
+            )
         raise EmbeddedServerError(f"The embedded server's data cannot be made: {answer.stderr.strip()}")
     main = aside / "postgresql.conf"
     _write(main, f"{main.read_text()}\ninclude 'ledger.conf'\n", account)

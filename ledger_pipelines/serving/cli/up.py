@@ -62,7 +62,9 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
         _seed_if_new(databases)
         if (token := first_token(databases)) is not None:
             _show_once(token)
-        logging.getLogger("dagster").setLevel(logging.ERROR)
+        # Dagster's storage warns by the root logger of each attempt to connect; the supervisor reports it once.
+        logging.getLogger().setLevel(logging.ERROR)
+        logging.getLogger("ledger_pipelines").setLevel(logging.WARNING)
         warnings.simplefilter("ignore")
         with dagster_client.instance_of(settings) as instance:
             everything = supervisor.Supervisor(settings, instance, lock, interrupts, _warn)
