@@ -96,7 +96,8 @@ def driver_advice(backend: str, named: str, *, has_file: bool, others: list[str]
         others: Drivers that unixODBC lists.
     """
     if has_file:
-        return f"A library that this driver is linked with is not installed: {_OF_MICROSOFTS_DRIVER}"
+        packages = _OF_MICROSOFTS_DRIVER if "msodbcsql" in named else f"`ldd {named}` lists it."
+        return f"A library that this driver is linked with is not installed: {packages}"
     if not named:
         return "The data source in LEDGER_ERP_URL is not one that `odbcinst -q -s` lists."
     listed = ", ".join(name for name in others if name != named)

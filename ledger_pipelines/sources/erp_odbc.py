@@ -1,7 +1,7 @@
 """Which ODBC driver reads a SQL Server, and what each of them has to be told.
 
-Microsoft's driver of the newest version goes first, then FreeTDS, then the one inside the Python package
-`mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is taken as it is.
+Microsoft's driver of the newest version goes first, then FreeTDS, registered or not, then the one inside the Python
+package `mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is taken as it is.
 """
 
 import importlib.util

@@ -15,7 +15,7 @@ from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, SQL_SERVER, Famil
 Row = tuple[Any, ...]
 
 CHANGES_LONE_SURROGATES = frozenset({"pymssql"})
-"""Drivers that replace or drop half a character without an error: their texts are always read as bytes."""
+"""Drivers that replace or drop lone surrogates without an error: their texts are always read as bytes."""
 
 LONGEST_OF_MYSQL = 100_001
 """How many characters are read of a text at MySQL, which makes NULL of what a function makes longer than a packet."""

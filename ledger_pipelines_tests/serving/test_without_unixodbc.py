@@ -12,7 +12,7 @@ PYODBC = """
 message = "libodbc.so.2: cannot open shared object file: No such file or directory"
 raise ImportError(message, name="pyodbc", path=__file__)
 """
-"""What the module of that name does in the place of the real one, which raises the same."""
+"""Replacement of pyodbc that fails to import as the real one does."""
 
 MESSAGE = (
     "The ERP mssql+pyodbc://reader:***@erp.example.com:1433/soi107 cannot be read: unixODBC is not installed "
@@ -33,7 +33,7 @@ for module in pkgutil.walk_packages(ledger_pipelines.__path__, "ledger_pipelines
 
 @pytest.fixture
 def bare(installation: Installation, tmp_path: Path) -> Installation:
-    """An installation none of whose processes can load pyodbc."""
+    """Return an installation whose processes cannot load pyodbc."""
     (tmp_path / "pyodbc.py").write_text(PYODBC)
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
     return Installation(installation.variables | {"PYTHONPATH": path})

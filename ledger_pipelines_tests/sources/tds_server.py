@@ -1,4 +1,4 @@
-"""A server that speaks enough TDS 7.4 to answer one connection at a time with canned rows: for drivers, not for SQL."""
+"""A server that speaks enough TDS 7.4 to answer statements with canned rows: it tests drivers, not SQL."""
 
 import re
 import socketserver
@@ -15,7 +15,7 @@ _FAILED = struct.pack("<BHHQ", 0xFD, 0x02, 0xC1, 0)
 _CANCELLED = struct.pack("<BHHQ", 0xFD, 0x20, 0, 0)
 _PRELOGIN = bytes.fromhex("00000b0006 0100110001 ff 100003e80000 02")  # SQL Server 16, no encryption
 SILENCE = b""
-"""Answer to a statement that the server works on for ever."""
+"""Answer to a statement that never ends."""
 
 Type = tuple[bytes, Callable[[object], bytes]]
 """Type of a column: its description, and how a value is written."""

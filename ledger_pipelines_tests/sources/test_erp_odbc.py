@@ -166,10 +166,11 @@ def test_a_driver_that_is_not_installed() -> None:
 
 def test_a_driver_whose_libraries_are_not_installed(tmp_path: Path) -> None:
     servers.require_unixodbc()
-    library = tmp_path / "libmsodbcsql-18.6.so.2.1"
-    library.write_text("no library")
-    message = refused(URL.update_query_dict({"driver": str(library)}))
-    assert "A library that this driver is linked with is not installed: `apt-get install libltdl7" in message
+    for name, advice in (("libmsodbcsql-18.6.so.2.1", "`apt-get install libltdl7"), ("libtdsodbc.so", "`ldd /")):
+        library = tmp_path / name
+        library.write_text("no library")
+        message = refused(URL.update_query_dict({"driver": str(library)}))
+        assert f"A library that this driver is linked with is not installed: {advice}" in message
 
 
 def test_a_data_source_that_is_not_configured() -> None:

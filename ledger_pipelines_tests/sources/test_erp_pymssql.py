@@ -1,4 +1,4 @@
-"""SQL Server by pymssql: the driver itself, at a server of canned answers, since no SQL Server is at hand."""
+"""SQL Server by pymssql: the driver itself against a server of canned answers, for lack of a SQL Server."""
 
 import sys
 import threading
@@ -47,7 +47,7 @@ MARCH = Wanted((Span(date(2025, 3, 1), date(2025, 4, 1)),))
 
 
 def answers(rows: bytes, snapshots: int = 1) -> dict[str, bytes]:
-    """Return a SQL Server's answers to what is asked before rows, and to that some rows."""
+    """Return a SQL Server's answers: to the statements before a table is read, and the table's rows."""
     return {
         "@@version": result({"": NVARCHAR}, ("Microsoft SQL Server 2022 - 16.0.1000.6 (X64)",)),
         "sys.databases": result({"": INT}, (snapshots,)),
@@ -103,8 +103,8 @@ def test_a_pass_is_a_snapshot_where_the_database_allows_it(snapshots: int, after
     assert "SET LOCK_TIMEOUT 60000" in server.statements
 
 
-def test_the_driver_changes_half_a_character() -> None:
-    """Why texts are read as bytes: pymssql replaces it or drops it, without an error."""
+def test_the_driver_changes_lone_surrogates() -> None:
+    """Show why texts are read as bytes: pymssql replaces or drops a lone surrogate without an error."""
     texts = result({"desc": NVARCHAR}, ("a\ud83db",), ("a\ud83d",))
     with tds_server.running(answers(texts)) as server, read_from(server) as erp, erp.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT [desc] FROM [parts]").scalars().all() == ["a?b", "a"]
@@ -117,7 +117,7 @@ def test_a_statement_without_an_answer_ends_the_connection() -> None:
         assert server.closed.wait(10)
 
 
-def test_who_waits_can_be_interrupted() -> None:
+def test_cancel_ends_a_running_statement() -> None:
     with tds_server.running(answers(tds_server.SILENCE)) as server, read_from(server) as erp:
         session = erp.session()
         failures: list[Exception] = []
@@ -152,7 +152,7 @@ def test_an_error_after_some_rows_is_no_end_of_rows() -> None:
         list(reading.rows(MARCH))
 
 
-def test_nobody_answers() -> None:
+def test_an_unreachable_server() -> None:
     # The driver's own words may be those of an earlier failure: pymssql does not forget them.
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL") as error:
         Erp(erp_engine(URL.set(port=servers.free_port()))).check(PARTS)
@@ -169,6 +169,12 @@ def test_what_the_url_says_goes_first() -> None:
     engine = erp_engine(URL.update_query_dict({"appname": "report", "encryption": "require"}))
     given = engine.dialect.create_connect_args(engine.url)[1]
     assert (given["appname"], given["encryption"]) == ("report", "require")
+
+
+def test_encryption_can_be_required() -> None:
+    """The server of canned answers offers none."""
+    with tds_server.running(answers(b"")) as server, pytest.raises(SourceUnreachableError):
+        Erp(erp_engine(URL.set(port=server.port).update_query_dict({"encryption": "require"}))).check(PARTS)
 
 
 def test_drivers_that_are_not_there_or_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
