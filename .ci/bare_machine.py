@@ -2,7 +2,7 @@
 
 Each machine is a minimal Debian root of its own (debootstrap), entered by chroot in a mount and process namespace: its
 mounts and processes end with it, whatever happens. Only what reaches the package registries is carried over from this
-machine: the effective configuration of pip, the CA bundle, resolv.conf and the mirror of apt.
+machine: the effective configuration of pip, the CA bundle, resolv.conf, proxies, and the mirror that apt names.
 
 Usage, as root: python3 .ci/bare_machine.py
 """
@@ -14,6 +14,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,15 +31,21 @@ PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = "python3,python3-venv,make,ca-certificates"
 USER = "newcomer"
 WEB_UI, API = "http://127.0.0.1:3000", "http://127.0.0.1:8000"
+INTERRUPTED = 130  # what make ends with after Ctrl-C
 START_SECONDS, COMPUTE_SECONDS, STOP_SECONDS, TEST_SECONDS = 600, 300, 90, 1500
 #: The network of a root is this machine's: tests are sent away from the servers that are at their usual ports here.
 NO_SERVERS = {
     "LEDGER_TEST_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none",
     "LEDGER_TEST_MARIADB_URL": "mysql+pymysql://nobody@127.0.0.1:1/none",
 }
+#: Asks addresses of this machine, whatever proxy the environment names for others.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 CA_BUNDLE, RESOLVER = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/resolv.conf")
 CARRIED = re.compile(r"PIP_.*|(SSL|REQUESTS|CURL)_.*|.*_proxy", re.IGNORECASE)
+# Lines of the output that a first contact must not show.
 FAULTS = re.compile(r"Traceback|WARNING|Warning:|ERROR|Error:|libodbc")
+#: What runs in these has mounts and processes of its own, which end with it.
+NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
 # All that a root shows of the rest of the machine. The mounts end with the first process of the namespace.
 ENTER = """
 mount --make-rprivate /
@@ -106,6 +113,7 @@ class Root:
         """Return the command that runs a shell script in the root, with a clean environment."""
         home = "/root" if as_root else f"/home/{USER}"
         inside = {"HOME": home, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"}
+        inside["no_proxy"] = "127.0.0.1"
         outside = {
             "ROOT": str(self.folder),
             "PLACES": " ".join(map(str, self.carried.places)),
@@ -114,8 +122,7 @@ class Root:
         }
         environment = {**self.carried.variables, **inside, **(variables or {}), **outside}
         assignments = [f"{name}={value}" for name, value in environment.items()]
-        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
-        return ["env", "-i", *assignments, *namespaces, "sh", "-euc", ENTER]
+        return ["env", "-i", *assignments, *NAMESPACES, "sh", "-euc", ENTER]
 
     def run(self, script: str, variables: Mapping[str, str] | None = None, seconds: int = 600) -> str:
         """Run a script in the root and return what it prints.
@@ -161,7 +168,8 @@ def new_root(suite: str, mirror: str, carried: Carried) -> Iterator[Root]:
     folder.chmod(0o755)
     try:
         with part(f"{suite}: debootstrap"):
-            run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(folder), mirror], seconds=900)
+            options = ["--variant=minbase", f"--include={PACKAGES}", suite, str(folder), mirror]
+            run([*NAMESPACES, "debootstrap", *options], seconds=900)
         for place in carried.places:
             target = folder / place.relative_to("/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -170,10 +178,24 @@ def new_root(suite: str, mirror: str, carried: Carried) -> Iterator[Root]:
         run(["chroot", str(folder), "useradd", "--create-home", USER])
         yield Root(suite, folder, carried)
     finally:
-        mounted = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {folder}/" in line]
-        if mounted:  # never delete through a mount
-            raise FailedError(f"Still mounted: {mounted}")
-        shutil.rmtree(folder)
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a root; processes that were killed may need a moment to end.
+
+    Raises:
+        FailedError: Something is mounted there; nothing is ever deleted through a mount.
+    """
+    mounted = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {folder}/" in line]
+    if mounted:
+        raise FailedError(f"Still mounted: {mounted}")
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.5)
+    raise FailedError(f"{folder} cannot be deleted.")
 
 
 @contextmanager
@@ -190,8 +212,8 @@ class Terminal:
 
     def __init__(self, command: list[str]) -> None:
         self.output = ""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
             os.execvp(command[0], command)  # noqa: S606 - no shell is meant
 
     def read(self, seconds: float) -> bool:
@@ -229,11 +251,27 @@ class Terminal:
         while self.read(0.5):
             if time.monotonic() > deadline:
                 raise FailedError(f"Ctrl-C has not ended it after {seconds:.0f} s:\n{self.output[-8000:]}")
-        os.waitpid(self.pid, 0)
+        self._reap()
+
+    def kill(self) -> None:
+        """Kill the command and all that it has started, unless it has ended."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            self._reap()
+
+    def _reap(self) -> None:
+        os.waitpid(self._pid, 0)
+        self._pid = 0
 
 
-def try_up(root: Root, command: str, *, as_root: bool = False) -> None:
+def try_up(root: Root, command: str, exit_code: int, *, as_root: bool = False) -> None:
     """Start everything by a command until it is computed, copied and answers; end it by Ctrl-C.
+
+    Args:
+        root: Where.
+        command: Starts everything.
+        exit_code: Of the command after Ctrl-C.
+        as_root: Start it as root.
 
     Raises:
         FailedError: Something is not as the README says.
@@ -247,15 +285,15 @@ def try_up(root: Root, command: str, *, as_root: bool = False) -> None:
         terminal.wait(lambda: is_computed(terminal.output), "the ledger is computed, the ERP copied", COMPUTE_SECONDS)
         print(f"[bare machine] {command}: up after {up:.0f} s, computed after {time.monotonic() - began:.0f} s")
         for page in (WEB_UI, API):
-            with urllib.request.urlopen(page, timeout=30) as answer:  # noqa: S310 - our own address
+            with DIRECTLY.open(page, timeout=30) as answer:
                 if b"<html" not in answer.read().lower():
                     raise FailedError(f"{page} is no page")
         terminal.end(STOP_SECONDS)
     finally:
-        subprocess.run(["kill", "-KILL", str(terminal.pid)], check=False, capture_output=True)
+        terminal.kill()
     started = terminal.output[terminal.output.find("Starting the databases") :]
     faults = [line for line in started.splitlines() if FAULTS.search(line) or line.startswith("LEFT:")]
-    if faults or "Stopped." not in started or not re.search(r"^ENDED: (0|2|130)$", started, re.MULTILINE):
+    if faults or "Stopped." not in started or f"\nENDED: {exit_code}\n" not in started:
         raise FailedError(f"It does not end cleanly: {faults}\n{terminal.output[-8000:]}")
 
 
@@ -277,7 +315,7 @@ def is_computed(output: str) -> bool:
 
 def _ask(address: str, token: str) -> dict[str, Any]:
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+    with DIRECTLY.open(request, timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -290,7 +328,7 @@ def try_make_run(root: Root, *, as_root: bool) -> None:
         root.give(clone)
     account = "root" if as_root else "a user"
     with part(f"{root.suite}: make run, as {account}"):
-        try_up(root, "cd ledger_pipelines && make run", as_root=as_root)
+        try_up(root, "cd ledger_pipelines && make run", INTERRUPTED, as_root=as_root)
     size = run(["du", "-sm", str(clone / ".venv")]).split()[0]
     print(f"[bare machine] {root.suite}: make run installs {size} MB")
 
@@ -328,15 +366,21 @@ def try_wheel(root: Root) -> None:
     root.give(root.receive("empty"))
     ledger = "cd empty && ../environment/bin/ledger"
     with part(f"{root.suite}: the wheel's ledger up"):
-        try_up(root, f"{ledger} up")
-    with part(f"{root.suite}: the wheel's ledger db upgrade, demo run"):
-        root.run(f"{ledger} db upgrade && ../environment/bin/ledger demo run && ../environment/bin/ledger db stop")
+        try_up(root, f"{ledger} up", 0)
+    root.give(root.receive("another"))
+    with part(f"{root.suite}: the wheel's ledger demo run, db upgrade"):
+        root.run("cd another && for command in 'demo run' 'db stop' 'db upgrade' 'db stop'; do "
+                 "../environment/bin/ledger $command || exit 1; done")  # fmt: skip
 
 
 def mirror_of_apt() -> str:
     """Return the mirror that apt of this machine takes its release from."""
     targets = run(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"])
-    return next(line.split()[0] for line in targets.splitlines() if line.endswith(f" {codename()}"))
+    names = (f" {codename()}", " stable")
+    found = [line.split()[0] for line in targets.splitlines() if line.endswith(names)]
+    if not found:
+        raise FailedError(f"The sources of apt name no {codename()}:\n{targets}")
+    return found[0]
 
 
 def codename() -> str:
@@ -359,7 +403,13 @@ def main() -> None:
         try_wheel(root)
 
 
+def end(_signal: int, _frame: object) -> None:
+    """End as after an error, so that everything is cleaned up."""
+    sys.exit(f"[bare machine] ended by {signal.Signals(_signal).name}")
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
     try:
         main()
     except (FailedError, OSError) as error:

@@ -22,10 +22,10 @@ def test_home_is_made_private(tmp_path: Path) -> None:
     assert mode_of(tmp_path / "new" / "home") == 0o700
 
 
-@pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o500])
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o775, 0o500])
 def test_home_becomes_private(tmp_path: Path, mode: int) -> None:
     home = tmp_path / "home"
-    home.mkdir()
+    (home / "logs").mkdir(parents=True)
     home.chmod(mode)
     make_home(home)
     assert mode_of(home) == 0o700
@@ -37,9 +37,20 @@ def test_group_of_the_server_passes_through_and_no_more(tmp_path: Path) -> None:
     make_home(home)
     let_group_pass(home, NOBODY)
     assert (mode_of(home), home.stat().st_gid) == (0o710, NOBODY)
-    home.chmod(0o777)
     make_home(home)
     assert mode_of(home) == 0o710
+
+
+@pytest.mark.parametrize(("name", "mode"), [("letters", 0o755), ("up.lock", 0o1777), ("up.lock", 0o2755)])
+def test_folder_that_holds_other_things_keeps_its_mode(tmp_path: Path, name: str, mode: int) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / name).touch()
+    home.chmod(mode)
+    make_home(home)
+    let_group_pass(home, NOBODY)
+    assert mode_of(home) == mode
+    assert home.stat().st_gid != NOBODY
 
 
 @ROOT_ONLY

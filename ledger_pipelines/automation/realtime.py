@@ -14,6 +14,7 @@ from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import NotComputedError, Watch
 from ledger_pipelines.resources import Databases
+from ledger_pipelines.resources.interruption import NOT_NEEDED, RESUME_TAG
 from ledger_pipelines.warehouse import cursors, latency, pending
 
 JOB = "realtime"
@@ -112,7 +113,7 @@ def _goes_on(context: dg.OpExecutionContext, databases: Databases) -> bool:
 @dg.job(
     name=JOB,
     executor_def=dg.in_process_executor,
-    tags={"dagster/max_runtime": _MAX_RUNTIME_SECONDS},
+    tags={"dagster/max_runtime": _MAX_RUNTIME_SECONDS, RESUME_TAG: NOT_NEEDED},
     description="Take up changes in the billing application within seconds.",
 )
 def realtime_job() -> None:

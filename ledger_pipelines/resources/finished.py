@@ -69,8 +69,9 @@ def run_of(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
     """The run of a sync: the one that joined it, else the one that was launched for it; None if there is none."""
     if log.run_id is not None:
         return instance.get_run_by_id(log.run_id)
-    launched = instance.get_runs(dg.RunsFilter(tags={SYNC_TAG: str(log.id)}), limit=1)
-    return launched[0] if launched else None
+    launched = instance.get_runs(dg.RunsFilter(tags={SYNC_TAG: str(log.id)}))
+    # A run that is executed again inherits the tag, and claims a log of its own.
+    return next((run for run in launched if run.parent_run_id is None), None)
 
 
 def _ending(instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | None, *, overdue: bool) -> Ending | None:

@@ -12,25 +12,31 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from ledger_pipelines.resources.run_process import CODE_SERVER_TAG, is_launched, process_executing
 
-#: The tag of a run that was cancelled because `ledger up` was stopped, and of the run that is executed instead.
+#: The tag that says whether a run that `ledger up` stopped is to be executed again: `AT_NEXT_START`, then the id of the
+#: run that replaced it, or `REFUSED`; `instead_of(…)` on the run that replaced it; `NOT_NEEDED` on runs of some jobs.
 RESUME_TAG = "ledger/resume"
-_AT_NEXT_START = "at the next start"
+AT_NEXT_START, REFUSED = "at the next start", "refused"
+NOT_NEEDED = "not needed: sensors ask for another run"
 _CODE_SERVER_HOST = "127.0.0.1"
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-_STOPPED = "ledger up was stopped. The next start of ledger up executes this run again."
+_STOPPED = "ledger up was stopped."
+_RESUMED = f"{_STOPPED} The next start of ledger up executes this run again."
 _KILLED = "The process that executed this run is gone: it was killed, or the machine was restarted."
 
 
 def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) -> Sequence[str]:
-    """Mark the runs that a code server of this machine executes as being cancelled, and return their ids.
+    """Record that the runs of a code server of this machine are being cancelled, and return their ids.
 
     Their processes are not signalled: they end with the code server.
     """
     runs = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _launched_by(run, code_server_port)]
     for run in runs:
-        if run.status is not DagsterRunStatus.CANCELING:  # a run that a user cancels is not executed again
-            instance.add_run_tags(run.run_id, {RESUME_TAG: _AT_NEXT_START})
-            instance.report_run_canceling(run, _STOPPED)
+        if run.status is DagsterRunStatus.CANCELING:  # a run that a user cancels is not executed again
+            continue
+        is_resumed = run.tags.get(RESUME_TAG) != NOT_NEEDED
+        if is_resumed:
+            instance.add_run_tags(run.run_id, {RESUME_TAG: AT_NEXT_START})
+        instance.report_run_canceling(run, _RESUMED if is_resumed else _STOPPED)
     return [run.run_id for run in runs]
 
 
@@ -38,35 +44,56 @@ def confirm_cancelled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> N
     """Mark runs as cancelled whose process ended before it could say so, and free their slots in the pools."""
     for run in instance.get_runs(RunsFilter(run_ids=list(run_ids))) if run_ids else ():
         if run.status not in (DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS):
-            instance.report_run_canceled(run, _STOPPED if RESUME_TAG in run.tags else None)
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            _report_cancelled(instance, run)
 
 
 def runs_to_resume(instance: dg.DagsterInstance) -> Sequence[str]:
     """Return the ids of the runs that were cancelled because `ledger up` was stopped, the oldest first."""
-    tagged = RunsFilter(tags={RESUME_TAG: _AT_NEXT_START}, statuses=[DagsterRunStatus.CANCELED])
+    tagged = RunsFilter(tags={RESUME_TAG: AT_NEXT_START}, statuses=[DagsterRunStatus.CANCELED])
     return [run.run_id for run in instance.get_runs(tagged, ascending=True)]
 
 
+def instead_of(run_id: str) -> str:
+    """Return the tag's value on the run that replaces a cancelled one."""
+    return f"instead of {run_id}"
+
+
+def replacement(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """Return the id of the run that replaces a cancelled one; None if there is none yet."""
+    found = instance.get_runs(RunsFilter(tags={RESUME_TAG: instead_of(run_id)}), limit=1)
+    return found[0].run_id if found else None
+
+
 def mark_resumed(instance: dg.DagsterInstance, run_id: str, outcome: str) -> None:
-    """Note what became of a cancelled run, so that it is resumed once."""
+    """Note the run that replaces a cancelled one, or `REFUSED`, so that it is resumed once."""
     instance.add_run_tags(run_id, {RESUME_TAG: outcome})
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None = None) -> list[str]:
     """Mark runs as failed whose process on this machine is gone, free their slots in the pools, and return their ids.
 
+    A run that was being cancelled is marked as cancelled instead, and not returned.
+
     Args:
         instance: Dagster's.
         code_server_port: Of a code server of this machine that is gone, and with it every run it launched.
     """
-    dead = []
+    failed = []
     for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
-        if _is_dead(run, code_server_port):
-            instance.report_run_failed(run, _KILLED)
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            dead.append(run.run_id)
-    return dead
+        if not _is_dead(run, code_server_port):
+            continue
+        if run.status is DagsterRunStatus.CANCELING:
+            _report_cancelled(instance, run)
+            continue
+        instance.report_run_failed(run, _KILLED)
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        failed.append(run.run_id)
+    return failed
+
+
+def _report_cancelled(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    instance.report_run_canceled(run, _RESUMED if run.tags.get(RESUME_TAG) == AT_NEXT_START else None)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:

@@ -30,7 +30,7 @@ from ledger_pipelines.serving.environment import dagster_environment
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
 from ledger_pipelines.serving.sync_order import SyncOrder
-from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.serving.web_ui import WebUi, WebUiAwayError
 from ledger_pipelines.settings import Settings, instance_folder
 from ledger_pipelines.warehouse.sync_logs import SyncLog
 from ledger_pipelines.warehouse.tables import invoice_reconciliation
@@ -165,17 +165,24 @@ def launch(web_ui: WebUi, order: Order) -> str:
 def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | ServingError]]:
     """Execute the runs again that were cancelled because `ledger up` was stopped.
 
+    A run that the web server did not answer for stays to be resumed by the next start.
+
     Yields:
-        The id of each run, and the id of the run that is executed instead, or the error that refuses it.
+        The id of each run, and the id of the run that is executed instead, or the error that prevents it.
     """
     for run_id in interruption.runs_to_resume(instance):
         outcome: str | ServingError
         try:
-            outcome = web_ui.execute_again(run_id, {interruption.RESUME_TAG: f"instead of {run_id}"})
+            # An earlier start may have been interrupted between the launch and the note of it.
+            outcome = interruption.replacement(instance, run_id) or web_ui.execute_again(
+                run_id, {interruption.RESUME_TAG: interruption.instead_of(run_id)}
+            )
             interruption.mark_resumed(instance, run_id, outcome)
+        except WebUiAwayError as error:
+            outcome = error
         except ServingError as error:
             outcome = error
-            interruption.mark_resumed(instance, run_id, "refused")
+            interruption.mark_resumed(instance, run_id, interruption.REFUSED)
         yield run_id, outcome
 
 

@@ -17,6 +17,7 @@ from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import make_home
 
 _KILL_SECONDS = 5.0
+_BYTES = 4096
 
 
 @dataclass
@@ -35,10 +36,8 @@ class InstanceLock:
         """Write down what is to be stopped, so that a successor can do it if this process is killed."""
         noted = [asdict(child) for child in children if child is not None]
         state = {"pid": os.getpid(), "owns_database": self.owns_database, "children": noted}
-        self.file.seek(0)
-        self.file.write(json.dumps(state))
-        self.file.flush()
-        self.file.truncate()  # last: on a full disk what was noted before stays
+        # One write in place, always of the same length: neither a kill nor a full disk leaves half of it.
+        os.pwrite(self.file.fileno(), json.dumps(state).ljust(_BYTES).encode(), 0)
 
 
 @contextmanager
@@ -52,7 +51,9 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
         SettingsError: the folder cannot be used.
     """
     make_home(home)
-    with (home / "up.lock").open("r+") as file:
+    path = home / "up.lock"
+    path.touch()
+    with path.open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

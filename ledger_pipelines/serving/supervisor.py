@@ -95,12 +95,14 @@ class Supervisor:
 
     def resume_runs(self) -> None:
         """Execute the runs again that were cancelled because `ledger up` was stopped."""
-        for run_id, outcome in dagster_client.resume(self.instance, self.web_ui):
-            if isinstance(outcome, ServingError):
-                self.tell(f"Run {run_id[:8]} was cancelled when ledger up was stopped, and is not resumed: {outcome}")
-            else:
-                address = self.web_ui.address_of_run(outcome)
-                self.tell(f"Run {run_id[:8]} was cancelled when ledger up was stopped. It is executed again: {address}")
+        self._close_finished_sync()  # else a sync that is executed again would wait for itself
+        with self._storage():
+            for run_id, outcome in dagster_client.resume(self.instance, self.web_ui):
+                cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
+                if isinstance(outcome, ServingError):
+                    self.tell(f"{cancelled}, and is not resumed: {outcome}")
+                else:
+                    self.tell(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(outcome)}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Let the demo be computed and copied if this is its first start; what is under way, and the run's id.
@@ -147,6 +149,8 @@ class Supervisor:
             _stop([self._code_server])
         with self._storage():
             dagster_client.confirm_cancelled(self.instance, runs)
+            if runs:
+                self._close_finished_sync()
 
     def _start(self, child: Child) -> None:
         """Start a process and note it; a signal waits for both, so that no process is left behind unknown."""
@@ -166,7 +170,10 @@ class Supervisor:
         )
 
     def _note(self) -> None:
-        self.lock.note(child.identity for child in self._children)
+        try:
+            self.lock.note(child.identity for child in self._children)
+        except OSError as error:
+            self._announce(f"{self.lock.file.name} cannot be written: {error.strerror}")
 
     def _await(self, ready: Callable[[], bool]) -> None:
         """Wait until something is ready; give up if a child ends, or after a while."""
@@ -210,7 +217,7 @@ class Supervisor:
         try:
             with Databases(self.settings) as databases:
                 closed = dagster_client.close_finished_sync(self.instance, databases)
-        except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:  # a database is away; there is another time
+        except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:
             self._announce(str(error).splitlines()[0])
         else:
             if closed is not None:

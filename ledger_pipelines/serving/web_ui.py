@@ -31,6 +31,10 @@ _EXECUTE_AGAIN = (
 )
 
 
+class WebUiAwayError(ServingError):
+    """The web server did not answer; it may have launched the run all the same."""
+
+
 @dataclass(frozen=True)
 class WebUi:
     """The web server at an address, such as http://127.0.0.1:3000, that is given some seconds to answer."""
@@ -99,7 +103,7 @@ class WebUi:
         try:
             (answer,) = self.ask(mutation, {"parameters": parameters}).values()
         except OSError as error:
-            raise ServingError(f"The web interface at {self.address} does not take the run: {error}") from error
+            raise WebUiAwayError(f"The web interface at {self.address} does not take the run: {error}") from error
         if answer["__typename"] != "LaunchRunSuccess":
             reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]
             raise ServingError(f"The run is refused: {' '.join(reason['message'] for reason in reasons)}")

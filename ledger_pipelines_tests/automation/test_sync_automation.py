@@ -286,6 +286,19 @@ def test_a_sync_whose_run_waits_in_the_queue_is_left_alone(location: ErpLocation
     assert location.log().status == "running"
 
 
+def test_a_sync_is_closed_although_its_run_is_executed_again(location: ErpLocation) -> None:
+    """The second run inherits the tag of the first, and claims a log of its own."""
+    log_id = location.claim()
+    tag = {SYNC_TAG: str(log_id)}
+    first = run_of_status(location, dg.DagsterRunStatus.CANCELED, tag)
+    job = location.definitions.resolve_job_def(erp_job.name)
+    location.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.NOT_STARTED, tags=tag, parent_run_id=first, root_run_id=first
+    )
+    look(location)
+    assert location.log().status == "cancelled"
+
+
 def test_the_sensor_is_on(location: ErpLocation) -> None:
     sensor = location.definitions.resolve_sensor_def("finished_syncs")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

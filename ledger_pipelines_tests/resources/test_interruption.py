@@ -81,6 +81,31 @@ def test_run_that_succeeds_while_it_is_stopped_is_not_resumed(instance: dg.Dagst
     assert interruption.runs_to_resume(instance) == []
 
 
+def test_run_that_is_replaced_is_found(instance: dg.DagsterInstance) -> None:
+    run_id = launched_run(instance, Status.STARTED)
+    assert interruption.replacement(instance, run_id) is None
+    replacing = launched_run(instance, Status.STARTED)
+    instance.add_run_tags(replacing, {interruption.RESUME_TAG: interruption.instead_of(run_id)})
+    assert interruption.replacement(instance, run_id) == replacing
+
+
+def test_run_whose_stop_is_cut_short_is_cancelled_and_resumed(instance: dg.DagsterInstance) -> None:
+    run_id = launched_run(instance, Status.STARTED)
+    interruption.cancel_launched_runs(instance, PORT)  # then the machine loses its power
+    assert interruption.fail_dead_runs(instance, code_server_port=PORT) == []
+    assert status_of(instance, run_id) is Status.CANCELED
+    assert interruption.runs_to_resume(instance) == [run_id]
+
+
+def test_run_that_sensors_ask_for_again_is_not_resumed(instance: dg.DagsterInstance) -> None:
+    run_id = launched_run(instance, Status.STARTED)
+    instance.add_run_tags(run_id, {interruption.RESUME_TAG: interruption.NOT_NEEDED})
+    interruption.confirm_cancelled(instance, interruption.cancel_launched_runs(instance, PORT))
+    assert status_of(instance, run_id) is Status.CANCELED
+    assert reasons_of(instance, run_id) == ["ledger up was stopped."]
+    assert interruption.runs_to_resume(instance) == []
+
+
 def test_run_that_a_user_cancels_is_not_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.CANCELING)
     interruption.confirm_cancelled(instance, interruption.cancel_launched_runs(instance, PORT))

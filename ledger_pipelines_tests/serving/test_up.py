@@ -31,7 +31,8 @@ class Up:
     def __init__(self, installation: Installation, *options: str) -> None:
         self.installation = installation
         self.home = Path(installation.variables["LEDGER_HOME"])
-        self.output = self.home / "output"
+        self.output = self.home / "logs" / "output"
+        self.output.parent.mkdir(exist_ok=True)
         with self.output.open("w") as file:
             self.process = installation.spawn(
                 "up", *options, stdout=file, stderr=subprocess.STDOUT, start_new_session=True

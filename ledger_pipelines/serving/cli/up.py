@@ -55,8 +55,9 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
     say("Starting the databases ...")
     if servers.uses_embedded_server(settings):
         lock.owns_database |= not servers.embedded_server(settings).is_running()
-        lock.note([])  # before the start, which a signal may interrupt
-        start_embedded(settings)
+        lock.note([])
+        with interrupts.deferred():  # a server whose start is interrupted could not be found
+            start_embedded(settings)
     prepare(settings)
     with Databases(settings) as databases:
         _seed_if_new(databases)

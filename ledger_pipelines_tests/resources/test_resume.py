@@ -1,0 +1,81 @@
+"""Resuming runs through the web server: once, also where an answer was lost."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus as Status
+from dagster._core.test_utils import create_run_for_test
+
+from ledger_pipelines.resources.interruption import AT_NEXT_START, RESUME_TAG, runs_to_resume
+from ledger_pipelines.serving import dagster_client
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.web_ui import WebUi, WebUiAwayError
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class FakeWebUi(WebUi):
+    """A web server that executes runs again, and raises an error before or after it does."""
+
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    before: ServingError | None = None
+    after: ServingError | None = None
+
+    def execute_again(self, run_id: str, tags: Mapping[str, str]) -> str:
+        """Launch a run with the tags."""
+        del run_id
+        if self.before is not None:
+            raise self.before
+        launched = create_run_for_test(self.instance, job_name="billing_ledger", tags=dict(tags))
+        if self.after is not None:
+            raise self.after
+        return str(launched.run_id)
+
+
+def cancelled_run(instance: dg.DagsterInstance) -> str:
+    tags = {RESUME_TAG: AT_NEXT_START}
+    return str(create_run_for_test(instance, job_name="billing_ledger", status=Status.CANCELED, tags=tags).run_id)
+
+
+def number_of_runs(instance: dg.DagsterInstance) -> int:
+    return len(instance.get_runs())
+
+
+def test_cancelled_run_is_executed_again_once(instance: dg.DagsterInstance) -> None:
+    run_id = cancelled_run(instance)
+    ((resumed, outcome),) = dagster_client.resume(instance, FakeWebUi("http://here", instance=instance))
+    assert resumed == run_id
+    assert isinstance(outcome, str)
+    assert list(dagster_client.resume(instance, FakeWebUi("http://here", instance=instance))) == []
+    assert number_of_runs(instance) == 2
+
+
+def test_run_without_an_answer_is_resumed_by_the_next_start(instance: dg.DagsterInstance) -> None:
+    run_id, away = cancelled_run(instance), WebUiAwayError("timed out")
+    assert list(dagster_client.resume(instance, FakeWebUi("http://here", instance=instance, before=away))) == [
+        (run_id, away)
+    ]
+    assert runs_to_resume(instance) == [run_id]
+
+
+def test_run_whose_answer_was_lost_is_not_executed_twice(instance: dg.DagsterInstance) -> None:
+    cancelled_run(instance)
+    web_ui = FakeWebUi("http://here", instance=instance, after=WebUiAwayError("timed out"))
+    assert len(list(dagster_client.resume(instance, web_ui))) == 1
+    ((_, outcome),) = dagster_client.resume(instance, FakeWebUi("http://here", instance=instance))
+    assert isinstance(outcome, str)
+    assert number_of_runs(instance) == 2
+
+
+def test_refused_run_is_not_tried_again(instance: dg.DagsterInstance) -> None:
+    run_id, refusal = cancelled_run(instance), ServingError("no such job")
+    web_ui = FakeWebUi("http://here", instance=instance, before=refusal)
+    assert list(dagster_client.resume(instance, web_ui)) == [(run_id, refusal)]
+    assert runs_to_resume(instance) == []
