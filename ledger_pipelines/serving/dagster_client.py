@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterRunStatus, EventLogEntry, RunsFilter
+from dagster import DagsterEventType, EventLogEntry, RunsFilter
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils.interrupts import setup_interrupt_handlers
 
@@ -42,8 +43,6 @@ _SYNC_POOL = "erp"
 RECONCILIATION_JOB = "reconciliation"
 _RECONCILIATION_POOL = "reconciliation"
 _COMMAND_TAG = "ledger/command"
-_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-_WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
 _POLL_SECONDS = 1.0
 #: How long Dagster's storage uses a connection, in seconds. It does not test one before it uses it, and after a restart
 #: of the database every connection in its pool is dead.
@@ -149,7 +148,7 @@ def _execute(
 
 def has_unfinished_runs(instance: Instance) -> bool:
     """Whether a run of the ledger's job is under way or waits for its turn."""
-    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=[*_UNFINISHED, *_WAITING]), limit=1))
+    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
 
 
 def launch(web_ui: WebUi, order: Order) -> str:

@@ -24,7 +24,10 @@ class Interrupts:
         self._deferred = False
 
     def __enter__(self) -> "Interrupts":
-        self._before = {number: signal.signal(number, self._interrupt) for number in _ENDING}
+        # nohup starts a program with SIGHUP ignored, and means it.
+        is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        numbers = [number for number in _ENDING if not (number is signal.SIGHUP and is_nohup)]
+        self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:

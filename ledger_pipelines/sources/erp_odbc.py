@@ -18,6 +18,7 @@ from ledger_pipelines.sources.erp_types import SQL_SERVER
 PACKAGE = "mssql_python_odbc"
 _MICROSOFT = re.compile(r"ODBC Driver (\d+) for SQL Server")
 _LIBRARY = re.compile(r"libmsodbcsql[-.].*", re.IGNORECASE)
+_DRIVER_IN_CONNECT = re.compile(r"(?:^|;)\s*driver\s*=\s*(\{[^}]*\}|[^;]*)", re.IGNORECASE)
 _LIBRARIES = (Path("/usr/lib"), Path("/usr/lib64"))
 _DISTRIBUTIONS = {"debian": "debian_ubuntu", "ubuntu": "debian_ubuntu", "alpine": "alpine", "suse": "suse"}
 # What the server is told of us: a secondary may serve this reader, and its administrator sees by name who it is.
@@ -50,9 +51,12 @@ def with_driver(url: sa.URL) -> sa.URL:
 
 
 def driver_of(url: sa.URL) -> str:
-    """The ODBC driver that a URL names, empty if it names none."""
-    named = next((value for name, value in url.query.items() if name.lower() == "driver"), "")
-    return named if isinstance(named, str) else named[-1]
+    """Return the ODBC driver that a URL names, directly or in `odbc_connect`; empty if it names none."""
+    query = {name.lower(): value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    if "driver" in query:
+        return query["driver"]
+    named = _DRIVER_IN_CONNECT.search(query.get("odbc_connect", ""))
+    return named[1].strip("{} ") if named else ""
 
 
 def is_freetds(driver: str) -> bool:

@@ -22,7 +22,7 @@ _of_thread = threading.local()
 
 
 def errors(module: Any) -> tuple[type[Exception], ...]:
-    """Return what pymssql raises besides its `Error`: a rollback lets errors of its lower layer through.
+    """Return what pymssql raises that is not its `Error`: a rollback lets errors of its lower layer through.
 
     Args:
         module: pymssql.

@@ -52,6 +52,16 @@ def test_ignored_signal_interrupts_nothing(interrupts: Interrupts) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def test_hangup_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupts.received
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGHUP)
     with Interrupts():

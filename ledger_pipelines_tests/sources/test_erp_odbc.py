@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources import erp_odbc
 from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_odbc import best_of, find_driver, packaged_driver, with_driver
+from ledger_pipelines.sources.erp_odbc import best_of, driver_of, find_driver, packaged_driver, with_driver
 from ledger_pipelines.sources.erp_tables import STOCKBYWH
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests import servers
@@ -34,6 +34,21 @@ MICROSOFT = "ODBC Driver 18 for SQL Server"
 )
 def test_the_best_of_some_drivers(names: list[str], best: str | None) -> None:
     assert best_of(names) == best
+
+
+@pytest.mark.parametrize(
+    ("query", "driver"),
+    [
+        ({"driver": "FreeTDS"}, "FreeTDS"),
+        ({"Driver": ("FreeTDS", MICROSOFT)}, MICROSOFT),
+        ({"odbc_connect": f"Server=here;DRIVER = {{{MICROSOFT}}};UID=me"}, MICROSOFT),
+        ({"odbc_connect": "driver=FreeTDS"}, "FreeTDS"),
+        ({"odbc_connect": "DSN=erp;NotADriver=x"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_driver_of_a_url(query: dict[str, str | tuple[str, ...]], driver: str) -> None:
+    assert driver_of(sa.URL.create("mssql+pyodbc", query=query)) == driver
 
 
 def drivers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

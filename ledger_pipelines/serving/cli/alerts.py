@@ -33,16 +33,18 @@ def list_alerts(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")] = 50,
     as_json: _AsJson = False,
 ) -> None:
-    """Show whose balance is low, since when, whether the webhook has been told, and how long all balances last."""
+    """Show low balances, since when, and whether the webhook has them; of all customers, how long balances last."""
     with answering(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.recorded(databases, customer_id=customer_id, cleared=every, limit=limit)
-        groups = alerts.by_days_left(databases)
+        groups = alerts.by_days_left(databases) if customer_id is None else None
     if as_json:
-        print_json({"success": True, "alerts": found, "days_left": [asdict(group) for group in groups]})
+        days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}
+        print_json({"success": True, "alerts": found, **days_left})
         return
     columns = (*_COLUMNS, "cleared_at", "delivered_at", "last_error")
     _print_table("Low balances", columns, found)
-    print_days_left(groups)
+    if groups is not None:
+        print_days_left(groups)
 
 
 def print_days_left(groups: Sequence[DaysLeft]) -> None:
