@@ -344,7 +344,7 @@ def try_make_test(root: Root) -> None:
     print(f"[bare machine] {root.suite}: {verdict[0]}")
     skipped: Counter[str] = Counter()
     for number, reason in re.findall(r"^SKIPPED \[(\d+)\] \S+: (.*)", printed, re.MULTILINE):
-        skipped[reason.partition(": (")[0]] += int(number)
+        skipped[reason.partition(" (set ")[0]] += int(number)
     for reason, number in skipped.most_common():
         print(f"[bare machine] {root.suite}: {number} skipped: {reason}")
 
