@@ -16,6 +16,7 @@ from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
@@ -29,6 +30,15 @@ from ledger_pipelines.warehouse.tables import (
 
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
 _BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+_OF_INCIDENT = {
+    "kind": "kind",
+    "subject": "subject",
+    "since": "opened_at",
+    "times seen": "occurrences",
+    "owner": "owner",
+    "what is wrong": "reason",
+    "what to do": "what_to_do",
+}
 _TIMES = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
@@ -68,6 +78,7 @@ class Health:
     """What the check found; data, findings and speed are empty if the warehouse does not answer."""
 
     services: list[Service] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     months_loaded: dict[str, int] = field(default_factory=dict)
     months_expected: int = 0
@@ -108,6 +119,7 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
         if wanted is not None and _BILLING not in faulty:
             databases.demand_customers(wanted)
         with databases.warehouse.connect() as connection:
+            _incidents(connection, wanted, found)
             progress("data", 1, steps)
             _data(databases, connection, wanted, found)
             _accuracy(databases, connection, wanted, found, lambda name, at: progress(name, 2 + at, steps))
@@ -148,6 +160,14 @@ def _erp(settings: Settings) -> Service:
     except SourceError as error:
         fault = str(error)
     return Service("ERP", masked(address), fault)
+
+
+def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+    """Find the open incidents; of some customers those about them, and those about no customer in particular."""
+    for incident in open_incidents(connection):
+        if wanted is None or not incident.customers or not set(wanted).isdisjoint(incident.customers):
+            found.incidents.append(incident)
+            found.problems.append(f"Incident {incident.id} is open: {incident.in_words}: {incident.reason}")
 
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
@@ -224,8 +244,10 @@ def sections(found: Health) -> list[Section]:
         (name, rows, f"{found.months_loaded[name]} of {found.months_expected}" if name in found.months_loaded else "")
         for name, rows in found.rows.items()
     ]
+    incidents = [tuple(getattr(one, name) for name in _OF_INCIDENT.values()) for one in found.incidents]
     parts = [
         Section("Status", ("what", "where", "state"), services),
+        Section("Incidents", tuple(_OF_INCIDENT), incidents),
         Section("Data", ("table", "rows", "months computed"), data),
         Section("Rejected rows", ("by", "reason", "rows", "for example"), found.rejected),
         Section(

@@ -83,6 +83,21 @@ class Incident:
     what_to_do: str
     details: Mapping[str, Any]
     run_id: str | None
+    delivered_at: datetime | None
+    last_error: str | None
+
+    @property
+    def in_words(self) -> str:
+        """Return the kind and the subject in English."""
+        return f"{self.kind.replace('_', ' ')}, {self.subject}"
+
+    @property
+    def rows_to_confirm(self) -> int:
+        """Return how many rows a person can confirm to be deleted; 0: there is nothing to confirm."""
+        if self.kind != Kind.DELETION_REFUSED or self.state != "open":
+            return 0
+        of_customers: Mapping[str, Mapping[str, int]] = self.details.get("rows", {})
+        return sum(rows for tables in of_customers.values() for rows in tables.values())
 
 
 def about_customer(customer_id: int) -> str:
@@ -148,9 +163,19 @@ def open_incidents(connection: sa.Connection, *, announced_only: bool = False) -
     return _read(connection, sa.select(incidents).where(where).order_by(_incident.opened_at, _incident.id))
 
 
-def newest_incidents(connection: sa.Connection, limit: int) -> list[Incident]:
+def newest_incidents(connection: sa.Connection, limit: int, offset: int = 0) -> list[Incident]:
     """Return the incidents that were opened last, open or closed, the newest first."""
-    return _read(connection, sa.select(incidents).order_by(_incident.id.desc()).limit(limit))
+    return _read(connection, sa.select(incidents).order_by(_incident.id.desc()).limit(limit).offset(offset))
+
+
+def incident_of(connection: sa.Connection, incident_id: int) -> Incident | None:
+    """Return the incident of a number, open or closed; None: there is none."""
+    return next(iter(_read(connection, sa.select(incidents).where(_incident.id == incident_id))), None)
+
+
+def count(connection: sa.Connection) -> int:
+    """Return how many incidents there are, open or closed."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(incidents)) or 0
 
 
 def count_open(connection: sa.Connection) -> dict[str, int]:

@@ -16,6 +16,7 @@ _PAGES = {
     "overview": "/",
     "customers": "/customers",
     "syncs": "/syncs",
+    "incidents": "/incidents",
     "alerts": "/alerts",
     "rejected": "/rejected",
     "comparison": "/comparison",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
+from ledger_pipelines_tests.incidents import REFUSED, opened
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
@@ -30,8 +31,8 @@ def a_balance(api: Api) -> sa.RowMapping:
 
 def test_status(api: Api) -> None:
     found = api.ask(f"{ROOT}/status")
-    assert found.keys() == {"status", "statistics", "recent_updates", "checked_at"}
-    assert found["status"] == "operational"
+    assert found.keys() == {"status", "incidents", "statistics", "recent_updates", "checked_at"}
+    assert (found["status"], found["incidents"]) == ("operational", [])
     assert found["statistics"].keys() == {
         "total_monthly_balances", "total_transaction_calculations", "active_customers", "avg_query_time_ms",
     }  # fmt: skip
@@ -40,6 +41,29 @@ def test_status(api: Api) -> None:
     assert len(found["recent_updates"]) == 10
     assert found["recent_updates"][0].keys() == {"customer_name", "year_month", "last_calculated_at", "closing_balance"}
     assert found["checked_at"].endswith("+07:00")
+
+
+def test_status_while_an_incident_is_open(api: Api) -> None:
+    assert api.ask(f"{ROOT}/status")["status"] == "operational"
+    with opened(api.warehouse, REFUSED) as (incident,):
+        found = api.ask(f"{ROOT}/status")
+    assert found["status"] == "blocked"
+    assert found["incidents"] == [
+        {
+            "id": incident.id,
+            "kind": "deletion_refused",
+            "subject": "customer 11",
+            "customers": [11],
+            "opened_at": incident.opened_at.isoformat(),
+            "last_seen_at": incident.last_seen_at.isoformat(),
+            "occurrences": 1,
+            "owner": "team:billing",
+            "reason": REFUSED.reason,
+            "what_to_do": REFUSED.what_to_do,
+        }
+    ]
+    after = api.ask(f"{ROOT}/status")
+    assert (after["status"], after["incidents"]) == ("operational", []), "counts are cached, incidents are not"
 
 
 def test_balance(api: Api) -> None:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
+from ledger_pipelines.serving.dashboard.pages.incidents import open_now
 from ledger_pipelines.serving.dashboard.pages.parameters import ChosenYear
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
@@ -26,6 +27,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
     wanted = year or int(parts.horizon.current[:4])
     found = parts.year(wanted)
     with parts.snapshot() as connection:
+        incidents = open_now(connection)
         years = years_with_balances(connection)
         fresh = freshness(connection)
         sync = sync_history.latest(connection)
@@ -37,6 +39,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         "overview.html",
         here="overview",
         found=found,
+        incidents=incidents,
         years=years or [wanted],
         charts=_charts(Reader(visit.words, visit.formats), found) if found.monthly_trend else [],
         fresh=fresh,

@@ -6,6 +6,7 @@ WORDS = {
     "title": Text("Overview", "Ikhtisar"),
     "status": Text("Status", "Status"),
     "realtime": Text("Balances", "Saldo"),
+    "realtime_blocked": Text("Blocked, open incidents: {count}", "Terhambat, insiden terbuka: {count}"),
     "realtime_current": Text("Up to date", "Mutakhir"),
     "realtime_waiting": Text("{count} changes wait", "{count} perubahan menunggu"),
     "realtime_failing": Text("{count} changes cannot be taken up", "{count} perubahan gagal diproses"),
