@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.automation.first_computation import skip_unless_computed
 from ledger_pipelines.automation.jobs import reconciliation_job
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases
@@ -39,6 +40,8 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     def first_reconciliation(
         databases: dg.ResourceParam[Databases],
     ) -> list[dg.RunRequest] | dg.SkipReason:
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
         horizon = databases.horizon()
         with reachable(databases.warehouse), databases.warehouse.connect() as connection:
             due = dict(_due(connection, horizon.months, with_erp=servers.has_erp(settings)))

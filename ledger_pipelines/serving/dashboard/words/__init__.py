@@ -14,6 +14,7 @@ from ledger_pipelines.serving.dashboard.words import (
     charts,
     customer,
     explanation,
+    first,
     overview,
     reconciliation,
     records,
@@ -22,7 +23,7 @@ from ledger_pipelines.serving.dashboard.words import (
 )
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-_ROOMS = (access, charts, customer, explanation, overview, reconciliation, records, site, sync)
+_ROOMS = (access, charts, customer, explanation, first, overview, reconciliation, records, site, sync)
 
 CATALOGUE: Mapping[str, Text] = {
     f"{room.__name__.rpartition('.')[2]}.{key}": text for room in _ROOMS for key, text in room.WORDS.items()

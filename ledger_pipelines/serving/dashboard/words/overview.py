@@ -7,6 +7,7 @@ WORDS = {
     "status": Text("Status", "Status"),
     "realtime": Text("Balances", "Saldo"),
     "realtime_current": Text("Up to date", "Mutakhir"),
+    "realtime_never": Text("Nothing computed yet", "Belum ada yang dihitung"),
     "realtime_waiting": Text("{count} changes wait", "{count} perubahan menunggu"),
     "realtime_failing": Text("{count} changes cannot be taken up", "{count} perubahan gagal diproses"),
     "last_batch": Text("Changes last taken up {ago} ({changes}).", "Perubahan terakhir diproses {ago} ({changes})."),
