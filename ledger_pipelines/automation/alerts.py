@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from ledger_pipelines.automation.failures import failures_recorded
 from ledger_pipelines.delivery.alerts import deliver
 from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.resources import Databases
@@ -21,7 +22,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         webhook = webhook_of(settings)
         if webhook is None:
             return dg.SkipReason("LEDGER_ALERT_WEBHOOK_URL is not set: low balances are recorded, and posted nowhere.")
-        with reachable(databases.warehouse):
+        with failures_recorded(databases, "sensor alert_deliveries"), reachable(databases.warehouse):
             done = deliver(databases.warehouse, webhook)
         if done.last_error is not None:
             context.log.warning(f"{done.failed:,} alerts were not accepted by the webhook: {done.last_error}")

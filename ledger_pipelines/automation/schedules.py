@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from ledger_pipelines.automation.failures import failures_recorded
 from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST, skip_unless_computed
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.loading.sync_months import first_to_sync
@@ -92,11 +93,12 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     ) -> dg.RunRequest | dg.SkipReason:
         if not servers.has_erp(settings):
             return dg.SkipReason(servers.NO_ERP)
-        close_finished(context.instance, databases)
         horizon = databases.horizon()
-        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-            running = sync_logs.running(connection)
-            first = first_to_sync(connection, horizon, ERP_TABLES)
+        with failures_recorded(databases, "schedule hourly_sync"):
+            close_finished(context.instance, databases)
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                running = sync_logs.running(connection)
+                first = first_to_sync(connection, horizon, ERP_TABLES)
         if running is not None:
             reason = f"Sync {running.id} is running since {running.started_at:%Y-%m-%d %H:%M:%S}"
         elif waiting := _waiting_sync(context.instance):

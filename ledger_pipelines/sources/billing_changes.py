@@ -4,7 +4,7 @@ Every statement here reads at most a stated number of rows along an index: of `u
 Nothing here knows what the warehouse has.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_app import IDS_AT_ONCE, BillingApp
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 
@@ -78,6 +78,16 @@ def after_id(app: BillingApp, table: str, after: int, most: int) -> list[Row]:
 def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
     """The rows with these ids."""
     return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
+
+
+def existing(app: BillingApp, table: str, ids: Sequence[int]) -> frozenset[int]:
+    """Return those of the ids that the table has, whatever their rows hold."""
+    key = TABLES[table].c.id
+    found: set[int] = set()
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = sa.select(key.label("id")).where(key.in_(ids[start : start + IDS_AT_ONCE]))
+        found.update(row["id"] for row in app.fetch(some))
+    return frozenset(found)
 
 
 def stretch(app: BillingApp, table: str, after: int, most: int) -> Ids:

@@ -222,7 +222,8 @@ def test_an_unreadable_source_is_a_failure_in_words(fresh: Location) -> None:
         with fresh.pipeline.source.begin() as connection:
             connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME hidden TO data_input"))
     assert not result.success
-    assert "lacks the column data_input" in failures(result)["meter_readings"]
+    assert list(failures(result)) == ["customers"], "said once, by the first step"
+    assert "lacks the column data_input" in failures(result)["customers"]
     password = fresh.pipeline.source.url.password
     assert password
     assert password not in log(fresh, result)
