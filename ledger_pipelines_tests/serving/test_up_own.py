@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -65,15 +66,16 @@ def own(application: sa.URL) -> Iterator[Installation]:
 
 @pytest.fixture
 def computed_own(own: Installation) -> Installation:
-    """The same, its ledger computed."""
+    """The same, its ledger computed, and its embedded server left to the next `ledger up`."""
     assert own.run("balance", "initialize", "--all").exit_code == 0
+    assert own.run("db", "stop").exit_code == 0
     return own
 
 
-@pytest.fixture
-def up(own: Installation) -> Iterator[Up]:
-    """A `ledger up` on it, as a person starts it."""
-    running = Up(own)
+@contextmanager
+def started(installation: Installation) -> Iterator[Up]:
+    """A `ledger up` as a person starts it, ended afterwards."""
+    running = Up(installation)
     try:
         running.wait(lambda: running.says("The ledger is up"))
         yield running
@@ -139,6 +141,13 @@ def assert_nothing_is_computed(up: Up) -> None:
     assert json_of(health)["problems"] == [f"The ledger has never been computed: {COMPUTE}"]
 
 
+@pytest.fixture
+def up(own: Installation) -> Iterator[Up]:
+    """A `ledger up` on one's own billing application."""
+    with started(own) as running:
+        yield running
+
+
 def test_nothing_is_computed_until_it_is_asked_for(up: Up, application: sa.URL) -> None:
     installation, web_ui = up.installation, web_ui_of(up.installation.settings)
     printed = up.output.read_text()
@@ -166,19 +175,19 @@ def test_it_starts_while_the_billing_application_refuses_the_login(
     computed_own: Installation, application: sa.URL
 ) -> None:
     nobody = application.set(username="nobody_here", password=SECRET).render_as_string(hide_password=False)
-    up = Up(Installation(computed_own.variables | {"LEDGER_BILLING_URL": nobody}))
     told = "cannot be read: 1045 Access denied for user 'nobody_here'"
-    up.wait(lambda: up.says("The ledger is up") and up.says(told))
-    web_ui = web_ui_of(up.installation.settings)
-    up.wait(lambda: "FAILURE" in str(web_ui.ask(_TICKS)))  # the sensors of a computed ledger say it in their ticks
-    time.sleep(SECONDS_OF_SILENCE)
-    printed = up.output.read_text()
-    assert printed.count(told) == 1
-    assert printed.count(CHECK) == 1
-    assert "The figures in the warehouse can be read" in printed
-    assert "SensorDaemon" not in printed
-    assert SECRET not in printed
-    assert_it_stops(up)
+    with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": nobody})) as up:
+        up.wait(lambda: up.says(told))
+        web_ui = web_ui_of(up.installation.settings)
+        up.wait(lambda: "FAILURE" in str(web_ui.ask(_TICKS)))  # the sensors of a computed ledger say it in their ticks
+        time.sleep(SECONDS_OF_SILENCE)
+        printed = up.output.read_text()
+        assert printed.count(told) == 1
+        assert printed.count(CHECK) == 1
+        assert "The figures in the warehouse can be read" in printed
+        assert "SensorDaemon" not in printed
+        assert SECRET not in printed
+        assert_it_stops(up)
 
 
 def test_the_demo_does_not_start_on_ones_own_ledger(computed_own: Installation) -> None:
