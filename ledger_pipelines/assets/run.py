@@ -20,6 +20,7 @@ from ledger_pipelines.sources.erp import SourceInterruptedError
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.engine import WarehouseFullError, reachable
+from ledger_pipelines.warehouse.first_computation import NotComputedError
 from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.months import NO_MONTH
 from ledger_pipelines.warehouse.report import Report
@@ -31,6 +32,7 @@ _EXPLAINED = (
     DeletionRefusedError,
     MonthsMissingError,
     MonthError,
+    NotComputedError,
     RowsLostError,
     SettingsError,
     SyncEndedError,

@@ -10,13 +10,15 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record
 from ledger_pipelines.assets.run import explained
 from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.realtime.watch import NotComputedError, Watch
+from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.resources.interruption import NOT_NEEDED, RESUME_TAG
 from ledger_pipelines.warehouse import cursors, latency, pending
+from ledger_pipelines.warehouse.first_computation import NotComputedError, never_computed
 
 JOB = "realtime"
 #: How long a tick watches: sensors are called every five seconds, and in between nobody would.
@@ -35,9 +37,11 @@ _MAX_RUNTIME_SECONDS = "180"
 _REQUEST, _SERVING = "realtime run asked for", "realtime run that serves"
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
-    Kind.READINGS: "Watch the billing application's meter readings; ask for a run when one is new, changed or gone.",
-    Kind.PRICES: "Watch the billing application's customers and their prices; ask for a run when one changes.",
-    Kind.DEPOSITS: "Watch the billing application's deposits; ask for a run when one changes.",
+    Kind.READINGS: "Watch the billing application's meter readings; ask for a run when one is new, changed or gone."
+    + BEFORE_THE_FIRST,
+    Kind.PRICES: "Watch the billing application's customers and their prices; ask for a run when one changes."
+    + BEFORE_THE_FIRST,
+    Kind.DEPOSITS: "Watch the billing application's deposits; ask for a run when one changes." + BEFORE_THE_FIRST,
 }
 
 
@@ -141,12 +145,11 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
     ) -> dg.RunRequest | dg.SkipReason:
         watch = watches.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
-        with failures_recorded(databases, f"polling of {kind.table}"):
+        with failures_recorded(databases, f"polling of {kind.table}"), explained(databases):
             try:
-                with explained(databases):
-                    return _tick(context, databases, watch)
-            except NotComputedError as reason:
-                return dg.SkipReason(str(reason))
+                return _tick(context, databases, watch)
+            except NotComputedError:
+                return dg.SkipReason(never_computed(databases.settings))
 
     return watching
 

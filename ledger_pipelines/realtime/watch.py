@@ -18,7 +18,7 @@ from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import LAST_ID, Place, Row
 from ledger_pipelines.warehouse import cursors, tables
-from ledger_pipelines.warehouse.loaded import months_loaded
+from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, NotComputedError, is_computed
 
 #: At most so many rows are read by a look at what is new, and by one at what is not so new.
 NEW_ROWS, RECENT_ROWS = 1_000, 500
@@ -30,10 +30,6 @@ RECENT_SECONDS, RECENT_EVERY_SECONDS = 600, 30
 COMPARED_SECONDS = 60
 _QUIET_SECONDS = 10
 _PERSIST_SECONDS = 5
-
-
-class NotComputedError(Exception):
-    """The ledger has never been computed, so there is nothing to keep up with; the message says what to do."""
 
 
 @dataclass
@@ -90,10 +86,10 @@ class Watch:
             position = cursors.position_of(connection, self._cursor)
             if position is not None:
                 return datetime.fromisoformat(position)
-            if not months_loaded(connection, tables.monthly_customer_balances):
+            if not is_computed(connection):
                 raise NotComputedError(
                     "The ledger has never been computed, so there is nothing to keep up with. "
-                    "Start with: ledger balance initialize --all"
+                    f"Start with: {COMPUTE_COMMAND}"
                 )
             oldest = connection.scalar(sa.select(sa.func.min(tables.loaded_months.c.loaded_at)))
         begin = min(now, oldest or now).astimezone(now.tzinfo)

@@ -16,6 +16,7 @@ from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, is_computed
 from ledger_pipelines.warehouse.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
@@ -179,16 +180,19 @@ def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ..
         .group_by(loaded_months.c.table_name)
     )
     months: dict[str, int] = {row.table_name: row.months for row in loaded}
+    computed = is_computed(connection)
+    if not computed:
+        found.problems.append(f"The ledger has never been computed: {COMPUTE_COMMAND}")
     for table in _BY_MONTH:
         found.months_loaded[table.name] = months.get(f"{table.schema}.{table.name}", 0)
-        if found.months_loaded[table.name] < found.months_expected:
+        if computed and found.months_loaded[table.name] < found.months_expected:
             missing = found.months_expected - found.months_loaded[table.name]
             found.problems.append(f"{table.name}: {missing} months have never been computed: ledger balance sync --all")
     if wanted is None:
         for table in _REJECTING:
             for row in connection.execute(rejections_by_reason(table.name)):
                 found.rejected.append((table.name, row.reason, row.rows, row.example))
-    elif not found.rows[monthly_customer_balances.name]:
+    elif computed and not found.rows[monthly_customer_balances.name]:
         found.problems.append(f"There are no balances of {', '.join(str(customer) for customer in wanted)}.")
 
 

@@ -251,4 +251,4 @@ def _stop(children: Sequence[Child]) -> None:
 
 def _computes_nothing_yet(databases: Databases) -> bool:
     """Whether the demo's ledger has never been computed."""
-    return databases.settings.billing_url is None and not databases.has_balances()
+    return servers.uses_demo_billing(databases.settings) and not databases.is_computed()

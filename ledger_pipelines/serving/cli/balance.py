@@ -42,6 +42,8 @@ def initialize(
         if dry_run:
             _rehearse(settings, customers, as_json=as_json)
             return
+        with Databases(settings) as databases:
+            databases.demand_same_source()
         result = run_and_report(
             "balance initialize",
             settings,

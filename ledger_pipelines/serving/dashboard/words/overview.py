@@ -8,6 +8,7 @@ WORDS = {
     "realtime": Text("Balances", "Saldo"),
     "realtime_blocked": Text("Blocked, open incidents: {count}", "Terhambat, insiden terbuka: {count}"),
     "realtime_current": Text("Up to date", "Mutakhir"),
+    "realtime_never": Text("Nothing computed yet", "Belum ada yang dihitung"),
     "realtime_waiting": Text("{count} changes wait", "{count} perubahan menunggu"),
     "realtime_failing": Text("{count} changes cannot be taken up", "{count} perubahan gagal diproses"),
     "last_batch": Text("Changes last taken up {ago} ({changes}).", "Perubahan terakhir diproses {ago} ({changes})."),
