@@ -62,7 +62,7 @@ def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
 
     Users are given whatever their role. Without a column `updated_at` there are none.
     """
-    if not has_moments(app, table):
+    if not app.columns[table].has("updated_at"):
         return []
     column, key = TABLES[table].c.updated_at, TABLES[table].c.id
     beyond = column > after.at
@@ -73,14 +73,9 @@ def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
     return app.fetch(statement)
 
 
-def has_moments(app: BillingApp, table: str) -> bool:
-    """True if the table has the column `updated_at`, and it may be read."""
-    return "updated_at" in app.columns[table].types
-
-
 def newest(app: BillingApp, table: str) -> datetime | None:
     """Return the latest `updated_at` of a table as it is shown to this session; None if no row has one."""
-    if not has_moments(app, table):
+    if not app.columns[table].has("updated_at"):
         return None
     (row,) = app.fetch(sa.select(sa.func.max(TABLES[table].c.updated_at).label("newest")))
     return moment_of(row["newest"])
@@ -125,8 +120,8 @@ def ids_of(app: BillingApp, table: str, part: Ids) -> frozenset[int]:
 
 
 def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
-    """Those of the customers whose automatic recalculation is switched off."""
-    if not customers:
+    """Those of the customers whose automatic recalculation is switched off; none where the column is missing."""
+    if not customers or not app.columns[users.name].has("use_realtime_calculation"):
         return frozenset()
     columns = (users.c.id.label("id"), users.c.use_realtime_calculation.label("on"))
     rows = app.fetch(sa.select(*columns).where(users.c.id.in_(sorted(customers))))

@@ -78,7 +78,7 @@ class TableColumns:
     @property
     def missing(self) -> tuple[str, ...]:
         """The columns that are read where they exist, and do not, or may not be read."""
-        return tuple(name for name in WITHOUT[self.table.name] if name not in self.types)
+        return tuple(name for name in WITHOUT[self.table.name] if not self.has(name))
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -89,6 +89,10 @@ class TableColumns:
     def optional(self) -> tuple[str, ...]:
         """The missing columns that no amount needs."""
         return tuple(name for name in self.missing if name not in self.needed)
+
+    def has(self, name: str) -> bool:
+        """Return whether a column is there and may be read."""
+        return name in self.types
 
     @property
     def in_words(self) -> str:
@@ -101,7 +105,7 @@ class TableColumns:
         return [self._selected(self.table.c[name]) for name in WITHOUT[self.table.name]]
 
     def _selected(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        if column.name not in self.types:
+        if not self.has(column.name):
             return sa.null().label(column.name)
         return sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.Enum) else column
 
