@@ -70,7 +70,7 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be reached, or lacks a table or a column that amounts need.
         """
-        with self._connected() as connection:
+        with self.connected() as connection:
             columns = billing_columns.look(connection)
         return billing_columns.keep(self.engine, billing_columns.demand(columns, self.engine.url))
 
@@ -82,7 +82,7 @@ class BillingApp:
     def has_customers(self) -> bool:
         """True if `users` holds at least one customer."""
         some = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_SOME)
-        with self._connected() as connection:
+        with self.connected() as connection:
             found = connection.scalars(some).all()
             if len(found) == _SOME and not any(role in CUSTOMER_ROLES for role in found):
                 # MySQL compares text without regard to case: all of these may be "Customer".
@@ -91,12 +91,12 @@ class BillingApp:
 
     def has_readings(self) -> bool:
         """True if `data_pencatatan` holds at least one row."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
     def known_customers(self, ids: Sequence[int]) -> frozenset[int]:
         """Those of the ids that are customers."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(ids)))
             return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES)
 
@@ -118,7 +118,7 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be read.
         """
-        with self._connected() as connection:
+        with self.connected() as connection:
             return [row._asdict() for row in connection.execute(statement)]
 
     def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
@@ -148,14 +148,19 @@ class BillingApp:
         return fragments
 
     def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
-        with self._connected() as connection:
+        with self.connected() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
             with streaming.execute(statement.order_by(table.c.id)) as result:
                 for chunk in result.partitions():
                     yield [row._asdict() for row in chunk]
 
     @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
+    def connected(self) -> Iterator[sa.Connection]:
+        """Connect to the database.
+
+        Raises:
+            SourceError: it cannot be reached, or a statement within fails.
+        """
         try:
             with self.engine.connect() as connection:
                 yield connection

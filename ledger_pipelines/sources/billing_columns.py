@@ -68,11 +68,13 @@ class TableColumns:
     Attributes:
         table: The table as we declare it.
         types: The server's words for the type of each column that is read and may be.
+        denied: Columns that would be read and are known to be there, but may not be read.
         refusal: Why it may not read the others, in the driver's words, where the server gives a reason.
     """
 
     table: sa.Table
     types: Mapping[str, str]
+    denied: tuple[str, ...] = ()
     refusal: str = ""
 
     @property
@@ -131,11 +133,13 @@ def look_at(connection: sa.Connection, table: sa.Table) -> TableColumns:
     """Ask the server which columns of a table or view may be read; raises as `look`."""
     found = {name.lower(): words for name, words in columns_of(connection, table.name).items()}
     types = {name: found[name] for name in WITHOUT[table.name] if name in found}
+    denied: tuple[str, ...] = ()
     refusal = _refusal(connection, table, *types) if types else ""
     if refusal:  # by rights to single columns, which the list of columns need not heed
-        types = {name: words for name, words in types.items() if not _refusal(connection, table, name)}
+        denied = tuple(name for name in types if _refusal(connection, table, name))
+        types = {name: words for name, words in types.items() if name not in denied}
     if types or (found and not refusal):
-        return TableColumns(table, types, refusal)
+        return TableColumns(table, types, denied, refusal)
     where = f"of the billing database {masked(connection.engine.url)}"
     raise SourceError(
         f"The table {table.name} {where} cannot be read: {refusal} {_TEST}"
