@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.assets import remarks
 from ledger_pipelines.assets.metadata import Metadata, of_customers, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.guard import DeletionRefusedError
@@ -90,7 +91,10 @@ def load_step(
                 )
                 return load(what, connection)
 
-        return reported(context, step, scope=scope)
+        def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+            return remarks.of_columns(context, app) | remarks.of_rejections(context, databases, report), {}
+
+        return reported(context, step, described, scope=scope)
 
 
 def reported(

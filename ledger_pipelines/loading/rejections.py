@@ -20,7 +20,6 @@ STAGED_REJECTIONS = temporary(
 
 _NAMED = 3
 _YEAR, _FEW = 12, 20
-_BEFORE_FIRST = "dated before the first month of the partitions"
 #: What the rows are called that are loaded into a table, or rejected for it.
 ROWS: Mapping[str, str] = {
     tables.customers.name: "customers",
@@ -52,7 +51,7 @@ class Reasons:
     def add(self, reason: str, source_row: str, rows: int = 1) -> None:
         """Count rows that are rejected for a reason, or for reasons of its kind."""
         month = month_before_first(reason)
-        kind = kind_of(reason) if month is None else _BEFORE_FIRST
+        kind = kind_of(reason) if month is None else reason.replace(f" {month},", "").partition(":")[0]
         self.rows[kind] += rows
         self.examples.setdefault(kind, (reason, source_row))
         if month is not None:
@@ -83,7 +82,8 @@ class Reasons:
         return f"{self.total:,} of {read:,} {ROWS.get(table, table)} {are} rejected: {self.in_words}."
 
     def _months(self, kind: str) -> str:
-        if kind != _BEFORE_FIRST:
+        reason, _ = self.examples[kind]
+        if month_before_first(reason) is None:
             return ""
         first, last = min(self.before_first), max(self.before_first)
         return f", in {first}" if first == last else f", from {first} to {last}"

@@ -116,7 +116,9 @@ def _of_table(connection: sa.Connection, of: TableColumns) -> Finding:
     if not of.optional:
         return Finding(Level.OK, of.table.name, found)
     advice = "No amount needs them; what is lost without them is listed with the columns."
-    return Finding(Level.WARNING, of.table.name, f"{found}; {', '.join(of.optional)} are missing", advice)
+    return Finding(
+        Level.WARNING, of.table.name, f"{found}; {', '.join(of.optional)} are missing, or may not be read", advice
+    )
 
 
 def _is_view(connection: sa.Connection, table: sa.Table) -> bool:
