@@ -57,7 +57,7 @@ def inspect(app: BillingApp, progress: Callable[[int], None] = lambda _: None) -
 
     Args:
         app: The billing application.
-        progress: Told of the rows read so far.
+        progress: Called with the number of rows read so far.
 
     Raises:
         SourceError: it cannot be read.

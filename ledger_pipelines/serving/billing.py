@@ -35,7 +35,7 @@ def examine(databases: Databases, progress: Callable[[int], None] = lambda _: No
 
     Args:
         databases: Of the settings.
-        progress: Told of the rows read so far.
+        progress: Called with the number of rows read so far.
     """
     app = databases.billing_app
     found = diagnose(app, datetime.now(databases.settings.zone))
