@@ -8,6 +8,7 @@ from dataclasses import replace
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.assets import remarks
 from ledger_pipelines.assets.metadata import Metadata, of_customers, of_month, of_report
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.deletions import refusal_of_customer
@@ -96,7 +97,10 @@ def load_step(
             with refusals_recorded(what, databases), databases.warehouse.begin() as connection:
                 return load(what, connection)
 
-        return reported(context, step, scope=scope)
+        def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+            return remarks.of_columns(context, app) | remarks.of_rejections(context, databases, report), {}
+
+        return reported(context, step, described, scope=scope)
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.resources.interruption import NOT_NEEDED, RESUME_TAG
+from ledger_pipelines.sources.billing_changes import POLL_EVERY_SECONDS
 from ledger_pipelines.warehouse import cursors, latency, pending
 from ledger_pipelines.warehouse.first_computation import NotComputedError, never_computed
 
 JOB = "realtime"
 #: How long a tick watches: sensors are called every five seconds, and in between nobody would.
 TICK_SECONDS = 4.5
-LOOK_EVERY_SECONDS = 0.25
 #: A run goes on while changes keep coming, since to start a process takes longer than all that is done with a change.
 #: After so many seconds a successor is asked for, which it goes on without a gap until; after so many it ends anyway;
 #: and so long it waits for the next change.
@@ -103,7 +103,7 @@ def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[Ta
             if not _goes_on(context, databases):
                 return
         if idle_since < looked:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_EVERY_SECONDS)
         # The sensors do not while this run does; one that has asked for a run is not called again for seconds anyway.
         for watch in watches:
             watch.look(app, databases.now())
@@ -166,7 +166,7 @@ def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watc
         if time.monotonic() - began > TICK_SECONDS:
             return dg.SkipReason(f"{news} changes noticed; a run has them, or none is needed.")
         if not watch.behind:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_EVERY_SECONDS)
         news += _look(databases, watch)
 
 

@@ -1,22 +1,18 @@
 """The billing application's data into `billing.*`: one function a table, in the caller's transaction."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading import deletions, moves
+from ledger_pipelines.loading import deletions, moves, normalising
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
-from ledger_pipelines.loading.staging import Batch, Load, Staged, stage, validated
-from ledger_pipelines.sources import billing_rows, billing_rules
-from ledger_pipelines.sources.billing_app import Chunk
+from ledger_pipelines.loading.staging import Load, Normalise, Staged, stage, validated
+from ledger_pipelines.sources import billing_rules
 from ledger_pipelines.sources.billing_records import PRICE_FIELDS, Reading
-from ledger_pipelines.sources.billing_rows import Row
-from ledger_pipelines.sources.billing_rules import Record, Rules
-from ledger_pipelines.sources.rejection import Rejection
-from ledger_pipelines.sources.values import UnusableError
+from ledger_pipelines.sources.billing_rules import Rules
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded
 from ledger_pipelines.warehouse.months import (
@@ -48,17 +44,7 @@ def load_customers(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer; or far fewer readings.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        batch = Batch()
-        for row in chunk:
-            try:
-                batch.records.append(billing_rows.customer(row, load.horizon))
-            except UnusableError as reason:
-                batch.rejections.append(billing_rows.rejected_customer(row, reason))
-        return batch
-
-    return _load_unpartitioned(load, connection, tables.customers, billing_rules.CUSTOMERS, normalise)
+    return _load_unpartitioned(load, connection, tables.customers, billing_rules.CUSTOMERS, normalising.customers)
 
 
 def load_prices(load: Load, connection: sa.Connection) -> Report:
@@ -68,11 +54,7 @@ def load_prices(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, load.horizon))
-
-    return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalise)
+    return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalising.prices)
 
 
 def load_deposits(load: Load, connection: sa.Connection) -> Report:
@@ -84,14 +66,12 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, load.horizon))
-
     lock(connection, tables.deposits)
     plan_for(connection, load.scope)
     _check_source(load, connection, tables.deposits)
-    staged = stage(load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalise)
+    staged = stage(
+        load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalising.deposits
+    )
     confirmed = deletions.confirmed_deletions(load, connection, tables.deposits, staged)
     counts = _write_months(load, connection, tables.deposits, staged)
     _note_changed(load, connection, tables.monthly_customer_balances, counts)
@@ -109,18 +89,11 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no readings any more, or far fewer.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        batch = Batch()
-        for row in chunk:
-            batch.add(billing_rows.reading(row, load.horizon))
-        return batch
-
     table = tables.meter_readings
     lock(connection, table)
     plan_for(connection, load.scope)
     _check_source(load, connection, table)
-    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalise)
+    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalising.readings)
     moved = _follow_moved(load, connection, staged)
     moved = add(moved, moves.evict(connection, load.scope, staged.rows, STAGED_REJECTIONS))
     confirmed = deletions.confirmed_deletions(load, connection, table, staged)
@@ -129,18 +102,6 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
     report = _finish(load, connection, table, staged, counts, confirmed)
     deletions.settle(load, connection)
     return replace(report, counts=add(report.counts, moved))
-
-
-def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> Batch:
-    batch = Batch()
-    for row in chunk:
-        try:
-            for entry in entries(row):
-                batch.add(entry)
-        except UnusableError as reason:
-            batch.rejections.append(billing_rows.unreadable_history(row, column, reason))
-            batch.unreadable.append(row["id"])
-    return batch
 
 
 def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
@@ -158,7 +119,7 @@ def _load_unpartitioned(
     connection: sa.Connection,
     table: sa.Table,
     rules: Rules,
-    normalise: Callable[[Chunk], Batch],
+    normalise: Normalise,
 ) -> Report:
     lock(connection, table)
     plan_for(connection, load.scope)
@@ -218,10 +179,7 @@ def _check_source(load: Load, connection: sa.Connection, table: sa.Table) -> Non
 def _follow_moved(load: Load, connection: sa.Connection, staged: Staged) -> CountsByMonth:
     """Look again at the readings that the scope had and the source gave no more, and put each where it belongs."""
     ids = moves.left_behind(connection, load.scope, load.horizon, staged.rows, STAGED_REJECTIONS, load.guard)
-    batch = Batch()
-    for chunk in load.source.by_id(ids):
-        for row in chunk:
-            batch.add(billing_rows.reading(row, load.horizon))
+    batch = normalising.readings([row for chunk in load.source.by_id(ids) for row in chunk], load.horizon)
     usable, failed = validated(billing_rules.READINGS, batch.records)
     readings = [Reading._make(row) for row in usable]
     inside = [reading for reading in readings if _covers(load.scope, reading)]

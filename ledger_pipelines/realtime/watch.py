@@ -30,6 +30,7 @@ RECENT_SECONDS, RECENT_EVERY_SECONDS = 600, 30
 COMPARED_SECONDS = 60
 _QUIET_SECONDS = 10
 _PERSIST_SECONDS = 5
+_DAY_SECONDS = 86_400
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Watch:
             SourceError: it cannot be read.
             NotComputedError: the ledger has never been computed.
         """
-        begin = self._newest or self._begin(now)
+        begin = self._newest or self._begin(app, now)
         here = now.astimezone(app.horizon.zone).replace(tzinfo=None)
         rows = self._new(app, begin)
         rows += self._not_so_new(app, begin)
@@ -80,8 +81,12 @@ class Watch:
         """True if the last look did not reach the end of what is new."""
         return self._page is not None
 
-    def _begin(self, now: datetime) -> datetime:
-        """Where this watch, or one of its kind before it, has come to; at first, when the warehouse was loaded."""
+    def _begin(self, app: BillingApp, now: datetime) -> datetime:
+        """Where this watch, or one of its kind before it, has come to; at first, when the warehouse was loaded.
+
+        By the company's clock, or by the newest `updated_at` if that is up to a day earlier: it may be shown in a time
+        zone to the west, and no change would lie after the beginning for as many hours.
+        """
         with self.warehouse.connect() as connection:
             position = cursors.position_of(connection, self._cursor)
             if position is not None:
@@ -92,8 +97,10 @@ class Watch:
                     f"Start with: {COMPUTE_COMMAND}"
                 )
             oldest = connection.scalar(sa.select(sa.func.min(tables.loaded_months.c.loaded_at)))
-        begin = min(now, oldest or now).astimezone(now.tzinfo)
-        return billing_changes.earlier(begin.replace(tzinfo=None), RECENT_SECONDS)
+        begin = min(now, oldest or now).astimezone(now.tzinfo).replace(tzinfo=None)
+        newest = billing_changes.newest(app, self.kind.table) or begin
+        shown = max(billing_changes.earlier(begin, _DAY_SECONDS), min(begin, newest))
+        return billing_changes.earlier(shown, RECENT_SECONDS)
 
     @property
     def _cursor(self) -> str:

@@ -17,6 +17,7 @@ from ledger_pipelines.serving.cli import (
     alerts,
     analyst,
     balance,
+    billing,
     db,
     demo,
     erp,
@@ -61,6 +62,7 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.add_typer(balance.app, name="balance")
+app.add_typer(billing.app, name="billing")
 app.add_typer(price.app, name="price")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
