@@ -92,8 +92,6 @@ class Databases:
             self.billing_app.check()
         except SourceError as error:
             return str(error)
-        except RuntimeError as error:  # PyMySQL's, for a login that needs a library which is not installed
-            return f"The billing database {masked(self.billing.url)} cannot be read: {error}."
         return None
 
     def demand_customers(self, ids: tuple[int, ...]) -> None:

@@ -109,17 +109,3 @@ def test_a_billing_application_that_cannot_be_read_is_told_once(
     assert told.startswith("The billing database mysql+pymysql://reader:***@127.0.0.1:1/billing cannot be read: ")
     assert told.endswith("What to change: ledger billing test-connection")
     assert ("The figures in the warehouse can be read" in told) == computed
-
-
-def test_a_login_that_needs_another_library_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyMySQL raises no error of a database for MySQL's caching_sha2_password without TLS."""
-    reason = "'cryptography' package is required for sha256_password or caching_sha2_password auth methods"
-
-    def refuse(*_: object) -> None:
-        raise RuntimeError(reason)
-
-    monkeypatch.setattr("pymysql.connections.Connection.connect", refuse)
-    with Databases(Settings(home=tmp_path, billing_url=AWAY)) as databases:
-        fault = str(databases.billing_fault())
-    assert fault.startswith("The billing database mysql+pymysql://reader:***@127.0.0.1:1/billing cannot be read: ")
-    assert reason in fault
