@@ -131,7 +131,7 @@ def _take_reading(found: Comparison, reading: Reading, readings: list[Reading]) 
 
 
 def _take_total(found: Comparison, total: Fraction, readings: list[Reading]) -> None:
-    """By how much the total is off its bills: cents, repetitions left out, or nobody knows."""
+    """By how much the total is off its bills: cents, repetitions left out, out of date, or nobody knows."""
     off = total - sum((reading.bill for reading in readings), Fraction(0))
     cents = CENT * len(readings)
     repeated = sum((reading.bill for reading in readings if _repeats(reading, readings)), Fraction(0))
@@ -140,6 +140,8 @@ def _take_total(found: Comparison, total: Fraction, readings: list[Reading]) -> 
     elif abs(off + repeated) <= cents:
         found.add("duplicate_readings", -repeated, row=False)
         found.add("rounding", off + repeated, row=False)
+    elif abs(sum((reading.bill - (reading.amount or 0) for reading in readings), Fraction(0))) <= cents:
+        found.add("application_total_stale", off, row=False)
 
 
 def _repeats(reading: Reading, readings: list[Reading]) -> bool:
