@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Scope
+from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading import moves
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
 from ledger_pipelines.loading.staging import Batch, Load, Staged, stage, validated
@@ -24,13 +24,14 @@ from ledger_pipelines.warehouse.months import (
     CountsByMonth,
     Written,
     add,
+    clear,
     merge,
     one_of,
     qualified,
     total,
     write,
 )
-from ledger_pipelines.warehouse.rejected import replace_rejections
+from ledger_pipelines.warehouse.rejected import of_customers, replace_rejections
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, plan_for
 from ledger_pipelines.warehouse.stale import note_stale
@@ -65,13 +66,15 @@ def load_customers(load: Load, connection: sa.Connection) -> Report:
 def load_prices(load: Load, connection: sa.Connection) -> Report:
     """Load `billing.prices`; a customer whose pricing_history is unreadable keeps the entries it has.
 
+    One whose own row cannot be used has none.
+
     Raises:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
     """
 
     def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, load.horizon))
+        return _normalise_histories(load, chunk, "pricing_history", billing_rows.prices)
 
     return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalise)
 
@@ -79,6 +82,7 @@ def load_prices(load: Load, connection: sa.Connection) -> Report:
 def load_deposits(load: Load, connection: sa.Connection) -> Report:
     """Load months of `billing.deposits`; a customer whose deposit_history is unreadable keeps the entries it has.
 
+    One whose own row cannot be used has none, in whatever month: without prices, a balance of deposits would be wrong.
     Balances of months that changed are noted as stale.
 
     Raises:
@@ -87,15 +91,17 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
     """
 
     def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, load.horizon))
+        return _normalise_histories(load, chunk, "deposit_history", billing_rows.deposits)
 
     lock(connection, tables.deposits)
     plan_for(connection, load.scope)
     _check_source(load, connection, tables.deposits)
     staged = stage(load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalise)
+    dropped = _drop_unusable(connection, tables.deposits, staged)
     counts = _write_months(load, connection, tables.deposits, staged)
-    _note_changed(load, connection, tables.monthly_customer_balances, counts)
-    return _finish(load, connection, tables.deposits, staged, counts)
+    _note_changed(load, connection, tables.monthly_customer_balances, add(counts, dropped))
+    report = _finish(load, connection, tables.deposits, staged, counts)
+    return replace(report, counts=add(report.counts, dropped))
 
 
 def load_readings(load: Load, connection: sa.Connection) -> Report:
@@ -129,16 +135,31 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
     return replace(report, counts=add(report.counts, moved))
 
 
-def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> Batch:
+def _normalise_histories(
+    load: Load, chunk: Chunk, column: str, entries: Callable[[Row, Horizon], Iterable[Record | Rejection]]
+) -> Batch:
     batch = Batch()
     for row in chunk:
         try:
-            for entry in entries(row):
+            billing_rows.customer(row, load.horizon)
+        except UnusableError:  # which is listed when customers are loaded
+            batch.unusable.append(row["id"])
+            continue
+        try:
+            for entry in entries(row, load.horizon):
                 batch.add(entry)
         except UnusableError as reason:
             batch.rejections.append(billing_rows.unreadable_history(row, column, reason))
             batch.unreadable.append(row["id"])
     return batch
+
+
+def _drop_unusable(connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
+    """Delete what is loaded of customers whose own row cannot be used.
+
+    The deletion guard counts these customers when customers are loaded; their rows here must not stop all others.
+    """
+    return clear(connection, table, one_of(table.c.customer_id, staged.unusable)) if staged.unusable else {}
 
 
 def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
@@ -164,6 +185,7 @@ def _load_unpartitioned(
     staged = stage(load, connection, table, rules, load.source.customers, normalise)
     within = _of_customers(table, load.scope, staged.unreadable)
     repriced = _repriced(connection, table, staged.rows, within)
+    dropped = _drop_unusable(connection, table, staged)
     counts = merge(connection, Written(table), sa.select(staged.rows), within)
     if load.scope.whole:
         mark_loaded(connection, table, [NO_MONTH], load.run_id)
@@ -172,7 +194,8 @@ def _load_unpartitioned(
         few = len(repriced) <= NOTED_ONE_BY_ONE
         who = repriced if few else None
         note_stale(connection, tables.transaction_calculations, priced, who, covered=load.covered)
-    return _finish(load, connection, table, staged, counts)
+    report = _finish(load, connection, table, staged, counts)
+    return replace(report, counts=add(report.counts, dropped))
 
 
 def _repriced(
@@ -187,7 +210,7 @@ def _repriced(
     return list(connection.scalars(either))
 
 
-def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> sa.ColumnElement[bool]:
+def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int]) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     if scope.customers is not None:
         conditions.append(one_of(table.c.customer_id, scope.customers))
@@ -260,7 +283,7 @@ def _rejections_of(load: Load, table: sa.Table, staged: sa.Table) -> sa.ColumnEl
     rejected before.
     """
     rejected = tables.rejected_rows.c
-    within = _of_customers(tables.rejected_rows, load.scope)
+    within = of_customers(load.scope)
     if "year_month" in table.c:
         within = sa.and_(within, sa.or_(rejected.year_month.in_(load.scope.months), rejected.year_month.is_(None)))
     if table is tables.meter_readings:

@@ -18,6 +18,7 @@ from ledger_pipelines.settings import Settings, make_home, masked
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema, servers
 from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
+from ledger_pipelines.warehouse.months import one_of
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
@@ -100,7 +101,7 @@ class Databases:
         with reachable(self.warehouse), self.warehouse.connect() as connection:
             for table in (customers, monthly_customer_balances):
                 column = table.c.customer_id
-                known.update(connection.scalars(sa.select(column).where(column.in_(ids)).distinct()))
+                known.update(connection.scalars(sa.select(column).where(one_of(column, ids)).distinct()))
         return tuple(customer for customer in ids if customer not in known)
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from ledger_pipelines_tests.reference.ledger import WIB, Horizon
+from ledger_pipelines_tests.reference.ledger import WIB, Horizon, is_usable_customer
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.values import (
     BLANKS,
     Json,
     NotANumberError,
     NotJsonError,
+    column_number,
     is_missing,
     number,
     read_json,
@@ -69,7 +70,7 @@ def compare(state: SourceState, ledger: Ledger, *, first_month: str, current_mon
     return {
         row["id"]: _compared(row, list(_readings(row["id"], state, ledger, horizon)), ledger)
         for row in state.users
-        if row["role"] in ("customer", "fob")
+        if is_usable_customer(row)
     }
 
 
@@ -100,9 +101,17 @@ def _readings(customer_id: int, state: SourceState, ledger: Ledger, horizon: Hor
                 row["id"],
                 usable,
                 _start(row["data_input"], horizon) if usable else None,
-                Fraction(row["harga_final"] or 0),
+                _bill(row["harga_final"]),
                 None if transaction is None else Fraction(transaction.total_harga),
             )
+
+
+def _bill(harga_final: Decimal | None) -> Fraction:
+    """The bill of a reading; one that is no number counts for nothing."""
+    try:
+        return Fraction(column_number(harga_final) or 0)
+    except NotANumberError:
+        return Fraction(0)
 
 
 def _start(data_input: str, horizon: Horizon) -> datetime:
