@@ -29,8 +29,11 @@ def parse_month(text: str) -> str:
 
 
 def month_of(moment: datetime, zone: ZoneInfo) -> str:
-    """The month in which an aware moment falls, in ``zone``."""
-    local = moment.astimezone(zone)
+    """The month in which an aware moment falls, in ``zone``; on the calendar's outermost days, in its own zone."""
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:
+        local = moment
     return f"{local.year:04d}-{local.month:02d}"
 
 
@@ -96,7 +99,7 @@ class Horizon:
 class Scope:
     """What one run is about: some months, and either all customers (None) or those named.
 
-    ``months`` is sorted and not empty.
+    ``months`` is sorted and not empty. `ids.NOBODY` among the customers stands for those whose ids are too large.
     """
 
     months: tuple[str, ...]

@@ -28,11 +28,12 @@ _WITHOUT_GUARD = DeletionGuard(accept=True)
 
 @dataclass
 class Pipeline:
-    """A source, a warehouse, and the product in between."""
+    """A source (with the tables of the application), a warehouse, and the product in between."""
 
     source: sa.Engine
     warehouse: sa.Engine
     horizon: Horizon
+    application: sa.MetaData = billing_schema.metadata
 
     def reset(self, first_month: str, current_month: str) -> None:
         """Empty the warehouse and set the months that count."""
@@ -45,7 +46,7 @@ class Pipeline:
 
     def fill(self, state: SourceState) -> None:
         """Make the source hold a state, and nothing else."""
-        users, readings = billing_schema.users, billing_schema.data_pencatatan
+        users, readings = (self.application.tables[name] for name in ("users", "data_pencatatan"))
         with self.source.begin() as connection:
             connection.execute(sa.delete(readings))
             connection.execute(sa.delete(users))
@@ -169,12 +170,14 @@ def never_computed(warehouse: sa.Engine) -> Iterator[None]:
 
 
 @contextmanager
-def new_pipeline(source_server: sa.URL, embedded: sa.URL) -> Iterator[Pipeline]:
+def new_pipeline(
+    source_server: sa.URL, embedded: sa.URL, application: sa.MetaData = billing_schema.metadata
+) -> Iterator[Pipeline]:
     """A pipeline from a fresh database to one of an embedded server, both with their tables and nothing in them."""
     with ExitStack() as stack:
         source = source_engine(stack.enter_context(fresh_database(source_server)))
         stack.callback(source.dispose)
         warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
         stack.callback(warehouse.dispose)
-        billing_schema.metadata.create_all(source)
-        yield Pipeline(source, warehouse, Horizon("2025-01", "2025-06", WIB))
+        application.create_all(source)
+        yield Pipeline(source, warehouse, Horizon("2025-01", "2025-06", WIB), application)

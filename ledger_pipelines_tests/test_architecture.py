@@ -16,10 +16,11 @@ from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"settings", "horizon", "processes"}
+FOUNDATION = {"settings", "horizon", "ids", "processes"}
 LAYERS = {
     "settings": set[str](),
     "horizon": set[str](),
+    "ids": set[str](),
     "processes": set[str](),
     "warehouse": FOUNDATION,
     "sources": FOUNDATION,
@@ -45,6 +46,7 @@ CATALOGUE = "sources.erp_tables"
 WITHOUT_DAGSTER = (
     "settings",
     "horizon",
+    "ids",
     "processes",
     "warehouse",
     "sources",

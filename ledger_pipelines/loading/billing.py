@@ -20,12 +20,13 @@ from ledger_pipelines.warehouse.months import (
     CountsByMonth,
     Written,
     add,
+    clear,
     merge,
     one_of,
     qualified,
     write,
 )
-from ledger_pipelines.warehouse.rejected import replace_rejections
+from ledger_pipelines.warehouse.rejected import of_customers, replace_rejections
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, plan_for
 from ledger_pipelines.warehouse.stale import note_stale
@@ -50,6 +51,8 @@ def load_customers(load: Load, connection: sa.Connection) -> Report:
 def load_prices(load: Load, connection: sa.Connection) -> Report:
     """Load `billing.prices`; a customer whose pricing_history is unreadable keeps the entries it has.
 
+    One whose own row cannot be used has none.
+
     Raises:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
@@ -60,6 +63,7 @@ def load_prices(load: Load, connection: sa.Connection) -> Report:
 def load_deposits(load: Load, connection: sa.Connection) -> Report:
     """Load months of `billing.deposits`; a customer whose deposit_history is unreadable keeps the entries it has.
 
+    One whose own row cannot be used has none, in whatever month: without prices, a balance of deposits would be wrong.
     Balances of months that changed are noted as stale.
 
     Raises:
@@ -72,10 +76,12 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
     staged = stage(
         load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalising.deposits
     )
+    dropped = _drop_unusable(connection, tables.deposits, staged)
     confirmed = deletions.confirmed_deletions(load, connection, tables.deposits, staged)
     counts = _write_months(load, connection, tables.deposits, staged)
-    _note_changed(load, connection, tables.monthly_customer_balances, counts)
-    return _finish(load, connection, tables.deposits, staged, counts, confirmed)
+    _note_changed(load, connection, tables.monthly_customer_balances, add(counts, dropped))
+    report = _finish(load, connection, tables.deposits, staged, counts, confirmed)
+    return replace(report, counts=add(report.counts, dropped))
 
 
 def load_readings(load: Load, connection: sa.Connection) -> Report:
@@ -104,6 +110,14 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
     return replace(report, counts=add(report.counts, moved))
 
 
+def _drop_unusable(connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
+    """Delete what is loaded of customers whose own row cannot be used.
+
+    The deletion guard counts these customers when customers are loaded; their rows here must not stop all others.
+    """
+    return clear(connection, table, one_of(table.c.customer_id, staged.unusable)) if staged.unusable else {}
+
+
 def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
     def target(months: Sequence[str]) -> sa.Select[Any]:
         return sa.select(staged.rows).where(staged.rows.c.year_month.in_(months))
@@ -127,6 +141,7 @@ def _load_unpartitioned(
     staged = stage(load, connection, table, rules, load.source.customers, normalise)
     within = _of_customers(table, load.scope, staged.unreadable)
     repriced = _repriced(connection, table, staged.rows, within)
+    dropped = _drop_unusable(connection, table, staged)
     confirmed = deletions.confirmed_deletions(load, connection, table, staged)
     counts = merge(connection, Written(table), sa.select(staged.rows), within)
     if load.scope.whole:
@@ -136,7 +151,8 @@ def _load_unpartitioned(
         few = len(repriced) <= NOTED_ONE_BY_ONE
         who = repriced if few else None
         note_stale(connection, tables.transaction_calculations, priced, who, covered=load.covered)
-    return _finish(load, connection, table, staged, counts, confirmed)
+    report = _finish(load, connection, table, staged, counts, confirmed)
+    return replace(report, counts=add(report.counts, dropped))
 
 
 def _repriced(
@@ -151,7 +167,7 @@ def _repriced(
     return list(connection.scalars(either))
 
 
-def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> sa.ColumnElement[bool]:
+def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int]) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     if scope.customers is not None:
         conditions.append(one_of(table.c.customer_id, scope.customers))
@@ -230,7 +246,7 @@ def _rejections_of(load: Load, table: sa.Table, staged: sa.Table) -> sa.ColumnEl
     rejected before.
     """
     rejected = tables.rejected_rows.c
-    within = _of_customers(tables.rejected_rows, load.scope)
+    within = of_customers(load.scope)
     if "year_month" in table.c:
         within = sa.and_(within, sa.or_(rejected.year_month.in_(load.scope.months), rejected.year_month.is_(None)))
     if table is tables.meter_readings:

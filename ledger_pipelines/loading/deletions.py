@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, refused
 from ledger_pipelines.loading.staging import Load, Staged
 from ledger_pipelines.sources import billing_changes
@@ -55,7 +56,7 @@ def judge(guard: DeletionGuard, vanished: Mapping[int, int], before: int, confir
     before -= sum(vanished.values()) - sum(open_.values())
     if guard.allows(sum(open_.values()), before):
         return Judgement({}, {})
-    alone = {customer: rows for customer, rows in open_.items() if rows > guard.rows}
+    alone = {customer: rows for customer, rows in open_.items() if rows > guard.rows and customer != ids.NOBODY}
     rest = {customer: rows for customer, rows in open_.items() if customer not in alone}
     return Judgement(alone, {} if guard.allows(sum(rest.values()), before) else rest)
 
@@ -174,12 +175,23 @@ def known_ids(table: str, part: Ids) -> sa.Subquery:
     loaded = _LOADED[table]
     rejected = tables.rejected_rows.c
     of_table = sa.select(rejected.source_id).where(rejected.asset == loaded.table.name, rejected.source_table == table)
-    source_id = sa.cast(of_table.subquery().c.source_id, sa.BigInteger)
+    source_id = sa.cast(of_table.subquery().c.source_id, sa.Numeric)
     parts = []
-    for column in (loaded, source_id):
-        statement = sa.select(column.label("id")).where(column > part.after)
-        parts.append(statement if part.last is None else statement.where(column <= part.last))
+    for column, bound in ((loaded, _usable), (source_id, _as_it_is)):
+        statement = sa.select(sa.cast(column, sa.Numeric).label("id"))
+        if part.after is not None:
+            statement = statement.where(column > bound(part.after))
+        parts.append(statement if part.last is None else statement.where(column <= bound(part.last)))
     return sa.union_all(*parts).subquery("known")
+
+
+def _usable(bound: int) -> int:
+    """Return the bound for a column of usable ids, which a BIGINT holds."""
+    return int(min(max(bound, 0), ids.LARGEST))
+
+
+def _as_it_is(bound: int) -> int:
+    return bound
 
 
 def differing_ids(
@@ -194,25 +206,27 @@ def differing_ids(
     count, of_ids = connection.execute(sa.select(sa.func.count(), sa.func.sum(known.c.id)).select_from(known)).one()
     if (count, of_ids or 0) == (part.count, part.total):
         return frozenset(), frozenset(), count
-    here = frozenset(connection.scalars(sa.select(known.c.id)))
+    here = frozenset(map(ids.whole, connection.scalars(sa.select(known.c.id))))
     there = billing_changes.ids_of(app, table, part)
     return here - there, there - here, len(here)
 
 
 def rows_by_customer(connection: sa.Connection, readings: Collection[int]) -> dict[int, int]:
-    """Count readings that the warehouse knows by the customer that they are of; those of no customer are of 0."""
+    """Count readings that the warehouse knows by their customers; those of none are of `ids.NOBODY`."""
     return dict(Counter(customers_of(connection, readings).values()))
 
 
 def customers_of(connection: sa.Connection, readings: Collection[int]) -> dict[int, int]:
-    """Return the customer of each reading that the warehouse knows, loaded or rejected; 0 where it names none."""
+    """Return the customer of each reading that the warehouse knows, loaded or rejected; `ids.NOBODY` where none."""
     reading, rejected = tables.meter_readings.c, tables.rejected_rows.c
-    texts = sa.literal([str(reading_id) for reading_id in readings], sa.ARRAY(sa.Text))
     loaded = sa.select(reading.reading_id, reading.customer_id).where(one_of(reading.reading_id, readings))
-    refused_rows = sa.select(
-        sa.cast(rejected.source_id, sa.BigInteger), sa.func.coalesce(rejected.customer_id, 0)
-    ).where(rejected.asset == tables.meter_readings.name, rejected.source_id == sa.any_(texts))
-    return dict(connection.execute(sa.union_all(loaded, refused_rows)).all())
+    by_text = {str(reading_id): reading_id for reading_id in readings}
+    texts = sa.literal(list(by_text), sa.ARRAY(sa.Text))
+    refused_rows = sa.select(rejected.source_id, sa.func.coalesce(rejected.customer_id, ids.NOBODY)).where(
+        rejected.asset == tables.meter_readings.name, rejected.source_id == sa.any_(texts)
+    )
+    of_rejected = {by_text[text]: customer for text, customer in connection.execute(refused_rows)}
+    return {**dict(connection.execute(loaded).all()), **of_rejected}
 
 
 def refusal_together(table: str, vanished: Mapping[int, int], before: int) -> Cause:
@@ -247,7 +261,7 @@ def _vanished_readings(load: Load, connection: sa.Connection) -> list[Cause]:
 def _all_vanished(app: BillingApp, connection: sa.Connection, table: str) -> tuple[list[int], int]:
     """Return the ids of a table that only the warehouse knows, and how many it knows."""
     vanished: list[int] = []
-    known, after = 0, 0
+    known, after = 0, None
     while True:
         part = billing_changes.stretch(app, table, after, IDS_AT_ONCE)
         gone, _, count = differing_ids(app, connection, table, part)

@@ -10,12 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.billing_records import Reading
 from ledger_pipelines.warehouse.confirmations import confirmed_rows
 from ledger_pipelines.warehouse.months import Counts, CountsByMonth, one_of, qualified, rows_of
 from ledger_pipelines.warehouse.partitions import ensure_partition
+from ledger_pipelines.warehouse.rejected import bigint_of, of_customers
 from ledger_pipelines.warehouse.stale import note_stale
 from ledger_pipelines.warehouse.tables import meter_readings, rejected_rows, transaction_calculations
 
@@ -44,13 +46,13 @@ def left_behind(
     if gone:
         _ask(connection, guard, gone, _by_month(connection, present))
     known = rejected_rows.c
-    source_id = sa.cast(known.source_id, sa.BigInteger)
-    of_scope = sa.and_(
-        sa.or_(known.year_month.in_(scope.months), known.year_month.is_(None)),
-        sa.true() if scope.customers is None else one_of(known.customer_id, scope.customers),
+    of_scope = sa.or_(known.year_month.in_(scope.months), known.year_month.is_(None))
+    usable = sa.exists().where(staged.c.reading_id == bigint_of(known.source_id))
+    still_rejected = sa.exists().where(rejections.c.source_id == known.source_id)
+    rejected = sa.select(known.source_id).where(
+        known.asset == meter_readings.name, of_scope, of_customers(scope), ~usable, ~still_rejected
     )
-    rejected = sa.select(source_id).where(known.asset == meter_readings.name, of_scope, source_id.not_in(seen))
-    return [*(row.reading_id for row in gone), *connection.scalars(rejected)]
+    return [*(row.reading_id for row in gone), *map(ids.of_text, connection.scalars(rejected))]
 
 
 def _ask(
@@ -108,8 +110,9 @@ def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsBy
 
 
 def _seen(staged: sa.Table, rejections: sa.Table) -> sa.CompoundSelect[Any]:
-    """The ids of all readings that this load has read."""
-    return sa.union_all(sa.select(staged.c.reading_id), sa.select(sa.cast(rejections.c.source_id, sa.BigInteger)))
+    """The ids of all readings that this load has read and that may have been loaded before."""
+    refused = bigint_of(rejections.c.source_id)
+    return sa.union_all(sa.select(staged.c.reading_id), sa.select(refused).where(refused.is_not(None)))
 
 
 def _by_month(connection: sa.Connection, readings: sa.Select[Any]) -> dict[str, int]:

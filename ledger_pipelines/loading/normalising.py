@@ -25,12 +25,12 @@ def customers(chunk: Chunk, horizon: Horizon) -> Batch:
 
 def prices(chunk: Chunk, horizon: Horizon) -> Batch:
     """Return the price entries of rows of `users`."""
-    return _histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, horizon))
+    return _histories(chunk, horizon, "pricing_history", billing_rows.prices)
 
 
 def deposits(chunk: Chunk, horizon: Horizon) -> Batch:
     """Return the deposit entries of rows of `users`."""
-    return _histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, horizon))
+    return _histories(chunk, horizon, "deposit_history", billing_rows.deposits)
 
 
 def readings(chunk: Chunk, horizon: Horizon) -> Batch:
@@ -41,11 +41,18 @@ def readings(chunk: Chunk, horizon: Horizon) -> Batch:
     return batch
 
 
-def _histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> Batch:
+def _histories(
+    chunk: Chunk, horizon: Horizon, column: str, entries: Callable[[Row, Horizon], Iterable[Record | Rejection]]
+) -> Batch:
     batch = Batch()
     for row in chunk:
         try:
-            for entry in entries(row):
+            billing_rows.customer(row, horizon)
+        except UnusableError:  # which is listed when customers are loaded
+            batch.unusable.append(row["id"])
+            continue
+        try:
+            for entry in entries(row, horizon):
                 batch.add(entry)
         except UnusableError as reason:
             batch.rejections.append(billing_rows.unreadable_history(row, column, reason))

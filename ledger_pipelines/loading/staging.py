@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
@@ -60,11 +61,19 @@ class Load:
 
 @dataclass
 class Batch:
-    """What normalising a chunk yields."""
+    """What normalising a chunk yields.
+
+    Attributes:
+        records: What can be used.
+        rejections: What cannot.
+        unreadable: Customers whose list as a whole cannot be read, so that what is loaded of it stays.
+        unusable: Customers whose own row cannot be used, so that what is loaded of them goes.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
+    unusable: list[int] = field(default_factory=list)
 
     def add(self, record: Record | Rejection) -> None:
         """Put a record where it belongs."""
@@ -86,6 +95,7 @@ class Staged:
     usable: int = 0
     rejected: int = 0
     unreadable: list[int] = field(default_factory=list)
+    unusable: list[int] = field(default_factory=list)
 
     def take(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
         """Put rows into the temporary tables."""
@@ -123,6 +133,7 @@ def stage(
             refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
             staged.take(connection, _within_scope(load, table, usable), refused)
             staged.unreadable += batch.unreadable
+            staged.unusable += batch.unusable
             read_so_far += len(chunk)
             if load.progress is not None:
                 load.progress(read_so_far)
@@ -157,7 +168,8 @@ def _failed(record: Record, reason: str) -> Rejection:
             month = record.year_month
         case Reading():
             source_table, source_id, month = "data_pencatatan", f"{record.reading_id}", record.year_month
-    return Rejection(source_table, source_id, record.customer_id, month, reason, billing_rows.raw_row(record._asdict()))
+    raw_row = billing_rows.raw_row(record._asdict())
+    return Rejection(source_table, source_id, ids.held(record.customer_id), month, reason, raw_row)
 
 
 def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:

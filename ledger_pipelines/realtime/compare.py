@@ -2,18 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.changes import Change, account_changes, reading_changes
 from ledger_pipelines.realtime import facts
 from ledger_pipelines.realtime.facts import Part
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import digest_of
+from ledger_pipelines.sources.billing_rows import stamp
 from ledger_pipelines.warehouse import pending
 from ledger_pipelines.warehouse.pending import Noticed
 
@@ -77,27 +78,24 @@ def note_differences(connection: sa.Connection, app: BillingApp, what: Compared)
 
 
 def _reading_changes(connection: sa.Connection, what: Compared, horizon: Horizon) -> list[Change]:
-    ids = [*(row["id"] for row in what.rows), *what.gone]
-    before = facts.warehouse_readings(connection, ids)
+    looked_at = [*(row["id"] for row in what.rows), *what.gone]
+    before = facts.warehouse_readings(connection, looked_at)
     return reading_changes(before, facts.source_readings(what.rows, horizon), horizon)
 
 
 def _account_changes(connection: sa.Connection, what: Compared, horizon: Horizon) -> list[Change]:
-    ids = [*(row["id"] for row in what.rows), *what.gone]
-    before = facts.warehouse_accounts(connection, ids, horizon, what.parts)
+    looked_at = [*(row["id"] for row in what.rows), *what.gone]
+    before = facts.warehouse_accounts(connection, looked_at, horizon, what.parts)
     after = facts.source_accounts(what.rows, horizon, what.parts)
-    return account_changes(before, after, facts.first_readings(connection, ids), horizon)
+    return account_changes(before, after, facts.first_readings(connection, looked_at), horizon)
 
 
 def _noticed(what: Compared, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
-    changed_at = row["updated_at"] if row is not None and what.dated else None
-    if isinstance(changed_at, datetime) and changed_at.tzinfo is None:
-        changed_at = changed_at.replace(tzinfo=horizon.zone)
     return Noticed(
         source_table=what.table,
         source_id=change.row_id,
-        customer_id=change.customer_id,
+        customer_id=change.customer_id if ids.fits(change.customer_id) else ids.NOBODY,
         first_month=change.first_month,
         digest="" if row is None else digest_of(row),
-        changed_at=changed_at if isinstance(changed_at, datetime) else None,
+        changed_at=stamp(row["updated_at"], horizon) if row is not None and what.dated else None,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, month_of
 from ledger_pipelines.ledger.changes import Account, Entry, Reading
 from ledger_pipelines.sources import billing_records, billing_rows, billing_rules
@@ -45,48 +46,64 @@ def source_accounts(rows: Iterable[Row], horizon: Horizon, parts: Collection[Par
 
 
 def warehouse_accounts(
-    connection: sa.Connection, ids: Collection[int], horizon: Horizon, parts: Collection[Part] = WHOLE
+    connection: sa.Connection, wanted: Collection[int], horizon: Horizon, parts: Collection[Part] = WHOLE
 ) -> dict[int, Account]:
     """What the warehouse has of customers, or only parts of it."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     if Part.CUSTOMER in parts:
-        for row in _rows(connection, tables.customers, Customer._fields, ids):
+        for row in _rows(connection, tables.customers, Customer._fields, wanted):
             customer = Customer._make(row)
             found[customer.customer_id] |= {"profile": _profile(customer), "defaults": _defaults(customer)}
     if Part.PRICES in parts:
-        prices = map(Price._make, _rows(connection, tables.prices, Price._fields, ids))
+        prices = map(Price._make, _rows(connection, tables.prices, Price._fields, wanted))
         _add(found, "prices", ((price.customer_id, _price(price, horizon)) for price in prices))
     if Part.DEPOSITS in parts:
-        deposits = map(Deposit._make, _rows(connection, tables.deposits, Deposit._fields, ids))
+        deposits = map(Deposit._make, _rows(connection, tables.deposits, Deposit._fields, wanted))
         _add(found, "deposits", ((deposit.customer_id, _deposit(deposit)) for deposit in deposits))
-    rejected = tables.rejected_rows
-    assets = rejected.c.asset.in_([part.value for part in parts])
-    rejections = _rows(connection, rejected, ("asset", *Rejection._fields), ids, assets)
-    _add(found, "rejected", ((row.customer_id, _rejected(row.asset, Rejection._make(row[1:]))) for row in rejections))
+    rejections = _account_rejections(connection, wanted, parts)
+    _add(found, "rejected", ((row_id, _rejected(asset, rejection)) for row_id, asset, rejection in rejections))
     return {customer_id: Account(**of) for customer_id, of in found.items()}
+
+
+def _account_rejections(
+    connection: sa.Connection, wanted: Collection[int], parts: Collection[Part]
+) -> Iterable[tuple[int, str, Rejection]]:
+    """What cannot be used of customers: whose it is, the asset that rejects it, and the rejection."""
+    table = tables.rejected_rows
+    # A customer whose id no BIGINT holds is named by its row alone.
+    beyond = {str(row_id): row_id for row_id in wanted if not ids.fits(row_id)}
+    nameless = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_texts(beyond)))
+    statement = sa.select(table.c.asset, *(table.c[name] for name in Rejection._fields)).where(
+        table.c.asset.in_([part.value for part in parts]),
+        sa.or_(one_of(table.c.customer_id, wanted), nameless) if beyond else one_of(table.c.customer_id, wanted),
+    )
+    for asset, *fields in connection.execute(statement):
+        rejection = Rejection._make(fields)
+        customer_id = rejection.customer_id
+        yield (beyond[rejection.source_id] if customer_id is None else customer_id), asset, rejection
 
 
 def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, Reading]:
     """The readings that some rows of `data_pencatatan` are, usable or not."""
-    return {row["id"]: _reading(billing_rows.reading(row, horizon), row["customer_id"]) for row in rows}
+    return {row["id"]: _reading(billing_rows.reading(row, horizon)) for row in rows}
 
 
-def warehouse_readings(connection: sa.Connection, ids: Collection[int]) -> dict[int, Reading]:
+def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> dict[int, Reading]:
     """What the warehouse has of readings, loaded or rejected."""
     table, rejected = tables.meter_readings, tables.rejected_rows
     found: dict[int, Reading] = {}
-    for row in _rows(connection, table, billing_records.Reading._fields, ids, key=table.c.reading_id):
+    for row in _rows(connection, table, billing_records.Reading._fields, wanted, key=table.c.reading_id):
         reading = billing_records.Reading._make(row)
-        found[reading.reading_id] = _reading(reading, reading.customer_id)
-    texts = sa.literal([str(reading_id) for reading_id in ids], sa.ARRAY(sa.Text))
+        found[reading.reading_id] = _reading(reading)
+    by_text = {str(reading_id): reading_id for reading_id in wanted}
     rejections = sa.select(*(rejected.c[name] for name in Rejection._fields)).where(
         rejected.c.asset == table.name,
         rejected.c.source_table == "data_pencatatan",
-        rejected.c.source_id == sa.any_(texts),
+        rejected.c.source_id == sa.any_(_texts(by_text)),
     )
     for row in connection.execute(rejections):
         rejection = Rejection._make(row)
-        found[int(rejection.source_id)] = _reading(rejection, rejection.customer_id or 0)
+        found[by_text[rejection.source_id]] = _reading(rejection)
     return found
 
 
@@ -102,16 +119,19 @@ def _rows(
     connection: sa.Connection,
     table: sa.Table,
     names: Iterable[str],
-    ids: Collection[int],
-    *conditions: sa.ColumnElement[bool],
+    wanted: Collection[int],
     key: sa.ColumnElement[int] | None = None,
 ) -> Iterable[sa.Row[Any]]:
     """The rows of a table with these ids, of customers unless another key is given; JSON as its text."""
     columns = [
         sa.cast(table.c[name], sa.Text) if isinstance(table.c[name].type, sa.JSON) else table.c[name] for name in names
     ]
-    of = one_of(table.c.customer_id if key is None else key, ids)
-    return connection.execute(sa.select(*columns).where(of, *conditions))
+    of = one_of(table.c.customer_id if key is None else key, wanted)
+    return connection.execute(sa.select(*columns).where(of))
+
+
+def _texts(texts: Iterable[str]) -> sa.ColumnElement[Any]:
+    return sa.literal(list(texts), sa.ARRAY(sa.Text))
 
 
 def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[int, Entry]]) -> None:
@@ -123,14 +143,15 @@ def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[in
 
 
 def _account(row: Row, horizon: Horizon, parts: Collection[Part]) -> Account:
+    try:
+        customer = billing_rows.customer(row, horizon)
+    except UnusableError as reason:  # it has no prices and no deposits then
+        rejection = _rejected(Part.CUSTOMER.value, billing_rows.rejected_customer(row, reason))
+        return Account(rejected=frozenset({rejection} if Part.CUSTOMER in parts else ()))
     of: dict[str, Any] = {}
     rejected: set[Entry] = set()
     if Part.CUSTOMER in parts:
-        try:
-            customer = billing_rows.customer(row, horizon)
-            of |= {"profile": _profile(customer), "defaults": _defaults(customer)}
-        except UnusableError as reason:
-            rejected.add(_rejected(Part.CUSTOMER.value, billing_rows.rejected_customer(row, reason)))
+        of |= {"profile": _profile(customer), "defaults": _defaults(customer)}
     histories = (
         (Part.PRICES, "pricing_history", billing_rows.prices),
         (Part.DEPOSITS, "deposit_history", billing_rows.deposits),
@@ -173,7 +194,8 @@ def _rejected(asset: str, rejection: Rejection) -> Entry:
     return Entry(rejection.year_month, (asset, rejection.source_id, rejection.reason, rejection.raw_row))
 
 
-def _reading(reading: billing_records.Reading | Rejection, customer_id: int) -> Reading:
+def _reading(reading: billing_records.Reading | Rejection) -> Reading:
+    customer_id = ids.NOBODY if reading.customer_id is None else reading.customer_id
     if isinstance(reading, Rejection):
         return Reading(customer_id, reading.year_month, (reading.reason, reading.raw_row))
     failed = billing_rules.failures(billing_rules.READINGS, [reading])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ledger_pipelines import ids
 from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.compare import Compared, note_differences
@@ -57,16 +58,16 @@ class Patrol:
         after = self._position(name)
         part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_AT_ONCE)
         with self.warehouse.begin() as connection:
-            if after == 0:
+            if after is None:
                 cursors.move(connection, round_, "")
             vanished, come, known = deletions.differing_ids(self.app, connection, self.table, part)
-            news, position = 0, part.last or 0
+            news, position = 0, part.last
             if vanished or come:
                 allowed = self._allowed(connection, vanished, known)
                 news, position = self._note(connection, part, allowed | come)
-            if position == 0 and (began := cursors.moved_at(connection, round_)) is not None:
+            if position is None and (began := cursors.moved_at(connection, round_)) is not None:
                 incidents.close_unseen(connection, Kind.DELETION_REFUSED, self.table, began)
-            cursors.move(connection, name, str(position))
+            cursors.move(connection, name, _text(position))
         return news
 
     def compare_rows(self) -> int:
@@ -75,8 +76,8 @@ class Patrol:
         rows = billing_changes.after_id(self.app, self.table, self._position(name), ROWS_AT_ONCE)
         with self.warehouse.begin() as connection:
             news = note_differences(connection, self.app, Compared(self.table, rows, dated=False)) if rows else 0
-            position = rows[-1]["id"] if len(rows) == ROWS_AT_ONCE else 0
-            cursors.move(connection, name, str(position))
+            position = rows[-1]["id"] if len(rows) == ROWS_AT_ONCE else None
+            cursors.move(connection, name, _text(position))
         return news
 
     def _allowed(self, connection: sa.Connection, vanished: frozenset[int], known: int) -> frozenset[int]:
@@ -94,20 +95,26 @@ class Patrol:
         if not found.together:
             return vanished
         incidents.record(connection, deletions.refusal_together(self.table, found.together, known))
-        return frozenset(row_id for row_id in vanished if customers.get(row_id, 0) not in found.together)
+        return frozenset(row_id for row_id in vanished if customers.get(row_id, ids.NOBODY) not in found.together)
 
-    def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int]:
+    def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
         """Note what differs at some ids of a stretch; how many changes are news, and after which id to go on."""
         some = sorted(differing)[:DIFFERING_AT_ONCE]
         rows = billing_changes.with_ids(self.app, self.table, some)
         gone = self._gone(some, {row["id"] for row in rows})
         news = note_differences(connection, self.app, Compared(self.table, rows, gone, dated=False))
-        return news, (some[-1] if len(some) < len(differing) else part.last or 0)
+        return news, (some[-1] if len(some) < len(differing) else part.last)
 
     @staticmethod
-    def _gone(ids: Collection[int], found: Collection[int]) -> list[int]:
-        return [row_id for row_id in ids if row_id not in found]
+    def _gone(looked_for: Collection[int], found: Collection[int]) -> list[int]:
+        return [row_id for row_id in looked_for if row_id not in found]
 
-    def _position(self, name: str) -> int:
+    def _position(self, name: str) -> int | None:
+        """The id after which to go on; None: from the beginning."""
         with self.warehouse.connect() as connection:
-            return int(cursors.position_of(connection, name) or 0)
+            position = cursors.position_of(connection, name)
+        return ids.of_text(position) if position else None
+
+
+def _text(position: int | None) -> str:
+    return "" if position is None else str(position)

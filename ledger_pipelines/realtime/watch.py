@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ledger_pipelines.realtime.compare import Compared, Kind, note_differences
 from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_changes import LAST_ID, Place, Row
+from ledger_pipelines.sources.billing_changes import Place, Row
 from ledger_pipelines.warehouse import cursors, tables
 from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, NotComputedError, is_computed
 
@@ -109,7 +109,7 @@ class Watch:
     def _new(self, app: BillingApp, newest: datetime) -> list[Row]:
         """The next page of what is new; from the start again when the end was reached."""
         quiet = self.clock() - self._moved > _QUIET_SECONDS and self._newest is not None
-        start = Place(newest, LAST_ID) if quiet else Place(billing_changes.earlier(newest, NEW_SECONDS), 0)
+        start = Place(newest) if quiet else billing_changes.before(billing_changes.earlier(newest, NEW_SECONDS))
         rows = billing_changes.since(app, self.kind.table, self._page or start, NEW_ROWS)
         self._page = billing_changes.place_of(rows[-1]) if len(rows) == NEW_ROWS else None
         return rows
@@ -121,7 +121,7 @@ class Watch:
             if began is not None and self.clock() - began < RECENT_EVERY_SECONDS:
                 return []
             self._recent_began = self.clock()
-            self._recent = Place(billing_changes.earlier(newest, RECENT_SECONDS), 0)
+            self._recent = billing_changes.before(billing_changes.earlier(newest, RECENT_SECONDS))
         rows = billing_changes.since(app, self.kind.table, self._recent, RECENT_ROWS)
         self._recent = billing_changes.place_of(rows[-1]) if len(rows) == RECENT_ROWS else None
         return rows

@@ -20,6 +20,7 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import schema, servers
 from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
 from ledger_pipelines.warehouse.first_computation import demand_same_source, is_computed, note_source
+from ledger_pipelines.warehouse.months import one_of
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
@@ -119,7 +120,7 @@ class Databases:
         with reachable(self.warehouse), self.warehouse.connect() as connection:
             for table in (customers, monthly_customer_balances):
                 column = table.c.customer_id
-                known.update(connection.scalars(sa.select(column).where(column.in_(ids)).distinct()))
+                known.update(connection.scalars(sa.select(column).where(one_of(column, ids)).distinct()))
         return tuple(customer for customer in ids if customer not in known)
 
 

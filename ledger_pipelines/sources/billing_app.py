@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
 from ledger_pipelines.settings import masked
 from ledger_pipelines.sources import billing_columns
@@ -46,7 +47,9 @@ class BillingApp:
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
     def readings(self, scope: Scope) -> Generator[Chunk]:
-        """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role`.
+        """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role` and `user_id`.
+
+        Both are NULL if there is no such user.
 
         A scope of all months gets every row. One of some months gets at least the readings of those months and,
         if the current month is among them, the rows that name no month.
@@ -57,11 +60,11 @@ class BillingApp:
         statement = self._of_customers(self.rows_of(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
         return self._read(data_pencatatan, statement.where(self._may_be_in(scope)))
 
-    def by_id(self, ids: Sequence[int]) -> Generator[Chunk]:
+    def by_id(self, wanted: Sequence[int]) -> Generator[Chunk]:
         """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""
         rows = self.rows_of(data_pencatatan.name)
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = data_pencatatan.c.id.in_(ids[start : start + IDS_AT_ONCE])
+        for start in range(0, len(wanted), IDS_AT_ONCE):
+            some = data_pencatatan.c.id.in_(wanted[start : start + IDS_AT_ONCE])
             yield from self._read(data_pencatatan, rows.where(some))
 
     def check(self) -> Columns:
@@ -94,11 +97,11 @@ class BillingApp:
         with self.connected() as connection:
             return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
-    def known_customers(self, ids: Sequence[int]) -> frozenset[int]:
-        """Those of the ids that are customers."""
+    def known_customers(self, wanted: Sequence[int]) -> frozenset[int]:
+        """Those of the ids that are customers and that the ledger computes with."""
         with self.connected() as connection:
-            found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(ids)))
-            return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES)
+            found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(wanted)))
+            return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES and ids.is_usable(row.id))
 
     def rows_of(self, table: str) -> sa.Select[Any]:
         """The statement that reads `users` or `data_pencatatan`, all rows of it, as the other methods give them.
@@ -110,7 +113,8 @@ class BillingApp:
         if table == users.name:
             return rows.select_from(users)
         of_customer = users.c.id == data_pencatatan.c.customer_id
-        return rows.add_columns(users.c.role).outerjoin_from(data_pencatatan, users, of_customer)
+        whose = (users.c.role, users.c.id.label("user_id"))
+        return rows.add_columns(*whose).outerjoin_from(data_pencatatan, users, of_customer)
 
     def fetch(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
         """The rows that a statement of few rows gives.
@@ -122,7 +126,12 @@ class BillingApp:
             return [row._asdict() for row in connection.execute(statement)]
 
     def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
-        return statement if scope.customers is None else statement.where(column.in_(scope.customers))
+        if scope.customers is None:
+            return statement
+        named = column.in_(scope.customers)
+        if ids.NOBODY not in scope.customers:
+            return statement.where(named)
+        return statement.where(sa.or_(named, column.is_(None), column < ids.SMALLEST, column > ids.LARGEST))
 
     def _may_be_in(self, scope: Scope) -> sa.ColumnElement[bool]:
         """A condition on the text of `data_input`, so coarse that it holds however the JSON is written."""

@@ -22,22 +22,20 @@ Row = Mapping[str, Any]
 #: How long a poller waits between two polls, and how many pollers each table has.
 POLL_EVERY_SECONDS = 0.25
 POLLERS: Mapping[str, int] = {users.name: 2, data_pencatatan.name: 1}
-#: An id beyond all ids.
-LAST_ID = 2**63 - 1
-_ONE_SECOND = timedelta(seconds=1)
+_ONE_SECOND, _LEAST = timedelta(seconds=1), timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Place:
     """Where a row stands in the order of `updated_at` and id.
 
     Attributes:
         at: `updated_at`, as the application writes it, without a time zone.
-        row_id: The row's id.
+        row_id: The row's id; None: after all rows of that moment.
     """
 
     at: datetime
-    row_id: int
+    row_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,13 @@ class Ids:
     """A stretch of a table's ids.
 
     Attributes:
-        after: The stretch begins after this id.
+        after: The stretch begins after this id; None: it begins with the table.
         last: It ends with this id; None: it ends with the table.
         count: How many rows there are in it.
         total: The sum of their ids.
     """
 
-    after: int
+    after: int | None
     last: int | None
     count: int
     total: int
@@ -66,7 +64,7 @@ def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
         return []
     column, key = TABLES[table].c.updated_at, TABLES[table].c.id
     beyond = column > after.at
-    if after.row_id != LAST_ID:
+    if after.row_id is not None:
         # The first condition says nothing that the second does not, but it is the one that an index serves.
         beyond = sa.and_(column >= after.at, sa.or_(beyond, key > after.row_id))
     statement = app.rows_of(table).where(beyond).order_by(column, key).limit(most)
@@ -81,10 +79,9 @@ def newest(app: BillingApp, table: str) -> datetime | None:
     return moment_of(row["newest"])
 
 
-def after_id(app: BillingApp, table: str, after: int, most: int) -> list[Row]:
-    """The rows whose ids come after one, at most so many."""
-    key = TABLES[table].c.id
-    return app.fetch(app.rows_of(table).where(key > after).order_by(key).limit(most))
+def after_id(app: BillingApp, table: str, after: int | None, most: int) -> list[Row]:
+    """The rows whose ids come after one (None: all), at most so many."""
+    return app.fetch(app.rows_of(table).where(_comes_after(table, after)).order_by(TABLES[table].c.id).limit(most))
 
 
 def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
@@ -92,19 +89,20 @@ def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
     return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
 
 
-def existing(app: BillingApp, table: str, ids: Sequence[int]) -> frozenset[int]:
+def existing(app: BillingApp, table: str, wanted: Sequence[int]) -> frozenset[int]:
     """Return those of the ids that the table has, whatever their rows hold."""
     key = TABLES[table].c.id
     found: set[int] = set()
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        some = sa.select(key.label("id")).where(key.in_(ids[start : start + IDS_AT_ONCE]))
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        some = sa.select(key.label("id")).where(key.in_(wanted[start : start + IDS_AT_ONCE]))
         found.update(row["id"] for row in app.fetch(some))
     return frozenset(found)
 
 
-def stretch(app: BillingApp, table: str, after: int, most: int) -> Ids:
+def stretch(app: BillingApp, table: str, after: int | None, most: int) -> Ids:
     """Count the rows whose ids come after one, and add their ids up: at most so many, customers only among users."""
-    some = sa.select(TABLES[table].c.id).where(TABLES[table].c.id > after).order_by(TABLES[table].c.id).limit(most)
+    key = TABLES[table].c.id
+    some = sa.select(key).where(_comes_after(table, after)).order_by(key).limit(most)
     if table == users.name:
         some = some.where(users.c.role.in_(CUSTOMER_ROLES))
     found = some.subquery("found")
@@ -123,10 +121,14 @@ def ids_of(app: BillingApp, table: str, part: Ids) -> frozenset[int]:
     columns: list[sa.ColumnElement[Any]] = [key.label("id")]
     if table == users.name:
         columns.append(users.c.role.label("role"))
-    statement = sa.select(*columns).where(key > part.after)
+    statement = sa.select(*columns).where(_comes_after(table, part.after))
     if part.last is not None:
         statement = statement.where(key <= part.last)
     return frozenset(row["id"] for row in app.fetch(statement) if row.get("role", CUSTOMER_ROLES[0]) in CUSTOMER_ROLES)
+
+
+def _comes_after(table: str, after: int | None) -> sa.ColumnElement[bool]:
+    return sa.true() if after is None else TABLES[table].c.id > after
 
 
 def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
@@ -152,6 +154,11 @@ def moment_of(value: object) -> datetime | None:
 def digest_of(row: Row) -> str:
     """A short text that differs for rows that differ, whatever it is in."""
     return blake2b(repr([str(value) for value in row.values()]).encode(), digest_size=16).hexdigest()
+
+
+def before(at: datetime) -> Place:
+    """The place before all rows of a moment, whatever their ids."""
+    return Place(at - _LEAST)
 
 
 def earlier(at: datetime, seconds: int) -> datetime:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
+from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, MonthError, month_of, parse_month, shift, start_of
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price, Reading
 from ledger_pipelines.sources.rejection import Rejection
@@ -34,6 +35,7 @@ _LAST_MONTH = "9999-12"
 #: Reasons of rows before the first month, for LIKE; `month_before_first` judges.
 BEFORE_FIRST = "dated %, before %, the first month of the partitions:%"
 _BEFORE_FIRST = re.compile(r"dated (?P<month>[0-9]{4}-[0-9]{2}), before [0-9-]+, the first month of the partitions:")
+_PLAIN_WORD = re.compile(r"\w{1,60}")
 
 Row = Mapping[str, Any]
 
@@ -42,8 +44,10 @@ def customer(row: Row, horizon: Horizon) -> Customer:
     """The customer that a row of `users` is.
 
     Raises:
-        UnusableError: one of its numbers is none that the ledger computes with.
+        UnusableError: its id or one of its numbers is none that the ledger computes with. The customer has no prices
+            and no deposits then.
     """
+    _check_id(row["id"], "id")
     realtime = row["use_realtime_calculation"]
     return Customer(
         customer_id=row["id"],
@@ -60,9 +64,9 @@ def customer(row: Row, horizon: Horizon) -> Customer:
         suhu=number(row["suhu"], "suhu"),
         koreksi_meter=number(row["koreksi_meter"], "koreksi_meter"),
         use_realtime_calculation=True if realtime is None else bool(realtime),
-        balance_last_updated_at=_stamp(row["balance_last_updated_at"], horizon),
-        created_at=_stamp(row["created_at"], horizon),
-        updated_at=_stamp(row["updated_at"], horizon),
+        balance_last_updated_at=stamp(row["balance_last_updated_at"], horizon),
+        created_at=stamp(row["created_at"], horizon),
+        updated_at=stamp(row["updated_at"], horizon),
     )
 
 
@@ -102,12 +106,13 @@ def unreadable_history(row: Row, column: str, reason: UnusableError) -> Rejectio
 
 
 def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
-    """The reading that a row of `data_pencatatan` is; the row carries its customer's `role` (None: no such user)."""
+    """The reading that a row of `data_pencatatan` is; the row carries its customer's `role` and `user_id`."""
     try:
         return _reading(row, horizon)
     except UnusableError as reason:
-        raw = raw_row({name: value for name, value in row.items() if name != "role"})
-        return Rejection("data_pencatatan", str(row["id"]), row["customer_id"], reason.year_month, _text(reason), raw)
+        raw = raw_row({name: value for name, value in row.items() if name not in ("role", "user_id")})
+        customer_id = ids.held(row["customer_id"])
+        return Rejection("data_pencatatan", str(row["id"]), customer_id, reason.year_month, _text(reason), raw)
 
 
 def _reading(row: Row, horizon: Horizon) -> Reading:
@@ -116,7 +121,7 @@ def _reading(row: Row, horizon: Horizon) -> Reading:
         raise UnusableError("data_input is missing" if data is None else f"data_input is no object: {shown(data)}")
     is_fob = "volume_sm3" in data
     start, end = (data, {}) if is_fob else (_object(data, "pembacaan_awal"), _object(data, "pembacaan_akhir"))
-    _check_customer(row, start, horizon)
+    _check_ids(row, start, horizon)
     name = "waktu" if is_fob else "pembacaan_awal.waktu"
     reading_at = moment(start.get("waktu"), name, horizon.zone)
     if reading_at is None:
@@ -132,31 +137,51 @@ def _reading(row: Row, horizon: Horizon) -> Reading:
         volume=_required_number(data, "volume_sm3" if is_fob else "volume_flow_meter", year_month),
         opening_volume=None if is_fob else _lenient(number, start.get("volume"), "pembacaan_awal.volume"),
         closing_volume=_lenient(number, end.get("volume"), "pembacaan_akhir.volume"),
-        harga_final=row["harga_final"],
-        status_pembayaran=row["status_pembayaran"],
-        created_at=_stamp(row["created_at"], horizon),
-        updated_at=_stamp(row["updated_at"], horizon),
+        harga_final=_number(row, "harga_final", year_month),
+        status_pembayaran=text_of(row["status_pembayaran"]),
+        created_at=stamp(row["created_at"], horizon),
+        updated_at=stamp(row["updated_at"], horizon),
     )
 
 
-def _check_customer(row: Row, start: Row, horizon: Horizon) -> None:
-    """Refuse a reading of nobody's, naming its month all the same where it has one."""
-    if row["role"] in CUSTOMER_ROLES:
-        return
+def _check_ids(row: Row, start: Row, horizon: Horizon) -> None:
+    """Refuse a reading without a usable id or of no customer, naming its month where it has one.
+
+    Raises:
+        UnusableError: one of the ids is out of range, or the customer is none.
+    """
     at = _lenient(moment, start.get("waktu"), "waktu", horizon.zone)
     month = at and month_of(at, horizon.zone)
     within = month if month and horizon.first <= month <= horizon.current else None
-    if row["role"] is None:
+    for name in ("id", "customer_id"):
+        _check_id(row[name], name, within)
+    if row["user_id"] is None:
         raise UnusableError(f"customer {row['customer_id']} does not exist in users", within)
-    raise UnusableError(f"user {row['customer_id']} is no customer (role {row['role']})", within)
+    if row["role"] not in CUSTOMER_ROLES:
+        raise UnusableError(f"user {row['customer_id']} is no customer (role {_word(row['role'])})", within)
+
+
+def _check_id(value: object, name: str, year_month: str | None = None) -> None:
+    if not ids.is_usable(value):
+        raise UnusableError(f"{name} is not a whole number from 1 to {ids.LARGEST}: {shown(value)}", year_month)
+
+
+def _word(role: str | None) -> str:
+    """A role for a message; one that is no short word in quotes, for the reason is in an index."""
+    return role if role is not None and _PLAIN_WORD.fullmatch(role) else shown(role)
+
+
+def _number(data: Row, name: str, year_month: str) -> Decimal | None:
+    """The number that a field of a row in a known month holds, or None if it is missing."""
+    try:
+        return number(data.get(name), name)
+    except UnusableError as reason:
+        raise UnusableError(str(reason), year_month) from None
 
 
 def _required_number(data: Row, name: str, year_month: str) -> Decimal:
     """The number that a row in a known month must have."""
-    try:
-        value = number(data.get(name), name)
-    except UnusableError as reason:
-        raise UnusableError(str(reason), year_month) from None
+    value = _number(data, name, year_month)
     if value is None:
         raise UnusableError(f"{name} is missing", year_month)
     return value
@@ -255,7 +280,7 @@ def _rejected_entry(customer_id: int, column: str, position: int, entry: object,
 
 def rejected_customer(row: Row, reason: UnusableError) -> Rejection:
     """The rejection of a row of `users` that is a customer's."""
-    return Rejection("users", str(row["id"]), row["id"], None, _text(reason), raw_row(row))
+    return Rejection("users", str(row["id"]), ids.held(row["id"]), None, _text(reason), raw_row(row))
 
 
 def _text(reason: UnusableError) -> str:
@@ -280,8 +305,14 @@ def _lenient(parse: Any, *arguments: Any) -> Any:
         return None
 
 
-def _stamp(value: object, horizon: Horizon) -> datetime | None:
-    """A timestamp column: naive values are WIB; what a driver hands over as text (a zero date) is no timestamp."""
+def stamp(value: object, horizon: Horizon) -> datetime | None:
+    """The moment in a timestamp column, naive ones in WIB; None for what Python's calendar does not have in WIB.
+
+    Drivers hand such values over as text: a zero date, infinity, a year beyond 9999.
+    """
     if not isinstance(value, datetime):
         return None
-    return value.replace(tzinfo=horizon.zone) if value.tzinfo is None else value
+    try:
+        return value.replace(tzinfo=horizon.zone) if value.tzinfo is None else value.astimezone(horizon.zone)
+    except OverflowError:
+        return None

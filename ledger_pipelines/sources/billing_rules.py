@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ledger_pipelines import ids
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES, Customer, Deposit, Price, Reading
 
 Record = Customer | Price | Deposit | Reading
@@ -57,7 +58,7 @@ NOT_UNIQUE = "given more than once"
 
 
 def _id(column: str) -> Rule:
-    return Rule(column, "the id is not a positive integer", lambda value: isinstance(value, int) and value > 0)
+    return Rule(column, f"the id is not a whole number from 1 to {ids.LARGEST}", ids.is_usable)
 
 
 def _month(column: str) -> Rule:

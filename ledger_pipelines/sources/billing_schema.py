@@ -8,12 +8,30 @@ customer in existence.
 The same declaration serves MySQL, MariaDB and PostgreSQL.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from ledger_pipelines import ids
+
+
+class Id(TypeDecorator[int]):
+    """An id, whatever integers the database has: BIGINT UNSIGNED in MySQL, perhaps NUMERIC in PostgreSQL."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def coerce_compared_value(self, _op: object, _value: object) -> sa.types.TypeEngine[Any]:
+        """Compare with a number as it is: a cast to BIGINT would refuse larger ones."""
+        return sa.Numeric()
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
+        """Return a whole number as an integer."""
+        return ids.whole(value) if isinstance(value, Decimal) else value
 
 
 class JsonText(TypeDecorator[str]):
@@ -57,7 +75,7 @@ metadata = sa.MetaData()
 users = sa.Table(
     "users",
     metadata,
-    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=True),
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("email", sa.String(255), nullable=False),
     sa.Column("role", sa.String(255), nullable=False),
@@ -88,8 +106,8 @@ users = sa.Table(
 data_pencatatan = sa.Table(
     "data_pencatatan",
     metadata,
-    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=True),
-    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("customer_id", Id, nullable=False),
     sa.Column("nama_customer", sa.String(255)),
     sa.Column("data_input", JsonText),
     sa.Column("harga_final", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),

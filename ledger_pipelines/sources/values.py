@@ -80,8 +80,8 @@ def number(value: object, name: str) -> Decimal | None:
         return None
     if isinstance(value, Decimal):
         parsed = value
-    elif isinstance(value, int) and not isinstance(value, bool):  # a column of whole numbers; JSON's come as text
-        parsed = Decimal(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        parsed = Decimal(repr(value))  # a column that is not DECIMAL: the digits that the database shows
     else:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
             raise UnusableError(f"{name} is not a number: {shown(value)}")
@@ -153,7 +153,12 @@ def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime
 
 def shown(value: object, longest: int = 60) -> str:
     """A value for a message: as JSON, cut to a readable length."""
-    text = str(value) if isinstance(value, _JsonNumber) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, _JsonNumber):
+        text = str(value)
+    elif isinstance(value, dict | list):
+        text = encode(value)  # which bears any depth
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
     return storable(text if len(text) <= longest else f"{text[:longest]}…")
 
 

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.abc import Loader
+from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
 from sqlalchemy import exc
 
 from ledger_pipelines.settings import masked
@@ -86,11 +89,35 @@ def warehouse_engine(
 
 
 def source_engine(url: sa.URL) -> sa.Engine:
-    """An engine for a source database of any kind."""
+    """An engine for a source database of any kind.
+
+    A moment that Python's calendar does not have (infinity, a zero date) comes as text from any of them.
+    """
     timeouts = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mariadb": "connect_timeout"}
     argument = timeouts.get(url.get_backend_name())
     connect_args = {argument: CONNECT_TIMEOUT_SECONDS} if argument else {}
-    return sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
+    if engine.dialect.driver == "psycopg":
+        sa.event.listen(engine, "connect", _read_any_moment)
+    return engine
+
+
+def _read_any_moment(connection: "psycopg.Connection[Any]", _: object) -> None:
+    for name, loader in (("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
+        connection.adapters.register_loader(name, _or_text(loader))
+
+
+def _or_text(loader: type[Loader]) -> type[Loader]:
+    """A loader that gives the text of what another cannot load."""
+
+    class OrText(loader):  # type: ignore[valid-type,misc]  # the class is the argument
+        def load(self, data: Any) -> Any:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    return OrText
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
+from ledger_pipelines.ids import fits
 from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, without_partition
 
 #: The month under which a table without months is counted and marked.
@@ -222,9 +223,9 @@ def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnEleme
     return sa.select(*columns).select_from(both).where(sa.or_(is_gone, is_new, differs))
 
 
-def one_of(column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """True where the column holds one of the ids: an array, and so one parameter however many they are."""
-    return column == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.BigInteger)))
+def one_of(column: sa.ColumnElement[int], wanted: Collection[int]) -> sa.ColumnElement[bool]:
+    """True where the BIGINT column holds one of the ids: an array, and so one parameter however many they are."""
+    return column == sa.any_(sa.literal(list(filter(fits, wanted)), sa.ARRAY(sa.BigInteger)))
 
 
 def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:

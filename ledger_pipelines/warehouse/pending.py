@@ -28,7 +28,7 @@ class Noticed:
     Attributes:
         source_table: The table of the billing application.
         source_id: The row's id there.
-        customer_id: Whom it touches.
+        customer_id: Whom it touches; `ids.NOBODY`: a customer whose id the ledger cannot hold.
         first_month: The earliest month that it can touch.
         digest: The row as it was when it was noticed; empty: it was gone.
         changed_at: When the row says that it changed; None where it does not say.

@@ -5,11 +5,29 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.months import NO_MONTH
+from ledger_pipelines import ids
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.months import NO_MONTH, one_of
 from ledger_pipelines.warehouse.tables import rejected_rows
 
 #: What a rejection says, apart from who noticed it and when.
 CONTENT = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
+
+
+def of_customers(scope: Scope) -> sa.ColumnElement[bool]:
+    """Return the condition for rejected rows of the scope's customers."""
+    customer_id = rejected_rows.c.customer_id
+    if scope.customers is None:
+        return sa.true()
+    named = one_of(customer_id, scope.customers)
+    return sa.or_(named, customer_id.is_(None)) if ids.NOBODY in scope.customers else named
+
+
+def bigint_of(source_id: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    """Return the id that a text is, NULL where a BIGINT does not hold it."""
+    number = sa.cast(source_id, sa.Numeric)
+    fits = sa.and_(number.between(ids.SMALLEST, ids.LARGEST), number == sa.func.trunc(number))
+    return sa.case((fits, sa.cast(number, sa.BigInteger)))
 
 
 def replace_rejections(

@@ -98,7 +98,21 @@ CASES = (
         customer(ANNA, "0", "100.03"),
         (reading(1, "5", "50"), reading(2, "5", "50")),
         "0.03",
-        {"unexplained": ("0.03", None)},
+        {"application_total_stale": ("0.03", None)},
+    ),
+    Case(
+        "a total without the latest bill",
+        customer(ANNA, "0", "50"),
+        (reading(1, "5", "50.01"), reading(2, "7", "70", "2025-02-11")),
+        "-70.00",
+        {"rounding": ("0.01", 1), "application_total_stale": ("-70.01", None)},
+    ),
+    Case(
+        "a total that bills which are wrong do not explain",
+        customer(ANNA, "0", "200"),
+        (reading(1, "5", "50"), reading(2, "5", "30", "2025-02-11")),
+        "100.00",
+        {"billed_otherwise": ("-20", 1), "unexplained": ("120", None)},
     ),
     Case(
         "readings without a price",

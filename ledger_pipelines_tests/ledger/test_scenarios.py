@@ -1,9 +1,20 @@
 """The product agrees with every scenario folder, whichever way the change of a scenario is recalculated."""
 
-import pytest
+from collections.abc import Iterator
 
-from ledger_pipelines_tests.pipeline import Pipeline, differences
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines_tests.pipeline import Pipeline, differences, new_pipeline
 from ledger_pipelines_tests.scenarios.load import Scenario, scenarios
+from ledger_pipelines_tests.wide_application import metadata
+
+
+@pytest.fixture(scope="module")
+def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
+    """A pipeline from an application whose columns hold more than the ledger does."""
+    with new_pipeline(embedded_url, embedded_url, metadata) as made:
+        yield made
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.name)

@@ -1,6 +1,7 @@
 """The guard against a source that looks emptied."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -91,3 +92,16 @@ def test_customers_and_deposits_are_guarded_too(pipeline: Pipeline) -> None:
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
     assert len(pipeline.rows(tables.customers)) == 151
     assert len(pipeline.rows(tables.deposits)) == 150
+
+
+def test_the_deposits_of_a_customer_whose_row_is_rejected_stop_nobody(pipeline: Pipeline) -> None:
+    """They go with the customer, and customers are guarded; theirs are more than may be deleted unasked."""
+    entries = json.dumps([{"date": "2025-02-01", "amount": 5}] * 150)
+    pipeline.fill(state([user(1, deposit_history=entries), PAYING | {"id": 2, "email": "x"}], []))
+    pipeline.run()
+    typed = user(1, deposit_history=entries, harga_per_meter_kubik=Decimal("NaN"))
+    pipeline.fill(state([typed, PAYING | {"id": 2, "email": "x"}], []))
+    reports = pipeline.load(Scope(pipeline.horizon.months), GUARD)
+    assert {report.table: report.total.deleted for report in reports}["billing.deposits"] == 150
+    pipeline.recalculate(Scope(pipeline.horizon.months))
+    assert {row["customer_id"] for row in pipeline.rows(tables.monthly_customer_balances)} == {2}

@@ -8,13 +8,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from ledger_pipelines_tests.reference.ledger import WIB, Horizon
+from ledger_pipelines_tests.reference.ledger import WIB, Horizon, is_usable_customer
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.values import (
     BLANKS,
     Json,
     NotANumberError,
     NotJsonError,
+    column_number,
     is_missing,
     number,
     read_json,
@@ -69,7 +70,7 @@ def compare(state: SourceState, ledger: Ledger, *, first_month: str, current_mon
     return {
         row["id"]: _compared(row, list(_readings(row["id"], state, ledger, horizon)), ledger)
         for row in state.users
-        if row["role"] in ("customer", "fob")
+        if is_usable_customer(row)
     }
 
 
@@ -100,9 +101,17 @@ def _readings(customer_id: int, state: SourceState, ledger: Ledger, horizon: Hor
                 row["id"],
                 usable,
                 _start(row["data_input"], horizon) if usable else None,
-                Fraction(row["harga_final"] or 0),
+                _bill(row["harga_final"]),
                 None if transaction is None else Fraction(transaction.total_harga),
             )
+
+
+def _bill(harga_final: Decimal | None) -> Fraction:
+    """The bill of a reading; one that is no number counts for nothing."""
+    try:
+        return Fraction(column_number(harga_final) or 0)
+    except NotANumberError:
+        return Fraction(0)
 
 
 def _start(data_input: str, horizon: Horizon) -> datetime:
@@ -131,7 +140,7 @@ def _take_reading(found: Comparison, reading: Reading, readings: list[Reading]) 
 
 
 def _take_total(found: Comparison, total: Fraction, readings: list[Reading]) -> None:
-    """By how much the total is off its bills: cents, repetitions left out, or nobody knows."""
+    """By how much the total is off its bills: cents, repetitions left out, out of date, or nobody knows."""
     off = total - sum((reading.bill for reading in readings), Fraction(0))
     cents = CENT * len(readings)
     repeated = sum((reading.bill for reading in readings if _repeats(reading, readings)), Fraction(0))
@@ -140,6 +149,8 @@ def _take_total(found: Comparison, total: Fraction, readings: list[Reading]) -> 
     elif abs(off + repeated) <= cents:
         found.add("duplicate_readings", -repeated, row=False)
         found.add("rounding", off + repeated, row=False)
+    elif abs(sum((reading.bill - (reading.amount or 0) for reading in readings), Fraction(0))) <= cents:
+        found.add("application_total_stale", off, row=False)
 
 
 def _repeats(reading: Reading, readings: list[Reading]) -> bool:

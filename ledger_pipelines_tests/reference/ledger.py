@@ -4,7 +4,7 @@ It is the judge of the product and shares no code with it. Whoever changes a rul
 file and a folder of `scenarios`, in this order, before the product.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -21,6 +21,7 @@ from ledger_pipelines_tests.reference.values import (
     NotANumberError,
     NotJsonError,
     UnparsableError,
+    column_number,
     is_missing,
     is_year_month,
     moment,
@@ -33,9 +34,13 @@ from ledger_pipelines_tests.reference.values import (
 WIB: Final = ZoneInfo("Asia/Jakarta")
 PRICE_FIELDS: Final = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 BASE_PRESSURE: Final = Fraction("1.01325")
+ID_LIMIT: Final = 2**63
+NUMBER_COLUMNS: Final = ("total_deposit", "total_purchases", *PRICE_FIELDS)
 
 REASONS: Final = {
     "unreadable_reading": "data_input is missing, is not JSON or is not an object",
+    "bad_id": "the id of the row, or of its customer, is not from 1 to 2^63 - 1",
+    "bad_customer_row": "the row in users is a customer's, and its id or one of its numbers is none",
     "unknown_customer": "no user has this id",
     "not_a_customer": "the user's role is neither customer nor fob",
     "not_an_object": "the entry of the list is not an object",
@@ -45,6 +50,7 @@ REASONS: Final = {
     "before_first_month": "dated before the first month of the partitions",
     "no_volume": "the volume is missing",
     "bad_volume": "the volume is not a number",
+    "bad_bill": "harga_final is not a number",
     "negative_volume": "the volume is negative",
     "no_price": "no price is known by any rule",
     "no_factor": "no correction factor is known by any rule",
@@ -132,8 +138,8 @@ def compute(
     """
     horizon = Horizon(first_month, current_month, zone)
     roles = {row["id"]: row["role"] for row in state.users}
-    customers = {row["id"]: row for row in state.users if row["role"] in ("customer", "fob")}
-    ledger = Ledger()
+    customers = {row["id"]: row for row in state.users if is_usable_customer(row)}
+    ledger = Ledger(rejected=_rejected_customers(state, customers))
     deposits: dict[tuple[int, str], Fraction] = {}
     prices: dict[int, list[PriceEntry]] = {}
     for customer_id, row in customers.items():
@@ -160,16 +166,47 @@ def compute(
     return ledger
 
 
+def _rejected_customers(state: SourceState, customers: Collection[int]) -> dict[tuple[str, str], str]:
+    """The rows of `users` that are a customer's and cannot be used."""
+    return {
+        ("users", str(row["id"])): "bad_customer_row"
+        for row in state.users
+        if row["role"] in ("customer", "fob") and row["id"] not in customers
+    }
+
+
 def last_readable(
     state: SourceState, earlier: Mapping[HistoryKey, str | None] | None = None
 ) -> dict[HistoryKey, str | None]:
-    """The text of each history of each user when it was last readable, to hand to the next `compute`."""
-    texts = dict(earlier or {})
-    for row in state.users:
+    """The text of each history of each customer when it was last readable, to hand to the next `compute`.
+
+    A user who is no customer, or one whose row is rejected, has nothing that could be remembered.
+    """
+    texts: dict[HistoryKey, str | None] = {}
+    for row in filter(is_usable_customer, state.users):
         for column in ("deposit_history", "pricing_history"):
+            key = (row["id"], column)
             if _readable(row[column]) is not None:
-                texts[row["id"], column] = row[column]
+                texts[key] = row[column]
+            elif earlier is not None and key in earlier:
+                texts[key] = earlier[key]
     return texts
+
+
+def is_usable_customer(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `users` is a customer's that can have a ledger."""
+    if row["role"] not in ("customer", "fob") or not _is_id(row["id"]):
+        return False
+    try:
+        for name in NUMBER_COLUMNS:
+            column_number(row[name])
+    except NotANumberError:
+        return False
+    return True
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and 0 < value < ID_LIMIT
 
 
 def _readable(text: str | None) -> list[Json] | None:
@@ -265,7 +302,7 @@ def computed_factor(pressure: Decimal | None, temperature: Decimal | None) -> De
 
 def transaction(
     row: Mapping[str, Any],
-    roles: Mapping[int, str],
+    roles: Mapping[int, str | None],
     customers: Mapping[int, Mapping[str, Any]],
     prices: Mapping[int, list[PriceEntry]],
     horizon: Horizon,
@@ -282,14 +319,22 @@ def transaction(
     if not isinstance(reading, dict):
         raise RejectedError("unreadable_reading")
     customer_id = row["customer_id"]
+    if not _is_id(row["id"]) or not _is_id(customer_id):
+        raise RejectedError("bad_id")
     if customer_id not in customers:
-        raise RejectedError("not_a_customer" if customer_id in roles else "unknown_customer")
+        is_customer = roles.get(customer_id) in ("customer", "fob")
+        is_user = customer_id in roles
+        raise RejectedError("bad_customer_row" if is_customer else "not_a_customer" if is_user else "unknown_customer")
     fob = "volume_sm3" in reading
     opening = reading if fob else reading.get("pembacaan_awal")
     at = horizon.moment(opening.get("waktu") if isinstance(opening, dict) else None)
     volume = _number_or_reject(reading.get("volume_sm3" if fob else "volume_flow_meter"), "bad_volume")
     if volume is None:
         raise RejectedError("no_volume")
+    try:
+        column_number(row["harga_final"])
+    except NotANumberError as problem:
+        raise RejectedError("bad_bill") from problem
     if volume < 0:
         raise RejectedError("negative_volume")
     found = price_in_force(at, prices[customer_id], customers[customer_id])

@@ -8,7 +8,7 @@ from typing import Any, Final
 CREATED: Final = datetime.fromisoformat("2025-01-02T08:00:00")
 
 
-def user_row(user_id: int, role: str = "customer", **columns: Any) -> dict[str, Any]:
+def user_row(user_id: int, role: str | None = "customer", **columns: Any) -> dict[str, Any]:
     """A row of `users`; columns that are not given are NULL or the application's own default."""
     row: dict[str, Any] = {
         "id": user_id,

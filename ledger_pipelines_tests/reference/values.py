@@ -102,6 +102,15 @@ def number(value: Json) -> Decimal | None:
     return Decimal((sign, tuple(int(digit) for digit in digits or "0"), -max(places, 0)))
 
 
+def column_number(value: Decimal | None) -> Decimal | None:
+    """The number that a column of a database holds, within the same limits; None if it is NULL.
+
+    Raises:
+        NotANumberError: as `number`.
+    """
+    return None if value is None else number(Numeral(str(value)))
+
+
 def _refuse(value: Json) -> NoReturn:
     raise NotANumberError(str(value)[:80])
 
@@ -176,11 +185,11 @@ def _offset(text: str | None) -> tzinfo | None:
     return timezone(-size if text[0] == "-" else size)
 
 
-_YEAR_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+_YEAR_MONTH = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 
 def is_year_month(value: Json) -> bool:
-    """Whether the value is text of the form YYYY-MM, month 01 to 12."""
+    """Whether the value is text of the form YYYY-MM, year 0001 to 9999, month 01 to 12."""
     return isinstance(value, str) and _YEAR_MONTH.fullmatch(value) is not None
 
 

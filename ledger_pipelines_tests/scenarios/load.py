@@ -85,6 +85,7 @@ def _given(folders: list[Path]) -> SourceState:
         users=tuple(_user(row, prices, deposits) for row in _rows(folders, "given_customers")),
         readings=tuple(
             reading_row(int(row["id"]), int(row["customer_id"]), row.get("data_input") or _data_input(row))
+            | {"harga_final": Decimal(row["harga_final"]) if row.get("harga_final") else None}
             for row in _rows(folders, "given_readings")
         ),
     )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ START = "2025-03-01 10:00:00"
 def reading(data: object, role: str | None = "customer", **columns: Any) -> Reading | Rejection:
     """The reading of a row with this `data_input` (text as it is, anything else as JSON)."""
     text = data if isinstance(data, str) or data is None else json.dumps(data)
-    return billing_rows.reading(reading_row(17, 5, text) | {"role": role} | columns, HORIZON)
+    return billing_rows.reading(reading_row(17, 5, text) | {"role": role, "user_id": 5} | columns, HORIZON)
 
 
 def metered(**fields: Any) -> dict[str, Any]:
@@ -94,13 +94,14 @@ def test_a_reading_with_both_shapes_is_fob() -> None:
         ("{", "admin", "not JSON", None),
         ("[]", "customer", "data_input is no object: \\[]", None),
         ("5", "customer", "data_input is no object: 5", None),
-        (metered(), None, "customer 5 does not exist in users", "2025-03"),
+        (metered(), None, r"user 5 is no customer \(role null\)", "2025-03"),
+        (metered(), "meja kas; " * 300, r"user 5 is no customer \(role \"(?:meja kas; ){5}meja kas;…\)", "2025-03"),
         (metered(), "admin", r"user 5 is no customer \(role admin\)", "2025-03"),
         (metered(), "Customer", r"user 5 is no customer \(role Customer\)", "2025-03"),
-        (fob(), None, "customer 5 does not exist", "2025-03"),
-        (fob(waktu="2024-12-31 23:59:59"), None, "customer 5 does not exist", None),
-        (fob(waktu="2025-07-01"), None, "customer 5 does not exist", None),
-        (fob(waktu="x"), None, "customer 5 does not exist", None),
+        (fob(), None, r"user 5 is no customer \(role null\)", "2025-03"),
+        (fob(waktu="2024-12-31 23:59:59"), None, r"user 5 is no customer \(role null\)", None),
+        (fob(waktu="2025-07-01"), None, r"user 5 is no customer \(role null\)", None),
+        (fob(waktu="x"), None, r"user 5 is no customer \(role null\)", None),
         (metered(pembacaan_awal={}), "customer", "pembacaan_awal.waktu is missing", None),
         (metered(pembacaan_awal=None), "customer", "pembacaan_awal.waktu is missing", None),
         (metered(pembacaan_awal=[START]), "customer", "pembacaan_awal.waktu is missing", None),
@@ -131,6 +132,34 @@ def test_a_reading_that_cannot_be_used(data: object, role: str | None, reason: s
     assert raw["data_input"] == (data if isinstance(data, str) or data is None else json.dumps(data))
 
 
+def test_a_reading_of_no_user() -> None:
+    found = reading(metered(), None, user_id=None)
+    assert found[:5] == ("data_pencatatan", "17", 5, "2025-03", "customer 5 does not exist in users")
+    assert isinstance(found, Rejection)
+    assert "user_id" not in json.loads(found.raw_row)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, -(2**63) - 1, 2**63, 2**64 - 1, Decimal("1.5"), Decimal("NaN"), None])
+def test_an_id_that_the_ledger_cannot_hold(wrong: Any) -> None:
+    """The row is named by its whole id, and by its customer as far as the warehouse can."""
+    expected = f"is not a whole number from 1 to 9223372036854775807: {'null' if wrong is None else wrong}"
+    of_row, of_owner = reading(metered(), id=wrong), reading(metered(), customer_id=wrong)
+    assert of_row[:4] == ("data_pencatatan", str(wrong), 5, "2025-03")
+    assert of_owner[:4] == ("data_pencatatan", "17", wrong if wrong in (0, -1) else None, "2025-03")
+    for found, name in ((of_row, "id"), (of_owner, "customer_id")):
+        assert isinstance(found, Rejection)
+        assert found.reason.replace('"', "") == f"{name} {expected}"
+
+
+def test_a_bill_that_is_no_number_of_ours() -> None:
+    found = reading(metered(), harga_final=Decimal(10) ** 15)
+    assert isinstance(found, Rejection)
+    assert (found.year_month, found.reason) == (
+        "2025-03",
+        'harga_final is out of range (10^15 or more): "1000000000000000"',
+    )
+
+
 @pytest.mark.parametrize(
     ("waktu", "month"),
     [
@@ -155,10 +184,11 @@ def test_nothing_depends_on_the_end_of_a_reading(end: object) -> None:
     assert (found.ended_at, found.opening_volume, found.closing_volume) == (None, None, None)
 
 
-def test_a_zero_date_of_mysql_is_no_timestamp() -> None:
-    found = reading(fob(), created_at="0000-00-00 00:00:00", updated_at=None)
+@pytest.mark.parametrize("stamp", ["0000-00-00 00:00:00", "infinity", datetime.max.replace(tzinfo=UTC), None])
+def test_what_the_calendar_does_not_have_is_no_timestamp(stamp: object) -> None:
+    found = reading(fob(), created_at=stamp, updated_at=datetime.fromisoformat("9999-12-31"))
     assert isinstance(found, Reading)
-    assert (found.created_at, found.updated_at) == (None, None)
+    assert (found.created_at, found.updated_at) == (None, at("9999-12-31"))
 
 
 def deposits(history: object) -> list[Deposit | Rejection]:

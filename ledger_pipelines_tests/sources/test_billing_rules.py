@@ -24,7 +24,12 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
 @pytest.mark.parametrize(
     ("rules", "record", "wrong", "reason"),
     [
-        (billing_rules.READINGS, READING, {"reading_id": 0}, "the id is not a positive integer (reading_id)"),
+        (
+            billing_rules.READINGS,
+            READING,
+            {"reading_id": 0},
+            f"the id is not a whole number from 1 to {2**63 - 1} (reading_id)",
+        ),
         (billing_rules.READINGS, READING, {"volume": Decimal(-1)}, "the volume is negative (volume)"),
         (billing_rules.READINGS, READING, {"volume": Decimal("NaN")}, "the value is missing (volume)"),
         (billing_rules.READINGS, READING, {"year_month": "2025-13"}, "not a month (year_month)"),

@@ -80,9 +80,13 @@ def compared_balances() -> sa.Select[Any]:
 def _explained() -> sa.Select[Any]:
     """One row: a customer, both balances, and what each reason that can be told adds to their difference."""
     of = _sums().subquery("sums").c
-    is_rounding, rest = sa.func.abs(of.total_off) <= of.total_cents, of.total_off + of.repeated
-    left_out = sa.case((is_rounding, 0), (sa.func.abs(rest) <= of.total_cents, -of.repeated), else_=0)
-    total_cents = sa.case((sa.func.abs(of.total_off - left_out) <= of.total_cents, of.total_off - left_out), else_=0)
+    is_rounding = sa.func.abs(of.total_off) <= of.total_cents
+    without_repeated = sa.func.abs(of.total_off + of.repeated) <= of.total_cents
+    left_out = sa.case((is_rounding, 0), (without_repeated, -of.repeated), else_=0)
+    rest = of.total_off - left_out
+    total_cents = sa.case((sa.func.abs(rest) <= of.total_cents, rest), else_=0)
+    # Bills that are right as a whole leave the total alone to be out of date.
+    is_stale = sa.and_(sa.func.abs(rest) > of.total_cents, sa.func.abs(of.bills_off) <= of.total_cents)
     list_cents = sa.case((sa.func.abs(of.list_off) <= of.list_cents, of.list_off), else_=0)
     amounts = {
         "rounding": of.rounding + total_cents + list_cents,
@@ -92,6 +96,7 @@ def _explained() -> sa.Select[Any]:
         "billed_otherwise": of.billed_otherwise,
         "rejected_deposits": -of.rejected_deposits,
         "deposits_outside_list": of.list_off - list_cents,
+        "application_total_stale": sa.case((is_stale, rest), else_=0),
     }
     return sa.select(
         of.customer_id,
@@ -107,13 +112,15 @@ def _explained() -> sa.Select[Any]:
 def _sums() -> sa.Select[Any]:
     """One row: a customer, and by how much the application's totals are off what it has of single rows.
 
-    ``total_off``: total_purchases less all bills; ``list_off``: all deposit entries less total_deposit; ``…_cents``: up
-    to how much of that is rounding; ``repeated``: the bills of readings that repeat another's start.
+    ``total_off``: total_purchases less all bills; ``bills_off``: these less the ledger's purchases; ``list_off``: all
+    deposit entries less total_deposit; ``…_cents``: up to how much of that is rounding; ``repeated``: the bills of
+    readings that repeat another's start.
     """
     latest, read = _latest_balances().subquery("latest"), bills().subquery("bills")
     refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
     unlisted = rejected_deposits().subquery("refused_deposits")
     total_deposit, total_purchases = _or_nothing(customers.c.total_deposit), _or_nothing(customers.c.total_purchases)
+    all_bills = _or_nothing(read.c.billed) + _or_nothing(refused.c.amount)
     amounts = {name: _or_nothing(read.c[name]) for name in OF_READINGS}
     amounts |= {"rejected_readings": _or_nothing(refused.c.amount), "rejected_deposits": _or_nothing(unlisted.c.amount)}
     rows = {name: read.c[f"{name}_rows"] for name in OF_READINGS}
@@ -126,7 +133,8 @@ def _sums() -> sa.Select[Any]:
         (total_deposit - total_purchases).label("application_balance"),
         *(amount.label(name) for name, amount in amounts.items()),
         _or_nothing(read.c.repeated).label("repeated"),
-        (total_purchases - _or_nothing(read.c.billed) - amounts["rejected_readings"]).label("total_off"),
+        (total_purchases - all_bills).label("total_off"),
+        (all_bills - _or_nothing(read.c.purchases)).label("bills_off"),
         (CENT * (_or_nothing(read.c.readings) + _or_nothing(refused.c.readings))).label("total_cents"),
         (_or_nothing(listed.c.amount) + amounts["rejected_deposits"] - total_deposit).label("list_off"),
         (CENT * _or_nothing(listed.c.rounded)).label("list_cents"),

@@ -35,7 +35,7 @@ _BLANKS = " \t\r\n\f\v"
 
 
 def bills() -> sa.Select[Any]:
-    """One row: a customer with readings, the sum of their bills, and the amount and number of rows by reason.
+    """One row: a customer with readings, what they were billed and cost, and the amount and number of rows by reason.
 
     ``repeated`` is the sum of the bills of readings that start when one with a smaller id does.
     """
@@ -47,6 +47,7 @@ def bills() -> sa.Select[Any]:
     return sa.select(
         of.customer_id,
         sa.func.sum(of.billed).label("billed"),
+        sa.func.coalesce(sa.func.sum(of.cost), 0).label("purchases"),
         sa.func.coalesce(sa.func.sum(of.billed).filter(of.is_repetition), 0).label("repeated"),
         sa.func.count().label("readings"),
         *amounts,
@@ -55,7 +56,7 @@ def bills() -> sa.Select[Any]:
 
 
 def _billed_readings() -> sa.Select[Any]:
-    """One row: a usable reading, what the application billed for it, what that adds to the difference, and why."""
+    """One row: a usable reading, what the application billed for it, what it cost, what is apart, and why."""
     twins = _twins().cte("twins")
     billed = sa.func.coalesce(_reading.harga_final, 0)
     apart = billed - _transaction.total_harga
@@ -73,6 +74,7 @@ def _billed_readings() -> sa.Select[Any]:
         sa.select(
             _reading.customer_id,
             billed.label("billed"),
+            _transaction.total_harga.label("cost"),
             sa.func.coalesce(apart, billed).label("amount"),
             reason.label("reason"),
             sa.func.coalesce(_reading.reading_id > twins.c.first_id, sa.false()).label("is_repetition"),
@@ -93,8 +95,11 @@ def _twins() -> sa.Select[Any]:
 
 
 def rejected_bills() -> sa.Select[Any]:
-    """One row: a customer with readings that cannot be used, the sum of their bills, and how many were billed."""
-    bill = sa.cast(sa.cast(_rejected.raw_row, JSONB)["harga_final"].astext, Digits)
+    """One row: a customer with readings that cannot be used, the sum of their bills, and how many were billed.
+
+    A bill that is itself no number the ledger computes with counts for nothing.
+    """
+    bill = _number(_text(sa.cast(_rejected.raw_row, JSONB), "harga_final"))
     return (
         sa.select(
             _rejected.customer_id,
@@ -136,15 +141,18 @@ def rejected_deposits() -> sa.Select[Any]:
 
 def _signed(entry: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """What an entry of a deposit history adds, rounded to 2 decimals, as far as it says; NULL where it does not."""
-    text = sa.func.btrim(_text(entry, "amount"), _BLANKS)
-    number = sa.case((text.regexp_match(_NUMBER), sa.cast(text, Digits)))
-    usable = sa.and_(sa.func.abs(number) < _LIMIT, sa.func.scale(number) <= _DECIMALS)
+    number = _number(sa.func.btrim(_text(entry, "amount"), _BLANKS))
     word = sa.func.lower(sa.func.btrim(sa.func.coalesce(_text(entry, "keterangan"), ""), _BLANKS))
     return sa.case(
-        (~usable, None),
         (word.in_(["", "penambahan"]), sa.func.round(number, 2)),
         (word == "pengurangan", sa.func.round(-sa.func.abs(number), 2)),
     )
+
+
+def _number(text: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
+    """The number that a text is, NULL where it is none that the ledger computes with."""
+    number = sa.case((text.regexp_match(_NUMBER), sa.cast(text, Digits)))
+    return sa.case((sa.and_(sa.func.abs(number) < _LIMIT, sa.func.scale(number) <= _DECIMALS), number))
 
 
 def _text(entry: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.tables.parts import CLOCK, Moment, MonthKey, column, customer_id, key, table
+from ledger_pipelines.warehouse.tables.parts import CLOCK, Moment, MonthKey, column, key, table
 
 rejected_rows = table(
     "ops",
@@ -11,7 +11,7 @@ rejected_rows = table(
     column("asset", sa.Text, "The asset that could not use the row"),
     column("source_table", sa.Text, "The table of the source"),
     column("source_id", sa.Text, "The row: its id, or id/column/position for an element of a list"),
-    column("customer_id", sa.BigInteger, "The customer the row names, where it names one", null=True),
+    column("customer_id", sa.BigInteger, "The customer the row names, where BIGINT holds the id", null=True),
     column("year_month", MonthKey, "The month of the row, where it is known", null=True),
     column("reason", sa.Text, "What is wrong with the row"),
     column("raw_row", sa.Text, "The row as the source holds it"),
@@ -47,8 +47,8 @@ pending_changes = table(
     "pending_changes",
     "Changes noticed in the billing application and not taken up yet: one row a source row and customer",
     column("source_table", sa.Text, "The table of the billing application"),
-    column("source_id", sa.BigInteger, "The row's id there"),
-    customer_id(),
+    column("source_id", sa.Numeric, "The row's id there"),
+    column("customer_id", sa.BigInteger, "The customer: users.id; 0 stands for ids that BIGINT does not hold"),
     column("first_month", MonthKey, "The earliest month that the change can touch"),
     column("digest", sa.Text, "The row as it was when it was noticed; empty: it was gone"),
     column("number", sa.BigInteger, "Grows with every change that is noticed", sa.Identity(always=True)),

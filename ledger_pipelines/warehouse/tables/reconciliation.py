@@ -24,6 +24,7 @@ DIFFERENCE_REASONS = {
     "billed_otherwise": "other readings whose bill (harga_final) is not what the rules give",
     "rejected_deposits": "entries of deposit_history that cannot be used (ops.rejected_rows)",
     "deposits_outside_list": "the list of deposits does not add up to total_deposit",
+    "application_total_stale": "total_purchases is out of date: the bills come to what the ledger has",
     "unexplained": "none of these",
 }
 

@@ -107,6 +107,11 @@ def test_reasons_of_the_demo_are_put_into_indonesian(computed: Installation) -> 
         ("no date: a and b are missing", "tidak ada tanggal: isian a dan b tidak ada"),
         ("no date: a and b and c are missing", "tidak ada tanggal: isian a, b, dan c tidak ada"),
         ("user … is no customer (role admin)", "pengguna … bukan pelanggan (peran admin)"),
+        ("user 7 is no customer (role null)", "pengguna 7 bukan pelanggan (peran null)"),
+        ('user 7 is no customer (role "meja kas")', 'pengguna 7 bukan pelanggan (peran "meja kas")'),
+        ("customer_id is not a whole number from 1 to 9223372036854775807: -5",
+         "isian customer_id bukan bilangan bulat dari 1 sampai 9223372036854775807: -5"),
+        ("id is not a whole number from … to …", "isian id bukan bilangan bulat dari … sampai …"),
         (
             "dated …-…, after the current month …-…",
             "bertanggal …-…, setelah bulan berjalan …-…",

@@ -17,9 +17,9 @@ _GAPS = {
     "column": r"[\w.]+",
     "other": r"[\w.]+",
     "columns": r"[\w.]+(?:, [\w.]+)*",
-    "number": r"[\d….,^]+",
+    "number": r"-?[\d….,^]+",
     "month": r"[\d…]+-[\d…]+",
-    "bound": r"[\d…]+-[\d…]+",
+    "bound": r"[\d…]+(?:-[\d…]+)?",
     "moment": r"[\d…:.TZ +-]+",
     "end": r"[\d…:.TZ +-]+",
     "value": r"""[\[{].*|"(?:[^"\\]|\\.)*(?:"|…)|'(?:[^'\\]|\\.)*'|[^\s;"'\[{]+""",
@@ -35,7 +35,10 @@ REASONS = {
     ),
     "the customer has not been loaded (asset customers)": "pelanggan belum dimuat (aset customers)",
     "customer {number} does not exist in users": "pelanggan {number} tidak ada di users",
-    "user {number} is no customer (role {column})": "pengguna {number} bukan pelanggan (peran {column})",
+    "user {number} is no customer (role {value})": "pengguna {number} bukan pelanggan (peran {value})",
+    "{column} is not a whole number from {number} to {bound}: {value}": (
+        "isian {column} bukan bilangan bulat dari {number} sampai {bound}: {value}"
+    ),
     "{column} is missing": "isian {column} tidak ada",
     "{column} is no object: {value}": "isian {column} bukan objek: {value}",
     "{column} is not a number: {value}": "isian {column} bukan angka: {value}",
@@ -75,7 +78,9 @@ REASONS = {
     ),
     "the value is missing ({columns})": "nilai tidak ada ({columns})",
     "given more than once ({columns})": "diberikan lebih dari sekali ({columns})",
-    "the id is not a positive integer ({columns})": "id bukan bilangan bulat positif ({columns})",
+    "the id is not a whole number from {number} to {bound} ({columns})": (
+        "id bukan bilangan bulat dari {number} sampai {bound} ({columns})"
+    ),
     "not a month ({columns})": "bukan bulan ({columns})",
     "a moment without a time zone ({columns})": "waktu tanpa zona waktu ({columns})",
     "not a decimal number ({columns})": "bukan bilangan desimal ({columns})",

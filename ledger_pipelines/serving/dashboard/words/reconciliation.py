@@ -54,6 +54,7 @@ WORDS = {
     "reason_billed_otherwise": Text("readings billed otherwise", "pencatatan yang ditagih lain"),
     "reason_rejected_deposits": Text("rejected deposits", "setoran yang ditolak"),
     "reason_deposits_outside_list": Text("deposits outside the list", "setoran di luar daftar"),
+    "reason_application_total_stale": Text("the application's total is out of date", "total aplikasi tidak mutakhir"),
     "reason_unexplained": Text("unexplained", "tidak terjelaskan"),
     "invoices": Text("Invoice reconciliation", "Rekonsiliasi faktur"),
     "invoices_mean": Text(
