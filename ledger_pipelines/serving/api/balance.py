@@ -28,6 +28,7 @@ from ledger_pipelines.warehouse.loaded import months_loaded
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
+from ledger_pipelines.warehouse.questions.rejections import why_no_customer
 from ledger_pipelines.warehouse.tables import customers
 
 router = APIRouter(
@@ -135,6 +136,11 @@ def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Cu
     customer = questions.customer_of(connection, customer_id)
     if customer is None and not months_loaded(connection, customers):
         raise not_found(f"No customer is known yet. {never_computed(settings)}")
+    if customer is None and (reason := why_no_customer(connection, customer_id)):
+        raise not_found(
+            f"Customer {customer_id} has no balance: the row in users of the billing application cannot be used "
+            f"({reason}). It is computed as soon as it is corrected there."
+        )
     if customer is None:
         raise not_found(
             f"There is no customer {customer_id}. Customers are the billing application's users with the role "

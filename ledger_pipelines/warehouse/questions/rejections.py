@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
-from ledger_pipelines.warehouse.tables import rejected_rows
+from ledger_pipelines.warehouse.tables import customers, rejected_rows
 
 _row = rejected_rows.c
 _MOST_KINDS = 200
@@ -52,6 +52,12 @@ def rejections(connection: sa.Connection) -> Sequence[Rejections]:
 def how_many(connection: sa.Connection) -> int:
     """How many rows are rejected."""
     return connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows)) or 0
+
+
+def why_no_customer(connection: sa.Connection, customer_id: int) -> str | None:
+    """Return why a customer's own row cannot be used; None if it is not rejected."""
+    own_row = sa.and_(_row.asset == customers.name, _row.source_id == str(customer_id))
+    return connection.scalar(sa.select(_row.reason).where(own_row))
 
 
 def rejected(

@@ -97,6 +97,21 @@ def test_an_unknown_customer(api: Api, what: str) -> None:
     assert found["message"].startswith("There is no customer 999.")
 
 
+def test_a_customer_whose_own_row_is_rejected(api: Api) -> None:
+    named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
+    seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
+    row = named | seen | {"reason": "suhu is not a number: NaN"}
+    with api.warehouse.begin() as connection:
+        connection.execute(sa.insert(tables.rejected_rows).values(row))
+    try:
+        message = api.ask(f"{ROOT}/customer/998/balance", expect=404)["message"]
+    finally:
+        with api.warehouse.begin() as connection:
+            connection.execute(sa.delete(tables.rejected_rows).where(tables.rejected_rows.c.source_id == "998"))
+    assert message.startswith("Customer 998 has no balance: the row in users of the billing application cannot be used")
+    assert "(suhu is not a number: NaN)" in message
+
+
 def test_a_month_without_a_balance(api: Api) -> None:
     customer = a_balance(api)["customer_id"]
     message = api.ask(f"{ROOT}/customer/{customer}/balance", expect=404, year_month="1999-01")["message"]
