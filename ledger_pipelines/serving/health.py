@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.settings import Settings, masked
@@ -16,11 +18,11 @@ from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
-    loaded_months,
     meter_readings,
     monthly_customer_balances,
     prices,
@@ -28,7 +30,8 @@ from ledger_pipelines.warehouse.tables import (
 )
 
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
-_BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+#: How long after the start of a month its turn, and the run that reads it from the application, may take.
+_TURN, _READ = timedelta(minutes=1), timedelta(minutes=10)
 _TIMES = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
@@ -152,18 +155,15 @@ def _erp(settings: Settings) -> Service:
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
-    found.months_expected = len(databases.horizon.months)
-    loaded = connection.execute(
-        sa.select(loaded_months.c.table_name, sa.func.count().label("months"))
-        .where(loaded_months.c.year_month.in_(databases.horizon.months))
-        .group_by(loaded_months.c.table_name)
-    )
-    months: dict[str, int] = {row.table_name: row.months for row in loaded}
-    for table in _BY_MONTH:
-        found.months_loaded[table.name] = months.get(f"{table.schema}.{table.name}", 0)
-        if found.months_loaded[table.name] < found.months_expected:
-            missing = found.months_expected - found.months_loaded[table.name]
-            found.problems.append(f"{table.name}: {missing} months have never been computed: ledger balance sync --all")
+    horizon = databases.horizon
+    found.months_expected = len(horizon.months)
+    for table in BY_MONTH:
+        behind = months_behind(connection, horizon, table)
+        found.months_loaded[table.name] = found.months_expected - len(behind)
+        patience = _TURN if table is monthly_customer_balances else _READ
+        begun_before = month_of(datetime.now(horizon.zone) - patience, horizon.zone)
+        if late := sum(month <= begun_before for month in behind):
+            found.problems.append(f"{table.name}: {late} months have never been computed: ledger balance sync --all")
     if wanted is None:
         for table in _REJECTING:
             for row in connection.execute(rejections_by_reason(table.name)):

@@ -17,15 +17,19 @@ def status_of(parts: Parts) -> LedgerStatus:
     Raises:
         WarehouseError: the warehouse is away.
     """
-    return parts.statuses.get("status", lambda: _status(parts))
+    month = parts.horizon.current
+    with parts.reading() as connection:
+        turned = parts.current_month(connection) == month
+    # What was found before a month began, or before it was turned, is not how the ledger is after that.
+    return parts.statuses.get((month, turned), lambda: _status(parts, turned=turned))
 
 
-def _status(parts: Parts) -> LedgerStatus:
+def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
     with parts.snapshot() as connection:
         found = questions.status(connection)
         took = list(usual_query_ms(connection).values())
     return LedgerStatus(
-        status=_word(found),
+        status=_word(found, turned=turned),
         statistics=StatusStatistics(
             total_monthly_balances=found.total_monthly_balances,
             total_transaction_calculations=found.total_transaction_calculations,
@@ -37,7 +41,7 @@ def _status(parts: Parts) -> LedgerStatus:
     )
 
 
-def _word(found: questions.Status) -> Literal["operational", "catching_up", "empty"]:
+def _word(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
-    return "catching_up" if found.pending_changes or found.stale_months else "operational"
+    return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"
