@@ -156,7 +156,7 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
 def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watch) -> dg.RunRequest | dg.SkipReason:
     """Watch for a few seconds, unless a run does; ask for a run as soon as there is something to take up."""
     began = time.monotonic()
-    turns = month_turn(databases, f"sensor {context.sensor_name}")
+    turns = month_turn(databases, f"sensor {watch.kind.value}")
     _turn(context.instance, turns)
     news = _look(databases, watch)
     if watch.kind is not Kind.DEPOSITS:  # whose table is that of the prices
