@@ -26,7 +26,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has already.",
+        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has.",
     )
     def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
         horizon = databases.horizon()

@@ -50,7 +50,8 @@ class LedgerStatus(Answer):
     """How the ledger is."""
 
     status: Literal["operational", "catching_up", "empty"] = Field(
-        description="operational: every balance is current; catching_up: changes wait; empty: nothing is computed yet"
+        description="operational: every balance is current; catching_up: changes wait, or a month has just begun; "
+        "empty: nothing is computed yet"
     )
     statistics: StatusStatistics
     recent_updates: list[RecentUpdate] = Field(description="The ten balances written last, the newest first")
