@@ -60,6 +60,10 @@ class Clock:
         self._offset = round((moment.timestamp() - time.time()) * 1e9)
         os.pwrite(self._file.fileno(), self._offset.to_bytes(8, sys.byteorder, signed=True), 0)
 
+    def close(self) -> None:
+        """Leave the file."""
+        self._file.close()
+
     def now(self) -> datetime:
         """Return what time it is."""
         return datetime.fromtimestamp(time.time() + self._offset / 1e9, WIB)
@@ -90,6 +94,12 @@ class Shifted:
 
     def __post_init__(self) -> None:
         self._client = httpx2.Client(base_url=address_of(self.installation.settings), timeout=60)
+
+    def close(self) -> None:
+        """End `ledger up`."""
+        self._client.close()
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
 
     def get(self, path: str, **parameters: str | int) -> tuple[int, Any]:
         """Return the status and the answer of the API."""
@@ -161,14 +171,14 @@ def shifted_up(moment: datetime) -> Iterator[Shifted]:
             output = folder / "output"
             with output.open("w") as file:
                 process = shifted.spawn("up", stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+            up = Shifted(shifted, clock, json.loads(answer)["token"], output, process)
             try:
-                up = Shifted(shifted, clock, json.loads(answer)["token"], output, process)
                 up.wait(lambda: "API" in output.read_text() and len(up.runs()) > 0)
                 yield up
             finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(60)
+                up.close()
     finally:
+        clock.close()
         shutil.rmtree(folder)
 
 

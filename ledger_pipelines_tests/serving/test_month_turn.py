@@ -180,7 +180,8 @@ def test_everything_is_right_before_at_and_after_midnight(up: Shifted, midnight:
     moment = at(midnight)
     customer = a_customer(up)
     up.set(moment - timedelta(hours=20.5))  # what a machine does that was suspended for weeks, and wakes up
-    up.wait(lambda: up.get("status")[1]["status"] == "operational")
+    up.wait(lambda: up.command("balance", "test-system")[0] == 0)  # what was missed has been read
+    up.settle()
     up.clock.set(moment - timedelta(seconds=AROUND_SECONDS))
     deposit(up, customer, moment)
     early = read_the_meter(up, customer, moment + timedelta(seconds=1))
