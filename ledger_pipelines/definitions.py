@@ -13,6 +13,7 @@ from ledger_pipelines.assets.ledger import ledger_assets
 from ledger_pipelines.assets.reconciliation import reconciliation_assets
 from ledger_pipelines.assets.reconciliation_checks import reconciliation_checks
 from ledger_pipelines.automation.alerts import alert_sensors
+from ledger_pipelines.automation.incidents import incident_sensors
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.automation.realtime import realtime_job, realtime_sensors
 from ledger_pipelines.automation.reconciliation import reconciliation_sensors
@@ -53,6 +54,7 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
         sensors=[
             *sync_sensors(),
             *alert_sensors(settings),
+            *incident_sensors(settings),
             *realtime_sensors(),
             *reconciliation_sensors(settings),
         ],

@@ -155,6 +155,20 @@ def _same_scale(row: Transaction | Balance) -> bool:
 
 
 @contextmanager
+def never_computed(warehouse: sa.Engine) -> Iterator[None]:
+    """A warehouse in which no table has been loaded yet, as far as it knows; afterwards it is as before."""
+    marks = tables.loaded_months
+    with warehouse.begin() as connection:
+        loaded = connection.execute(sa.select(marks)).mappings().all()
+        connection.execute(sa.delete(marks))
+    try:
+        yield
+    finally:
+        with warehouse.begin() as connection:
+            connection.execute(sa.insert(marks), list(map(dict, loaded)))
+
+
+@contextmanager
 def new_pipeline(source_server: sa.URL, embedded: sa.URL) -> Iterator[Pipeline]:
     """A pipeline from a fresh database to one of an embedded server, both with their tables and nothing in them."""
     with ExitStack() as stack:

@@ -37,7 +37,7 @@ def source_specs() -> list[dg.AssetSpec]:
 
 
 def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
-    """The four assets of the group `billing`."""
+    """The four assets of the group `billing`; customers come first, and refuse a source that has lost too much."""
     by_month: dict[str, Any] = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
 
     @dg.asset(**_about(tables.customers), deps=[USERS])
@@ -47,21 +47,21 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
         """Customers of the distributor: the application's users with role customer or fob, and their default prices."""
         return load_step(context, databases, scope, tables.customers, billing.load_customers)
 
-    @dg.asset(**_about(tables.prices), deps=[USERS])
+    @dg.asset(**_about(tables.prices), deps=[USERS, "customers"])
     def prices(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Price entries, monthly and of custom periods, out of each customer's pricing history."""
         return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
-    @dg.asset(**_about(tables.deposits), **by_month, deps=[USERS])
+    @dg.asset(**_about(tables.deposits), **by_month, deps=[USERS, "customers"])
     def deposits(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Deposits and their reductions, signed, by the month of their own date, out of each deposit history."""
         return load_step(context, databases, scope, tables.deposits, billing.load_deposits)
 
-    @dg.asset(**_about(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN])
+    @dg.asset(**_about(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
     def meter_readings(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.assets import remarks
 from ledger_pipelines.assets.billing import OWNERS, POOL
 from ledger_pipelines.assets.metadata import Metadata, grouped, markdown_table, static_metadata, whole
 from ledger_pipelines.assets.run import explained, reported, scope_of, turn_first
@@ -99,6 +100,7 @@ def _ledger_step(
                 about_run, about_months = describe(
                     connection, Scope(tuple(sorted(report.counts)) or what.months, what.customers)
                 )
+            about_run |= remarks.of_rejections(context, databases, report)
             # Sums of a few customers beside sums of all would make nonsense of the plots by month.
             return about_run, about_months if what.whole else {}
 

@@ -17,15 +17,19 @@ from ledger_pipelines.warehouse.report import Report
 LATENCY_CHECK = "realtime_latency"
 LATENCY_MINUTES = 60
 _SHOWN = 20
-_FROM: Mapping[sa.Table, Sequence[str]] = {
-    tables.customers: [],
-    tables.prices: [],
-    tables.deposits: [],
-    tables.meter_readings: [],
-    tables.transaction_calculations: ["customers", "prices", "meter_readings"],
-    tables.monthly_customer_balances: ["deposits", "transaction_calculations", "monthly_customer_balances"],
+_key = dg.AssetKey
+_FROM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
+    tables.customers: [USERS],
+    tables.prices: [USERS, _key("customers")],
+    tables.deposits: [USERS, _key("customers")],
+    tables.meter_readings: [USERS, DATA_PENCATATAN, _key("customers")],
+    tables.transaction_calculations: [_key("customers"), _key("prices"), _key("meter_readings")],
+    tables.monthly_customer_balances: [
+        _key("deposits"),
+        _key("transaction_calculations"),
+        _key("monthly_customer_balances"),
+    ],
 }
-_SOURCES = {tables.meter_readings: DATA_PENCATATAN}
 
 
 def record(context: dg.OpExecutionContext, taken: Sequence[TakenUp], spread: Spread | None, objective: int) -> None:
@@ -82,15 +86,13 @@ def _together(taken: Sequence[TakenUp]) -> dict[sa.Table, Report]:
 def _materialised(
     context: dg.OpExecutionContext, table: sa.Table, report: Report, month: str, about_run: Metadata
 ) -> None:
-    source = _SOURCES.get(table, USERS)
-    inputs = [dg.AssetKey(name) for name in _FROM[table]] or [source]
     context.log_event(
         dg.AssetMaterialization(
             table.name,
             description="Changes in the billing application taken up",
             partition=None if month == NO_MONTH else month,
             metadata=of_month(report, month, whole=False) | about_run,
-            tags=provenance(context.run_id, inputs),
+            tags=provenance(context.run_id, _FROM[table]),
         )
     )
 

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.assets import remarks
 from ledger_pipelines.assets.metadata import VERSION, Metadata, of_customers, of_month, of_report, provenance
 from ledger_pipelines.assets.turn import month_turn, turned_months
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
+from ledger_pipelines.loading.deletions import refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
@@ -17,7 +20,9 @@ from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.erp import SourceInterruptedError
 from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.engine import WarehouseFullError, reachable
+from ledger_pipelines.warehouse.first_computation import NotComputedError
 from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.months import NO_MONTH
 from ledger_pipelines.warehouse.report import Report
@@ -30,6 +35,7 @@ _EXPLAINED = (
     DeletionRefusedError,
     MonthsMissingError,
     MonthError,
+    NotComputedError,
     RowsLostError,
     SettingsError,
     SyncEndedError,
@@ -85,21 +91,47 @@ def load_step(
     """Run one load of the billing application's data and report it; a month that has begun is turned before."""
     with explained(databases):
         turn_first(context, databases)
+        app = databases.billing_app()
+        what = Load(
+            source=app,
+            scope=scope_of(context, scope, app.horizon),
+            guard=databases.guard(accept_deletions=scope.accept_deletions),
+            run_id=context.run.run_id,
+            progress=progress_in_log(context),
+        )
 
         def step() -> Report:
-            with databases.warehouse.begin() as connection:
+            with refusals_recorded(what, databases), databases.warehouse.begin() as connection:
                 lock(connection, table)
-                app = databases.billing_app()  # once the table is locked: the month cannot be turned meanwhile
-                what = Load(
-                    source=app,
-                    scope=scope_of(context, scope, app.horizon),
-                    guard=databases.guard(accept_deletions=scope.accept_deletions),
-                    run_id=context.run.run_id,
-                    progress=progress_in_log(context),
-                )
-                return load(what, connection)
+                # Once the table is locked: the month cannot be turned meanwhile.
+                now = databases.billing_app()
+                current = replace(what, source=now, scope=scope_of(context, scope, now.horizon))
+                return load(current, connection)
 
-        return reported(context, step, scope=scope)
+        def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+            return remarks.of_columns(context, app) | remarks.of_rejections(context, databases, report), {}
+
+        return reported(context, step, described, scope=scope)
+
+
+@contextmanager
+def refusals_recorded(load: Load, databases: Databases) -> Iterator[None]:
+    """Keep the deletions that a load refuses as incidents, in a transaction of their own.
+
+    Raises:
+        DeletionRefusedError: the load has refused them; of a single customer, with what that customer would lose.
+    """
+    try:
+        yield
+    except DeletionRefusedError as error:
+        with databases.warehouse.begin() as connection:
+            causes = error.causes
+            if load.scope.customers is not None and len(load.scope.customers) == 1:
+                (customer,), reason = load.scope.customers, error.causes[0].reason
+                causes = (refusal_of_customer(load.source, connection, customer, reason),)
+            for cause in causes:
+                incidents.record(connection, replace(cause, run_id=load.run_id))
+        raise type(error)(causes) from None
 
 
 def reported(

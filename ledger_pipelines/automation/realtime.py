@@ -10,19 +10,22 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record
 from ledger_pipelines.assets.run import explained
 from ledger_pipelines.assets.turn import month_turn, turned_months
+from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.turn import MonthTurn
-from ledger_pipelines.realtime.watch import NotComputedError, Watch
+from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.resources.interruption import NOT_NEEDED, RESUME_TAG
+from ledger_pipelines.sources.billing_changes import POLL_EVERY_SECONDS
 from ledger_pipelines.warehouse import cursors, latency, pending
+from ledger_pipelines.warehouse.first_computation import NotComputedError, never_computed
 
 JOB = "realtime"
 #: How long a tick watches: sensors are called every five seconds, and in between nobody would.
 TICK_SECONDS = 4.5
-LOOK_EVERY_SECONDS = 0.25
 #: A run goes on while changes keep coming, since to start a process takes longer than all that is done with a change.
 #: After so many seconds a successor is asked for, which it goes on without a gap until; after so many it ends anyway;
 #: and so long it waits for the next change.
@@ -36,9 +39,11 @@ _MAX_RUNTIME_SECONDS = "180"
 _REQUEST, _SERVING = "realtime run asked for", "realtime run that serves"
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
-    Kind.READINGS: "Watch the billing application's meter readings; ask for a run when one is new, changed or gone.",
-    Kind.PRICES: "Watch the billing application's customers and their prices; ask for a run when one changes.",
-    Kind.DEPOSITS: "Watch the billing application's deposits; ask for a run when one changes.",
+    Kind.READINGS: "Watch the billing application's meter readings; ask for a run when one is new, changed or gone."
+    + BEFORE_THE_FIRST,
+    Kind.PRICES: "Watch the billing application's customers and their prices; ask for a run when one changes."
+    + BEFORE_THE_FIRST,
+    Kind.DEPOSITS: "Watch the billing application's deposits; ask for a run when one changes." + BEFORE_THE_FIRST,
 }
 
 
@@ -50,7 +55,7 @@ def take_up_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[
     """Take up changes as long as some are waiting, each lot in one transaction, and record what that did."""
     results: list[TakenUp | Failed] = []
     try:
-        with explained(databases):
+        with failures_recorded(databases, "real-time run"), explained(databases):
             for result in _results(context, databases):
                 results.append(result)  # noqa: PERF402 - what came before an error is recorded too
     finally:
@@ -102,7 +107,7 @@ def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[Ta
             if not _goes_on(context, databases):
                 return
         if idle_since < looked:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_EVERY_SECONDS)
         # The sensors do not while this run does; one that has asked for a run is not called again for seconds anyway.
         for watch in watches:
             watch.look(databases.billing_app(), databases.now())
@@ -144,11 +149,11 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
     ) -> dg.RunRequest | dg.SkipReason:
         watch = watches.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
-        try:
-            with explained(databases):
+        with failures_recorded(databases, f"polling of {kind.table}"), explained(databases):
+            try:
                 return _tick(context, databases, watch)
-        except NotComputedError as reason:
-            return dg.SkipReason(str(reason))
+            except NotComputedError:
+                return dg.SkipReason(never_computed(databases.settings))
 
     return watching
 
@@ -168,7 +173,7 @@ def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watc
         if time.monotonic() - began > TICK_SECONDS:
             return dg.SkipReason(f"{news} changes noticed; a run has them, or none is needed.")
         if not watch.behind:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_EVERY_SECONDS)
         news += _look(databases, watch)
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 import dagster as dg
 import sqlalchemy as sa
 
+from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.first_computation import skip_unless_computed
 from ledger_pipelines.automation.jobs import reconciliation_job
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases
@@ -40,8 +42,11 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         databases: dg.ResourceParam[Databases],
     ) -> list[dg.RunRequest] | dg.SkipReason:
         horizon = databases.horizon()
-        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-            due = dict(_due(connection, horizon.months, with_erp=servers.has_erp(settings)))
+        with failures_recorded(databases, "sensor first_reconciliation"):
+            if (reason := skip_unless_computed(databases)) is not None:
+                return reason
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                due = dict(_due(connection, horizon.months, with_erp=servers.has_erp(settings)))
         # A run key is refused for ever once it was used: a run that failed is asked for again when there is news.
         requests = [
             dg.RunRequest(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST, skip_unless_computed
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.partitions import range_tags
@@ -26,9 +28,12 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has.",
+        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has."
+        + BEFORE_THE_FIRST,
     )
-    def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
+    def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
         horizon = databases.horizon()
         with reachable(databases.warehouse), databases.warehouse.connect() as connection:
             behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
@@ -39,9 +44,10 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Daily at 02:00: read the billing application again, every month, and correct what differs.",
+        description="Daily at 02:00: read the billing application again, every month, and correct what differs."
+        + BEFORE_THE_FIRST,
     )
-    def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
+    def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, force=False)
 
     @dg.schedule(
@@ -49,15 +55,17 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday at 01:00: drop every transaction and balance and compute them anew.",
+        description="Sunday at 01:00: drop every transaction and balance and compute them anew." + BEFORE_THE_FIRST,
     )
-    def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
+    def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, force=True)
 
     return [month_turn, daily_reconciliation, weekly_recalculation]
 
 
-def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest:
+def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest | dg.SkipReason:
+    if (reason := skip_unless_computed(databases)) is not None:
+        return reason
     horizon = databases.horizon()
     return dg.RunRequest(
         tags=range_tags(horizon.first, horizon.current),
@@ -73,9 +81,12 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
         job=reconciliation_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices.",
+        description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices."
+        + BEFORE_THE_FIRST,
     )
-    def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest:
+    def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
         if not servers.has_erp(settings):
             return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
         horizon = databases.horizon()
@@ -98,12 +109,13 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         context: dg.ScheduleEvaluationContext, databases: dg.ResourceParam[Databases]
     ) -> dg.RunRequest | dg.SkipReason:
         if not servers.has_erp(settings):
-            return dg.SkipReason("There is no ERP: LEDGER_ERP_URL is not set.")
-        close_finished(context.instance, databases)
+            return dg.SkipReason(servers.NO_ERP)
         horizon = databases.horizon()
-        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-            running = sync_logs.running(connection)
-            first = first_to_sync(connection, horizon, ERP_TABLES)
+        with failures_recorded(databases, "schedule hourly_sync"):
+            close_finished(context.instance, databases)
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                running = sync_logs.running(connection)
+                first = first_to_sync(connection, horizon, ERP_TABLES)
         if running is not None:
             reason = f"Sync {running.id} is running since {running.started_at:%Y-%m-%d %H:%M:%S}"
         elif waiting := _waiting_sync(context.instance):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from ledger_pipelines.automation.failures import failures_recorded
 from ledger_pipelines.resources import Databases, close_finished
 
 
@@ -16,7 +17,8 @@ def sync_sensors() -> Sequence[dg.SensorDefinition]:
         description="Close the log of a sync whose run is over though nobody closed it: it was killed, or never began.",
     )
     def finished_syncs(context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]) -> dg.SkipReason:
-        closed = close_finished(context.instance, databases)
+        with failures_recorded(databases, "sensor finished_syncs"):
+            closed = close_finished(context.instance, databases)
         if closed is None:
             return dg.SkipReason("No sync was left behind.")
         context.log.warning(f"Sync {closed.id} is closed as {closed.status}: {closed.error_message}")

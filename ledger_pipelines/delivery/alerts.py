@@ -1,37 +1,68 @@
-"""`ledger.balance_alerts` → a webhook: each alert at least once, with an id by which the receiver knows it again.
+"""Incidents and low balances → a webhook: what is posted, when, and in which order."""
 
-An alert is claimed by putting its next attempt off, in a transaction of its own; then it is posted; then the outcome is
-noted. Whoever dies in between leaves an alert that is posted again when its time comes.
-"""
-
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.delivery.queue import Message, Queue
 from ledger_pipelines.delivery.webhook import DeliveryError, Webhook
-from ledger_pipelines.warehouse.tables import balance_alerts, customers
+from ledger_pipelines.warehouse.incidents import OPEN, due
+from ledger_pipelines.warehouse.tables import balance_alerts, customers, incidents
 
-_alert = balance_alerts.c
-#: An alert that could not be delivered for so long is given up; it stays in the table.
-_GIVE_UP = "3 days"
-#: The first wait after an attempt; it doubles with each, up to the longest.
-_FIRST_WAIT_SECONDS = 10
-_LONGEST_WAIT_SECONDS = 3600
-_DOUBLINGS = 10
-_PAYLOAD = ("event_id", "customer_id", "kind", "raised_at", "balance", "threshold", "days_left", "days", "cleared_at")
+_alert, _incident = balance_alerts.c, incidents.c
+#: An alert that was not delivered for this long is given up; it stays in the table.
+_OLDEST_ALERT = sa.func.now() - sa.literal_column("interval '3 days'")
+_CUSTOMER_NAME = sa.select(customers.c.name).where(customers.c.customer_id == _alert.customer_id).scalar_subquery()
+
+#: An incident that is closed before it is announced is not posted; one that stays open is not given up.
+INCIDENTS = Queue(
+    table=incidents,
+    type="incident.opened",
+    is_wanted=sa.and_(OPEN, due()),
+    since=_incident.opened_at,
+    data=(
+        _incident.event_id,
+        _incident.id,
+        _incident.kind,
+        _incident.subject,
+        _incident.customers,
+        _incident.opened_at,
+        _incident.last_seen_at,
+        _incident.occurrences,
+        _incident.owner,
+        _incident.reason,
+        _incident.what_to_do,
+    ),
+)
+ALERTS = Queue(
+    table=balance_alerts,
+    type="balance_alert.raised",
+    is_wanted=_alert.raised_at > _OLDEST_ALERT,
+    since=_alert.raised_at,
+    data=(
+        _alert.event_id,
+        _alert.customer_id,
+        _alert.kind,
+        _alert.raised_at,
+        _alert.balance,
+        _alert.threshold,
+        _alert.days_left,
+        _alert.days,
+        _alert.cleared_at,
+        _CUSTOMER_NAME.label("customer_name"),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What one round of deliveries came to.
+    """Summary of one round of deliveries.
 
     Attributes:
-        delivered: Alerts that were accepted.
-        failed: Alerts that were not, and will be posted again.
+        delivered: Messages that were accepted.
+        failed: Messages that were not, and will be posted again.
         last_error: Why, of the last that failed.
     """
 
@@ -47,84 +78,37 @@ def deliver(
     seconds: int = 20,
     clock: Callable[[], float] = time.time,
 ) -> Delivered:
-    """Post the alerts whose time has come, oldest first; several processes may do so at once.
+    """Post what is due: incidents first, then low balances, each the oldest first; several processes may do so at once.
 
-    A round ends when none is left, when the time is up, or when the receiver takes none at all.
+    A round ends when nothing is left, when the time is up, or when the receiver takes nothing at all.
 
     Args:
         warehouse: The warehouse.
-        webhook: Where to post them.
-        seconds: No alert is begun after so many.
+        webhook: Where to post it.
+        seconds: No message is begun after this time.
         clock: Seconds since 1970.
     """
     deadline = time.monotonic() + seconds
     delivered = failed = 0
     last_error: str | None = None
-    while time.monotonic() < deadline and (claimed := _claim(warehouse)) is not None:
+    while time.monotonic() < deadline and (claimed := _next(warehouse)) is not None:
+        queue, message = claimed
         try:
-            webhook.post(str(claimed["event_id"]), int(clock()), body(claimed))
+            webhook.post(message.event_id, int(clock()), message.body)
         except DeliveryError as error:
-            _note(warehouse, claimed["id"], last_error=str(error))
+            queue.note_failed(warehouse, message, str(error))
             failed, last_error = failed + 1, str(error)
             if error.whole:
                 break
         else:
-            _note(warehouse, claimed["id"], last_error=None, delivered_at=sa.func.clock_timestamp())
+            queue.note_delivered(warehouse, message)
             delivered += 1
     return Delivered(delivered, failed, last_error)
 
 
-def body(alert: sa.RowMapping) -> bytes:
-    """What is posted of an alert, as JSON; amounts are text, so that no digit is lost."""
-    told = {name: _text(alert[name]) for name in _PAYLOAD} | {"customer_name": alert["name"]}
-    return json.dumps({"type": "balance_alert.raised", "data": told}, ensure_ascii=False).encode()
-
-
-def _text(value: Any) -> Any:
-    if value is None or isinstance(value, int | str):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def waiting(connection: sa.Connection) -> int:
-    """How many alerts are to be delivered, now or later."""
-    return connection.scalar(sa.select(sa.func.count()).where(_undelivered())) or 0
-
-
-def _undelivered() -> sa.ColumnElement[bool]:
-    """An alert that is to be delivered still."""
-    oldest = sa.func.now() - sa.literal_column(f"interval '{_GIVE_UP}'")
-    return sa.and_(_alert.delivered_at.is_(None), _alert.raised_at > oldest)
-
-
-def _claim(warehouse: sa.Engine) -> sa.RowMapping | None:
-    """The next alert to post, its next attempt put off; None if there is none at the moment."""
-    due = sa.or_(_alert.next_attempt_at.is_(None), _alert.next_attempt_at <= sa.func.now())
-    next_one = (
-        sa.select(_alert.id)
-        .where(_undelivered(), due)
-        .order_by(_alert.raised_at, _alert.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    doubled = sa.func.power(2, sa.func.least(_alert.attempts, _DOUBLINGS))
-    wait = sa.func.least(_FIRST_WAIT_SECONDS * doubled, _LONGEST_WAIT_SECONDS) * sa.literal_column(
-        "interval '1 second'"
-    )
-    claiming = (
-        sa.update(balance_alerts)
-        .values(attempts=_alert.attempts + 1, next_attempt_at=sa.func.now() + wait)
-        .where(_alert.id == next_one.scalar_subquery())
-        .returning(*balance_alerts.c)
-        .cte("claimed")
-    )
-    named = sa.select(claiming, customers.c.name).outerjoin(
-        customers, customers.c.customer_id == claiming.c.customer_id
-    )
-    with warehouse.begin() as connection:
-        return connection.execute(named).mappings().one_or_none()
-
-
-def _note(warehouse: sa.Engine, alert_id: int, **outcome: Any) -> None:
-    with warehouse.begin() as connection:
-        connection.execute(sa.update(balance_alerts).where(_alert.id == alert_id).values(**outcome))
+def _next(warehouse: sa.Engine) -> tuple[Queue, Message] | None:
+    """Claim the next message of all queues."""
+    for queue in (INCIDENTS, ALERTS):
+        if (message := queue.claim(warehouse)) is not None:
+            return queue, message
+    return None

@@ -1,22 +1,18 @@
 """The billing application's data into `billing.*`: one function a table, in the caller's transaction."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading import moves
+from ledger_pipelines.loading import deletions, moves, normalising
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
-from ledger_pipelines.loading.staging import Batch, Load, Staged, stage, validated
-from ledger_pipelines.sources import billing_rows, billing_rules
-from ledger_pipelines.sources.billing_app import Chunk
+from ledger_pipelines.loading.staging import Load, Normalise, Staged, stage, validated
+from ledger_pipelines.sources import billing_rules
 from ledger_pipelines.sources.billing_records import PRICE_FIELDS, Reading
-from ledger_pipelines.sources.billing_rows import Row
-from ledger_pipelines.sources.billing_rules import Record, Rules
-from ledger_pipelines.sources.rejection import Rejection
-from ledger_pipelines.sources.values import UnusableError
+from ledger_pipelines.sources.billing_rules import Rules
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded
 from ledger_pipelines.warehouse.months import (
@@ -27,7 +23,6 @@ from ledger_pipelines.warehouse.months import (
     merge,
     one_of,
     qualified,
-    total,
     write,
 )
 from ledger_pipelines.warehouse.rejected import replace_rejections
@@ -43,23 +38,13 @@ NOTED_ONE_BY_ONE = 1_000
 
 
 def load_customers(load: Load, connection: sa.Connection) -> Report:
-    """Load `billing.customers`.
+    """Load `billing.customers`; a load of every customer compares all ids with the source before it writes.
 
     Raises:
         SourceError: the source cannot be read.
-        DeletionRefusedError: it has no customers any more, or far fewer.
+        DeletionRefusedError: it has no customers any more, or far fewer; or far fewer readings.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        batch = Batch()
-        for row in chunk:
-            try:
-                batch.records.append(billing_rows.customer(row, load.horizon))
-            except UnusableError as reason:
-                batch.rejections.append(billing_rows.rejected_customer(row, reason))
-        return batch
-
-    return _load_unpartitioned(load, connection, tables.customers, billing_rules.CUSTOMERS, normalise)
+    return _load_unpartitioned(load, connection, tables.customers, billing_rules.CUSTOMERS, normalising.customers)
 
 
 def load_prices(load: Load, connection: sa.Connection) -> Report:
@@ -69,11 +54,7 @@ def load_prices(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "pricing_history", lambda row: billing_rows.prices(row, load.horizon))
-
-    return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalise)
+    return _load_unpartitioned(load, connection, tables.prices, billing_rules.PRICES, normalising.prices)
 
 
 def load_deposits(load: Load, connection: sa.Connection) -> Report:
@@ -85,17 +66,16 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no customers any more, or far fewer entries.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        return _normalise_histories(chunk, "deposit_history", lambda row: billing_rows.deposits(row, load.horizon))
-
     lock(connection, tables.deposits)
     plan_for(connection, load.scope)
     _check_source(load, connection, tables.deposits)
-    staged = stage(load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalise)
+    staged = stage(
+        load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalising.deposits
+    )
+    confirmed = deletions.confirmed_deletions(load, connection, tables.deposits, staged)
     counts = _write_months(load, connection, tables.deposits, staged)
     _note_changed(load, connection, tables.monthly_customer_balances, counts)
-    return _finish(load, connection, tables.deposits, staged, counts)
+    return _finish(load, connection, tables.deposits, staged, counts, confirmed)
 
 
 def load_readings(load: Load, connection: sa.Connection) -> Report:
@@ -109,36 +89,19 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
         SourceError: the source cannot be read.
         DeletionRefusedError: it has no readings any more, or far fewer.
     """
-
-    def normalise(chunk: Chunk) -> Batch:
-        batch = Batch()
-        for row in chunk:
-            batch.add(billing_rows.reading(row, load.horizon))
-        return batch
-
     table = tables.meter_readings
     lock(connection, table)
     plan_for(connection, load.scope)
     _check_source(load, connection, table)
-    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalise)
+    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalising.readings)
     moved = _follow_moved(load, connection, staged)
     moved = add(moved, moves.evict(connection, load.scope, staged.rows, STAGED_REJECTIONS))
+    confirmed = deletions.confirmed_deletions(load, connection, table, staged)
     counts = _write_months(load, connection, table, staged)
     _note_changed(load, connection, tables.transaction_calculations, counts)
-    report = _finish(load, connection, table, staged, counts)
+    report = _finish(load, connection, table, staged, counts, confirmed)
+    deletions.settle(load, connection)
     return replace(report, counts=add(report.counts, moved))
-
-
-def _normalise_histories(chunk: Chunk, column: str, entries: Callable[[Row], Iterable[Record | Rejection]]) -> Batch:
-    batch = Batch()
-    for row in chunk:
-        try:
-            for entry in entries(row):
-                batch.add(entry)
-        except UnusableError as reason:
-            batch.rejections.append(billing_rows.unreadable_history(row, column, reason))
-            batch.unreadable.append(row["id"])
-    return batch
 
 
 def _write_months(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
@@ -156,7 +119,7 @@ def _load_unpartitioned(
     connection: sa.Connection,
     table: sa.Table,
     rules: Rules,
-    normalise: Callable[[Chunk], Batch],
+    normalise: Normalise,
 ) -> Report:
     lock(connection, table)
     plan_for(connection, load.scope)
@@ -164,6 +127,7 @@ def _load_unpartitioned(
     staged = stage(load, connection, table, rules, load.source.customers, normalise)
     within = _of_customers(table, load.scope, staged.unreadable)
     repriced = _repriced(connection, table, staged.rows, within)
+    confirmed = deletions.confirmed_deletions(load, connection, table, staged)
     counts = merge(connection, Written(table), sa.select(staged.rows), within)
     if load.scope.whole:
         mark_loaded(connection, table, [NO_MONTH], load.run_id)
@@ -172,7 +136,7 @@ def _load_unpartitioned(
         few = len(repriced) <= NOTED_ONE_BY_ONE
         who = repriced if few else None
         note_stale(connection, tables.transaction_calculations, priced, who, covered=load.covered)
-    return _finish(load, connection, table, staged, counts)
+    return _finish(load, connection, table, staged, counts, confirmed)
 
 
 def _repriced(
@@ -199,22 +163,23 @@ def _of_customers(table: sa.Table, scope: Scope, kept: Collection[int] = ()) -> 
 def _check_source(load: Load, connection: sa.Connection, table: sa.Table) -> None:
     """Refuse a source that lacks what is read, and to take an emptied one for the truth."""
     load.source.check()
-    for what, has_any, loaded in (
-        ("customers", load.source.has_customers, tables.customers),
-        ("readings", load.source.has_readings, tables.meter_readings),
+    for what, has_any, loaded in zip(
+        deletions.EMPTIED,
+        (load.source.has_customers, load.source.has_readings),
+        (tables.customers, tables.meter_readings),
+        strict=True,
     ):
         if table is tables.meter_readings or loaded is tables.customers:
             warehouse_has_any = bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(loaded)))))
             load.guard.check_not_emptied(what, source_has_any=has_any(), warehouse_has_any=warehouse_has_any)
+    if table is tables.customers and load.scope.whole:  # the first step of a run; later ones find what it let pass
+        deletions.check_source(load, connection)
 
 
 def _follow_moved(load: Load, connection: sa.Connection, staged: Staged) -> CountsByMonth:
     """Look again at the readings that the scope had and the source gave no more, and put each where it belongs."""
     ids = moves.left_behind(connection, load.scope, load.horizon, staged.rows, STAGED_REJECTIONS, load.guard)
-    batch = Batch()
-    for chunk in load.source.by_id(ids):
-        for row in chunk:
-            batch.add(billing_rows.reading(row, load.horizon))
+    batch = normalising.readings([row for chunk in load.source.by_id(ids) for row in chunk], load.horizon)
     usable, failed = validated(billing_rules.READINGS, batch.records)
     readings = [Reading._make(row) for row in usable]
     inside = [reading for reading in readings if _covers(load.scope, reading)]
@@ -232,16 +197,21 @@ def _note_changed(load: Load, connection: sa.Connection, table: sa.Table, counts
     note_stale(connection, table, changed, load.scope.customers, covered=load.covered)
 
 
-def _finish(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged, counts: CountsByMonth) -> Report:
+def _finish(
+    load: Load,
+    connection: sa.Connection,
+    table: sa.Table,
+    staged: Staged,
+    counts: CountsByMonth,
+    confirmed: Mapping[str, int],
+) -> Report:
     """Keep the rejections, ask the guard, and prove that nothing was lost between reading and writing.
 
     Raises:
         DeletionRefusedError: a month would lose too much.
         RowsLostError: not every row that was read is loaded or rejected.
     """
-    load.guard.check(qualified(table), total(counts))
-    for month, of in counts.items():
-        load.guard.check(f"{qualified(table)} of {month}", of)
+    deletions.check_counts(load, table, counts, confirmed)
     within = _rejections_of(load, table, staged.rows)
     rejected = replace_rejections(connection, table.name, sa.select(STAGED_REJECTIONS), within, load.run_id)
     report = Report(qualified(table), counts, rejected, len(staged.unreadable))

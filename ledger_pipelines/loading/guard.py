@@ -1,13 +1,27 @@
 """The guard against a source that looks emptied: a load that would delete too much stops and asks."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from ledger_pipelines.warehouse.incidents import Cause, Kind
 from ledger_pipelines.warehouse.months import Counts
 
 
 class DeletionRefusedError(Exception):
-    """A load would delete more than is plausible; nothing was changed. The message says how to go on."""
+    """A load would delete more than is plausible; nothing was changed. The message says how to go on.
+
+    Attributes:
+        causes: The incidents that it is kept as.
+    """
+
+    def __init__(self, causes: Collection[Cause]) -> None:
+        super().__init__("\n".join(f"{cause.reason} {cause.what_to_do}" for cause in causes))
+        self.causes = tuple(causes)
+
+
+class SourceEmptiedError(DeletionRefusedError):
+    """A table of the source holds no row any more, which is no single customer's fault."""
 
 
 @dataclass(frozen=True)
@@ -24,39 +38,57 @@ class DeletionGuard:
     rows: int = 100
     accept: bool = False
 
-    def check(self, table: str, counts: Counts, beside: str = "") -> None:
+    def allows(self, deleted: int, before: int) -> bool:
+        """Return whether so many of the rows that were there may go unasked."""
+        return self.accept or deleted <= self.rows or deleted <= before * self.share
+
+    def check(self, table: str, counts: Counts, beside: str = "", confirmed: int = 0) -> None:
         """Stop a load that deletes too much.
 
         Args:
             table: What would lose rows.
             counts: What would happen to it.
             beside: What else a person should know who is to decide.
+            confirmed: How many of the deleted rows a person has confirmed.
 
         Raises:
             DeletionRefusedError: more than `share` and more than `rows` of the rows that were there would go.
         """
-        before = counts.deleted + counts.updated + counts.unchanged
-        if self.accept or counts.deleted <= self.rows or counts.deleted <= before * self.share:
+        deleted = counts.deleted - confirmed
+        before = deleted + counts.updated + counts.unchanged
+        if self.allows(deleted, before):
             return
-        raise DeletionRefusedError(
-            f"This would delete {counts.deleted:,} of the {before:,} rows of {table}, more than {self.share:.0%}. "
-            f"{beside}Nothing was changed. If the source is right, {HOW_TO_ACCEPT}"
+        reason = (
+            f"This would delete {deleted:,} of the {before:,} rows of {table}, more than {self.share:.0%}. "
+            f"{beside}Nothing was changed."
         )
+        raise DeletionRefusedError([refused(table, reason)])
 
     def check_not_emptied(
-        self, what: str, *, source_has_any: bool, warehouse_has_any: bool, source: str = "The billing application"
+        self,
+        what: str,
+        *,
+        source_has_any: bool,
+        warehouse_has_any: bool,
+        source: str = "The billing application",
     ) -> None:
         """Stop a load from a source table that is empty though rows of it were loaded before.
 
         Raises:
-            DeletionRefusedError: that is so.
+            SourceEmptiedError: that is so.
         """
         if self.accept or source_has_any or not warehouse_has_any:
             return
-        raise DeletionRefusedError(
+        reason = (
             f"{source} has no {what} at all, though the warehouse has loaded some: that looks like an "
-            f"outage. Nothing was changed. If the source is right, {HOW_TO_ACCEPT}"
+            "outage. Nothing was changed."
         )
+        raise SourceEmptiedError([refused(what, reason)])
+
+
+def refused(subject: str, reason: str) -> Cause:
+    """Return the cause of a refusal that a person answers by accepting the deletions of a run."""
+    return Cause(Kind.DELETION_REFUSED, subject, reason, f"If the source is right, {HOW_TO_ACCEPT}")
 
 
 HOW_TO_ACCEPT = (

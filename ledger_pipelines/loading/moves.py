@@ -5,7 +5,7 @@ became unusable on the way is among the rejected rows. The months that lose or g
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.billing_records import Reading
+from ledger_pipelines.warehouse.confirmations import confirmed_rows
 from ledger_pipelines.warehouse.months import Counts, CountsByMonth, one_of, qualified, rows_of
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.stale import note_stale
@@ -37,12 +38,11 @@ def left_behind(
     if scope.whole and set(horizon.months) <= set(scope.months):
         return []
     seen = _seen(staged, rejections)
-    present = sa.select(meter_readings.c.reading_id, meter_readings.c.year_month).where(rows_of(meter_readings, scope))
+    columns = (meter_readings.c.reading_id, meter_readings.c.year_month, meter_readings.c.customer_id)
+    present = sa.select(*columns).where(rows_of(meter_readings, scope))
     gone = connection.execute(present.where(meter_readings.c.reading_id.not_in(seen))).all()
-    before = _by_month(connection, present) if gone else {}
-    for month, count in Counter(row.year_month for row in gone).items():
-        unchanged = before[month] - count
-        guard.check(f"{qualified(meter_readings)} of {month}", Counts(deleted=count, unchanged=unchanged))
+    if gone:
+        _ask(connection, guard, gone, _by_month(connection, present))
     known = rejected_rows.c
     source_id = sa.cast(known.source_id, sa.BigInteger)
     of_scope = sa.and_(
@@ -51,6 +51,21 @@ def left_behind(
     )
     rejected = sa.select(source_id).where(known.asset == meter_readings.name, of_scope, source_id.not_in(seen))
     return [*(row.reading_id for row in gone), *connection.scalars(rejected)]
+
+
+def _ask(
+    connection: sa.Connection, guard: DeletionGuard, gone: Sequence[sa.Row[int, str, int]], before: Mapping[str, int]
+) -> None:
+    """Ask the guard whether readings may leave their months, those aside that a person has confirmed.
+
+    Raises:
+        DeletionRefusedError: they are implausibly many.
+    """
+    allowed, lost = confirmed_rows(connection, qualified(meter_readings)), Counter(row.customer_id for row in gone)
+    confirmed = Counter(row.year_month for row in gone if lost[row.customer_id] <= allowed.get(row.customer_id, 0))
+    for month, count in Counter(row.year_month for row in gone).items():
+        counts = Counts(deleted=count, unchanged=before[month] - count)
+        guard.check(f"{qualified(meter_readings)} of {month}", counts, confirmed=confirmed[month])
 
 
 def evict(connection: sa.Connection, scope: Scope, staged: sa.Table, rejections: sa.Table) -> CountsByMonth:

@@ -74,6 +74,10 @@ class Batch:
             self.records.append(record)
 
 
+#: What the rows of a chunk are to the ledger, whose months count.
+Normalise = Callable[[Chunk, Horizon], Batch]
+
+
 @dataclass
 class Staged:
     """What has been read, normalised and validated, in temporary tables of the transaction, and how much it is."""
@@ -95,7 +99,7 @@ def stage(
     table: sa.Table,
     rules: Rules,
     read: Callable[[Scope], Generator[Chunk]],
-    normalise: Callable[[Chunk], Batch],
+    normalise: Normalise,
 ) -> Staged:
     """Read what belongs to the load and put it, normalised and validated, into temporary tables.
 
@@ -114,7 +118,7 @@ def stage(
     read_so_far = 0
     with closing(read(load.scope)) as chunks:
         for chunk in chunks:
-            batch = normalise(chunk)
+            batch = normalise(chunk, load.horizon)
             usable, failed = validated(rules, batch.records)
             refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
             staged.take(connection, _within_scope(load, table, usable), refused)

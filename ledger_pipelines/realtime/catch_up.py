@@ -1,6 +1,6 @@
 """Taking up what was noticed: read the source again for those customers, load, recalculate, all in one transaction."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -9,14 +9,15 @@ from sqlalchemy import exc
 from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.alerts import USUAL, LowBalance
-from ledger_pipelines.loading import billing
-from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.loading import billing, deletions
+from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.realtime.turn import turn
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
-from ledger_pipelines.warehouse import latency, pending, tables
+from ledger_pipelines.warehouse import incidents, latency, pending, tables
+from ledger_pipelines.warehouse.incidents import Cause, Kind, about_customer
 from ledger_pipelines.warehouse.latency import Batch
 from ledger_pipelines.warehouse.pending import Waiting
 from ledger_pipelines.warehouse.report import Report
@@ -36,6 +37,8 @@ _WRITTEN = (
 )
 #: What may be the fault of one customer's data, so that the others' can be taken up without it.
 _OF_DATA = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: The longest wait before changes are tried again that a person or a server may mend at any moment.
+_MENDED_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -90,33 +93,52 @@ class CatchUp:
             SourceError: the billing application cannot be read; the changes are put off.
             MonthsMissingError: the months before have never been computed; the changes are put off.
         """
-        yield from self._take_up(None)
+        yield from self._take_up(None, self.guard)
 
-    def _take_up(self, of: Collection[int] | None) -> Iterator[TakenUp | Failed]:
+    def _take_up(self, of: Collection[int] | None, guard: DeletionGuard) -> Iterator[TakenUp | Failed]:
         waiting: list[Waiting] = []
         try:
-            # In halves nothing is forgiven: what looks like an outage must not pass a slice at a time.
-            guard = self.guard if of is None else replace(self.guard, rows=0)
             with self.warehouse.begin() as connection:
                 lock(connection, tables.pending_changes)
                 waiting = pending.take(connection, CHANGES_AT_ONCE, of)
                 may = bool(waiting) and try_lock(connection, _WRITTEN)
                 taken = self._take_up_in(connection, waiting, guard) if may else None
+        except SourceEmptiedError as error:  # not the fault of any of these customers
+            self._put_off(waiting, error)
+            raise
         except _OF_DATA as error:
             customers = sorted({change.customer_id for change in waiting})
             if len(customers) == 1:
-                yield self._put_off(waiting, str(error))
+                yield self._put_off(waiting, error)
                 return
-            middle = len(customers) // 2
-            yield from self._take_up(customers[:middle])
-            yield from self._take_up(customers[middle:])
+            for some, its_guard in self._apart(customers, error, first=of is None):
+                yield from self._take_up(some, its_guard)
         except Exception as error:
             if waiting:
-                self._put_off(waiting, str(error))
+                self._put_off(waiting, error)
             raise
         else:
             if taken is not None:
                 yield taken
+
+    def _apart(
+        self, customers: Sequence[int], error: Exception, *, first: bool
+    ) -> Iterator[tuple[Sequence[int], DeletionGuard]]:
+        """Divide customers that cannot be taken up together: those who lost many rows by themselves, else in halves.
+
+        When bisecting, the guard's allowance is dropped: many small deletions could add up to a mass deletion.
+        """
+        strict = replace(self.guard, rows=0)
+        if first and isinstance(error, DeletionRefusedError):
+            with self.warehouse.connect() as connection:
+                many = deletions.customers_who_lost_many(self.app(), connection, customers, self.guard)
+            if many and len(many) < len(customers):
+                yield [one for one in customers if one not in many], self.guard
+                yield from (([one], strict) for one in many)
+                return
+        middle = len(customers) // 2
+        yield customers[:middle], strict
+        yield customers[middle:], strict
 
     def _take_up_in(
         self, connection: sa.Connection, waiting: Collection[Waiting], guard: DeletionGuard
@@ -139,10 +161,36 @@ class CatchUp:
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
+        incidents.close(connection, [Kind.CHANGE_RETRIED], [about_customer(customer) for customer in customers])
         batch = latency.record(connection, self.run_id, taken, customers)
         return TakenUp(customers, scope.months, tuple(reports), batch)
 
-    def _put_off(self, waiting: Collection[Waiting], error: str) -> Failed:
+    def _put_off(self, waiting: Collection[Waiting], error: Exception) -> Failed:
+        """Put changes off, and keep as an incident what is the fault of one customer's data."""
+        customers = tuple(sorted({change.customer_id for change in waiting}))
+        mended_any_time = isinstance(error, DeletionRefusedError) or not isinstance(error, _OF_DATA)
+        longest = _MENDED_SECONDS if mended_any_time else pending.LAST_RETRY_SECONDS
         with self.warehouse.begin() as connection:
-            pending.failed(connection, waiting, error)
-        return Failed(tuple(sorted({change.customer_id for change in waiting})), error)
+            pending.failed(connection, waiting, str(error), longest)
+            for cause in self._causes(connection, customers, error):
+                incidents.record(connection, cause)
+        return Failed(customers, str(error))
+
+    def _causes(self, connection: sa.Connection, customers: Sequence[int], error: Exception) -> Iterator[Cause]:
+        if isinstance(error, SourceEmptiedError):
+            yield from error.causes
+        elif isinstance(error, DeletionRefusedError):
+            for customer_id in customers:
+                cause = deletions.refusal_of_customer(self.app(), connection, customer_id, error.causes[0].reason)
+                yield replace(cause, run_id=self.run_id)
+        elif isinstance(error, _OF_DATA):
+            for customer_id in customers:
+                yield Cause(
+                    Kind.CHANGE_RETRIED,
+                    about_customer(customer_id),
+                    f"A change of customer {customer_id} cannot be taken up: {error} Its balances stay as they were.",
+                    "It is tried again by itself. Correct the row in the billing application; all that waits is in "
+                    "ops.pending_changes.",
+                    customers=[customer_id],
+                    run_id=self.run_id,
+                )

@@ -6,21 +6,25 @@ row by row, 500 every five seconds: a million readings in less than three hours.
 restart, and start again when they are through.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.compare import Compared, note_differences
 from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import Ids
-from ledger_pipelines.warehouse import cursors, tables
-from ledger_pipelines.warehouse.months import Counts
+from ledger_pipelines.warehouse import cursors, incidents, tables
+from ledger_pipelines.warehouse.confirmations import confirmed_rows
+from ledger_pipelines.warehouse.incidents import Kind
+from ledger_pipelines.warehouse.months import qualified
 
-#: How many ids are counted, how many rows are compared, and how many differing ids are looked at, in one step.
-IDS_AT_ONCE, ROWS_AT_ONCE, DIFFERING_AT_ONCE = 50_000, 500, 2_000
+#: How many rows are compared, and how many differing ids are looked at, in one step.
+ROWS_AT_ONCE, DIFFERING_AT_ONCE = 500, 2_000
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,24 @@ class Patrol:
 
         Raises:
             SourceError: the billing application cannot be read.
-            DeletionRefusedError: implausibly many rows have vanished.
         """
         return self.compare_ids() + self.compare_rows()
 
     def compare_ids(self) -> int:
-        """Compare the next stretch of ids."""
-        name = f"patrol of the ids of {self.table}"
-        part = billing_changes.stretch(self.app, self.table, self._position(name), IDS_AT_ONCE)
+        """Compare the next stretch of ids; deletions that the guard refuses are kept as an incident."""
+        name, round_ = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
+        after = self._position(name)
+        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_AT_ONCE)
         with self.warehouse.begin() as connection:
-            known = self._known(part)
-            counted = sa.select(sa.func.count(), sa.func.sum(known.c.id)).select_from(known)
-            count, total = connection.execute(counted).one()
+            if after == 0:
+                cursors.move(connection, round_, "")
+            vanished, come, known = deletions.differing_ids(self.app, connection, self.table, part)
             news, position = 0, part.last or 0
-            if (count, total or 0) != (part.count, part.total):
-                ids = frozenset(connection.scalars(sa.select(known.c.id)))
-                news, position = self._compare(connection, part, ids)
+            if vanished or come:
+                allowed = self._allowed(connection, vanished, known)
+                news, position = self._note(connection, part, allowed | come)
+            if position == 0 and (began := cursors.moved_at(connection, round_)) is not None:
+                incidents.close_unseen(connection, Kind.DELETION_REFUSED, self.table, began)
             cursors.move(connection, name, str(position))
         return news
 
@@ -73,14 +79,26 @@ class Patrol:
             cursors.move(connection, name, str(position))
         return news
 
-    def _compare(self, connection: sa.Connection, part: Ids, known: frozenset[int]) -> tuple[int, int]:
-        """Look at the ids of a stretch that only one side knows; how many are news, and after which id to go on."""
-        there = billing_changes.ids_of(self.app, self.table, part)
-        vanished = known - there
-        what = f"the {self.table} known with ids above {part.after}"
-        self.guard.check(what, Counts(deleted=len(vanished), unchanged=len(known) - len(vanished)))
-        differing = sorted(vanished | (there - known))
-        some = differing[:DIFFERING_AT_ONCE]
+    def _allowed(self, connection: sa.Connection, vanished: frozenset[int], known: int) -> frozenset[int]:
+        """Return the vanished ids that are changes to be taken up; the others are kept as an incident.
+
+        A customer who lost many rows is among the changes: taking it up asks for that customer alone.
+        """
+        if self.table == deletions.USERS:
+            customers = {user: user for user in vanished}
+            confirmed = confirmed_rows(connection, qualified(tables.customers))
+        else:
+            customers = deletions.customers_of(connection, vanished)
+            confirmed = confirmed_rows(connection, qualified(tables.meter_readings))
+        found = deletions.judge(self.guard, Counter(customers.values()), known, confirmed)
+        if not found.together:
+            return vanished
+        incidents.record(connection, deletions.refusal_together(self.table, found.together, known))
+        return frozenset(row_id for row_id in vanished if customers.get(row_id, 0) not in found.together)
+
+    def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int]:
+        """Note what differs at some ids of a stretch; how many changes are news, and after which id to go on."""
+        some = sorted(differing)[:DIFFERING_AT_ONCE]
         rows = billing_changes.with_ids(self.app, self.table, some)
         gone = self._gone(some, {row["id"] for row in rows})
         news = note_differences(connection, self.app, Compared(self.table, rows, gone, dated=False))
@@ -93,19 +111,3 @@ class Patrol:
     def _position(self, name: str) -> int:
         with self.warehouse.connect() as connection:
             return int(cursors.position_of(connection, name) or 0)
-
-    def _known(self, part: Ids) -> sa.Subquery:
-        """One row: an id of the stretch that the warehouse knows, as loaded or as rejected."""
-        asset, loaded = (
-            ("customers", tables.customers.c.customer_id)
-            if self.table == "users"
-            else ("meter_readings", tables.meter_readings.c.reading_id)
-        )
-        rejected = tables.rejected_rows.c
-        of_table = sa.select(rejected.source_id).where(rejected.asset == asset, rejected.source_table == self.table)
-        source_id = sa.cast(of_table.subquery().c.source_id, sa.BigInteger)
-        parts = []
-        for column in (loaded, source_id):
-            statement = sa.select(column.label("id")).where(column > part.after)
-            parts.append(statement if part.last is None else statement.where(column <= part.last))
-        return sa.union_all(*parts).subquery("known")

@@ -18,7 +18,7 @@ from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import LAST_ID, Place, Row
 from ledger_pipelines.warehouse import cursors, tables
-from ledger_pipelines.warehouse.loaded import months_loaded
+from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, NotComputedError, is_computed
 
 #: At most so many rows are read by a look at what is new, and by one at what is not so new.
 NEW_ROWS, RECENT_ROWS = 1_000, 500
@@ -30,10 +30,7 @@ RECENT_SECONDS, RECENT_EVERY_SECONDS = 600, 30
 COMPARED_SECONDS = 60
 _QUIET_SECONDS = 10
 _PERSIST_SECONDS = 5
-
-
-class NotComputedError(Exception):
-    """The ledger has never been computed, so there is nothing to keep up with; the message says what to do."""
+_DAY_SECONDS = 86_400
 
 
 @dataclass
@@ -68,7 +65,7 @@ class Watch:
             SourceError: it cannot be read.
             NotComputedError: the ledger has never been computed.
         """
-        begin = self._newest or self._begin(now)
+        begin = self._newest or self._begin(app, now)
         here = now.astimezone(app.horizon.zone).replace(tzinfo=None)
         rows = self._new(app, begin)
         rows += self._not_so_new(app, begin)
@@ -84,20 +81,26 @@ class Watch:
         """True if the last look did not reach the end of what is new."""
         return self._page is not None
 
-    def _begin(self, now: datetime) -> datetime:
-        """Where this watch, or one of its kind before it, has come to; at first, when the warehouse was loaded."""
+    def _begin(self, app: BillingApp, now: datetime) -> datetime:
+        """Where this watch, or one of its kind before it, has come to; at first, when the warehouse was loaded.
+
+        By the company's clock, or by the newest `updated_at` if that is up to a day earlier: it may be shown in a time
+        zone to the west, and no change would lie after the beginning for as many hours.
+        """
         with self.warehouse.connect() as connection:
             position = cursors.position_of(connection, self._cursor)
             if position is not None:
                 return datetime.fromisoformat(position)
-            if not months_loaded(connection, tables.monthly_customer_balances):
+            if not is_computed(connection):
                 raise NotComputedError(
                     "The ledger has never been computed, so there is nothing to keep up with. "
-                    "Start with: ledger balance initialize --all"
+                    f"Start with: {COMPUTE_COMMAND}"
                 )
             oldest = connection.scalar(sa.select(sa.func.min(tables.loaded_months.c.loaded_at)))
-        begin = min(now, oldest or now).astimezone(now.tzinfo)
-        return billing_changes.earlier(begin.replace(tzinfo=None), RECENT_SECONDS)
+        begin = min(now, oldest or now).astimezone(now.tzinfo).replace(tzinfo=None)
+        newest = billing_changes.newest(app, self.kind.table) or begin
+        shown = max(billing_changes.earlier(begin, _DAY_SECONDS), min(begin, newest))
+        return billing_changes.earlier(shown, RECENT_SECONDS)
 
     @property
     def _cursor(self) -> str:

@@ -90,7 +90,7 @@ def _ending(instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | Non
             # A process that begins after it was asked to end does nothing, which Dagster takes for a failure.
             return Ending("cancelled", f"Run {run.run_id} was cancelled. {_NEXT}")
         case dg.DagsterRunStatus.FAILURE:
-            return Ending("failed", f"Run {run.run_id} failed: {_words(instance, run.run_id)} {_NEXT}")
+            return Ending("failed", f"Run {run.run_id} failed: {words_of_run(instance, run.run_id)} {_NEXT}")
     return None
 
 
@@ -99,8 +99,8 @@ def _was_to_end(instance: dg.DagsterInstance, run_id: str) -> bool:
     return bool(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING, limit=1).records)
 
 
-def _words(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed: the words of its steps that did, or else Dagster's own."""
+def words_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return why a run failed: the words of its steps that did, or else Dagster's own."""
     events = [
         record.event_log_entry.dagster_event
         for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE)

@@ -24,6 +24,8 @@ _NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon
 _AT = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
 # The daemon prints its own warnings twice: the second time by Python's root logger, after a database was away.
 _WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):(?!dagster\.)|Error: ")
+# A sensor that fails does so every few seconds, in three lines without the reason, which its ticks show.
+_TOLD_BY_TICKS = re.compile(r" - dagster\.daemon\.SensorDaemon - ERROR - |SensorExecutionError: ")
 _LONGEST_WAIT = 30.0
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -148,7 +150,7 @@ class Child:
         self._logger.info("%s", plain)
         if plain.strip():
             self.last_line = plain.strip()
-        if _WORTH_TELLING.search(plain) and not self.is_stopping:
+        if _WORTH_TELLING.search(plain) and not _TOLD_BY_TICKS.search(plain) and not self.is_stopping:
             self.tell(f"{self.name}: {_AT.sub('', plain.strip())}")
 
 

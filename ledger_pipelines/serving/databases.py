@@ -16,8 +16,10 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, make_home, masked
 from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import schema, servers
 from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
+from ledger_pipelines.warehouse.first_computation import demand_same_source, is_computed, note_source
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
@@ -70,10 +72,27 @@ class Databases:
         """The billing application."""
         return BillingApp(self.billing, self.horizon)
 
-    def has_balances(self) -> bool:
-        """Whether any balance has been computed yet."""
+    def is_computed(self) -> bool:
+        """Whether the ledger has been computed for every customer at least once."""
         with reachable(self.warehouse), self.warehouse.connect() as connection:
-            return bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(monthly_customer_balances)))))
+            return is_computed(connection)
+
+    def demand_same_source(self) -> None:
+        """Make sure that the ledger is of the billing application that the settings name.
+
+        Raises:
+            WarehouseError: it is the demo's and the settings name one's own, or the reverse.
+        """
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            demand_same_source(connection, self.settings)
+
+    def billing_fault(self) -> str | None:
+        """Return why the billing application cannot be read, and what to do; None if it can."""
+        try:
+            self.billing_app.check()
+        except SourceError as error:
+            return str(error)
+        return None
 
     def demand_customers(self, ids: tuple[int, ...]) -> None:
         """See that each of the ids is a customer.
@@ -130,7 +149,7 @@ def start_embedded(settings: Settings) -> bool:
     started = server.start()
     if settings.warehouse_url is None:
         server.ensure_database(servers.WAREHOUSE_DATABASE)
-    if settings.billing_url is None:
+    if servers.uses_demo_billing(settings):
         server.ensure_database(servers.DEMO_BILLING_DATABASE)
     if servers.uses_demo_erp(settings):
         server.ensure_database(servers.DEMO_ERP_DATABASE)
@@ -149,6 +168,7 @@ def upgrade(settings: Settings) -> str:
             version = schema.upgrade(engine)
             with engine.begin() as connection:
                 role.renew(connection)
+                note_source(connection, settings)
             return version
     except sa.exc.ProgrammingError as error:
         raise WarehouseError(

@@ -18,6 +18,8 @@ from ledger_pipelines.sources.erp import Erp
 from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, is_computed
+from ledger_pipelines.warehouse.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
@@ -32,6 +34,15 @@ from ledger_pipelines.warehouse.tables import (
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
 #: How long after the start of a month its turn, and the run that reads it from the application, may take.
 _TURN, _READ = timedelta(minutes=1), timedelta(minutes=10)
+_OF_INCIDENT = {
+    "kind": "kind",
+    "subject": "subject",
+    "since": "opened_at",
+    "times seen": "occurrences",
+    "owner": "owner",
+    "what is wrong": "reason",
+    "what to do": "what_to_do",
+}
 _TIMES = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
@@ -71,6 +82,7 @@ class Health:
     """What the check found; data, findings and speed are empty if the warehouse does not answer."""
 
     services: list[Service] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     months_loaded: dict[str, int] = field(default_factory=dict)
     months_expected: int = 0
@@ -111,6 +123,7 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
         if wanted is not None and _BILLING not in faulty:
             databases.demand_customers(wanted)
         with databases.warehouse.connect() as connection:
+            _incidents(connection, wanted, found)
             progress("data", 1, steps)
             _data(databases, connection, wanted, found)
             _accuracy(databases, connection, wanted, found, lambda name, at: progress(name, 2 + at, steps))
@@ -153,22 +166,34 @@ def _erp(settings: Settings) -> Service:
     return Service("ERP", masked(address), fault)
 
 
+def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+    """Find the open incidents; of some customers those about them, and those about no customer in particular."""
+    for incident in open_incidents(connection):
+        if wanted is None or not incident.customers or not set(wanted).isdisjoint(incident.customers):
+            found.incidents.append(incident)
+            found.problems.append(f"Incident {incident.id} is open: {incident.in_words}: {incident.reason}")
+
+
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
     horizon = databases.horizon
     found.months_expected = len(horizon.months)
+    computed = is_computed(connection)
+    if not computed:
+        found.problems.append(f"The ledger has never been computed: {COMPUTE_COMMAND}")
     for table in BY_MONTH:
         behind = months_behind(connection, horizon, table)
         found.months_loaded[table.name] = found.months_expected - len(behind)
         patience = _TURN if table is monthly_customer_balances else _READ
         begun_before = month_of(datetime.now(horizon.zone) - patience, horizon.zone)
-        if late := sum(month <= begun_before for month in behind):
+        late = sum(month <= begun_before for month in behind)
+        if computed and late:
             found.problems.append(f"{table.name}: {late} months have never been computed: ledger balance sync --all")
     if wanted is None:
         for table in _REJECTING:
             for row in connection.execute(rejections_by_reason(table.name)):
                 found.rejected.append((table.name, row.reason, row.rows, row.example))
-    elif not found.rows[monthly_customer_balances.name]:
+    elif computed and not found.rows[monthly_customer_balances.name]:
         found.problems.append(f"There are no balances of {', '.join(str(customer) for customer in wanted)}.")
 
 
@@ -224,8 +249,10 @@ def sections(found: Health) -> list[Section]:
         (name, rows, f"{found.months_loaded[name]} of {found.months_expected}" if name in found.months_loaded else "")
         for name, rows in found.rows.items()
     ]
+    incidents = [tuple(getattr(one, name) for name in _OF_INCIDENT.values()) for one in found.incidents]
     parts = [
         Section("Status", ("what", "where", "state"), services),
+        Section("Incidents", tuple(_OF_INCIDENT), incidents),
         Section("Data", ("table", "rows", "months computed"), data),
         Section("Rejected rows", ("by", "reason", "rows", "for example"), found.rejected),
         Section(

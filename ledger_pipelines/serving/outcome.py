@@ -26,9 +26,18 @@ class Order:
     accept_deletions: bool = False
 
 
+REMARKS = ("rejected_because", "first_month_to_set", "columns_missing")
+
+
 @dataclass(frozen=True)
 class StepResult:
-    """What one step did to its table, in rows."""
+    """What one step did to its table, in rows, and what a person should know of it.
+
+    Attributes:
+        rejected_because: one sentence; empty if nothing is rejected.
+        first_month_to_set: the month in which rows begin that are rejected since they are before the first month.
+        columns_missing: one sentence; empty if the source lacks no column.
+    """
 
     asset: str
     read: int
@@ -38,12 +47,23 @@ class StepResult:
     deleted: int
     unchanged: int
     seconds: float
+    rejected_because: str = ""
+    first_month_to_set: str | None = None
+    columns_missing: str = ""
 
     @classmethod
     def of(cls, asset: str, metadata: Mapping[str, Any]) -> "StepResult":
         """The numbers out of a materialisation's metadata."""
-        rows = {name: int(metadata[f"rows_{name}"]) for name in cls.__dataclass_fields__ if f"rows_{name}" in metadata}
-        return cls(asset=asset, seconds=float(metadata["seconds"]), **rows)
+        values: dict[str, Any] = {
+            name: int(metadata[f"rows_{name}"]) for name in cls.__dataclass_fields__ if f"rows_{name}" in metadata
+        }
+        values |= {name: str(metadata[name]) for name in REMARKS if name in metadata}
+        return cls(asset=asset, seconds=float(metadata["seconds"]), **values)
+
+    @property
+    def counts(self) -> tuple[Any, ...]:
+        """What it did, without the remarks."""
+        return tuple(value for name, value in vars(self).items() if name not in REMARKS)
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,11 @@ class Outcome:
         """Whether every step was finished and no check found an error."""
         return not self.faults and not any(check.is_error for check in self.checks)
 
+    @property
+    def first_month_to_set(self) -> str | None:
+        """The earliest month in which rows begin that are rejected since they are before the first month."""
+        return min((step.first_month_to_set for step in self.steps if step.first_month_to_set), default=None)
+
 
 def scope_config(order: Order) -> dict[str, Any]:
     """The order as the configuration of the resource `scope`."""
@@ -109,6 +134,7 @@ def answer(outcome: Outcome) -> dict[str, Any]:
         "customers": "all" if order.customers is None else list(order.customers),
         "seconds": round(outcome.seconds, 3),
         "steps": [asdict(step) for step in outcome.steps],
+        "first_month_to_set": outcome.first_month_to_set,
         "checks_not_passed": [asdict(check) for check in outcome.checks],
         "error": "\n".join(fault.message for fault in outcome.faults) or None,
     }

@@ -14,6 +14,7 @@ from ledger_pipelines.serving.child import Child
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.incident_watch import IncidentWatch
 from ledger_pipelines.serving.instance_lock import InstanceLock
 from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.outcome import Order
@@ -32,6 +33,7 @@ _LOOK_SECONDS = 0.25
 _DATABASE_SECONDS = 5.0
 _DEAD_RUNS_SECONDS = 60.0
 _SYNCS_SECONDS = 15.0
+_INCIDENTS_SECONDS = 3.0
 
 #: Told what a person should know.
 Tell = Callable[[str], None]
@@ -59,6 +61,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         settings, self._announce = self.settings, Announcer(self.tell)
+        self._incidents = IncidentWatch(settings, self.tell, self._announce)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
         workspace = ["-w", str(instance_folder(settings.home) / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
@@ -121,7 +124,7 @@ class Supervisor:
                 yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
 
     def watch(self) -> None:
-        """Start again what dies, until a signal arrives."""
+        """Start again what dies, and tell about incidents, until a signal arrives."""
         while not self.interrupts.received:
             time.sleep(_LOOK_SECONDS)
             for child in self._children:
@@ -136,11 +139,14 @@ class Supervisor:
                 self._fail_dead_runs()
             if self._is_time_for("syncs", _SYNCS_SECONDS):
                 self._close_finished_sync()
+            if self._is_time_for("incidents", _INCIDENTS_SECONDS):
+                self._incidents.look()
 
     def stop(self) -> None:
         """Stop everything: first what starts runs, then the runs, and the code server that executes them with them."""
         starters = [child for child in reversed(self._children) if child is not self._code_server]
         runs: Sequence[str] = ()
+        self._incidents.close()
         try:
             _stop(starters)
             with self._storage():
@@ -245,4 +251,4 @@ def _stop(children: Sequence[Child]) -> None:
 
 def _computes_nothing_yet(databases: Databases) -> bool:
     """Whether the demo's ledger has never been computed."""
-    return databases.settings.billing_url is None and not databases.has_balances()
+    return servers.uses_demo_billing(databases.settings) and not databases.is_computed()

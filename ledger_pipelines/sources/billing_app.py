@@ -15,6 +15,8 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
 from ledger_pipelines.settings import masked
+from ledger_pipelines.sources import billing_columns
+from ledger_pipelines.sources.billing_columns import Columns
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.sources.errors import SourceError, first_line
@@ -22,13 +24,6 @@ from ledger_pipelines.sources.errors import SourceError, first_line
 CHUNK_ROWS = 20_000
 IDS_AT_ONCE = 1_000
 _SOME = 100
-_USER_COLUMNS = (
-    "id", "name", "email", "role", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit", "total_purchases",
-    "deposit_history", "pricing_history", "harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter",
-    "balance_last_updated_at", "use_realtime_calculation", "created_at", "updated_at",
-)  # fmt: skip
-_READING_COLUMNS = ("id", "customer_id", "data_input", "harga_final", "status_pembayaran", "created_at", "updated_at")
-
 Chunk = Sequence[Mapping[str, Any]]
 
 
@@ -45,7 +40,7 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be reached, or lacks the table or one of its columns.
         """
-        statement = self._of_customers(sa.select(*_texts(users, _USER_COLUMNS)), users.c.id, scope)
+        statement = self._of_customers(self.rows_of(users.name), users.c.id, scope)
         for chunk in self._read(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
             # MySQL compares text without regard to case and blanks at the end; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
@@ -59,30 +54,35 @@ class BillingApp:
         Raises:
             SourceError: as `customers`.
         """
-        statement = self._of_customers(self._readings(), data_pencatatan.c.customer_id, scope)
+        statement = self._of_customers(self.rows_of(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
         return self._read(data_pencatatan, statement.where(self._may_be_in(scope)))
 
     def by_id(self, ids: Sequence[int]) -> Generator[Chunk]:
         """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""
+        rows = self.rows_of(data_pencatatan.name)
         for start in range(0, len(ids), IDS_AT_ONCE):
-            yield from self._read(
-                data_pencatatan, self._readings().where(data_pencatatan.c.id.in_(ids[start : start + IDS_AT_ONCE]))
-            )
+            some = data_pencatatan.c.id.in_(ids[start : start + IDS_AT_ONCE])
+            yield from self._read(data_pencatatan, rows.where(some))
 
-    def check(self) -> None:
-        """Make sure that the database can be reached and has the tables and columns that are read.
+    def check(self) -> Columns:
+        """Look anew at which columns there are, and return them; missing ones that no amount needs are read as NULL.
 
         Raises:
-            SourceError: it cannot or has not; the message says what is missing where.
+            SourceError: the database cannot be reached, or lacks a table or a column that amounts need.
         """
-        with self._connected() as connection:
-            self._check(connection, users, _USER_COLUMNS)
-            self._check(connection, data_pencatatan, _READING_COLUMNS)
+        with self.connected() as connection:
+            columns = billing_columns.look(connection)
+        return billing_columns.keep(self.engine, billing_columns.demand(columns, self.engine.url))
+
+    @property
+    def columns(self) -> Columns:
+        """The columns that there are, as of a few seconds ago; raises as `check`."""
+        return billing_columns.known(self.engine) or self.check()
 
     def has_customers(self) -> bool:
         """True if `users` holds at least one customer."""
         some = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_SOME)
-        with self._connected() as connection:
+        with self.connected() as connection:
             found = connection.scalars(some).all()
             if len(found) == _SOME and not any(role in CUSTOMER_ROLES for role in found):
                 # MySQL compares text without regard to case: all of these may be "Customer".
@@ -91,18 +91,26 @@ class BillingApp:
 
     def has_readings(self) -> bool:
         """True if `data_pencatatan` holds at least one row."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
     def known_customers(self, ids: Sequence[int]) -> frozenset[int]:
         """Those of the ids that are customers."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(ids)))
             return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES)
 
     def rows_of(self, table: str) -> sa.Select[Any]:
-        """The statement that reads `users` or `data_pencatatan`, all rows of it, as the other methods give them."""
-        return self._readings() if table == data_pencatatan.name else sa.select(*_texts(users, _USER_COLUMNS))
+        """The statement that reads `users` or `data_pencatatan`, all rows of it, as the other methods give them.
+
+        Raises:
+            SourceError: as `check`.
+        """
+        rows = sa.select(*self.columns[table].selected())
+        if table == users.name:
+            return rows.select_from(users)
+        of_customer = users.c.id == data_pencatatan.c.customer_id
+        return rows.add_columns(users.c.role).outerjoin_from(data_pencatatan, users, of_customer)
 
     def fetch(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
         """The rows that a statement of few rows gives.
@@ -110,12 +118,8 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be read.
         """
-        with self._connected() as connection:
+        with self.connected() as connection:
             return [row._asdict() for row in connection.execute(statement)]
-
-    def _readings(self) -> sa.Select[Any]:
-        columns = [*_texts(data_pencatatan, _READING_COLUMNS), users.c.role]
-        return sa.select(*columns).outerjoin_from(data_pencatatan, users, users.c.id == data_pencatatan.c.customer_id)
 
     def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
         return statement if scope.customers is None else statement.where(column.in_(scope.customers))
@@ -144,52 +148,25 @@ class BillingApp:
         return fragments
 
     def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
-        with self._connected() as connection:
+        with self.connected() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
             with streaming.execute(statement.order_by(table.c.id)) as result:
                 for chunk in result.partitions():
                     yield [row._asdict() for row in chunk]
 
-    def _check(self, connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> None:
-        """Say which table or column is missing before anything is read."""
-        try:
-            found = {name.lower() for name in connection.execute(_no_rows_of(table)).keys()}  # noqa: SIM118 - a result
-        except exc.DBAPIError:
-            connection.rollback()
-            if sa.inspect(connection).has_table(table.name):
-                raise
-            raise SourceError(
-                f"The billing database {masked(self.engine.url)} has no table {table.name}. "
-                "Is LEDGER_BILLING_URL the billing application's database?"
-            ) from None
-        missing = [name for name in columns if name not in found]
-        if missing:
-            raise SourceError(
-                f"The table {table.name} of the billing database {masked(self.engine.url)} lacks "
-                f"{'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}. "
-                "Nothing was changed. Has the application been upgraded?"
-            )
-
     @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
+    def connected(self) -> Iterator[sa.Connection]:
+        """Connect to the database.
+
+        Raises:
+            SourceError: it cannot be reached, or a statement within fails.
+        """
         try:
             with self.engine.connect() as connection:
                 yield connection
         except exc.DBAPIError as error:
+            billing_columns.forget(self.engine)
             raise SourceError(
                 f"The billing database {masked(self.engine.url)} cannot be read: {first_line(error)} "
                 "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
             ) from error
-
-
-def _no_rows_of(table: sa.Table) -> sa.Select[Any]:
-    """A query that costs nothing and names the columns that the table really has."""
-    return sa.select(sa.literal_column("*")).select_from(table).where(sa.false())
-
-
-def _texts(table: sa.Table, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
-    """The columns to select: an enumeration as text, so that a value unknown to us is no error of the driver's."""
-    return [
-        sa.cast(table.c[name], sa.Text).label(name) if isinstance(table.c[name].type, sa.Enum) else table.c[name]
-        for name in columns
-    ]

@@ -4,7 +4,7 @@ Every statement here reads at most a stated number of rows along an index: of `u
 Nothing here knows what the warehouse has.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -12,14 +12,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_app import IDS_AT_ONCE, BillingApp
+from ledger_pipelines.sources.billing_columns import TABLES
 from ledger_pipelines.sources.billing_records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 
 Row = Mapping[str, Any]
 
-#: The tables that are looked at.
-TABLES = {table.name: table for table in (users, data_pencatatan)}
+#: How long a poller waits between two polls, and how many pollers each table has.
+POLL_EVERY_SECONDS = 0.25
+POLLERS: Mapping[str, int] = {users.name: 2, data_pencatatan.name: 1}
 #: An id beyond all ids.
 LAST_ID = 2**63 - 1
 _ONE_SECOND = timedelta(seconds=1)
@@ -58,8 +60,10 @@ class Ids:
 def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
     """The rows that come after a place in the order of `updated_at` and id, at most so many.
 
-    Users are given whatever their role.
+    Users are given whatever their role. Without a column `updated_at` there are none.
     """
+    if not app.columns[table].has("updated_at"):
+        return []
     column, key = TABLES[table].c.updated_at, TABLES[table].c.id
     beyond = column > after.at
     if after.row_id != LAST_ID:
@@ -67,6 +71,14 @@ def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
         beyond = sa.and_(column >= after.at, sa.or_(beyond, key > after.row_id))
     statement = app.rows_of(table).where(beyond).order_by(column, key).limit(most)
     return app.fetch(statement)
+
+
+def newest(app: BillingApp, table: str) -> datetime | None:
+    """Return the latest `updated_at` of a table as it is shown to this session; None if no row has one."""
+    if not app.columns[table].has("updated_at"):
+        return None
+    (row,) = app.fetch(sa.select(sa.func.max(TABLES[table].c.updated_at).label("newest")))
+    return moment_of(row["newest"])
 
 
 def after_id(app: BillingApp, table: str, after: int, most: int) -> list[Row]:
@@ -78,6 +90,16 @@ def after_id(app: BillingApp, table: str, after: int, most: int) -> list[Row]:
 def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
     """The rows with these ids."""
     return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
+
+
+def existing(app: BillingApp, table: str, ids: Sequence[int]) -> frozenset[int]:
+    """Return those of the ids that the table has, whatever their rows hold."""
+    key = TABLES[table].c.id
+    found: set[int] = set()
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = sa.select(key.label("id")).where(key.in_(ids[start : start + IDS_AT_ONCE]))
+        found.update(row["id"] for row in app.fetch(some))
+    return frozenset(found)
 
 
 def stretch(app: BillingApp, table: str, after: int, most: int) -> Ids:
@@ -108,8 +130,8 @@ def ids_of(app: BillingApp, table: str, part: Ids) -> frozenset[int]:
 
 
 def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
-    """Those of the customers whose automatic recalculation is switched off."""
-    if not customers:
+    """Those of the customers whose automatic recalculation is switched off; none where the column is missing."""
+    if not customers or not app.columns[users.name].has("use_realtime_calculation"):
         return frozenset()
     columns = (users.c.id.label("id"), users.c.use_realtime_calculation.label("on"))
     rows = app.fetch(sa.select(*columns).where(users.c.id.in_(sorted(customers))))
@@ -118,8 +140,13 @@ def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
 
 def place_of(row: Row) -> Place | None:
     """Where a row stands in the order of `updated_at`; None if it has no such moment."""
-    at = row["updated_at"]
-    return Place(at.replace(tzinfo=None), row["id"]) if isinstance(at, datetime) else None
+    at = moment_of(row["updated_at"])
+    return None if at is None else Place(at, row["id"])
+
+
+def moment_of(value: object) -> datetime | None:
+    """Return an `updated_at` without its time zone; None for what is no moment, such as MySQL's zero date."""
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else None
 
 
 def digest_of(row: Row) -> str:

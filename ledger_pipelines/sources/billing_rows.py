@@ -4,6 +4,7 @@ Pure functions from a source row to records, by docs/rules.md,
 "Which rows count". What cannot be used becomes a `Rejection` with its reason.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ from ledger_pipelines.sources.values import (
 _CENT = Decimal("0.01")
 _DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
+#: Reasons of rows before the first month, for LIKE; `month_before_first` judges.
+BEFORE_FIRST = "dated %, before %, the first month of the partitions:%"
+_BEFORE_FIRST = re.compile(r"dated (?P<month>[0-9]{4}-[0-9]{2}), before [0-9-]+, the first month of the partitions:")
 
 Row = Mapping[str, Any]
 
@@ -178,6 +182,12 @@ def month_within(at: datetime, horizon: Horizon) -> str:
             "set LEDGER_FIRST_MONTH to go further back"
         )
     return month
+
+
+def month_before_first(reason: str) -> str | None:
+    """Return the month of a row that is rejected since it is before the first month; None for any other reason."""
+    found = _BEFORE_FIRST.match(reason)
+    return found and found["month"]
 
 
 def _price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ledger_pipelines.sources import erp_pymssql
-from ledger_pipelines.sources.erp_columns import columns_of
 from ledger_pipelines.sources.erp_errors import (
     SnapshotRefusedError,
     SourceInterruptedError,
@@ -36,6 +35,7 @@ from ledger_pipelines.sources.erp_texts import CHANGES_LONE_SURROGATES, with_tex
 from ledger_pipelines.sources.erp_types import SQL_SERVER, Shape, missing_columns, shape_of
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.sources.prefetch import SilenceError, attended, prefetched
+from ledger_pipelines.sources.table_columns import columns_of
 
 __all__ = [
     "Erp",

@@ -9,47 +9,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.sources.diagnosis import Finding, Level, login_of, server_of
 from ledger_pipelines.sources.erp import STATEMENT_SECONDS, Erp, Reading, Span
 from ledger_pipelines.sources.erp_engine import erp_engine
 from ledger_pipelines.sources.erp_errors import explained, place
 from ledger_pipelines.sources.erp_odbc import driver_of
 from ledger_pipelines.sources.erp_session import Session
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Family, Shape
+from ledger_pipelines.sources.erp_types import SQL_SERVER, Family, Shape
 from ledger_pipelines.sources.errors import SourceError
 
 RECENT_DAYS = 7
 """Of how many days fingerprints are computed: few, since a sync computes those of all days, and enough to find rows."""
-
-
-class Level(Enum):
-    """How good what was found is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: How good it is.
-        what: What was looked at.
-        found: What was found.
-        advice: What to do; empty if nothing need be done.
-    """
-
-    level: Level
-    what: str
-    found: str
-    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,24 +115,14 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
     return Diagnosis(tuple(findings), tuple(columns))
 
 
-_LOGINS: Mapping[str, str] = {
-    POSTGRESQL: "SELECT current_user",
-    MYSQL: "SELECT CURRENT_USER()",
-    MARIADB: "SELECT CURRENT_USER()",
-    SQL_SERVER: "SELECT SUSER_SNAME()",
-}
-_NAMES = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL", MARIADB: "MariaDB", SQL_SERVER: "SQL Server"}
-
-
 def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
     """What is known once there is a connection: driver, address, server, login, isolation."""
     dialect = erp.engine.dialect
     yield Finding(Level.OK, "driver", _driver(erp.engine, session))
     yield Finding(Level.OK, "connection", place(erp.engine.url))
-    name = "MariaDB" if getattr(dialect, "is_mariadb", False) else _NAMES.get(dialect.name, dialect.name)
-    yield Finding(Level.OK, "server", f"{name} {'.'.join(map(str, dialect.server_version_info or ()))}".strip())
-    if dialect.name in _LOGINS:
-        yield Finding(Level.OK, "login", str(session.connection.exec_driver_sql(_LOGINS[dialect.name]).scalar()))
+    yield Finding(Level.OK, "server", server_of(dialect))
+    if (login := login_of(session.connection)) is not None:
+        yield Finding(Level.OK, "login", login)
     if session.consistent:
         yield Finding(Level.OK, "isolation", "a pass over a table sees one moment")
     else:

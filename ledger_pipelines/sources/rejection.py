@@ -1,5 +1,6 @@
 """A row of a source that cannot be used, whichever source it is."""
 
+import re
 from typing import NamedTuple
 
 
@@ -12,3 +13,8 @@ class Rejection(NamedTuple):
     year_month: str | None
     reason: str
     raw_row: str
+
+
+def kind_of(reason: str) -> str:
+    """Return what rows that are wrong in the same way have in common, as `ops.rejected_rows.reason_kind` has it."""
+    return re.sub("[0-9]+", "…", reason.partition(":")[0])

@@ -80,6 +80,8 @@ def number(value: object, name: str) -> Decimal | None:
         return None
     if isinstance(value, Decimal):
         parsed = value
+    elif isinstance(value, int) and not isinstance(value, bool):  # a column of whole numbers; JSON's come as text
+        parsed = Decimal(value)
     else:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
             raise UnusableError(f"{name} is not a number: {shown(value)}")

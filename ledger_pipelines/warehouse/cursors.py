@@ -1,5 +1,7 @@
 """`ops.cursors`: how far whoever watches a source has come."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -11,6 +13,11 @@ _cursor = cursors.c
 def position_of(connection: sa.Connection, name: str) -> str | None:
     """How far a watcher has come; None if it has not begun."""
     return connection.scalar(sa.select(_cursor.position).where(_cursor.name == name))
+
+
+def moved_at(connection: sa.Connection, name: str) -> datetime | None:
+    """Return when a watcher last moved; None if it has not begun."""
+    return connection.scalar(sa.select(_cursor.moved_at).where(_cursor.name == name))
 
 
 def move(connection: sa.Connection, name: str, position: str) -> None:

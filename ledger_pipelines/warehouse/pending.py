@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.months import one_of
 from ledger_pipelines.warehouse.tables import pending_changes
 
 _FIRST_RETRY_SECONDS = 30
-_LAST_RETRY_SECONDS = 3600
+LAST_RETRY_SECONDS = 3600
 _change = pending_changes.c
 
 
@@ -115,10 +115,25 @@ def release(connection: sa.Connection, customers: Collection[int]) -> int:
     return connection.execute(statement.values(held=False), execution_options={"preserve_rowcount": True}).rowcount
 
 
-def failed(connection: sa.Connection, waiting: Collection[Waiting], error: str) -> None:
-    """Put changes off that could not be taken up: half a minute at first, twice as long each time, an hour at most."""
+def retry_now(connection: sa.Connection, customers: Collection[int]) -> None:
+    """Let changes that were put off be taken up immediately."""
+    statement = sa.update(pending_changes).where(one_of(_change.customer_id, customers))
+    connection.execute(statement.values(retry_at=None))
+
+
+def failed(
+    connection: sa.Connection, waiting: Collection[Waiting], error: str, longest_seconds: int = LAST_RETRY_SECONDS
+) -> None:
+    """Put changes off that could not be taken up: half a minute at first, twice as long each time, an hour at most.
+
+    Args:
+        connection: Within a transaction.
+        waiting: The changes.
+        error: Why they could not be taken up.
+        longest_seconds: Another limit, for what a person or a server may mend at any moment.
+    """
     seconds = sa.func.least(
-        _LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * sa.func.power(2, sa.func.least(_change.attempts, 10))
+        longest_seconds, _FIRST_RETRY_SECONDS * sa.func.power(2, sa.func.least(_change.attempts, 10))
     )
     later = sa.func.clock_timestamp() + seconds * sa.literal_column("interval '1 second'")
     values: dict[str, Any] = {"attempts": _change.attempts + 1, "retry_at": later, "error": error}

@@ -100,3 +100,21 @@ def rejections_by_reason(asset: str) -> sa.Select[Any]:
         .group_by(kind)
         .order_by(sa.func.count().desc(), kind)
     )
+
+
+def rejections_of_run(asset: str, run_id: str, *, apart: str) -> sa.Select[Any, str, int]:
+    """One row: a kind of reason for which an asset rejected rows in a run, with a reason, how many, and one of them.
+
+    Args:
+        asset: Name of the asset.
+        run_id: The run.
+        apart: Reasons that LIKE finds by this pattern are one row each.
+    """
+    row = rejected_rows.c
+    example = sa.func.min(row.source_table.concat(" ").concat(row.source_id))
+    return (
+        sa.select(sa.func.min(row.reason).label("reason"), example.label("source_row"), sa.func.count().label("rows"))
+        .where(row.asset == asset, row.run_id == run_id)
+        .group_by(row.reason_kind, sa.case((row.reason.like(apart), row.reason)))
+        .order_by(sa.func.count().desc(), sa.func.min(row.reason))
+    )

@@ -22,6 +22,10 @@ DAGSTER_SUFFIX = "_dagster"
 """What follows the name of the warehouse's database in the name of Dagster's own."""
 
 
+NO_ERP = "There is no ERP: LEDGER_ERP_URL is not set."
+"""What to say where there is no ERP to sync."""
+
+
 def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server of these settings, running or not."""
     return EmbeddedServer(settings.home / "postgres", settings.db_port)
@@ -29,12 +33,17 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
 
 def uses_embedded_server(settings: Settings) -> bool:
     """Whether any database of these settings is in the embedded server."""
-    return settings.warehouse_url is None or settings.billing_url is None
+    return settings.warehouse_url is None or uses_demo_billing(settings)
+
+
+def uses_demo_billing(settings: Settings) -> bool:
+    """Whether the billing application is the demo's: none of one's own is set."""
+    return settings.billing_url is None
 
 
 def uses_demo_erp(settings: Settings) -> bool:
     """Whether the ERP is the demo's: never beside a billing application of one's own."""
-    return settings.erp_url is None and settings.billing_url is None
+    return settings.erp_url is None and uses_demo_billing(settings)
 
 
 def has_erp(settings: Settings) -> bool:

@@ -48,6 +48,12 @@ def latest(connection: sa.Connection) -> SyncLog | None:
     return _one(connection, sa.select(*columns()).order_by(_newest_first).limit(1))
 
 
+def latest_outcome(connection: sa.Connection) -> SyncLog | None:
+    """Return the newest sync that was completed or failed; None if there has never been one."""
+    ended = sync_logs.c.status.in_(["completed", "failed"])
+    return _one(connection, sa.select(*columns()).where(ended).order_by(_newest_first).limit(1))
+
+
 def by_id(connection: sa.Connection, log_id: int) -> SyncLog | None:
     """A sync by its number; None if there is none of this number."""
     return _one(connection, sa.select(*columns()).where(sync_logs.c.id == log_id))

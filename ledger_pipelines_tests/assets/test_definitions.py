@@ -83,9 +83,9 @@ def test_a_range_of_months_is_one_run(graph: AssetGraph, name: str) -> None:
     ("asset", "upstream"),
     [
         ("customers", {"billing_app/users"}),
-        ("prices", {"billing_app/users"}),
-        ("deposits", {"billing_app/users"}),
-        ("meter_readings", {"billing_app/users", "billing_app/data_pencatatan"}),
+        ("prices", {"billing_app/users", "customers"}),
+        ("deposits", {"billing_app/users", "customers"}),
+        ("meter_readings", {"billing_app/users", "billing_app/data_pencatatan", "customers"}),
         ("transaction_calculations", {"customers", "prices", "meter_readings"}),
         ("monthly_customer_balances", {"deposits", "transaction_calculations", "monthly_customer_balances"}),
         *((name, {f"erp_source/{name}"}) for name in ERP),

@@ -222,7 +222,8 @@ def test_an_unreadable_source_is_a_failure_in_words(fresh: Location) -> None:
         with fresh.pipeline.source.begin() as connection:
             connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME hidden TO data_input"))
     assert not result.success
-    assert "lacks the column data_input" in failures(result)["meter_readings"]
+    assert list(failures(result)) == ["customers"], "said once, by the first step"
+    assert "lacks the column data_input" in failures(result)["customers"]
     password = fresh.pipeline.source.url.password
     assert password
     assert password not in log(fresh, result)
@@ -278,3 +279,45 @@ def test_no_month_is_called_unsynced_after_a_run(fresh: Location) -> None:
         result = fresh.run(first, last)
         assert unsynced() == []
     assert sorted(materialised(result, "monthly_customer_balances")) == [f"2025-0{month}" for month in range(2, 7)]
+
+
+def test_a_run_says_why_it_rejects_and_which_first_month_to_set(fresh: Location) -> None:
+    given = source(deposits='[{"date": "2023-08-05", "amount": 1}, {"date": "1999-01-01", "amount": 1}]')
+    earlier = [reading_row(number, 2, json.dumps({"waktu": "2023-05-03", "volume_sm3": 1})) for number in range(10, 30)]
+    unpriced = reading_row(31, 3, json.dumps({"waktu": "2025-02-03", "volume_sm3": 1}))
+    fresh.pipeline.fill(SourceState(given.users, (*given.readings, *earlier, unpriced)))
+    result = fresh.run()
+    assert result.success
+    said = log(fresh, result)
+    about = {
+        asset: materialised(result, asset)[month] for asset, month in (("deposits", FIRST), ("meter_readings", FIRST))
+    }
+    readings = (
+        "20 of 25 readings are rejected: dated before 2025-01, the first month of the partitions (20, in 2023-05)."
+    )
+    assert about["meter_readings"]["rejected_because"] == readings
+    assert about["meter_readings"]["first_month_to_set"] == "2023-05"
+    assert f"{readings} Set LEDGER_FIRST_MONTH=2023-05" in said
+    assert "2 of 2 deposit entries are rejected" in about["deposits"]["rejected_because"]
+    assert "1 of 5 readings is rejected: no price (1)." in said
+    assert "rejected_because" not in materialised(result, "customers")[""]
+
+
+def test_a_run_says_once_which_columns_are_missing(fresh: Location) -> None:
+    columns = {"users": ("alamat", "balance_last_updated_at"), "data_pencatatan": ("harga_final",)}
+    with fresh.pipeline.source.begin() as connection:
+        for table, names in columns.items():
+            for name in names:
+                connection.execute(sa.text(f"ALTER TABLE {table} RENAME {name} TO was_{name}"))
+    try:
+        result = fresh.run()
+    finally:
+        with fresh.pipeline.source.begin() as connection:
+            for table, names in columns.items():
+                for name in names:
+                    connection.execute(sa.text(f"ALTER TABLE {table} RENAME was_{name} TO {name}"))
+    assert result.success
+    said = log(fresh, result)
+    assert [said.count(name) for name in ("alamat, balance_last_updated_at", "harga_final")] == [1, 1]
+    assert "alamat" in materialised(result, "customers")[""]["columns_missing"]
+    assert "harga_final" in materialised(result, "meter_readings")[FIRST]["columns_missing"]

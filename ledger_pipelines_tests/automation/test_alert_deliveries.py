@@ -1,4 +1,4 @@
-"""The sensor that posts low balances: real ticks over a real run's alerts, to a real receiver."""
+"""The sensor that posts incidents and low balances: real ticks over a real run's alerts, to a real receiver."""
 
 import json
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.assets.runs import Location, materialised
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver, running_receiver
+from ledger_pipelines_tests.incidents import REFUSED, opened
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
@@ -65,13 +66,21 @@ def test_a_run_records_and_the_sensor_posts(location: Location, receiver: Receiv
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
     receiver.answers = [500]
     assert tick(location, **webhook) == "0 delivered; 1 later again: status 500: what the receiver says"
-    assert tick(location, **webhook) == "No alert waits."
+    assert tick(location, **webhook) == "No message waits."
     with location.databases.warehouse.begin() as connection:
         connection.execute(sa.update(balance_alerts).values(next_attempt_at=sa.func.now()))
     assert tick(location, **webhook) == "1 delivered."
     assert [json.loads(message.body)["data"]["balance"] for message in receiver.received] == ["-5.00", "-5.00"]
     with location.databases.warehouse.connect() as connection:
         assert connection.scalar(sa.select(balance_alerts.c.run_id)) == result.run_id
+
+
+def test_an_incident_is_posted_by_the_same_sensor(location: Location, receiver: Receiver) -> None:
+    webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
+    with opened(location.databases.warehouse, REFUSED):
+        assert tick(location, **webhook) == "1 delivered."
+        assert tick(location, **webhook) == "No message waits."
+    assert [json.loads(message.body)["type"] for message in receiver.received] == ["incident.opened"]
 
 
 def test_a_run_does_not_wait_for_the_webhook(location: Location, receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import cursors, tables
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines_tests.assets.runs import FIRST, NOW, Location
-from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
+from ledger_pipelines_tests.pipeline import WIB, Pipeline, never_computed, new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
@@ -87,6 +87,30 @@ def test_the_sensors_are_on_and_quick(location: Location) -> None:
         assert sensor.minimum_interval_seconds == 1
         assert sensor.job_name == realtime.JOB
         assert sensor.description
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_before_the_first_computation_nothing_is_watched_and_the_tick_says_so(location: Location, name: str) -> None:
+    change(location, sa.update(users).values(harga_per_meter_kubik=300))
+    with never_computed(location.pipeline.warehouse):
+        found = tick(location, name)
+        assert not found.run_requests
+        assert str(found.skip_message).startswith("The ledger has never been computed, and it is not computed until")
+        assert "ledger balance initialize --all" in str(found.skip_message)
+        assert location.pipeline.rows(tables.pending_changes) == []
+        assert not [row for row in location.pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
+
+
+def test_a_run_by_hand_before_the_first_computation_fails_with_the_reason(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(realtime, "LINGER_SECONDS", 10)  # it would end before it looks for changes
+    with never_computed(location.pipeline.warehouse):
+        result = take_up(location)
+    assert not result.success
+    (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert "Start with: ledger balance initialize --all" in str(failure.user_failure_data.description)
 
 
 @pytest.mark.parametrize("name", SENSORS)

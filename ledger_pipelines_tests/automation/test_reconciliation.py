@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.automation.jobs import reconciliation_job
 from ledger_pipelines.automation.reconciliation import reconciliation_sensors
@@ -41,14 +42,19 @@ def location(made: Location) -> Location:
     return made
 
 
-def tick(location: Location, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
-    """What the sensor asks for now."""
+def evaluated(location: Location, *, with_erp: bool = True) -> SensorExecutionData:
+    """A tick of the sensor."""
     erp = {"erp_url": location.settings.warehouse_url if with_erp else None}
     (sensor,) = reconciliation_sensors(location.settings.model_copy(update=erp))
     context = dg.build_sensor_context(
         instance=location.instance, resources={"databases": location.databases}, definitions=location.definitions
     )
-    return sensor.evaluate_tick(context).run_requests or ()
+    return sensor.evaluate_tick(context)
+
+
+def tick(location: Location, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
+    """What the sensor asks for now."""
+    return evaluated(location, with_erp=with_erp).run_requests or ()
 
 
 def copy_invoices(location: Location) -> None:
@@ -76,6 +82,7 @@ def assets(requests: Sequence[dg.RunRequest]) -> list[str]:
 def test_nothing_is_asked_for_before_there_are_balances(location: Location) -> None:
     copy_invoices(location)
     assert tick(location) == ()
+    assert str(evaluated(location).skip_message).startswith("The ledger has never been computed")
 
 
 def test_the_balances_are_compared_as_soon_as_they_are_there(location: Location) -> None:

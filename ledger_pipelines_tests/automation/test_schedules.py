@@ -1,4 +1,4 @@
-"""The ledger's schedules: when they tick, and that what they ask for can be run."""
+"""The ledger's schedules: when they tick, that what they ask for can be run, and that they wait for the first run."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,13 +6,14 @@ from datetime import datetime
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.automation.jobs import ledger_job
 from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, STEPS, Location, materialised
-from ledger_pipelines_tests.pipeline import WIB, new_pipeline
+from ledger_pipelines_tests.pipeline import WIB, never_computed, new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
@@ -26,6 +27,7 @@ def location(embedded_url: sa.URL) -> Iterator[Location]:
         made = Location(pipeline, instance)
         reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
         pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
+        pipeline.run()
         yield made
         made.databases.warehouse.dispose()
         made.databases.billing.dispose()
@@ -44,13 +46,30 @@ def test_there_are_two_beside_that_of_the_erp_and_they_run(location: Location) -
         assert schedule.description
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_a_tick_asks_for_a_run_that_succeeds(location: Location, name: str) -> None:
-    schedule = location.definitions.resolve_schedule_def(name)
+def tick_of(location: Location, name: str) -> ScheduleExecutionData:
+    """What a schedule asks for now."""
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
     )
-    tick = schedule.evaluate_tick(context)
+    return location.definitions.resolve_schedule_def(name).evaluate_tick(context)
+
+
+@pytest.mark.parametrize("name", [*SCHEDULES, "daily_comparison"])
+def test_nothing_is_computed_before_somebody_asks_for_the_first_time(location: Location, name: str) -> None:
+    schedule = location.definitions.resolve_schedule_def(name)
+    assert "ledger balance initialize --all" in str(schedule.description)
+    assert tick_of(location, name).run_requests
+    with never_computed(location.pipeline.warehouse):
+        tick = tick_of(location, name)
+    assert not tick.run_requests
+    reason = str(tick.skip_message)
+    assert reason.startswith("The ledger has never been computed, and it is not computed until")
+    assert reason.index("ledger billing test-connection") < reason.index("ledger balance initialize --all")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_tick_asks_for_a_run_that_succeeds(location: Location, name: str) -> None:
+    tick = tick_of(location, name)
     assert tick.skip_message is None
     (request,) = tick.run_requests or ()
     assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == {

@@ -50,7 +50,7 @@ def test_more_than_a_fifth_and_a_hundred_rows_are_not_deleted_unasked(
     pipeline.fill(state([user(1)], MANY[:left]))
     if refused:
         before = everything(pipeline)
-        with pytest.raises(DeletionRefusedError, match=r"would delete 121 of the 600 rows of billing\.meter_readings"):
+        with pytest.raises(DeletionRefusedError, match=r"would delete 121 rows of billing\.meter_readings"):
             pipeline.load(Scope(pipeline.horizon.months), GUARD)
         assert everything(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
     else:
@@ -84,7 +84,7 @@ def test_customers_and_deposits_are_guarded_too(pipeline: Pipeline) -> None:
     pipeline.fill(state([*users, user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
     pipeline.run()
     pipeline.fill(state([*users[:1], user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
-    with pytest.raises(DeletionRefusedError, match=r"149 of the 151 rows of billing\.customers"):
+    with pytest.raises(DeletionRefusedError, match="149 of the 151 rows known of users"):
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
     pipeline.fill(state([*users, user(151)], [fob(1, 1, "2025-02-03")]))
     with pytest.raises(DeletionRefusedError, match=r"150 of the 150 rows of billing\.deposits"):

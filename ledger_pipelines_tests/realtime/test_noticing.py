@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.loading import deletions
+from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime import patrol, watch
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
@@ -274,7 +275,7 @@ def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline
 
 
 def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patrol, "IDS_AT_ONCE", 6)
+    monkeypatch.setattr(deletions, "IDS_AT_ONCE", 6)
     monkeypatch.setattr(patrol, "ROWS_AT_ONCE", 6)
     change(pipeline, sa.delete(users).where(users.c.id == 20))
     change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
@@ -318,12 +319,28 @@ def test_a_stretch_of_ids_ends_where_it_was_counted(pipeline: Pipeline) -> None:
     assert stretch(app, "users", 20, 6) == Ids(20, None, 0, 0)
 
 
-def test_a_table_that_looks_emptied_is_refused(pipeline: Pipeline) -> None:
+def test_a_table_that_looks_emptied_is_refused_and_heals(pipeline: Pipeline) -> None:
+    with pipeline.source.connect() as connection:
+        lost = connection.execute(sa.select(users).where(users.c.id > 10)).mappings().all()
     change(pipeline, sa.delete(users).where(users.c.id > 10))
+    change(pipeline, sa.insert(users).values(dict(lost[0]) | {"id": 21, "email": "21"}))
     app = BillingApp(pipeline.source, pipeline.horizon)
-    with pytest.raises(DeletionRefusedError, match="would delete 10 of the 20 rows"):
-        Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5)).step()
-    assert waiting(pipeline) == set()
+    going = Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5))
+    assert going.compare_ids() == 1, "who is new is noticed all the same"
+    assert waiting(pipeline) == {21}
+    (incident,) = open_incidents(pipeline)
+    assert (incident["kind"], incident["subject"]) == ("deletion_refused", "users")
+    assert "10 of the 20 rows known of users are gone" in incident["reason"]
+    assert incident["customers"] == list(range(11, 21))
+    going.compare_ids()
+    assert [one["occurrences"] for one in open_incidents(pipeline)] == [2]
+    change(pipeline, sa.insert(users).values([dict(row) for row in lost]))
+    going.compare_ids()
+    assert open_incidents(pipeline) == []
+
+
+def open_incidents(pipeline: Pipeline) -> list[sa.RowMapping]:
+    return [row for row in pipeline.rows(tables.incidents) if row["state"] == "open"]
 
 
 def test_what_looks_emptied_is_not_taken_up_a_slice_at_a_time(pipeline: Pipeline) -> None:

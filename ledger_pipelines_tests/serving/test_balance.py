@@ -21,6 +21,7 @@ from ledger_pipelines.warehouse.tables import (
     loaded_months,
     monthly_customer_balances,
 )
+from ledger_pipelines_tests.pipeline import never_computed
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 
 FIRST_CUSTOMER = 11
@@ -117,6 +118,39 @@ def test_the_system_is_healthy(computed: Installation) -> None:
     assert answer["rejected"]
     assert all(finding["rows"] == 0 for finding in answer["findings"])
     assert len(answer["query_ms"]) == 2
+
+
+@pytest.mark.parametrize("customers", [[], ["--customer-id", str(FIRST_CUSTOMER)]])
+def test_a_ledger_that_was_never_computed_is_one_problem(computed: Installation, customers: list[str]) -> None:
+    engine = sa.create_engine(servers.warehouse(computed.settings))
+    with never_computed(engine):
+        result = computed.run("balance", "test-system", *customers, "--json")
+    engine.dispose()
+    assert result.exit_code == 1
+    assert json_of(result)["problems"] == ["The ledger has never been computed: ledger balance initialize --all"]
+
+
+def test_months_that_were_never_computed_are_named_by_table(computed: Installation) -> None:
+    marks, current = loaded_months, shift(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
+    newest = marks.c.year_month == current
+    with computed.warehouse() as connection:
+        before = connection.execute(sa.select(marks).where(newest)).mappings().all()
+        connection.execute(sa.delete(marks).where(newest))
+    problems = json_of(computed.run("balance", "test-system", "--json"))["problems"]
+    with computed.warehouse() as connection:
+        connection.execute(sa.insert(marks), list(map(dict, before)))
+    assert len(problems) == 4
+    assert all("1 months have never been computed: ledger balance sync --all" in problem for problem in problems)
+
+
+def test_the_demos_ledger_is_not_computed_from_ones_own_application(computed: Installation) -> None:
+    """The dry run goes through: it writes nothing."""
+    own = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
+    before = computed.fingerprint()
+    result = computed.run("balance", "initialize", "--all", **own)
+    assert result.exit_code == 1
+    assert "This warehouse holds the demo's ledger" in result.stderr
+    assert computed.fingerprint() == before
 
 
 def state_of_erp(installation: Installation, **variables: str) -> dict[str, str]:

@@ -5,13 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from ledger_pipelines.serving.cli import up
 from ledger_pipelines.serving.cli.up import show_banner
+from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
 UI = "http://127.0.0.1:3000"
+AWAY = SecretStr("mysql+pymysql://reader:hush@127.0.0.1:1/billing")
 
 
 def commands(printed: str) -> list[str]:
@@ -36,7 +40,7 @@ def test_the_commands_work_in_another_terminal(
     folder = tmp_path / "a folder" / ("long" * 20) / ".venv"
     environment_at(folder)
     monkeypatch.setattr(sys, "prefix", str(folder))
-    show_banner(Settings(home=tmp_path / "data"), UI)
+    show_banner(Settings(home=tmp_path / "data"), UI, computed=True)
     script = "\n".join(commands(capsys.readouterr().out))
     shell = ["/bin/sh", "-euc", script]
     done = subprocess.run(shell, cwd="/", env={"PATH": "/usr/bin:/bin"}, text=True, capture_output=True, check=True)
@@ -50,8 +54,58 @@ def test_where_nothing_has_to_be_entered_nothing_is_said(
 ) -> None:
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     home = tmp_path / ("long" * 20)
-    show_banner(Settings(home=home), UI)
+    show_banner(Settings(home=home), UI, computed=False)
     printed = capsys.readouterr().out
     assert all(command.startswith("ledger ") for command in commands(printed))
     assert f"Logs            {home / 'logs'}\n" in printed
     assert f"Web interface   {UI}\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("billing", "computed", "expected"),
+    [
+        (None, False, ["ledger balance test-system", "ledger balance sync --all"]),
+        (None, True, ["ledger balance test-system", "ledger balance sync --all"]),
+        (AWAY, False, ["ledger billing test-connection", "ledger balance initialize --all"]),
+        (AWAY, True, ["ledger balance test-system", "ledger balance compare"]),
+    ],
+)
+def test_the_next_commands_come_in_the_order_in_which_they_are_typed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    billing: SecretStr | None,
+    computed: bool,
+    expected: list[str],
+) -> None:
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    show_banner(Settings(home=tmp_path, billing_url=billing), UI, computed=computed)
+    printed = capsys.readouterr().out
+    typed = [command.partition("  ")[0] for command in commands(printed)]
+    assert typed[:2] == expected
+    assert ("ledger balance initialize --all" in typed) == (billing is not None and not computed)
+    assert ("Nothing has been computed yet" in printed) == (billing is not None and not computed)
+
+
+def test_what_is_read_is_named_without_a_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show_banner(Settings(home=tmp_path), UI, computed=False)
+    demo = capsys.readouterr().out
+    assert "Billing         the demo's\n" in demo
+    assert "ERP             the demo's\n" in demo
+    show_banner(Settings(home=tmp_path, billing_url=AWAY), UI, computed=False)
+    own = capsys.readouterr().out
+    assert "Billing         mysql+pymysql://reader:***@127.0.0.1:1/billing\n" in own
+    assert "ERP             none (LEDGER_ERP_URL is not set)\n" in own
+    assert "demo" not in own
+
+
+@pytest.mark.parametrize("computed", [True, False])
+def test_a_billing_application_that_cannot_be_read_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], computed: bool
+) -> None:
+    with Databases(Settings(home=tmp_path, billing_url=AWAY)) as databases:
+        up._warn_of_billing(databases, computed=computed)
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("The billing database mysql+pymysql://reader:***@127.0.0.1:1/billing cannot be read: ")
+    assert told.endswith("What to change: ledger billing test-connection")
+    assert ("The figures in the warehouse can be read" in told) == computed

@@ -32,6 +32,20 @@ def test_output_is_logged_and_faults_are_reported(tmp_path: Path) -> None:
     assert told == ["speaker: ERROR: something"]
 
 
+def test_what_a_failing_sensor_logs_without_its_reason_is_not_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    lines = (
+        "2026-11-27 10:19:38 +0000 - dagster.daemon.SensorDaemon - ERROR - Sensor daemon caught an error for sensor x",
+        "dagster._core.errors.DagsterUserCodeProcessError: dagster._core.errors.SensorExecutionError: Error occurred",
+        "2026-11-27 10:19:38 +0000 - dagster.daemon.SchedulerDaemon - ERROR - Scheduler caught an error",
+    )
+    child = speaking_child(tmp_path / "speaker.log", 0, told, "".join(f"print({line!r})\n" for line in lines))
+    child.start()
+    child.stop()
+    assert child.log.read_text().splitlines() == ["ERROR: something", *lines]
+    assert told == ["speaker: ERROR: something", f"speaker: {lines[2].partition(' - ')[2]}"]
+
+
 def test_faults_of_a_child_that_is_stopped_are_only_logged(tmp_path: Path) -> None:
     told: list[str] = []
     obedient = "import signal\nsignal.signal(15, lambda *_: (print('ERROR: stopped', flush=True), sys.exit()))\n"

@@ -19,6 +19,7 @@ from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.web_ui import WebUi
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines_tests.incidents import REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, new_installation
 
@@ -156,6 +157,9 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 7)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
+    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED) as (incident,):
+        up.wait(lambda: up.says(f"Incident {incident.id}: {incident.in_words}\n  what is wrong: {REFUSED.reason}"))
+    up.wait(lambda: up.says(f"Incident {incident.id} is closed"))
 
     children = up.children()
     os.kill(children[2].pid, signal.SIGKILL)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp_diagnosis import Diagnosis, Finding, Level, diagnose
+from ledger_pipelines.sources.diagnosis import Finding, Level
+from ledger_pipelines.sources.erp_diagnosis import Diagnosis, diagnose
 from ledger_pipelines.sources.erp_tables import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
 from ledger_pipelines.sources.sample.erp import create_erp_tables
 from ledger_pipelines_tests import servers

@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp import Span, Wanted
-from ledger_pipelines.sources.erp_columns import columns_of
 from ledger_pipelines.sources.erp_hashes import row_hash
 from ledger_pipelines.sources.erp_setup import set_up_sql_server
 from ledger_pipelines.sources.erp_statements import Statements
@@ -17,6 +16,7 @@ from ledger_pipelines.sources.erp_tables import STOCKBYWH, VIEW_WAREHOUSE_ORDER,
 from ledger_pipelines.sources.erp_texts import with_texts
 from ledger_pipelines.sources.erp_types import Family, family_of, shape_of
 from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.table_columns import columns_of
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@host/erp?driver=x")
 DIALECT = cast("Any", URL.get_dialect())(paramstyle="qmark")

@@ -117,7 +117,12 @@ def test_a_number_beyond_the_limits(text: str, reason: str) -> None:
     assert len(str(caught.value)) < 150, "a message quotes no thousand digits"
 
 
-@pytest.mark.parametrize("value", [5, 0.1, True, float("nan"), Decimal("NaN"), Decimal("Infinity")])
+@pytest.mark.parametrize("value", [0, -5, 10**14])
+def test_a_number_of_a_column_of_whole_numbers(value: int) -> None:
+    assert number(value, "x") == Decimal(value)
+
+
+@pytest.mark.parametrize("value", [0.1, True, float("nan"), Decimal("NaN"), Decimal("Infinity")])
 def test_a_value_that_is_no_text_and_no_finite_decimal(value: object) -> None:
     with pytest.raises(UnusableError, match="not a number"):
         number(value, "x")

@@ -22,22 +22,19 @@ from ledger_pipelines.serving.api.parameters import (
 )  # fmt: skip
 from ledger_pipelines.serving.api.parts import Has
 from ledger_pipelines.serving.api.status import status_of
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse.first_computation import is_computed, never_computed
 from ledger_pipelines.warehouse.loaded import months_loaded
 from ledger_pipelines.warehouse.questions import customer as questions
 from ledger_pipelines.warehouse.questions.customer import Customer
 from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+from ledger_pipelines.warehouse.tables import customers
 
 router = APIRouter(
     prefix="/api/realtime-balance",
     tags=["balances"],
     route_class=GuardedRoute,
     responses=documented(401, 403, 422, 429, 503),
-)
-
-_FIRST_COMPUTATION = (
-    "The demo computes it when `ledger up` first starts: wait until that run has ended. Otherwise: "
-    "ledger balance initialize --all"
 )
 
 
@@ -58,11 +55,11 @@ def balance(
         found = questions.balance_of(connection, customer_id, month)
     if customer is None or found is None:
         with parts.snapshot() as connection:  # why it is not there is told of one moment
-            customer = known(connection, customer_id)
+            customer = known(connection, customer_id, parts.settings)
             month = year_month or parts.current_month(connection)  # the clock's may not have been turned yet
             found = questions.balance_of(connection, customer_id, month)
             if found is None:
-                raise not_found(_no_balance(connection, customer, month))
+                raise not_found(_no_balance(connection, customer, month, parts.settings))
     answer = answers.CustomerBalance(
         customer_id=customer_id,
         customer_name=customer.name,
@@ -79,7 +76,7 @@ def transactions(
     """A customer's transactions of a month, each with the price that was in force."""
     with parts.reading() as connection:
         month = year_month or parts.current_month(connection)
-        customer = known(connection, customer_id)
+        customer = known(connection, customer_id, parts.settings)
         found = questions.transactions_of(connection, customer_id, month)
     answer = answers.CustomerTransactions(
         customer_id=customer_id,
@@ -130,7 +127,7 @@ def update(
     return ExactJson(answer)
 
 
-def known(connection: sa.Connection, customer_id: int) -> Customer:
+def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Customer:
     """The customer of an id.
 
     Raises:
@@ -138,7 +135,7 @@ def known(connection: sa.Connection, customer_id: int) -> Customer:
     """
     customer = questions.customer_of(connection, customer_id)
     if customer is None and not months_loaded(connection, customers):
-        raise not_found(f"Nobody is known yet: the ledger has never been computed. {_FIRST_COMPUTATION}")
+        raise not_found(f"No customer is known yet. {never_computed(settings)}")
     if customer is None:
         raise not_found(
             f"There is no customer {customer_id}. Customers are the billing application's users with the role "
@@ -147,11 +144,11 @@ def known(connection: sa.Connection, customer_id: int) -> Customer:
     return customer
 
 
-def _no_balance(connection: sa.Connection, customer: Customer, month: str) -> str:
+def _no_balance(connection: sa.Connection, customer: Customer, month: str, settings: Settings) -> str:
     who = f"Customer {customer.customer_id}" + (f" ({customer.name})" if customer.name else "")
     months = questions.months_of(connection, customer.customer_id)
-    if months is None and not months_loaded(connection, monthly_customer_balances):
-        return f"{who} has no balance yet: the ledger has never been computed. {_FIRST_COMPUTATION}"
+    if months is None and not is_computed(connection):
+        return f"{who} has no balance yet. {never_computed(settings)}"
     if months is None:
         return f"{who} has no balance yet: there is neither a reading nor a deposit."
     first, last = months

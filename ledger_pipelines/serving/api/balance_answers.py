@@ -46,13 +46,31 @@ class RecentUpdate(Answer):
     closing_balance: Exact
 
 
+class OpenIncident(Answer):
+    """What is wrong and waits for a person."""
+
+    id: int
+    kind: str = Field(description="What kind of incident, such as deletion_refused")
+    subject: str = Field(description="What it is about: a customer, a table, a sensor, a job")
+    customers: list[int] = Field(description="Customers whose figures may be wrong because of it; none: no one's alone")
+    opened_at: datetime
+    last_seen_at: datetime
+    occurrences: int = Field(description="How often it was seen")
+    owner: str = Field(description="The team that takes care of it")
+    reason: str = Field(description="What is wrong")
+    what_to_do: str
+
+
 class LedgerStatus(Answer):
     """How the ledger is."""
 
-    status: Literal["operational", "catching_up", "empty"] = Field(
-        description="operational: every balance is current; catching_up: changes wait, or a month has just begun; "
-        "empty: nothing is computed yet"
+    status: Literal["operational", "blocked", "catching_up", "empty"] = Field(
+        description=(
+            "blocked: incidents are open, so balances may be wrong; else empty: nothing is computed yet; "
+            "else catching_up: changes wait, or a month has just begun; else operational: every balance is current"
+        )
     )
+    incidents: list[OpenIncident] = Field(description="The open incidents, the oldest first; always as of now")
     statistics: StatusStatistics
     recent_updates: list[RecentUpdate] = Field(description="The ten balances written last, the newest first")
     checked_at: datetime

@@ -97,6 +97,10 @@ def _of_pipeline(found: Pipeline) -> Iterable[Metric]:
         yield _gauge("ledger_oldest_pending_change_seconds", "Age of the oldest of them.", found.oldest_pending_seconds)
     if found.last_sync_seconds is not None:
         yield _gauge("ledger_last_sync_age_seconds", "Since the last completed sync ended.", found.last_sync_seconds)
+    by_kind = [((kind,), count) for kind, count in found.open_incidents.items()]
+    yield _gauges("ledger_open_incidents", "What is wrong and waits for a person, by kind.", ("kind",), by_kind)
+    if found.oldest_incident_seconds is not None:
+        yield _gauge("ledger_oldest_open_incident_seconds", "Age of the oldest of them.", found.oldest_incident_seconds)
     if (took := found.latency) is not None:
         shares = (("0.5", took.half), ("0.95", took.most), ("1", took.longest))
         seconds = [((share,), Decimal(ms) / 1000) for share, ms in shares]

@@ -1,18 +1,19 @@
-"""How the ledger is, for the status page and the metrics: asked seldom, however often it is asked for."""
+"""How the ledger is, for the status page and the metrics: its counts are cached, its open incidents are not."""
 
 from decimal import Decimal
 from typing import Literal
 
-from ledger_pipelines.serving.api.balance_answers import LedgerStatus, RecentUpdate, StatusStatistics
+from ledger_pipelines.serving.api.balance_answers import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.serving.health import usual_query_ms
+from ledger_pipelines.warehouse.incidents import open_incidents
 from ledger_pipelines.warehouse.questions import status as questions
 
 _CENT = Decimal("0.01")
 
 
 def status_of(parts: Parts) -> LedgerStatus:
-    """How the ledger is, or was a moment ago.
+    """Return how the ledger is: its counts as of a moment ago, its open incidents as of now.
 
     Raises:
         WarehouseError: the warehouse is away.
@@ -20,8 +21,10 @@ def status_of(parts: Parts) -> LedgerStatus:
     month = parts.horizon.current
     with parts.reading() as connection:
         turned = parts.current_month(connection) == month
+        incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
     # What was found before a month began, or before it was turned, is not how the ledger is after that.
-    return parts.statuses.get((month, turned), lambda: _status(parts, turned=turned))
+    counted = parts.statuses.get((month, turned), lambda: _status(parts, turned=turned))
+    return counted.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else counted
 
 
 def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
@@ -30,6 +33,7 @@ def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
         took = list(usual_query_ms(connection).values())
     return LedgerStatus(
         status=_word(found, turned=turned),
+        incidents=[],
         statistics=StatusStatistics(
             total_monthly_balances=found.total_monthly_balances,
             total_transaction_calculations=found.total_transaction_calculations,

@@ -30,7 +30,7 @@ from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.sync import Wish
 from ledger_pipelines.serving.sync_order import Months, known_tables
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import sync_history
+from ledger_pipelines.warehouse import servers, sync_history
 
 _DAYS = 7
 
@@ -96,7 +96,9 @@ def status(parts: Has, sync_id: SyncId = None, decimals: DecimalsAs = "number") 
         return ExactJson(answers.SyncStatus(data=answers.Sync.model_validate(log)), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}; /api/sync/logs lists all.")
-    return ExactJson(answers.NoSyncYet(message="There has been no sync yet."))
+    has_erp = servers.has_erp(parts.settings)
+    message = "There has been no sync yet." if has_erp else servers.NO_ERP
+    return ExactJson(answers.NoSyncYet(message=message))
 
 
 @router.get("/logs", response_model=answers.SyncLogs)

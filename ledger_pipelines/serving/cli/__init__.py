@@ -13,7 +13,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ledger_pipelines.serving.cli import alerts, analyst, balance, db, demo, erp, partners, price, sync, token, up
+from ledger_pipelines.serving.cli import (
+    alerts,
+    analyst,
+    balance,
+    billing,
+    db,
+    demo,
+    erp,
+    incidents,
+    partners,
+    price,
+    sync,
+    token,
+    up,
+)
 from ledger_pipelines.serving.cli.console import complain
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
@@ -48,7 +62,9 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.add_typer(balance.app, name="balance")
+app.add_typer(billing.app, name="billing")
 app.add_typer(price.app, name="price")
+app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(partners.app, name="partners")
 app.add_typer(analyst.app, name="analyst")

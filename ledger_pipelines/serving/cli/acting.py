@@ -10,8 +10,8 @@ from ledger_pipelines.warehouse.audit import Act
 
 
 @contextmanager
-def written_down(databases: Databases, action: str, target: str) -> Iterator[None]:
-    """Leave a row in the audit log: who, what, when, and what became of it.
+def written_down(databases: Databases, action: str, target: str) -> Iterator[str]:
+    """Leave a row in the audit log: who, what, when, and what became of it; yield who it is.
 
     Args:
         databases: Of the installation.
@@ -21,6 +21,6 @@ def written_down(databases: Databases, action: str, target: str) -> Iterator[Non
     Raises:
         WarehouseError: it cannot be written down, and so must not be done.
     """
-    act = Act(f"ledger {action}", target, actor=f"command line ({getpass.getuser()})")
-    with audited(databases.warehouse, act):
-        yield
+    actor = f"command line ({getpass.getuser()})"
+    with audited(databases.warehouse, Act(f"ledger {action}", target, actor=actor)):
+        yield actor

@@ -1,4 +1,4 @@
-"""`ledger alerts`: low balances, when a balance is low, and the webhook that is told."""
+"""`ledger alerts`: low balances, when a balance is low, and the webhook that low balances and incidents go to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
@@ -18,6 +18,7 @@ from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.price import signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.incidents import count_open
 
 app = typer.Typer(no_args_is_help=True, help="Low balances: who, since when, and what low means.")
 
@@ -37,6 +38,8 @@ def list_alerts(
     with answering(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.recorded(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
+        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            incidents = sum(count_open(connection).values())
     if as_json:
         days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}
         print_json({"success": True, "alerts": found, **days_left})
@@ -45,6 +48,8 @@ def list_alerts(
     _print_table("Low balances", columns, found)
     if groups is not None:
         print_days_left(groups)
+    if incidents:
+        say(f"[yellow]Balances may be wrong while incidents are open ({incidents:,}): ledger incidents list")
 
 
 def print_days_left(groups: Sequence[DaysLeft]) -> None:
@@ -93,7 +98,7 @@ def clear_threshold(customer_id: _Customer, as_json: _AsJson = False) -> None:
 
 @app.command("deliver")
 def deliver_now(as_json: _AsJson = False) -> None:
-    """Post the alerts whose time has come to the webhook, as the sensor does; exit code 1 if one is not accepted."""
+    """Post open incidents and low balances to the webhook, as the sensor does; exit code 1 if one is not accepted."""
     with answering(as_json=as_json), Databases(load_settings()) as databases:
         webhook = webhook_of(databases.settings)
         if webhook is None:
@@ -105,7 +110,7 @@ def deliver_now(as_json: _AsJson = False) -> None:
     if as_json:
         print_json({"success": done.failed == 0} | asdict(done))
     else:
-        say(f"{done.delivered:,} alerts delivered.")
+        say(f"{done.delivered:,} messages delivered.")
         if done.failed:
             say(f"[bold red]{done.failed:,} not, and to be posted again:[/] {done.last_error}")
     raise typer.Exit(0 if done.failed == 0 else 1)

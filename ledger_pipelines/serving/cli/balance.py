@@ -6,9 +6,10 @@ from types import ModuleType
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from ledger_pipelines.serving import health, outcome
-from ledger_pipelines.serving.cli.console import answering, complain, print_json, print_table, progress_bar, say
+from ledger_pipelines.serving.cli.console import answering, complain, out, print_json, print_table, progress_bar, say
 from ledger_pipelines.serving.cli.ready import make_ready
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
@@ -42,6 +43,8 @@ def initialize(
         if dry_run:
             _rehearse(settings, customers, as_json=as_json)
             return
+        with Databases(settings) as databases:
+            databases.demand_same_source()
         result = run_and_report(
             "balance initialize",
             settings,
@@ -196,7 +199,13 @@ def _print(result: Outcome) -> None:
     whose = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"
     title = f"{order.first} to {order.last}, {whose}: {result.seconds:.1f} s (run {result.run_id[:8]})"
     headings = ("table", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds")
-    print_table(title, headings, [astuple(step) for step in result.steps])
+    print_table(title, headings, [step.counts for step in result.steps])
+    for step in result.steps:
+        for remark in filter(None, (step.columns_missing, step.rejected_because)):
+            out.print(Text(remark), soft_wrap=True)
+    if (first := result.first_month_to_set) is not None:
+        todo = f"Set LEDGER_FIRST_MONTH={first}, and run ledger balance initialize --all, to load what is before."
+        out.print(Text(todo, "bold yellow"), soft_wrap=True)
     if result.checks:
         rows = [
             (check.asset, check.name.replace("_", " "), check.rows, "wrong" if check.is_error else "worth a look")

@@ -1,14 +1,14 @@
 """`ledger erp`: whether the ERP can be read, and what an administrator has to change if it cannot."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
+from ledger_pipelines.serving.cli.diagnosis import for_programs, print_findings
 from ledger_pipelines.serving.cli.ready import start_and_tell
 from ledger_pipelines.settings import Settings, load_settings
-from ledger_pipelines.sources.erp_diagnosis import Diagnosis, Level, diagnose
+from ledger_pipelines.sources.erp_diagnosis import Diagnosis, diagnose
 from ledger_pipelines.warehouse import servers
 
 app = typer.Typer(no_args_is_help=True, help="The ERP: whether it can be read.")
@@ -53,8 +53,8 @@ def answer(found: Diagnosis) -> dict[str, Any]:
     """The diagnosis for a program."""
     return {
         "success": found.works,
-        "findings": [asdict(finding) | {"level": finding.level.value} for finding in found.findings],
-        "columns": [asdict(column) | {"level": column.level.value} for column in found.columns],
+        "findings": for_programs(found.findings),
+        "columns": for_programs(found.columns),
     }
 
 
@@ -66,11 +66,4 @@ def _print(found: Diagnosis) -> None:
         advice = {(each.type, each.kind, each.advice) for each in found.columns if each.advice}
         if advice:
             print_table("Types that may not suit", ("type", "must be", "what it means"), sorted(advice))
-    rows_of_findings = [(each.level.value, each.what, each.found, each.advice) for each in found.findings]
-    print_table("The ERP", ("", "what", "found", "advice"), rows_of_findings)
-    if not found.works:
-        say("[bold red]The ERP cannot be synced, see above.")
-    elif any(finding.level is Level.WARNING for finding in found.findings):
-        say("[bold yellow]The ERP can be synced; see the warnings above.")
-    else:
-        say("[bold green]The ERP can be synced.")
+    print_findings("The ERP", found.findings, can="The ERP can be synced", cannot="The ERP cannot be synced")

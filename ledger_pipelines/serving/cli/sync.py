@@ -15,7 +15,7 @@ from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.sync_order import Months, SyncOrder
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse import sync_history, sync_logs
+from ledger_pipelines.warehouse import servers, sync_history, sync_logs
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog, SyncRunningError
 
@@ -102,6 +102,8 @@ def status(
         _show(log, tables, success=True, as_json=as_json)
     elif sync_id is not None:
         _refuse(f"There is no sync {sync_id}. `ledger sync logs` lists them.", as_json=as_json)
+    elif not servers.has_erp(load_settings()):
+        _succeed(servers.NO_ERP, as_json=as_json, data=None)
     else:
         _succeed("There has been no sync yet. Start one by: ledger sync start", as_json=as_json, data=None)
 

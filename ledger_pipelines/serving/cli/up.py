@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
+from sqlalchemy import URL
 
 from ledger_pipelines.serving.access.tokens import Created
 from ledger_pipelines.serving.api.address import address_of
@@ -22,13 +23,15 @@ from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.ports import check_ports
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
 
 def up(
     initial_run: Annotated[
         bool,
         typer.Option(
-            "--initial-run/--no-initial-run", help="Compute the demo's ledger and copy its ERP at the first start."
+            "--initial-run/--no-initial-run",
+            help="Compute the demo's ledger and copy its ERP at the first start; never one's own.",
         ),
     ] = True,
 ) -> None:
@@ -60,6 +63,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
             start_embedded(settings)
     prepare(settings)
     with Databases(settings) as databases:
+        databases.demand_same_source()
         _seed_if_new(databases)
         if (token := first_token(databases)) is not None:
             _show_once(token)
@@ -72,7 +76,9 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
             try:
                 say("Starting Dagster ...")
                 everything.start()
-                show_banner(settings, everything.web_ui.address)
+                computed = databases.is_computed()
+                show_banner(settings, everything.web_ui.address, computed=computed)
+                _warn_of_billing(databases, computed=computed)
                 everything.resume_runs()
                 if initial_run:
                     for what, run_id in everything.first_runs(databases):
@@ -86,7 +92,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
 
 def _seed_if_new(databases: Databases) -> None:
     """Fill the demo's billing application and its ERP at the first start."""
-    if databases.settings.billing_url is None and not has_billing_tables(databases.billing):
+    if servers.uses_demo_billing(databases.settings) and not has_billing_tables(databases.billing):
         say("Seeding the demo's billing application ...")
         summary = seed_demo(databases.billing, usual_plan())
         say(f"It has {summary.customers} customers and {summary.readings:,} readings, {summary.first_month} on.")
@@ -94,26 +100,75 @@ def _seed_if_new(databases: Databases) -> None:
         say(f"The demo's ERP has {sum(erp.rows.values()):,} rows in {len(erp.rows)} tables, {erp.first_month} on.")
 
 
-def show_banner(settings: Settings, address: str) -> None:
-    """Print where everything is, and what to try; addresses and commands are to be copied, so no line is broken."""
+def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
+    """Print where everything is, and what to type next; all of it is to be copied, so no line is broken.
+
+    Args:
+        settings: Where everything is.
+        address: Of Dagster's web interface.
+        computed: Whether the ledger has ever been computed.
+    """
     lines = [
         f"Web interface   {address}",
         f"Dashboard, API  {address_of(settings)}",
         f"Warehouse       {masked(servers.warehouse(settings).set(drivername='postgresql'))}",
+        f"Billing         {_where(servers.billing(settings), demo=servers.uses_demo_billing(settings))}",
+        f"ERP             {_erp(settings)}",
         f"Logs            {settings.home / 'logs'}",
         "",
+        *_state(settings, computed=computed),
         "Ctrl-C stops everything. In another terminal:",
         *(f"  {command}" for command in _activation()),
-        "  ledger db url --show-password    the address of the warehouse, for psql and others",
-        "  ledger token create --help       who may use the API",
-        "  ledger balance test-system       whether all is well",
-        "  ledger balance sync --all        read the billing application again",
+        *(f"  {command:33}{purpose}" for command, purpose in _next_steps(settings, computed=computed)),
     ]
     out.print()
     out.print("The ledger is up", style="bold")
     for line in lines:
         out.print(Text(f"  {line}" if line else ""), soft_wrap=True)
     out.print()
+
+
+def _where(url: URL, *, demo: bool) -> str:
+    return "the demo's" if demo else masked(url)
+
+
+def _erp(settings: Settings) -> str:
+    if not servers.has_erp(settings):
+        return "none (LEDGER_ERP_URL is not set)"
+    return _where(servers.erp(settings), demo=servers.uses_demo_erp(settings))
+
+
+def _state(settings: Settings, *, computed: bool) -> list[str]:
+    """Return what to know before anything is typed: that the ledger of one's own billing application is empty."""
+    if computed or servers.uses_demo_billing(settings):
+        return []
+    return ["Nothing has been computed yet, and nothing is until you ask for it: type the commands in this order.", ""]
+
+
+def _next_steps(settings: Settings, *, computed: bool) -> list[tuple[str, str]]:
+    """Return the next commands in the order in which they are to be typed, each with its purpose."""
+    check = ("ledger balance test-system", "whether all is well")
+    compare = ("ledger balance compare", "balances against the application's own totals")
+    token = ("ledger token create --help", "who may use the API and the dashboard")
+    psql = ("ledger db url --show-password", "the address of the warehouse, for psql and others")
+    if servers.uses_demo_billing(settings):
+        return [check, ("ledger balance sync --all", "read the billing application again"), token, psql]
+    if computed:
+        return [check, compare, token, psql]
+    return [
+        (CHECK_COMMAND, "whether the billing application can be read, and what to change if not"),
+        (COMPUTE_COMMAND, "copy it and compute every balance"),
+        compare,
+        check,
+    ]
+
+
+def _warn_of_billing(databases: Databases, *, computed: bool) -> None:
+    """Say once that one's own billing application cannot be read; everything runs all the same."""
+    if servers.uses_demo_billing(databases.settings) or (fault := databases.billing_fault()) is None:
+        return
+    kept = " The figures in the warehouse can be read, and changes are taken up once it answers." if computed else ""
+    _warn(f"{fault}{kept} What to change: {CHECK_COMMAND}")
 
 
 def _activation() -> list[str]:

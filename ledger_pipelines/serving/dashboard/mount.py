@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from ledger_pipelines.serving.dashboard.pages import (
     customers,
     fragments,
+    incidents,
     login,
     overview,
     reconciliation,
@@ -17,7 +18,7 @@ from ledger_pipelines.serving.dashboard.shell import lost
 ROUTERS = (
     login.static,
     login.router,
-    *(module.router for module in (overview, customers, syncs, records, reconciliation, fragments)),
+    *(module.router for module in (overview, customers, syncs, incidents, records, reconciliation, fragments)),
 )
 
 

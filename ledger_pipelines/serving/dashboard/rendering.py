@@ -11,17 +11,21 @@ from markupsafe import Markup
 from ledger_pipelines.serving.access.sessions import form_token
 from ledger_pipelines.serving.dashboard.static_files import plotly_styles, static_file
 from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
 _PAGES = {
     "overview": "/",
     "customers": "/customers",
     "syncs": "/syncs",
+    "incidents": "/incidents",
     "alerts": "/alerts",
     "rejected": "/rejected",
     "comparison": "/comparison",
     "invoices": "/invoices",
 }
 _ADMINS_PAGES = {"audit": "/audit"}
+_FIRST_COMMANDS = {"check": CHECK_COMMAND, "compute": COMPUTE_COMMAND}
 _LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
 
 
@@ -38,6 +42,7 @@ def environment() -> Environment:
     made.filters["json_text"] = _json_text
     made.globals["static"] = lambda name: static_file(name).path
     made.globals["plotly_styles"] = plotly_styles
+    made.globals["first_command"] = lambda name: Markup("<code>{}</code>").format(_FIRST_COMMANDS[name])
     return made
 
 
@@ -70,6 +75,8 @@ def _common(visit: Visit) -> dict[str, Any]:
         "session": visit.caller,
         "may_act": admin,
         "zone": visit.formats.zone.key,
+        "is_demo": servers.uses_demo_billing(visit.parts.settings),
+        "has_erp": servers.has_erp(visit.parts.settings),
         "csrf_field": Markup('<input type="hidden" name="form_token" value="{}">').format(token),
     }
 

@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse import latency
+from ledger_pipelines.warehouse.incidents import OPEN, count_open
 from ledger_pipelines.warehouse.latency import Spread
 from ledger_pipelines.warehouse.tables import (
+    incidents,
     pending_changes,
     realtime_batches,
     rejected_rows,
@@ -46,6 +48,8 @@ class Pipeline:
         batches: Batches of changes taken up within the last 30 days.
         changes: Changes taken up in them.
         latency: How long the changes of the last hour took; None: there were none.
+        open_incidents: Open incidents by kind, each kind.
+        oldest_incident_seconds: Seconds since the oldest open incident was opened; None: none is open.
     """
 
     syncs: Mapping[tuple[str, str], Syncs]
@@ -58,6 +62,8 @@ class Pipeline:
     batches: int
     changes: int
     latency: Spread | None
+    open_incidents: Mapping[str, int]
+    oldest_incident_seconds: Decimal | None
 
 
 def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
@@ -72,12 +78,13 @@ def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
         syncs={(row.sync_type, row.status): Syncs(*row[2:]) for row in connection.execute(_syncs())},
         rejected={row.asset: row.rows for row in connection.execute(_rejected())},
         latency=latency.spread(connection, _LATENCY_MINUTES, objective_ms),
+        open_incidents=count_open(connection),
         **numbers._mapping,
     )
 
 
 def _numbers() -> sa.Select[Any]:
-    """One row: what waits, and when the last sync ended."""
+    """One row: what waits, when the last sync ended, and since when an incident is open."""
     last_sync = sa.select(_age(sa.func.max(_sync.completed_at))).where(_sync.status == "completed")
     waits = sa.select(
         sa.func.count().filter(~_change.held).label("pending"),
@@ -88,11 +95,13 @@ def _numbers() -> sa.Select[Any]:
         sa.func.count().label("batches"), sa.func.coalesce(sa.func.sum(_batch.changes), 0).label("changes")
     ).subquery()
     stale = sa.select(sa.func.count()).select_from(stale_months)
+    oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(OPEN)
     return sa.select(
         *waits.c,
         *batches.c,
         last_sync.scalar_subquery().label("last_sync_seconds"),
         stale.scalar_subquery().label("stale_months"),
+        oldest_incident.scalar_subquery().label("oldest_incident_seconds"),
     ).join_from(waits, batches, sa.true())
 
 

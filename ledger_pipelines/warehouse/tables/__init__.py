@@ -8,6 +8,7 @@ are made from their catalogue, which is a declaration too and knows no library.
 from ledger_pipelines.warehouse.tables.access import api_tokens, audit_log, sessions
 from ledger_pipelines.warehouse.tables.billing import customers, deposits, meter_readings, prices
 from ledger_pipelines.warehouse.tables.erp import erp_tables, source_fingerprints, sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.incidents import deletion_confirmations, incidents
 from ledger_pipelines.warehouse.tables.ledger import (
     balance_alerts,
     balance_thresholds,
@@ -49,8 +50,10 @@ __all__ = [
     "cursors",
     "customer_business_partners",
     "customers",
+    "deletion_confirmations",
     "deposits",
     "erp_tables",
+    "incidents",
     "invoice_reconciliation",
     "loaded_months",
     "metadata",

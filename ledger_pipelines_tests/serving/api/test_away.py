@@ -14,6 +14,7 @@ from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.serving.api.errors import told_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import sync_logs
+from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
@@ -61,6 +62,7 @@ def test_health_without_a_warehouse(severed: TestClient) -> None:
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "not ready", "warehouse": "away", "schema_version": "unknown", "dagster": "away",
+        "ledger": "unknown", "open_incidents": None,
     }  # fmt: skip
     assert "geheim" not in answer.text
 
@@ -70,7 +72,21 @@ def test_reading_without_dagster(api: Api) -> None:
         assert api.client.get(path, headers=bearer(api.callers.viewer)).status_code == 200
     assert api.client.get("/health/ready").json() == {
         "status": "ready", "warehouse": "up", "schema_version": "current", "dagster": "away",
+        "ledger": "healthy", "open_incidents": 0,
     }  # fmt: skip
+
+
+def test_requests_are_answered_while_an_incident_is_open(api: Api) -> None:
+    def ledger() -> tuple[int, str, str, int]:
+        answer = api.client.get("/health/ready")
+        told = answer.json()
+        assert REFUSED.subject not in answer.text, "it is open to all"
+        return answer.status_code, told["status"], told["ledger"], told["open_incidents"]
+
+    assert ledger() == (200, "ready", "healthy", 0)
+    with opened(api.warehouse, REFUSED, FAILED):
+        assert ledger() == (200, "ready", "blocked", 2)
+    assert ledger() == (200, "ready", "healthy", 0)
 
 
 def test_health_with_dagster(api: Api) -> None:
@@ -123,6 +139,7 @@ def test_an_old_schema(api: Api) -> None:
             connection.execute(version, {"version": current})
     assert answer.status_code == 503
     assert (answer.json()["warehouse"], answer.json()["schema_version"]) == ("up", "other")
+    assert (answer.json()["ledger"], answer.json()["open_incidents"]) == ("unknown", None)
 
 
 @pytest.mark.parametrize("fault", [errors.DeadlockDetected(), errors.SerializationFailure()])

@@ -1,15 +1,20 @@
 """/api/realtime-balance: the contract of each address, and its figures to the last digit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
+from starlette.testclient import TestClient
 
 from ledger_pipelines.horizon import month_of
+from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
-from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.incidents import REFUSED, opened
+from ledger_pipelines_tests.pipeline import WIB, never_computed
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
 
@@ -30,8 +35,8 @@ def a_balance(api: Api) -> sa.RowMapping:
 
 def test_status(api: Api) -> None:
     found = api.ask(f"{ROOT}/status")
-    assert found.keys() == {"status", "statistics", "recent_updates", "checked_at"}
-    assert found["status"] == "operational"
+    assert found.keys() == {"status", "incidents", "statistics", "recent_updates", "checked_at"}
+    assert (found["status"], found["incidents"]) == ("operational", [])
     assert found["statistics"].keys() == {
         "total_monthly_balances", "total_transaction_calculations", "active_customers", "avg_query_time_ms",
     }  # fmt: skip
@@ -40,6 +45,29 @@ def test_status(api: Api) -> None:
     assert len(found["recent_updates"]) == 10
     assert found["recent_updates"][0].keys() == {"customer_name", "year_month", "last_calculated_at", "closing_balance"}
     assert found["checked_at"].endswith("+07:00")
+
+
+def test_status_while_an_incident_is_open(api: Api) -> None:
+    assert api.ask(f"{ROOT}/status")["status"] == "operational"
+    with opened(api.warehouse, REFUSED) as (incident,):
+        found = api.ask(f"{ROOT}/status")
+    assert found["status"] == "blocked"
+    assert found["incidents"] == [
+        {
+            "id": incident.id,
+            "kind": "deletion_refused",
+            "subject": "customer 11",
+            "customers": [11],
+            "opened_at": incident.opened_at.isoformat(),
+            "last_seen_at": incident.last_seen_at.isoformat(),
+            "occurrences": 1,
+            "owner": "team:billing",
+            "reason": REFUSED.reason,
+            "what_to_do": REFUSED.what_to_do,
+        }
+    ]
+    after = api.ask(f"{ROOT}/status")
+    assert (after["status"], after["incidents"]) == ("operational", []), "counts are cached, incidents are not"
 
 
 def test_balance(api: Api) -> None:
@@ -88,18 +116,6 @@ def newcomer(api: Api) -> Iterator[str]:
         connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
 
 
-@pytest.fixture
-def never_computed(api: Api) -> Iterator[None]:
-    """A warehouse in which no table has been loaded yet, as far as it knows."""
-    marks = tables.loaded_months
-    with api.warehouse.begin() as connection:
-        loaded = connection.execute(sa.select(marks)).mappings().all()
-        connection.execute(sa.delete(marks))
-    yield
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.insert(marks), list(map(dict, loaded)))
-
-
 def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
     message = api.ask(f"{newcomer}/balance", expect=404)["message"]
     assert message == "Customer 998 (PT Baru) has no balance yet: there is neither a reading nor a deposit."
@@ -108,13 +124,19 @@ def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
     assert found["summary"] == {"total_transactions": 0, "total_volume": "0.0000", "total_amount": "0.00"}
 
 
-@pytest.mark.usefixtures("never_computed")
-def test_before_the_first_computation_that_is_the_reason(api: Api, newcomer: str) -> None:
-    message = api.ask(f"{newcomer}/balance", expect=404)["message"]
-    assert message.startswith("Customer 998 (PT Baru) has no balance yet: the ledger has never been computed.")
-    assert "ledger balance initialize --all" in message
-    unknown = api.ask(f"{ROOT}/customer/999/balance", expect=404)["message"]
-    assert unknown.startswith("Nobody is known yet: the ledger has never been computed.")
+@pytest.mark.parametrize("billing", [None, SecretStr("mysql+pymysql://reader@127.0.0.1:1/billing")])
+def test_before_the_first_computation_that_is_the_reason(api: Api, newcomer: str, billing: SecretStr | None) -> None:
+    settings = api.settings.model_copy(update={"billing_url": billing})
+    with TestClient(create_app(settings)) as client, never_computed(api.warehouse):
+        installed = replace(api, client=client, settings=settings)
+        message = installed.ask(f"{newcomer}/balance", expect=404)["message"]
+        unknown = installed.ask(f"{ROOT}/customer/999/balance", expect=404)["message"]
+    assert message.startswith("Customer 998 (PT Baru) has no balance yet. The ledger has never been computed")
+    assert unknown.startswith("No customer is known yet. The ledger has never been computed")
+    for told in (message, unknown):
+        assert "ledger balance initialize --all" in told
+        assert ("`ledger up` computes the demo's" in told) == (billing is None)
+        assert ("ledger billing test-connection" in told) == (billing is not None)
 
 
 def test_transactions(api: Api) -> None:

@@ -1,5 +1,7 @@
 """What every answer has, whatever was asked for: headers that protect, no way in for other pages; and the metrics."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,6 +9,8 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.serving.api.middleware import PROTECTING
+from ledger_pipelines.warehouse.incidents import Kind
+from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
 ORIGIN = "https://portal.example.com"
@@ -107,3 +111,21 @@ def test_metrics(api: Api) -> None:
     assert found["ledger_customers", ()] == 6
     assert found["ledger_pending_changes", ()] == 0
     assert not any("strange" in str(name) for name in found)
+
+
+def test_metrics_count_open_incidents_by_kind(api: Api) -> None:
+    def incidents() -> dict[str, float]:
+        found = metrics_of(api.client, api)
+        return {
+            dict(labels).get("kind", name): value
+            for (name, labels), value in found.items()
+            if name in ("ledger_open_incidents", "ledger_oldest_open_incident_seconds")
+        }
+
+    none = dict.fromkeys((kind.value for kind in Kind), 0.0)
+    assert incidents() == none
+    with opened(api.warehouse, REFUSED, FAILED, replace(FAILED, subject="other")):
+        found = incidents()
+        assert found.pop("ledger_oldest_open_incident_seconds") > 0
+        assert found == none | {"deletion_refused": 1, "sync_failed": 2}
+    assert incidents() == none

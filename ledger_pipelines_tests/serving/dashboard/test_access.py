@@ -15,6 +15,7 @@ ACTS = {
     "/syncs": "/syncs",
     "/syncs/1/cancel": "/syncs",
     "/customers/11/recalculate": "/customers",
+    "/incidents/1/confirm": "/incidents",
     "/comparison": "/comparison",
     "/invoices": "/invoices",
 }

@@ -16,6 +16,7 @@ from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.dashboard.formats import Formats
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import require_chromium
 from ledger_pipelines_tests.serving.conftest import new_installation
@@ -138,6 +139,13 @@ def test_a_sync_is_started_watched_and_another_cancelled(up: Up, page: Page) -> 
         expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)
 
 
+def test_a_refused_deletion_is_confirmed(up: Up, page: Page) -> None:
+    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED):
+        page.reload()
+        page.get_by_role("button", name="Confirm this deletion").click()
+        expect(page.get_by_role("article").filter(has_text=REFUSED.reason)).to_contain_text("Confirmed by first-admin")
+
+
 def test_the_language_is_switched(page: Page) -> None:
     page.get_by_role("link", name="Bahasa Indonesia").click()
     expect(page.get_by_role("heading", level=1, name="Ikhtisar")).to_be_visible()
@@ -155,8 +163,14 @@ def test_the_keyboard_comes_past_the_navigation(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", WIDTHS, indirect=True)
-def test_everybody_can_use_every_page(page: Page) -> None:
-    """By axe-core's rules, and without scrolling sideways; the colours of light and dark."""
+def test_everybody_can_use_every_page(up: Up, page: Page) -> None:
+    """By axe-core's rules, and without scrolling sideways; the colours of light and dark; incidents are open."""
+    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED, FAILED):
+        assert_everybody_can_use_every_page(page)
+
+
+def assert_everybody_can_use_every_page(page: Page) -> None:
+    """Go through all pages."""
     month = month_of(datetime.now(WIB), WIB)
     paths = [path for path in guarded_paths("GET") if not path.startswith("/fragments/")]
     paths = [path.replace("{id}", str(CUSTOMER) if "customers" in path else "1") for path in paths]

@@ -20,7 +20,7 @@ from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.dashboard.visit import Visit
 from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse.loaded import months_loaded
+from ledger_pipelines.warehouse.first_computation import is_computed
 from ledger_pipelines.warehouse.questions.customer import (
     Balance,
     CustomerDetails,
@@ -32,7 +32,6 @@ from ledger_pipelines.warehouse.questions.customer_search import find_customers
 from ledger_pipelines.warehouse.questions.exact import total
 from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.month_details import deposits_of, priced_readings_of
-from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
 _FOUND = 50
@@ -44,12 +43,11 @@ _DAGSTER_SECONDS = 2.0
 def search(visit: Visited, q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """The customers that a text finds."""
     text = q.replace("\0", "").strip()
-    found = []
-    if text:
-        with visit.parts.reading() as connection:
-            found = find_customers(connection, text, _FOUND + 1)
+    with visit.parts.reading() as connection:
+        found = find_customers(connection, text, _FOUND + 1) if text else []
+        computed = is_computed(connection)
     more = len(found) > _FOUND
-    return page(visit, "customers.html", here="customers", q=text, found=found[:_FOUND], more=more)
+    return page(visit, "customers.html", here="customers", computed=computed, q=text, found=found[:_FOUND], more=more)
 
 
 @router.get("/{id}")
@@ -57,10 +55,10 @@ def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, s
     """A customer, month by month."""
     parts = visit.parts
     with parts.snapshot() as connection:
-        found = _customer(connection, customer_id)
+        found = _customer(visit, connection, customer_id)
         months = balances_of(connection, customer_id)
         low = alerts(connection, customer_id=customer_id, cleared=True, per_page=_ALERTS)
-        computed = bool(months) or _computed(connection)
+        computed = bool(months) or is_computed(connection)
     horizon = parts.horizon.months
     state = None if run is None else run_state(web_ui_of(parts.settings, timeout_seconds=_DAGSTER_SECONDS), run)
     return page(
@@ -93,11 +91,11 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
     """A month of a customer: each reading explained, and each deposit."""
     parts = visit.parts
     with parts.snapshot() as connection:
-        found = _customer(connection, customer_id)
+        found = _customer(visit, connection, customer_id)
         balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
-        computed = balance is not None or _computed(connection)
+        computed = balance is not None or is_computed(connection)
     explainer = Explainer(visit.words, visit.formats)
     horizon = parts.horizon
     return page(
@@ -119,7 +117,7 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
     )
 
 
-def _customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
+def _customer(visit: Visit, connection: sa.Connection, customer_id: int) -> CustomerDetails:
     """The customer; of one that the billing application has dropped, who still has balances, the number alone.
 
     Raises:
@@ -128,16 +126,11 @@ def _customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
     found = details_of(connection, customer_id)
     if found is not None:
         return found
-    gone = known(connection, customer_id)
+    gone = known(connection, customer_id, visit.parts.settings)
     unknown: dict[str, Any] = dict.fromkeys(CustomerDetails.__dataclass_fields__)
     return CustomerDetails(
         **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}
     )
-
-
-def _computed(connection: sa.Connection) -> bool:
-    """Whether the ledger has ever been computed: before that, nothing is told by what it lacks."""
-    return bool(months_loaded(connection, monthly_customer_balances))
 
 
 def _name(visit: Visit, found: CustomerDetails) -> str:

@@ -4,11 +4,13 @@ from fastapi import APIRouter, Response
 
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
+from ledger_pipelines.serving.dashboard.pages.incidents import open_now
 from ledger_pipelines.serving.dashboard.pages.parameters import ChosenYear
 from ledger_pipelines.serving.dashboard.rendering import page
 from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse import sync_history
+from ledger_pipelines.warehouse.first_computation import is_computed
 from ledger_pipelines.warehouse.questions.freshness import freshness
 from ledger_pipelines.warehouse.questions.low_balances import alerts, customers_alerted
 from ledger_pipelines.warehouse.questions.rejections import how_many
@@ -25,7 +27,9 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
     parts = visit.parts
     found = parts.year(year)
     with parts.snapshot() as connection:
+        incidents = open_now(connection)
         years = years_with_balances(connection)
+        computed = is_computed(connection)
         fresh = freshness(connection)
         sync = sync_history.latest(connection)
         low = alerts(connection, per_page=_ALERTS)
@@ -36,8 +40,10 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         "overview.html",
         here="overview",
         found=found,
+        incidents=incidents,
         years=years or [found.year],
         charts=_charts(Reader(visit.words, visit.formats), found) if found.monthly_trend else [],
+        computed=computed,
         fresh=fresh,
         sync=sync,
         alerts=low,

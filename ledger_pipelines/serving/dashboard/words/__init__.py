@@ -14,6 +14,8 @@ from ledger_pipelines.serving.dashboard.words import (
     charts,
     customer,
     explanation,
+    first,
+    incidents,
     overview,
     reconciliation,
     records,
@@ -22,7 +24,7 @@ from ledger_pipelines.serving.dashboard.words import (
 )
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-_ROOMS = (access, charts, customer, explanation, overview, reconciliation, records, site, sync)
+_ROOMS = (access, charts, customer, explanation, first, incidents, overview, reconciliation, records, site, sync)
 
 CATALOGUE: Mapping[str, Text] = {
     f"{room.__name__.rpartition('.')[2]}.{key}": text for room in _ROOMS for key, text in room.WORDS.items()

@@ -39,12 +39,6 @@ WORDS = {
         "This customer has no balance yet: there is neither a usable reading nor a deposit.",
         "Pelanggan ini belum punya saldo: belum ada pencatatan yang dapat dipakai atau setoran.",
     ),
-    "not_computed": Text(
-        "The ledger has not been computed yet: wait until its first run has ended, or let an administrator start it "
-        "(ledger balance initialize --all).",
-        "Buku besar belum dihitung: tunggu sampai proses pertamanya selesai, atau mintalah administrator memulainya "
-        "(ledger balance initialize --all).",
-    ),
     "no_balance_of": Text("There is no balance of {month}.", "Tidak ada saldo untuk {month}."),
     "alerts_of": Text("Low balances, the newest first", "Saldo rendah, terbaru lebih dulu"),
     "recalculate": Text("Recalculate", "Hitung ulang"),

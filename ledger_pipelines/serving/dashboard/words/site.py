@@ -10,6 +10,7 @@ WORDS = {
     "nav_overview": Text("Overview", "Ikhtisar"),
     "nav_customers": Text("Customers", "Pelanggan"),
     "nav_syncs": Text("ERP syncs", "Sinkronisasi ERP"),
+    "nav_incidents": Text("Incidents", "Insiden"),
     "nav_alerts": Text("Alerts", "Peringatan"),
     "nav_rejected": Text("Rejected rows", "Baris ditolak"),
     "nav_comparison": Text("Comparison", "Perbandingan"),

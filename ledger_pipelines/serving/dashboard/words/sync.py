@@ -1,12 +1,14 @@
 """Words of the ERP's syncs."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
+from ledger_pipelines.warehouse.servers import NO_ERP
 
 WORDS = {
     "title": Text("ERP syncs", "Sinkronisasi ERP"),
     "number": Text("Sync {id}", "Sinkronisasi {id}"),
     "sync": Text("Sync", "Sinkronisasi"),
     "none_yet": Text("There is no such sync yet.", "Belum ada sinkronisasi seperti itu."),
+    "no_erp": Text(NO_ERP, "Tidak ada ERP: LEDGER_ERP_URL belum diatur."),
     "running_now": Text("Running now:", "Sedang berjalan:"),
     "status": Text("Status", "Status"),
     "status_running": Text("running", "berjalan"),

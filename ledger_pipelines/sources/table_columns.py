@@ -1,4 +1,4 @@
-"""Which columns a table or view of the ERP has, and of which types, as its server says."""
+"""Which columns a table or view of a source has, and of which types, as its server says."""
 
 from collections.abc import Iterator, Mapping
 

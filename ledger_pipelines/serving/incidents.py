@@ -1,0 +1,57 @@
+"""Confirming refused deletions, customer by customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.warehouse.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.incidents import Kind, about_customer, open_incidents
+
+
+@dataclass(frozen=True)
+class ConfirmedDeletion:
+    """A deletion that a person has confirmed.
+
+    Attributes:
+        customer_id: The customer.
+        rows: How many rows may go, by table.
+        until: When the confirmation expires.
+    """
+
+    customer_id: int
+    rows: Mapping[str, int]
+    until: datetime
+
+
+def confirm_deletions(databases: Databases, customer_id: int, by: str) -> ConfirmedDeletion:
+    """Confirm the deletion of a customer's rows that the guard has refused.
+
+    Args:
+        databases: Of the installation.
+        customer_id: The customer.
+        by: Who confirms it.
+
+    Raises:
+        ServingError: no deletion of this customer waits for a confirmation.
+        WarehouseError: the warehouse cannot be used.
+    """
+    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+        subject = about_customer(customer_id)
+        refused = [one for one in open_incidents(connection) if one.kind == Kind.DELETION_REFUSED]
+        incident = next((one for one in refused if one.subject == subject), None)
+        if incident is None:
+            others = ", ".join(one.subject for one in refused) or "none"
+            raise ServingError(
+                f"No deletion of customer {customer_id} waits for a confirmation. Refused deletions: {others}. "
+                "See: ledger incidents list"
+            )
+        try:
+            until = confirm(connection, incident, by)
+        except NothingToConfirmError as error:
+            raise ServingError(str(error)) from error
+    return ConfirmedDeletion(
+        customer_id, incident.details["rows"][str(customer_id)], until.astimezone(databases.settings.zone)
+    )

@@ -1,0 +1,58 @@
+"""What a test of a connection reports, whichever source it is, and what it asks of every server.
+
+Nothing here prints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+
+_LOGINS: Mapping[str, str] = {
+    POSTGRESQL: "SELECT current_user",
+    MYSQL: "SELECT CURRENT_USER()",
+    MARIADB: "SELECT CURRENT_USER()",
+    SQL_SERVER: "SELECT SUSER_SNAME()",
+}
+_NAMES = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL", MARIADB: "MariaDB", SQL_SERVER: "SQL Server"}
+
+
+class Level(Enum):
+    """How good what was found is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: How good it is.
+        what: What was looked at.
+        found: What was found.
+        advice: What to do; empty if nothing need be done.
+    """
+
+    level: Level
+    what: str
+    found: str
+    advice: str = ""
+
+
+def server_of(dialect: Dialect) -> str:
+    """Return the kind and the version of a server that was connected to."""
+    name = "MariaDB" if getattr(dialect, "is_mariadb", False) else _NAMES.get(dialect.name, dialect.name)
+    return f"{name} {'.'.join(map(str, dialect.server_version_info or ()))}".strip()
+
+
+def login_of(connection: sa.Connection) -> str | None:
+    """Return the user that the server takes us for; None where servers of this kind have no users."""
+    query = _LOGINS.get(connection.dialect.name)
+    return None if query is None else str(connection.exec_driver_sql(query).scalar())

@@ -1,0 +1,72 @@
+"""`ops.deletion_confirmations`: deletions that the guard refused and that a person confirmed, for a while."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.warehouse import pending
+from ledger_pipelines.warehouse.incidents import Incident, Kind
+from ledger_pipelines.warehouse.tables import deletion_confirmations
+
+VALID_HOURS = 24
+_confirmation = deletion_confirmations.c
+_IS_VALID = _confirmation.expires_at > sa.func.clock_timestamp()
+
+
+class NothingToConfirmError(Exception):
+    """An incident has no deletion to confirm; the message says why."""
+
+
+def confirm(connection: sa.Connection, incident: Incident, by: str) -> datetime:
+    """Allow the deletion that an incident names, and let the changes of its customers be applied immediately.
+
+    Args:
+        connection: Within a transaction.
+        incident: As it was shown to the person: its rows are the most that may go.
+        by: Who confirms it.
+
+    Returns:
+        When the confirmation expires.
+
+    Raises:
+        NothingToConfirmError: the incident is closed, or is no deletion of single customers.
+    """
+    of_customers: Mapping[str, Mapping[str, int]] = incident.details.get("rows", {})
+    if incident.kind != Kind.DELETION_REFUSED or not of_customers:
+        raise NothingToConfirmError(
+            f"Incident {incident.id} ({incident.subject}) is no deletion of a customer's rows. {incident.what_to_do}"
+        )
+    if incident.state != "open":
+        raise NothingToConfirmError(f"Incident {incident.id} ({incident.subject}) is closed: its cause is gone.")
+    expires: datetime = connection.execute(
+        sa.select(sa.func.clock_timestamp() + sa.literal_column(f"interval '{VALID_HOURS} hours'"))
+    ).scalar_one()
+    adding = insert(deletion_confirmations)
+    allowed = [
+        {
+            "customer_id": int(customer),
+            "table_name": table,
+            "rows": rows,
+            "confirmed_by": by,
+            "expires_at": expires,
+        }
+        for customer, tables in of_customers.items()
+        for table, rows in tables.items()
+    ]
+    renewed: dict[str, Any] = {name: adding.excluded[name] for name in ("rows", "confirmed_by", "expires_at")}
+    renewed["confirmed_at"] = sa.func.clock_timestamp()
+    statement = adding.on_conflict_do_update(constraint=deletion_confirmations.primary_key, set_=renewed)
+    connection.execute(statement, allowed)
+    pending.retry_now(connection, [int(customer) for customer in of_customers])
+    return expires
+
+
+def confirmed_rows(connection: sa.Connection, table_name: str) -> dict[int, int]:
+    """Return how many rows of a table may go, by customer, because a person confirmed it."""
+    valid = sa.select(_confirmation.customer_id, _confirmation.rows).where(
+        _confirmation.table_name == table_name, _IS_VALID
+    )
+    return dict(connection.execute(valid).all())

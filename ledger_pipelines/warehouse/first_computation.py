@@ -1,0 +1,80 @@
+"""The first computation of the ledger: whether it has been made, of which billing application, and how to start it.
+
+Nothing computes the ledger of one's own billing application before a person asks for it.
+"""
+
+from typing import Literal
+
+import sqlalchemy as sa
+
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import cursors, servers
+from ledger_pipelines.warehouse.loaded import months_loaded
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.tables import monthly_customer_balances
+
+CHECK_COMMAND = "ledger billing test-connection"
+COMPUTE_COMMAND = "ledger balance initialize --all"
+
+#: The row of `ops.cursors` that holds whether the ledger is the demo's.
+_SOURCE = "source of the ledger"
+_Source = Literal["demo", "own"]
+
+
+class NotComputedError(Exception):
+    """The ledger has never been computed; the message names the command that computes it."""
+
+
+def is_computed(connection: sa.Connection) -> bool:
+    """Return whether balances of any month have been written for every customer.
+
+    Balances of single customers (`ledger balance initialize --customer-id N`) are no first computation.
+    """
+    return bool(months_loaded(connection, monthly_customer_balances))
+
+
+def never_computed(settings: Settings) -> str:
+    """Return the message for an installation whose ledger has never been computed: what to wait for, or to type."""
+    if servers.uses_demo_billing(settings):
+        return (
+            "The ledger has never been computed. `ledger up` computes the demo's when it first starts: wait until that "
+            f"run has ended. Without it: {COMPUTE_COMMAND}"
+        )
+    return (
+        "The ledger has never been computed, and it is not computed until an administrator asks for it. "
+        f"Check the billing application by `{CHECK_COMMAND}`, then compute everything by `{COMPUTE_COMMAND}`."
+    )
+
+
+def note_source(connection: sa.Connection, settings: Settings) -> None:
+    """Note whether the warehouse is for the demo or for one's own billing application; later calls change nothing.
+
+    A warehouse without a computed ledger may still change from one to the other.
+    """
+    if not is_computed(connection) or cursors.position_of(connection, _SOURCE) is None:
+        cursors.move(connection, _SOURCE, _source_of(settings))
+
+
+def demand_same_source(connection: sa.Connection, settings: Settings) -> None:
+    """Make sure that the demo's figures and one's own never come into one ledger.
+
+    Raises:
+        WarehouseError: the ledger is the demo's and the settings name one's own billing application, or the reverse.
+    """
+    noted = cursors.position_of(connection, _SOURCE)
+    if noted in (None, _source_of(settings)) or not is_computed(connection):
+        return
+    elsewhere = "LEDGER_HOME to a new folder (or LEDGER_WAREHOUSE_URL to an empty database)"
+    if noted == "demo":
+        raise WarehouseError(
+            "This warehouse holds the demo's ledger, and LEDGER_BILLING_URL names a billing application of your own. "
+            f"Set {elsewhere}: the two must not be mixed."
+        )
+    raise WarehouseError(
+        "This warehouse holds the ledger of your own billing application, and LEDGER_BILLING_URL is not set. Set it. "
+        f"For the demo, set {elsewhere}: the two must not be mixed."
+    )
+
+
+def _source_of(settings: Settings) -> _Source:
+    return "demo" if servers.uses_demo_billing(settings) else "own"

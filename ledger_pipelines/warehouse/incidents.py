@@ -1,0 +1,226 @@
+"""`ops.incidents`: what is wrong and waits for a person, from the moment it is found until its cause is gone.
+
+There is one list. A kind is either recorded and closed where it happens (`record`, `close`), or reconciled with all its
+causes at once (`reconcile`). No incident is closed by hand: its cause goes away, or it is no incident.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.warehouse.tables import incidents
+
+#: An incident that comes back this soon is the same one, so that a cause that flickers is announced once.
+_SAME_FOR: sa.ColumnElement[Any] = sa.literal_column("interval '5 minutes'")
+_incident = incidents.c
+OPEN = _incident.state == "open"
+
+
+class Kind(StrEnum):
+    """The kinds of incidents."""
+
+    DELETION_REFUSED = "deletion_refused"
+    CHANGE_RETRIED = "change_retried"
+    POLL_FAILED = "poll_failed"
+    RUN_FAILED = "run_failed"
+    SYNC_FAILED = "sync_failed"
+    SYNC_MISSED = "sync_missed"
+
+    @property
+    def owner(self) -> str:
+        """Return the team that takes care of it, as the owners of the assets are called."""
+        return "team:erp" if self in (Kind.SYNC_FAILED, Kind.SYNC_MISSED) else "team:billing"
+
+    @property
+    def grace_seconds(self) -> int:
+        """Return how long it is open before it is announced: a server that restarts is back by itself."""
+        return 20 if self in (Kind.POLL_FAILED, Kind.CHANGE_RETRIED) else 0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause of an incident, as it is seen now.
+
+    Attributes:
+        kind: The kind.
+        subject: What it is about; at most one incident of a kind and subject is open.
+        reason: What is wrong.
+        what_to_do: What a person does about it.
+        customers: The customers whose figures may be wrong because of it.
+        details: What the kind keeps besides, as JSON.
+        run_id: The Dagster run that sees it.
+    """
+
+    kind: Kind
+    subject: str
+    reason: str
+    what_to_do: str
+    customers: Collection[int] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An incident; the attributes are the columns of the same names."""
+
+    id: int
+    kind: str
+    subject: str
+    customers: Sequence[int]
+    opened_at: datetime
+    last_seen_at: datetime
+    occurrences: int
+    state: str
+    closed_at: datetime | None
+    owner: str
+    reason: str
+    what_to_do: str
+    details: Mapping[str, Any]
+    run_id: str | None
+    delivered_at: datetime | None
+    last_error: str | None
+
+    @property
+    def in_words(self) -> str:
+        """Return the kind and the subject in English."""
+        return f"{self.kind.replace('_', ' ')}, {self.subject}"
+
+    @property
+    def rows_to_confirm(self) -> int:
+        """Return how many rows a person can confirm to be deleted; 0: there is nothing to confirm."""
+        if self.kind != Kind.DELETION_REFUSED or self.state != "open":
+            return 0
+        of_customers: Mapping[str, Mapping[str, int]] = self.details.get("rows", {})
+        return sum(rows for tables in of_customers.values() for rows in tables.values())
+
+
+def about_customer(customer_id: int) -> str:
+    """Return the subject of an incident about one customer."""
+    return f"customer {customer_id}"
+
+
+def record(connection: sa.Connection, cause: Cause) -> None:
+    """Open an incident, or renew the one that is open for the same cause."""
+    _reopen(connection, cause)
+    values = {
+        "kind": cause.kind.value,
+        "subject": cause.subject,
+        "customers": sorted(set(cause.customers)),
+        "owner": cause.kind.owner,
+        "reason": _storable(cause.reason),
+        "what_to_do": _storable(cause.what_to_do),
+        "details": dict(cause.details),
+        "run_id": cause.run_id,
+    }
+    adding = insert(incidents).values(values)
+    renewed: dict[str, Any] = {name: adding.excluded[name] for name in values if name not in ("kind", "subject")}
+    renewed |= {"last_seen_at": sa.func.clock_timestamp(), "occurrences": _incident.occurrences + 1}
+    connection.execute(
+        adding.on_conflict_do_update(
+            index_elements=["kind", "subject"], index_where=sa.text("state = 'open'"), set_=renewed
+        )
+    )
+
+
+def close(connection: sa.Connection, kinds: Collection[Kind], subjects: Collection[str] | None = None) -> int:
+    """Close open incidents whose cause is gone, and return how many.
+
+    Args:
+        connection: To the warehouse.
+        kinds: Of these kinds.
+        subjects: About these; None: about anything.
+    """
+    return _close(connection, kinds, sa.true() if subjects is None else _incident.subject.in_(subjects))
+
+
+def close_unseen(connection: sa.Connection, kind: Kind, subject: str, since: datetime) -> int:
+    """Close an incident that was not seen since a moment, and return how many that is."""
+    return _close(connection, [kind], sa.and_(_incident.subject == subject, _incident.last_seen_at < since))
+
+
+def reconcile(connection: sa.Connection, kinds: Collection[Kind], causes: Collection[Cause]) -> None:
+    """Make the open incidents of some kinds those that the causes say."""
+    for cause in causes:
+        record(connection, cause)
+    seen = [(cause.kind.value, cause.subject) for cause in causes]
+    _close(connection, kinds, sa.tuple_(_incident.kind, _incident.subject).not_in(seen) if seen else sa.true())
+
+
+def open_incidents(connection: sa.Connection, *, announced_only: bool = False) -> list[Incident]:
+    """Return the open incidents, the oldest first.
+
+    Args:
+        connection: To the warehouse.
+        announced_only: Leave out those that are open for less than their grace.
+    """
+    where = sa.and_(OPEN, due()) if announced_only else OPEN
+    return _read(connection, sa.select(incidents).where(where).order_by(_incident.opened_at, _incident.id))
+
+
+def newest_incidents(connection: sa.Connection, limit: int, offset: int = 0) -> list[Incident]:
+    """Return the incidents that were opened last, open or closed, the newest first."""
+    return _read(connection, sa.select(incidents).order_by(_incident.id.desc()).limit(limit).offset(offset))
+
+
+def incident_of(connection: sa.Connection, incident_id: int) -> Incident | None:
+    """Return the incident of a number, open or closed; None: there is none."""
+    return next(iter(_read(connection, sa.select(incidents).where(_incident.id == incident_id))), None)
+
+
+def count(connection: sa.Connection) -> int:
+    """Return how many incidents there are, open or closed."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(incidents)) or 0
+
+
+def count_open(connection: sa.Connection) -> dict[str, int]:
+    """Return how many incidents are open by kind; kinds without one are 0."""
+    counted = sa.select(_incident.kind, sa.func.count()).where(OPEN).group_by(_incident.kind)
+    return {kind.value: 0 for kind in Kind} | dict(connection.execute(counted).all())
+
+
+def due() -> sa.ColumnElement[bool]:
+    """Return the condition on incidents that their grace is over, so that they are announced."""
+    graces = sa.case(
+        *((_incident.kind == kind.value, sa.literal(kind.grace_seconds)) for kind in Kind if kind.grace_seconds),
+        else_=0,
+    )
+    return _incident.opened_at <= sa.func.clock_timestamp() - graces * sa.literal_column("interval '1 second'")
+
+
+def _read(connection: sa.Connection, statement: sa.Select[Any]) -> list[Incident]:
+    fields = tuple(Incident.__dataclass_fields__)
+    return [Incident(**{name: row[name] for name in fields}) for row in connection.execute(statement).mappings()]
+
+
+def _reopen(connection: sa.Connection, cause: Cause) -> None:
+    """Open the last incident of the same cause again, if it was closed a moment ago and none is open."""
+    same = sa.and_(_incident.kind == cause.kind.value, _incident.subject == cause.subject)
+    other = incidents.alias("other")
+    is_open = sa.exists().where(
+        other.c.kind == cause.kind.value, other.c.subject == cause.subject, other.c.state == "open"
+    )
+    last = sa.select(_incident.id).where(same).order_by(_incident.id.desc()).limit(1).scalar_subquery()
+    connection.execute(
+        sa.update(incidents)
+        .where(_incident.id == last, _incident.closed_at > sa.func.clock_timestamp() - _SAME_FOR, ~is_open)
+        .values(state="open", closed_at=None)
+    )
+
+
+def _close(connection: sa.Connection, kinds: Collection[Kind], where: sa.ColumnElement[bool]) -> int:
+    closing = (
+        sa.update(incidents)
+        .where(OPEN, _incident.kind.in_([kind.value for kind in kinds]), where)
+        .values(state="closed", closed_at=sa.func.clock_timestamp())
+    )
+    return connection.execute(closing, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd")

@@ -1,0 +1,177 @@
+"""Failures of sensors, runs and syncs as incidents: recorded by real ticks and runs, closed when they are made good."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.automation import realtime
+from ledger_pipelines.automation.incidents import sync_causes
+from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.warehouse import incidents, sync_logs, tables
+from ledger_pipelines.warehouse.incidents import Incident
+from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location
+from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
+LARGE = [reading_row(number, 2, READING) for number in range(10, 160)]
+
+
+@pytest.fixture
+def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+    """A code location over a computed ledger of two customers; ticks that look but once."""
+    monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
+    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    pipeline.reset(FIRST, CURRENT)
+    customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2))
+    pipeline.fill(SourceState(customers, (reading_row(1, 1, READING), *LARGE)))
+    pipeline.run()
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Location(pipeline, instance)
+        yield made
+        made.databases.dispose()
+
+
+def tick(location: Location, name: str) -> Any:
+    """One tick of a sensor."""
+    context = dg.build_sensor_context(
+        instance=location.instance,
+        resources={"databases": location.databases},
+        repository_def=location.definitions.get_repository_def(),
+    )
+    return location.definitions.resolve_sensor_def(name).evaluate_tick(context)
+
+
+def opened(location: Location) -> list[Incident]:
+    with location.pipeline.warehouse.connect() as connection:
+        return incidents.open_incidents(connection)
+
+
+def test_a_sensor_that_fails_is_an_incident_until_it_succeeds(location: Location) -> None:
+    with location.pipeline.source.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
+    for _ in range(2):
+        with pytest.raises(Exception, match="data_pencatatan"):
+            tick(location, "readings")
+    tick(location, "prices")
+    (incident,) = opened(location)
+    assert (incident.kind, incident.subject) == ("poll_failed", "polling of data_pencatatan")
+    assert incident.occurrences == 2
+    assert "cannot be read" in incident.reason
+    with location.pipeline.source.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
+    tick(location, "readings")
+    assert opened(location) == []
+
+
+def test_a_real_time_run_that_fails_is_an_incident_until_one_succeeds(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with location.pipeline.source.begin() as connection:
+        connection.execute(sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
+    tick(location, "prices")
+    job = location.definitions.resolve_job_def(realtime.JOB)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        assert not job.execute_in_process(instance=location.instance, raise_on_error=False).success
+    (incident,) = opened(location)
+    assert (incident.kind, incident.subject) == ("poll_failed", "real-time run")
+    assert "a fault of ours" in incident.reason
+    with location.pipeline.warehouse.begin() as connection:
+        connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
+    assert job.execute_in_process(instance=location.instance, raise_on_error=False).success
+    assert opened(location) == []
+
+
+def test_a_run_that_is_refused_and_one_that_makes_it_good(location: Location) -> None:
+    with location.pipeline.source.begin() as connection:
+        connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
+        connection.execute(sa.delete(users).where(users.c.id == 2))
+    assert not location.run().success
+    tick(location, "incident_review")
+    refused, failed = sorted(opened(location), key=lambda one: one.kind)
+    assert (refused.kind, refused.subject, refused.customers) == ("deletion_refused", "customer 2", [2])
+    assert refused.details == {"rows": {"2": {"billing.customers": 1, "billing.meter_readings": 150}}}
+    assert (failed.kind, failed.subject) == ("run_failed", "job billing_ledger")
+    assert "Customer 2" in failed.reason
+    assert failed.run_id is not None
+    assert location.run(customer_ids=[1]).success
+    tick(location, "incident_review")
+    assert len(opened(location)) == 2, "one customer's run makes good nothing of the others"
+    assert location.run(accept_deletions=True).success
+    tick(location, "incident_review")
+    assert opened(location) == []
+
+
+def test_a_failed_run_of_some_customers_is_made_good_by_one_of_all(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        assert not location.run("2025-02", "2025-03", customer_ids=[1]).success
+    tick(location, "incident_review")
+    (incident,) = opened(location)
+    assert incident.customers == [1]
+    assert location.run("2025-03", CURRENT).success
+    tick(location, "incident_review")
+    assert len(opened(location)) == 1, "February is still missing"
+    assert location.run("2025-01", CURRENT).success
+    tick(location, "incident_review")
+    assert opened(location) == []
+
+
+def end_sync(warehouse: sa.Engine, status: Any) -> None:
+    """Let a sync have begun and ended."""
+    with warehouse.begin() as connection:
+        log = sync_logs.claim(connection, "scheduled")
+        sync_logs.close(connection, log.id, Ending(status, "the ERP is away" if status == "failed" else None))
+
+
+def kinds_of(connection: sa.Connection, now: datetime, watched_since: datetime) -> list[str]:
+    return [cause.kind.value for cause in sync_causes(connection, now, watched_since=watched_since)]
+
+
+def test_a_sync_that_failed_is_made_good_by_one_that_is_completed(location: Location) -> None:
+    warehouse, now = location.pipeline.warehouse, datetime.now(UTC)
+    for status, expected in (
+        ("completed", []),
+        ("failed", ["sync_failed"]),
+        ("cancelled", ["sync_failed"]),
+        ("completed", []),
+    ):
+        end_sync(warehouse, status)
+        with warehouse.connect() as connection:
+            assert kinds_of(connection, now, watched_since=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "watched_hours", "expected"),
+    [(9, 24, []), (10, 24, ["sync_missed"]), (59, 24, ["sync_missed"]), (30, 0, [])],
+)
+def test_an_hourly_sync_that_did_not_happen(
+    location: Location, minutes: int, watched_hours: int, expected: list[str]
+) -> None:
+    end_sync(location.pipeline.warehouse, "completed")
+    in_two_hours = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
+    now = in_two_hours + timedelta(minutes=minutes)
+    watched_since = in_two_hours + timedelta(seconds=1) - timedelta(hours=watched_hours)
+    with location.pipeline.warehouse.connect() as connection:
+        assert kinds_of(connection, now, watched_since) == expected
+
+
+def test_without_an_erp_no_sync_is_missed(location: Location) -> None:
+    assert tick(location, "incident_review").skip_message == "No incident is open."
+    assert NOW.minute > 10

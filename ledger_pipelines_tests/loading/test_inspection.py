@@ -1,0 +1,68 @@
+"""What is counted before a load is what the load then loads and rejects, and where rows begin."""
+
+import pytest
+
+from ledger_pipelines.loading.inspection import inspect
+from ledger_pipelines.loading.rejections import Reasons, first_month
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.rejection import kind_of
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines_tests.loading.rows import fob, state, user
+from ledger_pipelines_tests.pipeline import Pipeline
+
+DEPOSITS = '[{"date": "2023-07-01", "amount": 5}, {"date": "2025-02-01", "amount": 5}, {"date": "2025-02-01"}, 7]'
+PRICES = '[{"year_month": "2025-02"}, {"year_month": "2025-2"}]'
+
+
+def test_what_is_counted_is_what_is_loaded_and_rejected(pipeline: Pipeline) -> None:
+    readings = [fob(1, 1, "2025-02-03"), fob(2, 1, "2023-05-03"), fob(3, 1, "2023-06-03"), fob(4, 1, "2025-02-03", -1)]
+    readings += [fob(5, 9, "2025-02-03"), fob(6, 17, "2025-02-03"), fob(7, 1, "2025-02-03 1:2:3"), fob(8, 3, None)]
+    customers = [user(1, deposit_history=DEPOSITS, pricing_history=PRICES), user(2, deposit_history="x"), user(3)]
+    pipeline.fill(state(customers, readings))
+    found = inspect(BillingApp(pipeline.source, pipeline.horizon))
+    reports = {report.table: report for report in pipeline.run()}
+    rejected = pipeline.rows(tables.rejected_rows)
+    for table in (tables.customers, tables.prices, tables.deposits, tables.meter_readings):
+        of, report = found[table.name], reports[qualified(table)]
+        assert (of.usable, of.read) == (report.loaded, report.read)
+        assert of.reasons.total == sum(row["asset"] == table.name for row in rejected)
+    assert {kind_of(row["reason"]) for row in rejected} == {row["reason_kind"] for row in rejected}
+    of = found["meter_readings"]
+    assert of.months == {"2023-05": 1, "2023-06": 1, "2025-02": 1}
+    assert found["deposits"].months == {"2023-07": 1, "2025-02": 1}
+    assert of.reasons.sentence("meter_readings", of.read) == (
+        "7 of 8 readings are rejected: "
+        "dated before 2025-01, the first month of the partitions (2, from 2023-05 to 2023-06); "
+        "customer … does not exist in users (2); "
+        "waktu is not a moment (1); other reasons (2)."
+    )
+    assert of.reasons.examples["the volume is negative (volume)"][1] == "data_pencatatan 4"
+
+
+def test_a_single_row_is_said_in_the_singular() -> None:
+    reasons = Reasons()
+    assert reasons.sentence("deposits", 3) == ""
+    reasons.add("dated 2023-05, before 2025-01, the first month of the partitions: set it", "users 1/deposit_history/0")
+    assert reasons.sentence("deposits", 3) == (
+        "1 of 3 deposit entries is rejected: dated before 2025-01, the first month of the partitions (1, in 2023-05)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "first"),
+    [
+        ({}, None),
+        ({"2023-05": 1}, "2023-05"),
+        ({"2023-05": 400, "2024-12": 400}, "2023-05"),
+        ({"1999-05": 1, "2023-05": 400, "2024-12": 400}, "2023-05"),
+        ({"1999-05": 1, "2008-01": 2, "2023-05": 400}, "2023-05"),
+        ({"1999-05": 1, "2000-04": 1, "2024-12": 400}, "2024-12"),
+        ({"2023-12": 1, "2024-12": 400}, "2023-12"),
+        ({"2020-01": 30, "2024-12": 400}, "2020-01"),
+        ({"0001-11": 300, "1970-01": 5}, "1970-01"),
+    ],
+)
+def test_where_rows_begin(rows: dict[str, int], first: str | None) -> None:
+    """Few rows, years before all others, are mistyped; a month that the settings refuse is no beginning."""
+    assert first_month(rows) == first

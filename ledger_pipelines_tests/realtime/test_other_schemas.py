@@ -1,0 +1,287 @@
+"""Billing applications of other versions, with fewer rights, views, or another time zone: the same figures from each.
+
+A whole load first, then a changed reading and a changed deposit in real time, on each kind of server.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
+from ledger_pipelines.realtime.compare import Kind
+from ledger_pipelines.realtime.patrol import Patrol
+from ledger_pipelines.realtime.watch import Watch
+from ledger_pipelines.sources import billing_columns
+from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing_changes import switched_off
+from ledger_pipelines.sources.billing_columns import NEEDED, WITHOUT
+from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.engine import source_engine
+from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.reference.rows import reading_row, user_row
+
+FIRST, CURRENT = "2025-01", "2025-06"
+NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
+HERE = NOW.replace(tzinfo=None)
+DEPOSITS = '[{"date": "2025-03-05 14:04:00", "amount": 71930493.31}, {"date": "x"}]'
+PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 9500}]'
+METERED = '{"pembacaan_awal": {"waktu": "2025-03-01T20:45:27"}, "volume_flow_meter": 257.90999999999985}'
+FOB = '{"waktu": "2025-02-03 09:32", "volume_sm3": "150"}'
+DEFAULTS: dict[str, Any] = {
+    "harga_per_meter_kubik": Decimal(9000),
+    "tekanan_keluar": Decimal("0.850"),
+    "suhu": Decimal("25.01"),
+}
+STATE = SourceState(
+    (
+        user_row(1, deposit_history=DEPOSITS, pricing_history=PRICES, no_kontrak="K-1", **DEFAULTS),
+        user_row(2, role="fob", **DEFAULTS),
+        user_row(3, role="admin"),
+    ),
+    (reading_row(1, 1, METERED), reading_row(2, 2, FOB), reading_row(3, 1, None), reading_row(4, 9, FOB)),
+)
+OPTIONAL = {table: [name for name, lost in of.items() if lost != NEEDED] for table, of in WITHOUT.items()}
+UNDATED = {table: [name for name in names if name != "updated_at"] for table, names in OPTIONAL.items()}
+
+
+@dataclass(frozen=True)
+class Other:
+    """A billing application that is not as ours is.
+
+    Attributes:
+        pipeline: Reading it.
+        owner: Its owner's connections, which write it.
+        written: How far the application's clock is ahead of the company's as it is shown to us.
+    """
+
+    pipeline: Pipeline
+    owner: sa.Engine
+    written: timedelta = timedelta()
+
+    @property
+    def app(self) -> BillingApp:
+        """The application, as it is read."""
+        return BillingApp(self.pipeline.source, self.pipeline.horizon)
+
+    def do(self, *statements: str | sa.Executable) -> None:
+        """Execute statements as the owner."""
+        with self.owner.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest, embedded_url: sa.URL) -> sa.URL:
+    """Each kind of server."""
+    url = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
+    assert isinstance(url, sa.URL)
+    return url
+
+
+@pytest.fixture
+def other(server: sa.URL, embedded_url: sa.URL) -> Iterator[Other]:
+    """A billing application with our schema, to be altered."""
+    with new_pipeline(server, embedded_url) as pipeline:
+        pipeline.reset(FIRST, CURRENT)
+        yield Other(pipeline, pipeline.source)
+
+
+def lacking(columns: Mapping[str, Sequence[str]]) -> Callable[[Other], Iterator[Other]]:
+    def altered(other: Other) -> Iterator[Other]:
+        for table, names in columns.items():
+            other.do(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in names)}")
+        yield other
+
+    return altered
+
+
+def newer(other: Other) -> Iterator[Other]:
+    """Later columns, and an order of them that is not ours."""
+    other.do(
+        "ALTER TABLE users ADD COLUMN two_factor_secret text, DROP COLUMN alamat",
+        "ALTER TABLE users ADD COLUMN alamat varchar(20)",
+        "ALTER TABLE data_pencatatan ADD COLUMN approved_by bigint",
+    )
+    yield other
+
+
+def unindexed(other: Other) -> Iterator[Other]:
+    for table in WITHOUT:
+        on = f" ON {table}" if other.owner.dialect.name != "postgresql" else ""
+        other.do(f"DROP INDEX {table}_updated_at_index{on}")
+    yield other
+
+
+def of_columns(other: Other) -> Iterator[Other]:
+    """A login that may read single columns, and neither passwords nor what no amount needs."""
+    with reader_of(other, {table: [name for name in of if name not in {"alamat", "harga_final"}]
+                           for table, of in WITHOUT.items()}) as reader:  # fmt: skip
+        yield replace(other, pipeline=replace(other.pipeline, source=reader))
+
+
+def views(other: Other) -> Iterator[Other]:
+    """Views in place of both tables, of tables that this login may not read: no primary key, no index to be seen."""
+    for table, of in WITHOUT.items():
+        other.do(f"ALTER TABLE {table} RENAME TO app_{table}")
+        other.do(f"CREATE VIEW {table} AS SELECT {', '.join(of)} FROM app_{table}")
+    with reader_of(other, {table: list(of) for table, of in WITHOUT.items()}) as reader:
+        yield replace(other, pipeline=replace(other.pipeline, source=reader))
+    for table in WITHOUT:
+        other.do(f"DROP VIEW {table}", f"ALTER TABLE app_{table} RENAME TO {table}")
+
+
+def to_the_west(other: Other) -> Iterator[Other]:
+    """Sessions show `updated_at` seven hours behind the company's clock."""
+    yield replace(other, written=timedelta(hours=-7))
+
+
+def to_the_east(other: Other) -> Iterator[Other]:
+    """Sessions show `updated_at` two hours ahead of the company's clock."""
+    yield replace(other, written=timedelta(hours=2))
+
+
+@contextmanager
+def reader_of(other: Other, columns: dict[str, list[str]]) -> Iterator[sa.Engine]:
+    """An engine of a login that may read these columns."""
+    url = other.owner.url
+    name = f"r_{url.database}"[:30]
+    is_mysql = other.owner.dialect.name != "postgresql"
+    login = f"{name}@'%'" if is_mysql else name
+    other.do(f"CREATE USER {login} {'IDENTIFIED BY' if is_mysql else 'PASSWORD'} 's3cret'")
+    for table, names in columns.items():
+        other.do(f"GRANT SELECT ({', '.join(names)}) ON {table} TO {login}")
+    engine = source_engine(url.set(username=name, password="s3cret"))  # noqa: S106 - of a user made for this test
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        if not is_mysql:
+            other.do(f"DROP OWNED BY {name}")
+        other.do(f"DROP USER {login}")
+
+
+KINDS = {
+    "older": lacking(UNDATED),
+    "newer": newer,
+    "without updated_at": lacking(OPTIONAL),
+    "unindexed": unindexed,
+    "rights to columns": of_columns,
+    "views": views,
+    "to the west": to_the_west,
+    "to the east": to_the_east,
+}
+
+
+def written(other: Other, state: SourceState) -> None:
+    """Let the application's tables hold a state, as far as they have its columns."""
+    there = {table: {column["name"] for column in sa.inspect(other.owner).get_columns(table)} for table in WITHOUT}
+    other.do(sa.delete(data_pencatatan), sa.delete(users))
+    for table, rows in ((users, state.users), (data_pencatatan, state.readings)):
+        for row in rows:
+            known = row | ({"password": "x"} if table is users else {"harga_final": 0})
+            other.do(sa.insert(table).values({k: v for k, v in known.items() if k in there[table.name]}))
+
+
+def expected(state: SourceState) -> Any:
+    return compute(state, first_month=FIRST, current_month=CURRENT)
+
+
+def changed(other: Other, table: sa.Table, row_id: int, **values: Any) -> None:
+    """Change a row as the application does, with its own clock."""
+    if "updated_at" in {column["name"] for column in sa.inspect(other.owner).get_columns(table.name)}:
+        values["updated_at"] = HERE + other.written
+    other.do(sa.update(table).where(table.c.id == row_id).values(values))
+
+
+def followed(other: Other, *, by_polls: bool) -> None:
+    """Notice what changed, by polls or else by the full scan, and apply it."""
+    app, warehouse, guard = other.app, other.pipeline.warehouse, DeletionGuard()
+    polled = sum(Watch(kind, warehouse).look(app, NOW) for kind in Kind)
+    scanned = sum(Patrol(table, app, warehouse, guard).step() for table in WITHOUT)
+    assert (bool(polled), bool(scanned)) == (by_polls, not by_polls)
+    results = list(CatchUp(lambda: app, warehouse, guard, "test").take_up())
+    assert [type(result) for result in results] == [TakenUp]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_figures_whole_and_in_real_time(other: Other, kind: str) -> None:
+    if kind == "views":
+        written(other, STATE)  # through the tables: a view need not take rows
+    altering = KINDS[kind](other)
+    made = next(altering)
+    if kind != "views":
+        written(made, STATE)
+    made.pipeline.run()
+    with made.pipeline.warehouse.begin() as connection:
+        connection.execute(sa.update(tables.loaded_months).values(loaded_at=NOW - timedelta(hours=1)))
+    assert differences(made.pipeline.ledger(), expected(STATE)) == []
+
+    metered = METERED.replace("257.9", "300.1")
+    deposits = DEPOSITS.replace("71930493.31", "500")
+    for table in (users, data_pencatatan):
+        changed(made, table, 1, **({"deposit_history": deposits} if table is users else {"data_input": metered}))
+    followed(made, by_polls=kind != "without updated_at")
+    state = SourceState(
+        (STATE.users[0] | {"deposit_history": deposits}, *STATE.users[1:]),
+        (STATE.readings[0] | {"data_input": metered}, *STATE.readings[1:]),
+    )
+    assert differences(made.pipeline.ledger(), expected(state)) == []
+    assert next(altering, None) is None
+
+
+def test_missing_columns_are_read_as_null_and_said_once(other: Other) -> None:
+    made = next(lacking(OPTIONAL)(other))
+    written(made, STATE)
+    made.pipeline.run()
+    columns = made.app.check()
+    assert columns["users"].in_words == (
+        "Columns that users lacks, or that may not be read; no amount needs them: " + ", ".join(OPTIONAL["users"]) + "."
+    )
+    (one, _) = made.pipeline.rows(tables.customers)
+    assert {one[name] for name in OPTIONAL["users"] if name != "use_realtime_calculation"} == {None}
+    assert one["use_realtime_calculation"] is True
+    assert switched_off(made.app, [1, 2]) == frozenset()
+
+
+def missing(other: Other) -> list[str]:
+    """The columns of `users` that a poll takes for missing."""
+    return list(other.app.columns["users"].missing)
+
+
+def test_a_column_that_comes_or_goes_is_noticed(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within seconds by a poll, immediately by a load and after a statement that failed."""
+    written(other, STATE)
+    assert missing(other) == []
+    other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
+    assert missing(other) == [], "the server is not asked at each poll"
+    with pytest.raises(Exception, match="alamat"):
+        other.app.fetch(other.app.rows_of("users"))
+    assert missing(other) == ["alamat"]
+    other.do("ALTER TABLE users RENAME COLUMN address TO alamat")
+    assert list(other.app.check()["users"].missing) == []
+    other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
+    monkeypatch.setattr(billing_columns, "KNOWN_SECONDS", 0)
+    assert missing(other) == ["alamat"]
+
+
+def test_polls_do_not_ask_for_the_columns(other: Other) -> None:
+    written(other, STATE)
+    other.pipeline.run()
+    watch = Watch(Kind.PRICES, other.pipeline.warehouse)
+    watch.look(other.app, NOW)
+    asked: list[str] = []
+    sa.event.listen(other.pipeline.source, "before_cursor_execute", lambda *of: asked.append(of[2]))
+    for _ in range(4):
+        watch.look(other.app, NOW)
+    assert len(asked) == 4
+    assert all("updated_at" in statement for statement in asked)

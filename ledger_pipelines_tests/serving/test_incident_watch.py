@@ -1,0 +1,122 @@
+"""Incidents on the terminal of `ledger up`: each once, when its grace is over, and one line when it is closed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.serving.incident_watch import IncidentWatch
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import incidents
+from ledger_pipelines.warehouse.incidents import Cause, Kind
+from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.servers import free_port
+
+RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", customers=(7,))
+
+
+@dataclass
+class Terminal:
+    """A watch, what it has told, and its clock."""
+
+    warehouse: sa.Engine
+    watch: IncidentWatch
+    told: list[str] = field(default_factory=list)
+    now: float = 0.0
+
+    def after(self, seconds: float) -> list[str]:
+        """Return what is told by a look some seconds later."""
+        self.now += seconds
+        self.told.clear()
+        self.watch.look()
+        return list(self.told)
+
+
+def terminal_of(warehouse: sa.Engine) -> Terminal:
+    """Return a terminal that has told nothing yet."""
+    settings = Settings(warehouse_url=warehouse.url.render_as_string(hide_password=False))
+    watch = IncidentWatch(settings, lambda text: made.told.append(text), lambda text: made.told.append(f"? {text}"))
+    made = Terminal(warehouse, watch)
+    watch.clock = lambda: made.now
+    return made
+
+
+@pytest.fixture
+def terminal(empty_warehouse: sa.Engine) -> Iterator[Terminal]:
+    """The terminal of an installation without incidents."""
+    made = terminal_of(empty_warehouse)
+    with opened(empty_warehouse):
+        yield made
+    made.watch.close()
+
+
+def close(terminal: Terminal, kind: Kind) -> None:
+    """Let the cause of a kind be gone."""
+    with terminal.warehouse.begin() as connection:
+        assert incidents.close(connection, [kind]) == 1
+
+
+def test_an_incident_is_told_once_and_once_when_it_is_closed(terminal: Terminal) -> None:
+    assert terminal.after(3) == []
+    with opened(terminal.warehouse, REFUSED) as (incident,):
+        (told,) = terminal.after(3)
+        assert told.splitlines() == [
+            f"Incident {incident.id}: deletion refused, customer 11",
+            f"  what is wrong: {REFUSED.reason}",
+            f"  what to do: {REFUSED.what_to_do}",
+        ]
+        with terminal.warehouse.begin() as connection:
+            incidents.record(connection, REFUSED)
+        assert terminal.after(30) == []
+        close(terminal, REFUSED.kind)
+        assert terminal.after(3) == []
+        assert terminal.after(10) == [f"Incident {incident.id} is closed: deletion refused, customer 11."]
+        assert terminal.after(10) == []
+
+
+def test_one_that_flickers_is_told_once(terminal: Terminal) -> None:
+    with opened(terminal.warehouse, FAILED):
+        assert len(terminal.after(3)) == 1
+        for _ in range(3):
+            close(terminal, FAILED.kind)
+            assert terminal.after(5) == []
+            with terminal.warehouse.begin() as connection:
+                incidents.record(connection, FAILED)
+            assert terminal.after(5) == []
+
+
+def test_one_that_passes_by_itself_is_not_told(terminal: Terminal) -> None:
+    with opened(terminal.warehouse, RETRIED):
+        assert terminal.after(3) == []
+        close(terminal, RETRIED.kind)
+        assert terminal.after(30) == []
+
+
+def test_what_is_open_at_the_start_is_told(terminal: Terminal) -> None:
+    with opened(terminal.warehouse, REFUSED, FAILED):
+        terminal.after(3)
+        later = terminal_of(terminal.warehouse)
+        assert [text.splitlines()[0].partition(": ")[2] for text in later.after(0)] == [
+            "deletion refused, customer 11",
+            "sync failed, stockbywh",
+        ]
+        later.watch.close()
+
+
+def test_a_warehouse_that_is_away_is_left_to_others(terminal: Terminal) -> None:
+    nowhere = IncidentWatch(
+        Settings(warehouse_url=f"postgresql://ledger@127.0.0.1:{free_port()}/warehouse"), pytest.fail, pytest.fail
+    )
+    nowhere.look()
+    with opened(terminal.warehouse, REFUSED):
+        terminal.after(3)
+        with terminal.warehouse.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE ops.incidents RENAME TO elsewhere"))
+        try:
+            (told,) = terminal.after(60)
+        finally:
+            with terminal.warehouse.begin() as connection:
+                connection.execute(sa.text("ALTER TABLE ops.elsewhere RENAME TO incidents"))
+        assert told.startswith("? The incidents cannot be read: ")
+        assert terminal.after(3) == [], "it was open all the time"
