@@ -118,6 +118,14 @@ def require_chromium() -> str:
     return found
 
 
+def require_compiler() -> str:
+    """The path of this machine's C compiler; else the test is skipped, or fails in CI, which installs it."""
+    found = shutil.which("cc")
+    if found is None:
+        _skip("no C compiler (Debian: gcc libc6-dev)")
+    return found
+
+
 def _skip(reason: str) -> NoReturn:
     """Skip the test, or fail it in CI, which promises everything that tests need."""
     if os.environ.get("CI"):

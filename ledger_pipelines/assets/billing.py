@@ -45,28 +45,28 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Customers of the distributor: the application's users with role customer or fob, and their default prices."""
-        return load_step(context, databases, scope, billing.load_customers)
+        return load_step(context, databases, scope, tables.customers, billing.load_customers)
 
     @dg.asset(**_about(tables.prices), deps=[USERS, "customers"])
     def prices(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Price entries, monthly and of custom periods, out of each customer's pricing history."""
-        return load_step(context, databases, scope, billing.load_prices)
+        return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
     @dg.asset(**_about(tables.deposits), **by_month, deps=[USERS, "customers"])
     def deposits(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Deposits and their reductions, signed, by the month of their own date, out of each deposit history."""
-        return load_step(context, databases, scope, billing.load_deposits)
+        return load_step(context, databases, scope, tables.deposits, billing.load_deposits)
 
     @dg.asset(**_about(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
     def meter_readings(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Meter readings (data pencatatan), metered and fob, by the month of their opening moment."""
-        return load_step(context, databases, scope, billing.load_readings)
+        return load_step(context, databases, scope, tables.meter_readings, billing.load_readings)
 
     return [customers, prices, deposits, meter_readings]
 

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from ledger_pipelines.assets import remarks
 from ledger_pipelines.assets.billing import OWNERS, POOL
 from ledger_pipelines.assets.metadata import Metadata, grouped, markdown_table, static_metadata, whole
-from ledger_pipelines.assets.run import explained, reported, scope_of
+from ledger_pipelines.assets.run import explained, reported, scope_of, turn_first
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries import monthly_summary, transaction_summary
 from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.session import lock
 
 _BALANCE_HEADINGS = ("month", "customers", "opening", "deposits", "purchases", "closing", "Sm³", "owing")
 _TRANSACTION_HEADINGS = ("month", "transactions", "Sm³", "rupiah", "custom period", "monthly", "default")
@@ -83,14 +84,16 @@ def _ledger_step(
     recalculate: Recalculation,
     describe: Describe,
 ) -> dg.MaterializeResult[None]:
-    """Recalculate in one transaction, then describe what came out."""
+    """Recalculate in one transaction, then describe what came out; a month that has begun is turned before."""
     with explained(databases):
-        horizon = databases.horizon()
-        what = scope_of(context, scope, horizon)
+        turn_first(context, databases)
+        what = scope_of(context, scope, databases.horizon())
 
         def step() -> Report:
             with databases.warehouse.begin() as connection:
-                return recalculate(connection, what, horizon)
+                lock(connection, tables.transaction_calculations, tables.monthly_customer_balances)
+                # Once they are locked: the month cannot be turned meanwhile.
+                return recalculate(connection, what, databases.horizon())
 
         def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
             with databases.warehouse.connect() as connection:

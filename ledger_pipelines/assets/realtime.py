@@ -7,8 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets.billing import DATA_PENCATATAN, USERS
-from ledger_pipelines.assets.metadata import Metadata, of_month
-from ledger_pipelines.assets.run import provenance
+from ledger_pipelines.assets.metadata import Metadata, of_month, provenance
 from ledger_pipelines.realtime.catch_up import TakenUp
 from ledger_pipelines.warehouse import latency, tables
 from ledger_pipelines.warehouse.latency import Spread

@@ -1,7 +1,7 @@
 """The shell around a step: scope out of Dagster's context, report into Dagster's events, errors into words."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -9,7 +9,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets import remarks
-from ledger_pipelines.assets.metadata import Metadata, of_customers, of_month, of_report
+from ledger_pipelines.assets.metadata import VERSION, Metadata, of_customers, of_month, of_report, provenance
+from ledger_pipelines.assets.turn import month_turn, turned_months
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.deletions import refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionRefusedError
@@ -26,6 +27,7 @@ from ledger_pipelines.warehouse.loaded import MonthsMissingError
 from ledger_pipelines.warehouse.months import NO_MONTH
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.sync_logs import SyncEndedError
 
 _EXPLAINED = (
@@ -41,9 +43,6 @@ _EXPLAINED = (
 )
 _MAY_PASS = (SourceInterruptedError, RowsLostError, WarehouseError)
 _PROGRESS_SECONDS = 10
-# Dagster would call a month out of date because the month before was written in the same run. What really is out of
-# date is known here (ledger.stale_months, ops.source_fingerprints); with one version for all, Dagster does not ask.
-_VERSION = dg.DataVersion("as the warehouse has it")
 
 
 @contextmanager
@@ -75,16 +74,24 @@ def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizo
     return Scope(months, scope.customers)
 
 
+def turn_first(context: dg.AssetExecutionContext, databases: Databases) -> None:
+    """Carry every customer forward into a month that has begun, so that a run of some leaves no others behind."""
+    turned = month_turn(databases, context.run.run_id).step(wait=True)
+    for event in turned_months(turned, context.run.run_id):
+        context.log_event(event)
+
+
 def load_step(
     context: dg.AssetExecutionContext,
     databases: Databases,
     scope: RunScope,
+    table: sa.Table,
     load: Callable[[Load, sa.Connection], Report],
 ) -> dg.MaterializeResult[None]:
-    """Run one load of the billing application's data and report it."""
+    """Run one load of the billing application's data and report it; a month that has begun is turned before."""
     with explained(databases):
+        turn_first(context, databases)
         app = databases.billing_app()
-
         what = Load(
             source=app,
             scope=scope_of(context, scope, app.horizon),
@@ -95,7 +102,11 @@ def load_step(
 
         def step() -> Report:
             with refusals_recorded(what, databases), databases.warehouse.begin() as connection:
-                return load(what, connection)
+                lock(connection, table)
+                # Once the table is locked: the month cannot be turned meanwhile.
+                now = databases.billing_app()
+                current = replace(what, source=now, scope=scope_of(context, scope, now.horizon))
+                return load(current, connection)
 
         def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
             return remarks.of_columns(context, app) | remarks.of_rejections(context, databases, report), {}
@@ -160,16 +171,7 @@ def reported(
             context.log_event(event)
     _log(context, report, seconds)
     metadata = about_customers | of_report(report, seconds) | about_run
-    return dg.MaterializeResult(metadata=metadata, data_version=_VERSION)
-
-
-def provenance(run_id: str, inputs: Iterable[dg.AssetKey]) -> dict[str, str]:
-    """What Dagster notes by itself with the months of a run: the data's version, and those of what it was made from."""
-    tags = {"dagster/data_version": _VERSION.value, "dagster/code_version": run_id}
-    for key in inputs:
-        tags[f"dagster/input_data_version/{key.to_user_string()}"] = _VERSION.value
-        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = "NULL"
-    return tags
+    return dg.MaterializeResult(metadata=metadata, data_version=VERSION)
 
 
 def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> None:

@@ -9,11 +9,13 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record
 from ledger_pipelines.assets.run import explained
+from ledger_pipelines.assets.turn import month_turn, turned_months
 from ledger_pipelines.automation.failures import failures_recorded
 from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
+from ledger_pipelines.realtime.turn import MonthTurn
 from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.resources.interruption import NOT_NEEDED, RESUME_TAG
@@ -86,11 +88,13 @@ def _results(context: dg.OpExecutionContext, databases: Databases) -> Iterator[T
 
 def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
     watches = [Watch(kind, databases.warehouse) for kind in Kind]
+    turns = month_turn(databases, context.run_id)
     began = idle_since = kept = time.monotonic()
     while True:
-        app = databases.billing_app()
+        for event in turned_months(turns.step(), context.run_id):
+            context.log_event(event)
         guard, low = databases.guard(accept_deletions=False), databases.low_balance()
-        catch_up = CatchUp(app, databases.warehouse, guard, context.run_id, low)
+        catch_up = CatchUp(databases.billing_app, databases.warehouse, guard, context.run_id, low)
         looked = time.monotonic()
         for result in catch_up.take_up():
             yield result
@@ -106,7 +110,7 @@ def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[Ta
             time.sleep(POLL_EVERY_SECONDS)
         # The sensors do not while this run does; one that has asked for a run is not called again for seconds anyway.
         for watch in watches:
-            watch.look(app, databases.now())
+            watch.look(databases.billing_app(), databases.now())
 
 
 def _goes_on(context: dg.OpExecutionContext, databases: Databases) -> bool:
@@ -157,10 +161,13 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
 def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watch) -> dg.RunRequest | dg.SkipReason:
     """Watch for a few seconds, unless a run does; ask for a run as soon as there is something to take up."""
     began = time.monotonic()
+    turns = month_turn(databases, f"sensor {watch.kind.value}")
+    _turn(context.instance, turns)
     news = _look(databases, watch)
     if watch.kind is not Kind.DEPOSITS:  # whose table is that of the prices
         news += _patrol(databases, watch.kind)
     while True:
+        _turn(context.instance, turns)
         if request := _request(context.instance, databases):
             return request
         if time.monotonic() - began > TICK_SECONDS:
@@ -168,6 +175,12 @@ def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watc
         if not watch.behind:
             time.sleep(POLL_EVERY_SECONDS)
         news += _look(databases, watch)
+
+
+def _turn(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
+    """Carry every customer forward when a month begins: the sensor is there at that moment, a run has yet to start."""
+    for event in turned_months(turns.step(), turns.run_id):
+        instance.report_runless_asset_event(event)
 
 
 def _look(databases: Databases, watch: Watch) -> int:

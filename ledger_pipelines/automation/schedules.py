@@ -15,12 +15,29 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.warehouse import servers, sync_logs
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
 from ledger_pipelines.warehouse.sync_journal import note
 from ledger_pipelines.warehouse.tables import balance_comparison
 
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
-    """The daily reconciliation at 02:00 and the full recalculation on Sunday at 01:00."""
+    """The turn of the month at 00:00, the daily reconciliation at 02:00, the full recalculation on Sunday at 01:00."""
+
+    @dg.schedule(
+        cron_schedule="0 0 1 * *",
+        job=ledger_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has."
+        + BEFORE_THE_FIRST,
+    )
+    def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
+        horizon = databases.horizon()
+        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
+        return dg.RunRequest(tags=range_tags(min([*behind, horizon.current]), horizon.current))
 
     @dg.schedule(
         cron_schedule="0 2 * * *",
@@ -43,7 +60,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, force=True)
 
-    return [daily_reconciliation, weekly_recalculation]
+    return [month_turn, daily_reconciliation, weekly_recalculation]
 
 
 def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest | dg.SkipReason:

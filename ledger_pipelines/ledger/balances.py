@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded, require_loaded
+from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded, note_reached, require_loaded
 from ledger_pipelines.warehouse.months import Counts, Written, add, clear, merge, qualified, rows_of
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, plan_for
@@ -42,12 +42,14 @@ def recalculate(
     *,
     force: bool = False,
     low: alerts.LowBalance = alerts.USUAL,
+    turning: bool = False,
 ) -> Report:
     """Make the balances of a scope what the rules say, in the caller's transaction.
 
     The scope's months are taken as a range. It is extended to the months noted as stale, and for customers whose
     closing balance changed, up to the last month that has balances. Of customers whose current balance has become
-    ``low`` an alert is recorded.
+    ``low`` an alert is recorded. Of months that have just begun (``turning``) deposits and transactions need not have
+    been loaded of everybody.
 
     Returns:
         A report whose months are those of the range, and later ones that were carried forward.
@@ -63,7 +65,7 @@ def recalculate(
     first, last = scope.months[0], scope.months[-1]
     earlier = months_between(horizon.first, shift(first, -1))
     require_loaded(connection, monthly_customer_balances, earlier, f"The opening balance of {first}")
-    if scope.whole:
+    if scope.whole and not turning:
         for table in (deposits, transaction_calculations):
             require_loaded(connection, table, scope.months, monthly_customer_balances.name)
     stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
@@ -76,6 +78,8 @@ def recalculate(
     counts = add(cleared, merge(connection, WRITTEN, target, sa.or_(in_scope, within), changes=force))
     if scope.whole:
         mark_loaded(connection, monthly_customer_balances, scope.months, run_id)
+        if scope.months[-1] == horizon.current:
+            note_reached(connection, horizon.current)
     alerts.evaluate(connection, scope.customers, horizon, low, run_id)
     return Report(qualified(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
 

@@ -1,6 +1,6 @@
 """Taking up what was noticed: read the source again for those customers, load, recalculate, all in one transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from ledger_pipelines.loading import billing, deletions
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
+from ledger_pipelines.realtime.turn import turn
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
 from ledger_pipelines.warehouse import incidents, latency, pending, tables
@@ -70,14 +71,14 @@ class CatchUp:
     """Taking up what was noticed, for one run.
 
     Attributes:
-        app: The billing application.
+        app: The billing application, read for the months that count at the moment of the call.
         warehouse: The warehouse.
         guard: How much may be deleted.
         run_id: The run.
         low: When a balance is low.
     """
 
-    app: BillingApp
+    app: Callable[[], BillingApp]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
@@ -130,7 +131,7 @@ class CatchUp:
         strict = replace(self.guard, rows=0)
         if first and isinstance(error, DeletionRefusedError):
             with self.warehouse.connect() as connection:
-                many = deletions.customers_who_lost_many(self.app, connection, customers, self.guard)
+                many = deletions.customers_who_lost_many(self.app(), connection, customers, self.guard)
             if many and len(many) < len(customers):
                 yield [one for one in customers if one not in many], self.guard
                 yield from (([one], strict) for one in many)
@@ -142,19 +143,21 @@ class CatchUp:
     def _take_up_in(
         self, connection: sa.Connection, waiting: Collection[Waiting], guard: DeletionGuard
     ) -> TakenUp | None:
-        off = switched_off(self.app, {change.customer_id for change in waiting})
+        app = self.app()  # once the tables are locked: the month cannot be turned meanwhile
+        off = switched_off(app, {change.customer_id for change in waiting})
         held = [change for change in waiting if change.customer_id in off]
         taken = [change for change in waiting if change.customer_id not in off]
         if held:
             pending.hold(connection, held)
         if not taken:
             return None
-        horizon = self.app.horizon
+        turned = turn(connection, app, self.guard, self.run_id, self.low)
+        horizon = app.horizon
         first = max(horizon.first, min(change.first_month for change in taken))
         customers = tuple(sorted({change.customer_id for change in taken}))
         scope = Scope(months_between(min(first, horizon.current), horizon.current), customers)
-        load = Load(self.app, scope, guard, self.run_id, recalculated=True)
-        reports = [step(load, connection) for step in _STEPS]
+        load = Load(app, scope, guard, self.run_id, recalculated=True)
+        reports = [*(turned.reports if turned else ()), *(step(load, connection) for step in _STEPS)]
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
@@ -178,7 +181,7 @@ class CatchUp:
             yield from error.causes
         elif isinstance(error, DeletionRefusedError):
             for customer_id in customers:
-                cause = deletions.refusal_of_customer(self.app, connection, customer_id, error.causes[0].reason)
+                cause = deletions.refusal_of_customer(self.app(), connection, customer_id, error.causes[0].reason)
                 yield replace(cause, run_id=self.run_id)
         elif isinstance(error, _OF_DATA):
             for customer_id in customers:

@@ -12,6 +12,7 @@ from ledger_pipelines.ledger.days_left import DaysLeft, balances_by_days_left
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.loaded import as_turned
 from ledger_pipelines.warehouse.polite import politely
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, customers
 
@@ -56,7 +57,7 @@ def by_days_left(databases: Databases) -> list[DaysLeft]:
     """
     low = LowBalance(days=databases.settings.alert_days)
     with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-        return balances_by_days_left(connection, databases.horizon, low)
+        return balances_by_days_left(connection, as_turned(connection, databases.horizon), low)
 
 
 def _rows(databases: Databases, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
@@ -98,7 +99,8 @@ def change_threshold(
         else:
             _check_known(connection, customer_id)
             alerts.set_threshold(connection, customer_id, threshold=threshold, days=days)
-        return alerts.evaluate(connection, (customer_id,), databases.horizon, low, "ledger alerts")
+        horizon = as_turned(connection, databases.horizon)
+        return alerts.evaluate(connection, (customer_id,), horizon, low, "ledger alerts")
 
     return politely(databases.warehouse, change, waiting)
 

@@ -63,9 +63,9 @@ class Databases:
         """The billing application's database."""
         return source_engine(servers.billing(self.settings))
 
-    @cached_property
+    @property
     def horizon(self) -> Horizon:
-        """The months that count now."""
+        """The months that count now, by the clock: a process may live longer than a month."""
         return Horizon.until(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
 
     @property

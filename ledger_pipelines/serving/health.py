@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.settings import Settings, masked
@@ -18,11 +20,11 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, is_computed
 from ledger_pipelines.warehouse.incidents import Incident, open_incidents
+from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
 from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
-    loaded_months,
     meter_readings,
     monthly_customer_balances,
     prices,
@@ -30,7 +32,8 @@ from ledger_pipelines.warehouse.tables import (
 )
 
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
-_BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+#: How long after the start of a month its turn, and the run that reads it from the application, may take.
+_TURN, _READ = timedelta(minutes=1), timedelta(minutes=10)
 _OF_INCIDENT = {
     "kind": "kind",
     "subject": "subject",
@@ -173,21 +176,19 @@ def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found:
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
-    found.months_expected = len(databases.horizon.months)
-    loaded = connection.execute(
-        sa.select(loaded_months.c.table_name, sa.func.count().label("months"))
-        .where(loaded_months.c.year_month.in_(databases.horizon.months))
-        .group_by(loaded_months.c.table_name)
-    )
-    months: dict[str, int] = {row.table_name: row.months for row in loaded}
+    horizon = databases.horizon
+    found.months_expected = len(horizon.months)
     computed = is_computed(connection)
     if not computed:
         found.problems.append(f"The ledger has never been computed: {COMPUTE_COMMAND}")
-    for table in _BY_MONTH:
-        found.months_loaded[table.name] = months.get(f"{table.schema}.{table.name}", 0)
-        if computed and found.months_loaded[table.name] < found.months_expected:
-            missing = found.months_expected - found.months_loaded[table.name]
-            found.problems.append(f"{table.name}: {missing} months have never been computed: ledger balance sync --all")
+    for table in BY_MONTH:
+        behind = months_behind(connection, horizon, table)
+        found.months_loaded[table.name] = found.months_expected - len(behind)
+        patience = _TURN if table is monthly_customer_balances else _READ
+        begun_before = month_of(datetime.now(horizon.zone) - patience, horizon.zone)
+        late = sum(month <= begun_before for month in behind)
+        if computed and late:
+            found.problems.append(f"{table.name}: {late} months have never been computed: ledger balance sync --all")
     if wanted is None:
         for table in _REJECTING:
             for row in connection.execute(rejections_by_reason(table.name)):

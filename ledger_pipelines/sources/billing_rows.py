@@ -187,6 +187,11 @@ def _required_number(data: Row, name: str, year_month: str) -> Decimal:
     return value
 
 
+def dated_early(month: str) -> str:
+    """Return how the reason begins for which a row is rejected whose month has yet to come."""
+    return f"dated {month}, after the current month"
+
+
 def month_within(at: datetime, horizon: Horizon) -> str:
     """The month of a moment.
 
@@ -195,7 +200,7 @@ def month_within(at: datetime, horizon: Horizon) -> str:
     """
     month = month_of(at, horizon.zone)
     if month > horizon.current:
-        raise UnusableError(f"dated {month}, after the current month {horizon.current}: it counts when its month comes")
+        raise UnusableError(f"{dated_early(month)} {horizon.current}: it counts when its month comes")
     if month < horizon.first:
         raise UnusableError(
             f"dated {month}, before {horizon.first}, the first month of the partitions: "

@@ -1,13 +1,26 @@
 """`ops.loaded_months`: which months of a table have been written for every customer at least once."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.warehouse import cursors
 from ledger_pipelines.warehouse.months import NO_MONTH, qualified
-from ledger_pipelines.warehouse.tables import loaded_months
+from ledger_pipelines.warehouse.tables import (
+    deposits,
+    loaded_months,
+    meter_readings,
+    monthly_customer_balances,
+    transaction_calculations,
+)
+
+#: The tables that a run of the ledger writes month by month.
+BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
+_REACHED = "month that balances have reached"
 
 
 class MonthsMissingError(Exception):
@@ -28,6 +41,43 @@ def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
     return frozenset(
         connection.scalars(sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(table)))
     )
+
+
+def months_behind(
+    connection: sa.Connection, horizon: Horizon, table: sa.Table = monthly_customer_balances
+) -> tuple[str, ...]:
+    """Return the months up to the clock's current one that do not have balances of every customer, in order."""
+    loaded = months_loaded(connection, table)
+    return tuple(month for month in horizon.months if month not in loaded)
+
+
+def months_to_turn(connection: sa.Connection, horizon: Horizon) -> tuple[str, ...]:
+    """Return the months that have begun since the balances reached the current month, in order.
+
+    There are none while earlier months are missing, too, or before balances have reached a current month: those need a
+    run that reads the source.
+    """
+    behind = months_behind(connection, horizon)
+    reached = cursors.position_of(connection, _REACHED) if behind else None
+    return () if reached is None or behind[0] <= reached else behind
+
+
+def note_reached(connection: sa.Connection, month: str) -> None:
+    """Record that every customer has balances up to a month that is the current one."""
+    cursors.advance(connection, _REACHED, month)
+
+
+def as_turned(connection: sa.Connection, horizon: Horizon) -> Horizon:
+    """Return the horizon as the ledger has it: its current month is the newest with balances of every customer.
+
+    That is the clock's month, except between the start of a month and the commit of its turn. A ledger that has never
+    been computed goes by the clock.
+    """
+    mark = loaded_months.c
+    newest = sa.select(sa.func.max(mark.year_month)).where(
+        mark.table_name == qualified(monthly_customer_balances), mark.year_month <= horizon.current
+    )
+    return replace(horizon, current=connection.scalar(newest) or horizon.current)
 
 
 def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetime | None:

@@ -12,8 +12,8 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import write_locks
 
 
-def lock(connection: sa.Connection, table: sa.Table) -> None:
-    """Wait for, and hold until the transaction ends, the right to write a table.
+def lock(connection: sa.Connection, *tables: sa.Table) -> None:
+    """Wait for, and hold until the transaction ends, the right to write a table, or several.
 
     Dagster's pools keep runs apart; this keeps apart whoever else comes. A server that ends transactions which idle is
     told to let this one wait for its source.
@@ -22,7 +22,7 @@ def lock(connection: sa.Connection, table: sa.Table) -> None:
         WarehouseError: the warehouse does not know of this right.
     """
     connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-    _check_known(connection.scalars(_rights([table]).with_for_update()).all(), [table])
+    _check_known(connection.scalars(_rights(tables).with_for_update()).all(), tables)
 
 
 def try_lock(connection: sa.Connection, tables: Collection[sa.Table]) -> bool:

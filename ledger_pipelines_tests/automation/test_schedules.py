@@ -35,7 +35,7 @@ def location(embedded_url: sa.URL) -> Iterator[Location]:
 
 def test_there_are_two_beside_that_of_the_erp_and_they_run(location: Location) -> None:
     schedules = {schedule.name: schedule for schedule in location.definitions.schedules or ()}
-    assert schedules.keys() == SCHEDULES.keys() | {"hourly_sync", "daily_comparison"}
+    assert schedules.keys() == SCHEDULES.keys() | {"month_turn", "hourly_sync", "daily_comparison"}
     for name, (cron, _) in SCHEDULES.items():
         schedule = schedules[name]
         assert isinstance(schedule, dg.ScheduleDefinition)

@@ -61,7 +61,7 @@ def _measure(place: _Place, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds to notice each change, and seconds to take it up; the first of each is not counted."""
     app = BillingApp(place.source, HORIZON)
     application = Application(place.source, HORIZON, seed=1)
-    catch_up = CatchUp(app, place.warehouse, DeletionGuard(), "bench")
+    catch_up = CatchUp(lambda: app, place.warehouse, DeletionGuard(), "bench")
     watches = [Watch(kind, place.warehouse) for kind in Kind]
     noticed, taken_up = [], []
     for _ in range(rounds + 1):

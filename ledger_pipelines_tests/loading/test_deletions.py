@@ -221,7 +221,7 @@ class RealTime:
         """Take up everything that waits; what was put off too."""
         with self.pipeline.warehouse.begin() as connection:
             connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
-        return list(CatchUp(self.app, self.pipeline.warehouse, GUARD, "test").take_up())
+        return list(CatchUp(lambda: self.app, self.pipeline.warehouse, GUARD, "test").take_up())
 
 
 def test_in_real_time_a_large_deletion_waits_and_everything_else_goes_on(ledger: Pipeline) -> None:

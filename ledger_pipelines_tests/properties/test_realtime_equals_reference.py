@@ -168,7 +168,7 @@ class RealTime(RuleBasedStateMachine):
 
     def _take_up(self) -> int:
         """Take up whatever waits; how many transactions that took."""
-        catch_up = CatchUp(self._app(), self.pipeline.warehouse, DeletionGuard(accept=True), "test")
+        catch_up = CatchUp(self._app, self.pipeline.warehouse, DeletionGuard(accept=True), "test")
         results = list(catch_up.take_up())
         assert all(isinstance(result, TakenUp) for result in results), results
         return len(results)

@@ -209,7 +209,7 @@ def followed(other: Other, *, by_polls: bool) -> None:
     polled = sum(Watch(kind, warehouse).look(app, NOW) for kind in Kind)
     scanned = sum(Patrol(table, app, warehouse, guard).step() for table in WITHOUT)
     assert (bool(polled), bool(scanned)) == (by_polls, not by_polls)
-    results = list(CatchUp(app, warehouse, guard, "test").take_up())
+    results = list(CatchUp(lambda: app, warehouse, guard, "test").take_up())
     assert [type(result) for result in results] == [TakenUp]
 
 

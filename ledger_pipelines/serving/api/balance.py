@@ -57,6 +57,7 @@ def balance(
     if customer is None or found is None:
         with parts.snapshot() as connection:  # why it is not there is told of one moment
             customer = known(connection, customer_id, parts.settings)
+            month = year_month or parts.current_month(connection)  # the clock's may not have been turned yet
             found = questions.balance_of(connection, customer_id, month)
             if found is None:
                 raise not_found(_no_balance(connection, customer, month, parts.settings))
@@ -74,8 +75,8 @@ def transactions(
     parts: Has, customer_id: CustomerId, year_month: YearMonth = None, decimals: DecimalsAs = "number"
 ) -> ExactJson:
     """A customer's transactions of a month, each with the price that was in force."""
-    month = year_month or parts.horizon.current
     with parts.reading() as connection:
+        month = year_month or parts.current_month(connection)
         customer = known(connection, customer_id, parts.settings)
         found = questions.transactions_of(connection, customer_id, month)
     answer = answers.CustomerTransactions(
@@ -95,7 +96,7 @@ def transactions(
 @router.get("/dashboard", response_model=answers.YearInFigures)
 def dashboard(parts: Has, year: Year = None, decimals: DecimalsAs = "number") -> ExactJson:
     """A year in figures: its sums, its months, the customers that used most; as of `generated_at`."""
-    found = parts.year(year or int(parts.horizon.current[:4]))
+    found = parts.year(year)
     return ExactJson(answers.YearInFigures.model_validate(found), decimals)
 
 

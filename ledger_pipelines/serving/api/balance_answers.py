@@ -67,7 +67,7 @@ class LedgerStatus(Answer):
     status: Literal["operational", "blocked", "catching_up", "empty"] = Field(
         description=(
             "blocked: incidents are open, so balances may be wrong; else empty: nothing is computed yet; "
-            "else catching_up: changes wait; else operational: every balance is current"
+            "else catching_up: changes wait, or a month has just begun; else operational: every balance is current"
         )
     )
     incidents: list[OpenIncident] = Field(description="The open incidents, the oldest first; always as of now")

@@ -18,6 +18,7 @@ from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
+from ledger_pipelines.warehouse.loaded import as_turned
 from ledger_pipelines.warehouse.questions.comparison import ComparisonSummary, balances_compared_at, comparison_summary
 from ledger_pipelines.warehouse.questions.year import Year, year_of
 
@@ -61,6 +62,10 @@ class Parts:
         settings = self.settings
         return Horizon.until(datetime.now(settings.zone), first=settings.first_month, zone=settings.zone)
 
+    def current_month(self, connection: sa.Connection) -> str:
+        """Return the ledger's current month: the newest one of which every customer has a balance."""
+        return as_turned(connection, self.horizon).current
+
     @property
     def at_once(self) -> sa.Engine:
         """The warehouse without transactions, for statements that stand alone."""
@@ -70,18 +75,22 @@ class Parts:
         """Whether Dagster's web server answers and has loaded the definitions, as far as that is known at once."""
         return self.dagster.get("dagster", lambda: _answers(self.settings))
 
-    def year(self, year: int) -> Year:
-        """A year in figures, as the warehouse has it now or had it a moment ago.
+    def year(self, year: int | None) -> Year:
+        """A year in figures, as the warehouse has it now or had it a moment ago; without a year the current one.
 
         Raises:
             WarehouseError: the warehouse is away.
         """
+        with self.reading() as connection:
+            month = self.current_month(connection)
+        wanted = year or int(month[:4])
 
         def find() -> Year:
             with self.snapshot() as connection:
-                return year_of(connection, year)
+                return year_of(connection, wanted)
 
-        return self.years.get(year, find)
+        # Figures from before the turn of the month are not those of the month that has begun.
+        return self.years.get((wanted, month), find)
 
     def compared(self, connection: sa.Connection) -> ComparisonSummary:
         """All customers compared, as a snapshot sees them: what was found at a moment is added up once."""

@@ -49,9 +49,10 @@ def invoices(
     decimals: DecimalsAs = "number",
 ) -> ExactJson:
     """A month's purchases beside what the ERP invoiced to the customers' business partners, account by account."""
-    month, number, size = year_month or parts.horizon.current, page or 1, per_page or PER_PAGE
+    number, size = page or 1, per_page or PER_PAGE
     statuses = SELECTIONS[only or "all"]
     with parts.snapshot() as connection:
+        month = year_month or parts.current_month(connection)
         summary = invoice_summary(connection, month)
         found = invoice_reconciliation(connection, month, statuses=statuses, limit=size, offset=offset(number, size))
     answer = answers.InvoiceReconciliation(

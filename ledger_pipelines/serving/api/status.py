@@ -18,18 +18,21 @@ def status_of(parts: Parts) -> LedgerStatus:
     Raises:
         WarehouseError: the warehouse is away.
     """
-    counted = parts.statuses.get("status", lambda: _status(parts))
+    month = parts.horizon.current
     with parts.reading() as connection:
+        turned = parts.current_month(connection) == month
         incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
+    # What was found before a month began, or before it was turned, is not how the ledger is after that.
+    counted = parts.statuses.get((month, turned), lambda: _status(parts, turned=turned))
     return counted.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else counted
 
 
-def _status(parts: Parts) -> LedgerStatus:
+def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
     with parts.snapshot() as connection:
         found = questions.status(connection)
         took = list(usual_query_ms(connection).values())
     return LedgerStatus(
-        status=_word(found),
+        status=_word(found, turned=turned),
         incidents=[],
         statistics=StatusStatistics(
             total_monthly_balances=found.total_monthly_balances,
@@ -42,7 +45,7 @@ def _status(parts: Parts) -> LedgerStatus:
     )
 
 
-def _word(found: questions.Status) -> Literal["operational", "catching_up", "empty"]:
+def _word(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
-    return "catching_up" if found.pending_changes or found.stale_months else "operational"
+    return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"

@@ -25,8 +25,7 @@ _ALERTS = 5
 def overview(visit: Visited, year: ChosenYear = None) -> Response:
     """How everything is, and a year in figures; without a year the current one."""
     parts = visit.parts
-    wanted = year or int(parts.horizon.current[:4])
-    found = parts.year(wanted)
+    found = parts.year(year)
     with parts.snapshot() as connection:
         incidents = open_now(connection)
         years = years_with_balances(connection)
@@ -42,7 +41,7 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         here="overview",
         found=found,
         incidents=incidents,
-        years=years or [wanted],
+        years=years or [found.year],
         charts=_charts(Reader(visit.words, visit.formats), found) if found.monthly_trend else [],
         computed=computed,
         fresh=fresh,
