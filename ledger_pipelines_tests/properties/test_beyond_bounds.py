@@ -129,7 +129,7 @@ def found_by_patrols(pipeline: Pipeline) -> int:
     app, guard = BillingApp(pipeline.source, pipeline.horizon), DeletionGuard(accept=True)
     tables_of_it = ("users", "data_pencatatan") * 2
     news = sum(Patrol(table, app, pipeline.warehouse, guard).step() for table in tables_of_it)
-    results = list(CatchUp(app, pipeline.warehouse, guard, "test").take_up())
+    results = list(CatchUp(lambda: app, pipeline.warehouse, guard, "test").take_up())
     assert all(isinstance(result, TakenUp) for result in results), results
     return news
 

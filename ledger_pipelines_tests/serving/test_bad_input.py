@@ -37,7 +37,7 @@ def test_wrong_password(computed: Installation) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("DROP TABLE data_pencatatan", "has no table data_pencatatan"),
+        ("DROP TABLE data_pencatatan", "There is no table or view data_pencatatan"),
         ("ALTER TABLE users DROP COLUMN suhu", "lacks the column suhu"),
         ("DELETE FROM users", "no customers at all"),
     ],
