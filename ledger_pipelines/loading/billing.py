@@ -80,7 +80,7 @@ def load_deposits(load: Load, connection: sa.Connection) -> Report:
     confirmed = deletions.confirmed_deletions(load, connection, tables.deposits, staged)
     counts = _write_months(load, connection, tables.deposits, staged)
     _note_changed(load, connection, tables.monthly_customer_balances, add(counts, dropped))
-    report = _finish(load, connection, tables.deposits, staged, counts, confirmed)
+    report = _finish(load, connection, tables.deposits, staged, counts, confirmed, dropped)
     return replace(report, counts=add(report.counts, dropped))
 
 
@@ -113,7 +113,7 @@ def load_readings(load: Load, connection: sa.Connection) -> Report:
 def _drop_unusable(connection: sa.Connection, table: sa.Table, staged: Staged) -> CountsByMonth:
     """Delete what is loaded of customers whose own row cannot be used.
 
-    The deletion guard counts these customers when customers are loaded; their rows here must not stop all others.
+    The deletion guard is asked about them if they are several customers (`_finish`).
     """
     return clear(connection, table, one_of(table.c.customer_id, staged.unusable)) if staged.unusable else {}
 
@@ -151,7 +151,7 @@ def _load_unpartitioned(
         few = len(repriced) <= NOTED_ONE_BY_ONE
         who = repriced if few else None
         note_stale(connection, tables.transaction_calculations, priced, who, covered=load.covered)
-    report = _finish(load, connection, table, staged, counts, confirmed)
+    report = _finish(load, connection, table, staged, counts, confirmed, dropped)
     return replace(report, counts=add(report.counts, dropped))
 
 
@@ -220,6 +220,7 @@ def _finish(
     staged: Staged,
     counts: CountsByMonth,
     confirmed: Mapping[str, int],
+    dropped: CountsByMonth | None = None,
 ) -> Report:
     """Keep the rejections, ask the guard, and prove that nothing was lost between reading and writing.
 
@@ -227,7 +228,9 @@ def _finish(
         DeletionRefusedError: a month would lose too much.
         RowsLostError: not every row that was read is loaded or rejected.
     """
-    deletions.check_counts(load, table, counts, confirmed)
+    # One customer's unusable row must not stop all others; many at once look like an outage.
+    many = len(staged.unusable) > 1 or not load.guard.rows
+    deletions.check_counts(load, table, add(counts, dropped) if dropped and many else counts, confirmed)
     within = _rejections_of(load, table, staged.rows)
     rejected = replace_rejections(connection, table.name, sa.select(STAGED_REJECTIONS), within, load.run_id)
     report = Report(qualified(table), counts, rejected, len(staged.unreadable))

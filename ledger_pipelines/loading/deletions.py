@@ -5,7 +5,7 @@ deletion, to be confirmed by itself; what the others lost is judged together, si
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import Ids
 from ledger_pipelines.warehouse import incidents, tables
-from ledger_pipelines.warehouse.confirmations import VALID_HOURS, confirmed_rows
+from ledger_pipelines.warehouse.confirmations import VALID_HOURS, confirmed_rows, forget_confirmed
 from ledger_pipelines.warehouse.incidents import Cause, Kind, about_customer
 from ledger_pipelines.warehouse.months import NO_MONTH, CountsByMonth, one_of, qualified, rows_of, total
 
@@ -56,22 +56,24 @@ def judge(guard: DeletionGuard, vanished: Mapping[int, int], before: int, confir
     before -= sum(vanished.values()) - sum(open_.values())
     if guard.allows(sum(open_.values()), before):
         return Judgement({}, {})
-    alone = {customer: rows for customer, rows in open_.items() if rows > guard.rows and customer != ids.NOBODY}
+    alone = {customer: rows for customer, rows in open_.items() if rows > guard.rows}
     rest = {customer: rows for customer, rows in open_.items() if customer not in alone}
     return Judgement(alone, {} if guard.allows(sum(rest.values()), before) else rest)
 
 
 def check_source(load: Load, connection: sa.Connection) -> None:
-    """Compare all ids of both tables before anything is written, and close the incidents of deletions if all is well.
+    """Compare all ids of both tables before anything is written.
 
     Raises:
         DeletionRefusedError: more rows have vanished than may go unasked; it names the customers to be confirmed.
     """
-    if not load.guard.accept:
-        causes = [*_vanished_users(load, connection), *_vanished_readings(load, connection)]
-        if causes:
-            raise DeletionRefusedError(causes)
-    incidents.close(connection, [Kind.DELETION_REFUSED])
+    if load.guard.accept:
+        return
+    users, customers = _all_vanished(load.source, connection, USERS)
+    gone = [user for user in users if user in owners_of(connection, USERS, users)]
+    causes = _causes_of_users(load, connection, gone, customers) + _causes_of_readings(load, connection, gone)
+    if causes:
+        raise DeletionRefusedError(causes)
 
 
 def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id: int, reason: str = "") -> Cause:
@@ -81,22 +83,26 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
         app: The billing application.
         connection: To the warehouse.
         customer_id: The customer.
-        reason: What the guard said, for where no id of the customer has vanished: a list may have become shorter.
+        reason: What the guard said, for where a list has become shorter: no id tells that.
     """
     gone = not app.known_customers([customer_id])
     rows = {qualified(table): _rows_of(connection, table, customer_id) for table in _OF_A_USER if gone}
-    rows[qualified(tables.meter_readings)] = len(_vanished_readings_of(app, connection, customer_id))
+    rows[qualified(tables.meter_readings)] = len(_lost_readings(app, connection, customer_id, gone=gone))
     rows = {table: count for table, count in rows.items() if count}
     name = connection.scalar(sa.select(tables.customers.c.name).where(tables.customers.c.customer_id == customer_id))
     who = f"Customer {customer_id} ({name})" if name else f"Customer {customer_id}"
-    if rows:
-        listed = ", ".join(f"{count:,} rows of {table}" for table, count in rows.items())
-        lost = "is gone from the billing application" if gone else "has lost rows in the billing application"
+    if rows and (gone or not reason or qualified(tables.meter_readings) in reason):
+        listed = ", ".join(f"{count:,} row{'s' * (count > 1)} of {table}" for table, count in rows.items())
+        lost = "is no customer of the billing application any longer" if gone else "has lost rows there"
         said = f"{who} {lost}. This would delete {listed}, more than the guard allows unasked."
-        command = f"confirm it in the dashboard, or by: ledger incidents confirm --customer-id {customer_id}"
-        advice = f"If that is meant, {command} (valid for {VALID_HOURS} hours). Otherwise restore the rows there."
+        command = f"ledger incidents confirm --customer-id {customer_id} --rows {sum(rows.values())}"
+        advice = (
+            f"If that is meant, confirm it in the dashboard, or by: {command} (valid for {VALID_HOURS} hours). "
+            "Otherwise restore the rows there."
+        )
+        details = {"rows": {str(customer_id): rows}}
     else:
-        said = f"{who}: {reason}"
+        said, details = f"{who}: {reason}", {}
         advice = f"If that is meant: ledger balance sync --customer-id {customer_id} --accept-deletions"
     return Cause(
         Kind.DELETION_REFUSED,
@@ -104,14 +110,14 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
         f"{said} The balances of this customer stay as they were.",
         advice,
         customers=[customer_id],
-        details={"rows": {str(customer_id): rows}} if rows else {},
+        details=details,
     )
 
 
 def customers_who_lost_many(
     app: BillingApp, connection: sa.Connection, customers: Collection[int], guard: DeletionGuard
 ) -> list[int]:
-    """Return those of the customers of whom more readings have vanished than the guard forgives."""
+    """Return those of the customers of whom more readings would go than the guard forgives."""
     reading = tables.meter_readings.c
     large = (
         sa.select(reading.customer_id)
@@ -120,28 +126,35 @@ def customers_who_lost_many(
         .having(sa.func.count() > guard.rows)
     )
     candidates = connection.scalars(large).all()
-    return [one for one in candidates if len(_vanished_readings_of(app, connection, one)) > guard.rows]
+    still = app.known_customers(candidates) if candidates else frozenset()
+    lost = {one: len(_lost_readings(app, connection, one, gone=one not in still)) for one in candidates}
+    return [one for one, readings in lost.items() if readings > guard.rows]
 
 
 def settle(load: Load, connection: sa.Connection) -> None:
-    """Close the incidents of refused deletions of a load's customers: the guard has let the load pass."""
-    if load.scope.customers is not None:
-        subjects = [about_customer(customer) for customer in load.scope.customers]
-        incidents.close(connection, [Kind.DELETION_REFUSED], [*subjects, *EMPTIED])
+    """Close incidents of refused deletions that a load of all months has let pass, but for those of its own run."""
+    if not set(load.horizon.months) <= set(load.scope.months):
+        return
+    customers = load.scope.customers
+    subjects = None if customers is None else [*map(about_customer, customers), *EMPTIED]
+    incidents.close(connection, [Kind.DELETION_REFUSED], subjects, but_of_run=load.run_id)
 
 
 def confirmed_deletions(load: Load, connection: sa.Connection, table: sa.Table, staged: Staged) -> dict[str, int]:
     """Count, by month, the rows that a load is about to delete and that a person has confirmed.
 
-    A customer of whom more rows would go than were confirmed counts as not confirmed.
+    A customer of whom more rows would go than were confirmed counts as not confirmed. What is used up is forgotten: the
+    same rows, restored and lost again, are to be confirmed again.
     """
     confirmed = {} if load.guard.accept else confirmed_rows(connection, qualified(table))
     if not confirmed:
         return {}
     by_month = "year_month" in table.c
     month = table.c.year_month if by_month else sa.literal(NO_MONTH)
-    is_read = sa.exists().where(*(staged.rows.c[key.name] == key for key in table.primary_key))
-    covered = [one_of(table.c.customer_id, confirmed), ~is_read]
+    # A reading that moves to another month is not gone.
+    key = [table.c.reading_id] if table is tables.meter_readings else list(table.primary_key)
+    is_read = sa.exists().where(*(staged.rows.c[column.name] == column for column in key))
+    covered = [one_of(table.c.customer_id, confirmed), ~one_of(table.c.customer_id, staged.unreadable), ~is_read]
     if by_month:
         covered.append(rows_of(table, load.scope))
     elif load.scope.customers is not None:
@@ -151,9 +164,11 @@ def confirmed_deletions(load: Load, connection: sa.Connection, table: sa.Table, 
     by_customer: Counter[int] = Counter()
     for customer, _, rows in found:
         by_customer[customer] += rows
+    used = [customer for customer, rows in by_customer.items() if rows <= confirmed[customer]]
+    forget_confirmed(connection, qualified(table), used)
     months: Counter[str] = Counter()
     for customer, of_month, rows in found:
-        if by_customer[customer] <= confirmed[customer]:
+        if customer in used:
             months[of_month] += rows
     return dict(months)
 
@@ -211,22 +226,11 @@ def differing_ids(
     return here - there, there - here, len(here)
 
 
-def rows_by_customer(connection: sa.Connection, readings: Collection[int]) -> dict[int, int]:
-    """Count readings that the warehouse knows by their customers; those of none are of `ids.NOBODY`."""
-    return dict(Counter(customers_of(connection, readings).values()))
-
-
-def customers_of(connection: sa.Connection, readings: Collection[int]) -> dict[int, int]:
-    """Return the customer of each reading that the warehouse knows, loaded or rejected; `ids.NOBODY` where none."""
-    reading, rejected = tables.meter_readings.c, tables.rejected_rows.c
-    loaded = sa.select(reading.reading_id, reading.customer_id).where(one_of(reading.reading_id, readings))
-    by_text = {str(reading_id): reading_id for reading_id in readings}
-    texts = sa.literal(list(by_text), sa.ARRAY(sa.Text))
-    refused_rows = sa.select(rejected.source_id, sa.func.coalesce(rejected.customer_id, ids.NOBODY)).where(
-        rejected.asset == tables.meter_readings.name, rejected.source_id == sa.any_(texts)
-    )
-    of_rejected = {by_text[text]: customer for text, customer in connection.execute(refused_rows)}
-    return {**dict(connection.execute(loaded).all()), **of_rejected}
+def owners_of(connection: sa.Connection, table: str, row_ids: Collection[int]) -> dict[int, int]:
+    """Return the customer of each of the rows that is loaded; what was rejected is in no figure."""
+    loaded = _LOADED[table]
+    found = sa.select(loaded, loaded.table.c.customer_id).where(one_of(loaded, row_ids))
+    return dict(connection.execute(found).all())
 
 
 def refusal_together(table: str, vanished: Mapping[int, int], before: int) -> Cause:
@@ -241,19 +245,22 @@ def refusal_together(table: str, vanished: Mapping[int, int], before: int) -> Ca
     return replace(cause, customers=[customer for customer in vanished if customer])
 
 
-def _vanished_users(load: Load, connection: sa.Connection) -> list[Cause]:
-    vanished, before = _all_vanished(load.source, connection, USERS)
-    found = judge(
-        load.guard, dict.fromkeys(vanished, 1), before, confirmed_rows(connection, qualified(tables.customers))
-    )
-    return [refusal_together(USERS, found.together, before)] if found.together else []
+def _causes_of_users(load: Load, connection: sa.Connection, gone: Sequence[int], customers: int) -> list[Cause]:
+    confirmed = confirmed_rows(connection, qualified(tables.customers))
+    found = judge(load.guard, dict.fromkeys(gone, 1), customers, confirmed)
+    return [refusal_together(USERS, found.together, customers)] if found.together else []
 
 
-def _vanished_readings(load: Load, connection: sa.Connection) -> list[Cause]:
+def _causes_of_readings(load: Load, connection: sa.Connection, gone: Collection[int]) -> list[Cause]:
+    """Judge the readings that would go: those whose ids vanished, and all of who is no customer any longer."""
     vanished, before = _all_vanished(load.source, connection, READINGS)
-    by_customer = rows_by_customer(connection, vanished)
-    confirmed = confirmed_rows(connection, qualified(tables.meter_readings))
-    found = judge(load.guard, by_customer, before, confirmed)
+    lost = Counter(owners_of(connection, READINGS, vanished).values())
+    reading = tables.meter_readings.c
+    of_gone = sa.select(reading.customer_id, sa.func.count()).where(one_of(reading.customer_id, gone))
+    for customer, rows in connection.execute(of_gone.group_by(reading.customer_id)):
+        few = rows <= load.guard.rows  # more are counted exactly: one that moved to another customer stays
+        lost[customer] = rows if few else len(_lost_readings(load.source, connection, customer, gone=True))
+    found = judge(load.guard, lost, before, confirmed_rows(connection, qualified(tables.meter_readings)))
     causes = [refusal_of_customer(load.source, connection, customer) for customer in sorted(found.alone)]
     return [*causes, refusal_together(READINGS, found.together, before)] if found.together else causes
 
@@ -277,9 +284,9 @@ def _rows_of(connection: sa.Connection, table: sa.Table, customer_id: int) -> in
     return connection.scalar(counted) or 0
 
 
-def _vanished_readings_of(app: BillingApp, connection: sa.Connection, customer_id: int) -> list[int]:
-    """Return the readings of a customer that the billing application no longer has, as anybody's."""
+def _lost_readings(app: BillingApp, connection: sa.Connection, customer_id: int, *, gone: bool) -> list[int]:
+    """Return the loaded readings of a customer that would go; of one who is ``gone``, all that moved to nobody else."""
     reading = tables.meter_readings.c
     known = connection.scalars(sa.select(reading.reading_id).where(reading.customer_id == customer_id)).all()
-    there = billing_changes.existing(app, READINGS, known)
-    return [reading_id for reading_id in known if reading_id not in there]
+    there = billing_changes.customers_of(app, known)
+    return [one for one in known if one not in there or (gone and there[one] == customer_id)]

@@ -16,6 +16,7 @@ from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.realtime.turn import turn
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
+from ledger_pipelines.sources.errors import first_line
 from ledger_pipelines.warehouse import incidents, latency, pending, tables
 from ledger_pipelines.warehouse.incidents import Cause, Kind, about_customer
 from ledger_pipelines.warehouse.latency import Batch
@@ -37,6 +38,8 @@ _WRITTEN = (
 )
 #: What may be the fault of one customer's data, so that the others' can be taken up without it.
 _OF_DATA = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: The incidents that the next success of their customer closes.
+_OF_CUSTOMERS = (Kind.CHANGE_RETRIED, Kind.DELETION_REFUSED)
 #: The longest wait before changes are tried again that a person or a server may mend at any moment.
 _MENDED_SECONDS = 60
 
@@ -161,7 +164,7 @@ class CatchUp:
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
-        incidents.close(connection, [Kind.CHANGE_RETRIED], [about_customer(customer) for customer in customers])
+        incidents.close(connection, _OF_CUSTOMERS, [*map(about_customer, customers), *deletions.EMPTIED])
         batch = latency.record(connection, self.run_id, taken, customers)
         return TakenUp(customers, scope.months, tuple(reports), batch)
 
@@ -188,9 +191,15 @@ class CatchUp:
                 yield Cause(
                     Kind.CHANGE_RETRIED,
                     about_customer(customer_id),
-                    f"A change of customer {customer_id} cannot be taken up: {error} Its balances stay as they were.",
+                    f"A change of customer {customer_id} cannot be taken up: {_in_words(error)} Its balances stay as they "
+                    "were.",
                     "It is tried again by itself. Correct the row in the billing application; all that waits is in "
                     "ops.pending_changes.",
                     customers=[customer_id],
                     run_id=self.run_id,
                 )
+
+
+def _in_words(error: Exception) -> str:
+    """Return the driver's first line, without the statement and its values; of another error its message."""
+    return first_line(error) if isinstance(error, exc.DBAPIError) else str(error)

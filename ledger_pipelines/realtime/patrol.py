@@ -85,17 +85,14 @@ class Patrol:
 
         A customer who lost many rows is among the changes: taking it up asks for that customer alone.
         """
-        if self.table == deletions.USERS:
-            customers = {user: user for user in vanished}
-            confirmed = confirmed_rows(connection, qualified(tables.customers))
-        else:
-            customers = deletions.customers_of(connection, vanished)
-            confirmed = confirmed_rows(connection, qualified(tables.meter_readings))
-        found = deletions.judge(self.guard, Counter(customers.values()), known, confirmed)
+        table = tables.customers if self.table == deletions.USERS else tables.meter_readings
+        owners = deletions.owners_of(connection, self.table, vanished)
+        confirmed = confirmed_rows(connection, qualified(table))
+        found = deletions.judge(self.guard, Counter(owners.values()), known, confirmed)
         if not found.together:
             return vanished
         incidents.record(connection, deletions.refusal_together(self.table, found.together, known))
-        return frozenset(row_id for row_id in vanished if customers.get(row_id, ids.NOBODY) not in found.together)
+        return frozenset(row_id for row_id in vanished if owners.get(row_id) not in found.together)
 
     def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
         """Note what differs at some ids of a stretch; how many changes are news, and after which id to go on."""

@@ -26,16 +26,17 @@ class ConfirmedDeletion:
     until: datetime
 
 
-def confirm_deletions(databases: Databases, customer_id: int, by: str) -> ConfirmedDeletion:
+def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int | None = None) -> ConfirmedDeletion:
     """Confirm the deletion of a customer's rows that the guard has refused.
 
     Args:
         databases: Of the installation.
         customer_id: The customer.
         by: Who confirms it.
+        rows: How many rows the person was shown; None: as many as are refused now.
 
     Raises:
-        ServingError: no deletion of this customer waits for a confirmation.
+        ServingError: no deletion of this customer waits for a confirmation, or of another number of rows.
         WarehouseError: the warehouse cannot be used.
     """
     with reachable(databases.warehouse), databases.warehouse.begin() as connection:
@@ -47,6 +48,11 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str) -> Confir
             raise ServingError(
                 f"No deletion of customer {customer_id} waits for a confirmation. Refused deletions: {others}. "
                 "See: ledger incidents list"
+            )
+        if rows not in (None, incident.rows_to_confirm):
+            raise ServingError(
+                f"The refused deletion of customer {customer_id} is of {incident.rows_to_confirm:,} rows now, not of "
+                f"{rows:,}. Look at it again: ledger incidents list"
             )
         try:
             until = confirm(connection, incident, by)

@@ -89,14 +89,14 @@ def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
     return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
 
 
-def existing(app: BillingApp, table: str, wanted: Sequence[int]) -> frozenset[int]:
-    """Return those of the ids that the table has, whatever their rows hold."""
-    key = TABLES[table].c.id
-    found: set[int] = set()
-    for start in range(0, len(wanted), IDS_AT_ONCE):
-        some = sa.select(key.label("id")).where(key.in_(wanted[start : start + IDS_AT_ONCE]))
-        found.update(row["id"] for row in app.fetch(some))
-    return frozenset(found)
+def customers_of(app: BillingApp, readings: Sequence[int]) -> dict[int, int]:
+    """Return the customer of each of the readings that `data_pencatatan` has, whatever their rows hold."""
+    key, found = data_pencatatan.c.id, dict[int, int]()
+    for start in range(0, len(readings), IDS_AT_ONCE):
+        some = sa.select(key.label("id"), data_pencatatan.c.customer_id.label("customer_id"))
+        rows = app.fetch(some.where(key.in_(readings[start : start + IDS_AT_ONCE])))
+        found.update((row["id"], row["customer_id"]) for row in rows)
+    return found
 
 
 def stretch(app: BillingApp, table: str, after: int | None, most: int) -> Ids:

@@ -1,6 +1,6 @@
 """`ops.deletion_confirmations`: deletions that the guard refused and that a person confirmed, for a while."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -70,3 +70,10 @@ def confirmed_rows(connection: sa.Connection, table_name: str) -> dict[int, int]
         _confirmation.table_name == table_name, _IS_VALID
     )
     return dict(connection.execute(valid).all())
+
+
+def forget_confirmed(connection: sa.Connection, table_name: str, customers: Collection[int]) -> None:
+    """Forget the confirmations of customers for a table: they have been used."""
+    if customers:
+        used = sa.delete(deletion_confirmations).where(_confirmation.table_name == table_name)
+        connection.execute(used.where(_confirmation.customer_id.in_(customers)))

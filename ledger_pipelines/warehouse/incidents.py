@@ -17,6 +17,7 @@ from ledger_pipelines.warehouse.tables import incidents
 
 #: An incident that comes back this soon is the same one, so that a cause that flickers is announced once.
 _SAME_FOR: sa.ColumnElement[Any] = sa.literal_column("interval '5 minutes'")
+_LONGEST = 4_000
 _incident = incidents.c
 OPEN = _incident.state == "open"
 
@@ -128,15 +129,24 @@ def record(connection: sa.Connection, cause: Cause) -> None:
     )
 
 
-def close(connection: sa.Connection, kinds: Collection[Kind], subjects: Collection[str] | None = None) -> int:
+def close(
+    connection: sa.Connection,
+    kinds: Collection[Kind],
+    subjects: Collection[str] | None = None,
+    *,
+    but_of_run: str | None = None,
+) -> int:
     """Close open incidents whose cause is gone, and return how many.
 
     Args:
         connection: To the warehouse.
         kinds: Of these kinds.
         subjects: About these; None: about anything.
+        but_of_run: Leave open what this run itself has recorded.
     """
-    return _close(connection, kinds, sa.true() if subjects is None else _incident.subject.in_(subjects))
+    about = sa.true() if subjects is None else _incident.subject.in_(subjects)
+    of_others = sa.true() if but_of_run is None else _incident.run_id.is_distinct_from(but_of_run)
+    return _close(connection, kinds, sa.and_(about, of_others))
 
 
 def close_unseen(connection: sa.Connection, kind: Kind, subject: str, since: datetime) -> int:
@@ -223,4 +233,6 @@ def _close(connection: sa.Connection, kinds: Collection[Kind], where: sa.ColumnE
 
 
 def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd")
+    """Return the text as the server can store it, cut to a length that a person reads."""
+    whole = text.replace("\x00", "\ufffd")
+    return whole if len(whole) <= _LONGEST else f"{whole[:_LONGEST]} …"

@@ -1,5 +1,6 @@
 """Vanished rows: judged by customer, confirmed by a person, and found before anything is written."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -112,9 +113,9 @@ def test_a_whole_load_finds_out_before_it_writes_anything(ledger: Pipeline) -> N
     (cause,) = refused.value.causes
     assert (cause.kind, cause.subject, cause.customers) == (Kind.DELETION_REFUSED, "customer 1", [LARGE])
     assert cause.details == {"rows": {"1": OF_LARGE}}
-    assert "Customer 1 (PT Uji 1) is gone from the billing application" in cause.reason
+    assert "Customer 1 (PT Uji 1) is no customer of the billing application any longer" in cause.reason
     assert "150 rows of billing.meter_readings" in cause.reason
-    assert "ledger incidents confirm --customer-id 1" in cause.what_to_do
+    assert "ledger incidents confirm --customer-id 1 --rows 153" in cause.what_to_do
 
 
 def test_a_confirmed_deletion_is_done_and_its_incident_closed(ledger: Pipeline) -> None:
@@ -202,6 +203,85 @@ def test_a_list_that_became_shorter_names_the_command(ledger: Pipeline) -> None:
     assert "150 of the 160 rows of billing.deposits" in cause.reason
     assert "ledger balance sync --customer-id 3 --accept-deletions" in cause.what_to_do
     assert cause.details == {}
+
+
+def test_a_confirmation_is_used_once(ledger: Pipeline) -> None:
+    confirm(ledger, refuse(ledger))
+    load(ledger)
+    assert ledger.rows(tables.deletion_confirmations) == []
+    fill(ledger, [LARGE, SMALL, OTHER])
+    load(ledger)
+    fill(ledger, [SMALL, OTHER])
+    with pytest.raises(DeletionRefusedError):
+        load(ledger)
+
+
+def test_who_becomes_no_customer_is_one_deletion(ledger: Pipeline) -> None:
+    """The readings are still there, and would be rejected."""
+    fill(ledger, [LARGE, SMALL, OTHER])
+    with ledger.source.begin() as connection:
+        connection.execute(sa.update(users).where(users.c.id == LARGE).values(role="admin"))
+    before = everything(ledger)
+    incident = refuse(ledger)
+    assert everything(ledger) == before | {"ops.incidents": everything(ledger)["ops.incidents"]}
+    assert incident.details == {"rows": {"1": OF_LARGE}}
+    confirm(ledger, incident)
+    load(ledger)
+    assert known(ledger) == {SMALL, OTHER}
+    assert {row["customer_id"] for row in ledger.rows(tables.meter_readings)} == {SMALL, OTHER}
+
+
+def test_rejected_rows_that_vanish_are_no_loss(pipeline: Pipeline) -> None:
+    unusable = [fob(number, LARGE, "no moment") for number in range(1, 151)]
+    usable = [fob(number, LARGE, "2025-02-03") for number in range(201, 240)]
+    pipeline.fill(state([user(LARGE)], [*unusable, *usable]))
+    pipeline.run()
+    pipeline.fill(state([user(LARGE)], usable))
+    load(pipeline)
+    assert pipeline.rows(tables.rejected_rows) == []
+    assert opened(pipeline) == []
+
+
+def test_a_reading_that_moved_is_not_among_the_confirmed(ledger: Pipeline) -> None:
+    """149 are gone, one is dated in another month now: what is confirmed is 149, and that is done."""
+    moved = fob(1, LARGE, "2025-04-03")
+    rest = [fob(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner != LARGE]
+    customers = [user(one, deposit_history=DEPOSITS) for one in (LARGE, SMALL, OTHER)]
+    ledger.fill(state(customers, [moved, *rest]))
+    incident = refuse(ledger)
+    assert incident.details == {"rows": {"1": {"billing.meter_readings": 149}}}
+    confirm(ledger, incident)
+    load(ledger)
+    of_large = [row["year_month"] for row in ledger.rows(tables.meter_readings) if row["customer_id"] == LARGE]
+    assert of_large == ["2025-04"]
+
+
+def test_a_load_of_other_months_closes_no_incident(ledger: Pipeline) -> None:
+    fill(ledger, [LARGE, SMALL, OTHER])
+    with ledger.source.begin() as connection:
+        connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
+    refuse(ledger)
+    ledger.load(Scope(("2025-03", "2025-04")), replace(GUARD, accept=True))
+    assert len(opened(ledger)) == 1
+
+
+def test_many_rows_of_users_that_become_unusable_are_asked_about(pipeline: Pipeline) -> None:
+    """One UPDATE that spoils the price of everybody must not empty the ledger; one spoilt row stops nobody."""
+    history = json.dumps([{"date": "2025-02-01", "amount": number} for number in range(1, 141)])
+    customers = [user(number, deposit_history=history) for number in (1, 2, 3)]
+    readings = [fob(number, number, "2025-02-03") for number in (1, 2, 3)]
+    pipeline.fill(state(customers, readings))
+    pipeline.run()
+    with pipeline.source.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE users ALTER COLUMN harga_per_meter_kubik TYPE numeric(40, 2)"))
+        connection.execute(sa.update(users).values(harga_per_meter_kubik=10**16))
+    with pytest.raises(DeletionRefusedError, match="420 of the 420 rows of billing.deposits"):
+        load(pipeline)
+    assert len(pipeline.rows(tables.deposits)) == 420
+    with pipeline.source.begin() as connection:
+        connection.execute(sa.update(users).where(users.c.id > 1).values(harga_per_meter_kubik=100))
+    load(pipeline)
+    assert {row["customer_id"] for row in pipeline.rows(tables.deposits)} == {2, 3}
 
 
 class RealTime:

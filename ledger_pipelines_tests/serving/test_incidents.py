@@ -72,7 +72,10 @@ def test_a_deletion_is_confirmed_by_customer(computed: Installation) -> None:
         assert nobody.exit_code == 1
         assert "No deletion of customer 12 waits" in nobody.stderr
         assert "customer 11" in nobody.stderr
-        (answer,) = json_of(computed.run(*confirm, "11", "--json"))["confirmed"]
+        other = computed.run(*confirm, "11", "--rows", "850")
+        assert other.exit_code == 1
+        assert "is of 854 rows now, not of 850" in other.stderr
+        answer = json_of(computed.run(*confirm, "11", "--rows", "854", "--json"))["confirmed"]
         assert answer["rows"] == REFUSED.details["rows"]["11"]
         told = computed.run(*confirm, "11").stderr
         assert "850 rows of billing.meter_readings" in told
@@ -83,5 +86,5 @@ def test_a_deletion_is_confirmed_by_customer(computed: Installation) -> None:
         }
         assert {row.confirmed_by for row in kept} == {f"command line ({getpass.getuser()})"}
         acts = connection.scalars(sa.select(audit_log.c.target).where(audit_log.c.action == "ledger incidents confirm"))
-        assert list(acts) == [f"deletion of customer {number}" for number in (12, 11, 11)]
+        assert list(acts) == [f"deletion of customer {number}" for number in (12, 11, 11, 11)]
         connection.execute(sa.delete(audit_log))

@@ -236,7 +236,7 @@ def test_a_deletion_that_is_refused_and_confirmed(system: System, way: str) -> N
                 answer = json_of(
                     system.installation.run("incidents", "confirm", "--customer-id", str(customer), "--json")
                 )
-                assert answer["confirmed"][0]["rows"]["billing.customers"] == 1
+                assert answer["confirmed"]["rows"]["billing.customers"] == 1
             else:
                 page = system.browser.get("/").text
                 (action,) = re.findall(r'action="(/incidents/\d+/confirm)"', page)

@@ -25,8 +25,8 @@ EARLY = Decimal(1_000_000)
 #: Seconds around midnight at which commands are started, which take a while to answer.
 COMMANDS = (-30, -5, 1, 20)
 AROUND_SECONDS = 40
-#: What the first run of the month may leave to its next step: a reading of the first seconds that it loaded before real
-#: time did.
+#: What the first run of the month may leave to its next step: a reading of the first seconds that it loads before real
+#: time does.
 BETWEEN_STEPS = ("nothing_stale", "every_reading_accounted_for", "sums_match_rows")
 
 

@@ -57,19 +57,20 @@ def list_incidents(
 
 @app.command()
 def confirm(
-    customer_id: Annotated[list[int], typer.Option("--customer-id", help="The customer; may be repeated.")],
+    customer_id: Annotated[int, typer.Option("--customer-id", help="The customer.")],
+    rows: Annotated[int | None, typer.Option("--rows", help="Only if the deletion is of so many rows.")] = None,
     as_json: _AsJson = False,
 ) -> None:
     """Confirm that the rows of a customer whose deletion was refused are to be deleted: as many as were refused."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
-        confirmed = []
-        for customer in dict.fromkeys(customer_id):
-            with written_down(databases, "incidents confirm", f"deletion of customer {customer}") as by:
-                confirmed.append(confirm_deletions(databases, customer, by))
+    with (
+        answering(as_json=as_json),
+        Databases(load_settings()) as databases,
+        written_down(databases, "incidents confirm", f"deletion of customer {customer_id}") as by,
+    ):
+        confirmed = confirm_deletions(databases, customer_id, by, rows)
     if as_json:
-        print_json({"success": True, "confirmed": [asdict(one) for one in confirmed]})
+        print_json({"success": True, "confirmed": asdict(confirmed)})
         return
-    for one in confirmed:
-        listed = ", ".join(f"{rows:,} rows of {table}" for table, rows in one.rows.items())
-        say(f"Confirmed until {one.until:%Y-%m-%d %H:%M}: of customer {one.customer_id}, {listed} may be deleted.")
+    listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
+    say(f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: of customer {customer_id}, {listed} may be deleted.")
     say("While `ledger up` runs it is done within a minute; otherwise by: ledger balance sync --all")
