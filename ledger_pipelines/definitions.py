@@ -54,7 +54,7 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
         sensors=[
             *sync_sensors(),
             *alert_sensors(settings),
-            *incident_sensors(settings),
+            *incident_sensors(),
             *realtime_sensors(),
             *reconciliation_sensors(settings),
         ],

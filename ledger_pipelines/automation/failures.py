@@ -10,6 +10,10 @@ from ledger_pipelines.resources import Databases
 from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.incidents import Cause, Kind
 
+#: The subject of failures of the run that applies changes. Without another change there is no other run, so that
+#: the review closes them.
+REALTIME_RUN = "real-time run"
+
 
 @contextmanager
 def failures_recorded(databases: Databases, subject: str) -> Iterator[None]:
@@ -19,7 +23,7 @@ def failures_recorded(databases: Databases, subject: str) -> Iterator[None]:
 
     Args:
         databases: Of the code location.
-        subject: What fails or succeeds, such as `polling of users`.
+        subject: What fails or succeeds, such as `polling of prices`.
     """
     try:
         yield

@@ -10,7 +10,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record
 from ledger_pipelines.assets.run import explained
 from ledger_pipelines.assets.turn import month_turn, turned_months
-from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.failures import REALTIME_RUN, failures_recorded
 from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
@@ -55,7 +55,7 @@ def take_up_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[
     """Take up changes as long as some are waiting, each lot in one transaction, and record what that did."""
     results: list[TakenUp | Failed] = []
     try:
-        with failures_recorded(databases, "real-time run"), explained(databases):
+        with failures_recorded(databases, REALTIME_RUN), explained(databases):
             for result in _results(context, databases):
                 results.append(result)  # noqa: PERF402 - what came before an error is recorded too
     finally:
@@ -149,7 +149,7 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
     ) -> dg.RunRequest | dg.SkipReason:
         watch = watches.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
-        with failures_recorded(databases, f"polling of {kind.table}"), explained(databases):
+        with failures_recorded(databases, f"polling of {kind.value}"), explained(databases):
             try:
                 return _tick(context, databases, watch)
             except NotComputedError:

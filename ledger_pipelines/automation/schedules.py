@@ -32,11 +32,12 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         + BEFORE_THE_FIRST,
     )
     def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
-        if (reason := skip_unless_computed(databases)) is not None:
-            return reason
         horizon = databases.horizon()
-        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-            behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
+        with failures_recorded(databases, "schedule month_turn"):
+            if (reason := skip_unless_computed(databases)) is not None:
+                return reason
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
         return dg.RunRequest(tags=range_tags(min([*behind, horizon.current]), horizon.current))
 
     @dg.schedule(
@@ -48,7 +49,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         + BEFORE_THE_FIRST,
     )
     def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
-        return _all_months(databases, force=False)
+        return _all_months(databases, "daily_reconciliation", force=False)
 
     @dg.schedule(
         cron_schedule="0 1 * * 0",
@@ -58,14 +59,15 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         description="Sunday at 01:00: drop every transaction and balance and compute them anew." + BEFORE_THE_FIRST,
     )
     def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
-        return _all_months(databases, force=True)
+        return _all_months(databases, "weekly_recalculation", force=True)
 
     return [month_turn, daily_reconciliation, weekly_recalculation]
 
 
-def _all_months(databases: Databases, *, force: bool) -> dg.RunRequest | dg.SkipReason:
-    if (reason := skip_unless_computed(databases)) is not None:
-        return reason
+def _all_months(databases: Databases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
+    with failures_recorded(databases, f"schedule {schedule}"):
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
     horizon = databases.horizon()
     return dg.RunRequest(
         tags=range_tags(horizon.first, horizon.current),

@@ -191,8 +191,8 @@ class CatchUp:
                 yield Cause(
                     Kind.CHANGE_RETRIED,
                     about_customer(customer_id),
-                    f"A change of customer {customer_id} cannot be taken up: {_in_words(error)} Its balances stay as they "
-                    "were.",
+                    f"A change of customer {customer_id} cannot be taken up: {_in_words(error)} "
+                    "Its balances stay as they were.",
                     "It is tried again by itself. Correct the row in the billing application; all that waits is in "
                     "ops.pending_changes.",
                     customers=[customer_id],

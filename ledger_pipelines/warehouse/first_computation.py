@@ -47,11 +47,8 @@ def never_computed(settings: Settings) -> str:
 
 
 def note_source(connection: sa.Connection, settings: Settings) -> None:
-    """Note whether the warehouse is for the demo or for one's own billing application; later calls change nothing.
-
-    A warehouse without a computed ledger may still change from one to the other.
-    """
-    if not is_computed(connection) or cursors.position_of(connection, _SOURCE) is None:
+    """Note whether the warehouse is for the demo or for one's own billing application, until its ledger is computed."""
+    if not is_computed(connection):
         cursors.move(connection, _SOURCE, _source_of(settings))
 
 

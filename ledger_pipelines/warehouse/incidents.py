@@ -27,6 +27,8 @@ class Kind(StrEnum):
 
     DELETION_REFUSED = "deletion_refused"
     CHANGE_RETRIED = "change_retried"
+    CHANGES_WAIT = "changes_wait"
+    MONTH_MISSING = "month_missing"
     POLL_FAILED = "poll_failed"
     RUN_FAILED = "run_failed"
     SYNC_FAILED = "sync_failed"

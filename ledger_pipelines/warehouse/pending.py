@@ -83,6 +83,19 @@ def newest(connection: sa.Connection) -> int | None:
     return number
 
 
+def waiting_since(connection: sa.Connection) -> datetime | None:
+    """Return since when the oldest change waits that was neither put aside nor put off; None if none does."""
+    waits = sa.and_(~_change.held, _change.retry_at.is_(None))
+    since: datetime | None = connection.scalar(sa.select(sa.func.min(_change.noticed_at)).where(waits))
+    return since
+
+
+def any_failing(connection: sa.Connection) -> bool:
+    """Return whether a change waits that could not be taken up the last time."""
+    failing = sa.exists().where(~_change.held, _change.error.is_not(None))
+    return bool(connection.scalar(sa.select(failing)))
+
+
 def take(connection: sa.Connection, most: int, of: Collection[int] | None = None) -> list[Waiting]:
     """The oldest changes that can be taken up now, at most so many, and whatever else waits for the same customers.
 

@@ -9,13 +9,15 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.automation import realtime
+from ledger_pipelines.automation.failures import REALTIME_RUN
 from ledger_pipelines.automation.incidents import sync_causes
 from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import incidents, sync_logs, tables
-from ledger_pipelines.warehouse.incidents import Incident
+from ledger_pipelines.warehouse import incidents, pending, sync_logs, tables
+from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse.pending import Noticed
 from ledger_pipelines.warehouse.sync_logs import Ending
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
@@ -60,7 +62,7 @@ def test_a_sensor_that_fails_is_an_incident_until_it_succeeds(location: Location
         with pytest.raises(Exception, match="data_pencatatan"):
             tick(location, "readings")
     (incident,) = opened(location)
-    assert (incident.kind, incident.subject) == ("poll_failed", "polling of data_pencatatan")
+    assert (incident.kind, incident.subject) == ("poll_failed", "polling of readings")
     assert incident.occurrences == 2
     assert "There is no table or view data_pencatatan" in incident.reason
     with location.pipeline.source.begin() as connection:
@@ -158,7 +160,7 @@ def test_a_sync_that_failed_is_made_good_by_one_that_is_completed(location: Loca
 
 @pytest.mark.parametrize(
     ("minutes", "watched_hours", "expected"),
-    [(9, 24, []), (10, 24, ["sync_missed"]), (59, 24, ["sync_missed"]), (30, 0, [])],
+    [(9, 1, []), (10, 1, ["sync_missed"]), (59, 1, ["sync_missed"]), (69, 1, ["sync_missed"]), (30, 0, [])],
 )
 def test_an_hourly_sync_that_did_not_happen(
     location: Location, minutes: int, watched_hours: int, expected: list[str]
@@ -169,6 +171,48 @@ def test_an_hourly_sync_that_did_not_happen(
     watched_since = in_two_hours + timedelta(seconds=1) - timedelta(hours=watched_hours)
     with location.pipeline.warehouse.connect() as connection:
         assert kinds_of(connection, now, watched_since) == expected
+
+
+def test_a_real_time_run_that_failed_with_nothing_to_do_is_made_good_by_itself(location: Location) -> None:
+    cause = Cause(Kind.POLL_FAILED, REALTIME_RUN, "the source was away", "wait")
+    with location.pipeline.warehouse.begin() as connection:
+        incidents.record(connection, cause)
+        pending.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
+        pending.failed(connection, pending.take(connection, 1), "the source was away")
+    tick(location, "incident_review")
+    assert len(opened(location)) == 1, "a change waits to be tried again"
+    with location.pipeline.warehouse.begin() as connection:
+        connection.execute(sa.delete(tables.pending_changes))
+    tick(location, "incident_review")
+    assert opened(location) == []
+
+
+def test_a_change_that_no_run_applies(location: Location) -> None:
+    with location.pipeline.warehouse.begin() as connection:
+        pending.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
+    tick(location, "incident_review")
+    assert opened(location) == []
+    with location.pipeline.warehouse.begin() as connection:
+        earlier = tables.pending_changes.c.noticed_at - timedelta(minutes=16)
+        connection.execute(sa.update(tables.pending_changes).values(noticed_at=earlier))
+    tick(location, "incident_review")
+    assert [one.kind for one in opened(location)] == ["changes_wait"]
+    with location.pipeline.warehouse.begin() as connection:
+        connection.execute(sa.delete(tables.pending_changes))
+    tick(location, "incident_review")
+    assert opened(location) == []
+
+
+def test_a_month_that_nobody_turns(location: Location) -> None:
+    next_month = Location(location.pipeline, location.instance)
+    next_month.databases._clock = lambda: datetime(2025, 7, 1, 0, 2, tzinfo=WIB)
+    tick(next_month, "incident_review")
+    (incident,) = opened(location)
+    assert (incident.kind, incident.subject) == ("month_missing", "month 2025-07")
+    tick(next_month, "readings")
+    tick(next_month, "incident_review")
+    assert opened(location) == []
+    next_month.databases.dispose()
 
 
 def test_without_an_erp_no_sync_is_missed(location: Location) -> None:

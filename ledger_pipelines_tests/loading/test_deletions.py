@@ -275,7 +275,7 @@ def test_many_rows_of_users_that_become_unusable_are_asked_about(pipeline: Pipel
     with pipeline.source.begin() as connection:
         connection.execute(sa.text("ALTER TABLE users ALTER COLUMN harga_per_meter_kubik TYPE numeric(40, 2)"))
         connection.execute(sa.update(users).values(harga_per_meter_kubik=10**16))
-    with pytest.raises(DeletionRefusedError, match="420 of the 420 rows of billing.deposits"):
+    with pytest.raises(DeletionRefusedError, match=r"420 of the 420 rows of billing\.deposits"):
         load(pipeline)
     assert len(pipeline.rows(tables.deposits)) == 420
     with pipeline.source.begin() as connection:

@@ -23,7 +23,7 @@ DEMO = SeedPlan(current_month=CURRENT, until=UNTIL)
 
 NOTES = {
     "run_id", "first_seen", "last_seen", "loaded_at", "noted_at", "calculated_at", "last_calculated_at", "raised_at",
-    "id", "event_id",
+    "id", "event_id", "moved_at",
 }  # fmt: skip
 """What differs between two runs of the same."""
 

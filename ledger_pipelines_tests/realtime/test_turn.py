@@ -152,7 +152,7 @@ def test_a_change_in_the_first_seconds_leaves_nobody_behind(pipeline: Pipeline) 
     with pipeline.source.begin() as source:
         source.execute(sa.insert(data_pencatatan), [new])
     with pipeline.warehouse.begin() as connection:
-        what = Compared("data_pencatatan", [new | {"role": "customer"}])
+        what = Compared("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
         assert note_differences(connection, app_of(pipeline)(), what) == 1
     (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
     assert isinstance(taken, TakenUp)
@@ -172,7 +172,9 @@ def test_a_run_that_waited_over_midnight_takes_nothing_back(pipeline: Pipeline) 
         row = reading_row(1, 1, '{"waktu": "2026-11-29", "volume_sm3": 3}') | {"harga_final": 0}
         with pipeline.source.begin() as source:
             source.execute(sa.update(data_pencatatan).where(data_pencatatan.c.id == 1).values(row))
-        note_differences(connection, app_of(pipeline)(), Compared("data_pencatatan", [row | {"role": "fob"}]))
+        note_differences(
+            connection, app_of(pipeline)(), Compared("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
+        )
     catch_up = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
     clock_reaches(pipeline, "2026-12")
     assert turns_of(pipeline).step() is not None

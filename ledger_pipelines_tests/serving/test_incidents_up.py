@@ -179,7 +179,7 @@ def test_before_anything_is_wrong_all_displays_are_quiet(system: System) -> None
 def test_a_sensor_that_fails(system: System) -> None:
     with system.source(servers.DEMO_BILLING_DATABASE) as billing:
         billing.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
-        with made_and_healed(system, "poll_failed", count=2):  # of either table: each poll looks at both
+        with made_and_healed(system, "poll_failed", count=3):  # each poll looks at both tables
             billing.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
 
 

@@ -19,6 +19,8 @@ WORDS = {
     "kind": Text("Kind", "Jenis"),
     "kind_deletion_refused": Text("A deletion is refused", "Penghapusan ditolak"),
     "kind_change_retried": Text("A change cannot be applied", "Perubahan gagal diproses"),
+    "kind_changes_wait": Text("Changes wait too long", "Perubahan terlalu lama menunggu"),
+    "kind_month_missing": Text("The new month is missing", "Bulan baru belum tersedia"),
     "kind_poll_failed": Text("Changes cannot be noticed", "Perubahan tidak dapat dipantau"),
     "kind_run_failed": Text("A run failed", "Proses gagal"),
     "kind_sync_failed": Text("An ERP sync failed", "Sinkronisasi ERP gagal"),
