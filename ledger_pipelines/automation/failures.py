@@ -19,7 +19,7 @@ REALTIME_RUN = "real-time run"
 def failures_recorded(databases: Databases, subject: str) -> Iterator[None]:
     """Record the failure of what is done inside as an incident, and close the incident when it succeeds.
 
-    A warehouse that is away can keep no incident; whoever asks for them finds that out.
+    A warehouse that is away keeps no incident; every display of incidents reports that itself.
 
     Args:
         databases: Of the code location.

@@ -70,7 +70,7 @@ def check_source(load: Load, connection: sa.Connection) -> None:
     if load.guard.accept:
         return
     users, customers = _all_vanished(load.source, connection, USERS)
-    gone = [user for user in users if user in owners_of(connection, USERS, users)]
+    gone = list(owners_of(connection, USERS, users))
     causes = _causes_of_users(load, connection, gone, customers) + _causes_of_readings(load, connection, gone)
     if causes:
         raise DeletionRefusedError(causes)
@@ -93,7 +93,11 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
     who = f"Customer {customer_id} ({name})" if name else f"Customer {customer_id}"
     if rows and (gone or not reason or qualified(tables.meter_readings) in reason):
         listed = ", ".join(f"{count:,} row{'s' * (count > 1)} of {table}" for table, count in rows.items())
-        lost = "is no customer of the billing application any longer" if gone else "has lost rows there"
+        lost = (
+            "is no customer of the billing application any longer"
+            if gone
+            else "has lost rows in the billing application"
+        )
         said = f"{who} {lost}. This would delete {listed}, more than the guard allows unasked."
         command = f"ledger incidents confirm --customer-id {customer_id} --rows {sum(rows.values())}"
         advice = (
@@ -285,7 +289,7 @@ def _rows_of(connection: sa.Connection, table: sa.Table, customer_id: int) -> in
 
 
 def _lost_readings(app: BillingApp, connection: sa.Connection, customer_id: int, *, gone: bool) -> list[int]:
-    """Return the loaded readings of a customer that would go; of one who is ``gone``, all that moved to nobody else."""
+    """Return the loaded readings that a customer loses; one who is ``gone`` loses all but those of other customers."""
     reading = tables.meter_readings.c
     known = connection.scalars(sa.select(reading.reading_id).where(reading.customer_id == customer_id)).all()
     there = billing_changes.customers_of(app, known)
