@@ -17,6 +17,8 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries import rejections_of_run
 from ledger_pipelines.warehouse.report import Report
 
+#: One in so many rows rejected is a warning.
+_MANY = 10
 #: The asset that says which columns a table of the source lacks: one of those that read it, so that a run says it once.
 _SAID_BY = {tables.customers.name: users.name, tables.meter_readings.name: data_pencatatan.name}
 
@@ -27,7 +29,7 @@ def of_columns(context: dg.AssetExecutionContext, app: BillingApp) -> Metadata:
     missing = "" if table is None else app.columns[table].in_words
     if not missing:
         return {}
-    context.log.warning(missing)
+    context.log.info(missing)
     return {"columns_missing": missing}
 
 
@@ -41,8 +43,11 @@ def of_rejections(context: dg.AssetExecutionContext, databases: Databases, repor
             reasons.add(row.reason, row.source_row, row.rows)
     sentence = reasons.sentence(asset, report.read)
     first = first_month(reasons.before_first + Counter({horizon.first: report.loaded}))
+    # A few odd rows are in any source, and a run every day: a warning is shown on the terminal of `ledger up`.
+    many = sum(report.rejected.values()) * _MANY > report.read
+    log = context.log.warning if many else context.log.info
     if first is None or first >= horizon.first:
-        context.log.warning(sentence)
+        log(sentence)
         return {"rejected_because": sentence}
-    context.log.warning(f"{sentence} Set LEDGER_FIRST_MONTH={first}, and run all months again, to load them.")
+    log(f"{sentence} Set LEDGER_FIRST_MONTH={first}, and run all months again, to load them.")
     return {"rejected_because": sentence, "first_month_to_set": first}
