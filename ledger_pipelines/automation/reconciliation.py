@@ -61,10 +61,18 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     return [first_reconciliation]
 
 
+def reconcilable(connection: sa.Connection, months: Collection[str], *, with_erp: bool) -> list[sa.Table]:
+    """Return the reconciliations whose inputs have been loaded for all months."""
+    return [
+        table
+        for table, needs in _NEEDS.items()
+        if (with_erp or table is not invoice_reconciliation)
+        and all(months_loaded(connection, needed) >= set(months) for needed in needs)
+    ]
+
+
 def _due(connection: sa.Connection, months: Collection[str], *, with_erp: bool) -> Iterator[tuple[sa.Table, datetime]]:
     """The reconciliations that were never made though all months are there that they need, and since when these are."""
-    for table, needs in _NEEDS.items():
-        if (table is invoice_reconciliation and not with_erp) or months_loaded(connection, table):
-            continue
-        if all(months_loaded(connection, needed) >= set(months) for needed in needs):
-            yield table, max(loaded_since(connection, needed) for needed in needs)
+    for table in reconcilable(connection, months, with_erp=with_erp):
+        if not months_loaded(connection, table):
+            yield table, max(loaded_since(connection, needed) for needed in _NEEDS[table])

@@ -8,6 +8,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from ledger_pipelines.automation.failures import failures_recorded
 from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST, skip_unless_computed
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
+from ledger_pipelines.automation.reconciliation import reconcilable
 from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.partitions import range_tags
 from ledger_pipelines.resources import Databases, close_finished
@@ -17,7 +18,7 @@ from ledger_pipelines.warehouse import servers, sync_logs
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
 from ledger_pipelines.warehouse.sync_journal import note
-from ledger_pipelines.warehouse.tables import balance_comparison
+from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
 
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
@@ -87,11 +88,16 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
         + BEFORE_THE_FIRST,
     )
     def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
-        if (reason := skip_unless_computed(databases)) is not None:
-            return reason
-        if not servers.has_erp(settings):
-            return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
         horizon = databases.horizon()
+        with failures_recorded(databases, "schedule daily_comparison"):
+            if (reason := skip_unless_computed(databases)) is not None:
+                return reason
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                possible = reconcilable(connection, horizon.months, with_erp=servers.has_erp(settings))
+        if not possible:  # after a long pause the months that were missed are read first
+            return dg.SkipReason("Balances of a month are missing; it is made when they are there, at the next 03:00.")
+        if invoice_reconciliation not in possible:
+            return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
         return dg.RunRequest(tags=range_tags(horizon.first, horizon.current))
 
     return [daily_comparison]
