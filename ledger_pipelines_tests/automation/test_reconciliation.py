@@ -6,15 +6,17 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.automation.jobs import reconciliation_job
 from ledger_pipelines.automation.reconciliation import reconciliation_sensors
+from ledger_pipelines.automation.schedules import reconciliation_schedules
 from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.warehouse.loaded import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, invoice_reconciliation, loaded_months
-from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, Location
+from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location
 from ledger_pipelines_tests.pipeline import new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -106,6 +108,28 @@ def test_the_invoices_are_compared_as_soon_as_they_are_there(location: Location)
     assert len(location.pipeline.rows(invoice_reconciliation)) == 1
     assert tick(location) == ()
     assert assets(tick(location, with_erp=False)) == []
+
+
+def nightly(location: Location) -> ScheduleExecutionData:
+    """A tick of the nightly schedule, with an ERP."""
+    settings = location.settings.model_copy(update={"erp_url": location.settings.warehouse_url})
+    (schedule,) = reconciliation_schedules(settings)
+    context = dg.build_schedule_context(
+        instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
+    )
+    return schedule.evaluate_tick(context)
+
+
+def test_the_nightly_comparison_leaves_out_what_has_not_been_read(location: Location) -> None:
+    location.pipeline.run()
+    assert assets(nightly(location).run_requests or ()) == [COMPARISON], "the invoices have not been copied"
+    copy_invoices(location)
+    (request,) = nightly(location).run_requests or ()
+    assert request.asset_selection is None
+    with location.pipeline.warehouse.begin() as connection:
+        of_current = loaded_months.c.year_month == CURRENT
+        connection.execute(sa.delete(loaded_months).where(of_current, loaded_months.c.table_name != str(LINES)))
+    assert str(nightly(location).skip_message).startswith("Balances of a month are missing")
 
 
 def test_a_run_that_failed_is_asked_for_again_when_there_is_news(location: Location) -> None:
