@@ -29,6 +29,7 @@ from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, new_installation
 
 PATIENCE = 240
+_ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 #: Within so many seconds what was due while the clock was set has begun.
 _BEGUN_SECONDS = 8
 
@@ -140,16 +141,32 @@ class Shifted:
         runs: list[dict[str, str]] = web_ui.ask(query)["runsOrError"]["results"]
         return [(run["jobName"], run["status"]) for run in runs]
 
-    def set(self, moment: datetime) -> None:
-        """Set the clock, as a machine does that wakes up; wait until what was due meanwhile has run."""
-        self.clock.set(moment)
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the failed runs with the errors of their steps."""
+        query = """{ runsOrError(filter: {statuses: [FAILURE]}) { ... on Runs { results {
+            jobName startTime tags { key value }
+            eventConnection { events { ... on ErrorEvent { error { message causes { message } } } } }
+        } } } }"""
+        web_ui = WebUi(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
+        failed: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+        for run in failed:
+            run["errors"] = [event["error"] for event in run.pop("eventConnection")["events"] if event]
+        return failed
+
+    def wake(self, moment: datetime) -> None:
+        """Set the clock as a machine does that wakes up, and wait until the runs that are due have ended."""
+        self.set(moment)
         time.sleep(_BEGUN_SECONDS)
         self.settle()
 
+    def set(self, moment: datetime) -> None:
+        """Set the clock while no run is in progress: Dagster measures a run's maximum runtime by the clock."""
+        self.wait(lambda: {status for _, status in self.runs()} <= _ENDED)
+        self.clock.set(moment)
+
     def settle(self) -> None:
-        """Wait until no run is under way."""
-        ends = {"SUCCESS", "FAILURE", "CANCELED"}
-        self.wait(lambda: {status for job, status in self.runs() if job != "realtime"} <= ends)
+        """Wait until no run is in progress but the real-time worker, which stays while there may be changes."""
+        self.wait(lambda: {status for job, status in self.runs() if job != "realtime"} <= _ENDED)
 
 
 @contextmanager
