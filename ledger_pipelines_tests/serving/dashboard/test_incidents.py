@@ -42,7 +42,7 @@ def confirmations(desk: Desk) -> Sequence[Any]:
 def test_the_overview_shows_what_is_wrong_before_everything_else(reader: Desk) -> None:
     before = text_of(reader.get("/"))
     assert words(reader, "overview.realtime_current") in before
-    assert words(reader, "incidents.open_means") not in before
+    assert words(reader, "incidents.open_notice") not in before
     with opened(reader.warehouse, REFUSED, FAILED) as (refused, _):
         page = reader.get("/")
         text = text_of(page)
@@ -66,7 +66,7 @@ def test_the_overview_shows_what_is_wrong_before_everything_else(reader: Desk) -
     assert 'href="/customers/11"' in page.text
     assert "<1,780>" not in page.text, "it is escaped"
     assert words(reader, "overview.realtime_current") in after
-    assert words(reader, "incidents.open_means") not in after
+    assert words(reader, "incidents.open_notice") not in after
 
 
 def test_english_is_marked_where_another_language_is_read(reader: Desk) -> None:

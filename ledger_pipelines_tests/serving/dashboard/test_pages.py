@@ -337,7 +337,7 @@ def test_a_browser_gets_a_page_where_there_is_none(reader: Desk, path: str, stat
     page = reader.get(path, headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert ("Allow" in page.headers) == (status == 405)
-    assert CATALOGUE["site.lost"][reader.language == "id"] in text_of(page)
+    assert CATALOGUE["site.page_not_found"][reader.language == "id"] in text_of(page)
     assert f'<html lang="{reader.language}">' in page.text
     assert 'href="/customers"' in page.text, "they are still logged in"
 
@@ -438,7 +438,7 @@ def test_a_month_that_was_not_compared_is_told(reconciled: Desk) -> None:
 def test_it_is_said_that_nothing_was_compared_and_when_it_will_be(reader: Desk, path: str) -> None:
     page = reader.get(path)
     assert CATALOGUE["reconciliation.never_compared"][reader.language == "id"] in text_of(page)
-    assert CATALOGUE["reconciliation.when"][reader.language == "id"] in text_of(page)
+    assert CATALOGUE["reconciliation.schedule"][reader.language == "id"] in text_of(page)
     assert CATALOGUE["reconciliation.compare_now"][reader.language == "id"] not in text_of(page), "not a viewer's"
 
 
