@@ -16,7 +16,7 @@ from ledger_pipelines.serving.dashboard.remembered import DashboardCache
 from ledger_pipelines.serving.dashboard.shell import answer_unknown_path
 
 ROUTERS = (
-    login.static,
+    login.static_router,
     login.router,
     *(module.router for module in (overview, customers, syncs, incidents, records, reconciliation, fragments)),
 )

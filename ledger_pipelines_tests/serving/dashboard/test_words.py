@@ -76,7 +76,7 @@ def test_every_text_is_used() -> None:
 
 
 def test_values_are_escaped() -> None:
-    assert Translator("en")("customer.none_found", q="<b>") == "No customer is found by “&lt;b&gt;”."
+    assert Translator("en")("customer.none_found", q="<b>") == "No customer matches “&lt;b&gt;”."
 
 
 _ENGLISH_WORD = re.compile(r"\b(?:the|is|are|not|no|missing|negative|date|dated|before|after|none|given)\b")

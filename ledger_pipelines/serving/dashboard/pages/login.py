@@ -85,10 +85,10 @@ def log_out(context: RequestContextDep) -> Response:
     return response
 
 
-static = APIRouter()
+static_router = APIRouter()
 
 
-@static.get("/static/{digest}/{name}", include_in_schema=False)
+@static_router.get("/static/{digest}/{name}", include_in_schema=False)
 def static_content(request: Request, digest: str, name: str) -> Response:
     """Serve a static file for permanent caching: its path changes with its content."""
     if not is_static_file(name) or static_file(name).digest != digest:
