@@ -1,4 +1,4 @@
-"""The dashboard: pages for people, rendered on the server, in English and Indonesian.
+"""The dashboard: server-rendered pages in English and Indonesian.
 
-Here belong routes, words, formats, charts and templates. What a page asks of the warehouse is in `warehouse/`.
+This package holds routes, translations, formats, charts and templates. The queries of the pages are in `warehouse/`.
 """

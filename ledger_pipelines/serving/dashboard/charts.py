@@ -1,8 +1,8 @@
-"""The charts: figures by Plotly, built here from exact figures, drawn by the browser.
+"""Plotly figures for the charts, built here from exact values and drawn by the browser.
 
-Amounts travel as text with all their digits, divided by a round unit; what one reads when pointing at a bar is the
-amount in full, put into words here. Colours are names of the stylesheet, which the page's script looks up, so that a
-chart follows light and dark. Each chart comes with a table of the same figures in its page, for who cannot see it.
+- Amounts are sent as text with all their digits, divided by a round unit. The hover text shows the full amount.
+- Colours are custom properties of the stylesheet, which the page's script resolves: charts follow light and dark mode.
+- Each page also shows the figures of its charts in a table, for users who cannot see the charts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,25 +11,25 @@ from decimal import Decimal, localcontext
 
 import plotly.graph_objects as go
 
-from ledger_pipelines.serving.dashboard.formats import Formats, trimmed
-from ledger_pipelines.serving.dashboard.words import Words
+from ledger_pipelines.serving.dashboard.formats import Formats, strip_trailing_zeros
+from ledger_pipelines.serving.dashboard.words import Translator
 from ledger_pipelines.warehouse.questions.exact import EXACT
 from ledger_pipelines.warehouse.sync_logs import SyncLog
 
 _UNITS = {0: "one", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _HEIGHT = 260
-_MOST_LABELS = 6
+_MAX_LABELS = 6
 
 
 @dataclass(frozen=True)
 class Series:
-    """One thing in a chart.
+    """A series of values in a chart.
 
     Attributes:
-        name: What it is, for the legend.
-        values: Its value at each place of the axis.
-        colour: A custom property of the stylesheet, without its dashes.
-        hatched: Whether its bars are hatched, to be told apart without colour.
+        name: Name in the legend.
+        values: One value per position on the axis.
+        colour: A custom property of the stylesheet, without its leading dashes.
+        hatched: Whether the bars are hatched, to distinguish them without colour.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as a page shows it: the figure as JSON, what it is called, and what it says in a sentence."""
+    """A chart for a page: title, summary in one sentence, and the figure as JSON."""
 
     title: str
     summary: str
@@ -48,29 +48,29 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """For whom charts are drawn."""
+class Locale:
+    """Language and number formats of the user who sees a chart."""
 
-    words: Words
+    translate: Translator
     formats: Formats
 
 
 def monthly_amounts(
-    reader: Reader, title: str, months: Sequence[str], series: Sequence[Series], *, lines: bool = False
+    locale: Locale, title: str, months: Sequence[str], series: Sequence[Series], *, lines: bool = False
 ) -> Chart:
-    """Amounts of money by month, as bars beside each other or as lines."""
-    return _by_month(reader, title, months, series, "rupiah", reader.formats.rupiah, lines=lines)
+    """Return a chart of amounts by month, as grouped bars or as lines."""
+    return _by_month(locale, title, months, series, "rupiah", locale.formats.rupiah, lines=lines)
 
 
-def monthly_volume(reader: Reader, title: str, months: Sequence[str], volumes: Sequence[Decimal]) -> Chart:
-    """Volumes by month, as bars."""
+def monthly_volume(locale: Locale, title: str, months: Sequence[str], volumes: Sequence[Decimal]) -> Chart:
+    """Return a bar chart of volumes by month."""
     series = [Series(title, volumes, "chart-volume")]
-    return _by_month(reader, title, months, series, "sm3", lambda value: f"{reader.formats.number(value)} Sm³")
+    return _by_month(locale, title, months, series, "sm3", lambda value: f"{locale.formats.number(value)} Sm³")
 
 
-def sync_durations(reader: Reader, logs: Sequence[SyncLog]) -> Chart:
-    """How long syncs took, the earliest first, by how they ended."""
-    words, formats = reader.words, reader.formats
+def sync_durations(locale: Locale, logs: Sequence[SyncLog]) -> Chart:
+    """Return a bar chart of sync durations, earliest sync first, coloured by final status."""
+    translate, formats = locale.translate, locale.formats
     ended = [log for log in reversed(logs) if log.duration is not None]
     figure = go.Figure()
     for status in ("completed", "failed", "cancelled"):
@@ -78,7 +78,7 @@ def sync_durations(reader: Reader, logs: Sequence[SyncLog]) -> Chart:
         figure.add_bar(
             x=[f"#{log.id}" for log in of_status],
             y=[str(log.duration) for log in of_status],
-            name=words.plain(f"sync.status_{status}"),
+            name=translate.plain(f"sync.status_{status}"),
             marker={"color": f"var(--chart-{status})", "pattern": {"shape": "" if status == "completed" else "/"}},
             hovertext=[
                 f"#{log.id}<br>{formats.moment(log.started_at)}<br>{formats.seconds(log.duration or Decimal(0))}"
@@ -86,71 +86,75 @@ def sync_durations(reader: Reader, logs: Sequence[SyncLog]) -> Chart:
             ],
             hoverinfo="text",
         )
-    title = words.plain("charts.durations")
-    unit = words.plain("charts.seconds")
-    _lay_out(figure, formats, unit, stacked=True)
+    title = translate.plain("charts.durations")
+    unit = translate.plain("charts.seconds")
+    _apply_layout(figure, formats, unit, stacked=True)
     figure.update_xaxes(categoryorder="array", categoryarray=[f"#{log.id}" for log in ended])
-    return Chart(title, words.plain("charts.of_syncs", title=title, count=len(ended)), figure.to_json() or "")
+    return Chart(title, translate.plain("charts.syncs_summary", title=title, count=len(ended)), figure.to_json() or "")
 
 
 def _by_month(
-    reader: Reader,
+    locale: Locale,
     title: str,
     months: Sequence[str],
     series: Sequence[Series],
     unit: str,
-    shown: Callable[[Decimal], str],
+    format_value: Callable[[Decimal], str],
     *,
     lines: bool = False,
 ) -> Chart:
-    formats = reader.formats
-    power = _power(value for one in series for value in one.values)
+    formats = locale.formats
+    power = _unit_power(value for item in series for value in item.values)
     figure = go.Figure()
-    for one in series:
-        of_months = zip(months, one.values, strict=True)
-        hover = [f"{formats.month(month)}<br>{one.name}: {shown(value)}" for month, value in of_months]
+    for item in series:
+        pairs = zip(months, item.values, strict=True)
+        hover = [f"{formats.month(month)}<br>{item.name}: {format_value(value)}" for month, value in pairs]
         common = {
             "x": list(months),
-            "y": [_in_units(value, power) for value in one.values],
-            "name": one.name,
+            "y": [_in_units(value, power) for value in item.values],
+            "name": item.name,
             "hovertext": hover,
             "hoverinfo": "text",
         }
-        colour = f"var(--{one.colour})"
+        colour = f"var(--{item.colour})"
         if lines:
             figure.add_scatter(**common, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 6})
         else:
-            pattern = {"shape": "/" if one.hatched else "", "fillmode": "replace", "solidity": 0.4}
+            pattern = {"shape": "/" if item.hatched else "", "fillmode": "replace", "solidity": 0.4}
             figure.add_bar(**common, marker={"color": colour, "pattern": pattern})
-    words = reader.words
-    _lay_out(figure, formats, words.plain(f"charts.{unit}_{_UNITS[power]}"))
+    translate = locale.translate
+    _apply_layout(figure, formats, translate.plain(f"charts.{unit}_{_UNITS[power]}"))
     figure.update_layout(showlegend=len(series) > 1)
-    marked = months[:: -(-len(months) // _MOST_LABELS)] if months else []
+    marked = months[:: -(-len(months) // _MAX_LABELS)] if months else []
     figure.update_xaxes(tickvals=marked, ticktext=[_label(formats, month) for month in marked])
-    return Chart(title, _summary(reader, title, months, series, shown), figure.to_json() or "")
+    return Chart(title, _summary(locale, title, months, series, format_value), figure.to_json() or "")
 
 
 def _label(formats: Formats, month: str) -> str:
-    """A month on two lines, so that it needs little room."""
+    """Return a month as a narrow axis label of two lines."""
     name, _, year = formats.month(month, short=True).rpartition(" ")
     return f"{name}<br>{year}"
 
 
 def _summary(
-    reader: Reader, title: str, months: Sequence[str], series: Sequence[Series], shown: Callable[[Decimal], str]
+    locale: Locale, title: str, months: Sequence[str], series: Sequence[Series], format_value: Callable[[Decimal], str]
 ) -> str:
-    """The chart in a sentence: what it shows, from when to when, and its last values."""
+    """Return one sentence with the chart's title, its first and last month, and its last values."""
     if not months:
         return title
-    words, formats = reader.words, reader.formats
-    last = "; ".join(f"{one.name}: {shown(one.values[-1])}" for one in series)
-    return words.plain(
-        "charts.of_months", title=title, first=formats.month(months[0]), last=formats.month(months[-1]), values=last
+    translate, formats = locale.translate, locale.formats
+    last = "; ".join(f"{item.name}: {format_value(item.values[-1])}" for item in series)
+    return translate.plain(
+        "charts.months_summary",
+        title=title,
+        first=formats.month(months[0]),
+        last=formats.month(months[-1]),
+        values=last,
     )
 
 
-def _lay_out(figure: go.Figure, formats: Formats, unit: str, *, stacked: bool = False) -> None:
-    """How all charts look."""
+def _apply_layout(figure: go.Figure, formats: Formats, unit: str, *, stacked: bool = False) -> None:
+    """Apply the layout that all charts share."""
     figure.update_layout(
         template=None,
         height=_HEIGHT,
@@ -180,12 +184,12 @@ def _lay_out(figure: go.Figure, formats: Formats, unit: str, *, stacked: bool = 
     )
 
 
-def _power(values: Iterable[Decimal]) -> int:
-    """The greatest power of a thousand that the largest value reaches."""
+def _unit_power(values: Iterable[Decimal]) -> int:
+    """Return the exponent of the largest power of a thousand that is not above the largest value."""
     largest = max((value.copy_abs() for value in values), default=Decimal(0))
     return max((power for power in _UNITS if largest >= Decimal(1).scaleb(power)), default=0)
 
 
 def _in_units(value: Decimal, power: int) -> str:
     with localcontext(EXACT):
-        return f"{trimmed(value.scaleb(-power)):f}"
+        return f"{strip_trailing_zeros(value.scaleb(-power)):f}"

@@ -1,4 +1,4 @@
-"""What the dashboard asks of Dagster's web server: what the checks say, how a run is getting on."""
+"""Results of asset checks and states of runs, fetched from Dagster's web server."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,13 +24,13 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Checks:
-    """What Dagster's asset checks say.
+class CheckResults:
+    """Results of Dagster's asset checks for the latest materializations.
 
     Attributes:
-        executed: How many have been executed.
-        failing: Names of those that found an error.
-        warning: Names of those that found something worth a look.
+        executed: Number of checks that have been executed.
+        failing: Names of the checks that failed with severity ERROR.
+        warning: Names of the checks that failed with severity WARN.
     """
 
     executed: int
@@ -40,12 +40,12 @@ class Checks:
 
 @dataclass(frozen=True)
 class RunState:
-    """How a run is getting on.
+    """State of a run.
 
     Attributes:
-        id: The run.
-        state: waiting, running, done, failed or cancelled; unknown if Dagster does not say.
-        address: Where Dagster shows it.
+        id: Run id.
+        state: waiting, running, done, failed or cancelled; unknown if Dagster does not answer or has no such run.
+        address: URL of the run in Dagster's web UI.
     """
 
     id: str
@@ -54,12 +54,12 @@ class RunState:
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is worth asking again."""
+        """Whether the state can still change."""
         return self.state in ("waiting", "running", "unknown")
 
 
-def checks_of(web_ui: WebUi) -> Checks:
-    """What the checks say, now.
+def fetch_check_results(web_ui: WebUi) -> CheckResults:
+    """Fetch the results of all asset checks.
 
     Raises:
         OSError: Dagster does not answer.
@@ -70,16 +70,16 @@ def checks_of(web_ui: WebUi) -> Checks:
         for check in node["assetChecksOrError"].get("checks", []):
             execution = check["executionForLatestMaterialization"]
             if execution is not None:
-                found[_in_words(check["name"])] = _verdict(execution)
-    return Checks(
+                found[_readable_name(check["name"])] = _verdict(execution)
+    return CheckResults(
         executed=len(found),
         failing=tuple(name for name, verdict in found.items() if verdict == "error"),
         warning=tuple(name for name, verdict in found.items() if verdict == "warning"),
     )
 
 
-def run_state(web_ui: WebUi, run_id: UUID) -> RunState:
-    """How a run is getting on, now."""
+def fetch_run_state(web_ui: WebUi, run_id: UUID) -> RunState:
+    """Fetch the state of a run."""
     address = web_ui.address_of_run(str(run_id))
     try:
         status = web_ui.ask(_RUN, {"id": str(run_id)})["runOrError"].get("status")
@@ -90,10 +90,10 @@ def run_state(web_ui: WebUi, run_id: UUID) -> RunState:
 
 def _verdict(execution: dict[str, object]) -> str:
     if execution["status"] not in _FAILED:
-        return "holds"
+        return "passed"
     evaluation = execution["evaluation"]
     return "warning" if isinstance(evaluation, dict) and evaluation.get("severity") == "WARN" else "error"
 
 
-def _in_words(name: str) -> str:
+def _readable_name(name: str) -> str:
     return name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""The dashboard put into the application, beside the API, in the same process."""
+"""Registration of the dashboard on the FastAPI application that also serves the API."""
 
 from fastapi import FastAPI
 
@@ -12,20 +12,23 @@ from ledger_pipelines.serving.dashboard.pages import (
     records,
     syncs,
 )
-from ledger_pipelines.serving.dashboard.remembered import Remembered
-from ledger_pipelines.serving.dashboard.shell import lost
+from ledger_pipelines.serving.dashboard.remembered import DashboardCache
+from ledger_pipelines.serving.dashboard.shell import answer_unknown_path
 
 ROUTERS = (
-    login.static,
+    login.static_router,
     login.router,
     *(module.router for module in (overview, customers, syncs, incidents, records, reconciliation, fragments)),
 )
 
 
 def add_dashboard(app: FastAPI) -> None:
-    """Add the pages to an application that has the parts of the API."""
-    app.state.remembered = Remembered()
+    """Register the pages, their cache and their handler of unknown paths.
+
+    `app.state.parts` must be set.
+    """
+    app.state.dashboard_cache = DashboardCache()
     for router in ROUTERS:
         app.include_router(router)
-    for status in (404, 405):  # of addresses that are none; others' 404s are answered where they arise
-        app.add_exception_handler(status, lost)
+    for status in (404, 405):  # of paths without a route; pages raise and render their own 404s
+        app.add_exception_handler(status, answer_unknown_path)

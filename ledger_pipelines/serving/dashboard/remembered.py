@@ -1,4 +1,4 @@
-"""What pages remember for a moment, because it is asked for often and takes long to find."""
+"""Cache of results that pages need often and that are slow to fetch."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -6,24 +6,24 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ledger_pipelines.serving.api.memo import Memo
-from ledger_pipelines.serving.dashboard.dagster_state import Checks
+from ledger_pipelines.serving.dashboard.dagster_state import CheckResults
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """What pages remember for a moment.
+class DashboardCache:
+    """Cached results, each with a time to live.
 
     Attributes:
-        checks: What Dagster's checks said when it was last asked.
+        checks: Latest results of Dagster's asset checks.
     """
 
-    checks: Memo[Checks] = field(default_factory=Memo)
+    checks: Memo[CheckResults] = field(default_factory=Memo)
 
 
-def _remembered(request: Request) -> Remembered:
-    remembered: Remembered = request.app.state.remembered
-    return remembered
+def _dashboard_cache(request: Request) -> DashboardCache:
+    cache: DashboardCache = request.app.state.dashboard_cache
+    return cache
 
 
-Remembers = Annotated[Remembered, Depends(_remembered)]
-"""The parameter by which a page gets what is remembered."""
+DashboardCacheDep = Annotated[DashboardCache, Depends(_dashboard_cache)]
+"""Parameter type of pages that use the cache."""

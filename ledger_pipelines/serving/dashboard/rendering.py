@@ -1,4 +1,4 @@
-"""From a template to a page: Jinja, with what every page needs, and the headers that keep others out of it."""
+"""Rendering of pages: Jinja templates, the values that every page needs, and the security headers."""
 
 import secrets
 from functools import cache
@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ledger_pipelines.serving.access.sessions import form_token
-from ledger_pipelines.serving.dashboard.static_files import plotly_styles, static_file
-from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.dashboard.static_files import plotly_style_ids, static_file
+from ledger_pipelines.serving.dashboard.visit import RequestContext
 from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
@@ -24,65 +24,66 @@ _PAGES = {
     "comparison": "/comparison",
     "invoices": "/invoices",
 }
-_ADMINS_PAGES = {"audit": "/audit"}
+_ADMIN_PAGES = {"audit": "/audit"}
 _FIRST_COMMANDS = {"check": CHECK_COMMAND, "compute": COMPUTE_COMMAND}
 _LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
 
 
 @cache
 def environment() -> Environment:
-    """The templates; a name that a page was not given is an error, not a blank."""
-    made = Environment(
+    """Return the Jinja environment; an undefined name in a template is an error."""
+    templates = Environment(
         loader=PackageLoader("ledger_pipelines.serving.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["json_text"] = _json_text
-    made.globals["static"] = lambda name: static_file(name).path
-    made.globals["plotly_styles"] = plotly_styles
-    made.globals["first_command"] = lambda name: Markup("<code>{}</code>").format(_FIRST_COMMANDS[name])
-    return made
+    templates.filters["json_text"] = _json_text
+    templates.globals["static"] = lambda name: static_file(name).path
+    templates.globals["plotly_style_ids"] = plotly_style_ids
+    templates.globals["first_command"] = lambda name: Markup("<code>{}</code>").format(_FIRST_COMMANDS[name])
+    return templates
 
 
-def page(visit: Visit, template: str, *, status_code: int = 200, here: str | None = None, **values: Any) -> Response:
-    """A page for a visitor.
+def render_page(
+    context: RequestContext, template: str, *, status_code: int = 200, nav_entry: str | None = None, **values: Any
+) -> Response:
+    """Render a page.
 
     Args:
-        visit: For whom.
-        template: Which one.
-        status_code: Of HTTP.
-        here: Which entry of the navigation it belongs to.
-        values: What the template shows.
+        context: Request context: user, language and formats.
+        template: File name of the template.
+        status_code: HTTP status.
+        nav_entry: Navigation entry that is marked as the current page.
+        values: Values for the template.
     """
     nonce = secrets.token_urlsafe(16)
-    common = _common(visit) | {"nonce": nonce, "here": here, "notice": None, "fault": None}
+    common = _common_values(context) | {"nonce": nonce, "nav_entry": nav_entry, "notice": None, "fault": None}
     text = environment().get_template(template).render(common | values)
-    headers = {"Content-Security-Policy": _policy(nonce), "Vary": "Cookie, Accept-Language"}
+    headers = {"Content-Security-Policy": _content_security_policy(nonce), "Vary": "Cookie, Accept-Language"}
     return Response(text, status_code, headers, "text/html; charset=utf-8")
 
 
-def _common(visit: Visit) -> dict[str, Any]:
-    admin = visit.may_act
-    token = form_token(visit.secret)
+def _common_values(context: RequestContext) -> dict[str, Any]:
+    token = form_token(context.secret)
     return {
-        "w": visit.words,
-        "f": visit.formats,
-        "language": visit.words.language,
-        "languages": [(code, name, visit.path_in(code)) for code, name in _LANGUAGE_NAMES.items()],
-        "navigation": list((_PAGES | (_ADMINS_PAGES if admin else {})).items()),
-        "session": visit.caller,
-        "may_act": admin,
-        "zone": visit.formats.zone.key,
-        "is_demo": servers.uses_demo_billing(visit.parts.settings),
-        "has_erp": servers.has_erp(visit.parts.settings),
+        "w": context.translate,
+        "f": context.formats,
+        "language": context.translate.language,
+        "languages": [(code, name, context.path_in_language(code)) for code, name in _LANGUAGE_NAMES.items()],
+        "navigation": list((_PAGES | (_ADMIN_PAGES if context.is_admin else {})).items()),
+        "session": context.caller,
+        "is_admin": context.is_admin,
+        "zone": context.formats.zone.key,
+        "is_demo": servers.uses_demo_billing(context.app.settings),
+        "has_erp": servers.has_erp(context.app.settings),
         "csrf_field": Markup('<input type="hidden" name="form_token" value="{}">').format(token),
     }
 
 
-def _policy(nonce: str) -> str:
-    """What the page may load: our own files, and no script or style that is written into it, but with the nonce."""
+def _content_security_policy(nonce: str) -> str:
+    """Return a policy that allows only our own files, no inline script, and inline styles only with the nonce."""
     return (
         "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         f"style-src 'self' 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -90,5 +91,5 @@ def _policy(nonce: str) -> str:
 
 
 def _json_text(text: str) -> Markup:
-    """JSON for a script element: nothing in it can end the element."""
+    """Return JSON for a script element, escaped so that no content can close the element."""
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - JSON without a < is no markup

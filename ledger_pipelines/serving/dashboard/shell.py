@@ -1,8 +1,7 @@
-"""What stands before every page: who visits, whether they may, and how an error becomes a page.
+"""Route classes of the pages: request context, access control, audit log, and errors as pages.
 
-A page needs somebody logged in; a form that does something needs, besides, to come from one of our own pages and a
-visitor who may act, and leaves a row in the audit log, also when it is refused. So a new page is guarded before anybody
-thinks of it.
+`GuardedPage` requires a login. For requests that change something it also requires a form of our own pages and the role
+admin, and records the request in the audit log, even if it is refused. A new page is therefore protected by default.
 """
 
 from collections.abc import Callable, Coroutine
@@ -19,16 +18,16 @@ from ledger_pipelines.serving.api.acting import act_of, written_down
 from ledger_pipelines.serving.api.errors import ApiError, told_of
 from ledger_pipelines.serving.api.guard import SAFE_METHODS
 from ledger_pipelines.serving.dashboard.formats import Formats
-from ledger_pipelines.serving.dashboard.rendering import page
+from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.visit import (
     FORM_COOKIE,
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
-    Visit,
-    language_of,
-    visit_of,
+    RequestContext,
+    load_request_context,
+    negotiate_language,
 )
-from ledger_pipelines.serving.dashboard.words import Words
+from ledger_pipelines.serving.dashboard.words import Translator
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -37,115 +36,115 @@ _FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 _KNOWN_ERRORS = (403, 404, 409, 422, 429, 503)
 
 
-class OpenPage(APIRoute):
-    """A page for whoever comes, such as the one for logging in."""
+class PublicPage(APIRoute):
+    """Route of a page that needs no login, such as the login page."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **{**options, "include_in_schema": False, "response_model": None})
 
     def get_route_handler(self) -> Handler:
-        """What answers a request, with errors as pages."""
+        """Return a handler that answers errors with pages."""
         handler = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
-            visit: Visit | None = None
+        async def handle(request: Request) -> Response:
+            context: RequestContext | None = None
             try:
-                visit = await run_in_threadpool(visit_of, request)
-                request.state.visit = visit
-                response = await self._answer(visit, handler)
-            except Exception as error:  # whatever it is becomes a page, or is raised again
-                told = told_of(error)
-                if told.status == 500:
+                context = await run_in_threadpool(load_request_context, request)
+                request.state.context = context
+                response = await self._respond(context, handler)
+            except Exception as error:  # rendered as a page, or raised again
+                api_error = told_of(error)
+                if api_error.status == 500:
                     raise
-                response = _error_page(visit or _stranger(request), told)
-            return _with_cookies(response, visit)
+                response = _error_page(context or _anonymous_context(request), api_error)
+            return _with_cookies(response, context)
 
-        return answered
+        return handle
 
-    async def _answer(self, visit: Visit, handler: Handler) -> Response:
-        request = visit.request
+    async def _respond(self, context: RequestContext, handler: Handler) -> Response:
+        request = context.request
         if request.method not in SAFE_METHODS:
-            await _see_that_it_is_ours(visit)
+            await _require_own_form(context)
         return await handler(request)
 
 
-class GuardedPage(OpenPage):
-    """A page for who is logged in."""
+class GuardedPage(PublicPage):
+    """Route of a page that requires a login."""
 
-    async def _answer(self, visit: Visit, handler: Handler) -> Response:
-        request = visit.request
-        if visit.caller is None:
-            return _to_log_in(request)
+    async def _respond(self, context: RequestContext, handler: Handler) -> Response:
+        request = context.request
+        if context.caller is None:
+            return _redirect_to_login(request)
         if request.method in SAFE_METHODS:
             return await handler(request)
-        return await self._act(visit, handler)
+        return await self._respond_audited(context, handler)
 
-    async def _act(self, visit: Visit, handler: Handler) -> Response:
-        """Let an administrator act, and write down that somebody wanted to."""
-        request = visit.request
-        act = act_of(request, f"{request.method} {self.path}", await _target(request), visit.caller)
+    async def _respond_audited(self, context: RequestContext, handler: Handler) -> Response:
+        """Run a request that changes something, for administrators only; record it in the audit log."""
+        request = context.request
+        act = act_of(request, f"{request.method} {self.path}", await _target(request), context.caller)
         async with written_down(request, act):
-            await _see_that_it_is_ours(visit)
-            demand_admin(visit)
+            await _require_own_form(context)
+            require_admin(context)
             return await handler(request)
 
 
-async def lost(request: Request, error: Exception) -> Response:
-    """What is answered at an address that is none: to a browser a page, to programs and below the API's JSON."""
-    told = told_of(error)
+async def answer_unknown_path(request: Request, error: Exception) -> Response:
+    """Answer a path without a route: with a page for browsers, with JSON for programs and below `/api/`."""
+    api_error = told_of(error)
     wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
     if not wants_page:
-        return told.answer()
+        return api_error.answer()
     try:
-        visit = await run_in_threadpool(visit_of, request)
-    except Exception as away:  # whatever it is, who visits cannot be told; a fault of ours is raised again
-        if told_of(away).status == 500:
+        context = await run_in_threadpool(load_request_context, request)
+    except Exception as cause:  # the user cannot be identified; an error of the server is raised again
+        if told_of(cause).status == 500:
             raise
-        visit = _stranger(request)
-    page_told = ApiError(told.status, visit.words.plain("site.lost"), headers=told.headers)
-    return _with_cookies(_error_page(visit, page_told), visit)
+        context = _anonymous_context(request)
+    unknown_page = ApiError(api_error.status, context.translate.plain("site.page_not_found"), headers=api_error.headers)
+    return _with_cookies(_error_page(context, unknown_page), context)
 
 
-def demand_admin(visit: Visit) -> None:
-    """See that the visitor may act.
-
-    Raises:
-        ApiError: only reading is allowed.
-    """
-    if not visit.may_act:
-        raise ApiError(403, visit.words.plain("site.need_admin"))
-
-
-def _visit(request: Request) -> Visit:
-    visit: Visit = request.state.visit
-    return visit
-
-
-Visited = Annotated[Visit, Depends(_visit)]
-"""The parameter by which a page learns who looks at it."""
-
-
-async def _see_that_it_is_ours(visit: Visit) -> None:
-    """See that a form was filled in on one of our pages, by this browser.
+def require_admin(context: RequestContext) -> None:
+    """Require the role admin.
 
     Raises:
-        ApiError: it was not.
+        ApiError: The user is not an administrator.
     """
-    request = visit.request
+    if not context.is_admin:
+        raise ApiError(403, context.translate.plain("site.need_admin"))
+
+
+def _request_context(request: Request) -> RequestContext:
+    context: RequestContext = request.state.context
+    return context
+
+
+RequestContextDep = Annotated[RequestContext, Depends(_request_context)]
+"""Parameter type of pages for their request context."""
+
+
+async def _require_own_form(context: RequestContext) -> None:
+    """Require that a form comes from one of our pages in this browser.
+
+    Raises:
+        ApiError: The form token is wrong, or another site sent the form.
+    """
+    request = context.request
     given = (await request.form()).get(_FORM_TOKEN, "")
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    ours = isinstance(given, str) and any(belongs(secret, given) for secret in visit.shown)
+    ours = isinstance(given, str) and any(belongs(secret, given) for secret in context.browser_secrets)
     if elsewhere or not ours:
-        raise ApiError(403, visit.words.plain("site.stale_form"))
+        raise ApiError(403, context.translate.plain("site.stale_form"))
 
 
 async def _target(request: Request) -> str:
-    """What an act is about: its address, and what was filled in."""
+    """Return the path and the form fields of a request, for the audit log."""
     fields = [f"{name}={value}" for name, value in (await request.form()).multi_items() if name != _FORM_TOKEN]
     return f"{request.url.path} {' '.join(fields)}".strip()
 
 
-def _to_log_in(request: Request) -> Response:
+def _redirect_to_login(request: Request) -> Response:
     if request.url.path.startswith("/fragments/"):
         return Response(status_code=401)
     next_path = request.url.path if request.method == "GET" else "/"
@@ -153,40 +152,52 @@ def _to_log_in(request: Request) -> Response:
     return RedirectResponse(f"/login?next={quote(next_path + query, safe='')}", 303)
 
 
-def _stranger(request: Request) -> Visit:
-    """A visitor of whom nothing can be known, because the warehouse is away."""
-    language, parts = language_of(request), request.app.state.parts
-    return Visit(request, parts, None, "", ("",), Words(language), Formats(language, parts.settings.zone))
+def _anonymous_context(request: Request) -> RequestContext:
+    """Return a context without a user, for when the warehouse does not answer."""
+    language, app = negotiate_language(request), request.app.state.parts
+    return RequestContext(request, app, None, "", ("",), Translator(language), Formats(language, app.settings.zone))
 
 
-def _error_page(visit: Visit, told: ApiError) -> Response:
-    heading = visit.words(f"site.error_{told.status if told.status in _KNOWN_ERRORS else 'other'}")
-    foreign = visit.words.language != "en" and told.status not in (403, 404, 405)
-    response = page(
-        visit, "error.html", status_code=told.status, heading=heading, message=told.message, foreign=foreign
+def _error_page(context: RequestContext, api_error: ApiError) -> Response:
+    heading = context.translate(f"site.error_{api_error.status if api_error.status in _KNOWN_ERRORS else 'other'}")
+    in_english = context.translate.language != "en" and api_error.status not in (403, 404, 405)
+    response = render_page(
+        context,
+        "error.html",
+        status_code=api_error.status,
+        heading=heading,
+        message=api_error.message,
+        in_english=in_english,
     )
-    response.headers.update(told.headers)
+    response.headers.update(api_error.headers)
     return response
 
 
-def _with_cookies(response: Response, visit: Visit | None) -> Response:
-    """The answer, with what the browser is to keep: the language if it was chosen, a secret for its first form."""
-    if visit is None:
+def _with_cookies(response: Response, context: RequestContext | None) -> Response:
+    """Set the language cookie if the request selects a language, and the form cookie if the browser has no secret."""
+    if context is None:
         return response
-    if visit.chosen_language is not None:
+    if context.requested_language is not None:
         response.set_cookie(
-            LANGUAGE_COOKIE, visit.chosen_language, _YEAR_SECONDS, secure=visit.is_secure, httponly=True, samesite="lax"
+            LANGUAGE_COOKIE,
+            context.requested_language,
+            _YEAR_SECONDS,
+            secure=context.is_secure,
+            httponly=True,
+            samesite="lax",
         )
-    if visit.is_new:
-        # Never the session's cookie: a link from another site comes without it, and must not end the session.
-        _keep(response, visit, FORM_COOKIE, visit.secret, samesite="lax")
+    if context.needs_form_cookie:
+        # Not the session cookie: a link from another site comes without it, and overwriting it would end the session.
+        _set_secret_cookie(response, context, FORM_COOKIE, context.secret, samesite="lax")
     return response
 
 
-def keep_session(response: Response, visit: Visit, secret: str) -> None:
-    """Let the browser keep a session's secret: no script reads it, and no other site's request carries it."""
-    _keep(response, visit, SESSION_COOKIE, secret, samesite="strict")
+def set_session_cookie(response: Response, context: RequestContext, secret: str) -> None:
+    """Store a session's secret in the browser, hidden from scripts and from requests of other sites."""
+    _set_secret_cookie(response, context, SESSION_COOKIE, secret, samesite="strict")
 
 
-def _keep(response: Response, visit: Visit, name: str, secret: str, *, samesite: Literal["lax", "strict"]) -> None:
-    response.set_cookie(name, secret, HOURS * 3600, secure=visit.is_secure, httponly=True, samesite=samesite)
+def _set_secret_cookie(
+    response: Response, context: RequestContext, name: str, secret: str, *, samesite: Literal["lax", "strict"]
+) -> None:
+    response.set_cookie(name, secret, HOURS * 3600, secure=context.is_secure, httponly=True, samesite=samesite)

@@ -1,6 +1,6 @@
-"""The files that pages load: ours and Plotly's, each under an address that names its content.
+"""Static files of the pages: ours and Plotly's, each under a path with a digest of its content.
 
-So a browser may keep them for ever, and gets new ones when they change.
+Browsers may therefore cache a file permanently; a changed file has a new path.
 """
 
 import gzip
@@ -17,17 +17,17 @@ _TYPES = {
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_ELSEWHERE = {"plotly.min.js": ("plotly", "package_data")}
-#: Plotly's own rules, which go into an element of this name.
-_PLOTLY_RULES = "plotly.js-style-global"
-#: Rules of its maps, which it writes into the page unless there is an element of their name, a hash.
-_MAP_RULES = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
-_HERE = ("ledger_pipelines.serving.dashboard", "static")
+_OTHER_PACKAGES = {"plotly.min.js": ("plotly", "package_data")}
+#: Id of the style element for the rules of Plotly's script.
+_PLOTLY_STYLE_ID = "plotly.js-style-global"
+#: Ids (hashes) of the style elements that Plotly's maps create unless the page already has them.
+_MAP_STYLE_IDS = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
+_OWN_PACKAGE = ("ledger_pipelines.serving.dashboard", "static")
 
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file to be served, as it is and compressed."""
+    """A file to be served, plain and compressed."""
 
     name: str
     media_type: str
@@ -37,31 +37,34 @@ class StaticFile:
 
     @property
     def path(self) -> str:
-        """The address at which this very content is."""
+        """Path of this version of the file."""
         return f"/static/{self.digest}/{self.name}"
 
 
 @cache
 def static_file(name: str) -> StaticFile:
-    """A file by its name, read once.
+    """Return a file by its name, read once per process.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: There is no file of this name.
     """
     media_type = _TYPES[name]
-    package, folder = _ELSEWHERE.get(name, _HERE)
+    package, folder = _OTHER_PACKAGES.get(name, _OWN_PACKAGE)
     content = files(package).joinpath(folder, name).read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
     return StaticFile(name, media_type, digest, content, gzip.compress(content, compresslevel=6, mtime=0))
 
 
 @cache
-def plotly_styles() -> tuple[str, ...]:
-    """The style elements that Plotly's script makes unless the page has them; the page's may hold rules, others not."""
-    of_maps = _MAP_RULES.findall(static_file("plotly.min.js").content)
-    return (_PLOTLY_RULES, *sorted({name.decode() for name in of_maps}))
+def plotly_style_ids() -> tuple[str, ...]:
+    """Return the ids of the style elements that Plotly's script uses.
+
+    The page must contain them, because the Content-Security-Policy allows rules only in elements with our nonce.
+    """
+    of_maps = _MAP_STYLE_IDS.findall(static_file("plotly.min.js").content)
+    return (_PLOTLY_STYLE_ID, *sorted({name.decode() for name in of_maps}))
 
 
-def is_known(name: str) -> bool:
-    """Whether there is a file of this name."""
+def is_static_file(name: str) -> bool:
+    """Return whether there is a static file of this name."""
     return name in _TYPES

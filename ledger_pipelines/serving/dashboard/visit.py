@@ -1,4 +1,4 @@
-"""Who looks at a page, in which language, from where: all that is known before the page is made."""
+"""Context of a request for a page: user, language, formats and secrets of the browser."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ledger_pipelines.serving.access.sessions import new_secret, session_of
 from ledger_pipelines.serving.access.tokens import Caller
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
-from ledger_pipelines.serving.dashboard.words import Words
+from ledger_pipelines.serving.dashboard.words import Translator
 
 SESSION_COOKIE = "ledger_session"
 FORM_COOKIE = "ledger_form"
@@ -18,94 +18,95 @@ _LANGUAGE_PARAMETER = "lang"
 
 
 @dataclass(frozen=True)
-class Visit:
-    """A request for a page.
+class RequestContext:
+    """Context of a request for a page.
 
     Attributes:
         request: The request.
-        parts: What the application is made of.
-        caller: Who is logged in; None: nobody.
-        secret: What forms are derived from: the session's secret; of who is not logged in, one that opens nothing.
-        shown: The secrets that the browser has.
-        words: In the visitor's language.
-        formats: In the same.
+        app: Settings, engines and caches of the application.
+        caller: The user who is logged in, or None.
+        secret: Secret from which form tokens are derived: the session's, or a form-only secret without a login.
+        browser_secrets: Secrets that the browser has sent.
+        translate: Texts in the user's language.
+        formats: Formats of the user's language.
     """
 
     request: Request
-    parts: Parts
+    app: Parts
     caller: Caller | None
     secret: str
-    shown: tuple[str, ...]
-    words: Words
+    browser_secrets: tuple[str, ...]
+    translate: Translator
     formats: Formats
 
     @property
-    def may_act(self) -> bool:
-        """Whether the visitor may start, cancel and recalculate."""
+    def is_admin(self) -> bool:
+        """Whether the user may start and cancel syncs, recalculate, and confirm deletions."""
         return self.caller is not None and self.caller.may("admin")
 
     @property
-    def is_new(self) -> bool:
-        """Whether the browser does not have the secret yet."""
-        return self.secret not in self.shown
+    def needs_form_cookie(self) -> bool:
+        """Whether the browser has not stored the secret yet."""
+        return self.secret not in self.browser_secrets
 
     @property
     def is_secure(self) -> bool:
-        """Whether the browser came by https, to us or to a proxy that is trusted."""
+        """Whether the browser uses https, to this server or to a trusted proxy."""
         return self.request.url.scheme == "https"
 
     @property
-    def chosen_language(self) -> Language | None:
-        """The language that this very request chooses; None: it does not."""
-        return _known(self.request.query_params.get(_LANGUAGE_PARAMETER))
+    def requested_language(self) -> Language | None:
+        """Language that this request selects with its query parameter, or None."""
+        return _supported(self.request.query_params.get(_LANGUAGE_PARAMETER))
 
-    def path_in(self, language: str) -> str:
-        """The address of this page in a language; of the overview if this is the answer to a form."""
+    def path_in_language(self, language: str) -> str:
+        """Return the path of this page in a language; of the overview if a form was posted."""
         if self.request.method != "GET":
             return f"/?{_LANGUAGE_PARAMETER}={language}"
         url = self.request.url.include_query_params(**{_LANGUAGE_PARAMETER: language})
         return f"{url.path}?{url.query}"
 
 
-def visit_of(request: Request) -> Visit:
-    """Who makes a request.
+def load_request_context(request: Request) -> RequestContext:
+    """Build the context of a request; reads the session from the warehouse.
 
     Raises:
-        WarehouseError: the warehouse is away.
+        WarehouseError: The warehouse does not answer.
     """
-    parts: Parts = request.app.state.parts
-    session, before = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
+    app: Parts = request.app.state.parts
+    session, form_secret = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
     caller = None
     if session:
-        with parts.reading() as connection:
+        with app.reading() as connection:
             caller = session_of(connection, session)
-    language = language_of(request)
-    return Visit(
+    language = negotiate_language(request)
+    return RequestContext(
         request=request,
-        parts=parts,
+        app=app,
         caller=caller,
-        secret=session if session and caller else before or new_secret(),
-        shown=tuple(secret for secret in (session, before) if secret),
-        words=Words(language),
-        formats=Formats(language, parts.settings.zone),
+        secret=session if session and caller else form_secret or new_secret(),
+        browser_secrets=tuple(secret for secret in (session, form_secret) if secret),
+        translate=Translator(language),
+        formats=Formats(language, app.settings.zone),
     )
 
 
-def language_of(request: Request) -> Language:
-    """The language that is chosen, else was chosen before, else suits the browser, else English."""
-    chosen = _known(request.query_params.get(_LANGUAGE_PARAMETER)) or _known(request.cookies.get(LANGUAGE_COOKIE))
-    return chosen or _known(negotiate_locale(_preferred(request), LANGUAGES)) or "en"
+def negotiate_language(request: Request) -> Language:
+    """Return the language of the query parameter, else of the cookie, else of the browser, else English."""
+    requested = _supported(request.query_params.get(_LANGUAGE_PARAMETER))
+    chosen = requested or _supported(request.cookies.get(LANGUAGE_COOKIE))
+    return chosen or _supported(negotiate_locale(_accepted_languages(request), LANGUAGES)) or "en"
 
 
-def _preferred(request: Request) -> list[str]:
-    """The languages of Accept-Language, the most wanted first."""
+def _accepted_languages(request: Request) -> list[str]:
+    """Return the languages of Accept-Language, the preferred one first."""
     wanted = []
     for part in request.headers.get("accept-language", "").split(",")[:20]:
         name, _, weight = part.strip().partition(";q=")
         wanted.append((name.replace("-", "_"), weight or "1"))
-    return [name for name, weight in sorted(wanted, key=lambda one: one[1], reverse=True) if weight != "0" and name]
+    return [name for name, weight in sorted(wanted, key=lambda pair: pair[1], reverse=True) if weight != "0" and name]
 
 
-def _known(name: str | None) -> Language | None:
-    """The language of this name; None if the dashboard does not speak it."""
+def _supported(name: str | None) -> Language | None:
+    """Return the language of this name, or None if the dashboard does not support it."""
     return next((language for language in LANGUAGES if language == name), None)

@@ -1,4 +1,4 @@
-"""The dashboard on the small demo that is computed, and who looks at it."""
+"""Fixtures: the dashboard on the computed small demo, for users of each role."""
 
 from collections.abc import Iterator
 
@@ -11,27 +11,27 @@ from ledger_pipelines_tests.serving.dashboard.desk import Desk, new_desk
 
 @pytest.fixture(scope="module")
 def application(computed: Installation) -> Iterator[Api]:
-    """The application for the tests of a module, with tokens of its own."""
+    """Yield the application for the tests of a module, with its own tokens."""
     with new_api(computed.settings) as made:
         yield made
 
 
 @pytest.fixture
-def stranger(application: Api) -> Iterator[Desk]:
-    """Somebody who is not logged in."""
-    with new_desk(application) as desk:
-        yield desk
+def anonymous(application: Api) -> Iterator[Desk]:
+    """Yield a client without a login."""
+    with new_desk(application) as dashboard:
+        yield dashboard
 
 
 @pytest.fixture
 def viewer(application: Api) -> Iterator[Desk]:
-    """Somebody who may read."""
-    with new_desk(application, application.callers.viewer) as desk:
-        yield desk
+    """Yield a client of a viewer."""
+    with new_desk(application, application.callers.viewer) as dashboard:
+        yield dashboard
 
 
 @pytest.fixture
 def admin(application: Api) -> Iterator[Desk]:
-    """Somebody who may act."""
-    with new_desk(application, application.callers.admin) as desk:
-        yield desk
+    """Yield a client of an administrator."""
+    with new_desk(application, application.callers.admin) as dashboard:
+        yield dashboard

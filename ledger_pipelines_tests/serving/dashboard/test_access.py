@@ -1,4 +1,4 @@
-"""Who gets into the dashboard, what keeps others out, and how a session ends."""
+"""Access to the dashboard: login, sessions, forms, roles and the audit log."""
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from ledger_pipelines.warehouse.tables import audit_log, sessions
 from ledger_pipelines_tests.serving.api.apis import Api
 from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, new_desk, text_of
 
-ACTS = {
+ACTIONS = {
     "/syncs": "/syncs",
     "/syncs/1/cancel": "/syncs",
     "/customers/11/recalculate": "/customers",
@@ -19,115 +19,114 @@ ACTS = {
     "/comparison": "/comparison",
     "/invoices": "/invoices",
 }
-"""Addresses of what may be done, each with a page whose forms carry the same token."""
+"""Paths of all actions, each with a page whose forms carry the same token."""
 
-
-VALUES = {"{id}": "11", "{month}": "2025-01", "{run_id}": "00000000-0000-0000-0000-000000000000"}
+PATH_VALUES = {"{id}": "11", "{month}": "2025-01", "{run_id}": "00000000-0000-0000-0000-000000000000"}
 
 
 def with_values(path: str) -> str:
-    """The address with values for its parameters."""
-    for name, value in VALUES.items():
+    """Return a path with values for its parameters."""
+    for name, value in PATH_VALUES.items():
         path = path.replace(name, value)
     return path
 
 
-def test_every_page_asks_a_stranger_to_log_in(stranger: Desk) -> None:
+def test_every_page_requires_a_login(anonymous: Desk) -> None:
     paths = [with_values(path) for path in guarded_paths("GET")]
     assert {"/", "/realtime-balance/test", "/customers/11/months/2025-01", "/audit"} <= set(paths)
     for path in paths:
-        answer = stranger.get(path)
+        answer = anonymous.get(path)
         if path.startswith("/fragments/"):
             assert answer.status_code == 401, path
         else:
             assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login"), path
 
 
-def test_logging_in_leads_to_the_page_that_was_asked_for(stranger: Desk) -> None:
-    sent = stranger.get("/customers?q=PT").headers["location"]
+def test_login_redirects_to_the_requested_page(anonymous: Desk) -> None:
+    sent = anonymous.get("/customers?q=PT").headers["location"]
     assert sent == "/login?next=%2Fcustomers%3Fq%3DPT"
-    assert 'value="/customers?q=PT"' in stranger.get(sent).text
-    answer = stranger.log_in(stranger.callers.viewer, "/customers?q=PT")
+    assert 'value="/customers?q=PT"' in anonymous.get(sent).text
+    answer = anonymous.log_in(anonymous.callers.viewer, "/customers?q=PT")
     assert (answer.status_code, answer.headers["location"]) == (303, "/customers?q=PT")
-    assert stranger.get("/customers?q=PT").status_code == 200
+    assert anonymous.get("/customers?q=PT").status_code == 200
 
 
 @pytest.mark.parametrize("elsewhere", ["https://example.com", "//example.com", "/\\example.com", "customers"])
-def test_logging_in_leads_nowhere_else(stranger: Desk, elsewhere: str) -> None:
-    assert stranger.log_in(stranger.callers.viewer, elsewhere).headers["location"] == "/"
+def test_login_redirects_only_to_local_paths(anonymous: Desk, elsewhere: str) -> None:
+    assert anonymous.log_in(anonymous.callers.viewer, elsewhere).headers["location"] == "/"
 
 
-def test_the_session_is_kept_from_scripts_and_from_other_sites(stranger: Desk) -> None:
-    cookie = stranger.log_in(stranger.callers.viewer).headers["set-cookie"]
+def test_session_cookie_is_protected(anonymous: Desk) -> None:
+    cookie = anonymous.log_in(anonymous.callers.viewer).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Secure" not in cookie
     secret = cookie.partition("=")[2].partition(";")[0]
-    with stranger.warehouse.connect() as connection:
-        kept = connection.scalars(sa.select(sessions.c.digest)).all()
-    assert secret.encode() not in kept
+    with anonymous.warehouse.connect() as connection:
+        digests = connection.scalars(sa.select(sessions.c.digest)).all()
+    assert secret.encode() not in digests
 
 
-def test_behind_https_the_session_is_sent_by_https_alone(application: Api) -> None:
-    with new_desk(application) as desk:
-        desk.client.base_url = "https://testserver"
-        answer = desk.log_in(application.callers.viewer)
+def test_session_cookie_is_secure_behind_https(application: Api) -> None:
+    with new_desk(application) as dashboard:
+        dashboard.client.base_url = "https://testserver"
+        answer = dashboard.log_in(application.callers.viewer)
         assert "Secure" in answer.headers["set-cookie"]
 
 
-def test_logging_in_changes_the_secret(stranger: Desk) -> None:
-    stranger.get("/login")
-    assert "ledger_session" not in stranger.client.cookies
-    before = stranger.client.cookies["ledger_form"]
-    stranger.log_in(stranger.callers.viewer)
-    assert stranger.client.cookies["ledger_session"] != before
-    stranger.client.cookies.delete("ledger_session")
-    stranger.client.cookies.set("ledger_session", before)
-    assert stranger.get("/").status_code == 303, "what the form was derived from opens nothing"
+def test_login_changes_the_secret(anonymous: Desk) -> None:
+    anonymous.get("/login")
+    assert "ledger_session" not in anonymous.client.cookies
+    form_secret = anonymous.client.cookies["ledger_form"]
+    anonymous.log_in(anonymous.callers.viewer)
+    assert anonymous.client.cookies["ledger_session"] != form_secret
+    anonymous.client.cookies.delete("ledger_session")
+    anonymous.client.cookies.set("ledger_session", form_secret)
+    assert anonymous.get("/").status_code == 303, "the secret of the form opens no session"
 
 
 @pytest.mark.parametrize("path", ["/", "/customers?q=PT", "/login", "/?lang=id", "/login?lang=id", "/nowhere"])
-def test_a_link_from_another_site_ends_no_session(admin: Desk, path: str) -> None:
-    """The browser does not send the session's cookie along, but takes whatever cookies it is answered."""
-    visiting = TestClient(admin.api.client.app, raise_server_exceptions=False)
-    answer = visiting.get(path, headers={"Sec-Fetch-Site": "cross-site"}, follow_redirects=False)
+def test_cross_site_link_keeps_the_session(admin: Desk, path: str) -> None:
+    """The browser sends no session cookie, but stores the cookies of the response."""
+    other_tab = TestClient(admin.api.client.app, raise_server_exceptions=False)
+    answer = other_tab.get(path, headers={"Sec-Fetch-Site": "cross-site"}, follow_redirects=False)
     assert "ledger_session" not in answer.cookies
     admin.client.cookies.update(answer.cookies)
     assert admin.get("/").status_code == 200
     assert admin.post("/logout").status_code == 303
 
 
-def test_a_link_from_another_site_spoils_no_form_for_logging_in(stranger: Desk) -> None:
-    """That cookie is sent along, but with no form of another site's."""
-    cookie = stranger.get("/login").headers["set-cookie"]
+def test_cross_site_link_keeps_the_login_form_cookie(anonymous: Desk) -> None:
+    """The browser sends this cookie with links from other sites, but not with their forms."""
+    cookie = anonymous.get("/login").headers["set-cookie"]
     assert cookie.startswith("ledger_form=")
     assert "SameSite=lax" in cookie
     assert "HttpOnly" in cookie
-    assert "set-cookie" not in stranger.get("/login").headers
+    assert "set-cookie" not in anonymous.get("/login").headers
 
 
-def test_a_session_that_is_over_is_logged_out_all_the_same(application: Api) -> None:
-    with new_desk(application, application.callers.viewer) as desk:
-        sent = {"form_token": desk.form_token("/")}
+def test_logout_of_an_ended_session_redirects(application: Api) -> None:
+    with new_desk(application, application.callers.viewer) as dashboard:
+        sent = {"form_token": dashboard.form_token("/")}
         with application.warehouse.begin() as connection:
             connection.execute(sa.delete(sessions))
-        answer = desk.client.post("/logout", data=sent, follow_redirects=False)
+        answer = dashboard.client.post("/logout", data=sent, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked", "unknown"])
-def test_why_a_token_is_refused_stays_unsaid(application: Api, kind: str) -> None:
+def test_refused_token_gets_no_reason(application: Api, kind: str) -> None:
     token = "ledger_000000000000_" + "x" * 43 if kind == "unknown" else getattr(application.callers, kind)
-    with new_desk(application) as desk:
-        answer = desk.log_in(token)
+    with new_desk(application) as dashboard:
+        answer = dashboard.log_in(token)
         assert answer.status_code == 401
         assert "This token is not accepted." in text_of(answer)
-        assert desk.get("/").status_code == 303
+        assert dashboard.get("/").status_code == 303
 
 
-def test_too_many_attempts_are_refused(application: Api) -> None:
-    with new_desk(application, address="203.0.113.9") as desk:
-        answers = [desk.log_in("guess") for _ in range(11)]
+def test_too_many_logins_are_refused(application: Api) -> None:
+    with new_desk(application, address="203.0.113.9") as dashboard:
+        answers = [dashboard.log_in("guess") for _ in range(11)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
     assert 0 < int(answers[-1].headers["retry-after"]) <= 61
     assert "Too many tokens" in text_of(answers[-1])
@@ -138,12 +137,12 @@ def test_a_session_ends(application: Api, act: str) -> None:
     name = f"ends by {act}"
     with application.warehouse.begin() as connection:
         token = tokens.create(connection, name, "viewer", 1)
-    with new_desk(application, token.text) as desk:
-        assert desk.get("/").status_code == 200
+    with new_desk(application, token.text) as dashboard:
+        assert dashboard.get("/").status_code == 200
         past = sa.func.now() - sa.text("interval '1 second'")
         this = tokens_table.c.name == name
         if act == "log out":
-            assert desk.post("/logout").headers["location"] == "/login"
+            assert dashboard.post("/logout").headers["location"] == "/login"
         with application.warehouse.begin() as connection:
             if act == "revoke":
                 api_tokens.revoke(connection, name)
@@ -152,7 +151,7 @@ def test_a_session_ends(application: Api, act: str) -> None:
             elif act == "end":
                 mine = sessions.c.token_id == token.token.id
                 connection.execute(sa.update(sessions).where(mine).values(expires_at=past))
-        assert desk.get("/").status_code == 303
+        assert dashboard.get("/").status_code == 303
 
 
 def test_a_session_lasts_twelve_hours(viewer: Desk) -> None:
@@ -162,28 +161,28 @@ def test_a_session_lasts_twelve_hours(viewer: Desk) -> None:
         assert connection.execute(newest).scalar_one().total_seconds() == 12 * 3600
 
 
-@pytest.mark.parametrize("path", ACTS)
+@pytest.mark.parametrize("path", ACTIONS)
 @pytest.mark.parametrize("token", [None, "", "0" * 64])
-def test_a_form_that_is_not_ours_does_nothing(admin: Desk, path: str, token: str | None) -> None:
+def test_form_without_a_valid_token_is_refused(admin: Desk, path: str, token: str | None) -> None:
     sent = {} if token is None else {"form_token": token}
     answer = admin.client.post(path, data={**sent, "start_month": "2025-01"}, follow_redirects=False)
     assert answer.status_code == 403
     assert "does not belong to your session" in text_of(answer)
 
 
-def test_a_form_of_somebody_else_does_nothing(admin: Desk, viewer: Desk) -> None:
-    theirs = viewer.form_token("/")
-    assert admin.client.post("/logout", data={"form_token": theirs}, follow_redirects=False).status_code == 403
+def test_form_token_of_another_user_is_refused(admin: Desk, viewer: Desk) -> None:
+    other_token = viewer.form_token("/")
+    assert admin.client.post("/logout", data={"form_token": other_token}, follow_redirects=False).status_code == 403
     assert admin.get("/").status_code == 200
 
 
-def test_a_form_sent_by_another_site_does_nothing(admin: Desk) -> None:
+def test_cross_site_form_is_refused(admin: Desk) -> None:
     admin.client.headers["Sec-Fetch-Site"] = "cross-site"
     assert admin.post("/logout").status_code == 403
 
 
-@pytest.mark.parametrize(("path", "page"), ACTS.items())
-def test_who_may_only_read_may_not_act_and_it_is_written_down(viewer: Desk, path: str, page: str) -> None:
+@pytest.mark.parametrize(("path", "page"), ACTIONS.items())
+def test_viewer_is_refused_and_audited(viewer: Desk, path: str, page: str) -> None:
     answer = viewer.post(path, {"start_month": "2025-01"}, page=page)
     assert answer.status_code == 403
     assert "needs a token with the role admin" in text_of(answer)
@@ -195,9 +194,9 @@ def test_who_may_only_read_may_not_act_and_it_is_written_down(viewer: Desk, path
     assert "form_token" not in entry.target
 
 
-def test_every_act_is_written_down(admin: Desk) -> None:
-    """Nothing serves here that could carry it out, and that is written down as well."""
-    assert {with_values(path) for path in guarded_paths("POST")} == {path.replace("/1/", "/11/") for path in ACTS}
+def test_every_action_is_audited(admin: Desk) -> None:
+    """Dagster does not run here, so the action fails; the failure is audited too."""
+    assert {with_values(path) for path in guarded_paths("POST")} == {path.replace("/1/", "/11/") for path in ACTIONS}
     answer = admin.post("/syncs", {"tables": "stockbywh"}, page="/syncs")
     assert answer.status_code == 503
     with admin.warehouse.connect() as connection:
@@ -206,12 +205,12 @@ def test_every_act_is_written_down(admin: Desk) -> None:
     assert entry.target == "/syncs tables=stockbywh"
 
 
-def test_logging_in_and_out_is_written_down(application: Api) -> None:
-    with new_desk(application, address="203.0.113.10") as desk:
+def test_login_and_logout_are_audited(application: Api) -> None:
+    with new_desk(application, address="203.0.113.10") as dashboard:
         for token in ("no token", application.callers.expired, application.callers.viewer):
-            desk.log_in(token)
-        desk.post("/logout")
-        desk.client.post("/logout", data={"form_token": "0"}, follow_redirects=False)
+            dashboard.log_in(token)
+        dashboard.post("/logout")
+        dashboard.client.post("/logout", data={"form_token": "0"}, follow_redirects=False)
     with application.warehouse.connect() as connection:
         entries = audit.latest(connection, limit=4)
     assert {entry.address for entry in entries} == {"203.0.113.10"}
@@ -225,11 +224,11 @@ def test_logging_in_and_out_is_written_down(application: Api) -> None:
     assert entries[3].message == "The token is not known."
 
 
-def test_guesses_cannot_fill_the_audit_log(application: Api) -> None:
+def test_audit_of_refused_logins_is_limited(application: Api) -> None:
     with application.warehouse.connect() as connection:
         before = audit.count(connection)
-    with new_desk(application, address="203.0.113.11") as desk:
-        answers = [desk.log_in("guess").status_code for _ in range(14)]
+    with new_desk(application, address="203.0.113.11") as dashboard:
+        answers = [dashboard.log_in("guess").status_code for _ in range(14)]
     assert answers == [401] * 10 + [429] * 4
     with application.warehouse.connect() as connection:
         assert audit.count(connection) == before + 11
@@ -244,7 +243,7 @@ def test_only_an_admin_reads_the_audit_log(viewer: Desk, admin: Desk) -> None:
     assert "Audit log" in text_of(page)
 
 
-def test_a_page_may_load_nothing_but_our_own_files(viewer: Desk) -> None:
+def test_content_security_policy_allows_only_own_files(viewer: Desk) -> None:
     page = viewer.get("/")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'; script-src 'self';" in policy

@@ -1,4 +1,4 @@
-"""The dashboard of a running `ledger up` in a real browser: what one does there, and whether everybody can."""
+"""The dashboard of a running `ledger up` in a real browser: main workflows and accessibility."""
 
 import re
 import signal
@@ -30,7 +30,7 @@ _SERIOUS = ("error", "warning")
 WIDTHS = {"desktop": 1280, "phone": 390}
 PATIENCE_MS = 120_000
 CUSTOMER = 11
-# Without a sandbox because tests may run as root; the rest keeps it from asking for anything but our pages.
+# Without a sandbox because tests may run as root; the other flags prevent requests to anything but our pages.
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -39,7 +39,7 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    """A `ledger up` that has computed the demo's ledger and copied its ERP."""
+    """Yield a `ledger up` that has computed the demo's ledger and copied its ERP."""
     with new_installation() as installation:
         running = Up(installation)
         try:
@@ -53,7 +53,7 @@ def up() -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's browser."""
+    """Yield the Chromium of this machine."""
     path = require_chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, up: Up, browser: Browser) -> Iterator[Page]:
-    """A window of some width, logged in; the browser must have nothing to complain of."""
+    """Yield a logged-in window of the requested width; fail on console errors and warnings."""
     width = WIDTHS[getattr(request, "param", "desktop")]
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
     context = browser.new_context(
@@ -72,21 +72,21 @@ def page(request: pytest.FixtureRequest, up: Up, browser: Browser) -> Iterator[P
         locale="en-GB",
     )
     context.set_default_timeout(PATIENCE_MS)
-    complaints: list[str] = []
+    console_errors: list[str] = []
     window = context.new_page()
-    window.on("console", lambda message: complaints.append(message.text) if message.type in _SERIOUS else None)
-    window.on("pageerror", lambda error: complaints.append(str(error)))
+    window.on("console", lambda message: console_errors.append(message.text) if message.type in _SERIOUS else None)
+    window.on("pageerror", lambda error: console_errors.append(str(error)))
     window.goto("/")
     window.get_by_label("Access token").fill(token)
     window.get_by_role("button", name="Log in").click()
     expect(window.get_by_role("heading", level=1, name="Overview")).to_be_visible()
     yield window
-    assert complaints == []
+    assert console_errors == []
     context.close()
 
 
 def balance_in_english(up: Up) -> str:
-    """The balance of the customer in the current month, as the page shows it."""
+    """Return the customer's balance in the current month, formatted as on the page."""
     of = monthly_customer_balances.c
     with up.installation.warehouse() as connection:
         balance: Decimal = connection.execute(
@@ -97,7 +97,7 @@ def balance_in_english(up: Up) -> str:
     return Formats("en", WIB).rupiah(balance)
 
 
-def test_a_customer_is_found_read_and_recalculated(up: Up, page: Page) -> None:
+def test_customer_is_found_and_recalculated(up: Up, page: Page) -> None:
     with up.installation.warehouse() as connection:
         name = connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == CUSTOMER))
     page.get_by_role("link", name="Customers", exact=True).click()
@@ -121,7 +121,7 @@ def test_a_customer_is_found_read_and_recalculated(up: Up, page: Page) -> None:
     expect(reading.locator(".formula").last).to_contain_text("= Rp")
 
 
-def test_a_sync_is_started_watched_and_another_cancelled(up: Up, page: Page) -> None:
+def test_syncs_are_started_and_cancelled(up: Up, page: Page) -> None:
     page.get_by_role("link", name="ERP syncs").first.click()
     page.get_by_label(LINES.name).check()
     page.get_by_role("button", name="Start now").click()
@@ -139,14 +139,14 @@ def test_a_sync_is_started_watched_and_another_cancelled(up: Up, page: Page) -> 
         expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)
 
 
-def test_a_refused_deletion_is_confirmed(up: Up, page: Page) -> None:
+def test_refused_deletion_is_confirmed(up: Up, page: Page) -> None:
     with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED):
         page.reload()
         page.get_by_role("button", name="Confirm this deletion").click()
         expect(page.get_by_role("article").filter(has_text=REFUSED.reason)).to_contain_text("Confirmed by first-admin")
 
 
-def test_the_language_is_switched(page: Page) -> None:
+def test_language_is_switched(page: Page) -> None:
     page.get_by_role("link", name="Bahasa Indonesia").click()
     expect(page.get_by_role("heading", level=1, name="Ikhtisar")).to_be_visible()
     page.get_by_role("link", name="Pelanggan", exact=True).click()
@@ -155,7 +155,7 @@ def test_the_language_is_switched(page: Page) -> None:
     expect(page.get_by_role("heading", level=1, name="Masuk")).to_be_visible()
 
 
-def test_the_keyboard_comes_past_the_navigation(page: Page) -> None:
+def test_skip_link_works(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
@@ -163,14 +163,14 @@ def test_the_keyboard_comes_past_the_navigation(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", WIDTHS, indirect=True)
-def test_everybody_can_use_every_page(up: Up, page: Page) -> None:
-    """By axe-core's rules, and without scrolling sideways; the colours of light and dark; incidents are open."""
+def test_every_page_is_accessible(up: Up, page: Page) -> None:
+    """Check axe-core's rules, sideways scrolling, and the contrast in light and dark mode, with open incidents."""
     with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED, FAILED):
-        assert_everybody_can_use_every_page(page)
+        assert_every_page_is_accessible(page)
 
 
-def assert_everybody_can_use_every_page(page: Page) -> None:
-    """Go through all pages."""
+def assert_every_page_is_accessible(page: Page) -> None:
+    """Check every page."""
     month = month_of(datetime.now(WIB), WIB)
     paths = [path for path in guarded_paths("GET") if not path.startswith("/fragments/")]
     paths = [path.replace("{id}", str(CUSTOMER) if "customers" in path else "1") for path in paths]
@@ -181,14 +181,14 @@ def assert_everybody_can_use_every_page(page: Page) -> None:
         page.goto(path)
         if (details := page.locator(".explanation summary")).count():
             details.first.click()
-        found[path] = faults(page)
+        found[path] = violations_of(page)
         page.emulate_media(color_scheme="dark")
-        found[path] += faults(page, runOnly=["color-contrast"])
+        found[path] += violations_of(page, runOnly=["color-contrast"])
         assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth"), path
     assert {path: of_page for path, of_page in found.items() if of_page} == {}
 
 
-def faults(page: Page, **options: object) -> list[tuple[str, str]]:
-    """What axe-core has against a page, by its rules (all, if none is named): the rule, and an element."""
+def violations_of(page: Page, **options: object) -> list[tuple[str, str]]:
+    """Return axe-core's violations on a page: rule and element."""
     violations = Axe().run(page, options=dict(options)).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in violations]

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them: exact, whatever the number."""
+"""Formats of numbers and times: exact for every value."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,28 +16,28 @@ digits = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30),
 languages = st.sampled_from(LANGUAGES)
 
 
-def read(text: str, language: Language) -> Decimal:
-    """The number that a text says."""
+def parse(text: str, language: Language) -> Decimal:
+    """Parse a formatted number."""
     point, thousands = (",", ".") if language == "id" else (".", ",")
     plain = text.replace("Rp", "").replace("\N{NO-BREAK SPACE}", "").replace(thousands, "").replace(point, ".")
     return Decimal(plain.replace("−", "-"))
 
 
 @given(amounts, languages)
-def test_rupiah_lose_nothing(amount: Decimal, language: Language) -> None:
+def test_rupiah_keep_every_digit(amount: Decimal, language: Language) -> None:
     text = Formats(language, WIB).rupiah(amount)
-    assert read(text, language) == amount
+    assert parse(text, language) == amount
     assert text.startswith("−") == (amount < 0)
     assert text[-3] == (",", ".")[language == "en"]
 
 
 @given(digits, languages)
 def test_numbers_keep_every_digit(value: Decimal, language: Language) -> None:
-    assert read(Formats(language, WIB).number(value), language) == value
+    assert parse(Formats(language, WIB).number(value), language) == value
 
 
 @given(amounts, languages)
-def test_thousands_are_set_off(amount: Decimal, language: Language) -> None:
+def test_thousands_are_grouped(amount: Decimal, language: Language) -> None:
     whole = Formats(language, WIB).number(amount, 0).lstrip("−")
     first, *groups = whole.split("." if language == "id" else ",")
     assert 1 <= len(first) <= 3
@@ -59,7 +59,7 @@ def test_rupiah(value: str, english: str, indonesian: str) -> None:
     assert INDONESIAN.rupiah(Decimal(value)) == indonesian
 
 
-def test_numbers_as_they_are_given() -> None:
+def test_numbers_keep_their_decimals() -> None:
     assert ENGLISH.number(Decimal("257.90999999999985")) == "257.90999999999985"
     assert INDONESIAN.number(Decimal("12205.4900")) == "12.205,4900"
     assert INDONESIAN.price(Decimal("12500.00")) == "Rp12.500"
@@ -77,7 +77,7 @@ def test_dates() -> None:
     assert INDONESIAN.month("2025-08", short=True) == "Agu 2025"
 
 
-def test_how_long_ago() -> None:
+def test_ago() -> None:
     now = datetime(2025, 3, 5, tzinfo=UTC)
     assert ENGLISH.ago(now - timedelta(minutes=3), now) == "3 minutes ago"
     assert INDONESIAN.ago(now - timedelta(minutes=3), now) == "3 menit yang lalu"

@@ -1,4 +1,4 @@
-"""Incidents on the dashboard: on top of the overview while they are open, confirmed with a click, listed afterwards."""
+"""Incidents on the dashboard: open ones on top of the overview, confirmation of deletions, history."""
 
 import re
 from collections.abc import Sequence
@@ -22,70 +22,70 @@ ROWS = 854
 
 
 @pytest.fixture(params=LANGUAGES)
-def reader(request: pytest.FixtureRequest, admin: Desk) -> Desk:
-    """An administrator, in each language."""
+def user(request: pytest.FixtureRequest, admin: Desk) -> Desk:
+    """Return a client of an administrator, in each language."""
     admin.language = request.param
     return admin
 
 
-def words(desk: Desk, key: str, **values: object) -> str:
-    """Return a text in the language of a reader."""
-    return CATALOGUE[key][desk.language == "id"].format(**values)
+def text(dashboard: Desk, key: str, **values: object) -> str:
+    """Return a text in the client's language."""
+    return CATALOGUE[key][dashboard.language == "id"].format(**values)
 
 
-def confirmations(desk: Desk) -> Sequence[Any]:
-    """Return what was confirmed."""
-    with desk.warehouse.connect() as connection:
+def confirmations(dashboard: Desk) -> Sequence[Any]:
+    """Return the confirmations of deletions."""
+    with dashboard.warehouse.connect() as connection:
         return connection.execute(sa.select(deletion_confirmations).order_by("table_name")).all()
 
 
-def test_the_overview_shows_what_is_wrong_before_everything_else(reader: Desk) -> None:
-    before = text_of(reader.get("/"))
-    assert words(reader, "overview.realtime_current") in before
-    assert words(reader, "incidents.open_means") not in before
-    with opened(reader.warehouse, REFUSED, FAILED) as (refused, _):
-        page = reader.get("/")
-        text = text_of(page)
-        with reader.warehouse.begin() as connection:
+def test_overview_shows_open_incidents_first(user: Desk) -> None:
+    before = text_of(user.get("/"))
+    assert text(user, "overview.realtime_current") in before
+    assert text(user, "incidents.open_notice") not in before
+    with opened(user.warehouse, REFUSED, FAILED) as (refused, _):
+        page = user.get("/")
+        page_text = text_of(page)
+        with user.warehouse.begin() as connection:
             incidents.close(connection, list(Kind))
-        after = text_of(reader.get("/"))
+        after = text_of(user.get("/"))
     assert page.text.index('<h2 id="incidents">') < page.text.index('<h2 id="status">')
-    assert words(reader, "overview.realtime_current") not in text
-    assert words(reader, "overview.realtime_blocked", count=2) in text
-    shown = Formats("id" if reader.language == "id" else "en", WIB)
-    for told in (
-        words(reader, "incidents.kind_deletion_refused"),
-        words(reader, "incidents.kind_sync_failed"),
+    assert text(user, "overview.realtime_current") not in page_text
+    assert text(user, "overview.realtime_blocked", count=2) in page_text
+    shown = Formats("id" if user.language == "id" else "en", WIB)
+    for expected in (
+        text(user, "incidents.kind_deletion_refused"),
+        text(user, "incidents.kind_sync_failed"),
         shown.moment(refused.opened_at, short=True),
         REFUSED.reason,
         REFUSED.what_to_do,
         FAILED.reason,
         "team:erp",
     ):
-        assert told in text
+        assert expected in page_text
     assert 'href="/customers/11"' in page.text
     assert "<1,780>" not in page.text, "it is escaped"
-    assert words(reader, "overview.realtime_current") in after
-    assert words(reader, "incidents.open_means") not in after
+    assert text(user, "overview.realtime_current") in after
+    assert text(user, "incidents.open_notice") not in after
 
 
-def test_english_is_marked_where_another_language_is_read(reader: Desk) -> None:
-    with opened(reader.warehouse, FAILED):
+def test_english_texts_are_marked_on_indonesian_pages(user: Desk) -> None:
+    with opened(user.warehouse, FAILED):
         for path in ("/", "/incidents"):
-            page = reader.get(path).text
-            assert (f'<span lang="en">{FAILED.reason}</span>' in page) == (reader.language == "id")
+            page = user.get(path).text
+            assert (f'<span lang="en">{FAILED.reason}</span>' in page) == (user.language == "id")
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_words(kind: Kind) -> None:
+def test_every_kind_has_a_text(kind: Kind) -> None:
     assert f"incidents.kind_{kind}" in CATALOGUE
 
 
-def test_a_kind_of_a_newer_program_is_shown_by_its_name(reader: Desk) -> None:
-    with opened(reader.warehouse, FAILED):
-        with reader.warehouse.begin() as connection:
+def test_unknown_kind_is_shown_by_its_name(user: Desk) -> None:
+    with opened(user.warehouse, FAILED):
+        with user.warehouse.begin() as connection:
             connection.execute(sa.update(table).values(kind="month_closed"))
-        assert all("month_closed" in text_of(reader.get(path)) for path in ("/", "/incidents"))
+        assert all("month_closed" in text_of(user.get(path)) for path in ("/", "/incidents"))
 
 
 def test_many_customers_are_counted(viewer: Desk) -> None:
@@ -95,15 +95,15 @@ def test_many_customers_are_counted(viewer: Desk) -> None:
     assert len(re.findall(r"<article.*?</article>", page.text, re.DOTALL)[0].split("/customers/")) == 11
 
 
-def test_of_many_incidents_the_oldest_are_shown(viewer: Desk) -> None:
+def test_only_the_oldest_incidents_are_shown(viewer: Desk) -> None:
     with opened(viewer.warehouse, *(replace(FAILED, subject=f"table {number}") for number in range(12))):
         page = viewer.get("/")
     assert page.text.count("<article") == 10
     assert "Open incidents: 12" in text_of(page)
-    assert "The oldest 10 are shown here." in text_of(page)
+    assert "Only the oldest 10 are shown here." in text_of(page)
 
 
-def test_a_deletion_is_confirmed_by_an_administrator(admin: Desk) -> None:
+def test_admin_confirms_a_deletion(admin: Desk) -> None:
     with opened(admin.warehouse, REFUSED, FAILED) as (refused, failed):
         page = admin.get("/")
         assert page.text.count("Confirm this deletion") == 1
@@ -129,14 +129,14 @@ def test_a_deletion_is_confirmed_by_an_administrator(admin: Desk) -> None:
     assert refusal.outcome == "refused"
 
 
-def test_a_viewer_is_not_asked_to_confirm_and_may_not(viewer: Desk) -> None:
+def test_viewer_cannot_confirm(viewer: Desk) -> None:
     with opened(viewer.warehouse, REFUSED) as (refused,):
         assert "Confirm this deletion" not in viewer.get("/").text
         assert viewer.post(f"/incidents/{refused.id}/confirm", {"rows": ROWS}).status_code == 403
         assert confirmations(viewer) == []
 
 
-def test_more_rows_than_the_page_has_shown_are_not_confirmed(admin: Desk) -> None:
+def test_changed_deletion_is_not_confirmed(admin: Desk) -> None:
     more = replace(REFUSED, details={"rows": {"11": {READINGS: 900}}})
     with opened(admin.warehouse, REFUSED) as (refused,):
         with admin.warehouse.begin() as connection:
@@ -147,7 +147,7 @@ def test_more_rows_than_the_page_has_shown_are_not_confirmed(admin: Desk) -> Non
         assert confirmations(admin) == []
 
 
-def test_more_rows_than_were_confirmed_are_to_be_confirmed_again(admin: Desk) -> None:
+def test_grown_deletion_needs_another_confirmation(admin: Desk) -> None:
     with opened(admin.warehouse, REFUSED) as (refused,):
         admin.post(f"/incidents/{refused.id}/confirm", {"rows": ROWS})
         with admin.warehouse.begin() as connection:
@@ -156,12 +156,12 @@ def test_more_rows_than_were_confirmed_are_to_be_confirmed_again(admin: Desk) ->
 
 
 @pytest.mark.parametrize("cause", [FAILED, replace(REFUSED, details={})])
-def test_what_is_no_deletion_of_a_customers_rows_has_no_button(admin: Desk, cause: Cause) -> None:
+def test_other_incidents_have_no_button(admin: Desk, cause: Cause) -> None:
     with opened(admin.warehouse, cause):
         assert "Confirm this deletion" not in admin.get("/").text
 
 
-def test_a_closed_incident_is_not_confirmed(admin: Desk) -> None:
+def test_closed_incident_is_not_confirmed(admin: Desk) -> None:
     with opened(admin.warehouse, REFUSED) as (refused,):
         with admin.warehouse.begin() as connection:
             incidents.close(connection, [REFUSED.kind])
@@ -172,23 +172,23 @@ def test_a_closed_incident_is_not_confirmed(admin: Desk) -> None:
 
 
 @pytest.mark.parametrize(("path", "rows", "status"), [("999999", ROWS, 404), ("0", ROWS, 422), ("1", 0, 422)])
-def test_what_is_not_there_is_not_confirmed(admin: Desk, path: str, rows: int, status: int) -> None:
+def test_invalid_confirmation_is_refused(admin: Desk, path: str, rows: int, status: int) -> None:
     assert admin.post(f"/incidents/{path}/confirm", {"rows": rows}).status_code == status
 
 
-def test_the_history_lists_open_and_closed_incidents(reader: Desk) -> None:
-    assert words(reader, "incidents.none") in text_of(reader.get("/incidents"))
-    with opened(reader.warehouse, REFUSED, FAILED):
-        with reader.warehouse.begin() as connection:
+def test_history_lists_open_and_closed_incidents(user: Desk) -> None:
+    assert text(user, "incidents.none") in text_of(user.get("/incidents"))
+    with opened(user.warehouse, REFUSED, FAILED):
+        with user.warehouse.begin() as connection:
             incidents.close(connection, [REFUSED.kind])
-        page = text_of(reader.get("/incidents"))
+        page = text_of(user.get("/incidents"))
     assert page.index(FAILED.reason) < page.index(REFUSED.reason), "the newest first"
     row = page[page.index(FAILED.subject) : page.index(REFUSED.subject)]
-    assert words(reader, "incidents.still_open") in row
-    assert words(reader, "incidents.still_open") not in page[page.index(REFUSED.subject) :]
+    assert text(user, "incidents.still_open") in row
+    assert text(user, "incidents.still_open") not in page[page.index(REFUSED.subject) :]
 
 
-def test_the_history_is_paged(viewer: Desk) -> None:
+def test_history_is_paged(viewer: Desk) -> None:
     with opened(viewer.warehouse, *(replace(FAILED, subject=f"table {number}") for number in range(26))):
         assert "1–25 of 26" in text_of(viewer.get("/incidents"))
         assert "table 0" in text_of(viewer.get("/incidents?page=2"))

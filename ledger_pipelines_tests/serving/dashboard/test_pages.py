@@ -1,4 +1,4 @@
-"""What the pages show: the warehouse's own figures, in both languages."""
+"""Pages of the dashboard: they show the figures of the warehouse, in both languages."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
 from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
-from ledger_pipelines.serving.dashboard.pages.syncs import sync_of
-from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
+from ledger_pipelines.serving.dashboard.visit import RequestContext
 from ledger_pipelines.serving.dashboard.words import CATALOGUE
 from ledger_pipelines.warehouse import audit, sync_logs
 from ledger_pipelines.warehouse.loaded import mark_loaded
@@ -42,35 +42,35 @@ from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
 from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, text_of
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
-RUN = "00000000-0000-0000-0000-000000000000"  # what the stand-in answers
+RUN = "00000000-0000-0000-0000-000000000000"  # the run id that the stand-in answers
 FORMATS = {language: Formats(language, WIB) for language in LANGUAGES}
 
 
-def rows(desk: Desk, statement: sa.Select[Any]) -> Sequence[Any]:
-    """What the warehouse answers."""
-    with desk.warehouse.connect() as connection:
+def query(dashboard: Desk, statement: sa.Select[Any]) -> Sequence[Any]:
+    """Return the rows of a query on the warehouse."""
+    with dashboard.warehouse.connect() as connection:
         return connection.execute(statement).all()
 
 
 @pytest.fixture(params=LANGUAGES)
-def reader(request: pytest.FixtureRequest, viewer: Desk) -> Desk:
-    """Somebody who may read, in each language."""
+def user(request: pytest.FixtureRequest, viewer: Desk) -> Desk:
+    """Return a client of a viewer, in each language."""
     viewer.language = request.param
     return viewer
 
 
-def formats(desk: Desk) -> Formats:
-    """How this reader reads."""
-    language: Language = "id" if desk.language == "id" else "en"
+def formats(dashboard: Desk) -> Formats:
+    """Return the formats of the client's language."""
+    language: Language = "id" if dashboard.language == "id" else "en"
     return FORMATS[language]
 
 
-def test_the_overview_has_the_sums_of_the_year(reader: Desk) -> None:
-    year = reader.api.parts.horizon.current[:4]
-    found = rows(reader, sa.select(monthly_customer_balances).where(_balance.year_month.startswith(year)))
+def test_overview_has_the_sums_of_the_year(user: Desk) -> None:
+    year = user.api.parts.horizon.current[:4]
+    found = query(user, sa.select(monthly_customer_balances).where(_balance.year_month.startswith(year)))
     last = {row.customer_id: row.closing_balance for row in sorted(found, key=lambda row: row.year_month)}
-    page = text_of(reader.get("/"))
-    shown = formats(reader)
+    page = text_of(user.get("/"))
+    shown = formats(user)
     for amount in (
         sum((row.total_deposits for row in found), Decimal(0)),
         sum((row.total_purchases for row in found), Decimal(0)),
@@ -80,44 +80,44 @@ def test_the_overview_has_the_sums_of_the_year(reader: Desk) -> None:
     assert f"{shown.number(sum((row.total_volume_sm3 for row in found), Decimal(0)))} Sm³" in page
 
 
-def test_both_addresses_have_the_overview(viewer: Desk) -> None:
+def test_overview_is_at_both_paths(viewer: Desk) -> None:
     title = "<title>Overview · Customer ledger</title>"
     assert title in viewer.get("/").text
     assert title in viewer.get("/realtime-balance/test").text
 
 
-def test_the_overview_has_every_month_of_a_year_that_is_chosen(viewer: Desk) -> None:
-    months = rows(viewer, sa.select(_balance.year_month, sa.func.sum(_balance.closing_balance)).group_by("year_month"))
+def test_overview_has_every_month_of_the_chosen_year(viewer: Desk) -> None:
+    months = query(viewer, sa.select(_balance.year_month, sa.func.sum(_balance.closing_balance)).group_by("year_month"))
     for year in {month[:4] for month, _ in months}:
         page = text_of(viewer.get(f"/?year={year}"))
         for month, closing in months:
             assert (FORMATS["en"].rupiah(closing) in page) == (month[:4] == year)
 
 
-def test_a_year_without_balances_says_so(viewer: Desk) -> None:
-    assert "There are no balances of 1999." in text_of(viewer.get("/?year=1999"))
+def test_year_without_balances(viewer: Desk) -> None:
+    assert "There are no balances for 1999." in text_of(viewer.get("/?year=1999"))
 
 
-def test_a_customer_is_found_by_name_number_and_contract(viewer: Desk) -> None:
-    known = rows(viewer, sa.select(customers).where(customers.c.no_kontrak.is_not(None)))[0]
-    for text in (known.name.upper(), known.name[3:].lower(), str(known.customer_id), known.no_kontrak):
+def test_customer_is_found_by_name_number_and_contract(viewer: Desk) -> None:
+    customer = query(viewer, sa.select(customers).where(customers.c.no_kontrak.is_not(None)))[0]
+    for text in (customer.name.upper(), customer.name[3:].lower(), str(customer.customer_id), customer.no_kontrak):
         page = viewer.get("/customers", params={"q": text})
-        assert f'href="/customers/{known.customer_id}"' in page.text, text
+        assert f'href="/customers/{customer.customer_id}"' in page.text, text
 
 
 @pytest.mark.parametrize("text", ["%", "_", "'; DROP TABLE billing.customers; --", "\x00", "<script>alert(1)</script>"])
-def test_a_search_takes_every_text_for_what_it_is(viewer: Desk, text: str) -> None:
+def test_search_takes_every_text_literally(viewer: Desk, text: str) -> None:
     page = viewer.get("/customers", params={"q": text})
     assert page.status_code == 200
     assert 'href="/customers/' not in page.text
     assert "<script>alert" not in page.text
 
 
-def test_a_customer_has_every_month_to_the_cent(reader: Desk) -> None:
-    (customer_id,) = rows(reader, sa.select(sa.func.min(_balance.customer_id)))[0]
-    page = text_of(reader.get(f"/customers/{customer_id}"))
-    shown = formats(reader)
-    for row in rows(reader, sa.select(monthly_customer_balances).where(_balance.customer_id == customer_id)):
+def test_customer_has_every_month_to_the_cent(user: Desk) -> None:
+    (customer_id,) = query(user, sa.select(sa.func.min(_balance.customer_id)))[0]
+    page = text_of(user.get(f"/customers/{customer_id}"))
+    shown = formats(user)
+    for row in query(user, sa.select(monthly_customer_balances).where(_balance.customer_id == customer_id)):
         assert shown.month(row.year_month) in page
         assert all(
             shown.rupiah(amount) in page
@@ -126,33 +126,33 @@ def test_a_customer_has_every_month_to_the_cent(reader: Desk) -> None:
         assert shown.number(row.total_volume_sm3) in page
 
 
-def test_before_the_first_computation_no_customer_is_said_to_have_nothing(reader: Desk) -> None:
-    newcomer = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
-    with reader.warehouse.begin() as connection:
-        connection.execute(sa.insert(customers).values(newcomer))
+def test_uncomputed_ledger_claims_no_missing_figures(user: Desk) -> None:
+    customer = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
+    with user.warehouse.begin() as connection:
+        connection.execute(sa.insert(customers).values(customer))
     try:
-        with never_computed(reader.warehouse):
-            pages = [text_of(reader.get(path)) for path in ("/customers/998", "/customers/998/months/2025-01")]
+        with never_computed(user.warehouse):
+            pages = [text_of(user.get(path)) for path in ("/customers/998", "/customers/998/months/2025-01")]
     finally:
-        with reader.warehouse.begin() as connection:
+        with user.warehouse.begin() as connection:
             connection.execute(sa.delete(customers).where(customers.c.customer_id == 998))
     keys = ("customer.no_months", "customer.no_readings", "customer.no_deposits", "first.nothing_computed")
-    *nothing, expected = [CATALOGUE[key][reader.language == "id"] for key in keys]
+    *unwanted, expected = [CATALOGUE[key][user.language == "id"] for key in keys]
     for page in pages:
         assert expected in page
-        assert not any(text in page for text in nothing)
+        assert not any(text in page for text in unwanted)
 
 
-def test_a_negative_balance_is_told_in_words(reader: Desk) -> None:
-    owing = rows(reader, sa.select(_balance.customer_id).where(_balance.closing_balance < 0).limit(1))
-    page = text_of(reader.get(f"/customers/{owing[0].customer_id}"))
-    assert {"en": " owes ", "id": " menunggak "}[reader.language] in page
+def test_negative_balance_is_marked_with_a_word(user: Desk) -> None:
+    debtors = query(user, sa.select(_balance.customer_id).where(_balance.closing_balance < 0).limit(1))
+    page = text_of(user.get(f"/customers/{debtors[0].customer_id}"))
+    assert {"en": " owes ", "id": " menunggak "}[user.language] in page
     assert "−Rp" in page
 
 
-def test_a_month_has_its_transactions_and_deposits(reader: Desk) -> None:
-    (customer_id, month) = rows(
-        reader,
+def test_month_has_its_transactions_and_deposits(user: Desk) -> None:
+    (customer_id, month) = query(
+        user,
         sa.select(_transaction.customer_id, _transaction.year_month)
         .join_from(
             transaction_calculations,
@@ -163,10 +163,10 @@ def test_a_month_has_its_transactions_and_deposits(reader: Desk) -> None:
         )
         .limit(1),
     )[0]
-    page = text_of(reader.get(f"/customers/{customer_id}/months/{month}"))
-    shown = formats(reader)
+    page = text_of(user.get(f"/customers/{customer_id}/months/{month}"))
+    shown = formats(user)
     mine = sa.and_(_transaction.customer_id == customer_id, _transaction.year_month == month)
-    found = rows(reader, sa.select(transaction_calculations).where(mine))
+    found = query(user, sa.select(transaction_calculations).where(mine))
     for row in found:
         assert shown.moment(row.transaction_date, short=True) in page
         assert shown.number(row.volume_flow_meter) in page
@@ -174,27 +174,27 @@ def test_a_month_has_its_transactions_and_deposits(reader: Desk) -> None:
         assert shown.rupiah(row.total_harga) in page
     assert shown.rupiah(sum((row.total_harga for row in found), Decimal(0))) in page
     of_month = sa.and_(deposits.c.customer_id == customer_id, deposits.c.year_month == month)
-    for row in rows(reader, sa.select(deposits).where(of_month)):
+    for row in query(user, sa.select(deposits).where(of_month)):
         assert shown.moment(row.deposited_at, short=True) in page
         assert shown.rupiah(row.amount) in page
 
 
-def test_the_alerts_are_listed(viewer: Desk) -> None:
-    (total,) = rows(viewer, sa.select(sa.func.count()).where(balance_alerts.c.cleared_at.is_(None)))[0]
+def test_low_balances_are_listed(viewer: Desk) -> None:
+    (total,) = query(viewer, sa.select(sa.func.count()).where(balance_alerts.c.cleared_at.is_(None)))[0]
     page = viewer.get("/alerts")
     assert f"of {total}" in text_of(page)
     assert page.text.count("still low") == min(total, 25)
 
 
-def test_the_overview_counts_customers_whose_balance_is_low(reader: Desk) -> None:
+def test_overview_counts_customers_with_a_low_balance(user: Desk) -> None:
     low = sa.select(sa.func.count(balance_alerts.c.customer_id.distinct())).where(balance_alerts.c.cleared_at.is_(None))
-    (count,) = rows(reader, low)[0]
-    told = CATALOGUE["overview.low_customers"][reader.language == "id"].format(count=count)
-    assert told in text_of(reader.get("/"))
+    (count,) = query(user, low)[0]
+    expected = CATALOGUE["overview.low_customers"][user.language == "id"].format(count=count)
+    assert expected in text_of(user.get("/"))
 
 
 def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
-    found = rows(viewer, sa.select(rejected_rows.c.asset, sa.func.count()).group_by(rejected_rows.c.asset))
+    found = query(viewer, sa.select(rejected_rows.c.asset, sa.func.count()).group_by(rejected_rows.c.asset))
     assert found
     for asset, count in found:
         page = viewer.get("/rejected", params={"asset": asset})
@@ -205,50 +205,50 @@ def test_rejected_rows_are_filtered_and_paged(viewer: Desk) -> None:
     assert f"–{total} of {total}" in text_of(last)
 
 
-def options(desk: Desk, path: str) -> list[tuple[str, str, int]]:
-    """The reasons that can be chosen: value, text, and how many rows have them."""
-    found = re.findall(r'<option value="([^"]+)"[^>]*>([^<]+) \(([\d.,]+)\)</option>', desk.get(path).text)
+def reason_options(dashboard: Desk, path: str) -> list[tuple[str, str, int]]:
+    """Return the options of the filter by reason: value, text, and number of rows."""
+    found = re.findall(r'<option value="([^"]+)"[^>]*>([^<]+) \(([\d.,]+)\)</option>', dashboard.get(path).text)
     return [(unescape(value), text, int(rows)) for value, text, rows in found]
 
 
-def test_a_kind_of_reason_can_be_chosen(reader: Desk) -> None:
-    found = options(reader, "/rejected")
+def test_rejected_rows_are_filtered_by_reason(user: Desk) -> None:
+    found = reason_options(user, "/rejected")
     assert found
     for value, _, count in found:
-        page = reader.get("/rejected", params={"reason": value})
-        assert {"en": f"of {count}", "id": f"dari {count}"}[reader.language] in text_of(page)
+        page = user.get("/rejected", params={"reason": value})
+        assert {"en": f"of {count}", "id": f"dari {count}"}[user.language] in text_of(page)
         assert page.text.count(" selected>") + page.text.count(' selected lang="en">') == 1
         assert f"<td><code>{value.partition('/')[0]}</code></td>" in page.text
 
 
 @pytest.fixture
-def same_reason(viewer: Desk) -> Iterator[Sequence[str]]:
-    """The assets whose rows are wrong in the same way, gone afterwards."""
+def rejected_by_two_assets(viewer: Desk) -> Iterator[Sequence[str]]:
+    """Yield two assets with rows rejected for the same reason; delete the rows afterwards."""
     assets = ("stockbywh", "so_invoice_line")
     row = {"source_id": "same", "reason": "no date: a is missing", "raw_row": "{}", "run_id": "same"}
     now = sa.func.now()
     with viewer.warehouse.begin() as connection:
         for asset in assets:
-            told = {"asset": asset, "source_table": asset, "first_seen": now, "last_seen": now}
-            connection.execute(sa.insert(rejected_rows).values(row | told))
+            of_asset = {"asset": asset, "source_table": asset, "first_seen": now, "last_seen": now}
+            connection.execute(sa.insert(rejected_rows).values(row | of_asset))
     yield assets
     with viewer.warehouse.begin() as connection:
         connection.execute(sa.delete(rejected_rows).where(rejected_rows.c.run_id == "same"))
 
 
-def test_the_same_reason_of_two_tables_is_two_choices(reader: Desk, same_reason: Sequence[str]) -> None:
-    found = options(reader, "/rejected")
+def test_reason_of_two_tables_is_two_options(user: Desk, rejected_by_two_assets: Sequence[str]) -> None:
+    found = reason_options(user, "/rejected")
     assert len({value for value, _, _ in found}) == len({text for _, text, _ in found}) == len(found)
-    no_date = {"en": "no date", "id": "tidak ada tanggal"}[reader.language]
-    assert {text for _, text, _ in found} >= {f"{asset}: {no_date}" for asset in same_reason}
-    first, second = same_reason
-    chosen = reader.get("/rejected", params={"asset": first, "reason": f"{second}/{second}/no date"})
-    assert f"<td><code>{first}</code></td>" in chosen.text, "a reason of another asset is none of this one's"
+    no_date = {"en": "no date", "id": "tidak ada tanggal"}[user.language]
+    assert {text for _, text, _ in found} >= {f"{asset}: {no_date}" for asset in rejected_by_two_assets}
+    first, second = rejected_by_two_assets
+    chosen = user.get("/rejected", params={"asset": first, "reason": f"{second}/{second}/no date"})
+    assert f"<td><code>{first}</code></td>" in chosen.text, "a reason of another asset is ignored"
 
 
 @pytest.fixture
-def synced(viewer: Desk) -> Iterator[int]:
-    """A sync that has failed, gone afterwards."""
+def failed_sync(viewer: Desk) -> Iterator[int]:
+    """Yield the id of a failed sync; delete it afterwards."""
     with viewer.warehouse.begin() as connection:
         log = sync_logs.claim(connection, "manual")
         sync_logs.table_started(connection, log.id, "stockbywh")
@@ -259,54 +259,54 @@ def synced(viewer: Desk) -> Iterator[int]:
         connection.execute(sa.delete(logs_table))
 
 
-def test_a_sync_is_told_with_its_tables(reader: Desk, synced: int) -> None:
-    page = reader.get(f"/syncs/{synced}")
-    assert {"en": "failed", "id": "gagal"}[reader.language] in text_of(page)
+def test_sync_is_shown_with_its_tables(user: Desk, failed_sync: int) -> None:
+    page = user.get(f"/syncs/{failed_sync}")
+    assert {"en": "failed", "id": "gagal"}[user.language] in text_of(page)
     assert "stockbywh: the ERP &lt;b&gt;was&lt;/b&gt; away" in page.text
-    history = reader.get("/syncs")
-    assert f'href="/syncs/{synced}"' in history.text
-    assert reader.get("/syncs?status=completed").text.count(f'href="/syncs/{synced}"') == 0
+    history = user.get("/syncs")
+    assert f'href="/syncs/{failed_sync}"' in history.text
+    assert user.get("/syncs?status=completed").text.count(f'href="/syncs/{failed_sync}"') == 0
 
 
-def test_a_sync_that_has_ended_is_not_asked_for_again(viewer: Desk, synced: int) -> None:
-    assert viewer.get(f"/fragments/syncs/{synced}").headers["x-finished"] == "yes"
+def test_ended_sync_is_not_refreshed(viewer: Desk, failed_sync: int) -> None:
+    assert viewer.get(f"/fragments/syncs/{failed_sync}").headers["x-finished"] == "yes"
 
 
-def test_a_sync_that_has_ended_cannot_be_cancelled(admin: Desk, synced: int) -> None:
-    answer = admin.post(f"/syncs/{synced}/cancel", page="/syncs")
+def test_ended_sync_cannot_be_cancelled(admin: Desk, failed_sync: int) -> None:
+    answer = admin.post(f"/syncs/{failed_sync}/cancel", page="/syncs")
     assert answer.status_code == 409
-    assert f"Sync {synced} had ended before it could be cancelled." in text_of(answer)
+    assert f"Sync {failed_sync} had ended before it could be cancelled." in text_of(answer)
 
 
-def test_cancelling_a_sync_ends_no_other(admin: Desk, synced: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one on the page ends by itself, and another begins, between a look at it and its end."""
+def test_cancel_ends_no_other_sync(admin: Desk, failed_sync: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between loading and cancelling, the sync on the page ends and another one starts."""
     others: list[int] = []
 
-    def looked_at(visit: Visit, log_id: int) -> tuple[SyncLog, Sequence[SyncedTable]]:
-        log, tables_of_it = sync_of(visit, log_id)
+    def load_sync_and_start_another(context: RequestContext, log_id: int) -> tuple[SyncLog, Sequence[SyncedTable]]:
+        log, tables_of_it = load_sync(context, log_id)
         with admin.warehouse.begin() as connection:
             others.append(sync_logs.claim(connection, "scheduled").id)
         return replace(log, status="running"), tables_of_it
 
-    monkeypatch.setattr(syncs_pages, "sync_of", looked_at)
-    answer = admin.post(f"/syncs/{synced}/cancel", page="/syncs")
+    monkeypatch.setattr(syncs_pages, "load_sync", load_sync_and_start_another)
+    answer = admin.post(f"/syncs/{failed_sync}/cancel", page="/syncs")
     with admin.warehouse.begin() as connection:
         (running,) = others
         closed = sync_logs.close(connection, running, Ending("cancelled", "by the test"))
-    assert closed is not None, "it was ended"
+    assert closed is not None, "the other sync was cancelled"
     assert answer.status_code == 409
     assert f"Sync {running} does, and goes on." in text_of(answer)
 
 
-def test_dagster_that_is_away_is_told(viewer: Desk) -> None:
-    """Nothing listens at its port here."""
+def test_unreachable_dagster_is_reported(viewer: Desk) -> None:
+    """Nothing listens at Dagster's port here."""
     assert "nothing is recalculated, synced or started" in text_of(viewer.get("/fragments/dagster"))
 
 
-def test_acts_are_offered_to_who_may_act(viewer: Desk, admin: Desk) -> None:
-    for path, words in {"/syncs": "Start now", "/customers/11": "Recalculate now"}.items():
-        assert words in text_of(admin.get(path))
-        assert words not in text_of(viewer.get(path))
+def test_actions_are_offered_to_admins_only(viewer: Desk, admin: Desk) -> None:
+    for path, button in {"/syncs": "Start now", "/customers/11": "Recalculate now"}.items():
+        assert button in text_of(admin.get(path))
+        assert button not in text_of(viewer.get(path))
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_acts_are_offered_to_who_may_act(viewer: Desk, admin: Desk) -> None:
         ("/fragments/runs/abc", 422),
     ],
 )
-def test_what_is_not_there_is_told_on_a_page(viewer: Desk, path: str, status: int) -> None:
+def test_errors_are_pages(viewer: Desk, path: str, status: int) -> None:
     page = viewer.get(path)
     assert page.status_code == status
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -333,41 +333,41 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/customers/11/nothing", 404), ("/logout", 405)])
-def test_a_browser_gets_a_page_where_there_is_none(reader: Desk, path: str, status: int) -> None:
-    page = reader.get(path, headers=BROWSER)
+def test_unknown_path_is_a_page_for_browsers(user: Desk, path: str, status: int) -> None:
+    page = user.get(path, headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert ("Allow" in page.headers) == (status == 405)
-    assert CATALOGUE["site.lost"][reader.language == "id"] in text_of(page)
-    assert f'<html lang="{reader.language}">' in page.text
-    assert 'href="/customers"' in page.text, "they are still logged in"
+    assert CATALOGUE["site.page_not_found"][user.language == "id"] in text_of(page)
+    assert f'<html lang="{user.language}">' in page.text
+    assert 'href="/customers"' in page.text, "the user is still logged in"
 
 
 @pytest.mark.parametrize(("path", "headers"), [("/nothing", {}), ("/api/nothing", BROWSER)])
-def test_a_program_gets_json_where_there_is_nothing(viewer: Desk, path: str, headers: dict[str, str]) -> None:
+def test_unknown_path_is_json_for_programs(viewer: Desk, path: str, headers: dict[str, str]) -> None:
     answer = viewer.get(path, headers=headers)
     assert (answer.status_code, answer.json().keys()) == (404, {"success", "message", "errors"})
 
 
-def test_a_stranger_is_told_that_there_is_no_such_page(stranger: Desk) -> None:
-    page = stranger.get("/nothing", headers=BROWSER)
+def test_unknown_path_without_login_is_a_page(anonymous: Desk) -> None:
+    page = anonymous.get("/nothing", headers=BROWSER)
     assert page.status_code == 404
     assert "There is no page at this address." in text_of(page)
     assert 'href="/customers"' not in page.text
 
 
-def test_a_recalculation_needs_a_month_of_the_partitions(admin: Desk) -> None:
+def test_recalculation_needs_a_known_month(admin: Desk) -> None:
     for month in ("1999-01", "2025-13", ""):
         answer = admin.post("/customers/11/recalculate", {"start_month": month}, page="/customers/11")
         assert answer.status_code == 422
 
 
-def test_an_unknown_table_is_not_synced(admin: Desk) -> None:
+def test_unknown_table_is_not_synced(admin: Desk) -> None:
     answer = admin.post("/syncs", {"tables": "users"}, page="/syncs")
     assert answer.status_code == 422
     assert "there is no table users" in text_of(answer)
 
 
-def test_the_language_is_chosen_and_remembered(viewer: Desk) -> None:
+def test_language_is_chosen_and_kept(viewer: Desk) -> None:
     assert '<html lang="en">' in viewer.get("/").text
     assert '<html lang="id">' in viewer.get("/?lang=id&year=2025").text
     page = viewer.get("/customers").text
@@ -381,20 +381,20 @@ def test_the_language_is_chosen_and_remembered(viewer: Desk) -> None:
     ("accepted", "language"),
     [("id-ID,id;q=0.9,en;q=0.8", "id"), ("en-GB,id;q=0.5", "en"), ("de", "en"), ("", "en"), (";;q=,", "en")],
 )
-def test_at_first_the_browser_decides(stranger: Desk, accepted: str, language: str) -> None:
-    stranger.language = accepted
-    assert f'<html lang="{language}">' in stranger.get("/login").text
+def test_language_defaults_to_the_browser_s(anonymous: Desk, accepted: str, language: str) -> None:
+    anonymous.language = accepted
+    assert f'<html lang="{language}">' in anonymous.get("/login").text
 
 
 @pytest.fixture
 def reconciled(admin: Desk) -> Iterator[Desk]:
-    """An administrator where both reconciliations have been made, which nobody else finds."""
+    """Yield a client of an administrator after both reconciliations; delete their results afterwards."""
     found = (balance_comparison, invoice_reconciliation, customer_business_partners, loaded_months)
     with admin.warehouse.connect() as connection:
         loaded = connection.execute(sa.select(loaded_months)).mappings().all()
     with admin.warehouse.begin() as connection:
         months = admin.api.parts.horizon.months
-        mark_loaded(connection, erp_tables["so_invoice_line"], months, "test")  # without a line: nobody is invoiced
+        mark_loaded(connection, erp_tables["so_invoice_line"], months, "test")  # without invoice lines
         compare(connection, "test")
         fill_defaults(connection)
         reconcile(connection, months, "test")
@@ -405,8 +405,8 @@ def reconciled(admin: Desk) -> Iterator[Desk]:
         connection.execute(sa.insert(loaded_months), list(map(dict, loaded)))
 
 
-def test_each_difference_from_the_application_is_shown_with_its_reasons(reconciled: Desk) -> None:
-    (row, *_) = rows(reconciled, sa.select(balance_comparison).where(~balance_comparison.c.matches))
+def test_comparison_shows_differences(reconciled: Desk) -> None:
+    (row, *_) = query(reconciled, sa.select(balance_comparison).where(~balance_comparison.c.matches))
     for language in LANGUAGES:
         reconciled.language = language
         page = text_of(reconciled.get("/comparison?show=all"))
@@ -415,9 +415,9 @@ def test_each_difference_from_the_application_is_shown_with_its_reasons(reconcil
         assert FORMATS[language].month(row.last_month) in page
 
 
-def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
-    newest = rows(reconciled, sa.select(sa.func.max(invoice_reconciliation.c.year_month)))[0][0]
-    found = rows(reconciled, sa.select(invoice_reconciliation).where(invoice_reconciliation.c.year_month == newest))
+def test_invoices_show_every_account(reconciled: Desk) -> None:
+    newest = query(reconciled, sa.select(sa.func.max(invoice_reconciliation.c.year_month)))[0][0]
+    found = query(reconciled, sa.select(invoice_reconciliation).where(invoice_reconciliation.c.year_month == newest))
     assert found
     for language in LANGUAGES:
         reconciled.language = language
@@ -425,33 +425,33 @@ def test_each_account_is_shown_beside_its_invoices(reconciled: Desk) -> None:
         assert all(FORMATS[language].rupiah(row.difference) in page for row in found[:10])
 
 
-def test_a_month_that_was_not_compared_is_told(reconciled: Desk) -> None:
+def test_month_without_reconciliation_is_reported(reconciled: Desk) -> None:
     for language in LANGUAGES:
         reconciled.language = language
-        told = CATALOGUE["reconciliation.no_such_month"][language == "id"].format(asked="1999-01<b>")
-        assert told in text_of(reconciled.get("/invoices?month=1999-01<b>"))
-        for known in ("", f"?month={reconciled.api.parts.horizon.current}"):
-            assert 'role="alert"' not in reconciled.get(f"/invoices{known}").text
+        expected = CATALOGUE["reconciliation.no_such_month"][language == "id"].format(asked="1999-01<b>")
+        assert expected in text_of(reconciled.get("/invoices?month=1999-01<b>"))
+        for query_string in ("", f"?month={reconciled.api.parts.horizon.current}"):
+            assert 'role="alert"' not in reconciled.get(f"/invoices{query_string}").text
 
 
 @pytest.mark.parametrize("path", ["/comparison", "/invoices"])
-def test_it_is_said_that_nothing_was_compared_and_when_it_will_be(reader: Desk, path: str) -> None:
-    page = reader.get(path)
-    assert CATALOGUE["reconciliation.never_compared"][reader.language == "id"] in text_of(page)
-    assert CATALOGUE["reconciliation.when"][reader.language == "id"] in text_of(page)
-    assert CATALOGUE["reconciliation.compare_now"][reader.language == "id"] not in text_of(page), "not a viewer's"
+def test_missing_comparison_is_reported_with_its_schedule(user: Desk, path: str) -> None:
+    page = user.get(path)
+    assert CATALOGUE["reconciliation.never_compared"][user.language == "id"] in text_of(page)
+    assert CATALOGUE["reconciliation.schedule"][user.language == "id"] in text_of(page)
+    assert CATALOGUE["reconciliation.compare_now"][user.language == "id"] not in text_of(page), "not for viewers"
 
 
-def test_it_is_said_when_it_was_compared(reconciled: Desk) -> None:
+def test_time_of_the_comparison_is_shown(reconciled: Desk) -> None:
     marks = sa.select(loaded_months.c.loaded_at).where(loaded_months.c.table_name == "ledger.balance_comparison")
-    compared_at = rows(reconciled, marks)[0][0]
+    compared_at = query(reconciled, marks)[0][0]
     assert f"Last compared: {FORMATS['en'].moment(compared_at, short=True)}" in text_of(reconciled.get("/comparison"))
 
 
 @pytest.mark.parametrize(
     ("path", "asset"), [("/comparison", "balance_comparison"), ("/invoices", "invoice_reconciliation")]
 )
-def test_an_administrator_lets_it_be_compared_now(admin: Desk, path: str, asset: str) -> None:
+def test_admin_starts_a_comparison(admin: Desk, path: str, asset: str) -> None:
     horizon = admin.api.parts.horizon
     with stand_in(admin.api.settings.ui_port) as dagster:
         answer = admin.post(path, page=path)
@@ -469,9 +469,9 @@ def test_an_administrator_lets_it_be_compared_now(admin: Desk, path: str, asset:
     assert (entry.actor, entry.action, entry.outcome) == ("admin", f"POST {path}", "done")
 
 
-def test_every_page_is_there_in_every_language(admin: Desk, synced: int) -> None:
+def test_every_page_exists_in_every_language(admin: Desk, failed_sync: int) -> None:
     pages = [
-        path.replace("{id}", str(synced) if "syncs" in path else "11").replace("{month}", "2025-01")
+        path.replace("{id}", str(failed_sync) if "syncs" in path else "11").replace("{month}", "2025-01")
         for path in guarded_paths("GET")
         if "{run_id}" not in path
     ]

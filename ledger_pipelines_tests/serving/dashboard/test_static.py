@@ -1,4 +1,4 @@
-"""The files that pages load: there after an installation, and kept by browsers for ever."""
+"""Static files of the pages: packaged, and cached permanently by browsers."""
 
 import gzip
 import re
@@ -16,28 +16,28 @@ NAMES = ("dashboard.css", "dashboard.js", "icon.svg", "plotly.min.js")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_is_kept_for_ever_under_its_content(stranger: Desk, name: str) -> None:
+def test_file_is_cached_permanently(anonymous: Desk, name: str) -> None:
     file = static_file(name)
-    answer = stranger.get(file.path)
+    answer = anonymous.get(file.path)
     assert answer.status_code == 200
     assert answer.content == file.content
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert gzip.decompress(file.compressed) == file.content
-    assert "content-encoding" not in stranger.get(file.path, headers={"Accept-Encoding": "identity"}).headers
+    assert "content-encoding" not in anonymous.get(file.path, headers={"Accept-Encoding": "identity"}).headers
 
 
 @pytest.mark.parametrize("path", ["/static/0123456789abcdef/dashboard.css", "/static/x/../../settings.py"])
-def test_no_other_file_is_given_out(stranger: Desk, path: str) -> None:
-    assert stranger.get(path).status_code == 404
+def test_other_files_are_not_served(anonymous: Desk, path: str) -> None:
+    assert anonymous.get(path).status_code == 404
 
 
-def test_a_page_loads_what_is_there(viewer: Desk) -> None:
-    loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', viewer.get("/").text)
-    assert sorted(path.rpartition("/")[2] for path in loaded) == sorted(NAMES)
-    assert all(viewer.get(path).status_code == 200 for path in loaded)
+def test_files_of_a_page_are_served(viewer: Desk) -> None:
+    paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', viewer.get("/").text)
+    assert sorted(path.rpartition("/")[2] for path in paths) == sorted(NAMES)
+    assert all(viewer.get(path).status_code == 200 for path in paths)
 
 
-def test_whatever_is_no_module_is_packed_into_a_wheel() -> None:
+def test_wheel_contains_every_data_file() -> None:
     declared = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = declared["tool"]["setuptools"]["package-data"]["ledger_pipelines"]
     files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file()]

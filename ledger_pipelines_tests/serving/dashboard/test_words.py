@@ -1,4 +1,4 @@
-"""Every text is there in both languages, every text that a page asks for is there, and none is left over."""
+"""Translations: complete in both languages, every used key exists, every text is used."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from jinja2 import nodes
 
 import ledger_pipelines.serving.dashboard as dashboard
 from ledger_pipelines.serving.dashboard.rendering import environment
-from ledger_pipelines.serving.dashboard.words import CATALOGUE, Words
-from ledger_pipelines.serving.dashboard.words.reasons import REASONS, in_words
+from ledger_pipelines.serving.dashboard.words import CATALOGUE, Translator
+from ledger_pipelines.serving.dashboard.words.reasons import REASONS, translate_reason
 from ledger_pipelines.sources.billing_rules import (
     CUSTOMERS,
     DEPOSITS,
@@ -27,13 +27,13 @@ from ledger_pipelines_tests.serving.conftest import Installation
 
 FOLDER = Path(dashboard.__file__).parent
 _KEY = re.compile(r"[\"']([a-z]+\.[a-z0-9_]+)[\"']")
-_MADE = re.compile(r"f\"([a-z]+\.[a-z_]*)\{|\"([a-z]+\.[a-z_]*_)\"")
+_BUILT_KEY = re.compile(r"f\"([a-z]+\.[a-z_]*)\{|\"([a-z]+\.[a-z_]*_)\"")
 
 
-def asked_for() -> tuple[set[str], set[str]]:
-    """The keys that templates and modules name, and how those begin that are put together."""
+def used_keys() -> tuple[set[str], set[str]]:
+    """Return the keys in templates and modules, and the prefixes of keys that are built from a value."""
     keys: set[str] = set()
-    beginnings: set[str] = set()
+    prefixes: set[str] = set()
     for name in environment().list_templates(extensions=["html"]):
         source = (FOLDER / "templates" / name).read_text(encoding="utf-8")
         for call in environment().parse(source).find_all(nodes.Call):
@@ -44,56 +44,56 @@ def asked_for() -> tuple[set[str], set[str]]:
                 else:
                     assert isinstance(key, nodes.Concat), f"{name}: {key}"
                     assert isinstance(key.nodes[0], nodes.Const)
-                    beginnings.add(key.nodes[0].value)
+                    prefixes.add(key.nodes[0].value)
     for module in [*FOLDER.glob("*.py"), *FOLDER.glob("pages/*.py")]:
         source = module.read_text(encoding="utf-8")
-        keys |= {key for key in _KEY.findall(source) if key.partition(".")[0] in ROOMS and not key.endswith(".html")}
-        beginnings |= {first or second for first, second in _MADE.findall(source)}
-    return keys, beginnings
+        keys |= {key for key in _KEY.findall(source) if key.partition(".")[0] in SECTIONS and not key.endswith(".html")}
+        prefixes |= {first or second for first, second in _BUILT_KEY.findall(source)}
+    return keys, prefixes
 
 
-ROOMS = {key.partition(".")[0] for key in CATALOGUE}
+SECTIONS = {key.partition(".")[0] for key in CATALOGUE}
 
 
 @pytest.mark.parametrize("key", CATALOGUE)
-def test_a_text_says_something_in_both_languages(key: str) -> None:
+def test_text_exists_in_both_languages(key: str) -> None:
     english, indonesian = CATALOGUE[key]
     assert english.strip() == english != ""
     assert indonesian.strip() == indonesian != ""
     fields = [{field for _, field, _, _ in Formatter().parse(text) if field} for text in (english, indonesian)]
-    assert fields[0] == fields[1], "what is filled in must be the same"
+    assert fields[0] == fields[1], "placeholders must be the same"
 
 
-def test_what_pages_ask_for_is_there() -> None:
-    keys, beginnings = asked_for()
+def test_used_keys_exist() -> None:
+    keys, prefixes = used_keys()
     assert keys - CATALOGUE.keys() == set()
-    assert [start for start in beginnings if not any(key.startswith(start) for key in CATALOGUE)] == []
+    assert [start for start in prefixes if not any(key.startswith(start) for key in CATALOGUE)] == []
 
 
-def test_no_text_is_left_over() -> None:
-    keys, beginnings = asked_for()
-    assert [key for key in CATALOGUE if key not in keys and not key.startswith(tuple(beginnings))] == []
+def test_every_text_is_used() -> None:
+    keys, prefixes = used_keys()
+    assert [key for key in CATALOGUE if key not in keys and not key.startswith(tuple(prefixes))] == []
 
 
-def test_what_is_filled_in_is_escaped() -> None:
-    assert Words("en")("customer.none_found", q="<b>") == "No customer is found by “&lt;b&gt;”."
+def test_values_are_escaped() -> None:
+    assert Translator("en")("customer.none_found", q="<b>") == "No customer matches “&lt;b&gt;”."
 
 
-_ENGLISH = re.compile(r"\b(?:the|is|are|not|no|missing|negative|date|dated|before|after|none|given)\b")
+_ENGLISH_WORD = re.compile(r"\b(?:the|is|are|not|no|missing|negative|date|dated|before|after|none|given)\b")
 
 
-def test_reasons_of_the_demo_are_put_into_indonesian(computed: Installation) -> None:
+def test_reasons_of_the_demo_are_translated(computed: Installation) -> None:
     with computed.warehouse() as connection:
         columns = (rejected_rows.c.reason, rejected_rows.c.reason_kind)
         reasons = {reason for column in columns for reason in connection.scalars(sa.select(column).distinct())}
     assert reasons
     for reason in reasons:
-        translated = in_words("id", reason)
-        assert in_words("en", reason) == (reason, False)
-        if not translated.is_foreign:
-            assert re.findall(r"\d+", translated.text) == re.findall(r"\d+", reason), "values stay as they are"
-        by_python = "not JSON: " in reason or "; day is out of range" in reason
-        assert translated.is_foreign == by_python, reason
+        translated = translate_reason("id", reason)
+        assert translate_reason("en", reason) == (reason, False)
+        if not translated.is_untranslated:
+            assert re.findall(r"\d+", translated.text) == re.findall(r"\d+", reason), "values are kept"
+        from_python = "not JSON: " in reason or "; day is out of range" in reason
+        assert translated.is_untranslated == from_python, reason
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_reasons_of_the_demo_are_put_into_indonesian(computed: Installation) -> 
         ("amount is out of range (10^15 or more): 1e20", "isian amount di luar batas (10^15 atau lebih): 1e20"),
     ],
 )  # fmt: skip
-def test_a_reason_is_put_over_as_a_whole(reason: str, translated: str) -> None:
-    assert in_words("id", reason) == (translated, False)
+def test_reason_is_translated_as_a_whole(reason: str, translated: str) -> None:
+    assert translate_reason("id", reason) == (translated, False)
 
 
 @pytest.mark.parametrize(
@@ -131,23 +131,26 @@ def test_a_reason_is_put_over_as_a_whole(reason: str, translated: str) -> None:
     [
         "not JSON: Expecting value: line 1 column 1 (char 0)",
         'date is not a moment: "2025-02-30"; day is out of range for month',
-        "something is missing that nobody thought of",
+        "something is missing without a translation",
     ],
 )
-def test_a_reason_that_cannot_be_put_over_stays_whole(reason: str) -> None:
-    assert in_words("id", reason) == (reason, True)
+def test_unknown_reason_stays_english(reason: str) -> None:
+    assert translate_reason("id", reason) == (reason, True)
 
 
 @pytest.mark.parametrize("rules", [CUSTOMERS, PRICES, DEPOSITS, READINGS])
-def test_what_breaks_a_rule_is_put_over(rules: Rules) -> None:
+def test_reason_of_every_rule_is_translated(rules: Rules) -> None:
     broken = [reason_of(rule.reason, [rule.column]) for rule in rules.each]
     for reason in [*broken, reason_of(NOT_NULLABLE, [rules.columns[0]]), reason_of(NOT_UNIQUE, rules.unique)]:
-        assert not in_words("id", reason).is_foreign, reason
+        assert not translate_reason("id", reason).is_untranslated, reason
 
 
 @pytest.mark.parametrize("english", REASONS)
-def test_a_translation_has_no_english_left_and_no_gap_lost(english: str) -> None:
+def test_translation_of_a_reason_is_complete(english: str) -> None:
     translated = REASONS[english]
-    gaps = [{gap for _, gap, _, _ in Formatter().parse(text) if gap} for text in (english, translated)]
-    assert gaps[0] == gaps[1]
-    assert not _ENGLISH.search(re.sub(r"{\w+}|year_month", "", translated))
+    placeholders = [
+        {placeholder for _, placeholder, _, _ in Formatter().parse(text) if placeholder}
+        for text in (english, translated)
+    ]
+    assert placeholders[0] == placeholders[1]
+    assert not _ENGLISH_WORD.search(re.sub(r"{\w+}|year_month", "", translated))

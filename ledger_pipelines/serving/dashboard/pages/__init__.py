@@ -1,1 +1,1 @@
-"""The pages, one module a group: a request in, what the warehouse knows, a template out."""
+"""Route handlers of the pages, one module per group of pages."""

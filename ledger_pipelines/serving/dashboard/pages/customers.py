@@ -1,4 +1,4 @@
-"""The search for customers, a customer, and a month of one."""
+"""Pages of customers: search, a customer, and one month of a customer."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,12 +13,12 @@ from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api.balance import known
 from ledger_pipelines.serving.api.parameters import CustomerId, Month, in_horizon
 from ledger_pipelines.serving.dashboard import charts
-from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
-from ledger_pipelines.serving.dashboard.dagster_state import run_state
+from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
+from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
 from ledger_pipelines.serving.dashboard.explain import Explainer
-from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
-from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.dashboard.rendering import render_page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
+from ledger_pipelines.serving.dashboard.visit import RequestContext
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse.first_computation import is_computed
 from ledger_pipelines.warehouse.questions.customer import (
@@ -34,42 +34,52 @@ from ledger_pipelines.warehouse.questions.low_balances import alerts
 from ledger_pipelines.warehouse.questions.month_details import deposits_of, priced_readings_of
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
-_FOUND = 50
+_MAX_RESULTS = 50
 _ALERTS = 10
 _DAGSTER_SECONDS = 2.0
 
 
 @router.get("")
-def search(visit: Visited, q: Annotated[str, Query(max_length=100)] = "") -> Response:
-    """The customers that a text finds."""
+def search(context: RequestContextDep, q: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """Show the customers that match a search text."""
     text = q.replace("\0", "").strip()
-    with visit.parts.reading() as connection:
-        found = find_customers(connection, text, _FOUND + 1) if text else []
+    with context.app.reading() as connection:
+        found = find_customers(connection, text, _MAX_RESULTS + 1) if text else []
         computed = is_computed(connection)
-    more = len(found) > _FOUND
-    return page(visit, "customers.html", here="customers", computed=computed, q=text, found=found[:_FOUND], more=more)
+    more = len(found) > _MAX_RESULTS
+    return render_page(
+        context,
+        "customers.html",
+        nav_entry="customers",
+        computed=computed,
+        q=text,
+        found=found[:_MAX_RESULTS],
+        more=more,
+    )
 
 
 @router.get("/{id}")
-def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, start_month: str = "") -> Response:
-    """A customer, month by month."""
-    parts = visit.parts
-    with parts.snapshot() as connection:
-        found = _customer(visit, connection, customer_id)
+def customer(
+    context: RequestContextDep, customer_id: CustomerId, run: UUID | None = None, start_month: str = ""
+) -> Response:
+    """Show a customer with all months."""
+    app = context.app
+    with app.snapshot() as connection:
+        found = _load_customer(context, connection, customer_id)
         months = balances_of(connection, customer_id)
         low = alerts(connection, customer_id=customer_id, cleared=True, per_page=_ALERTS)
         computed = bool(months) or is_computed(connection)
-    horizon = parts.horizon.months
-    state = None if run is None else run_state(web_ui_of(parts.settings, timeout_seconds=_DAGSTER_SECONDS), run)
-    return page(
-        visit,
+    horizon = app.horizon.months
+    state = None if run is None else fetch_run_state(web_ui_of(app.settings, timeout_seconds=_DAGSTER_SECONDS), run)
+    return render_page(
+        context,
         "customer.html",
-        here="customers",
+        nav_entry="customers",
         customer=found,
-        name=_name(visit, found),
+        name=_name(context, found),
         months=months,
         computed=computed,
-        charts=_charts(Reader(visit.words, visit.formats), months),
+        charts=_charts(Locale(context.translate, context.formats), months),
         alerts=low,
         run=state,
         horizon=list(reversed(horizon)),
@@ -78,32 +88,34 @@ def customer(visit: Visited, customer_id: CustomerId, run: UUID | None = None, s
 
 
 @router.post("/{id}/recalculate")
-def recalculate_customer(visit: Visited, customer_id: CustomerId, start_month: Annotated[Month, Form()]) -> Response:
-    """Recalculate a customer from a month on; how it goes is shown on the customer's page."""
-    settings, horizon = visit.parts.settings, visit.parts.horizon
+def recalculate_customer(
+    context: RequestContextDep, customer_id: CustomerId, start_month: Annotated[Month, Form()]
+) -> Response:
+    """Start a recalculation from a month on; the customer's page shows the state of its run."""
+    settings, horizon = context.app.settings, context.app.horizon
     in_horizon(horizon, "start_month", start_month)
     run_id = acts.recalculate(settings, customer_id, start_month)
     return RedirectResponse(f"/customers/{customer_id}?run={run_id}&start_month={start_month}", 303)
 
 
 @router.get("/{id}/months/{month}")
-def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path()]) -> Response:
-    """A month of a customer: each reading explained, and each deposit."""
-    parts = visit.parts
-    with parts.snapshot() as connection:
-        found = _customer(visit, connection, customer_id)
+def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[Month, Path()]) -> Response:
+    """Show one month of a customer: each reading with its explanation, and each deposit."""
+    app = context.app
+    with app.snapshot() as connection:
+        found = _load_customer(context, connection, customer_id)
         balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
         computed = balance is not None or is_computed(connection)
-    explainer = Explainer(visit.words, visit.formats)
-    horizon = parts.horizon
-    return page(
-        visit,
+    explainer = Explainer(context.translate, context.formats)
+    horizon = app.horizon
+    return render_page(
+        context,
         "month.html",
-        here="customers",
+        nav_entry="customers",
         customer=found,
-        name=_name(visit, found),
+        name=_name(context, found),
         month=month,
         before=shift(month, -1) if month > horizon.first else None,
         after=shift(month, 1) if month < horizon.current else None,
@@ -117,30 +129,30 @@ def month(visit: Visited, customer_id: CustomerId, month: Annotated[Month, Path(
     )
 
 
-def _customer(visit: Visit, connection: sa.Connection, customer_id: int) -> CustomerDetails:
-    """The customer; of one that the billing application has dropped, who still has balances, the number alone.
+def _load_customer(context: RequestContext, connection: sa.Connection, customer_id: int) -> CustomerDetails:
+    """Return a customer; only the number if the billing application has deleted a customer who has balances.
 
     Raises:
-        ApiError: there is none, and never was.
+        ApiError: There is no such customer, and there never was.
     """
     found = details_of(connection, customer_id)
     if found is not None:
         return found
-    gone = known(connection, customer_id, visit.parts.settings)
+    gone = known(connection, customer_id, context.app.settings)
     unknown: dict[str, Any] = dict.fromkeys(CustomerDetails.__dataclass_fields__)
     return CustomerDetails(
         **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}
     )
 
 
-def _name(visit: Visit, found: CustomerDetails) -> str:
-    return found.name or visit.words.plain("customer.nameless", id=found.customer_id)
+def _name(context: RequestContext, found: CustomerDetails) -> str:
+    return found.name or context.translate.plain("customer.nameless", id=found.customer_id)
 
 
-def _charts(reader: Reader, months: Sequence[Balance]) -> list[Chart]:
+def _charts(locale: Locale, months: Sequence[Balance]) -> list[Chart]:
     if not months:
         return []
-    plain, keys = reader.words.plain, [month.year_month for month in months]
+    plain, keys = locale.translate.plain, [month.year_month for month in months]
     balance = [Series(plain("overview.balance"), [month.closing_balance for month in months], "chart-balance")]
     flows = [
         Series(plain("overview.deposits"), [month.total_deposits for month in months], "chart-deposits"),
@@ -149,7 +161,7 @@ def _charts(reader: Reader, months: Sequence[Balance]) -> list[Chart]:
         ),
     ]
     return [
-        charts.monthly_amounts(reader, plain("charts.balance"), keys, balance, lines=True),
-        charts.monthly_amounts(reader, plain("charts.flows"), keys, flows),
-        charts.monthly_volume(reader, plain("charts.volume"), keys, [month.total_volume_sm3 for month in months]),
+        charts.monthly_amounts(locale, plain("charts.balance"), keys, balance, lines=True),
+        charts.monthly_amounts(locale, plain("charts.flows"), keys, flows),
+        charts.monthly_volume(locale, plain("charts.volume"), keys, [month.total_volume_sm3 for month in months]),
     ]

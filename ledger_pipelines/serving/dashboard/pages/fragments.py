@@ -1,4 +1,4 @@
-"""Parts of pages that the page's script asks for again and again: Dagster's state, a sync, a run."""
+"""Parts of pages that the page's script refreshes: Dagster's state, a sync, a run."""
 
 from contextlib import suppress
 from typing import Any
@@ -6,54 +6,56 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from ledger_pipelines.serving.dashboard.dagster_state import Checks, checks_of, run_state
-from ledger_pipelines.serving.dashboard.pages.syncs import SyncId, sync_of
-from ledger_pipelines.serving.dashboard.remembered import Remembers
-from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
-from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.dashboard.dagster_state import CheckResults, fetch_check_results, fetch_run_state
+from ledger_pipelines.serving.dashboard.pages.syncs import SyncId, load_sync
+from ledger_pipelines.serving.dashboard.remembered import DashboardCacheDep
+from ledger_pipelines.serving.dashboard.rendering import render_page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
+from ledger_pipelines.serving.dashboard.visit import RequestContext
 from ledger_pipelines.serving.web_ui import web_ui_of
 
 router = APIRouter(prefix="/fragments", route_class=GuardedPage)
 _SECONDS = 5.0
-#: Told to the page's script: there will be nothing new.
+#: Header that tells the page's script to stop refreshing.
 _FINISHED = "X-Finished"
 
 
 @router.get("/dagster")
-def dagster(visit: Visited, remembered: Remembers) -> Response:
-    """How Dagster is."""
-    web_ui = web_ui_of(visit.parts.settings, timeout_seconds=_SECONDS)
-    checks: Checks | None = None
-    if visit.parts.dagster_answers():
-        with suppress(OSError):  # it went away just now
-            checks = remembered.checks.get("checks", lambda: checks_of(web_ui))
-    return page(visit, "dagster.html", dagster_up=checks is not None, checks=checks, dagster_address=web_ui.address)
+def dagster(context: RequestContextDep, cache: DashboardCacheDep) -> Response:
+    """Show Dagster's state and the results of its checks."""
+    web_ui = web_ui_of(context.app.settings, timeout_seconds=_SECONDS)
+    checks: CheckResults | None = None
+    if context.app.dagster_answers():
+        with suppress(OSError):  # Dagster has stopped since the check above
+            checks = cache.checks.get("checks", lambda: fetch_check_results(web_ui))
+    return render_page(
+        context, "dagster.html", dagster_up=checks is not None, checks=checks, dagster_address=web_ui.address
+    )
 
 
 @router.get("/syncs/{id}")
-def sync(visit: Visited, log_id: SyncId) -> Response:
-    """How far a sync is."""
-    log, tables = sync_of(visit, log_id)
-    return _fragment(visit, "progress.html", finished=log.status != "running", log=log, tables=tables)
+def sync(context: RequestContextDep, log_id: SyncId) -> Response:
+    """Show the progress of a sync."""
+    log, tables = load_sync(context, log_id)
+    return _render_fragment(context, "sync_progress.html", finished=log.status != "running", log=log, tables=tables)
 
 
 @router.get("/runs/{run_id}")
-def run(visit: Visited, run_id: UUID) -> Response:
-    """How a run is getting on."""
-    state = run_state(web_ui_of(visit.parts.settings, timeout_seconds=_SECONDS), run_id)
-    return _fragment(visit, "run.html", finished=not state.unfinished, run=state)
+def run(context: RequestContextDep, run_id: UUID) -> Response:
+    """Show the state of a recalculation."""
+    state = fetch_run_state(web_ui_of(context.app.settings, timeout_seconds=_SECONDS), run_id)
+    return _render_fragment(context, "recalculation_run.html", finished=not state.unfinished, run=state)
 
 
 @router.get("/reconciliations/{run_id}")
-def reconciliation(visit: Visited, run_id: UUID) -> Response:
-    """How a reconciliation is getting on."""
-    state = run_state(web_ui_of(visit.parts.settings, timeout_seconds=_SECONDS), run_id)
-    return _fragment(visit, "reconciling.html", finished=not state.unfinished, run=state)
+def reconciliation(context: RequestContextDep, run_id: UUID) -> Response:
+    """Show the state of a reconciliation."""
+    state = fetch_run_state(web_ui_of(context.app.settings, timeout_seconds=_SECONDS), run_id)
+    return _render_fragment(context, "reconciliation_run.html", finished=not state.unfinished, run=state)
 
 
-def _fragment(visit: Visit, template: str, *, finished: bool, **values: Any) -> Response:
-    response = page(visit, template, **values)
+def _render_fragment(context: RequestContext, template: str, *, finished: bool, **values: Any) -> Response:
+    response = render_page(context, template, **values)
     if finished:
         response.headers[_FINISHED] = "yes"
     return response

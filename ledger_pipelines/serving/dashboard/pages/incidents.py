@@ -1,4 +1,4 @@
-"""Incidents: their history, and confirming a deletion that was refused."""
+"""Pages of incidents: history, and confirmation of refused deletions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.serving.api.errors import ApiError, not_found
 from ledger_pipelines.serving.api.parameters import Whole
-from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, Number, path_with
-from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
+from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
+from ledger_pipelines.serving.dashboard.rendering import render_page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
 from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.confirmations import NothingToConfirmError, confirm
 from ledger_pipelines.warehouse.engine import reachable
@@ -22,17 +22,17 @@ from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
 _LARGEST = 2**63 - 1
-_SHOWN = 10
+_MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class OpenIncidents:
-    """The open incidents as the overview shows them.
+    """Open incidents for the overview.
 
     Attributes:
-        total: How many are open.
+        total: Number of open incidents.
         shown: The oldest of them.
-        confirmed: Confirmations of refused deletions, by the incident's number.
+        confirmed: Confirmations of refused deletions, by incident id.
     """
 
     total: int
@@ -40,43 +40,43 @@ class OpenIncidents:
     confirmed: Mapping[int, Confirmed]
 
 
-def open_now(connection: sa.Connection) -> OpenIncidents:
-    """Return the open incidents, the oldest first."""
+def load_open_incidents(connection: sa.Connection) -> OpenIncidents:
+    """Return the open incidents, oldest first."""
     found = open_incidents(connection)
-    shown = found[:_SHOWN]
+    shown = found[:_MAX_SHOWN]
     return OpenIncidents(len(found), shown, confirmed(connection, shown))
 
 
 @router.get("")
-def history(visit: Visited, number: Number = 1) -> Response:
-    """Show the incidents, open and closed, the newest first."""
-    with visit.parts.snapshot() as connection:
+def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
+    """Show open and closed incidents, newest first."""
+    with context.app.snapshot() as connection:
         newest = incidents.newest_incidents(connection, PER_PAGE, offset(number, PER_PAGE))
         total = incidents.count(connection)
 
     def path(to: int) -> str:
-        return path_with("/incidents", page=to)
+        return build_path("/incidents", page=to)
 
     found = Paged(newest, number, PER_PAGE, total)
-    return page(visit, "incidents.html", here="incidents", incidents=found, page_path=path)
+    return render_page(context, "incidents.html", nav_entry="incidents", incidents=found, page_path=path)
 
 
 @router.post("/{id}/confirm")
 def confirm_deletion(
-    visit: Visited,
+    context: RequestContextDep,
     incident_id: Annotated[int, Whole(1, _LARGEST), Path(alias="id")],
     rows: Annotated[int, Whole(1, _LARGEST), Form()],
 ) -> Response:
-    """Confirm the deletion that an incident names, if it is still of as many rows as the page has shown."""
-    warehouse = visit.parts.warehouse
+    """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
+    warehouse = context.app.warehouse
     with reachable(warehouse), warehouse.begin() as connection:
         incident = incidents.incident_of(connection, incident_id)
         if incident is None:
-            raise not_found(visit.words.plain("incidents.unknown", id=incident_id))
+            raise not_found(context.translate.plain("incidents.unknown", id=incident_id))
         if incident.rows_to_confirm not in (rows, 0):
-            raise ApiError(409, visit.words.plain("incidents.changed"))
+            raise ApiError(409, context.translate.plain("incidents.changed"))
         try:
-            confirm(connection, incident, visit.caller.name if visit.caller else "")
+            confirm(connection, incident, context.caller.name if context.caller else "")
         except NothingToConfirmError as error:
             raise ApiError(409, str(error)) from error
     return RedirectResponse("/", 303)

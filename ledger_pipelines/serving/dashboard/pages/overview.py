@@ -1,13 +1,13 @@
-"""The overview: how everything is, and a year in figures."""
+"""The overview page: current state, and the figures of a year."""
 
 from fastapi import APIRouter, Response
 
 from ledger_pipelines.serving.dashboard import charts
-from ledger_pipelines.serving.dashboard.charts import Chart, Reader, Series
-from ledger_pipelines.serving.dashboard.pages.incidents import open_now
-from ledger_pipelines.serving.dashboard.pages.parameters import ChosenYear
-from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
+from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
+from ledger_pipelines.serving.dashboard.pages.incidents import load_open_incidents
+from ledger_pipelines.serving.dashboard.pages.parameters import YearParameter
+from ledger_pipelines.serving.dashboard.rendering import render_page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse import sync_history
 from ledger_pipelines.warehouse.first_computation import is_computed
@@ -22,12 +22,12 @@ _ALERTS = 5
 
 @router.get("/")
 @router.get("/realtime-balance/test")
-def overview(visit: Visited, year: ChosenYear = None) -> Response:
-    """How everything is, and a year in figures; without a year the current one."""
-    parts = visit.parts
-    found = parts.year(year)
-    with parts.snapshot() as connection:
-        incidents = open_now(connection)
+def overview(context: RequestContextDep, year: YearParameter = None) -> Response:
+    """Show the current state and the figures of a year, by default the current year."""
+    app = context.app
+    found = app.year(year)
+    with app.snapshot() as connection:
+        incidents = load_open_incidents(connection)
         years = years_with_balances(connection)
         computed = is_computed(connection)
         fresh = freshness(connection)
@@ -35,14 +35,14 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         low = alerts(connection, per_page=_ALERTS)
         low_customers = customers_alerted(connection)
         rejected = how_many(connection)
-    return page(
-        visit,
+    return render_page(
+        context,
         "overview.html",
-        here="overview",
+        nav_entry="overview",
         found=found,
         incidents=incidents,
         years=years or [found.year],
-        charts=_charts(Reader(visit.words, visit.formats), found) if found.monthly_trend else [],
+        charts=_charts(Locale(context.translate, context.formats), found) if found.monthly_trend else [],
         computed=computed,
         fresh=fresh,
         sync=sync,
@@ -50,12 +50,12 @@ def overview(visit: Visited, year: ChosenYear = None) -> Response:
         low_customers=low_customers,
         rejected_total=rejected,
         dagster_up=None,
-        dagster_address=web_ui_of(parts.settings).address,
+        dagster_address=web_ui_of(app.settings).address,
     )
 
 
-def _charts(reader: Reader, found: Year) -> list[Chart]:
-    plain, months = reader.words.plain, found.monthly_trend
+def _charts(locale: Locale, found: Year) -> list[Chart]:
+    plain, months = locale.translate.plain, found.monthly_trend
     keys = [month.year_month for month in months]
     flows = [
         Series(plain("overview.deposits"), [month.monthly_deposits for month in months], "chart-deposits"),
@@ -65,7 +65,7 @@ def _charts(reader: Reader, found: Year) -> list[Chart]:
     ]
     balance = [Series(plain("overview.balance"), [month.monthly_balance for month in months], "chart-balance")]
     return [
-        charts.monthly_amounts(reader, plain("charts.flows"), keys, flows),
-        charts.monthly_amounts(reader, plain("charts.balance"), keys, balance, lines=True),
-        charts.monthly_volume(reader, plain("charts.volume"), keys, [month.monthly_volume for month in months]),
+        charts.monthly_amounts(locale, plain("charts.flows"), keys, flows),
+        charts.monthly_amounts(locale, plain("charts.balance"), keys, balance, lines=True),
+        charts.monthly_volume(locale, plain("charts.volume"), keys, [month.monthly_volume for month in months]),
     ]

@@ -1,4 +1,4 @@
-"""The parameters of pages that the API does not have."""
+"""Request parameters that only pages use."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -9,14 +9,14 @@ from ledger_pipelines.serving.api.parameters import Whole
 
 PER_PAGE = 25
 
-Number = Annotated[int, Whole(1, 1_000_000), Query(alias="page")]
-"""The number of a page of a list, from 1."""
+PageNumber = Annotated[int, Whole(1, 1_000_000), Query(alias="page")]
+"""Page number of a list, from 1."""
 
-ChosenYear = Annotated[int | None, Whole(1970, 9999), Query()]
-"""A year."""
+YearParameter = Annotated[int | None, Whole(1970, 9999), Query()]
+"""Year of the overview."""
 
 
-def path_with(path: str, **parameters: object) -> str:
-    """A path with those parameters that say something."""
+def build_path(path: str, **parameters: object) -> str:
+    """Return a path with its query parameters, without the empty ones."""
     given = {name: value for name, value in parameters.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path

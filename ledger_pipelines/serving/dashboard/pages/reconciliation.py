@@ -1,4 +1,4 @@
-"""The reconciliations: balances against the billing application's totals, purchases against the ERP's invoices."""
+"""Pages of reconciliations: balances against the application's totals, purchases against the ERP's invoices."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.dashboard.dagster_state import RunState, run_state
-from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, Number, path_with
-from ledger_pipelines.serving.dashboard.rendering import page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, Visited
-from ledger_pipelines.serving.dashboard.visit import Visit
+from ledger_pipelines.serving.dashboard.dagster_state import RunState, fetch_run_state
+from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
+from ledger_pipelines.serving.dashboard.rendering import render_page
+from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
+from ledger_pipelines.serving.dashboard.visit import RequestContext
 from ledger_pipelines.serving.reconciliation import COMPARISON, INVOICES
 from ledger_pipelines.serving.web_ui import web_ui_of
 from ledger_pipelines.warehouse.questions.comparison import balance_comparison
@@ -24,38 +24,46 @@ from ledger_pipelines.warehouse.questions.invoices import (
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(route_class=GuardedPage)
-_Choice = Annotated[str, Query(max_length=20)]
+_FilterValue = Annotated[str, Query(max_length=20)]
 _ALL = "all"
 _DAGSTER_SECONDS = 2.0
 
 
 @router.get("/comparison")
-def comparison(visit: Visited, number: Number = 1, show: _Choice = "", run: UUID | None = None) -> Response:
-    """Balances against the billing application's own: those that do not match, or all."""
-    only = show != _ALL
-    with visit.parts.snapshot() as connection:
-        summary = visit.parts.compared(connection)
-        rows = balance_comparison(connection, only_mismatches=only, limit=PER_PAGE, offset=offset(number, PER_PAGE))
-    total = summary.mismatches if only else summary.customers
-    return page(
-        visit,
+def comparison(
+    context: RequestContextDep, number: PageNumber = 1, show: _FilterValue = "", run: UUID | None = None
+) -> Response:
+    """Show balances against the billing application's totals: mismatches only, or all."""
+    only_mismatches = show != _ALL
+    with context.app.snapshot() as connection:
+        summary = context.app.compared(connection)
+        rows = balance_comparison(
+            connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=offset(number, PER_PAGE)
+        )
+    total = summary.mismatches if only_mismatches else summary.customers
+    return render_page(
+        context,
         "comparison.html",
-        here="comparison",
-        run=_run(visit, run),
+        nav_entry="comparison",
+        run=_requested_run(context, run),
         summary=summary,
         rows=Paged(rows, number, PER_PAGE, total),
-        only_mismatches=only,
-        page_path=lambda to: path_with("/comparison", show=show, page=to),
+        only_mismatches=only_mismatches,
+        page_path=lambda to: build_path("/comparison", show=show, page=to),
     )
 
 
 @router.get("/invoices")
 def invoices(
-    visit: Visited, number: Number = 1, month: _Choice = "", show: _Choice = "", run: UUID | None = None
+    context: RequestContextDep,
+    number: PageNumber = 1,
+    month: _FilterValue = "",
+    show: _FilterValue = "",
+    run: UUID | None = None,
 ) -> Response:
-    """A month's purchases against the ERP's invoices: what does not match, or all."""
+    """Show a month's purchases against the ERP's invoices: mismatches only, or all."""
     statuses = SELECTIONS[_ALL if show == _ALL else "mismatches"]
-    with visit.parts.snapshot() as connection:
+    with context.app.snapshot() as connection:
         months = invoice_months(connection)
         wanted = month if month in months else max(months, default="")
         summary = invoice_summary(connection, wanted)
@@ -63,38 +71,38 @@ def invoices(
             connection, wanted, statuses=statuses, limit=PER_PAGE, offset=offset(number, PER_PAGE)
         )
     unknown = bool(months) and month not in ("", wanted)
-    return page(
-        visit,
+    return render_page(
+        context,
         "invoices.html",
-        here="invoices",
-        fault=visit.words("reconciliation.no_such_month", asked=month) if unknown else None,
-        run=_run(visit, run),
+        nav_entry="invoices",
+        fault=context.translate("reconciliation.no_such_month", asked=month) if unknown else None,
+        run=_requested_run(context, run),
         months=months,
         month=wanted,
         summary=summary,
         rows=Paged(rows, number, PER_PAGE, summary.having(statuses)),
         only_mismatches=show != _ALL,
-        page_path=lambda to: path_with("/invoices", month=wanted, show=show, page=to),
+        page_path=lambda to: build_path("/invoices", month=wanted, show=show, page=to),
     )
 
 
 @router.post("/comparison")
-def compare(visit: Visited) -> Response:
-    """Compare balances now; how that goes is shown on the page."""
-    return _started("/comparison", acts.reconcile(visit.parts.settings, COMPARISON, visit.parts.horizon))
+def compare(context: RequestContextDep) -> Response:
+    """Start a comparison of balances; the page shows the state of its run."""
+    return _redirect_to_run("/comparison", acts.reconcile(context.app.settings, COMPARISON, context.app.horizon))
 
 
 @router.post("/invoices")
-def reconcile(visit: Visited) -> Response:
-    """Compare the invoices of all months now; how that goes is shown on the page."""
-    return _started("/invoices", acts.reconcile(visit.parts.settings, INVOICES, visit.parts.horizon))
+def reconcile(context: RequestContextDep) -> Response:
+    """Start a reconciliation of the invoices of all months; the page shows the state of its run."""
+    return _redirect_to_run("/invoices", acts.reconcile(context.app.settings, INVOICES, context.app.horizon))
 
 
-def _started(path: str, run_id: str) -> Response:
+def _redirect_to_run(path: str, run_id: str) -> Response:
     return RedirectResponse(f"{path}?run={run_id}", 303)
 
 
-def _run(visit: Visit, run: UUID | None) -> RunState | None:
-    """How the run is getting on that somebody has just asked for."""
-    web_ui = web_ui_of(visit.parts.settings, timeout_seconds=_DAGSTER_SECONDS)
-    return None if run is None else run_state(web_ui, run)
+def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
+    """Return the state of the run that the page's query parameter names."""
+    web_ui = web_ui_of(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
+    return None if run is None else fetch_run_state(web_ui, run)

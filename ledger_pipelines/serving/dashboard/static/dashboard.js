@@ -1,12 +1,12 @@
-// Draws the charts, keeps parts of the page fresh, and opens what a link points at. All of it can be read without.
+// Draws the charts, refreshes parts of the page, and opens the details that a link targets. Pages work without it.
 "use strict";
 
-// A figure names colours of the stylesheet, such as var(--line); here they become what they are at the moment.
-function coloured(value, style) {
+// Replaces custom properties in a figure, such as var(--line), with their current values.
+function resolveColours(value, style) {
   if (typeof value === "string" && value.startsWith("var(--")) return style.getPropertyValue(value.slice(4, -1)).trim();
-  if (Array.isArray(value)) return value.map((item) => coloured(item, style));
+  if (Array.isArray(value)) return value.map((item) => resolveColours(item, style));
   if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style)]));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolveColours(item, style)]));
   }
   return value;
 }
@@ -14,7 +14,7 @@ function coloured(value, style) {
 function drawCharts() {
   const style = getComputedStyle(document.documentElement);
   for (const place of document.querySelectorAll("[data-chart]")) {
-    const figure = coloured(JSON.parse(document.getElementById(place.dataset.chart).textContent), style);
+    const figure = resolveColours(JSON.parse(document.getElementById(place.dataset.chart).textContent), style);
     Plotly.react(place, figure.data, figure.layout, { displayModeBar: false, responsive: true });
   }
 }
@@ -24,17 +24,17 @@ async function refresh(part) {
   try {
     answer = await fetch(part.dataset.fragment, { headers: { Accept: "text/html" } });
   } catch {
-    return true; // the server is away for a moment
+    return true; // the server does not respond; try again
   }
   if (answer.status === 401) {
-    location.reload(); // the session is over
+    location.reload(); // the session has ended
     return false;
   }
   if (!answer.ok) return true;
   const text = await answer.text();
   const finished = answer.headers.has("X-Finished");
   if (finished && "reload" in part.dataset) {
-    location.reload(); // the page shows more of what has ended
+    location.reload(); // the full page shows the result
     return false;
   }
   if (part.innerHTML !== text) part.innerHTML = text;
@@ -58,4 +58,4 @@ if (document.querySelector("[data-chart]")) {
 document.querySelectorAll("[data-fragment][data-every]").forEach(keepFresh);
 openTarget();
 addEventListener("hashchange", openTarget);
-addEventListener("beforeprint", () => document.querySelectorAll(".explanation").forEach((one) => (one.open = true)));
+addEventListener("beforeprint", () => document.querySelectorAll(".explanation").forEach((details) => (details.open = true)));

@@ -1,6 +1,6 @@
-"""Every text of the dashboard, in both languages side by side, by a key such as `overview.title`.
+"""Every text of the dashboard in both languages, by a key such as `overview.title`.
 
-A text without one of its languages does not type-check. Values stand in braces and are filled in by name.
+A text that lacks a language does not type-check. Values are named placeholders in braces.
 """
 
 from collections.abc import Mapping
@@ -24,33 +24,33 @@ from ledger_pipelines.serving.dashboard.words import (
 )
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-_ROOMS = (access, charts, customer, explanation, first, incidents, overview, reconciliation, records, site, sync)
+_SECTIONS = (access, charts, customer, explanation, first, incidents, overview, reconciliation, records, site, sync)
 
 CATALOGUE: Mapping[str, Text] = {
-    f"{room.__name__.rpartition('.')[2]}.{key}": text for room in _ROOMS for key, text in room.WORDS.items()
+    f"{section.__name__.rpartition('.')[2]}.{key}": text for section in _SECTIONS for key, text in section.TEXTS.items()
 }
 
 
 @dataclass(frozen=True)
-class Words:
-    """The texts in one language."""
+class Translator:
+    """Lookup of texts in one language."""
 
     language: Language
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """A text for a page; what is filled in is escaped unless it is markup.
+        """Return a text as markup; values are escaped unless they are markup.
 
         Raises:
-            KeyError: there is no text of this key.
+            KeyError: There is no text with this key.
         """
-        return Markup(escape(self._text(key))).format(**values)  # noqa: S704 - the text is escaped just here
+        return Markup(escape(self._text(key))).format(**values)  # noqa: S704 - the text is escaped here
 
     def plain(self, key: str, **values: object) -> str:
-        """A text for where there is no markup, such as a chart."""
+        """Return a text as a plain string, for example for a chart."""
         return self._text(key).format(**values)
 
-    def knows(self, key: str) -> bool:
-        """Whether there is a text of this key: one that is made of a value, such as a status."""
+    def has(self, key: str) -> bool:
+        """Return whether there is a text with this key, for keys built from a value such as a status."""
         return key in CATALOGUE
 
     def _text(self, key: str) -> str:

@@ -1,22 +1,22 @@
-"""Words of logging in."""
+"""Texts of the login page."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "title": Text("Log in", "Masuk"),
-    "how": Text(
-        "The dashboard is opened with an access token, the same that programs use.",
-        "Dasbor dibuka dengan token akses, sama seperti yang dipakai program.",
+    "intro": Text(
+        "Log in with an access token, the same kind of token that programs use.",
+        "Masuk dengan token akses, jenis token yang sama dengan yang dipakai program.",
     ),
     "token": Text("Access token", "Token akses"),
     "log_in": Text("Log in", "Masuk"),
-    "get_one": Text("Whoever runs the server makes one by", "Pengelola server membuatnya dengan"),
+    "create_token": Text("The server's administrator creates tokens with", "Administrator server membuat token dengan"),
     "refused": Text(
-        "This token is not accepted. Check that it is complete, and neither expired nor revoked.",
-        "Token ini tidak diterima. Periksa apakah lengkap, belum kedaluwarsa, dan belum dicabut.",
+        "This token is not accepted. Check that it is complete and has not expired or been revoked.",
+        "Token ini tidak diterima. Pastikan token lengkap, belum kedaluwarsa, dan belum dicabut.",
     ),
     "too_often": Text(
         "Too many tokens from your address were refused. Try again in {seconds} seconds.",
-        "Terlalu banyak token dari alamat Anda ditolak. Coba lagi dalam {seconds} detik.",
+        "Terlalu banyak token dari alamat Anda yang ditolak. Coba lagi dalam {seconds} detik.",
     ),
 }

@@ -1,8 +1,8 @@
-"""Words of the charts."""
+"""Texts of the charts."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "rupiah_one": Text("rupiah", "rupiah"),
     "rupiah_thousand": Text("thousand rupiah", "ribu rupiah"),
     "rupiah_million": Text("million rupiah", "juta rupiah"),
@@ -14,16 +14,16 @@ WORDS = {
     "sm3_billion": Text("billion Sm³", "miliar Sm³"),
     "sm3_trillion": Text("trillion Sm³", "triliun Sm³"),
     "seconds": Text("seconds", "detik"),
-    "durations": Text("Duration of the latest syncs", "Lama sinkronisasi terakhir"),
+    "durations": Text("Duration of the latest syncs", "Durasi sinkronisasi terakhir"),
     "flows": Text("Deposits and purchases", "Setoran dan pembelian"),
     "balance": Text("Balance at the end of the month", "Saldo akhir bulan"),
     "volume": Text("Volume", "Volume"),
-    "of_months": Text(
-        "{title}, a chart from {first} to {last}; the last month: {values}. The table below has all figures.",
-        "{title}, grafik dari {first} sampai {last}; bulan terakhir: {values}. Tabel di bawah memuat semua angka.",
+    "months_summary": Text(
+        "{title}: chart from {first} to {last}. Last month: {values}. The table below shows all figures.",
+        "{title}: grafik dari {first} sampai {last}. Bulan terakhir: {values}. Tabel di bawah memuat semua angka.",
     ),
-    "of_syncs": Text(
-        "{title}, a chart of {count} syncs. The table below has the figures.",
-        "{title}, grafik {count} sinkronisasi. Tabel di bawah memuat angkanya.",
+    "syncs_summary": Text(
+        "{title}: chart of {count} syncs. The table below shows the figures.",
+        "{title}: grafik {count} sinkronisasi. Tabel di bawah memuat angkanya.",
     ),
 }

@@ -1,15 +1,15 @@
-"""Words of the search for customers, and of the pages of one."""
+"""Texts of the customer search and of the pages of a customer."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "search": Text("Find a customer", "Cari pelanggan"),
     "search_by": Text("Name, number or contract number", "Nama, nomor, atau nomor kontrak"),
     "find": Text("Find", "Cari"),
-    "none_found": Text("No customer is found by “{q}”.", "Tidak ada pelanggan untuk “{q}”."),
+    "none_found": Text("No customer matches “{q}”.", "Tidak ada pelanggan yang cocok dengan “{q}”."),
     "many_found": Text(
-        "More than {shown} customers are found; these are the first. Type more of the name.",
-        "Ditemukan lebih dari {shown} pelanggan; ini yang pertama. Ketik nama lebih lengkap.",
+        "More than {shown} customers match; only the first {shown} are shown. Type more of the name.",
+        "Lebih dari {shown} pelanggan cocok; hanya {shown} yang pertama ditampilkan. Ketik nama yang lebih lengkap.",
     ),
     "found": Text("Customers found: {count}", "Pelanggan ditemukan: {count}"),
     "results": Text("Customers found", "Pelanggan yang ditemukan"),
@@ -17,71 +17,73 @@ WORDS = {
     "nameless": Text("Customer {id}", "Pelanggan {id}"),
     "id": Text("Number", "Nomor"),
     "contract": Text("Contract number", "Nomor kontrak"),
-    "role": Text("Kind", "Jenis"),
+    "role": Text("Type", "Jenis"),
     "role_customer": Text("metered", "bermeter"),
     "role_fob": Text("free on board", "FOB"),
-    "role_gone": Text("no longer in the billing application", "tidak ada lagi di aplikasi penagihan"),
+    "role_gone": Text("no longer in the billing application", "sudah tidak ada di aplikasi penagihan"),
     "month": Text("Month", "Bulan"),
     "months": Text("Other months", "Bulan lain"),
     "address": Text("Address", "Alamat"),
     "telephone": Text("Telephone", "Telepon"),
-    "default_price": Text("Default price of one Sm³", "Harga dasar per Sm³"),
-    "automatic": Text("Recalculated automatically", "Dihitung ulang otomatis"),
-    "automatic_off": Text("No, switched off in the billing application", "Tidak, dimatikan di aplikasi penagihan"),
+    "default_price": Text("Default price per Sm³", "Harga dasar per Sm³"),
+    "automatic": Text("Automatic recalculation", "Perhitungan ulang otomatis"),
+    "automatic_off": Text("No, switched off in the billing application", "Tidak, dinonaktifkan di aplikasi penagihan"),
     "balance_of": Text("Balance, {month}", "Saldo, {month}"),
     "deposits_of": Text("Deposits, {month}", "Setoran, {month}"),
     "purchases_of": Text("Purchases, {month}", "Pembelian, {month}"),
-    "by_month": Text("Month by month, the newest first", "Bulan demi bulan, terbaru lebih dulu"),
+    "by_month": Text("By month, newest first", "Per bulan, terbaru lebih dulu"),
     "opening": Text("Opening balance", "Saldo awal"),
     "closing": Text("Closing balance", "Saldo akhir"),
     "calculated": Text("Last changed", "Terakhir berubah"),
     "no_months": Text(
-        "This customer has no balance yet: there is neither a usable reading nor a deposit.",
-        "Pelanggan ini belum punya saldo: belum ada pencatatan yang dapat dipakai atau setoran.",
+        "This customer has no balance yet: there is no usable reading and no deposit.",
+        "Pelanggan ini belum memiliki saldo: belum ada pencatatan yang dapat dipakai dan belum ada setoran.",
     ),
-    "no_balance_of": Text("There is no balance of {month}.", "Tidak ada saldo untuk {month}."),
-    "alerts_of": Text("Low balances, the newest first", "Saldo rendah, terbaru lebih dulu"),
+    "no_balance_of": Text("There is no balance for {month}.", "Tidak ada saldo untuk {month}."),
+    "alerts_of": Text("Low balances, newest first", "Saldo rendah, terbaru lebih dulu"),
     "recalculate": Text("Recalculate", "Hitung ulang"),
-    "recalculate_means": Text(
-        "Reads this customer from the billing application again and recalculates every month from the chosen "
-        "one to the "
-        "current one.",
-        "Membaca ulang pelanggan ini dari aplikasi penagihan dan menghitung ulang setiap bulan dari bulan yang dipilih "
-        "sampai bulan berjalan.",
+    "recalculate_effect": Text(
+        "Reads this customer again from the billing application, then recalculates every month from the selected "
+        "month to the current one.",
+        "Membaca ulang pelanggan ini dari aplikasi penagihan, lalu menghitung ulang setiap bulan dari bulan yang "
+        "dipilih sampai bulan berjalan.",
     ),
     "from_month": Text("From month", "Dari bulan"),
     "recalculate_now": Text("Recalculate now", "Hitung ulang sekarang"),
-    "run_waiting": Text("The recalculation is waiting for its turn …", "Perhitungan ulang menunggu giliran …"),
-    "run_running": Text("The recalculation is under way …", "Perhitungan ulang sedang berjalan …"),
+    "run_waiting": Text("The recalculation is waiting to start …", "Perhitungan ulang menunggu dijalankan …"),
+    "run_running": Text("The recalculation is running …", "Perhitungan ulang sedang berjalan …"),
     "run_done": Text("The recalculation is done.", "Perhitungan ulang selesai."),
     "run_failed": Text(
-        "The recalculation failed; the balances are as they were.",
-        "Perhitungan ulang gagal; saldo tetap seperti semula.",
+        "The recalculation failed. The balances have not changed.",
+        "Perhitungan ulang gagal. Saldo tidak berubah.",
     ),
     "run_cancelled": Text(
-        "The recalculation was cancelled; the balances are as they were.",
-        "Perhitungan ulang dibatalkan; saldo tetap seperti semula.",
+        "The recalculation was cancelled. The balances have not changed.",
+        "Perhitungan ulang dibatalkan. Saldo tidak berubah.",
     ),
-    "run_unknown": Text("Dagster cannot be asked about this run at the moment.", "Dagster sedang tidak bisa ditanya."),
+    "run_unknown": Text(
+        "The state of this run cannot be fetched from Dagster at the moment.",
+        "Status proses ini sedang tidak dapat diambil dari Dagster.",
+    ),
     "readings": Text("Readings: {count}", "Pencatatan: {count}"),
-    "readings_of": Text("Readings of {month}", "Pencatatan {month}"),
+    "readings_of": Text("Readings in {month}", "Pencatatan {month}"),
     "reading_at": Text("Reading", "Pencatatan"),
-    "metered": Text("Volume as given", "Volume tercatat"),
-    "price": Text("Price of one Sm³", "Harga per Sm³"),
+    "recorded_volume": Text("Recorded volume", "Volume tercatat"),
+    "price": Text("Price per Sm³", "Harga per Sm³"),
     "paid": Text("Payment", "Pembayaran"),
     "payment_lunas": Text("paid", "lunas"),
     "payment_belum_lunas": Text("unpaid", "belum lunas"),
-    "sum": Text("Sum", "Jumlah"),
+    "sum": Text("Total", "Total"),
     "no_readings": Text(
-        "There is no usable reading in this month.", "Tidak ada pencatatan yang dapat dipakai bulan ini."
+        "There are no usable readings in this month.", "Tidak ada pencatatan yang dapat dipakai pada bulan ini."
     ),
-    "deposits_in": Text("Deposits of {month}", "Setoran {month}"),
+    "deposits_in": Text("Deposits in {month}", "Setoran {month}"),
     "deposited_at": Text("Date", "Tanggal"),
-    "deposit_kind": Text("Kind", "Jenis"),
+    "deposit_kind": Text("Type", "Jenis"),
     "deposit_penambahan": Text("deposit (penambahan)", "penambahan"),
     "deposit_pengurangan": Text("withdrawal (pengurangan)", "pengurangan"),
-    "amount_given": Text("Amount as given", "Jumlah tercatat"),
-    "counts_as": Text("Counts as", "Dihitung sebagai"),
+    "recorded_amount": Text("Recorded amount", "Jumlah tercatat"),
+    "counted_as": Text("Counted as", "Dihitung sebagai"),
     "description": Text("Description", "Keterangan"),
-    "no_deposits": Text("There is no deposit in this month.", "Tidak ada setoran bulan ini."),
+    "no_deposits": Text("There are no deposits in this month.", "Tidak ada setoran pada bulan ini."),
 }

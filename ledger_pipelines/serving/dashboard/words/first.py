@@ -1,28 +1,28 @@
-"""Words for the time before the ledger has been computed for the first time."""
+"""Texts of the pages before the first computation of the ledger."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
-    "nothing_computed": Text("Nothing is computed yet", "Belum ada yang dihitung"),
+TEXTS = {
+    "nothing_computed": Text("Nothing has been computed yet", "Belum ada yang dihitung"),
     "demo": Text(
-        "The ledger of the demo is computed when ledger up first starts; load this page again when that run has ended. "
-        "If none was started, an administrator types: {compute}",
-        "Buku besar demo dihitung saat ledger up pertama kali dijalankan; muat ulang halaman ini setelah prosesnya "
-        "selesai. Jika tidak ada proses yang dimulai, administrator mengetik: {compute}",
+        "The first start of ledger up computes the demo's ledger. Reload this page when that run has finished. "
+        "If no run was started, an administrator can start one with: {compute}",
+        "Buku besar demo dihitung saat ledger up pertama kali dijalankan. Muat ulang halaman ini setelah proses itu "
+        "selesai. Jika tidak ada proses yang berjalan, administrator dapat memulainya dengan: {compute}",
     ),
     "own": Text(
-        "Nothing is copied from the billing application or computed until an administrator asks for it. "
-        "On the machine of the ledger, in this order:",
-        "Tidak ada yang disalin dari aplikasi penagihan atau dihitung sebelum administrator memintanya. "
-        "Di mesin buku besar, dengan urutan ini:",
+        "Nothing is copied from the billing application and nothing is computed until an administrator starts it. "
+        "Run these commands on the server, in this order:",
+        "Tidak ada data yang disalin dari aplikasi penagihan atau dihitung sebelum administrator memulainya. "
+        "Jalankan perintah berikut di server, sesuai urutan:",
     ),
     "check": Text(
-        "whether the billing application can be read, and what to change if not",
-        "apakah aplikasi penagihan dapat dibaca, dan apa yang perlu diubah jika tidak",
+        "checks whether the billing application can be read, and reports what to change if it cannot",
+        "memeriksa apakah aplikasi penagihan dapat dibaca, dan melaporkan apa yang perlu diubah jika tidak",
     ),
-    "compute": Text("copy it and compute every balance", "menyalinnya dan menghitung setiap saldo"),
+    "compute": Text("copies the data and computes all balances", "menyalin datanya dan menghitung semua saldo"),
     "afterwards": Text(
-        "From then on, changes in the billing application are in the balances within seconds.",
+        "From then on, changes in the billing application reach the balances within seconds.",
         "Setelah itu, perubahan di aplikasi penagihan masuk ke saldo dalam hitungan detik.",
     ),
 }

@@ -1,39 +1,40 @@
-"""Words of the overview."""
+"""Texts of the overview."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "title": Text("Overview", "Ikhtisar"),
     "status": Text("Status", "Status"),
     "realtime": Text("Balances", "Saldo"),
     "realtime_blocked": Text("Blocked, open incidents: {count}", "Terhambat, insiden terbuka: {count}"),
     "realtime_current": Text("Up to date", "Mutakhir"),
     "realtime_never": Text("Nothing computed yet", "Belum ada yang dihitung"),
-    "realtime_waiting": Text("{count} changes wait", "{count} perubahan menunggu"),
-    "realtime_failing": Text("{count} changes cannot be taken up", "{count} perubahan gagal diproses"),
-    "last_batch": Text("Changes last taken up {ago} ({changes}).", "Perubahan terakhir diproses {ago} ({changes})."),
-    "no_batch": Text("No change has been taken up of late.", "Belum ada perubahan yang diproses belakangan ini."),
-    "oldest_pending": Text("The oldest was noticed {ago}.", "Yang tertua terlihat {ago}."),
+    "realtime_waiting": Text("Changes waiting: {count}", "Perubahan menunggu: {count}"),
+    "realtime_failing": Text("Changes that cannot be applied: {count}", "Perubahan yang gagal diproses: {count}"),
+    "last_batch": Text("Changes last applied {ago} ({changes}).", "Perubahan terakhir diproses {ago} ({changes})."),
+    "no_batch": Text("No change has been applied recently.", "Tidak ada perubahan yang diproses baru-baru ini."),
+    "oldest_pending": Text("The oldest was detected {ago}.", "Yang tertua terdeteksi {ago}."),
     "held": Text(
-        "{count} changes are put aside: automatic recalculation is off for their customers.",
-        "{count} perubahan disisihkan: perhitungan otomatis pelanggannya dimatikan.",
+        "Changes on hold: {count}. Automatic recalculation is switched off for their customers.",
+        "Perubahan yang ditahan: {count}. Perhitungan ulang otomatis dinonaktifkan untuk pelanggannya.",
     ),
     "last_sync": Text("Last ERP sync", "Sinkronisasi ERP terakhir"),
     "never_synced": Text("There has been no sync yet.", "Belum pernah ada sinkronisasi."),
-    "to_look_at": Text("To look at", "Perlu dilihat"),
-    "low_customers": Text("Customers whose balance is low: {count}", "Pelanggan bersaldo rendah: {count}"),
+    "needs_attention": Text("Needs attention", "Perlu perhatian"),
+    "low_customers": Text("Customers with a low balance: {count}", "Pelanggan bersaldo rendah: {count}"),
     "rejected_rows": Text("Rejected rows: {count}", "Baris ditolak: {count}"),
-    "asking": Text("Asking …", "Menanyakan …"),
-    "ask": Text("Ask Dagster", "Tanyakan Dagster"),
+    "checking_dagster": Text("Checking …", "Memeriksa …"),
+    "check_dagster": Text("Check Dagster", "Periksa Dagster"),
     "dagster_up": Text("Running", "Berjalan"),
-    "dagster_away": Text("Away", "Tidak menjawab"),
-    "dagster_away_means": Text(
-        "Figures can be read, but nothing is recalculated, synced or started.",
-        "Angka tetap bisa dibaca, tetapi tidak ada yang dihitung ulang, disinkronkan, atau dimulai.",
+    "dagster_not_responding": Text("Not responding", "Tidak merespons"),
+    "dagster_not_responding_effect": Text(
+        "Figures can be read, but until Dagster runs again nothing is recalculated, synced or started.",
+        "Angka tetap dapat dibaca, tetapi sampai Dagster berjalan lagi tidak ada yang dihitung ulang, disinkronkan, "
+        "atau dimulai.",
     ),
-    "checks_hold": Text("No check of {count} fails.", "Dari {count} pemeriksaan tidak ada yang gagal."),
-    "checks_failing": Text("Checks that fail: {names}.", "Pemeriksaan yang gagal: {names}."),
-    "checks_warning": Text("Worth a look: {names}.", "Patut dilihat: {names}."),
+    "checks_hold": Text("Checks run: {count}, none failed.", "Pemeriksaan dijalankan: {count}, tidak ada yang gagal."),
+    "checks_failing": Text("Failed checks: {names}.", "Pemeriksaan yang gagal: {names}."),
+    "checks_warning": Text("Checks with warnings: {names}.", "Pemeriksaan dengan peringatan: {names}."),
     "open_dagster": Text("Open Dagster", "Buka Dagster"),
     "year": Text("The year {year}", "Tahun {year}"),
     "years": Text("Other years", "Tahun lain"),
@@ -45,13 +46,15 @@ WORDS = {
     "volume": Text("Volume", "Volume"),
     "average_balance": Text("Average balance", "Saldo rata-rata"),
     "closing_rule": Text(
-        "The closing balance adds up each customer's balance in the last month of the year that has one.",
-        "Saldo akhir menjumlahkan saldo setiap pelanggan pada bulan terakhir tahun itu yang mempunyai saldo.",
+        "The closing balance is the sum of all customers' balances, each in the customer's last month with a balance "
+        "in that year.",
+        "Saldo akhir adalah jumlah saldo semua pelanggan, masing-masing pada bulan terakhir yang memiliki saldo di "
+        "tahun itu.",
     ),
-    "as_of": Text("Added up at {moment}.", "Dijumlahkan pada {moment}."),
-    "by_month": Text("Month by month", "Bulan demi bulan"),
-    "top": Text("The ten largest customers by volume", "Sepuluh pelanggan terbesar menurut volume"),
-    "no_balances": Text("There are no balances of {year}.", "Belum ada saldo untuk {year}."),
-    "newest_alerts": Text("Newest low balances", "Saldo rendah terbaru"),
-    "all_alerts": Text("All {count} alerts", "Semua {count} peringatan"),
+    "as_of": Text("As of {moment}.", "Per {moment}."),
+    "by_month": Text("By month", "Per bulan"),
+    "top": Text("Top ten customers by volume", "Sepuluh pelanggan terbesar menurut volume"),
+    "no_balances": Text("There are no balances for {year}.", "Tidak ada saldo untuk tahun {year}."),
+    "newest_alerts": Text("Latest low balances", "Saldo rendah terbaru"),
+    "all_alerts": Text("All low balances ({count})", "Semua saldo rendah ({count})"),
 }

@@ -1,7 +1,7 @@
-"""Reasons of rejected rows in Indonesian: kept in English, with values in between, and put over as a whole.
+"""Translation of rejection reasons into Indonesian.
 
-A reason that is not here stays English, and the page says so to whoever reads it aloud: half a translation would be
-worse than none.
+The warehouse stores reasons in English, with values in them. A reason is translated as a whole or not at all: a
+reason without a translation stays English, and the page marks it as English for screen readers.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ledger_pipelines.serving.dashboard.formats import Language
 
-#: What may stand in a gap of a reason, by the gap's name. In kinds of reasons each number is "…".
-_GAPS = {
+#: Patterns of the values in a reason, by placeholder. In kinds of reasons each number is "…".
+_PLACEHOLDERS = {
     "column": r"[\w.]+",
     "other": r"[\w.]+",
     "columns": r"[\w.]+(?:, [\w.]+)*",
@@ -25,7 +25,7 @@ _GAPS = {
     "value": r"""[\[{].*|"(?:[^"\\]|\\.)*(?:"|…)|'(?:[^'\\]|\\.)*'|[^\s;"'\[{]+""",
 }
 
-#: English and Indonesian. Of a reason with a colon, what stands before it is the kind of the reason.
+#: Indonesian by English. In a reason with a colon, the part before the colon is the kind of the reason.
 REASONS = {
     "no price: no entry applies and the customer has no default price": (
         "tidak ada harga: tidak ada entri yang berlaku dan pelanggan tidak punya harga dasar"
@@ -99,21 +99,21 @@ REASONS = {
 }
 
 
-class Told(NamedTuple):
-    """A reason for a reader; `is_foreign` if it had to stay in English for one who reads another language."""
+class TranslatedReason(NamedTuple):
+    """A reason in the user's language; `is_untranslated` if it had to stay English."""
 
     text: str
-    is_foreign: bool
+    is_untranslated: bool
 
 
-def in_words(language: Language, reason: str) -> Told:
-    """A reason, or a kind of reason, in a language."""
+def translate_reason(language: Language, reason: str) -> TranslatedReason:
+    """Translate a reason, or a kind of reason."""
     if language == "en":
-        return Told(reason, is_foreign=False)
+        return TranslatedReason(reason, is_untranslated=False)
     for pattern, translated in _patterns():
         if found := pattern.fullmatch(reason):
-            return Told(translated.format(**found.groupdict()), is_foreign=False)
-    return Told(reason, is_foreign=True)
+            return TranslatedReason(translated.format(**found.groupdict()), is_untranslated=False)
+    return TranslatedReason(reason, is_untranslated=True)
 
 
 @cache
@@ -122,7 +122,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _with_kinds() -> Iterator[tuple[str, str]]:
-    """Each reason, and its kind, in English and Indonesian."""
+    """Yield each reason, and its kind, in English and Indonesian."""
     for english, translated in REASONS.items():
         yield english, translated
         if ":" in english:
@@ -130,8 +130,8 @@ def _with_kinds() -> Iterator[tuple[str, str]]:
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    parts = (
-        re.escape(literal) + (f"(?P<{gap}>{_GAPS[gap]})" if gap else "")
-        for literal, gap, _, _ in Formatter().parse(english)
+    pieces = (
+        re.escape(literal) + (f"(?P<{placeholder}>{_PLACEHOLDERS[placeholder]})" if placeholder else "")
+        for literal, placeholder, _, _ in Formatter().parse(english)
     )
-    return re.compile("".join(parts), re.DOTALL)
+    return re.compile("".join(pieces), re.DOTALL)

@@ -1,70 +1,77 @@
-"""Words of the comparison with the billing application, and of the reconciliation with the ERP's invoices."""
+"""Texts of the comparison with the billing application and of the invoice reconciliation."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "comparison": Text("Comparison with the billing application", "Perbandingan dengan aplikasi penagihan"),
-    "comparison_means": Text(
-        "The latest balance of each customer against the application's own total_deposit − total_purchases. "
-        "They match if they "
-        "differ by less than one cent.",
-        "Saldo terakhir setiap pelanggan dibandingkan dengan total_deposit − total_purchases milik aplikasi. "
-        "Keduanya cocok "
-        "bila selisihnya kurang dari satu sen.",
+    "comparison_intro": Text(
+        "The latest balance of each customer, compared with the application's own total_deposit − total_purchases. "
+        "They match if they differ by less than one cent.",
+        "Saldo terakhir setiap pelanggan, dibandingkan dengan total_deposit − total_purchases milik aplikasi. "
+        "Keduanya cocok bila selisihnya kurang dari satu sen.",
     ),
     "never_compared": Text("Nothing has been compared yet.", "Belum ada yang dibandingkan."),
     "compared_at": Text("Last compared: {moment}.", "Terakhir dibandingkan: {moment}."),
-    "when": Text(
-        "It is compared after the ledger was first computed, and every night at 03:00.",
-        "Dibandingkan setelah buku besar pertama kali dihitung, dan setiap malam pukul 03.00.",
+    "schedule": Text(
+        "The comparison runs after the first computation of the ledger, and every night at 03:00.",
+        "Perbandingan dijalankan setelah buku besar pertama kali dihitung, dan setiap malam pukul 03.00.",
     ),
     "compare_now": Text("Compare now", "Bandingkan sekarang"),
-    "run_waiting": Text("The comparison is waiting for its turn …", "Perbandingan menunggu giliran …"),
-    "run_running": Text("The comparison is under way …", "Perbandingan sedang berjalan …"),
+    "run_waiting": Text("The comparison is waiting to start …", "Perbandingan menunggu dijalankan …"),
+    "run_running": Text("The comparison is running …", "Perbandingan sedang berjalan …"),
     "run_done": Text(
-        "The comparison is done; load the page again to see it.",
-        "Perbandingan selesai; muat ulang halaman untuk melihatnya.",
+        "The comparison is done. Reload the page to see the result.",
+        "Perbandingan selesai. Muat ulang halaman untuk melihat hasilnya.",
     ),
     "run_failed": Text(
-        "The comparison failed; what was found before is shown.",
-        "Perbandingan gagal; yang ditampilkan adalah hasil sebelumnya.",
+        "The comparison failed. The previous result is shown.",
+        "Perbandingan gagal. Yang ditampilkan adalah hasil sebelumnya.",
     ),
     "run_cancelled": Text(
-        "The comparison was cancelled; what was found before is shown.",
-        "Perbandingan dibatalkan; yang ditampilkan adalah hasil sebelumnya.",
+        "The comparison was cancelled. The previous result is shown.",
+        "Perbandingan dibatalkan. Yang ditampilkan adalah hasil sebelumnya.",
     ),
-    "run_unknown": Text("Dagster cannot be asked about this run at the moment.", "Dagster sedang tidak bisa ditanya."),
+    "run_unknown": Text(
+        "The state of this run cannot be fetched from Dagster at the moment.",
+        "Status proses ini sedang tidak dapat diambil dari Dagster.",
+    ),
     "customers": Text("Customers", "Pelanggan"),
-    "mismatches": Text("Do not match", "Tidak cocok"),
-    "ledger_balance": Text("Our balance", "Saldo kita"),
-    "application_balance": Text("Application's balance", "Saldo aplikasi"),
+    "mismatches": Text("Mismatches", "Tidak cocok"),
+    "ledger_balance": Text("Ledger balance", "Saldo buku besar"),
+    "application_balance": Text("Application balance", "Saldo aplikasi"),
     "difference": Text("Difference", "Selisih"),
-    "reasons": Text("Reasons", "Sebab"),
-    "by_reason": Text("Why balances differ", "Sebab saldo berbeda"),
+    "reasons": Text("Reasons", "Penyebab"),
+    "by_reason": Text("Differences by reason", "Selisih menurut penyebab"),
     "amount": Text("Amount", "Jumlah"),
     "rows": Text("rows: {count}", "baris: {count}"),
-    "matches": Text("match", "cocok"),
-    "only_mismatches": Text("Show only those that do not match", "Tampilkan yang tidak cocok saja"),
-    "everything": Text("Show all", "Tampilkan semua"),
-    "nothing_to_show": Text("There is nothing to show.", "Tidak ada yang ditampilkan."),
-    "reason_rounding": Text("cents of rounding", "pembulatan sen"),
+    "matches": Text("matches", "cocok"),
+    "only_mismatches": Text("Show only mismatches", "Tampilkan yang tidak cocok saja"),
+    "show_all": Text("Show all", "Tampilkan semua"),
+    "nothing_to_show": Text("There are no rows to show.", "Tidak ada baris untuk ditampilkan."),
+    "reason_rounding": Text("rounding to cents", "pembulatan ke sen"),
     "reason_readings_without_price": Text("readings without a price", "pencatatan tanpa harga"),
     "reason_rejected_readings": Text("rejected readings", "pencatatan yang ditolak"),
-    "reason_duplicate_readings": Text("readings that start together", "pencatatan dengan awal yang sama"),
-    "reason_billed_otherwise": Text("readings billed otherwise", "pencatatan yang ditagih lain"),
+    "reason_duplicate_readings": Text("readings with the same start", "pencatatan dengan waktu awal yang sama"),
+    "reason_billed_otherwise": Text(
+        "readings billed with another amount", "pencatatan yang ditagih dengan jumlah lain"
+    ),
     "reason_rejected_deposits": Text("rejected deposits", "setoran yang ditolak"),
-    "reason_deposits_outside_list": Text("deposits outside the list", "setoran di luar daftar"),
-    "reason_application_total_stale": Text("the application's total is out of date", "total aplikasi tidak mutakhir"),
-    "reason_unexplained": Text("unexplained", "tidak terjelaskan"),
+    "reason_deposits_outside_list": Text("deposits outside the deposit list", "setoran di luar daftar setoran"),
+    "reason_application_total_stale": Text(
+        "the application's total is out of date", "total di aplikasi belum diperbarui"
+    ),
+    "reason_unexplained": Text("unexplained", "belum terjelaskan"),
     "invoices": Text("Invoice reconciliation", "Rekonsiliasi faktur"),
-    "invoices_mean": Text(
-        "Purchases of the ledger in a month against what the ERP invoiced to the customer's business partner.",
-        "Pembelian di buku besar dalam sebulan dibandingkan dengan yang difakturkan ERP kepada mitra bisnis pelanggan.",
+    "invoices_intro": Text(
+        "Purchases in the ledger, compared with the amounts that the ERP invoiced to the customer's business partners "
+        "in the same month.",
+        "Pembelian di buku besar, dibandingkan dengan jumlah yang difakturkan ERP kepada mitra bisnis pelanggan pada "
+        "bulan yang sama.",
     ),
     "month": Text("Month", "Bulan"),
     "no_such_month": Text(
-        "The invoices of “{asked}” have not been compared; what is shown is the latest month that has been.",
-        "Faktur “{asked}” belum dibandingkan; yang ditampilkan adalah bulan terakhir yang sudah.",
+        "The invoices of “{asked}” have not been compared. The latest month that has been compared is shown.",
+        "Faktur “{asked}” belum dibandingkan. Yang ditampilkan adalah bulan terakhir yang sudah dibandingkan.",
     ),
     "show": Text("Show", "Tampilkan"),
     "account": Text("Account", "Akun"),
@@ -72,12 +79,12 @@ WORDS = {
     "purchases": Text("Purchases", "Pembelian"),
     "invoiced": Text("Invoiced", "Difakturkan"),
     "lines": Text("Invoice lines", "Baris faktur"),
-    "status": Text("Outcome", "Hasil"),
+    "status": Text("Result", "Hasil"),
     "accounts": Text("Accounts", "Akun"),
-    "by_status": Text("The month by outcome", "Bulan ini menurut hasil"),
+    "by_status": Text("Results of the month", "Hasil bulan ini"),
     "status_matched": Text("matched", "cocok"),
     "status_differs": Text("differs", "berbeda"),
     "status_not_invoiced": Text("not invoiced", "belum difakturkan"),
-    "status_customer_without_partner": Text("customer without partner", "pelanggan tanpa mitra"),
-    "status_partner_without_customer": Text("partner without customer", "mitra tanpa pelanggan"),
+    "status_customer_without_partner": Text("customer without business partner", "pelanggan tanpa mitra bisnis"),
+    "status_partner_without_customer": Text("business partner without customer", "mitra bisnis tanpa pelanggan"),
 }

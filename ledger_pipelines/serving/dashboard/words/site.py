@@ -1,8 +1,8 @@
-"""Words of the frame around every page."""
+"""Texts of the layout that all pages share, and of error pages."""
 
 from ledger_pipelines.serving.dashboard.words.text import Text
 
-WORDS = {
+TEXTS = {
     "name": Text("Customer ledger", "Buku besar pelanggan"),
     "skip": Text("Skip to the content", "Langsung ke isi"),
     "pages": Text("Pages", "Halaman"),
@@ -11,12 +11,12 @@ WORDS = {
     "nav_customers": Text("Customers", "Pelanggan"),
     "nav_syncs": Text("ERP syncs", "Sinkronisasi ERP"),
     "nav_incidents": Text("Incidents", "Insiden"),
-    "nav_alerts": Text("Alerts", "Peringatan"),
+    "nav_alerts": Text("Low balances", "Saldo rendah"),
     "nav_rejected": Text("Rejected rows", "Baris ditolak"),
     "nav_comparison": Text("Comparison", "Perbandingan"),
     "nav_invoices": Text("Invoices", "Faktur"),
-    "nav_audit": Text("Audit log", "Catatan audit"),
-    "role_viewer": Text("may read", "boleh membaca"),
+    "nav_audit": Text("Audit log", "Log audit"),
+    "role_viewer": Text("read-only", "hanya baca"),
     "role_admin": Text("administrator", "administrator"),
     "log_out": Text("Log out", "Keluar"),
     "times": Text("All times are in the time zone {zone}.", "Semua waktu dalam zona waktu {zone}."),
@@ -32,20 +32,20 @@ WORDS = {
     "back": Text("Back to the overview", "Kembali ke ikhtisar"),
     "error_403": Text("Not allowed", "Tidak diizinkan"),
     "error_404": Text("Not found", "Tidak ditemukan"),
-    "lost": Text("There is no page at this address.", "Tidak ada halaman di alamat ini."),
-    "error_409": Text("Not now", "Belum bisa"),
-    "error_422": Text("Something is not right", "Ada yang tidak benar"),
+    "page_not_found": Text("There is no page at this address.", "Tidak ada halaman di alamat ini."),
+    "error_409": Text("Not possible now", "Saat ini tidak dapat dilakukan"),
+    "error_422": Text("Invalid input", "Masukan tidak valid"),
     "error_429": Text("Too many attempts", "Terlalu banyak percobaan"),
-    "error_503": Text("Away for the moment", "Sedang tidak tersedia"),
-    "error_other": Text("That did not work", "Tidak berhasil"),
+    "error_503": Text("Temporarily unavailable", "Sementara tidak tersedia"),
+    "error_other": Text("The request failed", "Permintaan gagal"),
     "need_admin": Text(
-        "You may only read. This needs a token with the role admin.",
-        "Anda hanya boleh membaca. Tindakan ini memerlukan token dengan peran admin.",
+        "You have read-only access. This action needs a token with the role admin.",
+        "Anda hanya memiliki akses baca. Tindakan ini memerlukan token dengan peran admin.",
     ),
     "stale_form": Text(
-        "This form does not belong to your session: it is too old, or comes from elsewhere. Nothing was done. "
-        "Open the page again and repeat what you did.",
-        "Formulir ini bukan milik sesi Anda: terlalu lama, atau berasal dari tempat lain. Tidak ada yang dilakukan. "
-        "Buka kembali halamannya dan ulangi.",
+        "This form does not belong to your session: it is too old or comes from another site. Nothing was changed. "
+        "Open the page again and repeat your input.",
+        "Formulir ini bukan milik sesi Anda: sudah terlalu lama atau berasal dari situs lain. Tidak ada yang diubah. "
+        "Buka kembali halamannya dan ulangi masukan Anda.",
     ),
 }

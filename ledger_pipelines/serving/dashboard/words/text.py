@@ -1,4 +1,4 @@
-"""One text in the languages of the dashboard."""
+"""A text in the languages of the dashboard."""
 
 from typing import NamedTuple
 
