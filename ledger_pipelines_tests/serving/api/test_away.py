@@ -116,7 +116,7 @@ def test_acting_without_dagsters_storage(api: Api) -> None:
 
 
 def test_a_statement_that_takes_too_long(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "READERS", replace(parts.READERS, statement_seconds=1))
+    monkeypatch.setattr(parts, "READER_POOL", replace(parts.READER_POOL, statement_seconds=1))
     with (
         TestClient(create_app(api.settings), raise_server_exceptions=False) as client,
         api.warehouse.begin() as blocker,

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.api.middleware import PROTECTING
+from ledger_pipelines.serving.api.middleware import SECURITY_HEADERS
 from ledger_pipelines.warehouse.incidents import Kind
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
@@ -23,7 +23,7 @@ ORIGIN = "https://portal.example.com"
 )  # fmt: skip
 def test_headers_that_protect(api: Api, method: str, path: str) -> None:
     answer = api.client.request(method, path)
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     assert "Strict-Transport-Security" not in answer.headers
     assert "Access-Control-Allow-Origin" not in answer.headers
 
@@ -31,7 +31,7 @@ def test_headers_that_protect(api: Api, method: str, path: str) -> None:
 def test_headers_of_a_refused_body(api: Api) -> None:
     answer = api.client.post("/api/sync/start", content=b" " * 100_000)
     assert answer.status_code == 413
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_tls_is_kept_to(api: Api) -> None:
@@ -55,7 +55,7 @@ def test_a_fault_of_ours_is_told_without_its_insides_and_logged_with_them(
     assert answer.json() == {
         "success": False, "message": "That is a fault of the server's; its log says more.", "errors": {},
     }  # fmt: skip
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_pages_of_other_origins_get_nothing(api: Api) -> None:

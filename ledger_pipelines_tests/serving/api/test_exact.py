@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ledger_pipelines.serving.api.answers import Exact
-from ledger_pipelines.serving.api.exact import ExactJson
+from ledger_pipelines.serving.api.exact import ExactJsonResponse
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
@@ -30,9 +30,9 @@ class Something(BaseModel):
 
 @given(digits)
 def test_a_figure_keeps_its_digits(value: Decimal) -> None:
-    number = ExactJson(Something(figure=value)).body
+    number = ExactJsonResponse(Something(figure=value)).body
     assert number == f'{{"figure":{value:f}}}'.encode()
-    assert orjson.loads(ExactJson(Something(figure=value), "string").body) == {"figure": f"{value:f}"}
+    assert orjson.loads(ExactJsonResponse(Something(figure=value), "string").body) == {"figure": f"{value:f}"}
     assert b"E" not in bytes(number).upper().removeprefix(b'{"FIGURE"')
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ledger_pipelines.serving.access.limits import MOST_FAILURES
+from ledger_pipelines.serving.access.limits import MAX_FAILURES
 from ledger_pipelines.serving.api.app import create_app
 from ledger_pipelines.serving.dashboard.mount import ROUTERS
 from ledger_pipelines.settings import Settings
@@ -155,9 +155,9 @@ def test_failures_are_limited_and_valid_tokens_are_not(api: Api) -> None:
     """A neighbour with an old token must not lock out those behind the same address."""
     statuses = [
         api.client.get("/api/sync/status", headers=bearer(f"garbage {number}")).status_code
-        for number in range(MOST_FAILURES + 2)
+        for number in range(MAX_FAILURES + 2)
     ]
-    assert statuses == [401] * MOST_FAILURES + [429] * 2
+    assert statuses == [401] * MAX_FAILURES + [429] * 2
     answer = api.client.post("/api/sync/cancel", headers=bearer("garbage"))
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 61
@@ -168,13 +168,13 @@ def test_failures_are_limited_and_valid_tokens_are_not(api: Api) -> None:
 @pytest.mark.parametrize("caller", ["nobody", "garbage"])
 def test_a_stranger_cannot_fill_the_audit_log(api: Api, caller: str) -> None:
     before = entries(api)
-    answers = [api.client.post("/api/sync/cancel", headers=headers_of(api, caller)) for _ in range(MOST_FAILURES + 5)]
-    assert [answer.status_code for answer in answers] == [401] * MOST_FAILURES + [429] * 5
+    answers = [api.client.post("/api/sync/cancel", headers=headers_of(api, caller)) for _ in range(MAX_FAILURES + 5)]
+    assert [answer.status_code for answer in answers] == [401] * MAX_FAILURES + [429] * 5
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 61
-    assert entries(api) == before + MOST_FAILURES + 1
+    assert entries(api) == before + MAX_FAILURES + 1
     assert (newest_entry(api).message or "").startswith("Too many")
     assert api.client.post("/api/sync/cancel", headers=headers_of(api, "viewer")).status_code == 403
-    assert entries(api) == before + MOST_FAILURES + 2, "who is known is written down all the same"
+    assert entries(api) == before + MAX_FAILURES + 2, "who is known is written down all the same"
 
 
 def test_the_use_of_a_token_is_noted_once_a_minute(api: Api) -> None:

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from ledger_pipelines.serving.api.address import address_of, is_ready
-from ledger_pipelines.serving.api.server import config_of
+from ledger_pipelines.serving.api.server import uvicorn_config
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import audit
 from ledger_pipelines_tests.servers import free_port
@@ -22,7 +22,7 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
     """The server of some settings, in a thread; its address."""
-    server = uvicorn.Server(config_of(settings))
+    server = uvicorn.Server(uvicorn_config(settings))
     thread = Thread(target=server.run)
     thread.start()
     try:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.api import balance, reconciliation, sync
-from ledger_pipelines.serving.api.middleware import MOST_BODY_BYTES
+from ledger_pipelines.serving.api.middleware import MAX_BODY_BYTES
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
 BALANCE = "/api/realtime-balance/customer/{id}/balance"
@@ -111,7 +111,7 @@ def test_the_search_for_parameters_finds_them() -> None:
 
 
 def test_a_body_that_says_that_it_is_too_large(api: Api) -> None:
-    answer = api.client.post("/api/sync/start", content=b" " * (MOST_BODY_BYTES + 1), headers=bearer(api.callers.admin))
+    answer = api.client.post("/api/sync/start", content=b" " * (MAX_BODY_BYTES + 1), headers=bearer(api.callers.admin))
     assert answer.status_code == 413
     assert answer.json()["message"] == "The body is larger than 65,536 bytes."
 
@@ -119,7 +119,7 @@ def test_a_body_that_says_that_it_is_too_large(api: Api) -> None:
 def test_a_body_that_does_not_say_how_large_it_is(api: Api) -> None:
     def parts() -> Iterator[bytes]:
         for _ in range(20):
-            yield b" " * (MOST_BODY_BYTES // 16)
+            yield b" " * (MAX_BODY_BYTES // 16)
 
     headers = bearer(api.callers.admin) | {"Content-Type": "application/json"}
     answer = api.client.post("/api/sync/start", content=parts(), headers=headers)
@@ -127,7 +127,7 @@ def test_a_body_that_does_not_say_how_large_it_is(api: Api) -> None:
     assert answer.json() == {"success": False, "message": "The body is larger than 65,536 bytes.", "errors": {}}
 
 
-@pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MOST_BODY_BYTES + 1)])
+@pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MAX_BODY_BYTES + 1)])
 def test_a_length_that_is_none(api: Api, length: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Length": length}
     assert api.client.get("/api/sync/status", headers=headers).status_code == 413
