@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.api import balance_answers as answers
+from ledger_pipelines.serving.api import balance_answers as models
 from ledger_pipelines.serving.api.errors import error_responses, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJsonResponse
 from ledger_pipelines.serving.api.guard import GuardedRoute
@@ -39,13 +39,13 @@ router = APIRouter(
 )
 
 
-@router.get("/status", response_model=answers.LedgerStatus)
+@router.get("/status", response_model=models.LedgerStatus)
 def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return whether the balances are current, the open incidents, counts, and the ten balances written last."""
     return ExactJsonResponse(status_of(context), decimals)
 
 
-@router.get("/customer/{id}/balance", response_model=answers.CustomerBalance, responses=error_responses(404))
+@router.get("/customer/{id}/balance", response_model=models.CustomerBalance, responses=error_responses(404))
 def balance(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -64,16 +64,16 @@ def balance(
             found = questions.balance_of(connection, customer_id, month)
             if found is None:
                 raise not_found(_no_balance_message(connection, customer, month, context.settings))
-    answer = answers.CustomerBalance(
+    response = models.CustomerBalance(
         customer_id=customer_id,
         customer_name=customer.name,
         year_month=month,
-        balance=answers.BalanceOfMonth.model_validate(found),
+        balance=models.BalanceOfMonth.model_validate(found),
     )
-    return ExactJsonResponse(answer, decimals)
+    return ExactJsonResponse(response, decimals)
 
 
-@router.get("/customer/{id}/transactions", response_model=answers.CustomerTransactions, responses=error_responses(404))
+@router.get("/customer/{id}/transactions", response_model=models.CustomerTransactions, responses=error_responses(404))
 def transactions(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -85,25 +85,25 @@ def transactions(
         month = year_month or context.current_month(connection)
         customer = known(connection, customer_id, context.settings)
         found = questions.transactions_of(connection, customer_id, month)
-    answer = answers.CustomerTransactions(
+    response = models.CustomerTransactions(
         customer_id=customer_id,
         customer_name=customer.name,
         year_month=month,
-        transactions=[answers.TransactionOfMonth.model_validate(transaction) for transaction in found],
-        summary=answers.TransactionsSummary(
+        transactions=[models.TransactionOfMonth.model_validate(transaction) for transaction in found],
+        summary=models.TransactionsSummary(
             total_transactions=len(found),
             total_volume=total((transaction.volume_sm3 for transaction in found), 4),
             total_amount=total((transaction.total_harga for transaction in found), 2),
         ),
     )
-    return ExactJsonResponse(answer, decimals)
+    return ExactJsonResponse(response, decimals)
 
 
-@router.get("/dashboard", response_model=answers.YearInFigures)
+@router.get("/dashboard", response_model=models.YearInFigures)
 def dashboard(context: AppContextDep, year: Year = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return the sums of a year and its months, and the ten customers with the largest volume, as of `generated_at`."""
     found = context.year(year)
-    return ExactJsonResponse(answers.YearInFigures.model_validate(found), decimals)
+    return ExactJsonResponse(models.YearInFigures.model_validate(found), decimals)
 
 
 class UpdateRequest(BaseModel):
@@ -116,7 +116,7 @@ class UpdateRequest(BaseModel):
     )
 
 
-@router.post("/customer/{id}/update", response_model=answers.UpdateStarted, responses=error_responses(404, 413))
+@router.post("/customer/{id}/update", response_model=models.UpdateStarted, responses=error_responses(404, 413))
 def update(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -133,13 +133,13 @@ def update(
     first = months.pop() if months else context.horizon.first
     in_horizon(context.horizon, "start_month", first)
     run_id = acts.recalculate(context.settings, customer_id, first)
-    answer = answers.UpdateStarted(
+    response = models.UpdateStarted(
         message=f"Customer {customer_id} is being recalculated from {first} on.",
         customer_id=customer_id,
         start_month=first,
         run_id=run_id,
     )
-    return ExactJsonResponse(answer)
+    return ExactJsonResponse(response)
 
 
 def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Customer:

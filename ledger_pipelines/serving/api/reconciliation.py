@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ledger_pipelines.serving.api import reconciliation_answers as answers
+from ledger_pipelines.serving.api import reconciliation_answers as models
 from ledger_pipelines.serving.api.answers import pagination_of
 from ledger_pipelines.serving.api.errors import error_responses
 from ledger_pipelines.serving.api.exact import ExactJsonResponse
@@ -29,7 +29,7 @@ router = APIRouter(
 )
 
 
-@router.get("/comparison-report", response_model=answers.ComparisonReport)
+@router.get("/comparison-report", response_model=models.ComparisonReport)
 def comparison_report(
     context: AppContextDep,
     only: ComparisonFilter = None,
@@ -43,15 +43,15 @@ def comparison_report(
         summary = context.compared(connection)
         found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
     total = summary.mismatches if mismatches else summary.customers
-    answer = answers.ComparisonReport(
-        summary=answers.ComparisonSummary.model_validate(summary),
-        data=[answers.ComparedCustomer.model_validate(customer) for customer in found],
+    response = models.ComparisonReport(
+        summary=models.ComparisonSummary.model_validate(summary),
+        data=[models.ComparedCustomer.model_validate(customer) for customer in found],
         pagination=pagination_of(Paged(found, number, size, total)),
     )
-    return ExactJsonResponse(answer, decimals)
+    return ExactJsonResponse(response, decimals)
 
 
-@router.get("/invoice-reconciliation", response_model=answers.InvoiceReconciliation)
+@router.get("/invoice-reconciliation", response_model=models.InvoiceReconciliation)
 def invoices(
     context: AppContextDep,
     year_month: YearMonth = None,
@@ -67,10 +67,10 @@ def invoices(
         month = year_month or context.current_month(connection)
         summary = invoice_summary(connection, month)
         found = invoice_reconciliation(connection, month, statuses=statuses, limit=size, offset=offset(number, size))
-    answer = answers.InvoiceReconciliation(
+    response = models.InvoiceReconciliation(
         year_month=month,
-        summary=answers.InvoiceSummary.model_validate(summary),
-        data=[answers.ReconciledAccount.model_validate(account) for account in found],
+        summary=models.InvoiceSummary.model_validate(summary),
+        data=[models.ReconciledAccount.model_validate(account) for account in found],
         pagination=pagination_of(Paged(found, number, size, summary.having(statuses))),
     )
-    return ExactJsonResponse(answer, decimals)
+    return ExactJsonResponse(response, decimals)

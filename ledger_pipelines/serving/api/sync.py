@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.api import sync_answers as answers
+from ledger_pipelines.serving.api import sync_answers as models
 from ledger_pipelines.serving.api.answers import pagination_of
 from ledger_pipelines.serving.api.errors import error_responses, not_found, wrong
 from ledger_pipelines.serving.api.exact import ExactJsonResponse
@@ -42,7 +42,7 @@ router = APIRouter(
 )
 
 _RUNNING: dict[int | str, dict[str, Any]] = {
-    409: {"model": answers.SyncRunning, "description": "Another sync is running"}
+    409: {"model": models.SyncRunning, "description": "Another sync is running"}
 }
 
 
@@ -82,7 +82,7 @@ class SyncStartRequest(BaseModel):
     )
 
 
-@router.post("/start", response_model=answers.SyncStarted, responses=_RUNNING)
+@router.post("/start", response_model=models.SyncStarted, responses=_RUNNING)
 def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body()] = None) -> ExactJsonResponse:
     """Start a sync without waiting for its end. Only one sync runs at a time."""
     options = body or SyncStartRequest()
@@ -92,31 +92,31 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
         context.settings, Wish(months, tuple(options.tables), options.full, options.accept_deletions)
     )
     message = f"Sync {order.log_id} of {order.first} to {order.last} is running."
-    return ExactJsonResponse(answers.SyncStarted(message=message, sync_log_id=order.log_id))
+    return ExactJsonResponse(models.SyncStarted(message=message, sync_log_id=order.log_id))
 
 
-@router.post("/cancel", response_model=answers.SyncCancelled, responses={**error_responses(404), **_RUNNING})
+@router.post("/cancel", response_model=models.SyncCancelled, responses={**error_responses(404), **_RUNNING})
 def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
     """Cancel the running sync: its statements are cancelled. Finished tables stay; the others keep their old rows."""
     log = acts.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
-    return ExactJsonResponse(answers.SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
+    return ExactJsonResponse(models.SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
 
 
-@router.get("/status", response_model=answers.SyncStatus | answers.NoSyncYet, responses=error_responses(404))
+@router.get("/status", response_model=models.SyncStatus | models.NoSyncYet, responses=error_responses(404))
 def status(context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return a sync, by default the latest."""
     with context.reading() as connection:
         log = sync_history.latest(connection) if sync_id is None else sync_history.by_id(connection, sync_id)
     if log is not None:
-        return ExactJsonResponse(answers.SyncStatus(data=answers.Sync.model_validate(log)), decimals)
+        return ExactJsonResponse(models.SyncStatus(data=models.Sync.model_validate(log)), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}. /api/sync/logs lists all syncs.")
     has_erp = servers.has_erp(context.settings)
     message = "There has been no sync yet." if has_erp else servers.NO_ERP
-    return ExactJsonResponse(answers.NoSyncYet(message=message))
+    return ExactJsonResponse(models.NoSyncYet(message=message))
 
 
-@router.get("/logs", response_model=answers.SyncLogs)
+@router.get("/logs", response_model=models.SyncLogs)
 def logs(
     context: AppContextDep,
     per_page: PerPage = None,
@@ -130,17 +130,17 @@ def logs(
         found = sync_history.page(
             connection, per_page=per_page or DEFAULT_PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
-    data = [answers.Sync.model_validate(log) for log in found.items]
-    return ExactJsonResponse(answers.SyncLogs(data=data, pagination=pagination_of(found)), decimals)
+    data = [models.Sync.model_validate(log) for log in found.items]
+    return ExactJsonResponse(models.SyncLogs(data=data, pagination=pagination_of(found)), decimals)
 
 
-@router.get("/statistics", response_model=answers.SyncStatistics)
+@router.get("/statistics", response_model=models.SyncStatistics)
 def statistics(context: AppContextDep, days: Days = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return statistics of the syncs of the last days, and the five newest syncs."""
     with context.snapshot() as connection:
         found = sync_history.statistics(connection, days or _DEFAULT_DAYS)
-    data = answers.SyncStatisticsData.model_validate(found.as_dict())
-    return ExactJsonResponse(answers.SyncStatistics(data=data), decimals)
+    data = models.SyncStatisticsData.model_validate(found.as_dict())
+    return ExactJsonResponse(models.SyncStatistics(data=data), decimals)
 
 
 def _check(options: SyncStartRequest, horizon: Horizon) -> None:
