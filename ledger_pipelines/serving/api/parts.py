@@ -137,7 +137,7 @@ async def _context(request: Request) -> Parts:  # async: FastAPI would run a pla
     return context
 
 
-Has = Annotated[Parts, Depends(_context)]
+AppContextDep = Annotated[Parts, Depends(_context)]
 """Endpoint parameter: the state that all requests share."""
 
 
