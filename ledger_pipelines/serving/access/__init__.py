@@ -1,1 +1,1 @@
-"""Who may do what: tokens and roles, the audit log, and the limit of failed attempts. Nothing here knows HTTP."""
+"""Access control: tokens, roles, sessions, the audit log and rate limits, independent of HTTP."""

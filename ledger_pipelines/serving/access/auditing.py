@@ -1,4 +1,4 @@
-"""The audit log as those see it who act: nothing is done before it is written down, and how it ended is noted too."""
+"""Audit log of commands: each command is logged before it runs, and its outcome afterwards."""
 
 import logging
 from collections.abc import Iterator
@@ -17,40 +17,40 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Record:
-    """An act under way; whoever does it may say here what became of it."""
+class CommandResult:
+    """Outcome and message of a running command; its code may set both."""
 
     outcome: Outcome = "done"
     message: str | None = None
 
 
 @contextmanager
-def audited(warehouse: sa.Engine, act: Act) -> Iterator[Record]:
-    """Write an act down, let it be done, and write down what became of it.
+def audited(warehouse: sa.Engine, act: Act) -> Iterator[CommandResult]:
+    """Log a command before the body runs, and its outcome afterwards.
 
-    An error that explains itself is a refusal, any other a failure, unless the record says otherwise.
+    An error of `EXPLAINED` counts as refused, any other error as failed, unless the body has set another outcome.
 
     Raises:
-        WarehouseError: it cannot be written down, and so must not be done.
+        WarehouseError: the log entry cannot be written; the body does not run.
     """
     with reachable(warehouse), warehouse.begin() as connection:
         entry_id = audit.begin(connection, act)
-    record = Record()
+    result = CommandResult()
     try:
-        yield record
+        yield result
     except Exception as error:
-        if record.outcome == "done":
+        if result.outcome == "done":
             explained = isinstance(error, EXPLAINED)
-            record.outcome, record.message = ("refused", str(error)) if explained else ("failed", type(error).__name__)
-        _close(warehouse, entry_id, record)
+            result.outcome, result.message = ("refused", str(error)) if explained else ("failed", type(error).__name__)
+        _close(warehouse, entry_id, result)
         raise
-    _close(warehouse, entry_id, record)
+    _close(warehouse, entry_id, result)
 
 
-def _close(warehouse: sa.Engine, entry_id: int, record: Record) -> None:
+def _close(warehouse: sa.Engine, entry_id: int, result: CommandResult) -> None:
     try:
         with reachable(warehouse), warehouse.begin() as connection:
-            audit.end(connection, entry_id, record.outcome, record.message)
+            audit.end(connection, entry_id, result.outcome, result.message)
     except (WarehouseError, sa.exc.SQLAlchemyError):
-        # What was done is done, and whoever asked for it is to be told; the entry says that nobody knows how it ended.
-        _logger.exception("Entry %s of the audit log cannot be closed: %s", entry_id, record)
+        # The command has run, so its caller must get the result; the entry stays without an outcome.
+        _logger.exception("Audit log entry %s cannot be closed; its outcome would be: %s", entry_id, result)

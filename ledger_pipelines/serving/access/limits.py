@@ -1,4 +1,4 @@
-"""The limits of failed attempts: how often an address may show what is not accepted, and how much is kept of it."""
+"""Rate limits for refused tokens and refused commands, and the cap on how many refusals the audit log stores."""
 
 import time
 from collections import OrderedDict, deque
@@ -6,109 +6,112 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-MOST_FAILURES = 10
-WITHIN_SECONDS = 60.0
-MOST_KEPT = 1000
-_A_DAY = 24 * 3600.0
-_ADDRESSES = 10_000
+MAX_FAILURES = 10
+WINDOW_SECONDS = 60.0
+MAX_AUDITED_PER_DAY = 1000
+_DAY_SECONDS = 24 * 3600.0
+_MAX_ADDRESSES = 10_000
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a limit says of a failure.
+class LimitDecision:
+    """Result of recording a failure.
 
     Attributes:
-        wait_seconds: After how many seconds one may fail again; 0: it was not too often.
-        is_news: Whether it was too often for the first time since all was forgotten.
+        wait_seconds: Seconds until the next failure is allowed; 0: the limit is not exceeded.
+        newly_exceeded: Whether this failure is the first above the limit since the window was last empty.
     """
 
     wait_seconds: int = 0
-    is_news: bool = False
+    newly_exceeded: bool = False
 
 
 @dataclass
 class _Failures:
-    """When an address failed of late, and whether it was told that this was too often."""
+    """Recent failures of an address, and whether exceeding the limit has been reported."""
 
     times: deque[float] = field(default_factory=deque)
-    told: bool = False
+    reported: bool = False
 
 
-class FailureLimit:
-    """Remembers when addresses failed of late, in memory that does not grow: the address that failed longest ago goes.
+class FailureRateLimiter:
+    """Sliding-window limit on failures per address, in bounded memory.
+
+    Beyond `_MAX_ADDRESSES` addresses, the address whose last failure is oldest is dropped.
 
     Args:
-        most: How many failures an address has.
-        seconds: Within how many seconds.
-        clock: Tells the seconds.
+        limit: Failures allowed per address and window.
+        seconds: Length of the window.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
         self,
-        most: int = MOST_FAILURES,
-        seconds: float = WITHIN_SECONDS,
+        limit: int = MAX_FAILURES,
+        seconds: float = WINDOW_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most, self._seconds, self._clock = most, seconds, clock
+        self._limit, self._seconds, self._clock = limit, seconds, clock
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._lock = Lock()
 
-    def failed(self, address: str) -> Verdict:
-        """Note a failure, unless the address has failed too often."""
+    def record_failure(self, address: str) -> LimitDecision:
+        """Record a failure of an address, unless the address is above the limit."""
         now = self._clock()
         with self._lock:
-            of_late = self._failures.setdefault(address, _Failures())
-            times = of_late.times
+            recent = self._failures.setdefault(address, _Failures())
+            times = recent.times
             while times and now - times[0] >= self._seconds:
                 times.popleft()
-            if len(times) >= self._most:
-                is_news, of_late.told = not of_late.told, True
-                return Verdict(int(times[0] + self._seconds - now) + 1, is_news)
-            of_late.told = of_late.told and bool(times)
+            if len(times) >= self._limit:
+                newly_exceeded, recent.reported = not recent.reported, True
+                return LimitDecision(int(times[0] + self._seconds - now) + 1, newly_exceeded)
+            recent.reported = recent.reported and bool(times)
             times.append(now)
             self._failures.move_to_end(address)
-            while len(self._failures) > _ADDRESSES:
+            while len(self._failures) > _MAX_ADDRESSES:
                 self._failures.popitem(last=False)
-        return Verdict()
+        return LimitDecision()
 
-    def forget(self) -> None:
-        """Forgive every address."""
+    def reset(self) -> None:
+        """Clear the failures of every address."""
         with self._lock:
             self._failures.clear()
 
 
 @dataclass(frozen=True)
-class Refused:
-    """How somebody unknown is refused.
+class RefusalDecision:
+    """How a command without a valid token is refused.
 
     Attributes:
-        wait_seconds: After how many seconds they may try again; 0: at once.
-        is_kept: Whether it is to be written down.
+        wait_seconds: Seconds until the address may try again; 0: immediately.
+        is_audited: Whether the audit log stores the refusal.
     """
 
     wait_seconds: int
-    is_kept: bool
+    is_audited: bool
 
 
-class StrangerLimit:
-    """How often people whom nobody knows are refused an act, and how much of that is written down.
+class UnauthenticatedRateLimiter:
+    """Limit on commands without a valid token, and on how many of them the audit log stores.
 
-    So many from an address, then once that it was too often; and of all together so many a day, since addresses cost
-    nothing: nobody may fill a disk before they have shown who they are.
+    The audit log stores up to `MAX_FAILURES` refusals per address and minute, then one entry for exceeding the limit.
+    All addresses together get at most `MAX_AUDITED_PER_DAY` entries: addresses cost nothing, and a caller without a
+    token must not be able to fill the disk.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._each = FailureLimit(clock=clock)
-        self._all = FailureLimit(MOST_KEPT, _A_DAY, clock)
+        self._per_address = FailureRateLimiter(clock=clock)
+        self._total = FailureRateLimiter(MAX_AUDITED_PER_DAY, _DAY_SECONDS, clock)
 
-    def refused(self, address: str) -> Refused:
-        """Note that somebody was refused."""
-        verdict = self._each.failed(address)
-        if verdict.wait_seconds and not verdict.is_news:
-            return Refused(verdict.wait_seconds, is_kept=False)
-        return Refused(verdict.wait_seconds, is_kept=self._all.failed("").wait_seconds == 0)
+    def record_refusal(self, address: str) -> RefusalDecision:
+        """Record a refused command of an address."""
+        decision = self._per_address.record_failure(address)
+        if decision.wait_seconds and not decision.newly_exceeded:
+            return RefusalDecision(decision.wait_seconds, is_audited=False)
+        return RefusalDecision(decision.wait_seconds, is_audited=self._total.record_failure("").wait_seconds == 0)
 
-    def forget(self) -> None:
-        """Forgive everybody."""
-        self._each.forget()
-        self._all.forget()
+    def reset(self) -> None:
+        """Clear the refusals of every address."""
+        self._per_address.reset()
+        self._total.reset()

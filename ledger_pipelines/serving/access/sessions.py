@@ -1,7 +1,7 @@
-"""Sessions of the dashboard: opened with a token, ended by logging out or with it.
+"""Dashboard sessions: opened with a token, ended by logging out, after `HOURS`, or with the token.
 
-The browser's secret has 256 random bits; the warehouse keeps its SHA-256. What a form carries is derived from the
-secret, so a page of somebody else's cannot know it, and whoever sees a form cannot take over the session.
+The browser holds a secret of 256 random bits; the warehouse stores its SHA-256. Forms carry a token derived from the
+secret: a page of another origin cannot know it, and the form token does not reveal the secret.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ _FORM = b"form"
 
 
 def new_secret() -> str:
-    """A secret for a browser to keep."""
+    """Return a new random secret for a browser's cookie."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def open_session(connection: sa.Connection, caller: Caller) -> str:
-    """Open a session for who has shown a valid token; the secret for the browser."""
+    """Open a session for an authenticated caller; return the secret for the browser."""
     secret = new_secret()
     sessions.add(connection, caller.token_id, _digest(secret), HOURS)
     return secret
 
 
 def session_of(connection: sa.Connection, secret: str) -> Caller | None:
-    """Whose session it is; None if it is over or there never was one."""
+    """Return the session's caller; None if the session has ended or never existed."""
     found = sessions.by_digest(connection, _digest(secret))
     return None if found is None else Caller(found.token_id, found.name, found.role)
 
@@ -42,12 +42,12 @@ def close_session(connection: sa.Connection, secret: str) -> None:
 
 
 def form_token(secret: str) -> str:
-    """What the forms of a browser with this secret carry."""
+    """Return the CSRF token for the forms of a browser with this secret."""
     return hmac.new(secret.encode(), _FORM, hashlib.sha256).hexdigest()
 
 
 def belongs(secret: str, given: str) -> bool:
-    """Whether what a form carries is of a browser with this secret; compared in a time that tells nothing."""
+    """Return whether a form's CSRF token belongs to this secret, compared in constant time."""
     return hmac.compare_digest(form_token(secret).encode(), given.encode())
 
 

@@ -1,8 +1,8 @@
-"""Tokens: how one is made, and how one that is shown is checked.
+"""API tokens: creation and authentication.
 
-A token looks like `ledger_3f9c0d2a71be_Zk3…`: its prefix, by which it is found, and its secret of 256 random bits. Only
-the secret's SHA-256 is kept. A slow hash would add nothing: it protects what people think of, which can be guessed, and
-would cost each request what it costs the thief of the table.
+A token looks like `ledger_3f9c0d2a71be_Zk3…`: a prefix for the lookup and a secret of 256 random bits. Only the
+secret's SHA-256 is stored. A slow hash protects guessable passwords; a random secret does not need it, and every
+request would pay its cost.
 """
 
 import hashlib
@@ -20,39 +20,39 @@ from ledger_pipelines.warehouse.api_tokens import Role, Token
 _PREFIX_BYTES = 6
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"ledger_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
-_NOBODYS = bytes(_SECRET_BYTES)
+_DUMMY_DIGEST = bytes(_SECRET_BYTES)
 
 
 class TokenRefusedError(Exception):
-    """A token that is shown is not accepted; the message says why, as far as its holder may know."""
+    """Error for a refused token; the message gives only the reason that the token's holder may know."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever shows a valid token."""
+    """Authenticated caller: the holder of a valid token."""
 
     token_id: int
     name: str
     role: Role
 
     def may(self, role: Role) -> bool:
-        """Whether the caller may do what needs a role: an admin may what a viewer may."""
+        """Return whether the caller has a role; an admin also has the role viewer."""
         return role in (self.role, "viewer")
 
 
 @dataclass(frozen=True)
 class Created:
-    """A token as it is given out: the only time that its text is known."""
+    """New token with its text, which is not stored and cannot be shown again."""
 
     token: Token
     text: str
 
 
 def create(connection: sa.Connection, name: str, role: Role, days: int | None = None) -> Created:
-    """Make a token that expires after some days, or never.
+    """Create a token that expires after a number of days; without one, never.
 
     Raises:
-        ServingError: another token of that name is not revoked.
+        ServingError: a token of that name exists and is not revoked.
     """
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     token = api_tokens.add(connection, name, role, prefix, _digest(secret), days)
@@ -65,15 +65,15 @@ def create(connection: sa.Connection, name: str, role: Role, days: int | None = 
 
 
 def authenticate(connection: sa.Connection, text: str) -> Caller:
-    """Whose token this is; that it is used is noted.
+    """Return the holder of a token, and record the token's use.
 
     Raises:
-        TokenRefusedError: nobody's, or it is expired or revoked.
+        TokenRefusedError: the token is unknown, expired or revoked.
     """
-    parts = _TOKEN.fullmatch(text)
-    kept = api_tokens.by_prefix(connection, parts[1]) if parts else None
-    # Compared even where there is nothing to compare with, in a time that tells nothing.
-    same = hmac.compare_digest(_digest(parts[2] if parts else text), kept.digest if kept else _NOBODYS)
+    match = _TOKEN.fullmatch(text)
+    kept = api_tokens.by_prefix(connection, match[1]) if match else None
+    # Compare in constant time, also for an unknown prefix: the timing must not reveal which prefixes exist.
+    same = hmac.compare_digest(_digest(match[2] if match else text), kept.digest if kept else _DUMMY_DIGEST)
     if kept is None or not same:
         raise TokenRefusedError("The token is not known.")
     token = kept.token

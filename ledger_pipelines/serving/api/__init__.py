@@ -1,1 +1,1 @@
-"""The REST API: what applications ask of the ledger and of the syncs, over HTTP."""
+"""REST API: balances, reconciliations, ERP syncs, health and metrics over HTTP."""

@@ -1,4 +1,4 @@
-"""`python -m ledger_pipelines.serving.api`: the API's process, as `ledger up` starts it."""
+"""`python -m ledger_pipelines.serving.api`: run the API server, as `ledger up` does."""
 
 from ledger_pipelines.serving.api.server import serve
 from ledger_pipelines.settings import load_settings

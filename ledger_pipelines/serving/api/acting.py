@@ -1,4 +1,4 @@
-"""An act asked for by HTTP, of the API or the dashboard: who asks from where, and that it is written down."""
+"""Audit log of commands that arrive over HTTP, by the API or the dashboard."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,59 +6,60 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 from fastapi.concurrency import contextmanager_in_threadpool
 
-from ledger_pipelines.serving.access.auditing import Record, audited
+from ledger_pipelines.serving.access.auditing import CommandResult, audited
 from ledger_pipelines.serving.access.tokens import Caller
 from ledger_pipelines.serving.api.errors import ApiError, told_of
 from ledger_pipelines.serving.api.parts import Parts
 from ledger_pipelines.warehouse.audit import Act
 
 
-def address_of(request: Request) -> str:
-    """From where a request comes; behind a proxy that is trusted, from where that says it comes."""
+def client_address(request: Request) -> str:
+    """Return the client's address; behind a trusted proxy, the address in its `X-Forwarded-For`."""
     return request.client.host if request.client else "unknown"
 
 
 def act_of(request: Request, action: str, target: str | None, caller: Caller | None) -> Act:
-    """What is asked for, as it is written down.
+    """Describe a request's command for the audit log.
 
     Args:
-        request: The request.
-        action: What is to be done.
-        target: Of what; None: of nothing in particular.
-        caller: Who asks; None: nobody knows.
+        request: The request, for the client's address.
+        action: What the command does, such as `POST /api/sync/start`.
+        target: What the command acts on; None: nothing in particular.
+        caller: The authenticated caller; None: unknown.
     """
     actor, token_id = (caller.name, caller.token_id) if caller else (None, None)
-    return Act(action, target, actor=actor, token_id=token_id, address=address_of(request))
+    return Act(action, target, actor=actor, token_id=token_id, address=client_address(request))
 
 
 @asynccontextmanager
-async def written_down(request: Request, act: Act) -> AsyncIterator[Record]:
-    """Write an act down, let it be done, and write down what became of it, in the words that are answered.
+async def written_down(request: Request, act: Act) -> AsyncIterator[CommandResult]:
+    """Log a command before the body runs, and its outcome afterwards, with the message that the client gets.
 
     Raises:
-        WarehouseError: it cannot be written down, and so must not be done.
+        WarehouseError: the log entry cannot be written; the body does not run.
     """
-    parts: Parts = request.app.state.parts
-    async with contextmanager_in_threadpool(audited(parts.warehouse, act)) as record:
+    context: Parts = request.app.state.parts
+    async with contextmanager_in_threadpool(audited(context.warehouse, act)) as result:
         try:
-            yield record
+            yield result
         except Exception as error:
-            told = told_of(error)
-            record.outcome = "refused" if told.status < 500 else "failed"
-            record.message = told.message
+            api_error = told_of(error)
+            result.outcome = "refused" if api_error.status < 500 else "failed"
+            result.message = api_error.message
             raise
 
 
 def refused_stranger(request: Request, refusal: ApiError) -> tuple[ApiError, bool]:
-    """What somebody unknown is answered who wants to act, and whether that is to be written down."""
-    parts: Parts = request.app.state.parts
-    address = address_of(request)
-    refused = parts.strangers.refused(address)
-    if refused.wait_seconds and refusal.status != 429:
-        refusal = too_often(f"Too many acts from {address} were refused.", refused.wait_seconds)
-    return refusal, refused.is_kept
+    """Return the error for a command without a valid token, and whether the audit log stores the refusal."""
+    context: Parts = request.app.state.parts
+    address = client_address(request)
+    decision = context.unauthenticated_limiter.record_refusal(address)
+    if decision.wait_seconds and refusal.status != 429:
+        message = f"Too many requests without a valid token from {address} were refused."
+        refusal = too_many_requests(message, decision.wait_seconds)
+    return refusal, decision.is_audited
 
 
-def too_often(message: str, seconds: int) -> ApiError:
-    """What is answered to who has to wait."""
+def too_many_requests(message: str, seconds: int) -> ApiError:
+    """Return error 429 with the seconds to wait, in the message and in `Retry-After`."""
     return ApiError(429, f"{message} Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)})

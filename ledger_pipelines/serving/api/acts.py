@@ -1,14 +1,11 @@
-"""What is done through Dagster: a sync started and ended, a customer recalculated, balances and invoices compared.
-
-And what is said if Dagster is away.
-"""
+"""Commands that run through Dagster: start and cancel a sync, recalculate a customer, run a reconciliation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving import dagster_client
-from ledger_pipelines.serving.api.errors import ApiError, away, not_found
+from ledger_pipelines.serving.api.errors import ApiError, not_found, unavailable
 from ledger_pipelines.serving.databases import Databases, refusal
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.outcome import Order
@@ -24,11 +21,11 @@ _STORAGE = "Dagster's storage does not answer: "
 
 
 def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
-    """Let Dagster carry out a sync.
+    """Start a sync in Dagster.
 
     Raises:
-        ApiError: another runs, Dagster is away, or there is no ERP.
-        WarehouseError: the warehouse is away.
+        ApiError: another sync is running, Dagster is unavailable, or no ERP is configured.
+        WarehouseError: the warehouse is unavailable.
     """
     with _syncs(settings) as syncs:
         web_ui = _web_ui(settings)
@@ -44,16 +41,16 @@ def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
 
 
 def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
-    """End the sync that runs; its log, closed.
+    """Cancel the running sync and return its closed log.
 
     Args:
-        settings: Where everything is.
-        log_id: Only this one; None: whichever runs.
-        by: Who ends it, as the log is to say.
+        settings: The installation's settings.
+        log_id: Cancel only this sync; None: the running sync, whichever it is.
+        by: Who cancels the sync, for its log.
 
     Raises:
-        ApiError: none runs, or another, or Dagster is away.
-        WarehouseError: the warehouse is away.
+        ApiError: no sync or another sync is running, or Dagster is unavailable.
+        WarehouseError: the warehouse is unavailable.
     """
     with _syncs(settings) as syncs:
         try:
@@ -63,17 +60,19 @@ def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
     if log is None:
         raise not_found("No sync is running.")
     if log.status != "cancelled":
-        raise not_found(f"No sync is running any more: sync {log.id} was quicker, and is {log.status}.")
+        raise not_found(
+            f"No sync is running: sync {log.id} ended before it could be cancelled, with the status {log.status}."
+        )
     return log
 
 
 def recalculate(settings: Settings, customer_id: int, first: str) -> str:
-    """Let Dagster recalculate a customer from a month to the current one; the id of the run.
+    """Start a run that recalculates a customer from a month to the current one; return the run's id.
 
     Raises:
-        ApiError: the customer is unknown, or Dagster is away.
-        SourceError: the billing application is away.
-        WarehouseError: the warehouse is away.
+        ApiError: the customer is unknown, or Dagster is unavailable.
+        SourceError: the billing application's database is unavailable.
+        WarehouseError: the warehouse is unavailable.
     """
     with Databases(settings) as databases, _dagster():
         if databases.unknown_customers((customer_id,)):
@@ -85,10 +84,10 @@ def recalculate(settings: Settings, customer_id: int, first: str) -> str:
 
 
 def reconcile(settings: Settings, name: str, horizon: Horizon) -> str:
-    """Let Dagster make a reconciliation, of all months; the id of the run.
+    """Start a run of a reconciliation over all months; return the run's id.
 
     Raises:
-        ApiError: Dagster is away, or there is no ERP.
+        ApiError: Dagster is unavailable, or no ERP is configured.
     """
     with _dagster():
         demand_possible(settings, name)
@@ -98,25 +97,25 @@ def reconcile(settings: Settings, name: str, horizon: Horizon) -> str:
 
 @contextmanager
 def _syncs(settings: Settings) -> Iterator[Syncs]:
-    if reason := refusal(servers.dagster_storage(settings)):  # Dagster itself would go on trying for ten seconds
-        raise away(f"{_STORAGE}{reason}")
+    if reason := refusal(servers.dagster_storage(settings)):  # Dagster itself would retry for ten seconds
+        raise unavailable(f"{_STORAGE}{reason}")
     with _dagster(), Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
         yield Syncs(databases, instance)
 
 
 @contextmanager
 def _dagster() -> Iterator[None]:
-    """Say that Dagster is away where it is, or does not do what it is asked to."""
+    """Raise 503 if Dagster or its storage is unavailable, or Dagster refuses the command."""
     try:
         yield
     except ServingError as error:
-        raise away(str(error)) from error
+        raise unavailable(str(error)) from error
     except dagster_client.STORAGE_ERRORS as error:
-        raise away(f"{_STORAGE}{str(error).splitlines()[0]}") from error
+        raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
 
 
 def _web_ui(settings: Settings) -> WebUi:
     web_ui = web_ui_of(settings)
     if not web_ui.location_is_loaded():
-        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it by `ledger up`, then try again.")
+        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it with `ledger up` and try again.")
     return web_ui

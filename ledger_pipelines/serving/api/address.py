@@ -1,4 +1,4 @@
-"""Where the API of some settings is, and whether it answers; for whoever starts it or points at it."""
+"""Address of the API, and whether it is ready."""
 
 import urllib.error
 import urllib.request
@@ -10,16 +10,16 @@ _TIMEOUT_SECONDS = 5
 
 
 def address_of(settings: Settings) -> str:
-    """Its address, reached from this machine, whether it runs or not."""
+    """Return the API's URL as reached from this machine, whether the API runs or not."""
     return f"http://{reached_by(settings.api_host)}:{settings.api_port}"
 
 
 def is_ready(settings: Settings) -> bool:
-    """Whether it answers requests."""
+    """Return whether the API's readiness check succeeds."""
     try:
         with urllib.request.urlopen(  # noqa: S310 - the address is our own and of http
             f"{address_of(settings)}/health/ready", timeout=_TIMEOUT_SECONDS
-        ) as answer:
-            return bool(answer.status == 200)
-    except OSError:  # not there yet, or not ready
+        ) as response:
+            return bool(response.status == 200)
+    except OSError:  # not started, or not ready
         return False

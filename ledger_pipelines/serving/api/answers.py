@@ -1,4 +1,4 @@
-"""What all answers have in common: the models from which OpenAPI describes them."""
+"""Response models that all routes share; OpenAPI describes responses from them."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -10,38 +10,40 @@ from ledger_pipelines.warehouse.questions.paging import Paged
 _DIGITS = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}]}
 
 Exact = Annotated[Decimal, WithJsonSchema(_DIGITS)]
-"""A decimal, written with exactly its digits; as a string if `decimals=string` is asked for."""
+"""Decimal with exactly its digits: a JSON number, or a string with `decimals=string`."""
 
 YearMonthKey = Annotated[str, Field(examples=["2025-03"])]
 
 
-class Answer(BaseModel):
-    """The base of all answers; they are made of what the warehouse's questions give."""
+class ResponseModel(BaseModel):
+    """Base of all response models; built from the rows of the warehouse queries."""
 
     model_config = ConfigDict(from_attributes=True, populate_by_name=True)
 
 
-class Refusal(Answer):
-    """Whatever is not answered as asked."""
+class ErrorResponse(ResponseModel):
+    """Body of every error response."""
 
     success: Literal[False] = False
-    message: str = Field(description="What is wrong, and what to do")
+    message: str = Field(description="What went wrong and what to do about it")
     errors: dict[str, list[str]] = Field(
-        default_factory=dict, description="What is wrong with which parameter", examples=[{}]
+        default_factory=dict, description="Messages by parameter; empty unless a parameter is invalid", examples=[{}]
     )
 
 
-class Pagination(Answer):
-    """Which part of a list this is."""
+class Pagination(ResponseModel):
+    """Position of a page within a list."""
 
     current_page: int
     last_page: int
     per_page: int
     total: int
-    first: int | None = Field(alias="from", description="Number of the page's first item, from 1; null if it has none")
-    last: int | None = Field(alias="to", description="Number of its last item; null if it has none")
+    first: int | None = Field(
+        alias="from", description="Number of the first item on the page, from 1; null if the page is empty"
+    )
+    last: int | None = Field(alias="to", description="Number of the last item on the page; null if the page is empty")
 
 
 def pagination_of(page: Paged[Any]) -> Pagination:
-    """Which part of a list a page is."""
+    """Return the position of a page within its list."""
     return Pagination.model_validate(page.pagination())

@@ -1,4 +1,4 @@
-"""The application: every part put together. Nothing is connected to before the first request."""
+"""The FastAPI application with all routes and middleware; it opens no connection before the first request."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,49 +8,51 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from ledger_pipelines.serving.api import balance, errors, health, metrics, reconciliation, sync
-from ledger_pipelines.serving.api.metrics import Measured, Metrics, PipelineCollector
-from ledger_pipelines.serving.api.middleware import BoundedBody, Outermost
-from ledger_pipelines.serving.api.parts import Parts, parts_of
+from ledger_pipelines.serving.api.metrics import MetricsMiddleware, PipelineCollector, RequestMetrics
+from ledger_pipelines.serving.api.middleware import BodyLimitMiddleware, OutermostMiddleware
+from ledger_pipelines.serving.api.parts import Parts, create_context
 from ledger_pipelines.serving.dashboard.mount import add_dashboard
 from ledger_pipelines.settings import Settings
 
-_DESCRIPTION = "Customer balances of a gas distributor, month by month, and the syncs of its ERP."
-_BEARER = {"bearer": {"type": "http", "scheme": "bearer", "description": "A token of `ledger token create`"}}
+_DESCRIPTION = "Monthly customer balances of a gas distributor, their reconciliation, and the syncs of its ERP."
+_BEARER = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "API token, created with `ledger token create`"}
+}
 
 
-def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
-    """The application of some settings.
+def create_app(settings: Settings, context: Parts | None = None) -> FastAPI:
+    """Create the application.
 
     Args:
-        settings: Where everything is.
-        parts: What it is made of, if not of what the settings say.
+        settings: The installation's settings.
+        context: Use these engines, limits and caches instead of creating them from the settings.
     """
-    made = parts or parts_of(settings)
+    app_context = context or create_context(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        made.close()
+        app_context.close()
 
     app = FastAPI(
         title="ledger_pipelines",
         version=version("ledger-pipelines"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        docs_url=None,  # its page loads from elsewhere
+        docs_url=None,  # its page loads scripts from another origin
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.parts = made
-    counting = Metrics()
-    counting.registry.register(PipelineCollector(made))
-    app.state.metrics = counting
+    app.state.parts = app_context
+    request_metrics = RequestMetrics()
+    request_metrics.registry.register(PipelineCollector(app_context))
+    app.state.metrics = request_metrics
     for module in (balance, reconciliation, sync, health, metrics):
         app.include_router(module.router)
     add_dashboard(app)
-    errors.install(app)
-    app.add_middleware(BoundedBody)
-    app.add_middleware(Measured, counting)
+    errors.add_exception_handlers(app)
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(MetricsMiddleware, request_metrics)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -58,5 +60,5 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Outermost)  # added last, so it sees requests first
+    app.add_middleware(OutermostMiddleware)  # added last, so it handles requests first
     return app

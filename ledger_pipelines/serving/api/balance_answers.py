@@ -1,15 +1,15 @@
-"""What /api/realtime-balance answers."""
+"""Response models of /api/realtime-balance."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.api.answers import Answer, Exact, YearMonthKey
+from ledger_pipelines.serving.api.answers import Exact, ResponseModel, YearMonthKey
 
 
-class BalanceOfMonth(Answer):
-    """The figures of a month."""
+class BalanceOfMonth(ResponseModel):
+    """Balance figures of a month, in rupiah and Sm³."""
 
     opening_balance: Exact
     total_deposits: Exact
@@ -19,8 +19,8 @@ class BalanceOfMonth(Answer):
     last_calculated_at: datetime
 
 
-class CustomerBalance(Answer):
-    """The balance of a customer and month."""
+class CustomerBalance(ResponseModel):
+    """Balance of a customer in a month."""
 
     customer_id: int
     customer_name: str | None
@@ -28,17 +28,19 @@ class CustomerBalance(Answer):
     balance: BalanceOfMonth
 
 
-class StatusStatistics(Answer):
-    """The ledger in numbers."""
+class StatusStatistics(ResponseModel):
+    """Counts of the ledger."""
 
     total_monthly_balances: int
     total_transaction_calculations: int
-    active_customers: int = Field(description="Customers of the billing application that have a balance")
-    avg_query_time_ms: Exact = Field(description="Mean of the two usual queries: a balance, and a month's transactions")
+    active_customers: int = Field(description="Number of the billing application's customers with a balance")
+    avg_query_time_ms: Exact = Field(
+        description="Mean time of the two most common queries: a balance and a month's transactions"
+    )
 
 
-class RecentUpdate(Answer):
-    """A balance that was written of late."""
+class RecentUpdate(ResponseModel):
+    """Recently written balance."""
 
     customer_name: str | None
     year_month: YearMonthKey
@@ -46,38 +48,41 @@ class RecentUpdate(Answer):
     closing_balance: Exact
 
 
-class OpenIncident(Answer):
-    """What is wrong and waits for a person."""
+class OpenIncident(ResponseModel):
+    """Incident that needs a person's action."""
 
     id: int
-    kind: str = Field(description="What kind of incident, such as deletion_refused")
-    subject: str = Field(description="What it is about: a customer, a table, a sensor, a job")
-    customers: list[int] = Field(description="Customers whose figures may be wrong because of it; none: no one's alone")
+    kind: str = Field(description="Kind of incident, such as deletion_refused")
+    subject: str = Field(description="Affected object: a customer, table, sensor or job")
+    customers: list[int] = Field(
+        description="Customers whose figures may be wrong; empty: not limited to certain customers"
+    )
     opened_at: datetime
     last_seen_at: datetime
-    occurrences: int = Field(description="How often it was seen")
-    owner: str = Field(description="The team that takes care of it")
+    occurrences: int = Field(description="Number of times the incident was detected")
+    owner: str = Field(description="Team that is responsible")
     reason: str = Field(description="What is wrong")
     what_to_do: str
 
 
-class LedgerStatus(Answer):
-    """How the ledger is."""
+class LedgerStatus(ResponseModel):
+    """Status of the ledger."""
 
     status: Literal["operational", "blocked", "catching_up", "empty"] = Field(
         description=(
-            "blocked: incidents are open, so balances may be wrong; else empty: nothing is computed yet; "
-            "else catching_up: changes wait, or a month has just begun; else operational: every balance is current"
+            "The first that applies: blocked: incidents are open, so balances may be wrong; empty: nothing is computed "
+            "yet; catching_up: changes are queued, or a new month is not open yet; operational: every balance is "
+            "current"
         )
     )
-    incidents: list[OpenIncident] = Field(description="The open incidents, the oldest first; always as of now")
+    incidents: list[OpenIncident] = Field(description="Open incidents, oldest first; never cached")
     statistics: StatusStatistics
-    recent_updates: list[RecentUpdate] = Field(description="The ten balances written last, the newest first")
+    recent_updates: list[RecentUpdate] = Field(description="The ten most recently written balances, newest first")
     checked_at: datetime
 
 
-class TransactionOfMonth(Answer):
-    """What a reading cost."""
+class TransactionOfMonth(ResponseModel):
+    """Transaction: the cost of one reading."""
 
     data_pencatatan_id: int
     transaction_date: datetime
@@ -86,23 +91,23 @@ class TransactionOfMonth(Answer):
     volume_sm3: Exact
     harga_per_m3: Exact
     total_harga: Exact
-    pricing_used: dict[str, Any] = Field(description="The rule that gave the price, the entry as used, and its dates")
+    pricing_used: dict[str, Any] = Field(description="Pricing rule that applied, the entry as used, and its dates")
     tekanan_keluar: Exact | None
     suhu: Exact | None
     calculated_at: datetime
     is_recalculated: bool
 
 
-class TransactionsSummary(Answer):
-    """The transactions together."""
+class TransactionsSummary(ResponseModel):
+    """Sums of the transactions."""
 
     total_transactions: int
     total_volume: Exact
     total_amount: Exact
 
 
-class CustomerTransactions(Answer):
-    """The transactions of a customer and month."""
+class CustomerTransactions(ResponseModel):
+    """Transactions of a customer in a month."""
 
     customer_id: int
     customer_name: str | None
@@ -111,20 +116,18 @@ class CustomerTransactions(Answer):
     summary: TransactionsSummary
 
 
-class YearSummary(Answer):
-    """A year's sums."""
+class YearSummary(ResponseModel):
+    """Sums of a year."""
 
     total_customers: int
     total_deposits: Exact
     total_purchases: Exact
-    total_closing_balance: Exact = Field(
-        description="The sum of each customer's balance in the last month of the year that has one"
-    )
+    total_closing_balance: Exact = Field(description="Sum of each customer's last closing balance of the year")
     total_volume: Exact
 
 
-class MonthlyTrend(Answer):
-    """The sums over all customers of a month."""
+class MonthlyTrend(ResponseModel):
+    """Sums of a month over all customers."""
 
     year_month: YearMonthKey
     monthly_deposits: Exact
@@ -133,31 +136,31 @@ class MonthlyTrend(Answer):
     monthly_volume: Exact
 
 
-class TopCustomer(Answer):
-    """A customer that used much."""
+class TopCustomer(ResponseModel):
+    """Customer with a large volume."""
 
     id: int
     name: str | None
     total_volume: Exact
     total_purchases: Exact
-    avg_balance: Exact = Field(description="The mean of its closing balances of the year, to 2 decimals")
+    avg_balance: Exact = Field(description="Mean of the customer's closing balances of the year, to 2 decimals")
 
 
-class YearInFigures(Answer):
-    """A year in figures."""
+class YearInFigures(ResponseModel):
+    """Figures of a year."""
 
     year: int
     summary: YearSummary
     monthly_trend: list[MonthlyTrend]
-    top_customers: list[TopCustomer] = Field(description="The ten that used most, by volume")
+    top_customers: list[TopCustomer] = Field(description="The ten customers with the largest volume")
     generated_at: datetime
 
 
-class UpdateStarted(Answer):
-    """A customer is being recalculated."""
+class UpdateStarted(ResponseModel):
+    """Started recalculation of a customer."""
 
     success: Literal[True] = True
     message: str
     customer_id: int
     start_month: YearMonthKey
-    run_id: str = Field(description="The run, by which Dagster knows it")
+    run_id: str = Field(description="Dagster's run id")

@@ -1,4 +1,4 @@
-"""Answers as JSON in which every decimal has exactly the digits that the database has."""
+"""JSON responses in which every decimal keeps exactly the digits of the database."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from ledger_pipelines.serving.api.parameters import Decimals
 
 
-class ExactJson(Response):
-    """A model as JSON: decimals as numbers of exactly their digits (5.00 is 5.00), or as text."""
+class ExactJsonResponse(Response):
+    """Response of a model as JSON, with decimals as numbers (5.00 stays 5.00) or as strings."""
 
     media_type = "application/json"
 
@@ -21,8 +21,8 @@ class ExactJson(Response):
         super().__init__(content, **options)
 
     def render(self, content: BaseModel) -> bytes:
-        """The model as JSON."""
-        return orjson.dumps(content.model_dump(by_alias=True), default=_WRITERS[self.decimals])
+        """Return the model as JSON."""
+        return orjson.dumps(content.model_dump(by_alias=True), default=_ENCODERS[self.decimals])
 
 
 def _as_number(value: object) -> orjson.Fragment:
@@ -31,8 +31,8 @@ def _as_number(value: object) -> orjson.Fragment:
 
 def _digits(value: object) -> str:
     if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+        raise TypeError(f"{type(value).__name__} is not JSON serializable")
     return format(value, "f")
 
 
-_WRITERS: dict[Decimals, Callable[[object], object]] = {"number": _as_number, "string": _digits}
+_ENCODERS: dict[Decimals, Callable[[object], object]] = {"number": _as_number, "string": _digits}

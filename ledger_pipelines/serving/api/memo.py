@@ -1,4 +1,4 @@
-"""Answers that are remembered for a while, because they sum up large tables."""
+"""Cache with a time to live for results that aggregate large tables."""
 
 import time
 from collections import OrderedDict
@@ -9,84 +9,86 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
-_SHARE = 20
-_LONGEST_SECONDS = 60.0
+_TTL_FACTOR = 20
+_MAX_TTL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class _Remembered(Generic[_Value]):
-    """What was found, and until when it counts."""
+class _CachedValue(Generic[_Value]):
+    """Cached value and the time at which it expires."""
 
     value: _Value
-    until: float
+    expires_at: float
 
 
 @dataclass
-class _Finder:
-    """Who finds a thing does so with this in hand; how many have it or wait for it."""
+class _KeyLock:
+    """Lock of one key, and the number of threads that hold it or wait for it."""
 
     lock: Lock = field(default_factory=Lock)
-    askers: int = 0
+    users: int = 0
 
 
 class Memo(Generic[_Value]):
-    """Remembers what was found for as long as twenty times what finding it took, a minute at most.
+    """Cache whose values live twenty times as long as their computation took, at most a minute.
 
-    So a small ledger is asked each time, a large one spends a twentieth of its time at most, and nobody needs to say
-    how large it is. While one finds it anew, others get what was found before, unless that counts no more since more
-    than a minute; then, and the first time, they wait, and get what the one before them found.
+    A small ledger is queried almost every time; a large one spends at most a twentieth of its time on these queries.
+    No setting for the ledger's size is needed.
+
+    One thread at a time computes a key. Meanwhile other threads get the expired value, unless it expired more than a
+    minute ago. Without such a value they wait, and get the value that the first thread computes.
 
     Args:
-        most: How many different things are remembered; the one that was found longest ago goes.
-        clock: Tells the seconds.
+        max_entries: Number of keys to cache; the least recently computed one is evicted.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, most: int = 32, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock = most, clock
-        self._found: OrderedDict[Hashable, _Remembered[_Value]] = OrderedDict()
-        self._finders: dict[Hashable, _Finder] = {}
+    def __init__(self, max_entries: int = 32, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_entries, self._clock = max_entries, clock
+        self._values: OrderedDict[Hashable, _CachedValue[_Value]] = OrderedDict()
+        self._key_locks: dict[Hashable, _KeyLock] = {}
         self._lock = Lock()
 
-    def get(self, key: Hashable, find: Callable[[], _Value]) -> _Value:
-        """What was found for a key, or is now."""
+    def get(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
+        """Return the cached value of a key, or compute and cache it."""
         with self._lock:
-            found = self._found.get(key)
+            cached = self._values.get(key)
         now = self._clock()
-        if found is not None and now < found.until:
-            return found.value
-        with self._finder(key) as finder:
-            old = found if found is not None and now < found.until + _LONGEST_SECONDS else None
-            if not finder.lock.acquire(blocking=old is None) and old is not None:
-                return old.value
+        if cached is not None and now < cached.expires_at:
+            return cached.value
+        with self._key_lock(key) as key_lock:
+            stale = cached if cached is not None and now < cached.expires_at + _MAX_TTL_SECONDS else None
+            if not key_lock.lock.acquire(blocking=stale is None) and stale is not None:
+                return stale.value
             try:
                 with self._lock:
-                    newer = self._found.get(key)
-                # What was found since this was asked will do, however short a time it counts.
-                return newer.value if newer is not None and newer is not found else self._find(key, find)
+                    newer = self._values.get(key)
+                # A value that another thread computed after this call began will do, even if it has expired.
+                return newer.value if newer is not None and newer is not cached else self._compute(key, compute)
             finally:
-                finder.lock.release()
+                key_lock.lock.release()
 
-    def _find(self, key: Hashable, find: Callable[[], _Value]) -> _Value:
+    def _compute(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
         started = self._clock()
-        value = find()
+        value = compute()
         ended = self._clock()
         with self._lock:
-            self._found[key] = _Remembered(value, ended + min(_SHARE * (ended - started), _LONGEST_SECONDS))
-            self._found.move_to_end(key)
-            while len(self._found) > self._most:
-                self._found.popitem(last=False)
+            self._values[key] = _CachedValue(value, ended + min(_TTL_FACTOR * (ended - started), _MAX_TTL_SECONDS))
+            self._values.move_to_end(key)
+            while len(self._values) > self._max_entries:
+                self._values.popitem(last=False)
         return value
 
     @contextmanager
-    def _finder(self, key: Hashable) -> Iterator[_Finder]:
-        """The one finder of a key, as long as anybody asks for it: only one finds a thing at a time."""
+    def _key_lock(self, key: Hashable) -> Iterator[_KeyLock]:
+        """Yield the lock of a key, which exists only while a thread uses it."""
         with self._lock:
-            finder = self._finders.setdefault(key, _Finder())
-            finder.askers += 1
+            key_lock = self._key_locks.setdefault(key, _KeyLock())
+            key_lock.users += 1
         try:
-            yield finder
+            yield key_lock
         finally:
             with self._lock:
-                finder.askers -= 1
-                if not finder.askers:
-                    del self._finders[key]
+                key_lock.users -= 1
+                if not key_lock.users:
+                    del self._key_locks[key]

@@ -1,4 +1,4 @@
-"""The parameters of requests, each declared once: what it may be, and what is said if it is not."""
+"""Types of the request parameters: validation, error messages and OpenAPI descriptions."""
 
 import re
 from dataclasses import dataclass
@@ -13,29 +13,28 @@ from ledger_pipelines.horizon import Horizon, MonthError, parse_month
 from ledger_pipelines.serving.api.errors import wrong
 from ledger_pipelines.warehouse.sync_logs import Status, SyncType
 
-_GREATEST_ID = 2**63 - 1
-_GREATEST_PAGE = 1_000_000
-#: How many items a page has unless somebody asks for more or fewer.
-PER_PAGE = 10
-_GREATEST_PER_PAGE = 100
+_MAX_ID = 2**63 - 1
+_MAX_PAGE = 1_000_000
+DEFAULT_PER_PAGE = 10
+_MAX_PER_PAGE = 100
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 
-#: How decimals are written.
+#: JSON representation of decimals.
 Decimals = Literal["number", "string"]
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number within bounds; whoever gives another is told what is expected."""
+    """Validator for a whole number within bounds."""
 
     low: int
     high: int
 
     def parse(self, value: object) -> int:
-        """The number.
+        """Return the number.
 
         Raises:
-            ValueError: it is none, or out of bounds.
+            ValueError: not a whole number, or out of bounds; the message gives the bounds.
         """
         if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
@@ -44,46 +43,46 @@ class Whole:
         return value
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        """How pydantic reads it."""
+        """Return the schema by which pydantic validates the value."""
         return core_schema.no_info_before_validator_function(self.parse, core_schema.int_schema())
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """What OpenAPI says of it."""
+        """Return the schema for OpenAPI."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of some words; whoever gives another is told which there are."""
+    """Validator for one of several words."""
 
-    words: tuple[str, ...]
+    choices: tuple[str, ...]
 
     def parse(self, value: object) -> object:
-        """The word.
+        """Return the word.
 
         Raises:
-            ValueError: it is none of them.
+            ValueError: not one of the words; the message lists them.
         """
-        if value not in self.words:
-            raise ValueError(f"expected {', '.join(self.words[:-1])} or {self.words[-1]}")
+        if value not in self.choices:
+            raise ValueError(f"expected {', '.join(self.choices[:-1])} or {self.choices[-1]}")
         return value
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """How pydantic reads it."""
+        """Return the schema by which pydantic validates the value."""
         return core_schema.no_info_before_validator_function(self.parse, handler(source))
 
 
-class Blank:
-    """Something that may be left out; an empty parameter (`?status=`) counts as left out."""
+class EmptyAsNone:
+    """Validator of an optional parameter; an empty one (`?status=`) counts as not given."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """How pydantic reads it."""
+        """Return the schema by which pydantic validates the value."""
         return core_schema.no_info_before_validator_function(lambda value: value or None, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """What OpenAPI says of it."""
-        given = [part for part in handler(schema)["anyOf"] if part != {"type": "null"}]
-        return {"anyOf": [*given, {"type": "string", "maxLength": 0}]}
+        """Return the schema for OpenAPI."""
+        alternatives = [part for part in handler(schema)["anyOf"] if part != {"type": "null"}]
+        return {"anyOf": [*alternatives, {"type": "string", "maxLength": 0}]}
 
 
 Month = Annotated[
@@ -91,78 +90,84 @@ Month = Annotated[
     AfterValidator(parse_month),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2025-03"]}),
 ]
-"""A month key, 2025-03."""
+"""Month key, such as 2025-03."""
 
-_Id = Annotated[int, Whole(1, _GREATEST_ID)]
+_Id = Annotated[int, Whole(1, _MAX_ID)]
 
-CustomerId = Annotated[_Id, Path(alias="id", description="The customer: users.id of the billing application")]
+CustomerId = Annotated[_Id, Path(alias="id", description="The customer's id: `users.id` of the billing application")]
 
 YearMonth = Annotated[
-    Month | None, Blank(), Query(description="The month, YYYY-MM; not given: the current one, in WIB")
+    Month | None, EmptyAsNone(), Query(description="Month (YYYY-MM, WIB). Default: the ledger's current month")
 ]
 
 StartMonth = Annotated[
-    Month | None, Blank(), Query(description="The first month, YYYY-MM; not given: the first month of all")
+    Month | None,
+    EmptyAsNone(),
+    Query(description="First month to recalculate (YYYY-MM, WIB). Default: the first month of the ledger"),
 ]
 
 Year = Annotated[
-    Annotated[int, Whole(1970, 2999)] | None, Blank(), Query(description="Not given: the current one, in WIB")
+    Annotated[int, Whole(1970, 2999)] | None,
+    EmptyAsNone(),
+    Query(description="Year. Default: the year of the ledger's current month"),
 ]
 
 PerPage = Annotated[
-    Annotated[int, Whole(1, _GREATEST_PER_PAGE)] | None,
-    Blank(),
-    Query(description=f"How many a page has; usually {PER_PAGE}"),
+    Annotated[int, Whole(1, _MAX_PER_PAGE)] | None,
+    EmptyAsNone(),
+    Query(description=f"Number of items per page. Default: {DEFAULT_PER_PAGE}"),
 ]
 
 Page = Annotated[
-    Annotated[int, Whole(1, _GREATEST_PAGE)] | None, Blank(), Query(description="Which page, from 1; usually 1")
+    Annotated[int, Whole(1, _MAX_PAGE)] | None, EmptyAsNone(), Query(description="Page number, from 1. Default: 1")
 ]
 
-Only = Annotated[
+ComparisonFilter = Annotated[
     Annotated[Literal["all", "mismatches"], OneOf(("all", "mismatches"))] | None,
-    Blank(),
-    Query(description="Only customers whose balances differ, or (usually) all"),
+    EmptyAsNone(),
+    Query(description="`mismatches`: only customers whose balances differ. Default: `all`"),
 ]
 
-OnlyAccounts = Annotated[
+AccountFilter = Annotated[
     Annotated[Literal["all", "mismatches", "unmatched"], OneOf(("all", "mismatches", "unmatched"))] | None,
-    Blank(),
+    EmptyAsNone(),
     Query(
-        description="Only accounts that do not match (mismatches), only those of them that have customers or business "
-        "partners alone (unmatched), or (usually) all"
+        description="`mismatches`: only accounts that do not match. `unmatched`: only customers without a business "
+        "partner and business partners without a customer. Default: `all`"
     ),
 ]
 
-SyncId = Annotated[_Id | None, Blank(), Query(description="The sync; not given: the latest")]
+SyncId = Annotated[_Id | None, EmptyAsNone(), Query(description="Id of the sync. Default: the latest sync")]
 
-OnlySync = Annotated[
-    _Id | None, Blank(), Query(alias="sync_id", description="Only this sync; not given: whichever runs")
+CancelSyncId = Annotated[
+    _Id | None, EmptyAsNone(), Query(alias="sync_id", description="Cancel only this sync. Default: the running sync")
 ]
 
 Days = Annotated[
-    Annotated[int, Whole(1, 36_500)] | None, Blank(), Query(description="Syncs started in so many days; usually 7")
+    Annotated[int, Whole(1, 36_500)] | None, EmptyAsNone(), Query(description="Number of days to look back. Default: 7")
 ]
 
-SyncStatus = Annotated[
-    Annotated[Status, OneOf(get_args(Status))] | None, Blank(), Query(description="Only syncs of this status")
+SyncStatusFilter = Annotated[
+    Annotated[Status, OneOf(get_args(Status))] | None, EmptyAsNone(), Query(description="Filter by status")
 ]
 
-OfType = Annotated[
-    Annotated[SyncType, OneOf(get_args(SyncType))] | None, Blank(), Query(description="Only syncs started so")
+SyncTypeFilter = Annotated[
+    Annotated[SyncType, OneOf(get_args(SyncType))] | None,
+    EmptyAsNone(),
+    Query(description="Filter by type: started by a user (`manual`) or by the schedule (`scheduled`)"),
 ]
 
-DecimalsAs = Annotated[
+DecimalsParameter = Annotated[
     Annotated[Decimals, OneOf(get_args(Decimals))],
-    Query(description="How decimals are written: as JSON numbers with exactly their digits, or as strings"),
+    Query(description="Representation of decimals: JSON numbers with exactly their digits, or strings"),
 ]
 
 
 def in_horizon(horizon: Horizon, name: str, month: str) -> None:
-    """See that a month lies in the partitions.
+    """Check that a month lies within the ledger's horizon.
 
     Raises:
-        ApiError: it does not; the parameter is named.
+        ApiError: the month is outside the horizon (422 for the parameter `name`).
     """
     try:
         horizon.check(month)

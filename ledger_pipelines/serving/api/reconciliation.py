@@ -1,14 +1,22 @@
-"""/api/realtime-balance: what the reconciliations found, as it is stored; each answer is of one snapshot."""
+"""/api/realtime-balance: stored results of the reconciliations; each response is one snapshot."""
 
 from fastapi import APIRouter
 
-from ledger_pipelines.serving.api import reconciliation_answers as answers
+from ledger_pipelines.serving.api import reconciliation_answers as models
 from ledger_pipelines.serving.api.answers import pagination_of
-from ledger_pipelines.serving.api.errors import documented
-from ledger_pipelines.serving.api.exact import ExactJson
+from ledger_pipelines.serving.api.errors import error_responses
+from ledger_pipelines.serving.api.exact import ExactJsonResponse
 from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.parameters import PER_PAGE, DecimalsAs, Only, OnlyAccounts, Page, PerPage, YearMonth
-from ledger_pipelines.serving.api.parts import Has
+from ledger_pipelines.serving.api.parameters import (
+    DEFAULT_PER_PAGE,
+    AccountFilter,
+    ComparisonFilter,
+    DecimalsParameter,
+    Page,
+    PerPage,
+    YearMonth,
+)
+from ledger_pipelines.serving.api.parts import AppContextDep
 from ledger_pipelines.warehouse.questions.comparison import balance_comparison
 from ledger_pipelines.warehouse.questions.invoices import SELECTIONS, invoice_reconciliation, invoice_summary
 from ledger_pipelines.warehouse.questions.paging import Paged, offset
@@ -17,48 +25,52 @@ router = APIRouter(
     prefix="/api/realtime-balance",
     tags=["reconciliation"],
     route_class=GuardedRoute,
-    responses=documented(401, 403, 422, 429, 503),
+    responses=error_responses(401, 403, 422, 429, 503),
 )
 
 
-@router.get("/comparison-report", response_model=answers.ComparisonReport)
+@router.get("/comparison-report", response_model=models.ComparisonReport)
 def comparison_report(
-    parts: Has, only: Only = None, per_page: PerPage = None, page: Page = None, decimals: DecimalsAs = "number"
-) -> ExactJson:
-    """The stored balances beside the application's own totals, with the reasons of a difference."""
-    mismatches, number, size = only == "mismatches", page or 1, per_page or PER_PAGE
-    with parts.snapshot() as connection:
-        summary = parts.compared(connection)
-        found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
-    total = summary.mismatches if mismatches else summary.customers
-    answer = answers.ComparisonReport(
-        summary=answers.ComparisonSummary.model_validate(summary),
-        data=[answers.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(Paged(found, number, size, total)),
-    )
-    return ExactJson(answer, decimals)
-
-
-@router.get("/invoice-reconciliation", response_model=answers.InvoiceReconciliation)
-def invoices(
-    parts: Has,
-    year_month: YearMonth = None,
-    only: OnlyAccounts = None,
+    context: AppContextDep,
+    only: ComparisonFilter = None,
     per_page: PerPage = None,
     page: Page = None,
-    decimals: DecimalsAs = "number",
-) -> ExactJson:
-    """A month's purchases beside what the ERP invoiced to the customers' business partners, account by account."""
-    number, size = page or 1, per_page or PER_PAGE
+    decimals: DecimalsParameter = "number",
+) -> ExactJsonResponse:
+    """Return the last comparison of the ledger's balances with the billing application's totals, with the reasons."""
+    mismatches, number, size = only == "mismatches", page or 1, per_page or DEFAULT_PER_PAGE
+    with context.snapshot() as connection:
+        summary = context.compared(connection)
+        found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
+    total = summary.mismatches if mismatches else summary.customers
+    response = models.ComparisonReport(
+        summary=models.ComparisonSummary.model_validate(summary),
+        data=[models.ComparedCustomer.model_validate(customer) for customer in found],
+        pagination=pagination_of(Paged(found, number, size, total)),
+    )
+    return ExactJsonResponse(response, decimals)
+
+
+@router.get("/invoice-reconciliation", response_model=models.InvoiceReconciliation)
+def invoices(
+    context: AppContextDep,
+    year_month: YearMonth = None,
+    only: AccountFilter = None,
+    per_page: PerPage = None,
+    page: Page = None,
+    decimals: DecimalsParameter = "number",
+) -> ExactJsonResponse:
+    """Return the last comparison of a month's purchases with the ERP's invoices, per account."""
+    number, size = page or 1, per_page or DEFAULT_PER_PAGE
     statuses = SELECTIONS[only or "all"]
-    with parts.snapshot() as connection:
-        month = year_month or parts.current_month(connection)
+    with context.snapshot() as connection:
+        month = year_month or context.current_month(connection)
         summary = invoice_summary(connection, month)
         found = invoice_reconciliation(connection, month, statuses=statuses, limit=size, offset=offset(number, size))
-    answer = answers.InvoiceReconciliation(
+    response = models.InvoiceReconciliation(
         year_month=month,
-        summary=answers.InvoiceSummary.model_validate(summary),
-        data=[answers.ReconciledAccount.model_validate(account) for account in found],
+        summary=models.InvoiceSummary.model_validate(summary),
+        data=[models.ReconciledAccount.model_validate(account) for account in found],
         pagination=pagination_of(Paged(found, number, size, summary.having(statuses))),
     )
-    return ExactJson(answer, decimals)
+    return ExactJsonResponse(response, decimals)

@@ -1,33 +1,33 @@
-"""What the reconciliations answer: balances against the application's totals, purchases against the ERP's invoices."""
+"""Response models of the balance comparison and the invoice reconciliation."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.api.answers import Answer, Exact, Pagination, YearMonthKey
+from ledger_pipelines.serving.api.answers import Exact, Pagination, ResponseModel, YearMonthKey
 
 Status = Literal["matched", "differs", "not_invoiced", "customer_without_partner", "partner_without_customer"]
 
 
-class Reason(Answer):
-    """Why balances differ: docs/rules.md, Balance comparison."""
+class Reason(ResponseModel):
+    """Reason of a difference; see docs/rules.md, Balance comparison."""
 
     name: str
-    amount: Exact = Field(description="What it adds to the difference, in rupiah")
-    rows: int | None = Field(description="How many rows it comes from; null where it comes from totals")
+    amount: Exact = Field(description="Part of the difference with this reason, in rupiah")
+    rows: int | None = Field(description="Number of rows with this reason; null if the reason is found in totals")
 
 
-class ReasonOfAll(Answer):
-    """What a reason comes to over all customers."""
+class ReasonTotal(ResponseModel):
+    """Reason of differences over all customers."""
 
     name: str
-    amount: Exact = Field(description="What it adds to the sum of the differences, in rupiah")
-    customers: int = Field(validation_alias="rows", description="How many customers have it")
+    amount: Exact = Field(description="Part of the total difference with this reason, in rupiah")
+    customers: int = Field(validation_alias="rows", description="Number of customers with this reason")
 
 
-class ComparisonSummary(Answer):
-    """All customers compared."""
+class ComparisonSummary(ResponseModel):
+    """Balance comparison of all customers."""
 
     total_customers: int = Field(validation_alias="customers")
     matching: int = Field(validation_alias="matches")
@@ -36,28 +36,28 @@ class ComparisonSummary(Answer):
     application_balance: Exact
     difference: Exact
     largest_difference: Exact
-    reasons: list[ReasonOfAll] = Field(description="Every reason there is, also those that nobody has")
-    compared_at: datetime | None = Field(description="When all customers were last compared; null: never")
+    reasons: list[ReasonTotal] = Field(description="All known reasons, also those that no customer has")
+    compared_at: datetime | None = Field(description="Time of the last comparison of all customers; null: never")
 
 
-class ComparedCustomer(Answer):
-    """A customer's balance, ours and the application's."""
+class ComparedCustomer(ResponseModel):
+    """Comparison of a customer's balance with the billing application."""
 
     customer_id: int
     customer_name: str | None
     year_month: YearMonthKey | None = Field(
-        validation_alias="last_month", description="The month of the stored balance; null: there is none"
+        validation_alias="last_month", description="Month of the stored balance; null if the customer has none"
     )
     stored_balance: Exact = Field(validation_alias="ledger_balance")
-    application_balance: Exact = Field(description="total_deposit - total_purchases of the application")
+    application_balance: Exact = Field(description="total_deposit - total_purchases of the billing application")
     difference: Exact = Field(description="stored_balance - application_balance")
-    matches: bool = Field(description="Whether they differ by less than 0.01")
-    reasons: list[Reason] = Field(description="Those that add something to the difference")
-    compared_at: datetime = Field(description="When this last changed")
+    matches: bool = Field(description="Whether the balances differ by less than 0.01")
+    reasons: list[Reason] = Field(description="Reasons with a nonzero part of the difference")
+    compared_at: datetime = Field(description="Time when this row last changed")
 
 
-class ComparisonReport(Answer):
-    """The stored balances beside the application's own totals, as they were last compared."""
+class ComparisonReport(ResponseModel):
+    """Last comparison of the stored balances with the billing application's totals."""
 
     success: Literal[True] = True
     summary: ComparisonSummary
@@ -65,8 +65,8 @@ class ComparisonReport(Answer):
     pagination: Pagination
 
 
-class StatusTotals(Answer):
-    """The accounts of a month that have a status."""
+class StatusTotals(ResponseModel):
+    """Sums of a month's accounts with one status."""
 
     status: Status
     accounts: int
@@ -75,34 +75,34 @@ class StatusTotals(Answer):
     difference: Exact
 
 
-class InvoiceSummary(Answer):
-    """A month as a whole."""
+class InvoiceSummary(ResponseModel):
+    """Sums of a month."""
 
     accounts: int
-    mismatches: int = Field(description="How many accounts do not match")
-    totals: list[StatusTotals] = Field(description="One for each status")
-    compared_at: datetime | None = Field(description="When the month was last compared; null: never")
+    mismatches: int = Field(description="Number of accounts that do not match")
+    totals: list[StatusTotals] = Field(description="One entry per status")
+    compared_at: datetime | None = Field(description="Time of the last comparison of this month; null: never")
 
 
-class ReconciledAccount(Answer):
-    """Customers and business partners that belong together: docs/rules.md, Invoice reconciliation."""
+class ReconciledAccount(ResponseModel):
+    """Account: linked customers and business partners; see docs/rules.md, Invoice reconciliation."""
 
-    account: str = Field(description="customer:N or partner:C")
-    customer_id: int | None = Field(description="The first of the customers; null: there is none")
+    account: str = Field(description="Account key: customer:N or partner:C")
+    customer_id: int | None = Field(description="First of the customers; null if the account has none")
     customer_name: str | None
     customers: list[int]
     bp_codes: list[str]
     partner_name: str | None
-    purchases: Exact = Field(description="Of the customers in the month, in rupiah")
-    invoiced: Exact = Field(description="To the business partners for the month, in rupiah")
+    purchases: Exact = Field(description="Purchases of the customers in the month, in rupiah")
+    invoiced: Exact = Field(description="Amount invoiced to the business partners for the month, in rupiah")
     invoice_lines: int
     difference: Exact = Field(description="purchases - invoiced")
     status: Status
-    compared_at: datetime = Field(description="When this last changed")
+    compared_at: datetime = Field(description="Time when this row last changed")
 
 
-class InvoiceReconciliation(Answer):
-    """A month's purchases beside what the ERP invoiced, as they were last compared."""
+class InvoiceReconciliation(ResponseModel):
+    """Last comparison of a month's purchases with the ERP's invoices."""
 
     success: Literal[True] = True
     year_month: YearMonthKey

@@ -1,4 +1,4 @@
-"""How the ledger is, for the status page and the metrics: its counts are cached, its open incidents are not."""
+"""Status of the ledger for the API and the metrics: counts are cached, open incidents are not."""
 
 from decimal import Decimal
 from typing import Literal
@@ -12,27 +12,27 @@ from ledger_pipelines.warehouse.questions import status as questions
 _CENT = Decimal("0.01")
 
 
-def status_of(parts: Parts) -> LedgerStatus:
-    """Return how the ledger is: its counts as of a moment ago, its open incidents as of now.
+def status_of(context: Parts) -> LedgerStatus:
+    """Return the status of the ledger, with cached counts and the incidents that are open now.
 
     Raises:
-        WarehouseError: the warehouse is away.
+        WarehouseError: the warehouse is unavailable.
     """
-    month = parts.horizon.current
-    with parts.reading() as connection:
-        turned = parts.current_month(connection) == month
+    month = context.horizon.current
+    with context.reading() as connection:
+        turned = context.current_month(connection) == month
         incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
-    # What was found before a month began, or before it was turned, is not how the ledger is after that.
-    counted = parts.statuses.get((month, turned), lambda: _status(parts, turned=turned))
-    return counted.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else counted
+    # The key holds the month and whether it was opened: a status from before either change is outdated after it.
+    status = context.status_cache.get((month, turned), lambda: _query_status(context, turned=turned))
+    return status.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else status
 
 
-def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
-    with parts.snapshot() as connection:
+def _query_status(context: Parts, *, turned: bool) -> LedgerStatus:
+    with context.snapshot() as connection:
         found = questions.status(connection)
         took = list(usual_query_ms(connection).values())
     return LedgerStatus(
-        status=_word(found, turned=turned),
+        status=_state(found, turned=turned),
         incidents=[],
         statistics=StatusStatistics(
             total_monthly_balances=found.total_monthly_balances,
@@ -45,7 +45,7 @@ def _status(parts: Parts, *, turned: bool) -> LedgerStatus:
     )
 
 
-def _word(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
+def _state(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
     return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"

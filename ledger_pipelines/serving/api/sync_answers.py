@@ -1,16 +1,16 @@
-"""What /api/sync answers."""
+"""Response models of /api/sync."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.api.answers import Answer, Exact, Pagination, Refusal
+from ledger_pipelines.serving.api.answers import ErrorResponse, Exact, Pagination, ResponseModel
 from ledger_pipelines.warehouse.sync_logs import Status, SyncType
 
 
-class Sync(Answer):
-    """A sync of the ERP."""
+class Sync(ResponseModel):
+    """Log of a sync of the ERP."""
 
     id: int
     sync_type: SyncType
@@ -21,35 +21,35 @@ class Sync(Answer):
     success_records: int
     failed_records: int
     error_message: str | None
-    duration: Exact | None = Field(description="Seconds from its start to its end")
-    success_rate: Exact | None = Field(description="Per cent of the rows read that are not rejected")
+    duration: Exact | None = Field(description="Duration in seconds; null while the sync is running")
+    success_rate: Exact | None = Field(description="Percentage of the rows read that were not rejected")
 
 
-class SyncStatus(Answer):
-    """A sync."""
+class SyncStatus(ResponseModel):
+    """One sync."""
 
     success: Literal[True] = True
     data: Sync
 
 
-class NoSyncYet(Answer):
-    """There has been no sync."""
+class NoSyncYet(ResponseModel):
+    """Response while there has been no sync yet."""
 
     success: Literal[True] = True
     data: None = None
     message: str
 
 
-class SyncLogs(Answer):
-    """Some of the syncs, the newest first."""
+class SyncLogs(ResponseModel):
+    """Page of syncs, newest first."""
 
     success: Literal[True] = True
     data: list[Sync]
     pagination: Pagination
 
 
-class SyncNumbers(Answer):
-    """The syncs of some days in numbers; the averages are over completed ones."""
+class SyncNumbers(ResponseModel):
+    """Statistics of the syncs; the averages cover completed syncs only."""
 
     total_syncs: int
     successful_syncs: int
@@ -59,22 +59,22 @@ class SyncNumbers(Answer):
     avg_duration: Exact | None
 
 
-class SyncStatisticsData(Answer):
-    """The syncs in numbers, and the newest five."""
+class SyncStatisticsData(ResponseModel):
+    """Statistics of the syncs, and the five newest syncs."""
 
     statistics: SyncNumbers
     recent_logs: list[Sync]
 
 
-class SyncStatistics(Answer):
-    """The syncs in numbers."""
+class SyncStatistics(ResponseModel):
+    """Statistics of the syncs."""
 
     success: Literal[True] = True
     data: SyncStatisticsData
 
 
-class SyncStarted(Answer):
-    """A sync is running."""
+class SyncStarted(ResponseModel):
+    """Started sync."""
 
     success: Literal[True] = True
     message: str
@@ -82,15 +82,15 @@ class SyncStarted(Answer):
     status: Literal["running"] = "running"
 
 
-class SyncCancelled(Answer):
-    """A sync has been ended."""
+class SyncCancelled(ResponseModel):
+    """Cancelled sync."""
 
     success: Literal[True] = True
     message: str
     sync_log_id: int
 
 
-class SyncRunning(Refusal):
-    """Another sync runs."""
+class SyncRunning(ErrorResponse):
+    """Error: another sync is running."""
 
     running_sync_id: int

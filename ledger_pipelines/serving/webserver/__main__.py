@@ -1,4 +1,4 @@
-"""`python -m ledger_pipelines.serving.webserver`: run `python -m dagster_webserver` and its options behind the guard.
+"""`python -m ledger_pipelines.serving.webserver`: run `python -m dagster_webserver` with its options behind the guard.
 
 Dagster's command takes no middleware. It serves its application by `uvicorn.run`, which is replaced as its only use of
 uvicorn: a version of Dagster that serves in another way fails to start instead of starting unguarded.
@@ -25,7 +25,7 @@ def main() -> None:
     def run(app: ASGIApp, **options: Any) -> None:
         uvicorn.run(Guard(app, rules), **options)
 
-    # patch refuses a name that is not there: a command without uvicorn does not start either.
+    # patch raises if the name does not exist, so a command that does not use uvicorn does not start either.
     with patch.object(cli, "uvicorn", SimpleNamespace(run=run)):
         runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
 

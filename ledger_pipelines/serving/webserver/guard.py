@@ -1,4 +1,4 @@
-"""The guard: middleware around Dagster's application that answers requests which the rules refuse."""
+"""Guard: middleware around Dagster's application that refuses requests by the rules."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from ledger_pipelines.serving.webserver.rules import Refusal, Rule, Rules
 
 #: Below Dagster's own logger, so that lines have the same format and destination.
 LOGGER = "dagster-webserver.guard"
-#: A page that retries must not fill the log, nor the terminal, which shows warnings.
+#: A page that retries must not fill the log or the terminal, which shows warnings.
 QUIET_SECONDS = 60.0
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -22,7 +22,7 @@ _logger = logging.getLogger(LOGGER)
 
 
 class Guard:
-    """Answers refused requests and handshakes with 403, and forbids pages of other origins to frame allowed ones."""
+    """Middleware that answers refused requests and handshakes with 403, and forbids other origins to frame pages."""
 
     def __init__(self, app: ASGIApp, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -31,16 +31,16 @@ class Guard:
         self._logged: dict[Rule, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it to Dagster's application."""
+        """Refuse a request, or pass it to Dagster's application."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         if refusal := self._rules.refusal(HTTPConnection(scope)):
             self._log(refusal)
-            # A handshake is closed, which becomes 403: uvicorn logs an error for one that is denied with a text.
+            # Closing the handshake makes uvicorn send 403; denying it with a text would make uvicorn log an error.
             is_http = scope["type"] == "http"
-            answer = PlainTextResponse(f"{refusal.sentence}\n", 403, _HEADERS) if is_http else WebSocketClose()
-            await answer(scope, receive, send)
+            response = PlainTextResponse(f"{refusal.sentence}\n", 403, _HEADERS) if is_http else WebSocketClose()
+            await response(scope, receive, send)
             return
 
         async def send_unframed(message: Message) -> None:
@@ -53,7 +53,7 @@ class Guard:
         await self._app(scope, receive, send_unframed)
 
     def _log(self, refusal: Refusal) -> None:
-        """Warn of a refusal, unless one by the same rule was logged within the last minute."""
+        """Log a refusal as a warning, at most one per rule and minute."""
         now = self._clock()
         if now - self._logged.get(refusal.rule, -QUIET_SECONDS) >= QUIET_SECONDS:
             self._logged[refusal.rule] = now

@@ -22,7 +22,7 @@ _UI_HOST, _UI_ORIGINS = variable("ui_host"), variable("ui_origins")
 
 
 class Rule(Enum):
-    """What a refused request breaks."""
+    """Rule that a refused request breaks."""
 
     HOST = auto()
     ORIGIN = auto()
@@ -40,7 +40,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of some settings.
+    """Rules for requests, derived from the settings.
 
     Attributes:
         host: The host name or address that the server listens on, as a URL shows it.
@@ -52,13 +52,13 @@ class Rules:
 
     @classmethod
     def of(cls, settings: Settings) -> "Rules":
-        """Return the rules of the settings; a wildcard address to listen on allows loopback only."""
+        """Return the rules for the settings; with a wildcard listen address, only loopback hosts are allowed."""
         return cls(reached_by(settings.ui_host).lower(), frozenset(settings.trusted_ui_origins))
 
     def refusal(self, request: HTTPConnection) -> Refusal | None:
         """Return why a request, or a WebSocket's handshake, is refused; None if it is allowed.
 
-        Requests without Origin and Sec-Fetch headers pass: programs send none, browsers send them.
+        Requests without Origin and Sec-Fetch headers pass: browsers send these headers, programs do not.
         """
         headers = request.headers
         hosts = [value.lower() for value in headers.getlist("host")]
@@ -105,12 +105,12 @@ def _is_loopback(name: str) -> bool:
 
 
 def _comes_from_another_site(request: HTTPConnection) -> bool:
-    """Return whether the browser says that a page of another origin, of the same site or not, is the cause."""
+    """Return whether the browser reports another origin as the request's source, including the same site."""
     return any(value not in {"same-origin", "none"} for value in request.headers.getlist("sec-fetch-site"))
 
 
 def _is_link(request: HTTPConnection) -> bool:
-    """Return whether the request opens a page in a tab: the answer is shown, and other pages cannot read it."""
+    """Return whether the request opens a page in a tab; other pages cannot read the response."""
     headers = request.headers
     return (
         request.scope.get("method") in {"GET", "HEAD"}
@@ -120,21 +120,21 @@ def _is_link(request: HTTPConnection) -> bool:
 
 
 def _is_post(request: HTTPConnection) -> bool:
-    """Return whether the request is a POST, with which every browser sends the Origin of another page."""
+    """Return whether the request is a POST; every browser sends Origin with a POST from another page."""
     return request.scope.get("method") == "POST"
 
 
 def _may_change_something(request: HTTPConnection) -> bool:
     """Return whether the query string holds GraphQL that is not provably only queries.
 
-    Paths are compared more loosely than by Dagster's routes, which also match before a line break at the end.
+    The path check is looser than Dagster's routes, which also match a path with a trailing line break.
     """
     graphql = request.query_params.getlist("query") if _GRAPHQL in request.scope["path"] else []
     return not all(map(_is_only_queries, graphql))
 
 
 def _is_only_queries(text: str) -> bool:
-    """Return whether every operation of a GraphQL document is a query, whichever of them is executed."""
+    """Return whether every operation of a GraphQL document is a query."""
     try:
         definitions = parse(text, no_location=True).definitions
     except GraphQLError:
@@ -147,5 +147,5 @@ def _is_only_queries(text: str) -> bool:
 
 
 def _shown(values: list[str]) -> str:
-    """Return values of a header as they can stand in an answer and a log: quoted, escaped, shortened."""
+    """Return header values for a response and a log line: quoted, escaped, shortened."""
     return ascii(", ".join(values)[:_LONGEST_SHOWN])

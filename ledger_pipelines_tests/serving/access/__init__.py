@@ -1,1 +1,1 @@
-"""Tests of tokens, the audit log and the limit of failures."""
+"""Tests of tokens, the audit log and the rate limits."""

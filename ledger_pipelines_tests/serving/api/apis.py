@@ -1,4 +1,4 @@
-"""An API of its own for a test: in this process, on a warehouse that is there, with a token for each kind of caller."""
+"""API for tests: in this process, on an existing warehouse, with a token for each kind of caller."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ from ledger_pipelines.warehouse.tables import api_tokens as table
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header by which a token is shown."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 @dataclass(frozen=True)
 class Callers:
-    """A token of each kind."""
+    """One token of each kind."""
 
     viewer: str
     admin: str
@@ -34,7 +34,7 @@ class Callers:
 
 @dataclass(frozen=True)
 class Api:
-    """An API, and who may ask it."""
+    """API under test, and the tokens of its callers."""
 
     client: TestClient
     callers: Callers
@@ -43,41 +43,41 @@ class Api:
 
     @property
     def parts(self) -> Parts:
-        """What the API is made of."""
-        parts: Parts = self.client.app.state.parts  # type: ignore[attr-defined] # any ASGI application to a type checker
-        return parts
+        """State of the application."""
+        context: Parts = self.client.app.state.parts  # type: ignore[attr-defined] # the client has any ASGI application
+        return context
 
-    def ask(self, path: str, expect: int = 200, **parameters: str | int) -> Any:
-        """What a viewer is answered."""
-        answer = self.client.get(path, headers=bearer(self.callers.viewer), params=parameters or None)
-        assert answer.status_code == expect, answer.text
-        assert answer.headers["content-type"] == "application/json"
-        return orjson.loads(answer.content)
+    def get(self, path: str, expect: int = 200, **parameters: str | int) -> Any:
+        """Send a GET as viewer, check the status, and return the JSON."""
+        response = self.client.get(path, headers=bearer(self.callers.viewer), params=parameters or None)
+        assert response.status_code == expect, response.text
+        assert response.headers["content-type"] == "application/json"
+        return orjson.loads(response.content)
 
-    def act(self, path: str, expect: int = 200, **body: object) -> Any:
-        """What an admin is answered."""
-        answer = self.client.post(path, headers=bearer(self.callers.admin), json=body or None)
-        assert answer.status_code == expect, answer.text
-        assert answer.headers["content-type"] == "application/json"
-        return orjson.loads(answer.content)
+    def post(self, path: str, expect: int = 200, **body: object) -> Any:
+        """Send a POST as admin, check the status, and return the JSON."""
+        response = self.client.post(path, headers=bearer(self.callers.admin), json=body or None)
+        assert response.status_code == expect, response.text
+        assert response.headers["content-type"] == "application/json"
+        return orjson.loads(response.content)
 
 
 def new_callers(warehouse: sa.Engine) -> Callers:
-    """A token of each kind."""
+    """Create one token of each kind."""
     with warehouse.begin() as connection:
-        made = {
+        created = {
             name: tokens.create(connection, name, "viewer" if name == "viewer" else "admin", 1)
             for name in Callers.__dataclass_fields__
         }
         api_tokens.revoke(connection, "revoked")
         past = sa.func.now() - sa.text("interval '1 second'")
         connection.execute(sa.update(table).where(table.c.name == "expired").values(expires_at=past))
-    return Callers(**{name: token.text for name, token in made.items()})
+    return Callers(**{name: token.text for name, token in created.items()})
 
 
 @contextmanager
 def new_api(settings: Settings) -> Iterator[Api]:
-    """An API of some settings, whose warehouse is there; its tokens are gone afterwards."""
+    """Yield an API with these settings on their existing warehouse; delete its tokens afterwards."""
     app = create_app(settings)
     warehouse: sa.Engine = app.state.parts.warehouse
     callers = new_callers(warehouse)

@@ -1,4 +1,4 @@
-"""An API on the small demo that is computed."""
+"""Fixtures: an API on the small computed demo."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,6 @@ from ledger_pipelines_tests.serving.conftest import Installation
 
 @pytest.fixture(scope="module")
 def api(computed: Installation) -> Iterator[Api]:
-    """An API for the tests of a module, with tokens of its own."""
-    with new_api(computed.settings) as made:
-        yield made
+    """API for the tests of a module, with its own tokens."""
+    with new_api(computed.settings) as api_under_test:
+        yield api_under_test

@@ -1,4 +1,4 @@
-"""A stand-in for Dagster's web server: a small HTTP server that answers its GraphQL, or does not."""
+"""Fake of Dagster's web server: a small HTTP server that answers GraphQL requests as a test sets."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _LOADED = {
     }
 }
 _RUNNING = {"runOrError": {"status": "STARTED"}}
-TAKEN: dict[str, Any] = {
+LAUNCHED: dict[str, Any] = {
     "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "00000000-0000-0000-0000-000000000000"}}
 }
 REFUSED = {"launchRun": {"__typename": "PythonError", "message": "no such job"}}
@@ -25,30 +25,34 @@ REFUSED = {"launchRun": {"__typename": "PythonError", "message": "no such job"}}
 
 @dataclass
 class StandIn:
-    """What it was asked to launch, and what it answers to that."""
+    """Fake of Dagster's web server, its response to a launch, and the launches that it received."""
 
-    answer: dict[str, Any] | bytes = field(default_factory=lambda: TAKEN)
+    launch_response: dict[str, Any] | bytes = field(default_factory=lambda: LAUNCHED)
     launched: list[dict[str, Any]] = field(default_factory=list)
 
-    def reply(self, asked: dict[str, Any]) -> bytes:
-        """The body that answers a query."""
-        if "runOrError" in asked["query"]:
+    def reply(self, request: dict[str, Any]) -> bytes:
+        """Return the body of the response to a GraphQL request."""
+        if "runOrError" in request["query"]:
             return json.dumps({"data": _RUNNING}).encode()
-        if "launchRun" not in asked["query"]:
+        if "launchRun" not in request["query"]:
             return json.dumps({"data": _LOADED}).encode()
-        self.launched.append(asked["variables"]["parameters"])
-        return self.answer if isinstance(self.answer, bytes) else json.dumps({"data": self.answer}).encode()
+        self.launched.append(request["variables"]["parameters"])
+        return (
+            self.launch_response
+            if isinstance(self.launch_response, bytes)
+            else json.dumps({"data": self.launch_response}).encode()
+        )
 
 
 @contextmanager
 def stand_in(port: int) -> Iterator[StandIn]:
-    """A stand-in at a port of loopback."""
-    made = StandIn()
+    """Yield a fake that listens at a port of loopback."""
+    fake = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = made.reply(asked)
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = fake.reply(request)
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -56,13 +60,13 @@ def stand_in(port: int) -> Iterator[StandIn]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield made
+            yield fake
         finally:
             server.shutdown()
             thread.join()

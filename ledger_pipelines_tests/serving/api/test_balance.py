@@ -1,4 +1,4 @@
-"""/api/realtime-balance: the contract of each address, and its figures to the last digit."""
+"""/api/realtime-balance: the contract of each path, and its figures to the last digit."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ FIGURES = ("opening_balance", "total_deposits", "total_purchases", "closing_bala
 
 
 def a_balance(api: Api) -> sa.RowMapping:
-    """A balance of the current month."""
+    """Return a balance of the current month."""
     column = monthly_customer_balances.c
     statement = sa.select(monthly_customer_balances).where(column.year_month == CURRENT).order_by(column.customer_id)
     with api.warehouse.connect() as connection:
@@ -34,7 +34,7 @@ def a_balance(api: Api) -> sa.RowMapping:
 
 
 def test_status(api: Api) -> None:
-    found = api.ask(f"{ROOT}/status")
+    found = api.get(f"{ROOT}/status")
     assert found.keys() == {"status", "incidents", "statistics", "recent_updates", "checked_at"}
     assert (found["status"], found["incidents"]) == ("operational", [])
     assert found["statistics"].keys() == {
@@ -48,9 +48,9 @@ def test_status(api: Api) -> None:
 
 
 def test_status_while_an_incident_is_open(api: Api) -> None:
-    assert api.ask(f"{ROOT}/status")["status"] == "operational"
+    assert api.get(f"{ROOT}/status")["status"] == "operational"
     with opened(api.warehouse, REFUSED) as (incident,):
-        found = api.ask(f"{ROOT}/status")
+        found = api.get(f"{ROOT}/status")
     assert found["status"] == "blocked"
     assert found["incidents"] == [
         {
@@ -66,15 +66,15 @@ def test_status_while_an_incident_is_open(api: Api) -> None:
             "what_to_do": REFUSED.what_to_do,
         }
     ]
-    after = api.ask(f"{ROOT}/status")
+    after = api.get(f"{ROOT}/status")
     assert (after["status"], after["incidents"]) == ("operational", []), "counts are cached, incidents are not"
 
 
 def test_balance(api: Api) -> None:
     expected = a_balance(api)
     customer = expected["customer_id"]
-    for query in (f"year_month={CURRENT}", ""):  # the current month is the usual one
-        found = api.ask(f"{ROOT}/customer/{customer}/balance?decimals=string&{query}")
+    for query in (f"year_month={CURRENT}", ""):  # the current month is the default
+        found = api.get(f"{ROOT}/customer/{customer}/balance?decimals=string&{query}")
         assert found.keys() == {"customer_id", "customer_name", "year_month", "balance"}
         assert (found["customer_id"], found["year_month"]) == (customer, CURRENT)
         assert found["balance"].keys() == {*FIGURES, "last_calculated_at"}
@@ -83,46 +83,48 @@ def test_balance(api: Api) -> None:
         assert datetime.fromisoformat(found["balance"]["last_calculated_at"]) == expected["last_calculated_at"]
 
 
-def test_figures_are_numbers_of_exactly_their_digits(api: Api) -> None:
+def test_figures_are_numbers_with_all_digits(api: Api) -> None:
     expected = a_balance(api)
-    answer = api.client.get(f"{ROOT}/customer/{expected['customer_id']}/balance", headers=bearer(api.callers.viewer))
+    response = api.client.get(f"{ROOT}/customer/{expected['customer_id']}/balance", headers=bearer(api.callers.viewer))
     for figure in FIGURES:
-        assert f'"{figure}":{expected[figure]:f}' in answer.text
+        assert f'"{figure}":{expected[figure]:f}' in response.text
 
 
 @pytest.mark.parametrize("what", ["balance", "transactions"])
 def test_an_unknown_customer(api: Api, what: str) -> None:
-    found = api.ask(f"{ROOT}/customer/999/{what}", expect=404)
+    found = api.get(f"{ROOT}/customer/999/{what}", expect=404)
     assert found["success"] is False
     assert found["message"].startswith("There is no customer 999.")
 
 
-def test_a_customer_whose_own_row_is_rejected(api: Api) -> None:
+def test_a_customer_whose_row_is_rejected(api: Api) -> None:
     named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
     seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
     row = named | seen | {"reason": "suhu is not a number: NaN"}
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(tables.rejected_rows).values(row))
     try:
-        message = api.ask(f"{ROOT}/customer/998/balance", expect=404)["message"]
+        message = api.get(f"{ROOT}/customer/998/balance", expect=404)["message"]
     finally:
         with api.warehouse.begin() as connection:
             connection.execute(sa.delete(tables.rejected_rows).where(tables.rejected_rows.c.source_id == "998"))
-    assert message.startswith("Customer 998 has no balance: the row in users of the billing application cannot be used")
+    assert message.startswith(
+        "Customer 998 has no balance: the customer's row in the billing application's table users"
+    )
     assert "(suhu is not a number: NaN)" in message
 
 
 def test_a_month_without_a_balance(api: Api) -> None:
     customer = a_balance(api)["customer_id"]
-    message = api.ask(f"{ROOT}/customer/{customer}/balance", expect=404, year_month="1999-01")["message"]
+    message = api.get(f"{ROOT}/customer/{customer}/balance", expect=404, year_month="1999-01")["message"]
     assert f"Customer {customer} " in message
-    assert "has no balance of 1999-01, but of the months from " in message
+    assert "has no balance for 1999-01. Balances exist for " in message
     assert message.endswith(f" to {CURRENT}.")
 
 
 @pytest.fixture
 def newcomer(api: Api) -> Iterator[str]:
-    """The address of a customer who has neither a reading nor a deposit."""
+    """Path of a customer with neither readings nor deposits."""
     row = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(tables.customers).values(row))
@@ -132,26 +134,26 @@ def newcomer(api: Api) -> Iterator[str]:
 
 
 def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
-    message = api.ask(f"{newcomer}/balance", expect=404)["message"]
-    assert message == "Customer 998 (PT Baru) has no balance yet: there is neither a reading nor a deposit."
-    found = api.ask(f"{newcomer}/transactions", decimals="string")
+    message = api.get(f"{newcomer}/balance", expect=404)["message"]
+    assert message == "Customer 998 (PT Baru) has no balance yet: the customer has neither readings nor deposits."
+    found = api.get(f"{newcomer}/transactions", decimals="string")
     assert found["transactions"] == []
     assert found["summary"] == {"total_transactions": 0, "total_volume": "0.0000", "total_amount": "0.00"}
 
 
 @pytest.mark.parametrize("billing", [None, SecretStr("mysql+pymysql://reader@127.0.0.1:1/billing")])
-def test_before_the_first_computation_that_is_the_reason(api: Api, newcomer: str, billing: SecretStr | None) -> None:
+def test_messages_before_the_first_computation(api: Api, newcomer: str, billing: SecretStr | None) -> None:
     settings = api.settings.model_copy(update={"billing_url": billing})
     with TestClient(create_app(settings)) as client, never_computed(api.warehouse):
         installed = replace(api, client=client, settings=settings)
-        message = installed.ask(f"{newcomer}/balance", expect=404)["message"]
-        unknown = installed.ask(f"{ROOT}/customer/999/balance", expect=404)["message"]
+        message = installed.get(f"{newcomer}/balance", expect=404)["message"]
+        unknown = installed.get(f"{ROOT}/customer/999/balance", expect=404)["message"]
     assert message.startswith("Customer 998 (PT Baru) has no balance yet. The ledger has never been computed")
-    assert unknown.startswith("No customer is known yet. The ledger has never been computed")
-    for told in (message, unknown):
-        assert "ledger balance initialize --all" in told
-        assert ("`ledger up` computes the demo's" in told) == (billing is None)
-        assert ("ledger billing test-connection" in told) == (billing is not None)
+    assert unknown.startswith("There are no customers yet. The ledger has never been computed")
+    for text in (message, unknown):
+        assert "ledger balance initialize --all" in text
+        assert ("`ledger up` computes the demo's" in text) == (billing is None)
+        assert ("ledger billing test-connection" in text) == (billing is not None)
 
 
 def test_transactions(api: Api) -> None:
@@ -160,24 +162,24 @@ def test_transactions(api: Api) -> None:
         rows = connection.execute(sa.select(tables.transaction_calculations)).mappings().all()
         customer, month = rows[0]["customer_id"], rows[0]["year_month"]
         name = connection.scalar(sa.select(tables.customers.c.name).where(tables.customers.c.customer_id == customer))
-    kept = {
+    stored = {
         row["data_pencatatan_id"]: row for row in rows if (row["customer_id"], row["year_month"]) == (customer, month)
     }
-    found = api.ask(f"{ROOT}/customer/{customer}/transactions", year_month=month, decimals="string")
+    found = api.get(f"{ROOT}/customer/{customer}/transactions", year_month=month, decimals="string")
     assert found.keys() == {"customer_id", "customer_name", "year_month", "transactions", "summary"}
     assert (found["customer_id"], found["customer_name"], found["year_month"]) == (customer, name, month)
-    in_order = sorted(kept, key=lambda number: (kept[number]["transaction_date"], number))
+    in_order = sorted(stored, key=lambda number: (stored[number]["transaction_date"], number))
     assert [row["data_pencatatan_id"] for row in found["transactions"]] == in_order
     for row in found["transactions"]:
         assert row.keys() == {item.name for item in column} - {"customer_id", "year_month"}
-        same = kept[row["data_pencatatan_id"]]
+        expected = stored[row["data_pencatatan_id"]]
         for figure in ("volume_flow_meter", "koreksi_meter", "volume_sm3", "harga_per_m3", "total_harga"):
-            assert row[figure] == f"{same[figure]:f}"
-        assert row["pricing_used"]["rule"] == same["pricing_used"]["rule"]
+            assert row[figure] == f"{expected[figure]:f}"
+        assert row["pricing_used"]["rule"] == expected["pricing_used"]["rule"]
     assert found["summary"] == {
-        "total_transactions": len(kept),
-        "total_volume": str(sum(row["volume_sm3"] for row in kept.values())),
-        "total_amount": str(sum(row["total_harga"] for row in kept.values())),
+        "total_transactions": len(stored),
+        "total_volume": str(sum(row["volume_sm3"] for row in stored.values())),
+        "total_amount": str(sum(row["total_harga"] for row in stored.values())),
     }
 
 
@@ -185,9 +187,9 @@ def test_update(api: Api) -> None:
     customer = a_balance(api)["customer_id"]
     path = f"{ROOT}/customer/{customer}/update"
     with stand_in(api.settings.ui_port) as dagster:
-        whole = api.act(path)
-        by_query = api.act(f"{path}?start_month={CURRENT}")
-        by_body = api.act(path, start_month=CURRENT)
+        whole = api.post(path)
+        by_query = api.post(f"{path}?start_month={CURRENT}")
+        by_body = api.post(path, start_month=CURRENT)
     assert whole.keys() == {"success", "message", "customer_id", "start_month", "run_id"}
     assert (whole["customer_id"], whole["start_month"]) == (customer, api.parts.horizon.first)
     assert by_query == by_body
@@ -201,19 +203,19 @@ def test_update(api: Api) -> None:
         assert scope == {"customer_ids": [customer], "force": False, "accept_deletions": False}
 
 
-def test_update_of_whom_nobody_knows(api: Api) -> None:
+def test_update_of_an_unknown_customer(api: Api) -> None:
     with stand_in(api.settings.ui_port) as dagster:
-        assert "There is no customer 999" in api.act(f"{ROOT}/customer/999/update", expect=404)["message"]
+        assert "There is no customer 999" in api.post(f"{ROOT}/customer/999/update", expect=404)["message"]
     assert dagster.launched == []
 
 
 @pytest.mark.parametrize("month", ["1999-01", "2999-01", "2025-13"])
-def test_update_from_a_wrong_month(api: Api, month: str) -> None:
+def test_update_from_an_invalid_month(api: Api, month: str) -> None:
     path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update"
-    assert list(api.act(f"{path}?start_month={month}", expect=422)["errors"]) == ["start_month"]
-    assert list(api.act(path, expect=422, start_month=month)["errors"]) == ["start_month"]
+    assert list(api.post(f"{path}?start_month={month}", expect=422)["errors"]) == ["start_month"]
+    assert list(api.post(path, expect=422, start_month=month)["errors"]) == ["start_month"]
 
 
 def test_update_from_two_months(api: Api) -> None:
     path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update?start_month={CURRENT}"
-    assert list(api.act(path, expect=422, start_month="2025-01")["errors"]) == ["start_month"]
+    assert list(api.post(path, expect=422, start_month="2025-01")["errors"]) == ["start_month"]

@@ -1,4 +1,4 @@
-"""docs/api.md: each address has an answer there, and each of these has the fields that the address answers with."""
+"""docs/api.md: every path has an example response, and every example has the fields of the response model."""
 
 import json
 import re
@@ -15,21 +15,21 @@ _EXAMPLE = re.compile(r"^`(GET|POST) (/[^?`]*)[^`]*`[^\n]*\n\n```json\n(.*?)```"
 
 
 class Example(NamedTuple):
-    """An answer that is documented."""
+    """Documented response."""
 
     method: str
     path: str
-    answer: object
+    response: object
 
 
 def examples() -> list[Example]:
-    """Every answer that docs/api.md shows."""
+    """Return every response in docs/api.md."""
     text = (project_folder() / "docs" / "api.md").read_text(encoding="utf-8")
-    return [Example(method, path, json.loads(answer)) for method, path, answer in _EXAMPLE.findall(text)]
+    return [Example(method, path, json.loads(response)) for method, path, response in _EXAMPLE.findall(text)]
 
 
 def routes() -> list[APIRoute]:
-    """Every address of the API's contract."""
+    """Return every route of the API's contract."""
     found = [
         each.original_route
         for module in (balance, reconciliation, sync)
@@ -39,7 +39,7 @@ def routes() -> list[APIRoute]:
 
 
 def route_of(example: Example) -> APIRoute:
-    """The address that an example asks."""
+    """Return the route of an example."""
     [found] = [
         route
         for route in routes()
@@ -48,20 +48,20 @@ def route_of(example: Example) -> APIRoute:
     return found
 
 
-def fields(answer: object) -> object:
-    """The names of an answer's fields, without what they hold."""
-    if isinstance(answer, dict):
-        return {name: fields(value) for name, value in answer.items()}
-    return [fields(item) for item in answer] if isinstance(answer, list) else None
+def fields(response: object) -> object:
+    """Return the names of a response's fields, without their values."""
+    if isinstance(response, dict):
+        return {name: fields(value) for name, value in response.items()}
+    return [fields(item) for item in response] if isinstance(response, list) else None
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: f"{example.method} {example.path}")
-def test_an_answer_has_the_fields_of_its_address(example: Example) -> None:
-    known = TypeAdapter(route_of(example).response_model)
-    understood = known.dump_python(known.validate_python(example.answer), by_alias=True, mode="json")
-    assert fields(example.answer) == fields(understood)
+def test_an_example_has_the_fields_of_its_model(example: Example) -> None:
+    model = TypeAdapter(route_of(example).response_model)
+    parsed = model.dump_python(model.validate_python(example.response), by_alias=True, mode="json")
+    assert fields(example.response) == fields(parsed)
 
 
-def test_every_address_has_an_answer() -> None:
+def test_every_route_has_an_example() -> None:
     shown = {route_of(example).path for example in examples()}
     assert shown == {route.path for route in routes()}

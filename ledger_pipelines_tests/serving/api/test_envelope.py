@@ -1,4 +1,4 @@
-"""What every answer has, whatever was asked for: headers that protect, no way in for other pages; and the metrics."""
+"""Security headers, CORS, unexpected errors, and the metrics."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.api.middleware import PROTECTING
+from ledger_pipelines.serving.api.middleware import SECURITY_HEADERS
 from ledger_pipelines.warehouse.incidents import Kind
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
@@ -21,73 +21,73 @@ ORIGIN = "https://portal.example.com"
     [("GET", "/health/live"), ("GET", "/nothing"), ("GET", "/api/sync/status"), ("DELETE", "/api/sync/status"),
      ("POST", "/api/sync/start"), ("GET", "/openapi.json"), ("GET", "/metrics")],
 )  # fmt: skip
-def test_headers_that_protect(api: Api, method: str, path: str) -> None:
-    answer = api.client.request(method, path)
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
-    assert "Strict-Transport-Security" not in answer.headers
-    assert "Access-Control-Allow-Origin" not in answer.headers
+def test_security_headers(api: Api, method: str, path: str) -> None:
+    response = api.client.request(method, path)
+    assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    assert "Strict-Transport-Security" not in response.headers
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_headers_of_a_refused_body(api: Api) -> None:
-    answer = api.client.post("/api/sync/start", content=b" " * 100_000)
-    assert answer.status_code == 413
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+def test_security_headers_of_a_refused_body(api: Api) -> None:
+    response = api.client.post("/api/sync/start", content=b" " * 100_000)
+    assert response.status_code == 413
+    assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
-def test_tls_is_kept_to(api: Api) -> None:
-    answer = api.client.get("https://testserver/health/live")
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+def test_https_responses_require_tls(api: Api) -> None:
+    response = api.client.get("https://testserver/health/live")
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize(
-    "fault", [RuntimeError("geheim"), sa.exc.OperationalError("SELECT geheim", {}, Exception("deadlock detected"))]
+    "error", [RuntimeError("geheim"), sa.exc.OperationalError("SELECT geheim", {}, Exception("deadlock detected"))]
 )
-def test_a_fault_of_ours_is_told_without_its_insides_and_logged_with_them(
-    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
+def test_an_unexpected_error_is_logged_and_hides_its_details(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def broken() -> None:
-        raise fault
+        raise error
 
     monkeypatch.setattr(type(api.parts), "dagster_answers", lambda _: broken())
-    answer = api.client.get("/health/ready")
-    assert fault in [record.exc_info[1] for record in caplog.records if record.exc_info]
-    assert answer.status_code == 500
-    assert answer.json() == {
-        "success": False, "message": "That is a fault of the server's; its log says more.", "errors": {},
+    response = api.client.get("/health/ready")
+    assert error in [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert response.status_code == 500
+    assert response.json() == {
+        "success": False, "message": "Internal server error. See the API's log for details.", "errors": {},
     }  # fmt: skip
-    assert {name: answer.headers[name] for name in PROTECTING} == PROTECTING
+    assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
-def test_pages_of_other_origins_get_nothing(api: Api) -> None:
-    asking = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
-    assert api.client.options("/api/sync/status", headers=asking).status_code == 405
+def test_other_origins_are_refused(api: Api) -> None:
+    preflight_headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    assert api.client.options("/api/sync/status", headers=preflight_headers).status_code == 405
 
 
-def test_pages_of_origins_that_are_set_may_ask(api: Api) -> None:
+def test_configured_origins_are_allowed(api: Api) -> None:
     settings = api.settings.model_copy(update={"api_cors_origins": ORIGIN})
-    asking = {
+    preflight_headers = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Headers": "authorization",
     }
     with TestClient(create_app(settings)) as client:
-        asked = client.options("/api/sync/status", headers=asking)
-        assert asked.status_code == 200
-        assert asked.headers["Access-Control-Allow-Origin"] == ORIGIN
-        answer = client.get("/api/sync/status", headers=bearer(api.callers.viewer) | {"Origin": ORIGIN})
-        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-        stranger = client.options("/api/sync/status", headers=asking | {"Origin": "https://evil.example.com"})
-        assert stranger.status_code == 400
-        assert "Access-Control-Allow-Origin" not in stranger.headers
+        preflight = client.options("/api/sync/status", headers=preflight_headers)
+        assert preflight.status_code == 200
+        assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+        response = client.get("/api/sync/status", headers=bearer(api.callers.viewer) | {"Origin": ORIGIN})
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        foreign = client.options("/api/sync/status", headers=preflight_headers | {"Origin": "https://evil.example.com"})
+        assert foreign.status_code == 400
+        assert "Access-Control-Allow-Origin" not in foreign.headers
 
 
 def metrics_of(client: TestClient, api: Api) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """The metrics as Prometheus reads them."""
-    answer = client.get("/metrics", headers=bearer(api.callers.viewer))
-    assert answer.status_code == 200
+    """Return the metrics as Prometheus parses them."""
+    response = client.get("/metrics", headers=bearer(api.callers.viewer))
+    assert response.status_code == 200
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
 
@@ -97,20 +97,20 @@ def test_metrics(api: Api) -> None:
         client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
         client.get("/api/realtime-balance/customer/11/balance")
         for number in range(3):
-            client.get(f"/strange/{number}")
+            client.get(f"/unknown/{number}")
         found = metrics_of(client, api)
     route = ("route", "/api/realtime-balance/customer/{id}/balance")
     assert found["ledger_http_requests_total", (("method", "GET"), route, ("status", "200"))] == 1
     assert found["ledger_http_requests_total", (("method", "GET"), route, ("status", "401"))] == 1
-    nowhere = (("method", "(none)"), ("route", "(none)"))
-    assert found["ledger_http_requests_total", (*nowhere, ("status", "404"))] == 3
+    no_route = (("method", "(none)"), ("route", "(none)"))
+    assert found["ledger_http_requests_total", (*no_route, ("status", "404"))] == 3
     assert found["ledger_http_request_seconds_count", (("method", "GET"), route)] == 2
     assert found["ledger_warehouse_up", ()] == 1
     assert found["ledger_dagster_up", ()] == 0
     assert found["ledger_balances", ()] == 18
     assert found["ledger_customers", ()] == 6
     assert found["ledger_pending_changes", ()] == 0
-    assert not any("strange" in str(name) for name in found)
+    assert not any("unknown" in str(name) for name in found)
 
 
 def test_metrics_count_open_incidents_by_kind(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""What is in the database is in the answer, to the last digit."""
+"""Decimals in responses keep all digits of the database."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ledger_pipelines.serving.api.answers import Exact
-from ledger_pipelines.serving.api.exact import ExactJson
+from ledger_pipelines.serving.api.exact import ExactJsonResponse
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
@@ -22,23 +22,23 @@ rupiah = st.decimals(min_value=Decimal(-(10**40)), max_value=Decimal(10**40), pl
 digits = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal(-(10**30)), max_value=Decimal(10**30))
 
 
-class Something(BaseModel):
-    """An answer with a figure."""
+class Figure(BaseModel):
+    """Response with a figure."""
 
     figure: Exact
 
 
 @given(digits)
 def test_a_figure_keeps_its_digits(value: Decimal) -> None:
-    number = ExactJson(Something(figure=value)).body
+    number = ExactJsonResponse(Figure(figure=value)).body
     assert number == f'{{"figure":{value:f}}}'.encode()
-    assert orjson.loads(ExactJson(Something(figure=value), "string").body) == {"figure": f"{value:f}"}
+    assert orjson.loads(ExactJsonResponse(Figure(figure=value), "string").body) == {"figure": f"{value:f}"}
     assert b"E" not in bytes(number).upper().removeprefix(b'{"FIGURE"')
 
 
 @pytest.fixture(scope="module")
-def somebody(api: Api) -> Iterator[int]:
-    """A customer with a balance and a transaction of 2025-03, whose figures a test sets."""
+def customer_id(api: Api) -> Iterator[int]:
+    """Id of a customer with a balance for 1999-03, whose figures a test sets."""
     with api.warehouse.begin() as connection:
         balance = dict(connection.execute(sa.select(_balances)).mappings().first() or {})
         connection.execute(sa.insert(_balances), balance | {"customer_id": 996, "year_month": "1999-03"})
@@ -48,22 +48,22 @@ def somebody(api: Api) -> Iterator[int]:
 
 
 @given(st.lists(rupiah, min_size=4, max_size=4))
-def test_what_is_in_the_database_is_in_the_answer(api: Api, somebody: int, values: list[Decimal]) -> None:
+def test_balances_keep_their_digits(api: Api, customer_id: int, values: list[Decimal]) -> None:
     with api.warehouse.begin() as connection:
-        change = sa.update(_balances).where(_balances.c.customer_id == somebody)
+        change = sa.update(_balances).where(_balances.c.customer_id == customer_id)
         connection.execute(change.values(dict(zip(FIGURES, values, strict=True))))
         shown = connection.execute(
             sa.select(*(sa.cast(_balances.c[name], sa.Text) for name in FIGURES)).where(
-                _balances.c.customer_id == somebody
+                _balances.c.customer_id == customer_id
             )
         ).one()
-    path = f"/api/realtime-balance/customer/{somebody}/balance?year_month=1999-03"
-    answer = api.client.get(path, headers=bearer(api.callers.viewer))
-    assert ",".join(f'"{name}":{text}' for name, text in zip(FIGURES, shown, strict=True)) in answer.text
+    path = f"/api/realtime-balance/customer/{customer_id}/balance?year_month=1999-03"
+    response = api.client.get(path, headers=bearer(api.callers.viewer))
+    assert ",".join(f'"{name}":{text}' for name, text in zip(FIGURES, shown, strict=True)) in response.text
 
 
 def test_the_price_entry_keeps_its_digits(api: Api) -> None:
-    """It is JSON in the database, whose numbers have more digits than a binary float."""
+    """The entry is JSON in the database, with numbers of more digits than a binary float has."""
     entry = '{"rule": "monthly", "harga": 12345678901234567890.12345678901234567890, "nomor": 18446744073709551616}'
     with api.warehouse.begin() as connection:
         row = connection.execute(sa.text(f"SELECT *, pricing_used::text AS before FROM {_transactions} LIMIT 1")).one()
@@ -72,9 +72,9 @@ def test_the_price_entry_keeps_its_digits(api: Api) -> None:
         connection.execute(change, {"entry": entry, "id": row.data_pencatatan_id})
     try:
         path = f"/api/realtime-balance/customer/{row.customer_id}/transactions?year_month={row.year_month}"
-        answer = api.client.get(path, headers=bearer(api.callers.viewer))
-        assert '"harga":12345678901234567890.12345678901234567890' in answer.text
-        assert '"nomor":18446744073709551616' in answer.text
+        response = api.client.get(path, headers=bearer(api.callers.viewer))
+        assert '"harga":12345678901234567890.12345678901234567890' in response.text
+        assert '"nomor":18446744073709551616' in response.text
     finally:
         with api.warehouse.begin() as connection:
             connection.execute(change, {"entry": row.before, "id": row.data_pencatatan_id})

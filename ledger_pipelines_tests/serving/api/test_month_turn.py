@@ -1,4 +1,4 @@
-"""What readers see between the start of a month and its turn: the month before, and that it is that."""
+"""Reads between the start of a month and its turn: API, dashboard and CLI show the month before."""
 
 from datetime import datetime, timedelta
 
@@ -21,23 +21,23 @@ NEW_YEAR = f"{int(CURRENT[:4]) + 1}-01"
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a year begin of which no balance has been computed yet."""
+    """Set the clock to a new year that has no balances yet."""
     horizon = Horizon(shift(CURRENT, 1 - MONTHS), NEW_YEAR, WIB)
     for reader in (Parts, Databases):
         monkeypatch.setattr(reader, "horizon", horizon)
 
 
 @pytest.mark.usefixtures("begun")
-def test_the_api_answers_with_the_month_before(api: Api) -> None:
-    customer = api.ask(f"{ROOT}/dashboard", year=int(CURRENT[:4]))["top_customers"][0]["id"]
+def test_the_api_returns_the_month_before(api: Api) -> None:
+    customer = api.get(f"{ROOT}/dashboard", year=int(CURRENT[:4]))["top_customers"][0]["id"]
     for what in ("balance", "transactions"):
-        found = api.ask(f"{ROOT}/customer/{customer}/{what}")
-        assert found == api.ask(f"{ROOT}/customer/{customer}/{what}", year_month=CURRENT)
-    assert api.ask(f"{ROOT}/dashboard")["year"] == int(CURRENT[:4])
-    assert api.ask(f"{ROOT}/invoice-reconciliation")["year_month"] == CURRENT
-    assert api.ask(f"{ROOT}/status")["status"] == "catching_up"
-    asked_for = api.ask(f"{ROOT}/customer/{customer}/balance", expect=404, year_month=NEW_YEAR)
-    assert f"no balance of {NEW_YEAR}" in asked_for["message"]
+        found = api.get(f"{ROOT}/customer/{customer}/{what}")
+        assert found == api.get(f"{ROOT}/customer/{customer}/{what}", year_month=CURRENT)
+    assert api.get(f"{ROOT}/dashboard")["year"] == int(CURRENT[:4])
+    assert api.get(f"{ROOT}/invoice-reconciliation")["year_month"] == CURRENT
+    assert api.get(f"{ROOT}/status")["status"] == "catching_up"
+    explicit = api.get(f"{ROOT}/customer/{customer}/balance", expect=404, year_month=NEW_YEAR)
+    assert f"no balance for {NEW_YEAR}" in explicit["message"]
 
 
 @pytest.mark.usefixtures("begun")
@@ -46,34 +46,32 @@ def test_the_overview_shows_the_year_before(api: Api) -> None:
         assert f"The year {CURRENT[:4]}" in text_of(desk.client.get("/"))
 
 
-def test_low_balances_are_those_of_the_month_before(computed: Installation, request: pytest.FixtureRequest) -> None:
+def test_low_balances_use_the_month_before(computed: Installation, request: pytest.FixtureRequest) -> None:
     before = json_of(computed.run("alerts", "list", "--json"))
     assert sum(group["customers"] for group in before["days_left"]) == 6
     request.getfixturevalue("begun")
-    begun = json_of(computed.run("alerts", "list", "--json"))
-    assert begun["alerts"] == before["alerts"]
-    assert sum(group["customers"] for group in begun["days_left"]) == 6
+    after = json_of(computed.run("alerts", "list", "--json"))
+    assert after["alerts"] == before["alerts"]
+    assert sum(group["customers"] for group in after["days_left"]) == 6
     customer = str(before["alerts"][0]["customer_id"]) if before["alerts"] else "11"
     changed = json_of(computed.run("alerts", "clear", "--customer-id", customer, "--json"))
-    assert (changed["raised"], changed["cleared"]) == (0, 0), "nothing recovers because a month has begun"
+    assert (changed["raised"], changed["cleared"]) == (0, 0), "a new month must not clear alerts"
 
 
-def test_a_month_that_has_just_begun_is_no_problem_and_one_that_is_late_is(
-    computed: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_late_month_turn_is_a_problem(computed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     new = shift(CURRENT, 1)
     monkeypatch.setattr(Databases, "horizon", Horizon(shift(CURRENT, 1 - MONTHS), new, WIB))
-    tests_of_system = []
-    for late in (timedelta(0), timedelta(days=32)):  # later than it is, by which the new month has begun
+    reports = []
+    for late in (timedelta(0), timedelta(days=32)):  # pretend that the new month began this long ago
         monkeypatch.setattr(health, "_TURN", timedelta(minutes=1) - late)
-        tests_of_system.append(json_of(computed.run("balance", "test-system", "--json")))
-    assert [found["problems"] for found in tests_of_system] == [
+        reports.append(json_of(computed.run("balance", "test-system", "--json")))
+    assert [found["problems"] for found in reports] == [
         [],
         ["monthly_customer_balances: 1 months have never been computed: ledger balance sync --all"],
     ]
 
 
-def test_a_process_that_lives_on_gets_the_new_month(computed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_process_gets_the_new_month(computed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     class Later(datetime):
         @classmethod
         def now(cls, tz: object = None) -> "Later":

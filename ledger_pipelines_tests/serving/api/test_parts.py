@@ -1,4 +1,4 @@
-"""How the API reads: a page from one moment, whatever is written meanwhile, and nothing is ever written by it."""
+"""The API's read connections: snapshots are consistent, and no read connection can write."""
 
 import pytest
 import sqlalchemy as sa
@@ -12,17 +12,17 @@ NAME = "test of a snapshot"
 
 
 def position(connection: sa.Connection) -> str | None:
-    """Something that others write."""
+    """Return a value that another connection writes."""
     return cursors.position_of(connection, NAME)
 
 
 def write(api: Api, text: str) -> None:
-    """Somebody writes it, and commits."""
+    """Write and commit the value on another connection."""
     with api.warehouse.begin() as connection:
         cursors.move(connection, NAME, text)
 
 
-def test_a_snapshot_is_of_one_moment(api: Api) -> None:
+def test_a_snapshot_is_consistent(api: Api) -> None:
     write(api, "before")
     with api.parts.snapshot() as connection:
         assert position(connection) == "before"
@@ -30,8 +30,8 @@ def test_a_snapshot_is_of_one_moment(api: Api) -> None:
         assert position(connection) == "before"
 
 
-def test_statements_that_stand_alone_see_what_is_there_now(api: Api) -> None:
-    for _ in range(2):  # the second has a connection that a snapshot had before
+def test_single_statements_see_committed_changes(api: Api) -> None:
+    for _ in range(2):  # the second round reuses a snapshot's connection
         write(api, "before")
         with api.parts.reading() as connection:
             assert position(connection) == "before"
@@ -41,7 +41,7 @@ def test_statements_that_stand_alone_see_what_is_there_now(api: Api) -> None:
             assert position(connection) == "after"
 
 
-def test_what_is_set_for_a_snapshot_is_set_for_it_alone(api: Api) -> None:
+def test_settings_of_a_snapshot_end_with_it(api: Api) -> None:
     with api.parts.snapshot() as connection:
         year_of(connection, 2025)
         assert connection.scalar(sa.text("SHOW enable_indexscan")) == "off"
@@ -49,7 +49,7 @@ def test_what_is_set_for_a_snapshot_is_set_for_it_alone(api: Api) -> None:
         assert connection.scalar(sa.text("SHOW enable_indexscan")) == "on"
 
 
-@pytest.mark.parametrize("way", ["reading", "snapshot"])
-def test_who_reads_writes_nothing(api: Api, way: str) -> None:
-    with pytest.raises(exc.InternalError, match="read-only transaction"), getattr(api.parts, way)() as connection:
+@pytest.mark.parametrize("method", ["reading", "snapshot"])
+def test_read_connections_cannot_write(api: Api, method: str) -> None:
+    with pytest.raises(exc.InternalError, match="read-only transaction"), getattr(api.parts, method)() as connection:
         cursors.move(connection, NAME, "mine")

@@ -1,4 +1,4 @@
-"""The plans of what is asked of one customer: by index, whatever the size of the tables."""
+"""Query plans of the queries for one customer: by index, for any size of the tables."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,13 +19,13 @@ from ledger_pipelines_tests.servers import fresh_warehouse
 
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000
-ASKED = {"customer_id": 777, "month": "2025-03"}
+PARAMETERS = {"customer_id": 777, "month": "2025-03"}
 BIG = {"monthly_customer_balances", "transaction_calculations", "customers", "balance_comparison"}
 
 
 @pytest.fixture(scope="module")
 def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse with some thousand rows a table, which the server knows of."""
+    """Warehouse with thousands of rows per table and up-to-date statistics."""
     with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
         fill_billing(engine, HORIZON, customers=CUSTOMERS, readings_per_month=3)
@@ -41,8 +41,8 @@ def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
 
 
 def plan_of(connection: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:
-    """Every node of the plan by which a statement is executed."""
-    compiled = statement.params(ASKED).compile(connection.engine, compile_kwargs={"literal_binds": True})
+    """Return every node of a statement's execution plan."""
+    compiled = statement.params(PARAMETERS).compile(connection.engine, compile_kwargs={"literal_binds": True})
     plan = connection.execute(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".replace(":", "\\:"))).scalar_one()
     waiting, nodes = [plan[0]["Plan"]], []
     while waiting:
@@ -53,7 +53,7 @@ def plan_of(connection: sa.Connection, statement: sa.Select[Any]) -> list[dict[s
 
 
 def scanned(nodes: list[dict[str, Any]]) -> set[str]:
-    """The tables that a plan reads from end to end, a month's partition by its parent's name."""
+    """Return the tables that a plan scans sequentially; a partition counts as its parent."""
     relations = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
     return {big for relation in relations for big in BIG if relation.startswith(big)}
 
@@ -77,8 +77,7 @@ def test_one_customer_is_found_by_index(warehouse: sa.Engine, name: str) -> None
     assert any(node["Node Type"].startswith(("Index", "Bitmap")) for node in nodes)
 
 
-def test_customers_who_do_not_match_are_found_by_their_index(warehouse: sa.Engine) -> None:
-    """However many do."""
+def test_mismatches_are_found_by_their_index(warehouse: sa.Engine) -> None:
     with warehouse.connect() as connection:
         of = tables.balance_comparison
         connection.execute(sa.update(of).values(matches=of.c.customer_id <= CUSTOMERS - 20))
@@ -89,7 +88,7 @@ def test_customers_who_do_not_match_are_found_by_their_index(warehouse: sa.Engin
     assert "ix_balance_comparison_mismatches" in {node.get("Index Name") for node in nodes}
 
 
-def test_the_search_for_scans_finds_them(warehouse: sa.Engine) -> None:
+def test_scanned_finds_sequential_scans(warehouse: sa.Engine) -> None:
     whole = sa.select(sa.func.count()).select_from(tables.monthly_customer_balances)
     with warehouse.connect() as connection:
         connection.execute(sa.text("SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"))

@@ -1,4 +1,4 @@
-"""The API's comparison report and invoice reconciliation: what is stored, page by page, of one snapshot."""
+"""The comparison report and the invoice reconciliation: stored results in pages, from one snapshot."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,13 +24,13 @@ _compared, _accounts = tables.balance_comparison, tables.invoice_reconciliation
 
 
 def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
-    """All rows of a table."""
+    """Return all rows of a table."""
     with api.warehouse.connect() as connection:
         return list(connection.execute(sa.select(table).order_by(*order)).mappings())
 
 
-def forget(api: Api, table: sa.Table) -> None:
-    """Leave a table as if it had never been written."""
+def clear(api: Api, table: sa.Table) -> None:
+    """Delete a table's rows and its load marks."""
     marks = tables.loaded_months
     with api.warehouse.begin() as connection:
         connection.execute(sa.delete(table))
@@ -39,15 +39,15 @@ def forget(api: Api, table: sa.Table) -> None:
 
 @pytest.fixture
 def compared(api: Api) -> Iterator[Api]:
-    """An API whose balances have been compared."""
+    """API whose balances have been compared."""
     with api.warehouse.begin() as connection:
         compare(connection, "test")
     yield api
-    forget(api, _compared)
+    clear(api, _compared)
 
 
-def test_before_anything_was_compared(api: Api) -> None:
-    found = api.ask(COMPARISON, decimals="string")
+def test_report_before_the_first_comparison(api: Api) -> None:
+    found = api.get(COMPARISON, decimals="string")
     assert (found["data"], found["pagination"]["total"]) == ([], 0)
     assert (found["summary"]["compared_at"], found["summary"]["total_customers"]) == (None, 0)
 
@@ -55,41 +55,41 @@ def test_before_anything_was_compared(api: Api) -> None:
 def test_comparison_report(compared: Api) -> None:
     customers = rows_of(compared, _customers, "customer_id")
     latest = {row["customer_id"]: row for row in rows_of(compared, _balances, "year_month")}
-    found = compared.ask(COMPARISON, decimals="string", per_page=100)
+    found = compared.get(COMPARISON, decimals="string", per_page=100)
     assert found.keys() == {"success", "summary", "data", "pagination"}
     assert [row["customer_id"] for row in found["data"]] == [row["customer_id"] for row in customers]
     for row, customer in zip(found["data"], customers, strict=True):
         stored = latest[row["customer_id"]]["closing_balance"]
-        theirs = customer["total_deposit"] - customer["total_purchases"]
+        application = customer["total_deposit"] - customer["total_purchases"]
         assert (row["customer_name"], row["year_month"]) == (customer["name"], CURRENT)
-        assert (Decimal(row["stored_balance"]), Decimal(row["application_balance"])) == (stored, theirs)
-        assert Decimal(row["difference"]) == stored - theirs
-        assert row["matches"] == (abs(stored - theirs) < Decimal("0.01"))
+        assert (Decimal(row["stored_balance"]), Decimal(row["application_balance"])) == (stored, application)
+        assert Decimal(row["difference"]) == stored - application
+        assert row["matches"] == (abs(stored - application) < Decimal("0.01"))
     assert found["pagination"]["total"] == len(customers)
 
 
-def test_the_report_gives_the_reasons_that_are_stored(compared: Api) -> None:
-    found = {row["customer_id"]: row for row in compared.ask(COMPARISON, decimals="string", per_page=100)["data"]}
-    for kept in rows_of(compared, _compared):
-        told = {reason["name"]: reason for reason in found[kept["customer_id"]]["reasons"]}
-        amounts = {name: kept[name] for name in tables.DIFFERENCE_REASONS if kept[name]}
-        assert {name: Decimal(reason["amount"]) for name, reason in told.items()} == amounts
-        assert {name: reason["rows"] for name, reason in told.items() if reason["rows"]} == kept["reason_rows"]
-        assert datetime.fromisoformat(found[kept["customer_id"]]["compared_at"]) == kept["compared_at"]
+def test_the_report_gives_the_stored_reasons(compared: Api) -> None:
+    found = {row["customer_id"]: row for row in compared.get(COMPARISON, decimals="string", per_page=100)["data"]}
+    for stored in rows_of(compared, _compared):
+        reported = {reason["name"]: reason for reason in found[stored["customer_id"]]["reasons"]}
+        amounts = {name: stored[name] for name in tables.DIFFERENCE_REASONS if stored[name]}
+        assert {name: Decimal(reason["amount"]) for name, reason in reported.items()} == amounts
+        assert {name: reason["rows"] for name, reason in reported.items() if reason["rows"]} == stored["reason_rows"]
+        assert datetime.fromisoformat(found[stored["customer_id"]]["compared_at"]) == stored["compared_at"]
     assert any(row["reasons"] for row in found.values())
 
 
-def test_the_summary_is_of_all_customers(compared: Api) -> None:
-    kept = rows_of(compared, _compared)
-    summary = compared.ask(COMPARISON, decimals="string", per_page=1)["summary"]
-    assert summary["total_customers"] == len(kept)
-    assert summary["matching"] == sum(row["matches"] for row in kept)
-    assert summary["mismatching"] == len(kept) - summary["matching"]
-    assert Decimal(summary["difference"]) == sum(row["difference"] for row in kept)
-    assert Decimal(summary["largest_difference"]) == max(abs(row["difference"]) for row in kept)
-    reasons = {one["name"]: (Decimal(one["amount"]), one["customers"]) for one in summary["reasons"]}
+def test_the_summary_covers_all_customers(compared: Api) -> None:
+    stored = rows_of(compared, _compared)
+    summary = compared.get(COMPARISON, decimals="string", per_page=1)["summary"]
+    assert summary["total_customers"] == len(stored)
+    assert summary["matching"] == sum(row["matches"] for row in stored)
+    assert summary["mismatching"] == len(stored) - summary["matching"]
+    assert Decimal(summary["difference"]) == sum(row["difference"] for row in stored)
+    assert Decimal(summary["largest_difference"]) == max(abs(row["difference"]) for row in stored)
+    reasons = {reason["name"]: (Decimal(reason["amount"]), reason["customers"]) for reason in summary["reasons"]}
     assert reasons == {
-        name: (sum(row[name] for row in kept), sum(row[name] != 0 for row in kept))
+        name: (sum(row[name] for row in stored), sum(row[name] != 0 for row in stored))
         for name in tables.DIFFERENCE_REASONS
     }
     (mark,) = (row for row in rows_of(compared, tables.loaded_months) if row["table_name"] == qualified(_compared))
@@ -97,40 +97,40 @@ def test_the_summary_is_of_all_customers(compared: Api) -> None:
 
 
 def test_pages_of_the_comparison_report(compared: Api) -> None:
-    every = compared.ask(COMPARISON, decimals="string", per_page=100)["data"]
-    wrong = [row for row in every if not row["matches"]]
-    found = compared.ask(COMPARISON, only="mismatches", per_page=100, decimals="string")
-    assert (found["data"], found["pagination"]["total"]) == (wrong, len(wrong))
-    page = compared.ask(COMPARISON, per_page=2, page=2, decimals="string")
+    every = compared.get(COMPARISON, decimals="string", per_page=100)["data"]
+    mismatches = [row for row in every if not row["matches"]]
+    found = compared.get(COMPARISON, only="mismatches", per_page=100, decimals="string")
+    assert (found["data"], found["pagination"]["total"]) == (mismatches, len(mismatches))
+    page = compared.get(COMPARISON, per_page=2, page=2, decimals="string")
     assert page["data"] == every[2:4]
     assert (page["pagination"]["from"], page["pagination"]["to"], page["pagination"]["last_page"]) == (3, 4, 3)
 
 
-def test_the_total_is_of_the_rows_that_are_shown(compared: Api) -> None:
-    """However much is remembered of the comparison before: a new one is told of at once, and as a whole."""
+def test_the_total_matches_the_rows_after_a_new_comparison(compared: Api) -> None:
+    """The cached summary of the previous comparison is not used."""
     for _ in range(3):
-        compared.ask(COMPARISON)
+        compared.get(COMPARISON)
     balance = next(row for row in rows_of(compared, _balances) if row["year_month"] == CURRENT)
     of_customer = _customers.c.customer_id == balance["customer_id"]
-    kept = next(row for row in rows_of(compared, _customers) if row["customer_id"] == balance["customer_id"])
+    customer = next(row for row in rows_of(compared, _customers) if row["customer_id"] == balance["customer_id"])
     try:
-        for theirs in (balance["closing_balance"], balance["closing_balance"] - 1):
+        for application in (balance["closing_balance"], balance["closing_balance"] - 1):
             with compared.warehouse.begin() as connection:
-                totals = {"total_deposit": theirs, "total_purchases": None}
+                totals = {"total_deposit": application, "total_purchases": None}
                 connection.execute(sa.update(_customers).where(of_customer).values(totals))
                 compare(connection, "test")
-            found = compared.ask(COMPARISON, only="mismatches", per_page=100)
+            found = compared.get(COMPARISON, only="mismatches", per_page=100)
             assert found["pagination"]["total"] == found["summary"]["mismatching"] == len(found["data"])
             shown = balance["customer_id"] in {row["customer_id"] for row in found["data"]}
-            assert shown == (theirs != balance["closing_balance"])
+            assert shown == (application != balance["closing_balance"])
     finally:
         with compared.warehouse.begin() as connection:
-            before = {name: kept[name] for name in ("total_deposit", "total_purchases")}
+            before = {name: customer[name] for name in ("total_deposit", "total_purchases")}
             connection.execute(sa.update(_customers).where(of_customer).values(before))
 
 
 def account(number: int, status: str, purchases: str, invoiced: str, **more: Any) -> dict[str, Any]:
-    """A row of the reconciliation of the current month."""
+    """Return a row of the current month's reconciliation."""
     amounts = {"purchases": Decimal(purchases), "invoiced": Decimal(invoiced)}
     row = {
         "year_month": CURRENT, "account": f"customer:{number}", "customer_id": number, "customers": [number],
@@ -151,12 +151,12 @@ ACCOUNTS = (
 
 @pytest.fixture
 def reconciled(api: Api) -> Iterator[Api]:
-    """An API with a reconciled month that has an account of each status."""
+    """API with a reconciled month that has an account of each status."""
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(_accounts), ACCOUNTS)
         mark_loaded(connection, _accounts, [CURRENT], "test")
     yield api
-    forget(api, _accounts)
+    clear(api, _accounts)
 
 
 @pytest.mark.parametrize(
@@ -164,21 +164,21 @@ def reconciled(api: Api) -> Iterator[Api]:
     [("", [3, 2, 4, 5, 1]), ("all", [3, 2, 4, 5, 1]), ("mismatches", [3, 2, 4, 5]), ("unmatched", [4, 5])],
 )
 def test_the_accounts_of_a_month(reconciled: Api, only: str, expected: list[int]) -> None:
-    found = reconciled.ask(INVOICES, only=only, decimals="string")
+    found = reconciled.get(INVOICES, only=only, decimals="string")
     assert found.keys() == {"success", "year_month", "summary", "data", "pagination"}
     assert found["year_month"] == CURRENT
     assert [row["account"] for row in found["data"]] == [ACCOUNTS[number - 1]["account"] for number in expected]
     assert found["pagination"]["total"] == len(expected)
     for row in found["data"]:
-        (kept,) = (one for one in ACCOUNTS if one["account"] == row["account"])
+        (stored,) = (account for account in ACCOUNTS if account["account"] == row["account"])
         for name in ("purchases", "invoiced", "difference"):
-            assert Decimal(row[name]) == kept[name]
+            assert Decimal(row[name]) == stored[name]
         for name in ("customer_id", "customers", "bp_codes", "partner_name", "invoice_lines", "status"):
-            assert row[name] == kept[name]
+            assert row[name] == stored[name]
 
 
 def test_the_summary_of_a_month(reconciled: Api) -> None:
-    summary = reconciled.ask(INVOICES, decimals="string", only="unmatched", per_page=1)["summary"]
+    summary = reconciled.get(INVOICES, decimals="string", only="unmatched", per_page=1)["summary"]
     assert (summary["accounts"], summary["mismatches"]) == (5, 4)
     assert [total["status"] for total in summary["totals"]] == list(tables.INVOICE_STATUSES)
     assert [Decimal(total["difference"]) for total in summary["totals"]] == [row["difference"] for row in ACCOUNTS]
@@ -186,13 +186,13 @@ def test_the_summary_of_a_month(reconciled: Api) -> None:
 
 
 def test_pages_of_the_accounts(reconciled: Api) -> None:
-    found = reconciled.ask(INVOICES, year_month=CURRENT, per_page=2, page=3)
+    found = reconciled.get(INVOICES, year_month=CURRENT, per_page=2, page=3)
     assert [row["account"] for row in found["data"]] == ["customer:1"]
-    wanted = {"current_page": 3, "last_page": 3, "per_page": 2, "total": 5, "from": 5, "to": 5}
-    assert found["pagination"] == wanted
+    expected = {"current_page": 3, "last_page": 3, "per_page": 2, "total": 5, "from": 5, "to": 5}
+    assert found["pagination"] == expected
 
 
-def test_a_month_that_was_never_reconciled(reconciled: Api) -> None:
-    found = reconciled.ask(INVOICES, year_month="1999-01")
+def test_a_month_without_reconciliation(reconciled: Api) -> None:
+    found = reconciled.get(INVOICES, year_month="1999-01")
     assert (found["year_month"], found["data"], found["pagination"]["total"]) == ("1999-01", [], 0)
     assert (found["summary"]["compared_at"], found["summary"]["accounts"]) == (None, 0)

@@ -1,4 +1,4 @@
-"""/api/realtime-balance/dashboard: sums over all customers, against sums made here."""
+"""/api/realtime-balance/dashboard: sums over all customers, compared with sums that the tests compute."""
 
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,7 +17,7 @@ _balances = tables.monthly_customer_balances
 
 
 def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
-    """All rows of a table."""
+    """Return all rows of a table."""
     with api.warehouse.connect() as connection:
         return list(connection.execute(sa.select(table).order_by(*order)).mappings())
 
@@ -26,7 +26,7 @@ def test_a_year(api: Api) -> None:
     year = CURRENT[:4]
     rows = [row for row in rows_of(api, _balances, "year_month") if row["year_month"].startswith(year)]
     last = {row["customer_id"]: row for row in rows}
-    found = api.ask(DASHBOARD, year=year, decimals="string")
+    found = api.get(DASHBOARD, year=year, decimals="string")
     assert found.keys() == {"year", "summary", "monthly_trend", "top_customers", "generated_at"}
     assert found["year"] == int(year)
     assert found["summary"] == {
@@ -49,7 +49,7 @@ def test_a_year(api: Api) -> None:
 
 def test_the_top_customers_of_a_year(api: Api) -> None:
     rows = [row for row in rows_of(api, _balances) if row["year_month"].startswith(CURRENT[:4])]
-    top = api.ask(DASHBOARD, decimals="string")["top_customers"]
+    top = api.get(DASHBOARD, decimals="string")["top_customers"]
     volumes = [Decimal(row["total_volume"]) for row in top]
     assert volumes == sorted(volumes, reverse=True)
     for found in top:
@@ -61,16 +61,18 @@ def test_the_top_customers_of_a_year(api: Api) -> None:
         assert Decimal(found["total_purchases"]) == sum(row["total_purchases"] for row in own)
 
 
-def test_the_last_balance_of_a_year_is_each_customers_own(api: Api) -> None:
-    """One whose balances end in March counts with what it had in March."""
+def test_the_closing_balance_uses_each_customers_last_month(api: Api) -> None:
+    """A customer whose balances end in March counts with the balance of March."""
     year = str(int(CURRENT[:4]) - 30)
-    kept = dict(rows_of(api, _balances)[0]) | {"customer_id": 997}
+    template = dict(rows_of(api, _balances)[0]) | {"customer_id": 997}
     closed = {"01": Decimal("1.00"), "03": Decimal("7.00"), "02": Decimal("3.00")}
-    rows = [kept | {"year_month": f"{year}-{month}", "closing_balance": balance} for month, balance in closed.items()]
+    rows = [
+        template | {"year_month": f"{year}-{month}", "closing_balance": balance} for month, balance in closed.items()
+    ]
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(_balances), rows)
     try:
-        found = api.ask(DASHBOARD, year=year, decimals="string")
+        found = api.get(DASHBOARD, year=year, decimals="string")
         assert found["summary"]["total_closing_balance"] == "7.00"
         assert found["summary"]["total_customers"] == 1
         assert [row["monthly_balance"] for row in found["monthly_trend"]] == ["1.00", "3.00", "7.00"]
@@ -80,8 +82,8 @@ def test_the_last_balance_of_a_year_is_each_customers_own(api: Api) -> None:
             connection.execute(sa.delete(_balances).where(_balances.c.customer_id == 997))
 
 
-def test_a_year_without_anything(api: Api) -> None:
-    found = api.ask(DASHBOARD, year=1980, decimals="string")
+def test_a_year_without_balances(api: Api) -> None:
+    found = api.get(DASHBOARD, year=1980, decimals="string")
     assert found["summary"] == {
         "total_customers": 0, "total_deposits": "0.00", "total_purchases": "0.00", "total_closing_balance": "0.00",
         "total_volume": "0.0000",

@@ -1,4 +1,4 @@
-"""Whatever a client may get wrong: a clear refusal that names it, in the one shape, and nothing done."""
+"""Invalid requests: one error format, a message that names the fault, and no changes."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.api import balance, reconciliation, sync
-from ledger_pipelines.serving.api.middleware import MOST_BODY_BYTES
+from ledger_pipelines.serving.api.middleware import MAX_BODY_BYTES
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
 BALANCE = "/api/realtime-balance/customer/{id}/balance"
@@ -42,8 +42,8 @@ INJECTIONS = ("1; DROP TABLE billing.customers", "' OR '1'='1", "1 UNION SELECT 
         ("/api/realtime-balance/invoice-reconciliation?per_page=101", "per_page", "from 1 to 100"),
     ],
 )
-def test_a_wrong_parameter_is_named(api: Api, path: str, parameter: str, expected: str) -> None:
-    found = api.ask(path, expect=422)
+def test_an_invalid_parameter_is_named(api: Api, path: str, parameter: str, expected: str) -> None:
+    found = api.get(path, expect=422)
     assert found.keys() == {"success", "message", "errors"}
     assert found["success"] is False
     assert list(found["errors"]) == [parameter]
@@ -52,7 +52,7 @@ def test_a_wrong_parameter_is_named(api: Api, path: str, parameter: str, expecte
 
 
 def every_parameter() -> Iterator[tuple[str, str]]:
-    """Each route of the application that takes something, with what it takes."""
+    """Yield the path and name of every parameter of the application."""
     for module in (balance, reconciliation, sync):
         for route in iter_route_contexts(module.router.routes):
             assert isinstance(route.original_route, APIRoute)
@@ -62,32 +62,32 @@ def every_parameter() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in every_parameter()} | {"/api/sync/start", "/metrics"}))
-def test_a_parameter_that_nobody_knows_is_named_with_those_that_are_known(api: Api, path: str) -> None:
+def test_an_unknown_parameter_is_named_with_the_known_ones(api: Api, path: str) -> None:
     known = sorted(name for of, name in every_parameter() if of == path and f"{{{name}}}" not in of)
     method = "POST" if path.endswith(("/update", "/start", "/cancel")) else "GET"
     address = path.replace("{id}", "11") + "?yearmonth=2025-03"
-    answer = api.client.request(method, address, headers=bearer(api.callers.admin))
-    assert answer.status_code == 422, answer.text
-    there_are = f"there are {', '.join(known)}" if known else "this address takes none"
-    fault = f"there is no such parameter; {there_are}"
-    assert answer.json() == {
+    response = api.client.request(method, address, headers=bearer(api.callers.admin))
+    assert response.status_code == 422, response.text
+    supported = f"this path takes {', '.join(known)}" if known else "this path takes no query parameters"
+    fault = f"unknown parameter; {supported}"
+    assert response.json() == {
         "success": False,
-        "message": f"The request is wrong. yearmonth: {fault}",
+        "message": f"The request is invalid. yearmonth: {fault}",
         "errors": {"yearmonth": [fault]},
     }
 
 
-def test_a_parameter_that_is_given_twice(api: Api) -> None:
-    found = api.ask(BALANCE.replace("{id}", "11") + "?year_month=2025-03&year_month=2025-04", expect=422)
+def test_a_repeated_parameter(api: Api) -> None:
+    found = api.get(BALANCE.replace("{id}", "11") + "?year_month=2025-03&year_month=2025-04", expect=422)
     assert found["errors"] == {"year_month": ["given more than once"]}
 
 
-def test_a_stranger_does_not_learn_which_parameters_there_are(api: Api) -> None:
-    assert api.client.get(LOGS + "?stranger=1").status_code == 401
+def test_parameters_are_checked_after_the_token(api: Api) -> None:
+    assert api.client.get(LOGS + "?unknown=1").status_code == 401
 
 
 def counts(api: Api) -> list[int]:
-    """How many rows some tables have."""
+    """Return the number of rows of some tables."""
     tables = ("billing.customers", "ledger.monthly_customer_balances", "ops.sync_logs", "ops.api_tokens")
     with api.warehouse.connect() as connection:
         return [connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0 for table in tables]
@@ -100,35 +100,37 @@ def test_sql_in_every_parameter(api: Api, path: str, parameter: str, injected: s
     query = {} if f"{{{parameter}}}" in path else {parameter: injected}
     address = path.replace("{id}", quote(injected, safe="") if parameter == "id" else "11")
     method = "POST" if path.endswith(("/update", "/start", "/cancel")) else "GET"
-    answer = api.client.request(method, address, params=query, headers=bearer(api.callers.admin))
-    assert answer.status_code == 422, answer.text
-    assert list(answer.json()["errors"]) == [parameter]
+    response = api.client.request(method, address, params=query, headers=bearer(api.callers.admin))
+    assert response.status_code == 422, response.text
+    assert list(response.json()["errors"]) == [parameter]
     assert counts(api) == before
 
 
-def test_the_search_for_parameters_finds_them() -> None:
+def test_every_parameter_finds_the_parameters() -> None:
     assert {name for _, name in every_parameter()} >= {"id", "year_month", "per_page", "sync_id", "only", "start_month"}
 
 
-def test_a_body_that_says_that_it_is_too_large(api: Api) -> None:
-    answer = api.client.post("/api/sync/start", content=b" " * (MOST_BODY_BYTES + 1), headers=bearer(api.callers.admin))
-    assert answer.status_code == 413
-    assert answer.json()["message"] == "The body is larger than 65,536 bytes."
+def test_a_body_with_too_large_a_content_length(api: Api) -> None:
+    response = api.client.post(
+        "/api/sync/start", content=b" " * (MAX_BODY_BYTES + 1), headers=bearer(api.callers.admin)
+    )
+    assert response.status_code == 413
+    assert response.json()["message"] == "The body is larger than 65,536 bytes."
 
 
-def test_a_body_that_does_not_say_how_large_it_is(api: Api) -> None:
-    def parts() -> Iterator[bytes]:
+def test_too_large_a_body_without_content_length(api: Api) -> None:
+    def chunks() -> Iterator[bytes]:
         for _ in range(20):
-            yield b" " * (MOST_BODY_BYTES // 16)
+            yield b" " * (MAX_BODY_BYTES // 16)
 
     headers = bearer(api.callers.admin) | {"Content-Type": "application/json"}
-    answer = api.client.post("/api/sync/start", content=parts(), headers=headers)
-    assert answer.status_code == 413
-    assert answer.json() == {"success": False, "message": "The body is larger than 65,536 bytes.", "errors": {}}
+    response = api.client.post("/api/sync/start", content=chunks(), headers=headers)
+    assert response.status_code == 413
+    assert response.json() == {"success": False, "message": "The body is larger than 65,536 bytes.", "errors": {}}
 
 
-@pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MOST_BODY_BYTES + 1)])
-def test_a_length_that_is_none(api: Api, length: str) -> None:
+@pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MAX_BODY_BYTES + 1)])
+def test_an_invalid_content_length(api: Api, length: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Length": length}
     assert api.client.get("/api/sync/status", headers=headers).status_code == 413
 
@@ -147,23 +149,23 @@ def test_a_length_that_is_none(api: Api, length: str) -> None:
         (b"[" * 20_000, "application/json"),
     ],
 )
-def test_a_body_that_is_wrong(api: Api, content: bytes, kind: str) -> None:
+def test_an_invalid_body(api: Api, content: bytes, kind: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Type": kind}
-    answer = api.client.post("/api/sync/start", content=content, headers=headers)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["success"] is False
-    assert answer.json()["errors"]
+    response = api.client.post("/api/sync/start", content=content, headers=headers)
+    assert response.status_code == 422, response.text
+    assert response.json()["success"] is False
+    assert response.json()["errors"]
 
 
-def test_an_address_that_is_none(api: Api) -> None:
+def test_an_unknown_path(api: Api) -> None:
     for path in ("/nothing", "/api/sync", "/api/sync/status/", "/docs"):
-        answer = api.client.get(path)
-        assert answer.status_code == 404
-        assert answer.json().keys() == {"success", "message", "errors"}
+        response = api.client.get(path)
+        assert response.status_code == 404
+        assert response.json().keys() == {"success", "message", "errors"}
 
 
-def test_a_method_that_is_not_taken(api: Api) -> None:
-    answer = api.client.delete("/api/sync/status", headers=bearer(api.callers.admin))
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == "GET"
-    assert answer.json()["message"] == "This address does not take this method, but GET."
+def test_a_method_that_is_not_allowed(api: Api) -> None:
+    response = api.client.delete("/api/sync/status", headers=bearer(api.callers.admin))
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET"
+    assert response.json()["message"] == "Method not allowed. This path allows: GET"

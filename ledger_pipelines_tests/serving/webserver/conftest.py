@@ -1,4 +1,4 @@
-"""Dagster's own application on an instance of its own, guarded and unguarded."""
+"""Dagster's application on a temporary instance, with and without the guard."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ POOL = "attacked"
 
 @dataclass(frozen=True)
 class Dagster:
-    """Dagster's application, and whether a request has changed anything in its instance."""
+    """Dagster's application and its instance."""
 
     app: Starlette
     instance: dg.DagsterInstance
 
     def changed(self) -> bool:
-        """Return whether the attacked pool has a limit or the attacked asset an event; forget both."""
+        """Return whether the attacked pool has a limit or the attacked asset an event, and delete both."""
         pool = POOL in self.instance.event_log_storage.get_concurrency_keys()
         asset = self.instance.has_asset_key(ASSET)
         self.instance.event_log_storage.delete_concurrency_limit(POOL)
@@ -41,18 +41,18 @@ class Dagster:
 
 
 def rules_of(**settings: str) -> Rules:
-    """Return the rules of some settings, all others being the defaults."""
+    """Return the rules for these settings; all others have their defaults."""
     return Rules.of(Settings(**settings))
 
 
 def client_of(app: ASGIApp) -> TestClient:
-    """Return a client that sends no header of a browser unless asked to."""
+    """Return a client that sends no browser headers by default."""
     return TestClient(app, base_url=OWN, follow_redirects=False, raise_server_exceptions=False)
 
 
-def refused(answer: Response) -> bool:
-    """Return whether an answer is the guard's refusal."""
-    return answer.status_code == 403 and answer.text.startswith("Refused: ")
+def refused(response: Response) -> bool:
+    """Return whether a response is the guard's refusal."""
+    return response.status_code == 403 and response.text.startswith("Refused: ")
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,13 @@ def dagster() -> Iterator[Dagster]:
 
 @pytest.fixture
 def unguarded(dagster: Dagster) -> Iterator[TestClient]:
-    """A client of Dagster's application as it is."""
+    """Client of Dagster's application without the guard."""
     with client_of(dagster.app) as client:
         yield client
 
 
 @pytest.fixture
 def guarded(dagster: Dagster) -> Iterator[TestClient]:
-    """A client of the same application behind the guard, with a proxy named in the settings."""
+    """Client of the same application behind the guard, with a proxy's origin in the settings."""
     with client_of(Guard(dagster.app, rules_of(ui_origins=PROXY))) as client:
         yield client

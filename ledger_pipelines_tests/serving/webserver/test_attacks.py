@@ -1,4 +1,4 @@
-"""Attacks from pages of other origins on Dagster's application, and the requests that have to pass."""
+"""Attacks on Dagster's application from pages of other origins, and requests that must pass."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ ATTACKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_an_attack_changes_something_only_without_the_guard(
+def test_an_attack_succeeds_only_without_the_guard(
     attack: dict[str, Any], dagster: Dagster, unguarded: TestClient, guarded: TestClient
 ) -> None:
     assert unguarded.request(**attack).status_code == 200
@@ -86,11 +86,11 @@ def test_an_attack_changes_something_only_without_the_guard(
         ({"method": "GET", "url": "/", "headers": {"Sec-Fetch-Site": "none", "Host": "dagster.example.com"}}, False),
     ],
 )
-def test_requests_of_the_ui_of_links_and_of_programs_pass(
+def test_requests_from_the_ui_links_and_programs_pass(
     request_: dict[str, Any], changes: bool, dagster: Dagster, guarded: TestClient
 ) -> None:
-    answer = guarded.request(**request_)
-    assert not refused(answer), answer.text
+    response = guarded.request(**request_)
+    assert not refused(response), response.text
     assert dagster.changed() == changes
 
 
@@ -105,7 +105,7 @@ def test_every_route_is_guarded(dagster: Dagster, guarded: TestClient) -> None:
 
 
 def test_only_known_routes_change_something(dagster: Dagster) -> None:
-    """A version of Dagster that adds a route has to be looked at: a GET of it might change something."""
+    """If a new version of Dagster adds a route, check that a GET of it changes nothing."""
     static = {"root_static", "_next_static", "vendor_static"}
     routes = [route for route in dagster.app.routes if isinstance(route, Route) and route.name not in static]
     readers = {route.path for route in routes if route.methods == {"GET", "HEAD"}}
@@ -141,7 +141,7 @@ def test_a_foreign_handshake_is_refused(headers: dict[str, str], unguarded: Test
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": OWN}, {"Origin": PROXY, "Host": "dagster.example.com"}])
-def test_the_uis_own_handshake_is_accepted(headers: dict[str, str], guarded: TestClient) -> None:
+def test_a_handshake_from_the_ui_is_accepted(headers: dict[str, str], guarded: TestClient) -> None:
     with guarded.websocket_connect("/graphql", ["graphql-ws"], headers={"Host": HOST, **headers}) as socket:
         assert answers(socket)
 
@@ -152,7 +152,7 @@ def answers(socket: Any) -> bool:
     return bool(socket.receive_json() == {"type": "connection_ack"})
 
 
-def test_pages_cannot_be_framed_and_keep_dagsters_headers(unguarded: TestClient, guarded: TestClient) -> None:
+def test_the_guard_adds_only_its_frame_headers(unguarded: TestClient, guarded: TestClient) -> None:
     before, after = unguarded.get("/runs").headers, guarded.get("/runs").headers
     policies = after.get_list("Content-Security-Policy")
     assert [policy.split("nonce-")[0] for policy in policies] == [

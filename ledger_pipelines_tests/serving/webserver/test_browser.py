@@ -1,4 +1,4 @@
-"""A running `ledger up`: pages of other origins attack it in a real browser, and its UI launches a run."""
+"""A running `ledger up` in a real browser: pages of other origins attack it, and its UI launches a run."""
 
 import http.server
 import json
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EVIL = "evil.example"
 TAG = "launched_by"
-#: The web server answers a launch in a tenth of a second.
+#: The web server answers a launch within 0.1 s.
 SETTLED_SECONDS = 2.0
 
 _RUNS = """
@@ -45,13 +45,13 @@ _OWN_FETCH = """query => fetch('/graphql', {method: 'POST', headers: {'Content-T
 
 @dataclass(frozen=True)
 class Target:
-    """The web server of a running `ledger up`, and what an attack sends to it."""
+    """Web server of a running `ledger up`, and the requests that attack it."""
 
     up: Up
 
     @property
     def web_ui(self) -> WebUi:
-        """Return the web server as our own code calls it."""
+        """Return the client for the web server."""
         return web_ui_of(self.up.installation.settings)
 
     @property
@@ -65,7 +65,7 @@ class Target:
         return f"ws://127.0.0.1:{self.port}/graphql"
 
     def mutation(self, by: str) -> str:
-        """Return GraphQL that launches a forced rebuild with the deletion guard off, marked with who launches it."""
+        """Return a mutation that launches a forced rebuild without the deletion guard, tagged with the attacker."""
         month = json.dumps(self.up.installation.settings.first_month)
         tags = {
             "dagster/asset_partition_range_start": month,
@@ -83,13 +83,13 @@ class Target:
         return f"{self.web_ui.address}/graphql?{urlencode({'query': self.mutation(by)}, quote_via=quote)}"
 
     def launched(self, by: str) -> list[str]:
-        """Return the runs that were launched by the mutation."""
+        """Return the ids of the runs that the mutation launched."""
         runs = self.web_ui.ask(_RUNS, {"tag": {"key": TAG, "value": by}})["runsOrError"]["results"]
         return [str(run["runId"]) for run in runs]
 
 
 class _Empty(http.server.BaseHTTPRequestHandler):
-    """Serves an empty page, from which a test attacks."""
+    """Handler that serves an empty page, from which a test attacks."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -103,7 +103,7 @@ class _Empty(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    """A `ledger up` that has launched nothing."""
+    """A `ledger up` that has launched no run."""
     with running_up("--no-initial-run") as up:
         up.wait(lambda: up.says("The ledger is up"))
         yield Target(up)
@@ -111,7 +111,7 @@ def target() -> Iterator[Target]:
 
 @pytest.fixture(scope="module")
 def attacker() -> Iterator[int]:
-    """The port of a web server of another origin."""
+    """Port of a web server of another origin."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Empty)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -123,7 +123,7 @@ def attacker() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's browser, to which the attacker's name is one of this machine, as after DNS rebinding."""
+    """Browser that resolves the attacker's name to this machine, as after DNS rebinding."""
     path = require_chromium()
     with sync_playwright() as playwright:
         flags = [*FLAGS, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
@@ -134,7 +134,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A window."""
+    """Browser page in a new context."""
     context = browser.new_context(locale="en-GB")
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
@@ -142,7 +142,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", EVIL])
-def test_a_page_of_another_origin_starts_and_opens_nothing(
+def test_a_page_of_another_origin_launches_and_opens_nothing(
     name: str, target: Target, attacker: int, page: Page
 ) -> None:
     page.goto(f"http://{name}:{attacker}/")
@@ -167,7 +167,7 @@ def test_a_rebound_name_reads_nothing(target: Target, page: Page) -> None:
     assert target.launched("rebound") == []
 
 
-def test_the_ui_is_opened_by_a_link_and_launches_a_run(target: Target, attacker: int, page: Page) -> None:
+def test_the_ui_opened_by_a_link_launches_a_run(target: Target, attacker: int, page: Page) -> None:
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(f"http://{EVIL}:{attacker}/")
@@ -186,8 +186,8 @@ def test_the_ui_is_opened_by_a_link_and_launches_a_run(target: Target, attacker:
 
 
 @pytest.mark.filterwarnings("ignore:Using variable_values:DeprecationWarning")  # by Dagster's client
-def test_what_the_attacks_send_is_taken_from_the_ui_and_from_programs(target: Target, page: Page) -> None:
-    """Without this, the attacks might fail for another reason than the guard."""
+def test_the_attacks_requests_work_from_the_ui_and_programs(target: Target, page: Page) -> None:
+    """Shows that the attacks fail because of the guard, not for another reason."""
     page.goto(f"{target.web_ui.address}/runs")
     page.evaluate(_FETCH, target.url("own page"))
     (run,) = target.launched("own page")

@@ -1,4 +1,4 @@
-"""The command in a process of its own, over real HTTP, with a workspace that is empty."""
+"""The command in a separate process, over HTTP, with an empty workspace."""
 
 import http.client
 import os
@@ -30,7 +30,7 @@ HANDSHAKE = {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """The port and the process of a running command."""
+    """Port and process of a running command."""
     port = free_port()
     arguments = ["--empty-workspace", "-h", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
@@ -54,36 +54,36 @@ def server(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def answers(port: int) -> bool:
-    """Return whether Dagster answers a query of ours."""
+    """Return whether Dagster answers a query."""
     try:
         return bool(WebUi(f"http://127.0.0.1:{port}").ask("{ version }"))
     except OSError:
         return False
 
 
-def asked(port: int, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
-    """Return the status and, of a refusal, the text that a request is answered with."""
+def request(port: int, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Send a request and return its status, and the text of a refusal."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    text = answer.read().decode() if answer.status == 403 else ""
+    response = connection.getresponse()
+    text = response.read().decode() if response.status == 403 else ""
     connection.close()
-    return answer.status, text
+    return response.status, text
 
 
-def test_requests_and_handshakes_are_guarded_and_the_command_ends_when_asked(
+def test_the_command_guards_requests_and_stops_on_sigterm(
     server: tuple[int, subprocess.Popen[str]],
 ) -> None:
     port, process = server
     own = f"http://127.0.0.1:{port}"
     for _ in range(2):
-        assert asked(port, "GET", "/graphql?query=mutation%20M%20%7Ba%7D", {})[0] == 403
-        assert asked(port, "GET", "/graphql", {**HANDSHAKE, "Origin": "https://evil.example"})[0] == 403
-    status, text = asked(port, "GET", "/", {"Host": "evil.example"})
+        assert request(port, "GET", "/graphql?query=mutation%20M%20%7Ba%7D", {})[0] == 403
+        assert request(port, "GET", "/graphql", {**HANDSHAKE, "Origin": "https://evil.example"})[0] == 403
+    status, text = request(port, "GET", "/", {"Host": "evil.example"})
     assert status == 403
     assert text.startswith("Refused: the host 'evil.example' is neither loopback")
-    assert asked(port, "GET", "/graphql", {**HANDSHAKE, "Origin": own})[0] == 101
-    assert asked(port, "GET", "/runs", {"Sec-Fetch-Site": "none"})[0] == 200
+    assert request(port, "GET", "/graphql", {**HANDSHAKE, "Origin": own})[0] == 101
+    assert request(port, "GET", "/runs", {"Sec-Fetch-Site": "none"})[0] == 200
 
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=PATIENCE)
@@ -93,7 +93,7 @@ def test_requests_and_handshakes_are_guarded_and_the_command_ends_when_asked(
     assert "Traceback" not in output
 
 
-def test_a_dagster_that_serves_in_another_way_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dagster_without_uvicorn_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runpy, "run_module", lambda *_, **__: vars(cli)["uvicorn"].Server)
     with pytest.raises(AttributeError, match="Server"):
         command.main()

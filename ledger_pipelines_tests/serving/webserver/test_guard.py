@@ -1,4 +1,4 @@
-"""What the guard logs of refusals."""
+"""Log lines of the guard."""
 
 import logging
 
@@ -9,7 +9,7 @@ from ledger_pipelines.serving.webserver.guard import LOGGER, QUIET_SECONDS, Guar
 from ledger_pipelines_tests.serving.webserver.conftest import client_of, rules_of
 
 
-def test_a_page_that_retries_is_logged_once_a_minute_for_each_rule(caplog: pytest.LogCaptureFixture) -> None:
+def test_repeated_refusals_are_logged_once_per_rule_and_minute(caplog: pytest.LogCaptureFixture) -> None:
     now = 5.0
     client = client_of(Guard(PlainTextResponse("reached"), rules_of(), clock=lambda: now))
     for attempt in range(100):

@@ -1,4 +1,4 @@
-"""The rules by themselves: which hosts, origins and GraphQL documents they allow, and how they put a refusal."""
+"""The rules in isolation: allowed hosts, origins and GraphQL documents, and the messages of refusals."""
 
 from ipaddress import IPv4Address, ip_address
 from urllib.parse import quote
@@ -27,7 +27,7 @@ HEADER = st.text(st.characters(min_codepoint=1, max_codepoint=255, exclude_chara
 
 
 def refusal(rules: Rules, *headers: tuple[str, str], method: str = "GET", query: str = "") -> Refusal | None:
-    """Return what the rules have against a request of the UI's GraphQL."""
+    """Return the rules' refusal of a request to the UI's GraphQL; None if it is allowed."""
     return rules.refusal(
         HTTPConnection(
             {
@@ -80,7 +80,7 @@ def test_exactly_one_host_is_needed() -> None:
         ("::", [], ["[::]:3000", "10.0.0.5:3000"]),
     ],
 )
-def test_the_host_that_is_listened_on(ui_host: str, allowed: list[str], others: list[str]) -> None:
+def test_the_listen_host_is_allowed(ui_host: str, allowed: list[str], others: list[str]) -> None:
     rules = rules_of(ui_host=ui_host)
     for host in [*allowed, HOST]:
         assert refusal(rules, ("Host", host), ("Origin", f"http://{host.lower()}")) is None, host
@@ -88,7 +88,7 @@ def test_the_host_that_is_listened_on(ui_host: str, allowed: list[str], others: 
         assert refusal(rules, ("Host", host)) is not None, host
 
 
-def test_origins_of_the_setting_are_allowed_with_their_hosts_only() -> None:
+def test_configured_origins_are_allowed_with_their_hosts_only() -> None:
     rules = rules_of(ui_origins=f"{PROXY}, http://[2001:db8::1]:8080")
     for host, origin in [
         ("dagster.example.com", PROXY),
@@ -99,7 +99,7 @@ def test_origins_of_the_setting_are_allowed_with_their_hosts_only() -> None:
     ]:
         assert refusal(rules, ("Host", host), ("Origin", origin)) is None, (host, origin)
     for host, origin in [
-        ("dagster.example.com", "http://dagster.example.com"),  # without TLS, so open to change on the way
+        ("dagster.example.com", "http://dagster.example.com"),  # without TLS, so open to tampering in transit
         ("dagster.example.com", "https://dagster.example.com:8443"),
         ("dagster.example.com", "https://evil.dagster.example.com"),
         ("dagster.example.com", OWN),
@@ -125,7 +125,7 @@ def test_no_other_host_is_allowed(host: str) -> None:
 
 
 @pytest.mark.parametrize(("operation", "is_query"), OPERATIONS.items())
-def test_an_operation_that_is_no_query_is_refused(operation: str, is_query: bool) -> None:
+def test_operations_other_than_queries_are_refused(operation: str, is_query: bool) -> None:
     assert (refusal(DEFAULT, ("Host", HOST), query=f"query={quote(operation)}") is None) == is_query
     repeated = "&".join(f"query={quote(text)}" for text in (operation, "{ version }"))
     assert (refusal(DEFAULT, ("Host", HOST), query=repeated) is None) == is_query
@@ -145,7 +145,7 @@ def test_documents_that_are_not_provably_queries_are_refused(document: str) -> N
     assert found.rule is Rule.QUERY
 
 
-def test_a_refusal_is_one_sentence_that_names_the_setting_and_escapes_what_it_quotes() -> None:
+def test_a_refusal_names_the_setting_and_escapes_the_header() -> None:
     host = refusal(DEFAULT, ("Host", "evil.example:3000"))
     assert host == Refusal(
         Rule.HOST,
