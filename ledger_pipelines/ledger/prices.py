@@ -85,7 +85,7 @@ class InForce:
 
 
 def in_force(chosen: sa.FromClause) -> InForce:
-    """Return the price of `chosen_entries` joined to customers; a field missing in the entry is the customer's default."""
+    """Return the price of `chosen_entries` joined to customers; a field missing in an entry takes the default."""
     price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
     computed = computed_factor(pressure, temperature)
     source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
