@@ -36,7 +36,7 @@ def exact(pressure: Decimal, temperature: Decimal) -> Decimal | None:
 def in_sql(connection: sa.Connection, pairs: list[Pair]) -> list[Decimal | None]:
     """Return the factors that the ledger's expression computes, in the order of the pairs."""
     given = sa.values(
-        sa.column("place", sa.Integer), sa.column("p", sa.Numeric), sa.column("t", sa.Numeric), name="given"
+        sa.column("position", sa.Integer), sa.column("p", sa.Numeric), sa.column("t", sa.Numeric), name="given"
     ).data([(position, *pair) for position, pair in enumerate(pairs)])
     pressure, temperature = (sa.cast(given.c[name], sa.Numeric) for name in ("p", "t"))
     return list(connection.scalars(sa.select(computed_factor(pressure, temperature)).order_by(given.c.position)))
