@@ -134,7 +134,7 @@ def test_all_balances_of_a_customer_in_one_object(demo: Pipeline, connection: sa
 
 
 def test_each_transaction_has_the_price_of_its_span(demo: Pipeline, connection: sa.Connection) -> None:
-    """The history is the rule by which readings are priced, over all of time."""
+    """The price history contains the price of every transaction at its moment."""
     found = connection.execute(
         sa.text(
             "SELECT t.data_pencatatan_id, count(*), bool_and(p.price = t.harga_per_m3), "

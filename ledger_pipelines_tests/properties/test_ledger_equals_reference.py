@@ -87,7 +87,7 @@ def test_any_range_after_a_whole_run_writes_nothing(
 
 @given(data=st.data())
 def test_change_recalculated_month_by_month(shared_pipeline: Pipeline, data: st.DataObject) -> None:
-    """After the last of the months everything is correct, in whatever order they are loaded and recalculated."""
+    """The ledger is correct after the last month, in any order of loading and recalculating months."""
     before = data.draw(STATES)
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
