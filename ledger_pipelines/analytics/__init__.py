@@ -1,4 +1,4 @@
-"""The analysts' door: views that answer the usual questions in plain SQL, and the role that may read them.
+"""SQL access for analysts: views that answer common questions, and the role that may read them.
 
-What belongs here: declarations of views, and what an analyst may do. What does not: anything that writes the data.
+This package declares views and grants privileges. Code that writes data belongs elsewhere.
 """

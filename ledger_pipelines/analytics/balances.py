@@ -9,14 +9,14 @@ from ledger_pipelines.warehouse.tables import Digits, customers, monthly_custome
 from ledger_pipelines.warehouse.views import View
 
 _balance, _customer = monthly_customer_balances.c, customers.c
-_OF_A_CUSTOMER = {
+_CUSTOMER_COLUMNS = {
     "customer_id": "The customer: users.id of the billing application",
     "name": "Name of the customer",
 }
 
 
 def _latest() -> sa.Subquery:
-    """One row: a customer with the balance of the last month that has one."""
+    """One row: a customer with the balance of the last month that has a balance."""
     return (
         sa.select(monthly_customer_balances)
         .ext(distinct_on(_balance.customer_id))
@@ -26,7 +26,7 @@ def _latest() -> sa.Subquery:
 
 
 def _current_balances() -> sa.Select[Any]:
-    """One row: a customer who has a balance, and the last one."""
+    """One row: a customer with a balance, and the last balance."""
     latest = _latest()
     return sa.select(
         _customer.customer_id,
@@ -67,24 +67,24 @@ def _monthly_summary() -> sa.Select[Any]:
 
 
 def _before(column: sa.ColumnElement[Any], months: int) -> sa.ColumnElement[Any]:
-    """The value of so many months before; NULL where there is none."""
+    """Return the value of the month ``months`` before; NULL if that month does not exist."""
     return sa.func.lag(column, months, type_=column.type).over(
         partition_by=_balance.customer_id, order_by=_balance.year_month
     )
 
 
 def _average(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The mean of a month and the two before it."""
+    """Return the mean of a month and the two months before it."""
     return sa.func.avg(column).over(partition_by=_balance.customer_id, order_by=_balance.year_month, rows=(-2, 0))
 
 
 def _per_cent(now: sa.ColumnElement[Any], before: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """By how many per cent a value has grown; NULL if it was 0 or is unknown."""
+    """Return the growth in per cent; NULL if the value before was 0 or is unknown."""
     return sa.func.round(100 * (now - before) / sa.func.nullif(before, 0), 2, type_=Digits)
 
 
 def _balance_trend() -> sa.Select[Any]:
-    """One row: a customer and month, with the balance and how it has changed."""
+    """One row: a customer and month, with the balance and its changes."""
     closing = _balance.closing_balance
     return sa.select(
         _balance.customer_id,
@@ -99,7 +99,7 @@ def _balance_trend() -> sa.Select[Any]:
 
 
 def _consumption_trend() -> sa.Select[Any]:
-    """One row: a customer and month, with the volume and how it has changed."""
+    """One row: a customer and month, with the volume and its changes."""
     volume = _balance.total_volume_sm3
     price = sa.func.round(_balance.total_purchases / sa.func.nullif(volume, 0), 2, type_=Digits)
     return sa.select(
@@ -118,7 +118,7 @@ def _consumption_trend() -> sa.Select[Any]:
 
 
 def _customer_monthly_balances() -> sa.Select[Any]:
-    """One row: a customer who has balances, with all of them in one object."""
+    """One row: a customer with balances, all of them in one JSON object."""
     by_month = (
         sa.select(
             _balance.customer_id,
@@ -139,7 +139,7 @@ VIEWS = (
         "current_balances",
         "The balance of each customer now: one row a customer who has one, with the last month's",
         _current_balances(),
-        _OF_A_CUSTOMER
+        _CUSTOMER_COLUMNS
         | {
             "role": "customer: metered; fob: billed free on board",
             "no_kontrak": "Contract number",
@@ -174,7 +174,7 @@ VIEWS = (
         "balance_trend",
         "How the balance of each customer changes: one row a customer and month",
         _balance_trend(),
-        _OF_A_CUSTOMER
+        _CUSTOMER_COLUMNS
         | {
             "year_month": "The month; the current one is under way",
             "closing_balance": "Balance at its end, rupiah",
@@ -188,7 +188,7 @@ VIEWS = (
         "consumption_trend",
         "How much gas each customer uses: one row a customer and month",
         _consumption_trend(),
-        _OF_A_CUSTOMER
+        _CUSTOMER_COLUMNS
         | {
             "year_month": "The month; the current one is under way",
             "total_volume_sm3": "Volume, Sm³",
@@ -206,6 +206,6 @@ VIEWS = (
         "All balances of a customer in one JSON object, as users.monthly_balances of the application had them: "
         "one row a customer",
         _customer_monthly_balances(),
-        _OF_A_CUSTOMER | {"monthly_balances": 'Closing balance by month, rupiah: {"2025-03": -1234.5, …}'},
+        _CUSTOMER_COLUMNS | {"monthly_balances": 'Closing balance by month, rupiah: {"2025-03": -1234.5, …}'},
     ),
 )

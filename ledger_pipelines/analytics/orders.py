@@ -1,4 +1,4 @@
-"""Views of the ERP's orders under way: between warehouses, and in production."""
+"""Views of the ERP's open orders: warehouse orders and production orders."""
 
 from typing import Any
 
@@ -14,72 +14,72 @@ _TODAY = sa.func.current_date()
 
 
 def _open_warehouse_orders() -> sa.Select[Any]:
-    """One row: a line that has not been received, with the day for which its order was planned."""
+    """One row: a line that has not been received, with the planned delivery date of its order."""
     order = unpadded(_header.c.order_origin_code)
     planned = (
         sa.select(order.label("order"), sa.func.min(_header.c.plan_delivery_date).label("planned_on"))
         .group_by(order)
         .subquery("planned")
     )
-    of = _line.c
+    line = _line.c
     is_late = sa.func.coalesce(planned.c.planned_on < _TODAY, sa.false())
-    shipped = sa.func.coalesce(of.ship_qty, 0)
+    shipped = sa.func.coalesce(line.ship_qty, 0)
     state = sa.case(
-        (of.delivery_date.is_(None), "not shipped"), (shipped < of.order_qty, "partly shipped"), else_="on its way"
+        (line.delivery_date.is_(None), "not shipped"), (shipped < line.order_qty, "partly shipped"), else_="on its way"
     )
     return (
         sa.select(
-            of.year_month,
-            of.order_origin_code,
-            of.line_no,
-            of.order_origin,
-            of.trx_type,
-            of.order_date,
+            line.year_month,
+            line.order_origin_code,
+            line.line_no,
+            line.order_origin,
+            line.trx_type,
+            line.order_date,
             planned.c.planned_on,
             is_late.label("is_late"),
             sa.case((is_late, sa.type_coerce(_TODAY - planned.c.planned_on, sa.Integer))).label("days_late"),
             sa.type_coerce(state, sa.Text).label("state"),
-            of.line_status,
-            of.item_code,
-            of.item_desc,
-            of.order_qty,
-            of.ship_qty,
-            (of.order_qty - shipped).label("open_qty"),
-            of.unit,
-            of.ship_from,
-            of.ship_to,
-            of.ship_to_desc,
+            line.line_status,
+            line.item_code,
+            line.item_desc,
+            line.order_qty,
+            line.ship_qty,
+            (line.order_qty - shipped).label("open_qty"),
+            line.unit,
+            line.ship_from,
+            line.ship_to,
+            line.ship_to_desc,
         )
-        .outerjoin_from(_line, planned, planned.c.order == unpadded(of.order_origin_code))
-        .where(of.receipt_date.is_(None))
+        .outerjoin_from(_line, planned, planned.c.order == unpadded(line.order_origin_code))
+        .where(line.receipt_date.is_(None))
     )
 
 
 def _production_progress() -> sa.Select[Any]:
-    """One row: a production order, and how far it has come."""
-    of = _production.c
-    delivered = sa.func.coalesce(of.qty_delivery, 0)
+    """One row: a production order with its progress."""
+    order = _production.c
+    delivered = sa.func.coalesce(order.qty_delivery, 0)
     state = sa.case(
-        (delivered >= of.qty_order, "done"),
-        (of.planning_date < _TODAY, "late"),
+        (delivered >= order.qty_order, "done"),
+        (order.planning_date < _TODAY, "late"),
         (delivered > 0, "under way"),
         else_="planned",
     )
     return sa.select(
-        of.year_month,
-        of.prod_no,
-        of.planning_date,
-        of.item,
-        of.description,
-        of.customer,
-        of.model,
-        of.divisi,
-        of.status,
+        order.year_month,
+        order.prod_no,
+        order.planning_date,
+        order.item,
+        order.description,
+        order.customer,
+        order.model,
+        order.divisi,
+        order.status,
         sa.type_coerce(state, sa.Text).label("state"),
-        of.qty_order,
-        of.qty_delivery,
-        (of.qty_order - delivered).label("open_qty"),
-        sa.func.round(100 * delivered / sa.func.nullif(of.qty_order, 0), 1, type_=Digits).label("done_percent"),
+        order.qty_order,
+        order.qty_delivery,
+        (order.qty_order - delivered).label("open_qty"),
+        sa.func.round(100 * delivered / sa.func.nullif(order.qty_order, 0), 1, type_=Digits).label("done_percent"),
     )
 
 

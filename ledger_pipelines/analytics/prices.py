@@ -1,6 +1,6 @@
-"""The view of prices: each customer's time cut into spans with one price each.
+"""View of prices: each customer's time divided into spans with one price each.
 
-The rule is that of `ledger.prices`, by its own expressions, over all of time instead of some months.
+The view uses the expressions of `ledger.prices`, over all time instead of some months.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from ledger_pipelines.warehouse.views import View
 
 
 def _spans(name: str) -> sa.Subquery:
-    """One row: a customer and a span in which no entry begins or ends; NULL: since ever, for ever."""
+    """One row: a customer and a span in which no entry begins or ends; a NULL end is open."""
     cuts = sa.union(
         sa.select(customers.c.customer_id, sa.cast(sa.null(), Moment).label("cut")),
         sa.select(prices.c.customer_id, prices.c.valid_from),
@@ -24,7 +24,7 @@ def _spans(name: str) -> sa.Subquery:
 
 def _price_history() -> sa.Select[Any]:
     """One row: a customer and a span, with the price and factor in force throughout."""
-    # Not as a CTE: read twice it would be computed for all customers, whichever one is asked for.
+    # Not a CTE: read twice, it would be computed for all customers even if the query selects a single customer.
     spans, chosen = _spans("spans"), chosen_entries(_spans("spans")).subquery("chosen")
     price = in_force(chosen)
     return sa.select(

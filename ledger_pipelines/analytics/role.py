@@ -1,7 +1,7 @@
-"""The analyst's role: who may read what, and nothing more.
+"""Roles of analysts: read access to the warehouse, and no other privilege.
 
-Each warehouse has one group role, which holds the grants and cannot log in; people log in by roles of their own that
-are in it. Roles belong to the server, so the group is called after the database.
+Each warehouse has one group role, which holds the grants and cannot log in. Analysts log in with roles of their own
+that are members of the group. Roles belong to the server, so the group is named after the database.
 """
 
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.tables import metadata
 
-#: What an analyst may read, in the order in which bare names are looked up.
+#: Schemas that an analyst may read, in the order in which unqualified names are looked up.
 SCHEMAS = ("analytics", "ledger", "billing", "erp", "ops")
-#: Schemas of which whatever comes is for analysts too: partitions above all. Of `ops` each table is granted by itself.
-_OPEN = SCHEMAS[:-1]
-#: Tables of `ops` that are nobody's to read but the program's: what lets somebody in, and what they did.
+#: Schemas whose future tables, mostly partitions, are readable too. Tables of `ops` are granted one by one.
+_OPEN_SCHEMAS = SCHEMAS[:-1]
+#: Tables of `ops` that only the program reads, because they hold credentials and the actions of users.
 WITHHELD = frozenset({"api_tokens", "audit_log", "sessions"})
 STATEMENT_TIMEOUT, IDLE_TIMEOUT = "5min", "10min"
-#: How many sessions an analyst may have at a time; unlike the others, a limit that a session cannot lift.
+#: Number of concurrent sessions of an analyst. A session cannot change this limit, unlike the two timeouts.
 MOST_SESSIONS = 10
-#: What everybody may call on a server as it comes, and is more than reading: advisory locks, of which enough stop every
-#: session of the server, and large objects, which fill its disk. Those that end a lock stay, for pools of connections.
-_MORE_THAN_READING = "^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea)$"
-_LONGEST_DATABASE = 54  # PostgreSQL cuts names off at 63 characters
+#: Functions that PostgreSQL lets every role call and that do more than read. Enough advisory locks stop every session
+#: of the server, and large objects fill its disk. Functions that release a lock stay, for connection pools.
+_UNSAFE_FUNCTIONS = "^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea)$"
+_MAX_DATABASE_NAME = 54  # PostgreSQL cuts names off at 63 characters
 
 
 class AnalystError(Exception):
-    """The role cannot be what was asked; the message says why and what to do."""
+    """Error for a role that cannot be created or changed as requested; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Analyst:
-    """A role that may log in as an analyst, until when if not for ever, and how many sessions it has now."""
+    """Login role of an analyst, with its expiry (None: no expiry) and its current number of sessions."""
 
     name: str
     valid_until: datetime | None
@@ -42,11 +42,11 @@ class Analyst:
 
 @dataclass(frozen=True)
 class Opening:
-    """Something that everybody may do in the warehouse, and that is more than reading.
+    """Privilege in the warehouse that PUBLIC has and that allows more than reading.
 
     Attributes:
-        closing: The SQL that takes it from everybody.
-        is_ours: Whether the configured user may run that.
+        closing: The SQL statements that revoke the privilege from PUBLIC.
+        is_ours: True if the configured user may run these statements.
     """
 
     closing: Sequence[str]
@@ -54,19 +54,19 @@ class Opening:
 
 
 def group_of(connection: sa.Connection) -> str:
-    """The group role of the warehouse that one is connected to."""
+    """Return the name of the group role of the connected warehouse."""
     database = connection.execute(sa.select(sa.func.current_database())).scalar_one()
-    return f"{database[:_LONGEST_DATABASE]}_analysts"
+    return f"{database[:_MAX_DATABASE_NAME]}_analysts"
 
 
 def exists(connection: sa.Connection, name: str) -> bool:
-    """True if the server has a role of that name."""
-    found = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :name)")
-    return bool(connection.scalar(found, {"name": name}))
+    """Return True if the server has a role of that name."""
+    query = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :name)")
+    return bool(connection.scalar(query, {"name": name}))
 
 
 def analysts(connection: sa.Connection) -> list[Analyst]:
-    """The roles in the group, by name."""
+    """Return the login roles of the group, by name."""
     members = sa.text(
         "SELECT r.rolname, r.rolvaliduntil, "
         "(SELECT count(*) FROM pg_stat_activity AS a WHERE a.usesysid = r.oid) "
@@ -77,21 +77,21 @@ def analysts(connection: sa.Connection) -> list[Analyst]:
 
 
 def group_creation(connection: sa.Connection) -> str:
-    """The SQL that creates the group."""
+    """Return the SQL that creates the group role."""
     return f"CREATE ROLE {_quoted(connection, group_of(connection))} NOLOGIN"
 
 
 def login_creation(connection: sa.Connection, name: str, zone: str, password: str) -> list[str]:
-    """The SQL that creates a role to log in by, in the group, and how its sessions in this database begin.
+    """Return the SQL that creates a login role in the group and sets the defaults of its sessions in this database.
 
     Args:
         connection: To the warehouse.
         name: The role.
         zone: The company's time zone.
-        password: The password, or what is stored of it.
+        password: The password or its verifier.
     """
     role, group = _quoted(connection, name), _quoted(connection, group_of(connection))
-    # Defaults, which a session may change: what holds is that nothing but reading is granted.
+    # Defaults that a session may change. The protection is that only SELECT is granted.
     settings = {
         "search_path": ", ".join(SCHEMAS),
         "default_transaction_read_only": "on",
@@ -109,11 +109,11 @@ def login_creation(connection: sa.Connection, name: str, zone: str, password: st
 
 
 def grant(connection: sa.Connection) -> None:
-    """Let the group read what an analyst may read, what comes later included, and take more from everybody; repeatable.
+    """Grant the group read access, including to future tables, and revoke privileges of PUBLIC that allow more.
 
-    In the caller's transaction, as the owner of the schemas.
+    Idempotent. Runs in the caller's transaction, as the owner of the schemas.
     """
-    group, schemas = _quoted(connection, group_of(connection)), ", ".join(_OPEN)
+    group, schemas = _quoted(connection, group_of(connection)), ", ".join(_OPEN_SCHEMAS)
     preparer = connection.dialect.identifier_preparer
     tables = (table for table in metadata.sorted_tables if table.schema == "ops" and table.name not in WITHHELD)
     statements = [
@@ -129,33 +129,33 @@ def grant(connection: sa.Connection) -> None:
 
 
 def openings(connection: sa.Connection) -> list[Opening]:
-    """What everybody, and so an analyst, may still do in the warehouse beside reading.
+    """Return the privileges beyond reading that PUBLIC, and therefore every analyst, still has in the warehouse.
 
-    It belongs to the database, and so comes back with a new one into which a dump is restored.
+    They belong to the database, so a new database into which a dump is restored has them again.
     """
-    return [*_temporary_tables(connection), *_functions(connection)]
+    return [*_temporary_table_privilege(connection), *_function_privileges(connection)]
 
 
-def _temporary_tables(connection: sa.Connection) -> Sequence[Opening]:
-    found = sa.text(
+def _temporary_table_privilege(connection: sa.Connection) -> Sequence[Opening]:
+    query = sa.text(
         "SELECT pg_has_role(datdba, 'USAGE'), quote_ident(current_user) FROM pg_database "
         "WHERE datname = current_database() AND has_database_privilege('public', oid, 'TEMPORARY')"
     )
-    row = connection.execute(found).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         return []
     is_ours, user = row
-    # Whoever writes the ledger needs it, and has it by no other way unless the database is theirs.
+    # The user that writes the ledger needs this privilege, and has it only through PUBLIC unless it owns the database.
     kept = [] if is_ours else [f"GRANT TEMPORARY ON DATABASE {_database(connection)} TO {user}"]
     return [Opening([*kept, f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC"], is_ours)]
 
 
-def _functions(connection: sa.Connection) -> Sequence[Opening]:
-    found = sa.text(
+def _function_privileges(connection: sa.Connection) -> Sequence[Opening]:
+    query = sa.text(
         "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
         "AND proname ~ :names AND has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1"
     )
-    names = connection.scalars(found, {"names": _MORE_THAN_READING}).all()
+    names = connection.scalars(query, {"names": _UNSAFE_FUNCTIONS}).all()
     if not names:
         return []
     is_ours = connection.scalar(sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
@@ -163,7 +163,7 @@ def _functions(connection: sa.Connection) -> Sequence[Opening]:
 
 
 def renew(connection: sa.Connection) -> bool:
-    """Grant what a newer schema has, if there is a group; True if there is."""
+    """Grant read access to new tables and views if the group exists; return True if it does."""
     if not exists(connection, group_of(connection)):
         return False
     grant(connection)
@@ -171,52 +171,52 @@ def renew(connection: sa.Connection) -> bool:
 
 
 def drop(connection: sa.Connection, name: str) -> None:
-    """Drop a role of the group; it owns nothing. Its sessions end, as far as one may end them."""
-    ending = sa.text(
+    """Drop a login role of the group, which owns no objects. Sessions that this user may terminate are terminated."""
+    terminate = sa.text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE usename = :name AND pg_has_role(current_user, usesysid, 'USAGE')"
     )
-    connection.execute(ending, {"name": name})
+    connection.execute(terminate, {"name": name})
     connection.exec_driver_sql(f"DROP ROLE {_quoted(connection, name)}")
 
 
 def set_password(connection: sa.Connection, name: str, password: str) -> None:
-    """Give a role another password (or what is stored of it)."""
+    """Set the password of a role, given as password or verifier."""
     connection.exec_driver_sql(f"ALTER ROLE {_quoted(connection, name)} PASSWORD {_literal(password)}")
 
 
 def scrambled(connection: sa.Connection, name: str, password: str) -> str:
-    """What the server stores of a password: so the password itself is in no statement, and in no log of them."""
+    """Return the SCRAM verifier of a password, so that statements and their logs do not contain the password."""
     driver = connection.connection.driver_connection
     if driver is None:
-        raise AnalystError("The connection to the warehouse is closed.")
+        raise AnalystError("The connection to the warehouse is closed. Run the command again.")
     verifier: bytes = driver.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
     return verifier.decode()
 
 
 def shut(connection: sa.Connection, databases: Sequence[str]) -> None:
-    """Let nobody connect to databases of the server but who owns them or was given it by name."""
+    """Revoke CONNECT and TEMPORARY on databases from PUBLIC; owners and roles granted by name keep them."""
     preparer = connection.dialect.identifier_preparer
     for name in map(preparer.quote_identifier, databases):
         connection.exec_driver_sql(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
 
 
 def owned_databases(connection: sa.Connection) -> list[str]:
-    """The server's other databases that the configured user owns."""
-    found = sa.text(
+    """Return the server's other databases that the configured user owns."""
+    query = sa.text(
         "SELECT d.datname FROM pg_database AS d JOIN pg_roles AS r ON r.oid = d.datdba "
         "WHERE d.datallowconn AND d.datname <> current_database() AND r.rolname = current_user ORDER BY d.datname"
     )
-    return list(connection.scalars(found))
+    return list(connection.scalars(query))
 
 
 def databases_open_to(connection: sa.Connection, name: str) -> list[str]:
-    """The server's other databases that a role may connect to, as everybody may."""
-    found = sa.text(
+    """Return the server's other databases that a role may connect to."""
+    query = sa.text(
         "SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database() "
         "AND has_database_privilege(:name, oid, 'CONNECT') ORDER BY datname"
     )
-    return list(connection.scalars(found, {"name": name}))
+    return list(connection.scalars(query, {"name": name}))
 
 
 def _database(connection: sa.Connection) -> str:

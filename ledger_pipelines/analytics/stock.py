@@ -1,4 +1,4 @@
-"""Views of the ERP's stock: what it is worth, and what is short."""
+"""Views of the ERP's stock: its value and its shortages."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ledger_pipelines.warehouse.tables import Digits, erp_tables
 from ledger_pipelines.warehouse.views import View
 
 _stock, _receipt = erp_tables["stockbywh"], erp_tables["data_receipt_purchase"]
-_OF_A_STOCK = {
+_STOCK_COLUMNS = {
     "year_month": "Month in which the stock was last read",
     "warehouse": "Warehouse code",
     "partno": "Part number",
@@ -22,39 +22,45 @@ _OF_A_STOCK = {
 
 
 def _is_current() -> sa.ColumnElement[bool]:
-    """True for the stock as last read; earlier months stay as they last were."""
+    """Return the condition that selects the stock as last read; rows of earlier months keep their last state."""
     newest = sa.select(sa.func.max(_stock.c.year_month)).scalar_subquery()
     return _stock.c.year_month == newest
 
 
 def _latest_prices() -> sa.Subquery:
     """One row: a part and unit, with the price of its last purchase receipt that has one."""
-    of = _receipt.c
-    part, unit = unpadded(of.part_no), unpadded_or_empty(of.unit)
+    receipt = _receipt.c
+    part, unit = unpadded(receipt.part_no), unpadded_or_empty(receipt.unit)
     return (
-        sa.select(part.label("part"), unit.label("unit"), of.receipt_unit_price, of.currency, of.actual_receipt_date)
+        sa.select(
+            part.label("part"),
+            unit.label("unit"),
+            receipt.receipt_unit_price,
+            receipt.currency,
+            receipt.actual_receipt_date,
+        )
         .ext(distinct_on(part, unit))
-        .where(of.receipt_unit_price.is_not(None))
+        .where(receipt.receipt_unit_price.is_not(None))
         .order_by(
             part,
             unit,
-            of.actual_receipt_date.desc().nulls_last(),
-            of.receipt_no.desc().nulls_last(),
-            of.receipt_line.desc().nulls_last(),
-            of.receipt_unit_price,
-            of.currency,
+            receipt.actual_receipt_date.desc().nulls_last(),
+            receipt.receipt_no.desc().nulls_last(),
+            receipt.receipt_line.desc().nulls_last(),
+            receipt.receipt_unit_price,
+            receipt.currency,
         )
         .subquery("latest")
     )
 
 
 def _stock_value() -> sa.Select[Any]:
-    """One row: a part in a warehouse, at the price at which it was last bought."""
+    """One row: a part in a warehouse, valued at the price of its last purchase receipt."""
     latest = _latest_prices()
     same = sa.and_(latest.c.part == unpadded(_stock.c.partno), latest.c.unit == unpadded_or_empty(_stock.c.unit))
     return (
         sa.select(
-            *(_stock.c[name] for name in _OF_A_STOCK),
+            *(_stock.c[name] for name in _STOCK_COLUMNS),
             latest.c.receipt_unit_price.label("unit_price"),
             latest.c.currency,
             latest.c.actual_receipt_date.label("priced_on"),
@@ -66,19 +72,21 @@ def _stock_value() -> sa.Select[Any]:
 
 
 def _stock_shortages() -> sa.Select[Any]:
-    """One row: a part in a warehouse of which there is less than there should be."""
-    of = _stock.c
-    needed = sa.func.greatest(of.safety_stock, of.min_stock, type_=Digits)
+    """One row: a part in a warehouse with less than its safety stock or minimum stock."""
+    stock = _stock.c
+    needed = sa.func.greatest(stock.safety_stock, stock.min_stock, type_=Digits)
     return sa.select(
-        *(of[name] for name in _OF_A_STOCK),
-        of.safety_stock,
-        of.min_stock,
-        (needed - of.onhand).label("shortage"),
-        of.allocated,
-        of.onorder,
-        (of.onhand - sa.func.coalesce(of.allocated, 0) + sa.func.coalesce(of.onorder, 0) >= needed).label("is_covered"),
-        of.location,
-    ).where(_is_current(), of.onhand < needed)
+        *(stock[name] for name in _STOCK_COLUMNS),
+        stock.safety_stock,
+        stock.min_stock,
+        (needed - stock.onhand).label("shortage"),
+        stock.allocated,
+        stock.onorder,
+        (stock.onhand - sa.func.coalesce(stock.allocated, 0) + sa.func.coalesce(stock.onorder, 0) >= needed).label(
+            "is_covered"
+        ),
+        stock.location,
+    ).where(_is_current(), stock.onhand < needed)
 
 
 VIEWS = (
@@ -87,7 +95,7 @@ VIEWS = (
         "What the stock is worth at the price at which each part was last bought: one row a warehouse and part. "
         "The ERP's stock has no price of its own",
         _stock_value(),
-        _OF_A_STOCK
+        _STOCK_COLUMNS
         | {
             "unit_price": "receipt_unit_price of the part's last purchase receipt in that unit; null: there is none",
             "currency": "Currency of price and value: add up each by itself, there are no rates of exchange here",
@@ -99,7 +107,7 @@ VIEWS = (
         "stock_shortages",
         "Parts of which there is less than the safety stock or the lowest stock wanted: one row a warehouse and part",
         _stock_shortages(),
-        _OF_A_STOCK
+        _STOCK_COLUMNS
         | {
             "safety_stock": "Safety stock",
             "min_stock": "Lowest stock wanted",

@@ -1,4 +1,4 @@
-"""Views of the ERP's invoices: of what was delivered to customers, and of what came from suppliers."""
+"""Views of the ERP's invoices: of shipments to customers and of receipts from suppliers."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ledger_pipelines.warehouse.views import View
 
 _sale, _receipt = erp_tables["so_invoice_line"].c, erp_tables["data_receipt_purchase"].c
 _TODAY = sa.func.current_date()
-_OF_A_SHIPMENT = {
+_SHIPMENT_COLUMNS = {
     "year_month": "Month of the delivery",
     "bp_code": "Business partner, code",
     "bp_name": "Business partner",
@@ -24,7 +24,7 @@ _OF_A_SHIPMENT = {
     "product_type": "Product type",
     "unit": "Unit of the quantities",
 }
-_OF_A_RECEIPT = {
+_RECEIPT_COLUMNS = {
     "year_month": "Month of the receipt",
     "bp_id": "Supplier, code",
     "bp_name": "Supplier",
@@ -42,9 +42,10 @@ _OF_A_RECEIPT = {
 
 
 def _delivered_and_invoiced() -> sa.Select[Any]:
-    """One row: a line of a shipment, and what was invoiced of it; each of its invoices repeats what was delivered.
+    """One row: a shipment line with its delivered and invoiced quantity.
 
-    A line without an invoice_date is no invoice, whatever quantity and amount it has.
+    The ERP repeats the delivered quantity in each invoice of the line. A row without an invoice_date is not an
+    invoice, regardless of its quantity and amount.
     """
     is_invoice = _sale.invoice_date.is_not(None)
     delivered = sa.func.max(_sale.delivered_qty)
@@ -59,7 +60,7 @@ def _delivered_and_invoiced() -> sa.Select[Any]:
         (invoiced > delivered, "invoiced too much"),
         else_="invoiced",
     )
-    shipment = [_sale[name] for name in _OF_A_SHIPMENT]
+    shipment = [_sale[name] for name in _SHIPMENT_COLUMNS]
     return (
         sa.select(
             *shipment,
@@ -76,14 +77,14 @@ def _delivered_and_invoiced() -> sa.Select[Any]:
 
 
 def _open_receipts() -> sa.Select[Any]:
-    """One row: a receipt line that is not invoiced, or not paid. A number that is blank is no document."""
+    """One row: a receipt line that is not invoiced or not paid. A blank document number means no document."""
     document, payment = unpadded(_receipt.inv_doc_no), unpadded(_receipt.payment_doc)
     is_invoiced = document.is_not(None)
     invoiced = sa.case((is_invoiced, _receipt.inv_amount))
     is_overdue = sa.func.coalesce(_receipt.inv_due_date < _TODAY, sa.false())
     state = sa.case((is_invoiced, "not paid"), else_="not invoiced")
     return sa.select(
-        *(_receipt[name] for name in _OF_A_RECEIPT),
+        *(_receipt[name] for name in _RECEIPT_COLUMNS),
         sa.type_coerce(state, sa.Text).label("state"),
         document.label("inv_doc_no"),
         _receipt.inv_doc_date,
@@ -99,7 +100,7 @@ VIEWS = (
         "delivered_and_invoiced",
         "What was invoiced of each shipment: one row a shipment line. The ERP's table has one row an invoice",
         _delivered_and_invoiced(),
-        _OF_A_SHIPMENT
+        _SHIPMENT_COLUMNS
         | {
             "delivered_qty": "Quantity delivered",
             "invoiced_qty": "Quantity invoiced; credit notes are negative",
@@ -114,7 +115,7 @@ VIEWS = (
         "open_receipts",
         "Purchase receipts that are not invoiced yet, or invoiced and not paid: one row a receipt line",
         _open_receipts(),
-        _OF_A_RECEIPT
+        _RECEIPT_COLUMNS
         | {
             "state": "not invoiced or not paid",
             "inv_doc_no": "Invoice document number; null: there is none, or it is blank",

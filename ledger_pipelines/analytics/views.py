@@ -1,4 +1,4 @@
-"""Every view of the schema `analytics`, in the order in which they are listed and created."""
+"""All views of the schema `analytics`, in the order of creation and listing."""
 
 from ledger_pipelines.analytics import balances, orders, prices, stock, trade
 
@@ -6,5 +6,5 @@ VIEWS = (*balances.VIEWS, *prices.VIEWS, *stock.VIEWS, *orders.VIEWS, *trade.VIE
 
 
 def creation() -> str:
-    """The SQL that creates all views and their comments, as a migration holds it."""
+    """Return the SQL that creates all views and their comments, in the form used by migrations."""
     return "".join(f"{statement};\n" for view in VIEWS for statement in view.sql())

@@ -1,1 +1,1 @@
-"""THE LEDGER: its rules as SQL expressions. No Dagster and no connections of its own."""
+"""Rules of the ledger as SQL expressions. Code here imports no Dagster and opens no connections."""

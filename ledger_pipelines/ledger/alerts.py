@@ -1,7 +1,7 @@
-"""Low balances → `ledger.balance_alerts`: one row for each time that a customer's current balance became low.
+"""Low balance alerts → `ledger.balance_alerts`: one row for each time a customer's current balance became low.
 
-The rule: docs/rules.md, "Low balances". Looked at in the transaction that writes the balances, so that a crossing is
-recorded with the balance that made it, or not at all.
+The rule: docs/rules.md, "Low balances". Alerts are evaluated in the transaction that writes the balances, so an alert
+and the balance that caused it commit together or not at all.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ledger_pipelines.warehouse.tables import (
     transaction_calculations,
 )
 
-#: The average use is that of so many days up to now.
+#: Number of days before now over which the average use is taken.
 DAYS_OF_USE = 30
 _alert, _balance, _transaction = balance_alerts.c, monthly_customer_balances.c, transaction_calculations.c
 _OPEN = _alert.cleared_at.is_(None)
@@ -31,11 +31,11 @@ _OPEN = _alert.cleared_at.is_(None)
 
 @dataclass(frozen=True)
 class LowBalance:
-    """When a balance is low, for customers of whom `ledger.balance_thresholds` says nothing else.
+    """Default limits of a low balance, for customers without a row in `ledger.balance_thresholds`.
 
     Attributes:
-        threshold: Below this it is low, in rupiah.
-        days: If it lasts fewer days than this at the average use it is low; 0: never for that.
+        threshold: A balance below this is low, in rupiah.
+        days: A balance that lasts fewer days than this at the average use is low; 0 disables this measure.
     """
 
     threshold: Decimal = Decimal(0)
@@ -48,7 +48,7 @@ USUAL = LowBalance()
 
 @dataclass(frozen=True)
 class Signals:
-    """What an evaluation recorded: how many alerts were raised, and how many cleared."""
+    """Number of alerts that an evaluation raised and cleared."""
 
     raised: int
     cleared: int
@@ -57,29 +57,29 @@ class Signals:
 def evaluate(
     connection: sa.Connection, customers: tuple[int, ...] | None, horizon: Horizon, low: LowBalance, run_id: str
 ) -> Signals:
-    """Record whose current balance has become low, and who has recovered, in the caller's transaction.
+    """Raise alerts for current balances that have become low and clear those of recovered customers.
 
-    Customers who have no balance of the current month yet are left as they are.
+    Alerts of customers without a balance of the current month stay unchanged.
 
     Args:
         connection: Within the transaction that wrote the balances.
-        customers: Whose balances it wrote; None: everybody's.
-        horizon: The months that count; its last is the current one.
-        low: When a balance is low, unless it is said of the customer.
-        run_id: The run that wrote them.
+        customers: Customers whose balances it wrote; None: all customers.
+        horizon: The months that count; the last one is the current month.
+        low: Default limits, for customers without limits of their own.
+        run_id: The run that wrote the balances.
     """
     lock(connection, monthly_customer_balances)
-    signals = _signals(standings(customers, horizon, low)).cte("signals")
-    same = sa.and_(_alert.customer_id == signals.c.customer_id, _alert.kind == signals.c.kind)
-    content = [column.name for column in signals.columns if column.name != "is_low"]
-    is_open = sa.exists(sa.select(1).where(same, _OPEN).correlate(signals))
-    news = sa.select(*(signals.c[name] for name in content), sa.literal(run_id)).where(signals.c.is_low, ~is_open)
-    raised = sa.insert(balance_alerts).from_select([*content, "run_id"], news).returning(_alert.id).cte("raised")
-    recovered = sa.exists(sa.select(1).where(same, ~signals.c.is_low).correlate(balance_alerts))
+    states = _low_balance_states(standings(customers, horizon, low)).cte("states")
+    same_alert = sa.and_(_alert.customer_id == states.c.customer_id, _alert.kind == states.c.kind)
+    columns = [column.name for column in states.columns if column.name != "is_low"]
+    is_open = sa.exists(sa.select(1).where(same_alert, _OPEN).correlate(states))
+    new_alerts = sa.select(*(states.c[name] for name in columns), sa.literal(run_id)).where(states.c.is_low, ~is_open)
+    raised = sa.insert(balance_alerts).from_select([*columns, "run_id"], new_alerts).returning(_alert.id).cte("raised")
+    recovered = sa.exists(sa.select(1).where(same_alert, ~states.c.is_low).correlate(balance_alerts))
     cleared = (
         sa.update(balance_alerts)
         .values(cleared_at=sa.func.now())
-        .where(_OPEN, _of(_alert.customer_id, customers), sa.or_(recovered, _has_no_balance()))
+        .where(_OPEN, _for_customers(_alert.customer_id, customers), sa.or_(recovered, _has_no_balance()))
         .returning(_alert.id)
         .cte("cleared")
     )
@@ -88,32 +88,32 @@ def evaluate(
 
 
 def standings(customers: tuple[int, ...] | None, horizon: Horizon, low: LowBalance) -> sa.Select[Any]:
-    """One row: a customer with a balance of the current month, what it is, and what is low for the customer."""
+    """One row: a customer with a balance of the current month, the balance, the customer's limits and recent use."""
     use = recent_use(customers, horizon).subquery("use")
-    said = balance_thresholds.c
+    custom = balance_thresholds.c
     return (
         sa.select(
             _balance.customer_id,
             _balance.closing_balance.label("balance"),
-            sa.func.coalesce(said.threshold, sa.literal(low.threshold, Rupiah)).label("threshold"),
-            sa.func.coalesce(said.days, sa.literal(low.days)).label("days"),
+            sa.func.coalesce(custom.threshold, sa.literal(low.threshold, Rupiah)).label("threshold"),
+            sa.func.coalesce(custom.days, sa.literal(low.days)).label("days"),
             sa.case((use.c.amount > 0, use.c.amount)).label("use"),
         )
         .select_from(monthly_customer_balances)
-        .outerjoin(balance_thresholds, said.customer_id == _balance.customer_id)
+        .outerjoin(balance_thresholds, custom.customer_id == _balance.customer_id)
         .outerjoin(use, use.c.customer_id == _balance.customer_id)
         .where(rows_of(monthly_customer_balances, Scope((horizon.current,), customers)))
     )
 
 
 def recent_use(customers: tuple[int, ...] | None, horizon: Horizon) -> sa.Select[Any]:
-    """One row: a customer with purchases in the days up to now, and what they came to in rupiah.
+    """One row: a customer with purchases in the last `DAYS_OF_USE` days, and their sum in rupiah.
 
-    Now is at the latest the end of the current month: a month that is recalculated later is seen as it ended.
+    "Now" is at most the end of the current month: a month that is recalculated after it ended is evaluated at its end.
     """
     end = sa.literal(start_of(shift(horizon.current, 1), horizon.zone), Moment)
     now = sa.func.least(sa.func.now(), end)
-    # In hours: days would follow the session's time zone.
+    # In hours, because an interval of days follows the session's time zone.
     start = now - sa.literal_column(f"interval '{24 * DAYS_OF_USE} hours'")
     months = months_between(shift(horizon.current, -2), horizon.current)
     return (
@@ -127,22 +127,27 @@ def recent_use(customers: tuple[int, ...] | None, horizon: Horizon) -> sa.Select
     )
 
 
-def _signals(standing: sa.Select[Any]) -> sa.Select[Any]:
-    """One row: a customer and a kind of signal, whether the balance is low by it (null: unknown), and the figures."""
-    # A CTE, for it is used twice and must be computed once: adding up everybody's use is what all this costs.
-    of = standing.cte("standing").c
-    # In tenths of a day by an integer division, which is exact; NUMERIC division rounds to a scale of its own.
-    tenths = sa.func.div(sa.func.greatest(of.balance, 0) * (10 * DAYS_OF_USE), of.use)
-    figures = (of.balance, of.threshold, (tenths * sa.literal_column("0.1")).label("days_left"), of.days)
-    lasts_too_short = sa.func.greatest(of.balance, 0) * DAYS_OF_USE < of.days * of.use
+def _low_balance_states(positions: sa.Select[Any]) -> sa.Select[Any]:
+    """One row: a customer and kind of alert, whether the balance is low by it (null: unknown), and the figures."""
+    # A CTE, because it is used twice and must be computed once: summing the use of all customers is the main cost.
+    position = positions.cte("positions").c
+    # Tenths of a day by integer division, which is exact; NUMERIC division rounds to a scale that it chooses.
+    tenths = sa.func.div(sa.func.greatest(position.balance, 0) * (10 * DAYS_OF_USE), position.use)
+    figures = (
+        position.balance,
+        position.threshold,
+        (tenths * sa.literal_column("0.1")).label("days_left"),
+        position.days,
+    )
+    lasts_too_short = sa.func.greatest(position.balance, 0) * DAYS_OF_USE < position.days * position.use
     kinds = {
-        "threshold": of.balance < of.threshold,
-        "days_left": sa.case((of.days == 0, sa.false()), else_=lasts_too_short),
+        "threshold": position.balance < position.threshold,
+        "days_left": sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
     }
     return (
         sa.union_all(
             *(
-                sa.select(of.customer_id, sa.literal(kind).label("kind"), *figures, is_low.label("is_low"))
+                sa.select(position.customer_id, sa.literal(kind).label("kind"), *figures, is_low.label("is_low"))
                 for kind, is_low in kinds.items()
             )
         )
@@ -152,35 +157,37 @@ def _signals(standing: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _has_no_balance() -> sa.ColumnElement[bool]:
-    """True for the alert of a customer who has no balance in any month: the application has dropped the customer."""
+    """True for an alert whose customer has no balance in any month, because the application deleted the customer."""
     return ~sa.exists(sa.select(1).where(_balance.customer_id == _alert.customer_id).correlate(balance_alerts))
 
 
-def _of(column: sa.ColumnElement[int], customers: tuple[int, ...] | None) -> sa.ColumnElement[bool]:
+def _for_customers(column: sa.ColumnElement[int], customers: tuple[int, ...] | None) -> sa.ColumnElement[bool]:
     return sa.true() if customers is None else one_of(column, customers)
 
 
 def set_threshold(
     connection: sa.Connection, customer_id: int, *, threshold: Decimal | None = None, days: int | None = None
 ) -> None:
-    """Say when a customer's balance is low; what is None stays as it was.
+    """Set a customer's own limits of a low balance; a limit given as None stays unchanged.
 
     Args:
         connection: Within a transaction.
         customer_id: The customer.
-        threshold: Below this, in rupiah, rounded to 2 decimals.
-        days: If it lasts fewer days; 0: never for that.
+        threshold: A balance below this is low, in rupiah, rounded to 2 decimals.
+        days: A balance that lasts fewer days than this is low; 0 disables this measure.
     """
     setting = insert(balance_thresholds).values(customer_id=customer_id, threshold=threshold, days=days)
-    kept = {
+    merged = {
         name: sa.func.coalesce(setting.excluded[name], balance_thresholds.c[name]) for name in ("threshold", "days")
     }
     connection.execute(
-        setting.on_conflict_do_update(constraint=balance_thresholds.primary_key, set_=kept | {"set_at": sa.func.now()})
+        setting.on_conflict_do_update(
+            constraint=balance_thresholds.primary_key, set_=merged | {"set_at": sa.func.now()}
+        )
     )
 
 
 def clear_threshold(connection: sa.Connection, customer_id: int) -> bool:
-    """Forget what was said of a customer; False if nothing was."""
-    forgetting = sa.delete(balance_thresholds).where(balance_thresholds.c.customer_id == customer_id)
-    return connection.execute(forgetting).rowcount > 0
+    """Delete a customer's own limits; return False if there were none."""
+    deletion = sa.delete(balance_thresholds).where(balance_thresholds.c.customer_id == customer_id)
+    return connection.execute(deletion).rowcount > 0

@@ -1,7 +1,7 @@
 """Deposits, transactions and the month before → `monthly_customer_balances`.
 
-The rule: docs/rules.md, "monthly_customer_balances". A recalculation of some months carries every later month of the
-customers whose balance changed forward, so that no later month is ever stale.
+The rule: docs/rules.md, "monthly_customer_balances". A recalculation of some months also carries the balance forward
+through every later month of the customers whose balance changed, so no later month is left stale.
 """
 
 from collections.abc import Collection, Sequence
@@ -44,15 +44,14 @@ def recalculate(
     low: alerts.LowBalance = alerts.USUAL,
     turning: bool = False,
 ) -> Report:
-    """Make the balances of a scope what the rules say, in the caller's transaction.
+    """Recalculate the balances of a scope by the rules, in the caller's transaction.
 
-    The scope's months are taken as a range. It is extended to the months noted as stale, and for customers whose
-    closing balance changed, up to the last month that has balances. Of customers whose current balance has become
-    ``low`` an alert is recorded. Of months that have just begun (``turning``) deposits and transactions need not have
-    been loaded of everybody.
+    The scope's months are a range. The range is extended to the invalidated months and, for customers whose closing
+    balance changed, to the last month that has balances. Low balance alerts are evaluated by the limits in ``low``.
+    For months that have just begun (``turning``), deposits and transactions need not be loaded for all customers.
 
     Returns:
-        A report whose months are those of the range, and later ones that were carried forward.
+        A report of the months of the range and the later months that were carried forward.
 
     Raises:
         MonthsMissingError: a month before the range has never been computed, so its closing balance is unknown; or
@@ -87,35 +86,37 @@ def recalculate(
 def target_balances(
     scope: Scope, later: Sequence[str], complete: Collection[str]
 ) -> tuple[sa.Select[Any], sa.ColumnElement[bool]]:
-    """The balances as they should be: of the scope, and of later months where the scope's end moved.
+    """Return the balances of the scope, and of later months for customers whose balance at its end changed.
 
-    Of the later months, those that are not ``complete`` have rows of some customers only; no others get one.
+    Later months that are not ``complete`` have rows of some customers only; no other customer gets a row in them.
 
     Returns:
-        One row: a customer and month (the content of `monthly_customer_balances`), for all rows of the scope and, for
-        customers whose balance at the scope's end changed, of the months ``later``; and which stored rows of those
-        later months the first speaks for.
+        Two parts. A query with one row per customer and month (the content of `monthly_customer_balances`): all rows
+        of the scope and, for customers whose balance at the scope's end changed, those of the months ``later``. And a
+        condition: the stored rows of ``later`` that the query replaces.
     """
-    own = running_balances(opening_balances(scope), monthly_totals(scope), scope.months).cte("own")
+    within_scope = running_balances(opening_balances(scope), monthly_totals(scope), scope.months).cte("within_scope")
     if not later:
-        return sa.select(*(own.c[name] for name in WRITTEN.content)), sa.false()
+        return sa.select(*(within_scope.c[name] for name in WRITTEN.content)), sa.false()
     end = scope.months[-1]
-    moved = _moved_customers(own, scope, end).cte("moved")
-    of_moved = sa.and_(_balance.year_month.in_(later), _balance.customer_id.in_(sa.select(moved.c.customer_id)))
-    openings = sa.select(own.c.customer_id, own.c.closing_balance).where(
-        own.c.year_month == end, own.c.customer_id.in_(sa.select(moved.c.customer_id))
+    changed = _changed_customers(within_scope, scope, end).cte("changed")
+    rows_of_changed = sa.and_(
+        _balance.year_month.in_(later), _balance.customer_id.in_(sa.select(changed.c.customer_id))
     )
-    carried = running_balances(openings, _stored_totals(of_moved), later).cte("carried")
+    openings = sa.select(within_scope.c.customer_id, within_scope.c.closing_balance).where(
+        within_scope.c.year_month == end, within_scope.c.customer_id.in_(sa.select(changed.c.customer_id))
+    )
+    carried = running_balances(openings, _stored_totals(rows_of_changed), later).cte("carried")
     has_row = sa.exists().where(
         _balance.customer_id == carried.c.customer_id, _balance.year_month == carried.c.year_month
     )
-    both = [sa.select(*(part.c[name] for name in WRITTEN.content)) for part in (own, carried)]
-    both[1] = both[1].where(sa.or_(carried.c.year_month.in_(complete), has_row))
-    return sa.select(sa.union_all(*both).subquery()), of_moved
+    combined = [sa.select(*(part.c[name] for name in WRITTEN.content)) for part in (within_scope, carried)]
+    combined[1] = combined[1].where(sa.or_(carried.c.year_month.in_(complete), has_row))
+    return sa.select(sa.union_all(*combined).subquery()), rows_of_changed
 
 
 def monthly_totals(scope: Scope) -> sa.Select[Any]:
-    """One row: a customer and month in which there is a transaction or a deposit, with their sums and counts."""
+    """One row: a customer and month with a transaction or a deposit, with their sums and counts."""
     no_rupiah, no_volume = sa.literal(0, Rupiah), sa.literal(0, StandardVolume)
     purchase, deposit = transaction_calculations.c, deposits.c
     purchases = (
@@ -144,10 +145,10 @@ def monthly_totals(scope: Scope) -> sa.Select[Any]:
         .where(rows_of(deposits, scope))
         .group_by(deposit.customer_id, deposit.year_month)
     )
-    both = sa.union_all(purchases, deposited).subquery("both")
+    combined = sa.union_all(purchases, deposited).subquery("combined")
     return sa.select(
-        both.c.customer_id, both.c.year_month, *(sa.func.sum(both.c[name]).label(name) for name in _SUMS)
-    ).group_by(both.c.customer_id, both.c.year_month)
+        combined.c.customer_id, combined.c.year_month, *(sa.func.sum(combined.c[name]).label(name) for name in _SUMS)
+    ).group_by(combined.c.customer_id, combined.c.year_month)
 
 
 def opening_balances(scope: Scope) -> sa.Select[Any]:
@@ -162,10 +163,10 @@ def running_balances(openings: sa.Select[Any], totals: sa.Select[Any], months: S
     """One row: a customer and month with opening and closing balance.
 
     Args:
-        openings: customer_id and closing_balance of the month before, of customers active before ``months``.
-        totals: as `monthly_totals`, within ``months``.
-        months: the months, contiguous. A customer has a row for each: from the first on with an opening balance,
-            else from the first month with a transaction or deposit on.
+        openings: customer_id and closing_balance of the month before, for customers active before ``months``.
+        totals: Columns as `monthly_totals`, within ``months``.
+        months: Contiguous months. A customer with an opening balance has a row for each of them; any other customer
+            has rows from the first month with a transaction or deposit on.
     """
     opening, sums = openings.subquery("opening"), totals.cte()
     calendar = sa.select(sa.func.unnest(sa.literal(list(months), sa.ARRAY(MonthKey))).label("year_month")).subquery()
@@ -183,21 +184,21 @@ def running_balances(openings: sa.Select[Any], totals: sa.Select[Any], months: S
         .subquery("active")
     )
     carried_in = sa.case((calendar.c.year_month == active.c.first, active.c.carried_in), else_=0).label("carried_in")
-    nothing = [sa.literal(0).label(name) for name in _SUMS]
-    every_month = sa.select(active.c.customer_id, calendar.c.year_month, carried_in, *nothing).join_from(
+    zeros = [sa.literal(0).label(name) for name in _SUMS]
+    every_month = sa.select(active.c.customer_id, calendar.c.year_month, carried_in, *zeros).join_from(
         active, calendar, calendar.c.year_month >= active.c.first
     )
-    # Added up rather than joined: how many customers and months there are is nothing the planner could know.
-    lines = sa.union_all(
+    # A sum rather than a join, because the planner cannot estimate the number of customers and months.
+    parts = sa.union_all(
         every_month, sa.select(sums.c.customer_id, sums.c.year_month, sa.literal(0), *(sums.c[name] for name in _SUMS))
-    ).subquery("lines")
+    ).subquery("parts")
     month = (
         sa.select(
-            lines.c.customer_id,
-            lines.c.year_month,
-            *(sa.func.sum(lines.c[name]).label(name) for name in ("carried_in", *_SUMS)),
+            parts.c.customer_id,
+            parts.c.year_month,
+            *(sa.func.sum(parts.c[name]).label(name) for name in ("carried_in", *_SUMS)),
         )
-        .group_by(lines.c.customer_id, lines.c.year_month)
+        .group_by(parts.c.customer_id, parts.c.year_month)
         .subquery("month")
     )
     change = month.c.total_deposits - month.c.total_purchases
@@ -218,9 +219,13 @@ def running_balances(openings: sa.Select[Any], totals: sa.Select[Any], months: S
     )
 
 
-def _moved_customers(own: sa.CTE, scope: Scope, end: str) -> sa.Select[Any]:
-    """One row: a customer whose closing balance at the scope's end is not what is stored, or is new, or is gone."""
-    ends = sa.select(own.c.customer_id, own.c.closing_balance).where(own.c.year_month == end).subquery("ends")
+def _changed_customers(within_scope: sa.CTE, scope: Scope, end: str) -> sa.Select[Any]:
+    """One row: a customer whose closing balance at the scope's end differs from the stored one, is new or is gone."""
+    ends = (
+        sa.select(within_scope.c.customer_id, within_scope.c.closing_balance)
+        .where(within_scope.c.year_month == end)
+        .subquery("ends")
+    )
     stored = (
         sa.select(_balance.customer_id, _balance.closing_balance)
         .where(rows_of(monthly_customer_balances, Scope((end,), scope.customers)))
@@ -233,13 +238,13 @@ def _moved_customers(own: sa.CTE, scope: Scope, end: str) -> sa.Select[Any]:
     )
 
 
-def _stored_totals(of_moved: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """As `monthly_totals`, from the rows that are stored."""
+def _stored_totals(rows_of_changed: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """One row: a stored month with a transaction or deposit; columns as `monthly_totals`."""
     counted = [
         sa.cast(_balance.calculation_details[name].astext, sa.BigInteger).label(name)
         for name in ("transactions", "deposit_entries")
     ]
     sums = [_balance[name] for name in ("total_deposits", "total_purchases", "total_volume_sm3")]
     return sa.select(_balance.customer_id, _balance.year_month, *sums, *counted).where(
-        of_moved, counted[0] + counted[1] > 0
+        rows_of_changed, counted[0] + counted[1] > 0
     )

@@ -1,8 +1,8 @@
-"""What a change in the billing application can touch: which customers, and the earliest month.
+"""Customers and earliest months that a change in the billing application affects.
 
-Pure functions: what the warehouse has and what the source has go in as plain values, changes come out. A month may be
-too early, which costs a comparison, but never too late: recomputing a customer from it to the current month leaves
-what a computation from scratch leaves.
+Pure functions: they compare the state of the warehouse with the state of the source and return the changes. A returned
+month may be too early, which costs a comparison, but never too late: recalculating the customer from that month to the
+current one gives the same result as a computation from scratch.
 """
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
@@ -13,11 +13,11 @@ from ledger_pipelines.horizon import Horizon
 
 @dataclass(frozen=True)
 class Entry:
-    """An element of a customer's lists: a price entry, a deposit, or one of either that cannot be used.
+    """Element of a customer's lists: a price entry, a deposit entry, or a rejected entry of either list.
 
     Attributes:
-        month: The first month that it can touch; None if it touches none.
-        content: All that is known of it: two entries with the same content are the same.
+        month: The first month that the entry affects; None if it affects none.
+        content: Everything that is compared: entries with equal content are equal.
     """
 
     month: str | None
@@ -26,14 +26,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Account:
-    """A customer as it is known on one side, the source's or the warehouse's; as it stands here, it is none.
+    """Comparison state of a customer in the source or the warehouse. The default values mean: no customer.
 
     Attributes:
-        profile: What describes the customer and nothing is computed from; None: no customer, or an unusable one.
+        profile: Descriptive columns, which no amount depends on; None: not a customer, or a rejected row.
         defaults: Price, pressure, temperature and factor that entries fall back to.
-        prices: The price entries; None if the list is unreadable, so that nothing is known of them.
-        deposits: The deposits; None as with the prices.
-        rejected: What cannot be used of the row and its lists.
+        prices: The price entries; None if the list is unreadable, so its entries are unknown.
+        deposits: The deposit entries; None if the list is unreadable.
+        rejected: The rejected row or rejected entries of its lists.
     """
 
     profile: Hashable = None
@@ -45,12 +45,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Reading:
-    """A reading as it is known on one side, usable or not.
+    """Comparison state of a reading in the source or the warehouse, usable or rejected.
 
     Attributes:
-        customer_id: Whose it is.
-        month: Its month; None if it has none within the partitions.
-        content: All that is known of it: two readings with the same content are the same.
+        customer_id: The reading's customer.
+        month: The reading's month; None if the partitions do not include it.
+        content: Everything that is compared: readings with equal content are equal.
     """
 
     customer_id: int
@@ -60,10 +60,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Change:
-    """What a changed row of the source can touch.
+    """Customer and earliest month that a changed row of the source affects.
 
     Attributes:
-        row_id: The row: a user's or a reading's id.
+        row_id: Id of the changed row: of a user or of a reading.
         customer_id: The customer to recalculate.
         first_month: The earliest month to recalculate, within the horizon.
     """
@@ -79,28 +79,28 @@ def account_changes(
     first_readings: Mapping[int, str],
     horizon: Horizon,
 ) -> list[Change]:
-    """The changes between two states of some customers; one that a state does not name is none there.
+    """Return the changes between two states of some customers; a customer missing from a state is no customer there.
 
     Args:
-        before: What the warehouse has.
-        after: What the source has.
-        first_readings: Of customers with readings, the month of the first: no default matters before.
+        before: State of the warehouse.
+        after: State of the source.
+        first_readings: Month of each customer's first reading; a default affects no earlier month.
         horizon: The months that count.
     """
     changes = []
     for customer_id in sorted({*before, *after}):
         old, new = before.get(customer_id, Account()), after.get(customer_id, Account())
-        months = set(_months(old, new, first_readings.get(customer_id), horizon))
+        months = set(_affected_months(old, new, first_readings.get(customer_id), horizon))
         if months:
-            changes.append(Change(customer_id, customer_id, _earliest(months, horizon)))
+            changes.append(Change(customer_id, customer_id, _earliest_month(months, horizon)))
     return changes
 
 
 def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading], horizon: Horizon) -> list[Change]:
-    """The changes between two states of some readings; one that a state does not name is not there.
+    """Return the changes between two states of some readings; a reading missing from a state does not exist there.
 
-    A reading that moved touches where it was and where it is: both months and both customers. One that has no month
-    touches all of them: a load of some may not see it, for its text may name any.
+    A moved reading affects its old and its new month, and its old and its new customer. A reading without a month
+    affects all months: a load of some months may not select it, because its text may name any month.
     """
     changes = []
     for reading_id in sorted({*before, *after}):
@@ -113,12 +113,14 @@ def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading],
                 months.setdefault(reading.customer_id, set()).add(reading.month)
         if new is not None and new.month is None:
             months[new.customer_id].add(horizon.first)
-        changes += [Change(reading_id, customer, _earliest(of, horizon)) for customer, of in months.items()]
+        changes += [
+            Change(reading_id, customer, _earliest_month(affected, horizon)) for customer, affected in months.items()
+        ]
     return changes
 
 
 def first_months(changes: Collection[Change]) -> dict[int, str]:
-    """Each customer that the changes touch, with the earliest month."""
+    """Return the earliest affected month of each customer."""
     earliest: dict[int, str] = {}
     for change in changes:
         known = earliest.get(change.customer_id, change.first_month)
@@ -126,22 +128,22 @@ def first_months(changes: Collection[Change]) -> dict[int, str]:
     return earliest
 
 
-def _months(old: Account, new: Account, first_reading: str | None, horizon: Horizon) -> Iterator[str | None]:
-    """The months that a change of an account touches; None: whichever is recalculated."""
+def _affected_months(old: Account, new: Account, first_reading: str | None, horizon: Horizon) -> Iterator[str | None]:
+    """Yield the months that a change of an account affects; None: a change that affects no particular month."""
     if (old.profile is None) != (new.profile is None):
-        yield horizon.first  # its readings, of whatever month, begin or cease to count
+        yield horizon.first  # the customer's readings of all months start or stop counting
     elif old.profile != new.profile:
         yield None
     if old.defaults != new.defaults:
         yield first_reading
     lists = ((old.prices, new.prices), (old.deposits, new.deposits), (old.rejected, new.rejected))
-    for was, is_now in lists:
-        # Of a list that is unreadable nothing is known, so nothing changes.
-        if was is not None and is_now is not None:
-            yield from (entry.month for entry in was ^ is_now)
+    for previous, current in lists:
+        # An unreadable list leaves its entries unknown, so it counts as unchanged.
+        if previous is not None and current is not None:
+            yield from (entry.month for entry in previous ^ current)
 
 
-def _earliest(months: Collection[str | None], horizon: Horizon) -> str:
-    """The earliest month within the horizon; the current one where there is none."""
+def _earliest_month(months: Collection[str | None], horizon: Horizon) -> str:
+    """Return the earliest month, limited to the horizon; the current month if all are None."""
     known = [month for month in months if month is not None]
     return max(horizon.first, min([*known, horizon.current]))

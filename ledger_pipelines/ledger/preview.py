@@ -1,7 +1,7 @@
-"""What a price would change: the change is made, the ledger recalculated, the difference noted, and all of it undone.
+"""Preview of a price change: make the change, recalculate the ledger, record the differences, roll everything back.
 
-So the preview is by construction what happens when the application gets the change. What "the price is changed from a
-month on" means there: docs/rules.md, "A price that is changed".
+The preview therefore equals what happens once the application has the change. The meaning of a price change from a
+given month on: docs/rules.md, "A price that is changed".
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ _transaction, _balance = transaction_calculations.c, monthly_customer_balances.c
 
 @dataclass(frozen=True)
 class Priced:
-    """What a reading comes to: the rule that applies, factor, price of one Sm³, Sm³, and rupiah."""
+    """Pricing of a reading: the rule that applies, factor, price of one Sm³, volume in Sm³, and amount in rupiah."""
 
     rule: str
     factor: Decimal
@@ -41,15 +41,15 @@ class Priced:
 
 @dataclass(frozen=True)
 class TransactionChange:
-    """A reading of the months of a change, before and after it; None: it has no transaction, for want of a price.
+    """Reading in the months of a price change, with its pricing before and after.
 
     Attributes:
         reading_id: data_pencatatan.id.
-        year_month: Its month.
-        at: Its moment.
-        volume: The volume as given.
-        before: As it is.
-        after: As it would be.
+        year_month: Month of the reading.
+        at: Moment of the reading.
+        volume: Volume as given.
+        before: Pricing before the change; None: no transaction, because no price or factor is known.
+        after: Pricing after the change; None as in ``before``.
     """
 
     reading_id: int
@@ -61,19 +61,19 @@ class TransactionChange:
 
     @property
     def changes(self) -> bool:
-        """Whether anything about it would be another."""
+        """True if the pricing changes in any respect."""
         return self.before != self.after
 
     @property
     def difference(self) -> Decimal:
-        """What the customer would pay more, in rupiah."""
+        """Additional amount for the customer, in rupiah; negative: the customer would pay less."""
         before, after = (Decimal(0) if one is None else one.amount for one in (self.before, self.after))
         return after - before
 
 
 @dataclass(frozen=True)
 class Balance:
-    """A customer's month, in rupiah and Sm³."""
+    """Monthly balance of a customer; amounts in rupiah, volume in Sm³."""
 
     opening: Decimal
     deposits: Decimal
@@ -84,7 +84,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class MonthChange:
-    """A month that would change, before and after; None: the customer has no balance in it."""
+    """Month whose balance would change, before and after; None: the customer has no balance in the month."""
 
     year_month: str
     before: Balance | None
@@ -93,15 +93,15 @@ class MonthChange:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a price would change.
+    """Effect of a price change.
 
     Attributes:
-        change: The price.
-        months: The months of it that have been computed; the others will have the price when they are.
-        entries: What the application would hold.
-        transactions: Every reading of those months that has a transaction, before or after, by moment.
-        balances: The months that would change, these and later ones.
-        unpriced: How many readings of those months would have no transaction still.
+        change: The price change.
+        months: The months of the change that have been computed; the others get the price when they are computed.
+        entries: The price entries that the application would hold.
+        transactions: Every reading of those months that has a transaction before or after the change, by moment.
+        balances: The months whose balance would change, including months after the change.
+        unpriced: Number of readings of those months that would still have no transaction.
     """
 
     change: PriceChange
@@ -113,29 +113,30 @@ class Preview:
 
     @property
     def changed(self) -> tuple[TransactionChange, ...]:
-        """The transactions that would change."""
+        """Transactions that would change."""
         return tuple(one for one in self.transactions if one.changes)
 
     @property
     def kept(self) -> tuple[TransactionChange, ...]:
-        """The transactions that would stay: a custom period prices them, or the price is what they have."""
+        """Transactions that would stay the same: a custom period prices them, or they already have the price."""
         return tuple(one for one in self.transactions if not one.changes)
 
     @property
     def difference(self) -> Decimal:
-        """What the customer would pay more, in rupiah."""
+        """Additional amount for the customer over all transactions, in rupiah."""
         return sum((one.difference for one in self.transactions), Decimal(0))
 
 
 def preview(connection: sa.Connection, change: PriceChange, horizon: Horizon) -> Preview:
-    """What a price would change; when it returns, nothing is changed.
+    """Return the effect of a price change, leaving the data unchanged.
 
-    What waits to be recalculated is so first, on both sides: what is told is the price's doing alone.
+    Pending recalculations are made first, both before and after the change, so the preview shows the effect of the
+    price alone.
 
     Args:
-        connection: Within a transaction, best one with a single snapshot (REPEATABLE READ). The right to write
-            transactions and balances is waited for, and held until it ends.
-        change: The price.
+        connection: Within a transaction, preferably with a single snapshot (REPEATABLE READ). The preview waits for
+            the write locks of transactions and balances, and the transaction holds them until it ends.
+        change: The price change.
         horizon: The months that count.
 
     Raises:
@@ -150,19 +151,19 @@ def preview(connection: sa.Connection, change: PriceChange, horizon: Horizon) ->
         require_loaded(connection, transaction_calculations, asked, "The preview")
         require_loaded(connection, monthly_customer_balances, asked, "The preview")
     scope = Scope(months, (change.customer_id,))
-    with _undone(connection):
-        before = _recalculated(connection, scope, horizon)
+    with _rolled_back(connection):
+        before = _recalculate(connection, scope, horizon)
         entries = tuple(apply(connection, change, asked, horizon))
-        after = _recalculated(connection, scope, horizon)
-        unpriced = connection.scalar(_unpriced(scope)) or 0
+        after = _recalculate(connection, scope, horizon)
+        unpriced = connection.scalar(_unpriced_count(scope)) or 0
     return Preview(
         change, months, entries, _transaction_changes(before, after), _month_changes(before, after), unpriced
     )
 
 
 @contextmanager
-def _undone(connection: sa.Connection) -> Iterator[None]:
-    """Undo what is done meanwhile, whatever becomes of the transaction around it."""
+def _rolled_back(connection: sa.Connection) -> Iterator[None]:
+    """Roll back everything done in the block, whether the surrounding transaction commits or not."""
     savepoint = connection.begin_nested()
     try:
         yield
@@ -172,14 +173,14 @@ def _undone(connection: sa.Connection) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Ledger:
-    """A customer's transactions by reading, and balances by month."""
+    """Transactions of a customer by reading id, and balances by month."""
 
     transactions: Mapping[int, sa.Row[Any]]
     balances: Mapping[str, Balance]
 
 
-def _recalculated(connection: sa.Connection, scope: Scope, horizon: Horizon) -> _Ledger:
-    """The customer's ledger once everything that its inputs ask for has been recalculated."""
+def _recalculate(connection: sa.Connection, scope: Scope, horizon: Horizon) -> _Ledger:
+    """Recalculate the customer's transactions and balances and return them."""
     transactions.recalculate(connection, scope, horizon, _RUN)
     balances.recalculate(connection, scope, horizon, _RUN)
     return _Ledger(
@@ -189,7 +190,7 @@ def _recalculated(connection: sa.Connection, scope: Scope, horizon: Horizon) -> 
 
 
 def _transactions_of(scope: Scope) -> sa.Select[Any]:
-    """One row: a transaction of the scope with what `Priced` says of it."""
+    """One row: a transaction of the scope with the columns of `Priced`."""
     return (
         sa.select(
             _transaction.data_pencatatan_id,
@@ -208,7 +209,7 @@ def _transactions_of(scope: Scope) -> sa.Select[Any]:
 
 
 def _balances_of(scope: Scope) -> sa.Select[Any]:
-    """One row: a month from the scope's first on, with the customer's balance."""
+    """One row: a month from the first month of the scope on, with the customer's balance."""
     return (
         sa.select(
             _balance.year_month,
@@ -223,8 +224,8 @@ def _balances_of(scope: Scope) -> sa.Select[Any]:
     )
 
 
-def _unpriced(scope: Scope) -> sa.Select[Any]:
-    """How many readings of the scope have no transaction for want of a price or a factor."""
+def _unpriced_count(scope: Scope) -> sa.Select[Any]:
+    """One row: the number of readings of the scope without a transaction, because no price or factor is known."""
     return sa.select(sa.func.count()).where(rejected_rows.c.asset == transactions.ASSET, rows_of(rejected_rows, scope))
 
 
@@ -236,15 +237,15 @@ def _transaction_changes(before: _Ledger, after: _Ledger) -> tuple[TransactionCh
             row.year_month,
             row.transaction_date,
             row.volume_flow_meter,
-            _priced(before.transactions.get(key)),
-            _priced(after.transactions.get(key)),
+            _to_priced(before.transactions.get(key)),
+            _to_priced(after.transactions.get(key)),
         )
         for key, row in both.items()
     )
     return tuple(sorted(changes, key=lambda change: (change.at, change.reading_id)))
 
 
-def _priced(row: sa.Row[Any] | None) -> Priced | None:
+def _to_priced(row: sa.Row[Any] | None) -> Priced | None:
     if row is None:
         return None
     return Priced(row.rule, row.koreksi_meter, row.harga_per_m3, row.volume_sm3, row.total_harga)

@@ -1,4 +1,4 @@
-"""A price that is changed from some month on: what the application does to its pricing history, done to its copy."""
+"""Price change from a given month on, applied to the copied pricing history as the application would apply it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _price = prices.c
 
 @dataclass(frozen=True)
 class PriceChange:
-    """A price that is to hold for a customer in some months.
+    """New price of a customer for a range of months.
 
     Attributes:
         customer_id: The customer.
         first: The first month.
         last: The last month.
         price: Rupiah for one Sm³.
-        correction: The correction factor; None: as it is.
+        correction: The correction factor; None: the factor does not change.
     """
 
     customer_id: int
@@ -36,10 +36,10 @@ class PriceChange:
 
 @dataclass(frozen=True)
 class Entry:
-    """A monthly entry of the pricing history that the application would have to hold.
+    """Monthly entry of the pricing history after a price change.
 
     Attributes:
-        position: Its place in the list; None: it is new, and comes last.
+        position: Position in the list; None: a new entry at the end of the list.
         entry: The entry as JSON, every digit as given.
     """
 
@@ -48,10 +48,10 @@ class Entry:
 
 
 def apply(connection: sa.Connection, change: PriceChange, months: Sequence[str], horizon: Horizon) -> Iterator[Entry]:
-    """Change the customer's price entries as the loader would after the application has changed them.
+    """Change the customer's price entries as the loader would after the application has changed its history.
 
-    In each month the first monthly entry of the list gets the price, for that one wins; where there is none, one is
-    added at the end of the list. What the application has, unusable entries too, is not touched otherwise.
+    In each month the first monthly entry of the list, which takes precedence, gets the price. A month without an entry
+    gets a new one at the end of the list. All other entries, including rejected ones, stay unchanged.
     """
     fields = {"harga_per_meter_kubik": change.price}
     if change.correction is not None:
@@ -59,15 +59,15 @@ def apply(connection: sa.Connection, change: PriceChange, months: Sequence[str],
     entries = {row.valid_from: row for row in connection.execute(_monthly_entries(change.customer_id))}
     for month in months:
         start = start_of(month, horizon.zone)
-        present = entries.get(start)
-        if present is None:
-            yield _add(connection, change.customer_id, month, start, horizon, fields)
+        existing = entries.get(start)
+        if existing is None:
+            yield _insert_entry(connection, change.customer_id, month, start, horizon, fields)
         else:
-            yield _change(connection, change.customer_id, present.position, fields)
+            yield _update_entry(connection, change.customer_id, existing.position, fields)
 
 
 def _monthly_entries(customer_id: int) -> sa.Select[Any]:
-    """One row: a month's first monthly entry of the customer."""
+    """One row: the customer's first monthly entry of a month."""
     return (
         sa.select(_price.valid_from, _price.position)
         .ext(distinct_on(_price.valid_from))
@@ -77,22 +77,22 @@ def _monthly_entries(customer_id: int) -> sa.Select[Any]:
 
 
 def _as_json(fields: Mapping[str, Decimal]) -> sa.ColumnElement[Any]:
-    """The fields as a JSON object; from NUMERIC, so that every digit is kept."""
+    """Return the fields as a JSON object, built from NUMERIC so that every digit is kept."""
     pairs = (part for name, value in fields.items() for part in (sa.literal(name), sa.literal(value, Digits)))
     return sa.func.jsonb_build_object(*pairs, type_=_price.entry.type)
 
 
-def _change(connection: sa.Connection, customer_id: int, position: int, fields: Mapping[str, Decimal]) -> Entry:
-    changed = (
+def _update_entry(connection: sa.Connection, customer_id: int, position: int, fields: Mapping[str, Decimal]) -> Entry:
+    update = (
         sa.update(prices)
         .where(_price.customer_id == customer_id, _price.position == position)
         .values(**fields, entry=_price.entry.concat(_as_json(fields)))
         .returning(sa.cast(_price.entry, sa.Text))
     )
-    return Entry(position, connection.execute(changed).scalar_one())
+    return Entry(position, connection.execute(update).scalar_one())
 
 
-def _add(
+def _insert_entry(
     connection: sa.Connection,
     customer_id: int,
     month: str,
@@ -101,8 +101,8 @@ def _add(
     fields: Mapping[str, Decimal],
 ) -> Entry:
     last = sa.select(sa.func.coalesce(sa.func.max(_price.position), -1)).where(_price.customer_id == customer_id)
-    own = sa.func.jsonb_build_object("date", f"{month}-01", "year_month", month, type_=_price.entry.type)
-    added = (
+    new_entry = sa.func.jsonb_build_object("date", f"{month}-01", "year_month", month, type_=_price.entry.type)
+    insertion = (
         sa.insert(prices)
         .values(
             customer_id=customer_id,
@@ -110,9 +110,9 @@ def _add(
             rule="monthly",
             valid_from=start,
             valid_to=start_of(shift(month, 1), horizon.zone),
-            entry=own.concat(_as_json(fields)),
+            entry=new_entry.concat(_as_json(fields)),
             **fields,
         )
         .returning(sa.cast(_price.entry, sa.Text))
     )
-    return Entry(None, connection.execute(added).scalar_one())
+    return Entry(None, connection.execute(insertion).scalar_one())

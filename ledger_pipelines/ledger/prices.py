@@ -1,8 +1,8 @@
-"""The price in force for a reading, as SQL: each customer's time cut into segments with one price each.
+"""Price in force for a reading, as SQL: each customer's time is divided into segments with one price each.
 
-The rule: a custom period that contains the moment, else the monthly entry of its month, else the customer's own
-columns; the first in the list where several apply; a field missing in the entry comes from the columns
-(docs/rules.md, "The price in force for a reading").
+The rule: a custom period that contains the moment, else the monthly entry of its month, else the customer's default
+columns. If several entries of a rule apply, the first in the list wins. A field missing in the entry comes from the
+default columns (docs/rules.md, "The price in force for a reading").
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
 
 _FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _FACTOR_DECIMALS = 14
-#: A factor at or above this is no factor; numbers in the sources are held to the same limit.
+#: A computed factor at or above this is unknown; the same limit applies to numbers in the sources.
 _FACTOR_LIMIT = 10**15
 
-#: The segments of the months at hand, for the transaction that computes with them.
+#: Segments of the months that the current transaction computes.
 price_segments = temporary(
     "price_segments",
     sa.Column("customer_id", sa.BigInteger),
@@ -38,14 +38,14 @@ price_segments = temporary(
 
 
 def moments_of(scope: Scope, horizon: Horizon) -> tuple[datetime, datetime]:
-    """The first moment of the scope's first month, and the first after its last."""
+    """Return the first moment of the scope's first month, and the first moment after its last month."""
     return start_of(scope.months[0], horizon.zone), start_of(shift(scope.months[-1], 1), horizon.zone)
 
 
 def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     """One row: a customer, a span of time within the scope's months, and the price and factor in force throughout.
 
-    The spans of a customer do not overlap and leave no gap. Columns as `price_segments`.
+    The spans of a customer neither overlap nor leave a gap. Columns as `price_segments`.
     """
     spans = _spans(scope, horizon).cte("spans")
     chosen = chosen_entries(spans).cte("chosen")
@@ -65,15 +65,15 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
 
 @dataclass(frozen=True)
 class InForce:
-    """The price in force in a span, as expressions over the span's customer and the entry that wins there.
+    """Price in force in a span, as expressions over the span's customer and its winning entry.
 
     Attributes:
         rule: custom_period, monthly or default.
         harga_per_meter_kubik: The price of one Sm³.
-        tekanan_keluar: Bar gauge.
-        suhu: °C.
-        factor: Of metered readings: as given, else computed from pressure and temperature.
-        factor_from: given or computed; NULL: there is none.
+        tekanan_keluar: Outlet pressure, bar gauge.
+        suhu: Gas temperature, °C.
+        factor: Factor of metered readings: as given, else computed from pressure and temperature.
+        factor_from: given or computed; NULL: no factor is known.
     """
 
     rule: sa.ColumnElement[str]
@@ -85,7 +85,7 @@ class InForce:
 
 
 def in_force(chosen: sa.FromClause) -> InForce:
-    """The price where `chosen_entries` are joined to the customers: what an entry does not have is the customer's."""
+    """Return the price of `chosen_entries` joined to customers; a field missing in an entry takes the default."""
     price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
     computed = computed_factor(pressure, temperature)
     source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
@@ -94,9 +94,9 @@ def in_force(chosen: sa.FromClause) -> InForce:
 
 
 def with_entries(spans: sa.FromClause, chosen: sa.FromClause) -> sa.Join:
-    """Each span beside its customer and, where there is one, the entry that wins there."""
-    same = sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from)
-    return spans.join(customers, customers.c.customer_id == spans.c.customer_id).outerjoin(chosen, same)
+    """Join each span to its customer and, if an entry applies, to the winning entry."""
+    same_span = sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from)
+    return spans.join(customers, customers.c.customer_id == spans.c.customer_id).outerjoin(chosen, same_span)
 
 
 def _entries(scope: Scope, first: datetime, after: datetime) -> sa.Select[Any]:
@@ -126,9 +126,9 @@ def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
 
 
 def spans_between(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
-    """One row: a customer and the span from a cut to the next; the last ends ``after``, or never.
+    """One row: a customer and the span from one cut to the next; the last span ends at ``after``, or is open-ended.
 
-    A cut that is NULL is before all others: that span has begun since ever.
+    A NULL cut sorts before all others: its span has no start.
     """
     following = sa.func.lead(cuts.c.cut, type_=Moment).over(
         partition_by=cuts.c.customer_id, order_by=cuts.c.cut.asc().nulls_first()
@@ -138,7 +138,7 @@ def spans_between(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = Non
 
 
 def chosen_entries(spans: sa.FromClause) -> sa.Select[Any]:
-    """One row: a span in which an entry applies, with the entry that wins there."""
+    """One row: a span in which an entry applies, with the winning entry."""
     precedence = sa.case((prices.c.rule == "custom_period", 0), else_=1)
     return (
         sa.select(spans.c.span_from, *prices.c)
@@ -159,7 +159,7 @@ def chosen_entries(spans: sa.FromClause) -> sa.Select[Any]:
 def _pricing_used(
     price: InForce, chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon
 ) -> sa.ColumnElement[Any]:
-    """The explanation that each transaction carries: rule, entry, its dates (inclusive), where the factor is from."""
+    """Return the content of ``pricing_used``: rule, entry, its dates (inclusive), and the source of the factor."""
     last_second = chosen.c.valid_to - sa.literal_column("interval '1 second'")
     return sa.func.jsonb_build_object(
         "rule",
@@ -176,18 +176,18 @@ def _pricing_used(
 
 
 def _local_text(moment: sa.ColumnElement[Any], horizon: Horizon) -> sa.ColumnElement[str]:
-    """A moment as text in the company's time zone, whatever the session's is."""
+    """Return a moment as text in the company's time zone, independent of the session's time zone."""
     return sa.func.to_char(sa.func.timezone(horizon.zone.key, moment), "YYYY-MM-DD HH24:MI:SS")
 
 
 def computed_factor(pressure: sa.ColumnElement[Any], temperature: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The correction factor from pressure (bar gauge) and temperature (°C), rounded once to 14 decimals, or NULL.
+    """Return the correction factor from pressure (bar gauge) and temperature (°C), rounded once to 14 decimals.
 
     ((P + 1.01325) / 1.01325) × (300 / (T + 273)) × (1 + 0.002 × P): the ideal-gas conversion to 1.01325 bar and
     27 °C with Zb/Z ≈ 1 + 0.002·P. NULL where P or T is unknown or impossible, or the result is out of range.
 
-    NUMERIC division rounds to a scale of its own choosing, so the quotient is taken as an integer division of the
-    scaled numerator instead, which is exact.
+    NUMERIC division rounds to a scale that it chooses. The quotient is therefore an integer division of the scaled
+    numerator, which is exact.
     """
     one: sa.ColumnElement[Any] = sa.literal_column("1.01325")
     possible = sa.and_(pressure > -one, temperature > -273)

@@ -1,4 +1,4 @@
-"""Readings × prices → `transaction_calculations`: what each usable reading cost.
+"""Readings × prices → `transaction_calculations`: one priced transaction per usable reading.
 
 The rule: docs/rules.md, "transaction_calculations". Exact NUMERIC arithmetic; each amount is rounded once.
 """
@@ -32,7 +32,7 @@ WRITTEN = Written(
     stamps={"calculated_at": sa.func.now(), "is_recalculated": sa.false()},
     stamps_on_change={"calculated_at": sa.func.now(), "is_recalculated": sa.true()},
 )
-#: Up to so many customers, the price segments of all months together are a small table.
+#: Up to this number of customers, the price segments of all months together form a small table.
 FEW_CUSTOMERS = 2_000
 _segment, _reading = price_segments.c, meter_readings.c
 
@@ -46,18 +46,19 @@ def recalculate(
     force: bool = False,
     balances_follow: bool = False,
 ) -> Report:
-    """Make the transactions of a scope what the rules say, in the caller's transaction.
+    """Recalculate the transactions of a scope by the rules, in the caller's transaction.
 
-    Months and customers that a moved reading left, outside the scope, are recalculated with it. Months of the balances
-    whose sums changed are noted as stale, those of the scope unless its ``balances_follow`` in the same transaction.
-    Readings are rejected for want of a price, a factor or a customer.
+    The recalculation includes invalidated months and customers outside the scope, which a moved reading left. Months
+    of the balances whose sums changed are invalidated. With ``balances_follow`` the months of the scope are not: the
+    caller recalculates their balances in the same transaction. Readings without a price, factor or customer are
+    rejected.
 
     Raises:
         MonthsMissingError: readings of the scope's months, customers or prices have never been loaded.
     """
     lock(connection, transaction_calculations)
     plan_for(connection, scope)
-    # As it is before it is widened: the balances are recalculated for this scope, and for what is noted.
+    # The scope before it is widened: the balances are recalculated for this scope and for invalidated months.
     covered = scope if balances_follow else None
     scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
     if scope.whole:
@@ -69,7 +70,7 @@ def recalculate(
     rejected: dict[str, int] = {}
     for part in _parts(connection, scope):
         _materialise_segments(connection, part, horizon)
-        target = partial(priced_readings, of=part.customers)
+        target = partial(priced_readings, customer_ids=part.customers)
         counts |= write(connection, WRITTEN, target, part, force=force)
         rejected |= replace_rejections(connection, ASSET, unpriced_readings(part), rows_of(rejected_rows, part), run_id)
     if scope.whole:
@@ -80,7 +81,7 @@ def recalculate(
 
 
 def _parts(connection: sa.Connection, scope: Scope) -> list[Scope]:
-    """The scope in pieces that are computed in one go: all months of few customers, or months of many one by one."""
+    """Return the parts of a scope to compute one by one: all months of few customers, or each month of many."""
     few = (
         not scope.whole or (connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0) <= FEW_CUSTOMERS
     )
@@ -105,8 +106,8 @@ def _factor() -> sa.ColumnElement[Any]:
     return sa.case((_reading.kind == "fob", sa.literal_column("1::numeric")), else_=_segment.koreksi_meter)
 
 
-def priced_readings(months: Sequence[str], of: tuple[int, ...] | None) -> sa.Select[Any]:
-    """One row: a reading of those months and customers (None: all) with its price, the content of the table."""
+def priced_readings(months: Sequence[str], customer_ids: tuple[int, ...] | None) -> sa.Select[Any]:
+    """One row: a reading of the months and customers (None: all) with its price, the content of the table."""
     factor, price = _factor(), _segment.harga_per_m3
     return (
         sa.select(
@@ -127,7 +128,7 @@ def priced_readings(months: Sequence[str], of: tuple[int, ...] | None) -> sa.Sel
         )
         .join_from(meter_readings, price_segments, _in_segment())
         .where(
-            rows_of(meter_readings, Scope(tuple(months), of)),
+            rows_of(meter_readings, Scope(tuple(months), customer_ids)),
             price.is_not(None),
             factor.is_not(None),
         )
@@ -135,7 +136,7 @@ def priced_readings(months: Sequence[str], of: tuple[int, ...] | None) -> sa.Sel
 
 
 def unpriced_readings(scope: Scope) -> sa.Select[Any]:
-    """One row: a reading of the scope that has no transaction, with the reason, as `ops.rejected_rows` keeps it."""
+    """One row: a reading of the scope without a transaction, with the reason, in the columns of `ops.rejected_rows`."""
     no_price = sa.select(
         *_rejection_columns(
             sa.case(
@@ -150,7 +151,7 @@ def unpriced_readings(scope: Scope) -> sa.Select[Any]:
     unknown = sa.exists().where(customers.c.customer_id == _reading.customer_id)
     no_customer = sa.select(*_rejection_columns(sa.literal("the customer has not been loaded (asset customers)")))
     of_scope = rows_of(meter_readings, scope)
-    # Says nothing that the condition beside it does not, but of the segments alone: few are left to join then.
+    # Redundant with the next condition, but on the segments alone, so that few of them are left to join.
     incomplete = sa.or_(_segment.harga_per_m3.is_(None), _segment.koreksi_meter.is_(None))
     return sa.select(
         sa.union_all(

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the analysts' door: the demo's two halves, copied, computed and reconciled."""
+"""Fixtures of the analytics tests: the demo of both sources, copied, computed and reconciled."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
 
 @pytest.fixture(scope="session")
 def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A warehouse with the demo of both sources."""
+    """Yield a pipeline with the demo of both sources."""
     with ExitStack() as stack:
         source_url = stack.enter_context(fresh_database(embedded_url))
         source = source_engine(source_url)
@@ -40,18 +40,18 @@ def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
         plan = SeedPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
         seed(source, plan)
         seed_erp(source, ErpPlan(current_month=CURRENT, until=UNTIL, months=MONTHS, rows_per_month=120))
-        made = Pipeline(source, warehouse, Horizon(plan.first_month, CURRENT, WIB))
-        made.run()
+        pipeline = Pipeline(source, warehouse, Horizon(plan.first_month, CURRENT, WIB))
+        pipeline.run()
         for table in ERP_TABLES:
-            load_table(Sync(erp, warehouse, made.horizon, made.horizon.months, DeletionGuard(), "test"), table)
+            load_table(Sync(erp, warehouse, pipeline.horizon, pipeline.horizon.months, DeletionGuard(), "test"), table)
         with warehouse.begin() as connection:
             compare(connection, "test")
-            reconcile(connection, made.horizon.months, "test")
-        yield made
+            reconcile(connection, pipeline.horizon.months, "test")
+        yield pipeline
 
 
 @pytest.fixture(scope="session")
 def analyst(demo: Pipeline) -> Iterator[sa.Engine]:
-    """The demo's warehouse as an analyst sees it."""
+    """Yield an engine to the demo's warehouse with an analyst's role."""
     with analyst_of(demo.warehouse.url) as engine:
         yield engine

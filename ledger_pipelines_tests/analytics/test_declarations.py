@@ -1,4 +1,4 @@
-"""The views in the database are those declared: their queries, columns, types and comments."""
+"""The views in the database equal their declarations: queries, columns, types and comments."""
 
 from collections.abc import Iterator
 
@@ -22,20 +22,20 @@ _DEFINITIONS = (
 
 @pytest.fixture(scope="module")
 def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse as the migrations leave it."""
+    """Yield an engine to a warehouse created by the migrations."""
     with fresh_warehouse(embedded_url) as url:
-        made = warehouse_engine(url, WIB)
-        yield made
-        made.dispose()
+        warehouse = warehouse_engine(url, WIB)
+        yield warehouse
+        warehouse.dispose()
 
 
 def definitions(connection: sa.Connection) -> list[tuple[str, ...]]:
-    """Every column of every view, with the view's query and the comments."""
+    """Return every column of every view, with the query and the comments of the view."""
     return [tuple(row) for row in connection.exec_driver_sql(_DEFINITIONS)]
 
 
-def test_the_migrations_make_what_is_declared(engine: sa.Engine) -> None:
-    """After changing a declaration, a migration drops the view and creates it as `analytics.views.creation` says."""
+def test_migrations_create_the_declared_views(engine: sa.Engine) -> None:
+    """A changed declaration needs a migration that recreates the view with the SQL of `analytics.views.creation`."""
     with engine.connect() as connection:
         migrated = definitions(connection)
         connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; {creation()}")
@@ -45,7 +45,7 @@ def test_the_migrations_make_what_is_declared(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_columns_and_comments_are_as_declared(engine: sa.Engine, view: View) -> None:
+def test_columns_and_comments_equal_the_declaration(engine: sa.Engine, view: View) -> None:
     with engine.connect() as connection:
         found = [row for row in definitions(connection) if row[0] == view.name]
     assert {row[2] for row in found} == {view.comment}
@@ -55,12 +55,12 @@ def test_columns_and_comments_are_as_declared(engine: sa.Engine, view: View) -> 
 
 
 def type_name(found: str) -> str:
-    """A type without its digits: a sum has none, and whether it is said that a text has at most seven is no matter."""
-    word = found.partition("(")[0].partition(" COLLATE")[0].lower()
-    return {"character varying": "varchar", "timestamp": "timestamp with time zone"}.get(word, word)
+    """Return a type without its precision: sums have none, and the length of a text does not matter."""
+    name = found.partition("(")[0].partition(" COLLATE")[0].lower()
+    return {"character varying": "varchar", "timestamp": "timestamp with time zone"}.get(name, name)
 
 
-def test_the_downgrade_drops_them_all(engine: sa.Engine) -> None:
+def test_downgrade_drops_all_views(engine: sa.Engine) -> None:
     from alembic import command
 
     with engine.connect() as connection:
@@ -73,8 +73,8 @@ def test_the_downgrade_drops_them_all(engine: sa.Engine) -> None:
         assert definitions(connection) != []
 
 
-def test_every_bare_name_is_one_thing() -> None:
-    """Whatever the order of the search_path: no view is called as a table, no two tables are called the same."""
+def test_unqualified_names_are_unique() -> None:
+    """No two tables or views share a name, so the order of the search_path does not matter."""
     names = [*(table.name for table in tables.metadata.sorted_tables), *(view.name for view in VIEWS)]
     assert len(names) == len(set(names))
 

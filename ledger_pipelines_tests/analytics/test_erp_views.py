@@ -1,4 +1,4 @@
-"""The views of the ERP, state by state, on rows made for it; today is today."""
+"""Views of the ERP, state by state, on inserted rows; dates are relative to the current date."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -18,37 +18,37 @@ VIEW = {view.name: view.table for view in VIEWS}
 
 @pytest.fixture
 def connection(shared_pipeline: Pipeline) -> Iterator[sa.Connection]:
-    """A transaction in an empty warehouse with two months of each ERP table."""
+    """Yield a transaction in an empty warehouse with two months of each ERP table."""
     shared_pipeline.reset("2025-01", "2025-02")
-    with shared_pipeline.warehouse.connect() as made:
+    with shared_pipeline.warehouse.connect() as connection:
         for table in erp_tables.values():
             for month in ("2025-01", "2025-02"):
-                ensure_partition(made, table, month)
-        yield made
-        made.rollback()
+                ensure_partition(connection, table, month)
+        yield connection
+        connection.rollback()
 
 
-def have(connection: sa.Connection, name: str, *rows: dict[str, Any], month: str = "2025-02") -> None:
-    """Rows of a copy."""
+def insert_rows(connection: sa.Connection, name: str, *rows: dict[str, Any], month: str = "2025-02") -> None:
+    """Insert rows of a copied table."""
     for row in rows:
         connection.execute(sa.insert(erp_tables[name]).values({"year_month": month} | row))
 
 
-def told(connection: sa.Connection, name: str, *columns: str) -> list[tuple[Any, ...]]:
-    """Columns of a view, in order of the first."""
+def select_view(connection: sa.Connection, name: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Return columns of a view, ordered by the first column."""
     view = VIEW[name].c
     statement = sa.select(*(view[column] for column in columns)).order_by(view[columns[0]])
     return [tuple(row) for row in connection.execute(statement)]
 
 
 def today(connection: sa.Connection, days: int = 0) -> date:
-    """The company's day, or one so many days from it."""
+    """Return the current date in the company's zone, plus a number of days."""
     now = connection.execute(sa.select(sa.func.current_date())).scalar_one()
     return now + timedelta(days=days)
 
 
-def test_stock_is_worth_what_it_was_last_bought_for(connection: sa.Connection) -> None:
-    have(
+def test_stock_value_uses_the_last_purchase_price(connection: sa.Connection) -> None:
+    insert_rows(
         connection,
         "data_receipt_purchase",
         receipt("A", 10, date(2025, 1, 1), "IDR"),
@@ -59,9 +59,9 @@ def test_stock_is_worth_what_it_was_last_bought_for(connection: sa.Connection) -
         receipt("C", 3, date(2025, 1, 1), "USD") | {"unit": "KG"},
     )
     stock = {"warehouse": "W", "unit": "PCS", "onhand": 3}
-    have(connection, "stockbywh", stock | {"partno": "A", "onhand": 1000}, month="2025-01")
-    have(connection, "stockbywh", *(stock | {"partno": part} for part in "ABCD"))
-    assert told(connection, "stock_value", "partno", "unit_price", "currency", "priced_on", "value") == [
+    insert_rows(connection, "stockbywh", stock | {"partno": "A", "onhand": 1000}, month="2025-01")
+    insert_rows(connection, "stockbywh", *(stock | {"partno": part} for part in "ABCD"))
+    assert select_view(connection, "stock_value", "partno", "unit_price", "currency", "priced_on", "value") == [
         ("A", Decimal("12.345"), "IDR", date(2025, 2, 1), Decimal("37.04")),
         ("B", Decimal(3), "USD", date(2025, 1, 1), Decimal("9.00")),
         ("C", None, None, None, None),
@@ -69,10 +69,10 @@ def test_stock_is_worth_what_it_was_last_bought_for(connection: sa.Connection) -
     ]
 
 
-def test_stock_and_receipts_are_of_one_part_whatever_blanks_are_behind_it(connection: sa.Connection) -> None:
-    """And of one unit if neither says which; what has no part number has no price."""
+def test_stock_value_ignores_trailing_blanks(connection: sa.Connection) -> None:
+    """Missing units are equal; a blank part number has no price."""
     bought = date(2025, 2, 1)
-    have(
+    insert_rows(
         connection,
         "data_receipt_purchase",
         receipt("A   ", 10, bought, "IDR") | {"unit": "PCS  "},
@@ -81,20 +81,20 @@ def test_stock_and_receipts_are_of_one_part_whatever_blanks_are_behind_it(connec
     )
     stock = {"warehouse": "W", "onhand": 1}
     units = {"A": "PCS", "B  ": " ", "": "PCS"}
-    have(connection, "stockbywh", *(stock | {"partno": part, "unit": unit} for part, unit in units.items()))
-    assert told(connection, "stock_value", "partno", "unit_price") == [("", None), ("A", 10), ("B  ", 20)]
+    insert_rows(connection, "stockbywh", *(stock | {"partno": part, "unit": unit} for part, unit in units.items()))
+    assert select_view(connection, "stock_value", "partno", "unit_price") == [("", None), ("A", 10), ("B  ", 20)]
 
 
 def receipt(part: str, price: object, day: date | None, currency: str) -> dict[str, Any]:
-    """A purchase receipt of a part in pieces."""
+    """Return a purchase receipt of a part, with the unit PCS."""
     amount = None if price is None else Decimal(str(price))
     named = {"part_no": part, "unit": "PCS", "receipt_no": f"R{day}"}
     return named | {"receipt_unit_price": amount, "actual_receipt_date": day, "currency": currency}
 
 
-def test_what_is_short(connection: sa.Connection) -> None:
+def test_stock_shortages(connection: sa.Connection) -> None:
     stock = {"warehouse": "W", "safety_stock": 10, "min_stock": 20}
-    have(
+    insert_rows(
         connection,
         "stockbywh",
         stock | {"partno": "A", "onhand": 19, "allocated": 0, "onorder": 1},
@@ -104,7 +104,7 @@ def test_what_is_short(connection: sa.Connection) -> None:
         stock | {"partno": "E", "onhand": None},
         stock | {"partno": "F", "onhand": -5, "onorder": 25, "allocated": None},
     )
-    assert told(connection, "stock_shortages", "partno", "shortage", "is_covered") == [
+    assert select_view(connection, "stock_shortages", "partno", "shortage", "is_covered") == [
         ("A", 1, True),
         ("C", 1, False),
         ("F", 25, True),
@@ -113,14 +113,14 @@ def test_what_is_short(connection: sa.Connection) -> None:
 
 def test_open_and_late_orders(connection: sa.Connection) -> None:
     plans = {"A": -3, "B": 0, "C": 2, "E": -9}
-    have(
+    insert_rows(
         connection,
         "view_warehouse_order",
         *({"order_origin_code": code, "plan_delivery_date": today(connection, days)} for code, days in plans.items()),
         {"order_origin_code": "A", "plan_delivery_date": today(connection)},
     )
     shipped = {"delivery_date": today(connection, -1)}
-    have(
+    insert_rows(
         connection,
         "view_warehouse_order_line",
         {"order_origin_code": "A", "order_qty": 5},
@@ -130,7 +130,7 @@ def test_open_and_late_orders(connection: sa.Connection) -> None:
         {"order_origin_code": "E", "order_qty": 5, "ship_qty": 5, "receipt_date": today(connection)} | shipped,
     )
     columns = ("order_origin_code", "state", "open_qty", "is_late", "days_late")
-    assert told(connection, "open_warehouse_orders", *columns) == [
+    assert select_view(connection, "open_warehouse_orders", *columns) == [
         ("A", "not shipped", 5, True, 3),
         ("B", "partly shipped", 3, False, None),
         ("C", "on its way", 0, False, None),
@@ -138,15 +138,17 @@ def test_open_and_late_orders(connection: sa.Connection) -> None:
     ]
 
 
-def test_a_line_is_of_its_order_whatever_blanks_are_behind_its_code(connection: sa.Connection) -> None:
+def test_order_lines_ignore_trailing_blanks(connection: sa.Connection) -> None:
     plan = {"plan_delivery_date": today(connection, -3)}
-    have(connection, "view_warehouse_order", plan | {"order_origin_code": "A   "}, plan | {"order_origin_code": "  "})
-    have(connection, "view_warehouse_order_line", {"order_origin_code": "A"}, {"order_origin_code": ""})
-    assert told(connection, "open_warehouse_orders", "order_origin_code", "days_late") == [("", None), ("A", 3)]
+    insert_rows(
+        connection, "view_warehouse_order", plan | {"order_origin_code": "A   "}, plan | {"order_origin_code": "  "}
+    )
+    insert_rows(connection, "view_warehouse_order_line", {"order_origin_code": "A"}, {"order_origin_code": ""})
+    assert select_view(connection, "open_warehouse_orders", "order_origin_code", "days_late") == [("", None), ("A", 3)]
 
 
-def test_what_was_invoiced_of_a_shipment(connection: sa.Connection) -> None:
-    have(
+def test_invoiced_quantity_of_a_shipment(connection: sa.Connection) -> None:
+    insert_rows(
         connection,
         "so_invoice_line",
         *(
@@ -159,7 +161,7 @@ def test_what_was_invoiced_of_a_shipment(connection: sa.Connection) -> None:
         ),
     )  # fmt: skip
     columns = ("shipment", "state", "delivered_qty", "invoiced_qty", "open_qty", "invoiced_hc", "invoice_lines")
-    assert told(connection, "delivered_and_invoiced", *columns) == [
+    assert select_view(connection, "delivered_and_invoiced", *columns) == [
         ("A", "not invoiced", 10, 0, 10, 0, 0),
         ("B", "partly invoiced", 10, 4, 6, 40, 1),
         ("C", "invoiced", 10, 10, 0, 100, 2),
@@ -169,11 +171,11 @@ def test_what_was_invoiced_of_a_shipment(connection: sa.Connection) -> None:
     ]
 
 
-def test_a_line_without_a_date_of_invoice_is_no_invoice(connection: sa.Connection) -> None:
-    """It has a quantity and an amount all the same; nor does a blank make a shipment."""
+def test_line_without_invoice_date_is_no_invoice(connection: sa.Connection) -> None:
+    """The line has a quantity and an amount; a blank shipment number is no shipment."""
     line = {"delivered_qty": 10, "invoice_qty": 4, "amount_hc": 40}
     invoice = line | {"invoice_date": date(2025, 2, 1)}
-    have(
+    insert_rows(
         connection,
         "so_invoice_line",
         line | {"shipment": "A"},
@@ -186,7 +188,7 @@ def test_a_line_without_a_date_of_invoice_is_no_invoice(connection: sa.Connectio
         invoice | {"shipment": "D", "invoice_qty": None},
     )
     columns = ("shipment", "state", "delivered_qty", "invoiced_qty", "open_qty", "invoiced_hc", "invoice_lines")
-    assert told(connection, "delivered_and_invoiced", *columns) == [
+    assert select_view(connection, "delivered_and_invoiced", *columns) == [
         ("A", "not invoiced", 10, 0, 10, 0, 0),
         ("B", "partly invoiced", 10, 4, 6, 40, 1),
         ("C", "quantity unknown", None, 4, None, 40, 1),
@@ -194,9 +196,9 @@ def test_a_line_without_a_date_of_invoice_is_no_invoice(connection: sa.Connectio
     ]
 
 
-def test_receipts_that_are_open(connection: sa.Connection) -> None:
+def test_open_receipts(connection: sa.Connection) -> None:
     invoice = {"inv_doc_no": "V", "inv_amount": 90, "receipt_amount": 100, "actual_receipt_date": today(connection, -5)}
-    have(
+    insert_rows(
         connection,
         "data_receipt_purchase",
         {"receipt_no": "A", "receipt_amount": 100},
@@ -206,7 +208,7 @@ def test_receipts_that_are_open(connection: sa.Connection) -> None:
         invoice | {"receipt_no": "E", "payment_doc": "BK1"},
     )
     columns = ("receipt_no", "state", "amount", "is_overdue", "days_since_receipt")
-    assert told(connection, "open_receipts", *columns) == [
+    assert select_view(connection, "open_receipts", *columns) == [
         ("A", "not invoiced", 100, False, None),
         ("B", "not paid", 90, True, 5),
         ("C", "not paid", 90, False, 5),
@@ -214,9 +216,9 @@ def test_receipts_that_are_open(connection: sa.Connection) -> None:
     ]
 
 
-def test_a_blank_number_is_no_document(connection: sa.Connection) -> None:
+def test_blank_number_is_no_document(connection: sa.Connection) -> None:
     receipt = {"receipt_amount": 100, "inv_amount": 90}
-    have(
+    insert_rows(
         connection,
         "data_receipt_purchase",
         receipt | {"receipt_no": "A", "inv_doc_no": "", "payment_doc": ""},
@@ -225,7 +227,7 @@ def test_a_blank_number_is_no_document(connection: sa.Connection) -> None:
         receipt | {"receipt_no": "D", "inv_doc_no": "V", "payment_doc": "BK1"},
         receipt | {"receipt_no": "E", "inv_doc_no": "V", "inv_amount": None},
     )
-    assert told(connection, "open_receipts", "receipt_no", "state", "inv_doc_no", "amount") == [
+    assert select_view(connection, "open_receipts", "receipt_no", "state", "inv_doc_no", "amount") == [
         ("A", "not invoiced", None, 100),
         ("B", "not invoiced", None, 100),
         ("C", "not paid", "V", 90),
@@ -233,9 +235,9 @@ def test_a_blank_number_is_no_document(connection: sa.Connection) -> None:
     ]
 
 
-def test_how_far_production_is(connection: sa.Connection) -> None:
+def test_production_progress(connection: sa.Connection) -> None:
     orders = {"A": (-1, 10, 10), "B": (-1, 10, 3), "C": (0, 10, 3), "D": (1, 10, 0), "E": (1, 3, 1), "F": (-1, 0, None)}
-    have(
+    insert_rows(
         connection,
         "view_prod_header",
         *(
@@ -243,7 +245,7 @@ def test_how_far_production_is(connection: sa.Connection) -> None:
             for number, (days, wanted, done) in orders.items()
         ),
     )
-    assert told(connection, "production_progress", "prod_no", "state", "open_qty", "done_percent") == [
+    assert select_view(connection, "production_progress", "prod_no", "state", "open_qty", "done_percent") == [
         ("A", "done", 0, Decimal(100)),
         ("B", "late", 7, Decimal(30)),
         ("C", "under way", 7, Decimal(30)),

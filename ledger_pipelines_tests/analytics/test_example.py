@@ -1,4 +1,4 @@
-"""examples/analysis.py does what it says, as the analyst, on the demo."""
+"""examples/analysis.py works with an analyst's role, on the demo."""
 
 import os
 import subprocess
@@ -21,13 +21,13 @@ TITLES = (
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the script in a process of its own; warnings are errors there, too."""
+    """Run the script in a subprocess that also treats warnings as errors."""
     command = [sys.executable, "-W", "error", str(SCRIPT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, check=False)
 
 
 @pytest.mark.slow
-def test_it_writes_a_page_of_plots(analyst: sa.Engine, tmp_path: Path) -> None:
+def test_script_writes_a_page_of_plots(analyst: sa.Engine, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     url = analyst.url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     done = run(str(page), ANALYST_URL=url)
@@ -44,7 +44,7 @@ def test_it_writes_a_page_of_plots(analyst: sa.Engine, tmp_path: Path) -> None:
     assert str(debtor) in html
 
 
-def test_it_says_what_it_needs() -> None:
+def test_script_reports_a_missing_url() -> None:
     done = run(ANALYST_URL="postgresql://nowhere")
     assert done.returncode == 1
     assert "ANALYST_URL" in done.stderr

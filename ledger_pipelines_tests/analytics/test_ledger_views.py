@@ -1,4 +1,4 @@
-"""The views of the ledger say what its tables say, and answer for one customer without reading all others."""
+"""Views of the ledger equal its tables, and read only one customer's rows if filtered by customer."""
 
 import json
 from collections.abc import Iterator
@@ -16,25 +16,25 @@ from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.servers import fresh_warehouse
 
 VIEW = {view.name: view.table for view in VIEWS}
-CENT, TENTH_OF_A_LITRE = Decimal("0.01"), Decimal("0.0001")
+CENT, VOLUME_UNIT = Decimal("0.01"), Decimal("0.0001")
 
 
 @pytest.fixture
 def connection(demo: Pipeline) -> Iterator[sa.Connection]:
-    """A connection to the demo's warehouse."""
-    with demo.warehouse.connect() as made:
-        yield made
+    """Yield a connection to the demo's warehouse."""
+    with demo.warehouse.connect() as connection:
+        yield connection
 
 
 def rows(connection: sa.Connection, name: str, *order: str) -> list[dict[str, Any]]:
-    """The rows of a view."""
+    """Return the rows of a view."""
     view = VIEW[name]
     statement = sa.select(view).order_by(*(view.c[column] for column in order))
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def balances(demo: Pipeline) -> dict[int, list[sa.RowMapping]]:
-    """Each customer's balances, month after month."""
+    """Return each customer's balances by month."""
     found: dict[int, list[sa.RowMapping]] = {}
     for row in demo.rows(tables.monthly_customer_balances):
         found.setdefault(row["customer_id"], []).append(row)
@@ -68,7 +68,7 @@ def test_the_summary_is_the_sum(demo: Pipeline, connection: sa.Connection) -> No
 
 
 def rounded(value: Decimal, to: Decimal) -> Decimal:
-    """As PostgreSQL rounds."""
+    """Round as PostgreSQL does."""
     return value.quantize(to, rounding=ROUND_HALF_UP)
 
 
@@ -104,7 +104,7 @@ def test_the_consumption_trend(demo: Pipeline, connection: sa.Connection) -> Non
                     "change_percent": per_cent(volumes[at], before),
                     "year_before": year,
                     "change_from_year_before_percent": per_cent(volumes[at], year),
-                    "average_of_3_months": rounded(mean(volumes[max(at - 2, 0) : at + 1]), TENTH_OF_A_LITRE),
+                    "average_of_3_months": rounded(mean(volumes[max(at - 2, 0) : at + 1]), VOLUME_UNIT),
                     "average_price": rounded(month["total_purchases"] / volumes[at], CENT) if volumes[at] else None,
                 }
             )
@@ -113,17 +113,17 @@ def test_the_consumption_trend(demo: Pipeline, connection: sa.Connection) -> Non
 
 
 def mean(values: list[Decimal]) -> Decimal:
-    """The arithmetic mean."""
+    """Return the arithmetic mean."""
     return sum(values, Decimal(0)) / len(values)
 
 
 def per_cent(now: Decimal, before: Decimal | None) -> Decimal | None:
-    """By how many per cent a value has grown."""
+    """Return the growth in per cent."""
     return rounded(100 * (now - before) / before, CENT) if before else None
 
 
 def test_all_balances_of_a_customer_in_one_object(demo: Pipeline, connection: sa.Connection) -> None:
-    """To the last digit: as the text that a program gets."""
+    """The JSON text equals the balances to the last digit."""
     view = VIEW["customer_monthly_balances"].c
     texts = connection.execute(sa.select(view.customer_id, sa.cast(view.monthly_balances, sa.Text))).all()
     found = {customer: json.loads(text, parse_float=Decimal, parse_int=Decimal) for customer, text in texts}
@@ -134,7 +134,7 @@ def test_all_balances_of_a_customer_in_one_object(demo: Pipeline, connection: sa
 
 
 def test_each_transaction_has_the_price_of_its_span(demo: Pipeline, connection: sa.Connection) -> None:
-    """The history is the rule by which readings are priced, over all of time."""
+    """The price history contains the price of every transaction at its moment."""
     found = connection.execute(
         sa.text(
             "SELECT t.data_pencatatan_id, count(*), bool_and(p.price = t.harga_per_m3), "
@@ -182,8 +182,8 @@ SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{{}}', m {_EACH_MONTH}
 
 
 @pytest.fixture(scope="module")
-def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
-    """A warehouse of 4,000 customers with 24 months and price entries each, and statistics of them."""
+def large_warehouse(embedded_url: sa.URL) -> Iterator[sa.Connection]:
+    """Yield a connection to an analyzed warehouse of 4,000 customers with 24 months and price entries each."""
     with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
         with engine.begin() as connection:
@@ -199,18 +199,20 @@ def many(embedded_url: sa.URL) -> Iterator[sa.Connection]:
     "name",
     ["current_balances", "balance_trend", "consumption_trend", "customer_monthly_balances", "price_history"],
 )
-def test_one_customer_is_found_without_reading_all(many: sa.Connection, name: str) -> None:
-    """The condition on the customer reaches every table below, by an index."""
-    plan = many.exec_driver_sql(f"EXPLAIN (FORMAT JSON, ANALYZE) SELECT * FROM analytics.{name} WHERE customer_id = 77")
+def test_one_customer_reads_only_its_rows(large_warehouse: sa.Connection, name: str) -> None:
+    """The condition on the customer is pushed down to every table and uses an index."""
+    plan = large_warehouse.exec_driver_sql(
+        f"EXPLAIN (FORMAT JSON, ANALYZE) SELECT * FROM analytics.{name} WHERE customer_id = 77"
+    )
     nodes = list(nodes_of(plan.scalar_one()[0]["Plan"]))
     assert [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"] == []
     read = max(node["Actual Rows"] * node["Actual Loops"] + node.get("Rows Removed by Filter", 0) for node in nodes)
     assert 0 < nodes[0]["Actual Rows"] <= 26
-    assert read <= 26 * 24, "more than the customer's own rows were looked at"
+    assert read <= 26 * 24, "rows of other customers were read"
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A plan's nodes, from the top."""
+    """Yield the nodes of a plan, from the top."""
     yield plan
     for child in plan.get("Plans", ()):
         yield from nodes_of(child)

@@ -1,4 +1,4 @@
-"""The analyst's role, on both servers: it reads everything by bare names, what comes later too, and changes nothing."""
+"""Role of analysts, on both servers: it reads all tables, including future ones, and cannot change data."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ FORBIDDEN = "permission denied"
 
 @pytest.fixture(scope="module")
 def owner(postgres_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse with one month, as its owner sees it."""
+    """Yield an engine to a warehouse with one month, as its owner."""
     with fresh_database(postgres_url) as url:
         engine = warehouse_engine(url, WIB)
         schema.upgrade(engine)
@@ -39,19 +39,19 @@ def owner(postgres_url: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture(scope="module")
 def analyst(owner: sa.Engine) -> Iterator[sa.Engine]:
-    """The same warehouse as an analyst sees it."""
+    """Yield an engine to the same warehouse with an analyst's role."""
     with analyst_of(owner.url) as engine:
         yield engine
 
 
 @pytest.fixture
 def connection(analyst: sa.Engine) -> Iterator[sa.Connection]:
-    """A session of the analyst's."""
-    with analyst.connect() as made:
-        yield made
+    """Yield a session of the analyst."""
+    with analyst.connect() as connection:
+        yield connection
 
 
-def test_every_bare_name_is_found(connection: sa.Connection) -> None:
+def test_unqualified_names_are_found(connection: sa.Connection) -> None:
     readable = [table for table in tables.metadata.sorted_tables if table.name not in role.WITHHELD]
     expected = {table.name: f"{table.schema}.{table.name}" for table in readable}
     expected |= {view.name: f"analytics.{view.name}" for view in VIEWS}
@@ -66,8 +66,8 @@ def test_every_bare_name_is_found(connection: sa.Connection) -> None:
     assert found == expected
 
 
-def test_what_comes_later_is_there_too(owner: sa.Engine, analyst: sa.Engine) -> None:
-    """Also while a session of the analyst's is open, and what is built aside and attached."""
+def test_future_tables_are_readable(owner: sa.Engine, analyst: sa.Engine) -> None:
+    """An open session reads new tables and partitions, including staging partitions that are attached."""
     with analyst.connect() as session:
         session.exec_driver_sql("SELECT 1 FROM deposits")
         session.rollback()
@@ -114,8 +114,8 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("statement", CHANGES)
-def test_it_changes_nothing(connection: sa.Connection, statement: str) -> None:
-    """Not even when the session says that it is not read-only."""
+def test_analyst_cannot_change_data(connection: sa.Connection, statement: str) -> None:
+    """The role cannot change data even if the session turns read-only off."""
     connection.exec_driver_sql("SET default_transaction_read_only = off")
     connection.commit()
     with pytest.raises(sa.exc.DBAPIError) as caught:
@@ -124,8 +124,8 @@ def test_it_changes_nothing(connection: sa.Connection, statement: str) -> None:
     connection.rollback()
 
 
-def test_whoever_holds_advisory_locks_stops_no_writer(owner: sa.Engine) -> None:
-    """On a server of one's own everybody may take them until its administrator forbids it."""
+def test_advisory_locks_do_not_block_writers(owner: sa.Engine) -> None:
+    """On an external server every role may take advisory locks until its administrator revokes the right."""
     names = [qualified(table) for table in tables.metadata.sorted_tables]
     impatient = sa.create_engine(owner.url, connect_args={"options": "-c lock_timeout=2s"})
     with owner.connect() as holder:
@@ -139,7 +139,7 @@ def test_whoever_holds_advisory_locks_stops_no_writer(owner: sa.Engine) -> None:
     impatient.dispose()
 
 
-def test_it_has_few_sessions(analyst: sa.Engine) -> None:
+def test_number_of_sessions_is_limited(analyst: sa.Engine) -> None:
     with ExitStack() as stack:
         for _ in range(role.MOST_SESSIONS):
             stack.enter_context(analyst.connect())
@@ -147,7 +147,7 @@ def test_it_has_few_sessions(analyst: sa.Engine) -> None:
             analyst.connect()
 
 
-def test_its_sessions_begin_read_only_and_limited(connection: sa.Connection) -> None:
+def test_session_defaults(connection: sa.Connection) -> None:
     expected = {
         "transaction_read_only": "on",
         "search_path": "analytics, ledger, billing, erp, ops",
@@ -159,12 +159,12 @@ def test_its_sessions_begin_read_only_and_limited(connection: sa.Connection) -> 
 
 
 @pytest.mark.parametrize("name", sorted(role.WITHHELD))
-def test_it_sees_no_secrets(connection: sa.Connection, name: str) -> None:
+def test_withheld_tables_are_not_readable(connection: sa.Connection, name: str) -> None:
     with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
         connection.exec_driver_sql(f"SELECT count(*) FROM ops.{name}")
 
 
-def test_nothing_readable_is_called_like_a_secret(connection: sa.Connection) -> None:
+def test_no_readable_column_is_named_like_a_secret(connection: sa.Connection) -> None:
     readable = sa.text(
         "SELECT n.nspname || '.' || c.relname || '.' || a.attname FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
@@ -173,12 +173,12 @@ def test_nothing_readable_is_called_like_a_secret(connection: sa.Connection) -> 
     )
     names = connection.scalars(readable, {"schemas": list(role.SCHEMAS)}).all()
     assert "billing.customers.name" in names
-    named_like_one = re.compile("secret|password|token|hash|cookie|csrf|session")
-    assert [name for name in names if named_like_one.search(name)] == []
+    secret_name = re.compile("secret|password|token|hash|cookie|csrf|session")
+    assert [name for name in names if secret_name.search(name)] == []
 
 
-def test_whatever_holds_bytes_is_withheld() -> None:
-    """What lets somebody in is stored as a digest, in bytes; nothing else is."""
+def test_tables_with_bytes_are_withheld() -> None:
+    """Only credentials are stored as bytes, in the form of digests."""
     with_bytes = {
         table.name
         for table in tables.metadata.sorted_tables
@@ -189,7 +189,7 @@ def test_whatever_holds_bytes_is_withheld() -> None:
 
 
 def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.Connection) -> None:
-    """A new table of `ops` is nobody's to read until the program knows it, and its upgrade grants it."""
+    """A new table of `ops` is not readable until the program declares it and an upgrade grants it."""
     with owner.begin() as writing:
         writing.exec_driver_sql("CREATE TABLE ops.unknown (id int)")
         writing.exec_driver_sql("REVOKE SELECT ON ops.cursors FROM PUBLIC")
@@ -206,20 +206,20 @@ def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.C
         writing.exec_driver_sql("DROP TABLE ops.unknown")
 
 
-def test_its_password_is_in_no_statement(owner: sa.Engine) -> None:
+def test_password_is_in_no_statement(owner: sa.Engine) -> None:
     statements: list[str] = []
 
-    def note(_: object, __: object, statement: str, *___: object) -> None:
+    def record(_: object, __: object, statement: str, *___: object) -> None:
         statements.append(statement)
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", record)
     try:
         with owner.begin() as connection:
-            role.scrambled(connection, "somebody", PASSWORD)
-            verifier = role.scrambled(connection, "somebody", PASSWORD)
+            role.scrambled(connection, "some_role", PASSWORD)
+            verifier = role.scrambled(connection, "some_role", PASSWORD)
             connection.exec_driver_sql(f"SELECT '{verifier}'")
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        sa.event.remove(sa.Engine, "before_cursor_execute", record)
     assert verifier.startswith("SCRAM-SHA-256$")
     assert statements
     assert not any(PASSWORD in statement for statement in statements)

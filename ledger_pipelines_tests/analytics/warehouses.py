@@ -1,4 +1,4 @@
-"""Warehouses with an analyst: helpers of the tests of the analysts' door."""
+"""Test helpers: warehouses with an analyst's role."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ PASSWORD = "kata sandi yang panjang"  # noqa: S105 - of a role that lives as lon
 
 
 def databases_of(url: sa.URL) -> Databases:
-    """The product's databases of a warehouse."""
+    """Return the product's `Databases` of a warehouse."""
     address = url.render_as_string(hide_password=False)
     return Databases(Settings(warehouse_url=address, billing_url=address, dagster_url=address))
 
 
 @contextmanager
 def analyst_of(url: sa.URL) -> Iterator[sa.Engine]:
-    """The warehouse as an analyst sees it; the role is called after the database, and gone afterwards."""
+    """Yield an engine with an analyst's role, which is named after the database and dropped afterwards."""
     name = f"{url.database}_reader"
     with databases_of(url) as databases:
         analysts.create(databases, name, PASSWORD)
@@ -35,7 +35,7 @@ def analyst_of(url: sa.URL) -> Iterator[sa.Engine]:
 
 
 def forget_group(warehouse: sa.Engine) -> None:
-    """Drop the group of a warehouse, and what it was granted."""
+    """Drop the group role of a warehouse and its grants."""
     with warehouse.begin() as connection:
         group = role.group_of(connection)
         connection.exec_driver_sql(f'DROP OWNED BY "{group}"; DROP ROLE "{group}"')

@@ -1,4 +1,4 @@
-"""What a change can touch: each row of the rules' table, as sets in and changes out."""
+"""Months and customers affected by a change: each row of the table in docs/rules.md, "Real time"."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,9 +21,11 @@ MARCH, MAY = Entry("2025-03", "march"), Entry("2025-05", "may")
 KNOWN = Account(profile="PT Satu", defaults=100)
 
 
-def account(**parts: Any) -> Account:
-    """The known customer with other parts; lists of entries are given as such."""
-    sets: dict[str, Any] = {name: frozenset(part) if isinstance(part, list) else part for name, part in parts.items()}
+def account(**attributes: Any) -> Account:
+    """Return the known customer with other attributes; lists of entries become sets."""
+    sets: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value for name, value in attributes.items()
+    }
     known: dict[str, Any] = {"profile": "PT Satu", "defaults": 100}
     return Account(**known | sets)
 
@@ -34,36 +36,38 @@ def account(**parts: Any) -> Account:
         pytest.param(KNOWN, account(deposits=[MARCH]), "2025-03", id="a deposit: at its own date"),
         pytest.param(account(deposits=[MARCH, MAY]), account(deposits=[MARCH]), "2025-05", id="a deposit is removed"),
         pytest.param(account(deposits=[MAY]), account(deposits=[MARCH]), "2025-03", id="a deposit moves: both months"),
-        pytest.param(account(deposits=[MARCH]), account(deposits=[MAY]), "2025-03", id="and the other way round"),
-        pytest.param(KNOWN, account(prices=[MAY]), "2025-05", id="a price: from where it begins"),
+        pytest.param(
+            account(deposits=[MARCH]), account(deposits=[MAY]), "2025-03", id="a deposit moves later: both months"
+        ),
+        pytest.param(KNOWN, account(prices=[MAY]), "2025-05", id="a price: from its start"),
         pytest.param(account(prices=[MARCH]), account(prices=[MAY]), "2025-03", id="a period moves: old and new days"),
         pytest.param(KNOWN, account(defaults=200), "2025-02", id="a default: from the first reading"),
         pytest.param(KNOWN, account(profile="PT Dua"), "2025-06", id="a name: nothing is recalculated"),
         pytest.param(Account(), KNOWN, "2025-01", id="a customer is added"),
-        pytest.param(KNOWN, Account(), "2025-01", id="a customer is gone, or is none any more"),
-        pytest.param(KNOWN, account(rejected=[MARCH]), "2025-03", id="an entry that cannot be used"),
-        pytest.param(KNOWN, account(rejected=[Entry(None, "x")]), "2025-06", id="one that has no month"),
+        pytest.param(KNOWN, Account(), "2025-01", id="a customer is deleted, or is no longer a customer"),
+        pytest.param(KNOWN, account(rejected=[MARCH]), "2025-03", id="a rejected entry"),
+        pytest.param(KNOWN, account(rejected=[Entry(None, "x")]), "2025-06", id="a rejected entry without a month"),
         pytest.param(KNOWN, account(prices=[Entry("2024-11", "early")]), "2025-01", id="before the partitions"),
         pytest.param(KNOWN, account(prices=[Entry("2025-09", "late")]), "2025-06", id="after the current month"),
     ],
 )
-def test_an_account_changes_from_its_earliest_month_on(before: Account, after: Account, month: str) -> None:
+def test_account_change_starts_at_the_earliest_month(before: Account, after: Account, month: str) -> None:
     changes = account_changes({7: before}, {7: after}, {7: "2025-02"}, HORIZON)
     assert changes == [Change(row_id=7, customer_id=7, first_month=month)]
 
 
-def test_a_default_of_a_customer_without_readings_changes_nothing_of_before() -> None:
+def test_default_without_readings_affects_the_current_month() -> None:
     assert account_changes({7: KNOWN}, {7: account(defaults=200)}, {}, HORIZON) == [Change(7, 7, "2025-06")]
 
 
-def test_of_an_unreadable_list_nothing_is_known() -> None:
+def test_unreadable_list_counts_as_unchanged() -> None:
     before = account(prices=[MARCH], deposits=[MAY])
     assert account_changes({7: before}, {7: account(prices=None, deposits=None)}, {}, HORIZON) == []
-    noted = account(prices=None, deposits=[MAY], rejected=[Entry(None, "unreadable")])
-    assert account_changes({7: before}, {7: noted}, {}, HORIZON) == [Change(7, 7, "2025-06")]
+    rejected = account(prices=None, deposits=[MAY], rejected=[Entry(None, "unreadable")])
+    assert account_changes({7: before}, {7: rejected}, {}, HORIZON) == [Change(7, 7, "2025-06")]
 
 
-def test_who_did_not_change_is_not_touched() -> None:
+def test_unchanged_customer_has_no_change() -> None:
     both = {7: account(prices=[MARCH]), 8: KNOWN}
     assert account_changes(both, both, {}, HORIZON) == []
     assert [change.customer_id for change in account_changes(both, both | {8: Account()}, {}, HORIZON)] == [8]
@@ -83,13 +87,15 @@ def test_who_did_not_change_is_not_touched() -> None:
             {1: "2025-03", 2: "2025-05"},
             id="moved to another customer",
         ),
-        pytest.param(Reading(1, "2025-03", "x"), Reading(1, None, "no moment"), {1: "2025-01"}, id="spoilt"),
-        pytest.param(None, Reading(1, None, "no moment"), {1: "2025-01"}, id="unusable, of no month"),
-        pytest.param(Reading(1, None, "no moment"), None, {1: "2025-06"}, id="unusable, of no month, deleted"),
-        pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-03", "x"), {}, id="as it was"),
+        pytest.param(
+            Reading(1, "2025-03", "x"), Reading(1, None, "no moment"), {1: "2025-01"}, id="changed to have no moment"
+        ),
+        pytest.param(None, Reading(1, None, "no moment"), {1: "2025-01"}, id="rejected, without a month"),
+        pytest.param(Reading(1, None, "no moment"), None, {1: "2025-06"}, id="rejected, without a month, deleted"),
+        pytest.param(Reading(1, "2025-03", "x"), Reading(1, "2025-03", "x"), {}, id="unchanged"),
     ],
 )
-def test_a_reading_touches_where_it_was_and_where_it_is(
+def test_reading_affects_old_and_new_place(
     before: Reading | None, after: Reading | None, expected: dict[int, str]
 ) -> None:
     sides = [{} if side is None else {17: side} for side in (before, after)]
@@ -98,6 +104,6 @@ def test_a_reading_touches_where_it_was_and_where_it_is(
     assert {change.row_id for change in changes} <= {17}
 
 
-def test_of_several_changes_the_earliest_month_counts() -> None:
+def test_earliest_month_of_several_changes() -> None:
     changes = [Change(1, 7, "2025-04"), Change(2, 7, "2025-02"), Change(3, 8, "2025-05")]
     assert first_months(changes) == {7: "2025-02", 8: "2025-05"}

@@ -1,4 +1,4 @@
-"""The balance comparison, reason by reason: what the application has, and what the difference then comes from."""
+"""Balance comparison, reason by reason: data of the application, and the expected reasons of the difference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ BACK = '"keterangan": "Pengurangan"'
 
 @pytest.fixture
 def ledger(shared_pipeline: Pipeline) -> Pipeline:
-    """The module's pipeline, emptied, three months long."""
+    """Return the shared pipeline, emptied, with three months."""
     shared_pipeline.reset(FIRST, CURRENT)
     return shared_pipeline
 
 
 def customer(
-    customer_id: int, deposited: str = "0", bought: str = "0", *, deposits: Sequence[str] = (), **more: Any
+    customer_id: int, deposited: str = "0", bought: str = "0", *, deposits: Sequence[str] = (), **columns: Any
 ) -> dict[str, Any]:
-    """A fob customer who pays 10 rupiah for a Sm³, with the application's totals."""
+    """Return a fob customer who pays 10 rupiah for a Sm³, with the application's totals."""
     totals = {"total_deposit": Decimal(deposited), "total_purchases": Decimal(bought)}
     price = {"harga_per_meter_kubik": Decimal(10)}
-    return user_row(customer_id, role="fob", deposit_history=f"[{', '.join(deposits)}]", **price | totals | more)
+    return user_row(customer_id, role="fob", deposit_history=f"[{', '.join(deposits)}]", **price | totals | columns)
 
 
 def reading(reading_id: int, volume: str, bill: str, day: str = "2025-02-10", owner: int = ANNA) -> dict[str, Any]:
-    """A reading with the application's bill."""
+    """Return a reading with the application's bill."""
     data = f'{{"waktu": "{day} 08:00:00", "volume_sm3": "{volume}"}}'
     return reading_row(reading_id, owner, data) | {"harga_final": Decimal(bill)}
 
@@ -50,24 +50,24 @@ def run(pipeline: Pipeline, *users: dict[str, Any], readings: Sequence[dict[str,
     """Load, recalculate and compare."""
     pipeline.fill(SourceState(users, tuple(readings)))
     pipeline.run()
-    return compared(pipeline)
+    return run_comparison(pipeline)
 
 
-def compared(pipeline: Pipeline) -> Report:
-    """Compare what is there."""
+def run_comparison(pipeline: Pipeline) -> Report:
+    """Run the comparison."""
     with pipeline.warehouse.begin() as connection:
         return compare(connection, "test")
 
 
 def found(pipeline: Pipeline, **options: Any) -> list[ComparedBalance]:
-    """What the reading function gives."""
+    """Return the result of the query function."""
     with pipeline.warehouse.connect() as connection:
         return comparison.balance_comparison(connection, **options)
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the application has of Anna, and what her difference comes from: amounts by reason, and rows."""
+    """Data of Anna in the application, and the expected difference with amount and rows of each reason."""
 
     name: str
     user: dict[str, Any]
@@ -108,7 +108,7 @@ CASES = (
         {"rounding": ("0.01", 1), "application_total_stale": ("-70.01", None)},
     ),
     Case(
-        "a total that bills which are wrong do not explain",
+        "a total that wrong bills do not explain",
         customer(ANNA, "0", "200"),
         (reading(1, "5", "50"), reading(2, "5", "30", "2025-02-11")),
         "100.00",
@@ -122,35 +122,35 @@ CASES = (
         {"readings_without_price": ("50", 1)},
     ),
     Case(
-        "a reading that cannot be used",
+        "a rejected reading",
         customer(ANNA, "0", "81", deposits=[]),
         (reading(1, "5", "50"), reading(2, "lima", "31"), reading(3, "enam", "0")),
         "31.00",
         {"rejected_readings": ("31", 1)},
     ),
     Case(
-        "a repetition that is not billed",
+        "a duplicate start that is not billed",
         customer(ANNA, "0", "50"),
         (reading(1, "5", "50"), reading(2, "7", "0")),
         "-70.00",
         {"duplicate_readings": ("-70", 1)},
     ),
     Case(
-        "a repetition that is billed and not counted",
+        "a duplicate start that is billed and not counted",
         customer(ANNA, "0", "50.01"),
         (reading(1, "5", "50"), reading(2, "7", "70")),
         "-69.99",
         {"rounding": ("0.01", None), "duplicate_readings": ("-70", None)},
     ),
     Case(
-        "a repetition that is billed and counted is no difference",
+        "a duplicate start that is billed and counted is no difference",
         customer(ANNA, "0", "120"),
         (reading(1, "5", "50"), reading(2, "7", "70")),
         "0.00",
         {},
     ),
     Case(
-        "another bill than the rules give",
+        "a bill that differs from the rules",
         customer(ANNA, "0", "80"),
         (reading(1, "5", "50"), reading(2, "5", "30", "2025-02-11")),
         "-20.00",
@@ -168,7 +168,7 @@ CASES = (
         {"rejected_deposits": ("-80", 2)},
     ),
     Case(
-        "entries that say no amount count for nothing",
+        "entries without an amount count as 0",
         customer(ANNA, "100", deposits=[HUNDRED, '{"date": "2025-02-01"}', "7", '{"amount": "x"}', '{"amount": 1e30}']),
         (),
         "0.00",
@@ -189,14 +189,14 @@ CASES = (
         {"rounding": ("0.02", None)},
     ),
     Case(
-        "a history that cannot be read",
+        "an unreadable history",
         customer(ANNA, "100") | {"deposit_history": "{"},
         (),
         "-100",
         {"deposits_outside_list": ("-100", None)},
     ),
     Case(
-        "reasons that make up for each other match",
+        "reasons that cancel out match",
         customer(ANNA, "0", "50", deposits=['{"date": "2025-02-01", "amount": 30}']),
         (reading(1, "5", "50"), reading(2, "3", "0", "2025-02-11")),
         "0.00",
@@ -206,7 +206,7 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_where_a_difference_comes_from(ledger: Pipeline, case: Case) -> None:
+def test_reasons_of_a_difference(ledger: Pipeline, case: Case) -> None:
     run(ledger, case.user, readings=case.readings)
     (anna,) = found(ledger)
     assert anna.difference == Decimal(case.difference)
@@ -219,30 +219,30 @@ def test_where_a_difference_comes_from(ledger: Pipeline, case: Case) -> None:
     assert stored["reasons"] == ([] if anna.matches else [reason.name for reason in anna.reasons])
 
 
-def test_every_reason_has_its_case() -> None:
+def test_every_reason_has_a_case() -> None:
     assert {name for case in CASES for name in case.reasons} == DIFFERENCE_REASONS.keys()
 
 
-def test_a_match_is_less_than_a_cent(ledger: Pipeline) -> None:
-    """A balance of ours has two decimals, but a total of the application's need not."""
+def test_match_is_less_than_a_cent(ledger: Pipeline) -> None:
+    """A ledger balance has two decimals, but a total of the application may have more."""
     run(ledger, customer(ANNA, "0"))
     with ledger.warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.009999"))
-    compared(ledger)
+    run_comparison(ledger)
     assert [row.matches for row in found(ledger)] == [True]
     with ledger.warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.01"))
-    compared(ledger)
+    run_comparison(ledger)
     assert [(row.matches, row.difference) for row in found(ledger)] == [(False, Decimal("-0.01"))]
 
 
-def test_what_did_not_change_keeps_its_time(ledger: Pipeline) -> None:
+def test_unchanged_rows_keep_their_time(ledger: Pipeline) -> None:
     users = customer(ANNA, "100", deposits=[HUNDRED]), customer(BUDI, "5")
     first = run(ledger, *users)
     before = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
     assert (first.table, first.total.inserted) == ("ledger.balance_comparison", 2)
     assert first.counts.keys() == {""}
-    assert compared(ledger).total.written == 0
+    assert run_comparison(ledger).total.written == 0
     assert run(ledger, customer(ANNA, "101", deposits=[HUNDRED]), users[1]).total.updated == 1
     after = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
     assert after[BUDI] == before[BUDI]
@@ -269,4 +269,4 @@ def test_pages_and_sums(ledger: Pipeline) -> None:
 
 def test_customers_must_have_been_loaded(ledger: Pipeline) -> None:
     with pytest.raises(MonthsMissingError, match="customers, which has never been loaded"):
-        compared(ledger)
+        run_comparison(ledger)

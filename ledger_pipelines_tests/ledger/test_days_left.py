@@ -1,4 +1,4 @@
-"""How long balances last: each customer in one group, by the rule of the alerts."""
+"""Days left: each customer is in one group, by the rule of the alerts."""
 
 from decimal import Decimal
 
@@ -7,20 +7,20 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.alerts import USUAL, set_threshold
 from ledger_pipelines.ledger.days_left import GROUPS, balances_by_days_left
-from ledger_pipelines_tests.ledger.test_alerts import CURRENT, FIRST, customer, use
+from ledger_pipelines_tests.ledger.test_alerts import CURRENT, FIRST, customer, reading
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 
 DEPOSITS = {
     11: "29", 12: "36", 13: "37", 14: "43", 15: "44", 16: "72", 17: "73", 18: "100", 19: "500"
 }  # fmt: skip
-"""What each customer has paid; all but the one without use buy 30 Sm³ of 1 rupiah in March, 1 rupiah a day."""
+"""Deposit of each customer. All except `WITHOUT_USE` buy 30 Sm³ at 1 rupiah in March: a use of 1 rupiah a day."""
 WITHOUT_USE = 18
-OF_A_HIGH_THRESHOLD = 19
+WITH_HIGH_THRESHOLD = 19
 
 
 def groups(pipeline: Pipeline) -> dict[str, tuple[int, Decimal]]:
-    """The customers and the sum of the balances of each group that has customers."""
+    """Return number of customers and sum of balances of each group that has customers."""
     with pipeline.warehouse.connect() as connection:
         found = balances_by_days_left(connection, pipeline.horizon, USUAL)
     assert tuple(row.group for row in found) == GROUPS
@@ -29,12 +29,14 @@ def groups(pipeline: Pipeline) -> dict[str, tuple[int, Decimal]]:
 
 def test_each_balance_is_in_one_group(shared_pipeline: Pipeline) -> None:
     shared_pipeline.reset(FIRST, CURRENT)
-    readings = [use(who, who, "2025-03-20", "30") for who in DEPOSITS if who != WITHOUT_USE]
-    people = [customer(who, m03_05=amount) for who, amount in DEPOSITS.items()]
-    shared_pipeline.fill(SourceState(tuple(people), tuple(readings)))
+    readings = [
+        reading(customer_id, customer_id, "2025-03-20", "30") for customer_id in DEPOSITS if customer_id != WITHOUT_USE
+    ]
+    customers = [customer(customer_id, m03_05=amount) for customer_id, amount in DEPOSITS.items()]
+    shared_pipeline.fill(SourceState(tuple(customers), tuple(readings)))
     shared_pipeline.run()
     with shared_pipeline.warehouse.begin() as connection:
-        set_threshold(connection, OF_A_HIGH_THRESHOLD, threshold=Decimal(1000))
+        set_threshold(connection, WITH_HIGH_THRESHOLD, threshold=Decimal(1000))
     assert groups(shared_pipeline) == {
         "owes": (1, Decimal("-1.00")),
         "low": (2, Decimal("476.00")),
@@ -45,6 +47,6 @@ def test_each_balance_is_in_one_group(shared_pipeline: Pipeline) -> None:
     }
 
 
-def test_a_warehouse_without_balances_has_every_group_empty(connection: sa.Connection) -> None:
+def test_empty_warehouse_has_empty_groups(connection: sa.Connection) -> None:
     found = balances_by_days_left(connection, Horizon(FIRST, CURRENT, WIB), USUAL)
     assert [(row.group, row.customers, row.balance) for row in found] == [(name, 0, Decimal(0)) for name in GROUPS]

@@ -1,4 +1,4 @@
-"""Each invariant holds on a healthy ledger and finds what breaks it; each oddity finds what is odd."""
+"""Each invariant holds on a valid ledger and finds violations; each warning check finds its rows."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
-BREAKS = {
+VIOLATIONS = {
     "balances_add_up": [
         "UPDATE {balances} SET closing_balance = closing_balance + 0.01 WHERE {march}",
         "UPDATE {balances} SET total_deposits = total_deposits - 0.01 WHERE {march}",
@@ -60,18 +60,18 @@ BREAKS = {
         "UPDATE billing.deposits SET deposited_at = '2025-02-28 16:59:59+00' WHERE customer_id = 1",
     ],
 }
-"""By invariant: what breaks it for customer 1."""
+"""By invariant: statements that violate it for customer 1."""
 
 
 def metered(reading_id: int, customer_id: int, waktu: str, volume: object) -> dict[str, object]:
-    """A metered reading."""
+    """Return a metered reading."""
     data = {"pembacaan_awal": {"waktu": waktu}, "pembacaan_akhir": {}, "volume_flow_meter": volume}
     return reading_row(reading_id, customer_id, json.dumps(data))
 
 
 @pytest.fixture(scope="module")
-def healthy(shared_pipeline: Pipeline) -> Pipeline:
-    """A small ledger in which all is well."""
+def valid(shared_pipeline: Pipeline) -> Pipeline:
+    """Return a small ledger without violations."""
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
     users = (
         user_row(1, deposit_history='[{"date": "2025-03-01", "amount": 5000}]', **price),
@@ -91,37 +91,37 @@ def healthy(shared_pipeline: Pipeline) -> Pipeline:
 
 
 @pytest.fixture
-def connection(healthy: Pipeline) -> Iterator[sa.Connection]:
-    """A connection to the healthy ledger; what a test breaks is rolled back."""
-    with healthy.warehouse.connect() as made:
+def connection(valid: Pipeline) -> Iterator[sa.Connection]:
+    """Yield a connection to the valid ledger and roll back afterwards."""
+    with valid.warehouse.connect() as made:
         yield made
         made.rollback()
 
 
-def found(connection: sa.Connection, pipeline: Pipeline, name: str, customers: tuple[int, ...] | None) -> int:
-    """How many violations an invariant finds."""
+def count_violations(
+    connection: sa.Connection, pipeline: Pipeline, name: str, customers: tuple[int, ...] | None
+) -> int:
+    """Return the number of violations that an invariant finds."""
     (invariant,) = (invariant for invariant in INVARIANTS if invariant.name == name)
     return len(connection.execute(invariant.violations(pipeline.horizon, customers)).all())
 
 
 @pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
-def test_a_healthy_ledger_has_no_violation(connection: sa.Connection, healthy: Pipeline, name: str) -> None:
-    assert len(healthy.ledger().transactions) == 3
-    assert len(healthy.ledger().balances) == 5 + 4
+def test_valid_ledger_has_no_violation(connection: sa.Connection, valid: Pipeline, name: str) -> None:
+    assert len(valid.ledger().transactions) == 3
+    assert len(valid.ledger().balances) == 5 + 4
     for customers in (None, (1,), (1, 2, 3), (99,)):
-        assert found(connection, healthy, name, customers) == 0
+        assert count_violations(connection, valid, name, customers) == 0
 
 
-def test_every_invariant_is_broken_here() -> None:
-    assert BREAKS.keys() == {invariant.name for invariant in INVARIANTS}
+def test_every_invariant_has_violations() -> None:
+    assert VIOLATIONS.keys() == {invariant.name for invariant in INVARIANTS}
 
 
 @pytest.mark.parametrize(
-    ("name", "statement"), [(name, statement) for name, statements in BREAKS.items() for statement in statements]
+    ("name", "statement"), [(name, statement) for name, statements in VIOLATIONS.items() for statement in statements]
 )
-def test_an_invariant_finds_what_breaks_it(
-    connection: sa.Connection, healthy: Pipeline, name: str, statement: str
-) -> None:
+def test_invariant_finds_violations(connection: sa.Connection, valid: Pipeline, name: str, statement: str) -> None:
     statement = (
         statement.replace("{balances}", str(tables.monthly_customer_balances))
         .replace("{transactions}", str(tables.transaction_calculations))
@@ -135,14 +135,14 @@ def test_an_invariant_finds_what_breaks_it(
             )
         )
     assert connection.execute(sa.text(statement)).rowcount > 0
-    assert found(connection, healthy, name, None) > 0
+    assert count_violations(connection, valid, name, None) > 0
     customer = 3 if "rejected_rows" in statement else 1
-    assert found(connection, healthy, name, (customer,)) > 0
+    assert count_violations(connection, valid, name, (customer,)) > 0
     if "customer_id = 2" not in statement and "VALUES ('x', '2025-03')" not in statement:
-        assert found(connection, healthy, name, (2,)) == 0
+        assert count_violations(connection, valid, name, (2,)) == 0
 
 
-ODD_READINGS = (
+IMPLAUSIBLE_READINGS = (
     reading_row(1, 1, '{"waktu": "2025-03-01 10:00", "volume_sm3": 10}'),
     metered(2, 4, "2025-03-05 10:00", 10),
     *(metered(10 + number, 2, f"2025-02-{number:02d} 10:00", 10) for number in range(1, 6)),
@@ -171,11 +171,11 @@ EXPECTED: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-def test_each_oddity_finds_what_is_odd_and_nothing_else(healthy: Pipeline, pipeline: Pipeline) -> None:
-    """The healthy ledger has none of them; a source made odd has each."""
-    with healthy.warehouse.connect() as connection:
-        for oddity in ODDITIES:
-            assert connection.execute(oddity.rows(None)).all() == []
+def test_warning_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline) -> None:
+    """The valid ledger has no findings; the other source has findings of every check."""
+    with valid.warehouse.connect() as connection:
+        for check in ODDITIES:
+            assert connection.execute(check.rows(None)).all() == []
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
     users = (
         *(user_row(number, **price) for number in (1, 2, 3)),
@@ -184,19 +184,19 @@ def test_each_oddity_finds_what_is_odd_and_nothing_else(healthy: Pipeline, pipel
         user_row(6, **price | {"koreksi_meter": Decimal("-1.5")}),
     )
     pipeline.reset("2025-01", "2025-06")
-    pipeline.fill(SourceState(users, ODD_READINGS))
+    pipeline.fill(SourceState(users, IMPLAUSIBLE_READINGS))
     pipeline.run()
-    assert EXPECTED.keys() == {oddity.name for oddity in ODDITIES}
+    assert EXPECTED.keys() == {check.name for check in ODDITIES}
     with pipeline.warehouse.connect() as connection:
-        for oddity in ODDITIES:
-            rows = connection.execute(oddity.rows(None)).mappings().all()
-            expected = EXPECTED[oddity.name]
+        for check in ODDITIES:
+            rows = connection.execute(check.rows(None)).mappings().all()
+            expected = EXPECTED[check.name]
             columns = list(expected[0])
             assert sorted(str([row[name] for name in columns]) for row in rows) == sorted(
                 str(list(row.values())) for row in expected
             )
-            assert connection.execute(oddity.rows((99,))).all() == []
-            own = {row["customer_id"] for row in rows}
-            assert len(connection.execute(oddity.rows(tuple(own))).all()) == len(rows)
+            assert connection.execute(check.rows((99,))).all() == []
+            found_customers = {row["customer_id"] for row in rows}
+            assert len(connection.execute(check.rows(tuple(found_customers))).all()) == len(rows)
         for invariant in INVARIANTS:
             assert connection.execute(invariant.violations(pipeline.horizon, None)).all() == []

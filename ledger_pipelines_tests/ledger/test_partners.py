@@ -1,4 +1,4 @@
-"""Which business partners a customer is invoiced as: defaults, what a person says, and what is refused."""
+"""Business partners of a customer: defaults, pairs set by hand, and refused pairs."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ LINES = tables.erp_tables["so_invoice_line"]
 
 @pytest.fixture
 def connection(shared_pipeline: Pipeline) -> Iterator[sa.Connection]:
-    """A transaction in a warehouse with three customers, two of one contract, and the partners K1 to K4."""
+    """Yield a transaction in a warehouse with three customers, two of one contract, and the partners K1 to K4."""
     shared_pipeline.reset("2025-01", "2025-03")
     contracts = {ANNA: "K1", BUDI: " K2", CITRA: "K2"}
     with shared_pipeline.warehouse.connect() as made:
@@ -31,8 +31,8 @@ def connection(shared_pipeline: Pipeline) -> Iterator[sa.Connection]:
         made.rollback()
 
 
-def mapped(connection: sa.Connection) -> list[tuple[int, str, str]]:
-    """What is said, after the defaults have been made anew."""
+def pairs_after_defaults(connection: sa.Connection) -> list[tuple[int, str, str]]:
+    """Update the defaults and return all pairs with their origin."""
     partners.fill_defaults(connection)
     table = tables.customer_business_partners.c
     statement = sa.select(table.customer_id, table.bp_code, table.origin).order_by(table.customer_id, table.bp_code)
@@ -42,68 +42,68 @@ def mapped(connection: sa.Connection) -> list[tuple[int, str, str]]:
 DEFAULTS = [(ANNA, "K1", "default"), (BUDI, "K2", "default"), (CITRA, "K2", "default")]
 
 
-def test_by_default_the_contract_number_is_the_code(connection: sa.Connection) -> None:
-    assert mapped(connection) == DEFAULTS
+def test_default_partner_has_the_contract_number(connection: sa.Connection) -> None:
+    assert pairs_after_defaults(connection) == DEFAULTS
     connection.execute(
         sa.update(tables.customers).where(tables.customers.c.customer_id == ANNA).values(no_kontrak="K3")
     )
     connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == BUDI))
-    assert mapped(connection) == [(ANNA, "K3", "default"), (CITRA, "K2", "default")]
+    assert pairs_after_defaults(connection) == [(ANNA, "K3", "default"), (CITRA, "K2", "default")]
     connection.execute(sa.update(tables.customers).values(no_kontrak="k2"))
-    assert mapped(connection) == [], "to the letter"
+    assert pairs_after_defaults(connection) == [], "case matters"
 
 
-def test_blanks_behind_a_code_of_the_erp_do_not_count(connection: sa.Connection) -> None:
-    """Some of its systems pad codes to a fixed length."""
+def test_trailing_blanks_of_codes_are_ignored(connection: sa.Connection) -> None:
+    """Some ERP systems pad codes to a fixed length."""
     connection.execute(sa.update(LINES).where(LINES.c.bp_code.is_not(None)).values(bp_code=LINES.c.bp_code + "   "))
-    assert mapped(connection) == DEFAULTS
+    assert pairs_after_defaults(connection) == DEFAULTS
     partners.set_partner(connection, ANNA, "K3 ")
-    assert mapped(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
+    assert pairs_after_defaults(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
     assert partners.remove_partner(connection, ANNA, "K3  ") == [Mapping(ANNA, "K3", "set")]
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
-def test_a_blank_contract_number_is_nobodys(connection: sa.Connection, blank: str) -> None:
+def test_blank_contract_number_has_no_default(connection: sa.Connection, blank: str) -> None:
     connection.execute(sa.insert(LINES).values(year_month="2025-01", bp_code=""))
     connection.execute(sa.update(tables.customers).values(no_kontrak=blank))
-    assert mapped(connection) == []
+    assert pairs_after_defaults(connection) == []
 
 
-def test_what_is_set_is_never_overwritten(connection: sa.Connection) -> None:
-    mapped(connection)
+def test_set_pair_is_never_overwritten(connection: sa.Connection) -> None:
+    pairs_after_defaults(connection)
     partners.set_partner(connection, ANNA, "K3")
-    assert mapped(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
+    assert pairs_after_defaults(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
     partners.set_partner(connection, ANNA, "K1")
-    assert mapped(connection)[:2] == [(ANNA, "K1", "set"), (ANNA, "K3", "set")]
+    assert pairs_after_defaults(connection)[:2] == [(ANNA, "K1", "set"), (ANNA, "K3", "set")]
 
 
-def test_a_partner_that_is_set_is_nobodys_default(connection: sa.Connection) -> None:
-    mapped(connection)
+def test_set_partner_is_no_default(connection: sa.Connection) -> None:
+    pairs_after_defaults(connection)
     partners.set_partner(connection, ANNA, "K2")
-    assert mapped(connection) == [(ANNA, "K2", "set")]
+    assert pairs_after_defaults(connection) == [(ANNA, "K2", "set")]
     partners.set_partner(connection, CITRA, "K2")
-    assert mapped(connection) == [(ANNA, "K2", "set"), (CITRA, "K2", "set")]
+    assert pairs_after_defaults(connection) == [(ANNA, "K2", "set"), (CITRA, "K2", "set")]
 
 
-def test_a_default_that_is_removed_does_not_come_back(connection: sa.Connection) -> None:
-    mapped(connection)
+def test_removed_default_does_not_return(connection: sa.Connection) -> None:
+    pairs_after_defaults(connection)
     assert partners.remove_partner(connection, BUDI) == [Mapping(BUDI, "K2", "default")]
-    assert mapped(connection) == [DEFAULTS[0], (BUDI, "K2", "excluded"), DEFAULTS[2]]
+    assert pairs_after_defaults(connection) == [DEFAULTS[0], (BUDI, "K2", "excluded"), DEFAULTS[2]]
     assert partners.remove_partner(connection, BUDI) == []
     partners.set_partner(connection, BUDI, "K2")
-    assert mapped(connection) == [DEFAULTS[0], (BUDI, "K2", "set")]
+    assert pairs_after_defaults(connection) == [DEFAULTS[0], (BUDI, "K2", "set")]
 
 
-def test_the_default_comes_back_when_what_was_set_is_removed(connection: sa.Connection) -> None:
+def test_default_returns_after_removing_set_pairs(connection: sa.Connection) -> None:
     for code in ("K3", "K4"):
         partners.set_partner(connection, ANNA, code)
     assert partners.remove_partner(connection, ANNA, "K3") == [Mapping(ANNA, "K3", "set")]
-    assert mapped(connection)[0] == (ANNA, "K4", "set")
+    assert pairs_after_defaults(connection)[0] == (ANNA, "K4", "set")
     partners.remove_partner(connection, ANNA)
-    assert mapped(connection) == DEFAULTS
+    assert pairs_after_defaults(connection) == DEFAULTS
 
 
-def test_setting_again_changes_nothing(connection: sa.Connection) -> None:
+def test_setting_twice_changes_nothing(connection: sa.Connection) -> None:
     since = sa.select(tables.customer_business_partners.c.since)
     partners.set_partner(connection, ANNA, "K3")
     connection.execute(sa.update(tables.customer_business_partners).values(since=sa.text("'2025-01-01+07'")))
@@ -113,21 +113,21 @@ def test_setting_again_changes_nothing(connection: sa.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "asked", "message"),
+    ("existing", "refused", "message"),
     [
         ([], (99, "K1"), "There is no customer 99"),
         ([], (ANNA, "K9"), "the business partner 'K9'"),
-        ([(ANNA, "K1"), (ANNA, "K2")], (BUDI, "K2"), "customer 11 is invoiced as 'K1' too"),
-        ([(ANNA, "K1"), (BUDI, "K2")], (BUDI, "K1"), "customer 12 is invoiced as 'K2' too"),
-        ([(ANNA, "K1"), (BUDI, "K1")], (BUDI, "K2"), "customer 12 is invoiced as 'K2' too"),
+        ([(ANNA, "K1"), (ANNA, "K2")], (BUDI, "K2"), "customer 11 is also invoiced as 'K1'"),
+        ([(ANNA, "K1"), (BUDI, "K2")], (BUDI, "K1"), "customer 12 is also invoiced as 'K2'"),
+        ([(ANNA, "K1"), (BUDI, "K1")], (BUDI, "K2"), "customer 12 is also invoiced as 'K2'"),
     ],
 )
-def test_what_cannot_be_said(
-    connection: sa.Connection, said: list[tuple[int, str]], asked: tuple[int, str], message: str
+def test_ambiguous_pairs_are_refused(
+    connection: sa.Connection, existing: list[tuple[int, str]], refused: tuple[int, str], message: str
 ) -> None:
-    for pair in said:
+    for pair in existing:
         partners.set_partner(connection, *pair)
-    before = mapped(connection)
+    before = pairs_after_defaults(connection)
     with pytest.raises(PartnerError, match=message):
-        partners.set_partner(connection, *asked)
-    assert mapped(connection) == before
+        partners.set_partner(connection, *refused)
+    assert pairs_after_defaults(connection) == before

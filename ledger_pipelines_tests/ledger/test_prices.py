@@ -1,4 +1,4 @@
-"""The correction factor and the price segments, in SQL, against exact fractions."""
+"""Correction factor and price segments in SQL, compared with exact fractions."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +22,7 @@ Pair = tuple[Decimal, Decimal]
 
 
 def exact(pressure: Decimal, temperature: Decimal) -> Decimal | None:
-    """The factor by the rule, evaluated exactly and rounded once to 14 decimals, half away from zero."""
+    """Return the factor by the rule, evaluated exactly and rounded once to 14 decimals, half away from zero."""
     p, t = Fraction(pressure), Fraction(temperature)
     if p <= -ONE or t <= -273:
         return None
@@ -34,17 +34,17 @@ def exact(pressure: Decimal, temperature: Decimal) -> Decimal | None:
 
 
 def in_sql(connection: sa.Connection, pairs: list[Pair]) -> list[Decimal | None]:
-    """The factors that the ledger's expression computes, in the order of the pairs."""
+    """Return the factors that the ledger's expression computes, in the order of the pairs."""
     given = sa.values(
-        sa.column("place", sa.Integer), sa.column("p", sa.Numeric), sa.column("t", sa.Numeric), name="given"
-    ).data([(place, *pair) for place, pair in enumerate(pairs)])
+        sa.column("position", sa.Integer), sa.column("p", sa.Numeric), sa.column("t", sa.Numeric), name="given"
+    ).data([(position, *pair) for position, pair in enumerate(pairs)])
     pressure, temperature = (sa.cast(given.c[name], sa.Numeric) for name in ("p", "t"))
-    return list(connection.scalars(sa.select(computed_factor(pressure, temperature)).order_by(given.c.place)))
+    return list(connection.scalars(sa.select(computed_factor(pressure, temperature)).order_by(given.c.position)))
 
 
-def decimals(low: str, high: str, fewest_places: int = 0) -> st.SearchStrategy[Decimal]:
-    """Decimals between two, of any number of places."""
-    return st.integers(fewest_places, 25).flatmap(lambda places: st.decimals(low, high, places=places))
+def decimals(low: str, high: str, min_places: int = 0) -> st.SearchStrategy[Decimal]:
+    """Draw decimals in a range, with any number of places."""
+    return st.integers(min_places, 25).flatmap(lambda places: st.decimals(low, high, places=places))
 
 
 PRESSURES = decimals("-1.02", "250") | decimals("-1.01325", "-1.01324", 5) | decimals("0", "999999999999999")
@@ -94,8 +94,8 @@ def test_the_limits_of_the_computed_factor(
     assert found == (factor and Decimal(factor))
 
 
-def test_a_factor_just_below_and_at_the_limit(shared_pipeline: Pipeline) -> None:
-    """A factor of 10^15 or more is none: P = 0 makes it 300 / (T + 273)."""
+def test_factor_at_and_below_the_limit(shared_pipeline: Pipeline) -> None:
+    """A factor of 10^15 or more is unknown; for P = 0 the factor is 300 / (T + 273)."""
     at_limit = Decimal("3e-13") - 273
     with shared_pipeline.warehouse.connect() as connection:
         found = in_sql(connection, [(Decimal(0), at_limit), (Decimal(0), at_limit + Decimal("1e-20"))])
@@ -115,7 +115,7 @@ def test_the_segments_can_be_printed_as_sql(customers: tuple[int, ...] | None) -
     assert "%(" not in text
 
 
-def test_the_segments_of_a_customer_neither_overlap_nor_leave_a_gap(shared_pipeline: Pipeline) -> None:
+def test_segments_are_contiguous(shared_pipeline: Pipeline) -> None:
     pipeline = shared_pipeline
     pipeline.reset("2025-01", "2025-06")
     upgrade(pipeline.warehouse)

@@ -1,4 +1,4 @@
-"""The product agrees with every scenario folder, whichever way the change of a scenario is recalculated."""
+"""The product agrees with every scenario folder, before and after its change."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ from ledger_pipelines_tests.wide_application import metadata
 
 @pytest.fixture(scope="module")
 def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A pipeline from an application whose columns hold more than the ledger does."""
-    with new_pipeline(embedded_url, embedded_url, metadata) as made:
-        yield made
+    """Yield a pipeline whose source columns have wider types than the ledger."""
+    with new_pipeline(embedded_url, embedded_url, metadata) as pipeline:
+        yield pipeline
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.name)
-def test_the_ledger_is_as_the_folder_says(shared_pipeline: Pipeline, scenario: Scenario) -> None:
+def test_ledger_equals_the_scenario(shared_pipeline: Pipeline, scenario: Scenario) -> None:
     shared_pipeline.reset(scenario.first_month, scenario.current_month)
     shared_pipeline.fill(scenario.given)
     shared_pipeline.run()

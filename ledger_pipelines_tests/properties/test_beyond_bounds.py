@@ -1,6 +1,7 @@
-"""Whatever value the application's columns hold, one row stops nobody: whole loads and real time equal the reference.
+"""For any value in the application's columns, whole loads and real time equal the reference.
 
-Ids, numbers, texts, dates and JSON from beyond every bound of the ledger and of its warehouse, on both kinds of server.
+A row with an extreme value does not block other rows. The values are ids, numbers, texts, dates and JSON at and beyond
+the bounds of the ledger and its warehouse, on both kinds of server.
 """
 
 from collections.abc import Iterator
@@ -28,29 +29,29 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.wide_application import metadata
 
-#: Fewer than of other properties: texts of megabytes are among them, on two kinds of server.
-SOME = EXAMPLES // 3 + 2
+#: Fewer examples than other properties, because some texts have megabytes and there are two kinds of server.
+MAX_EXAMPLES = EXAMPLES // 3 + 2
 
-# A property is one test, however many examples are asked for.
+# A property is one test, regardless of its number of examples.
 pytestmark = pytest.mark.timeout(0)
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def wide_pipeline(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A pipeline from an application whose columns hold more than the ledger, on each kind of server."""
+    """Yield a pipeline whose source columns have wider types than the ledger, on each kind of server."""
     server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
     with new_pipeline(server, embedded_url, metadata) as made:
         yield made
 
 
 def on_mysql(pipeline: Pipeline) -> bool:
-    """Whether the application is on MySQL or MariaDB."""
+    """Return True if the source is on MySQL or MariaDB."""
     return pipeline.source.dialect.name == "mysql"
 
 
-@settings(max_examples=SOME)
+@settings(max_examples=MAX_EXAMPLES)
 @given(data=st.data())
-def test_a_whole_load_stops_for_no_row(wide_pipeline: Pipeline, data: st.DataObject) -> None:
+def test_whole_load_equals_reference(wide_pipeline: Pipeline, data: st.DataObject) -> None:
     pipeline = wide_pipeline
     state = data.draw(STATES.flatmap(lambda state: exceeded(state, mysql=on_mysql(pipeline), unreadable=True)))
     pipeline.reset(FIRST, CURRENT)
@@ -58,7 +59,7 @@ def test_a_whole_load_stops_for_no_row(wide_pipeline: Pipeline, data: st.DataObj
     pipeline.run()
     expected = compute(state, first_month=FIRST, current_month=CURRENT)
     assert differences(pipeline.ledger(), expected) == []
-    assert_nothing_is_lost(pipeline, state)
+    assert_every_row_is_accounted_for(pipeline, state)
     for reason in {row["reason_kind"] for row in pipeline.rows(tables.rejected_rows)}:
         event(reason)
 
@@ -71,8 +72,8 @@ def test_a_whole_load_stops_for_no_row(wide_pipeline: Pipeline, data: st.DataObj
     assert rejections(pipeline) == rejected
 
 
-def assert_nothing_is_lost(pipeline: Pipeline, state: SourceState) -> None:
-    """Everything that is read is loaded or rejected, and no row is both."""
+def assert_every_row_is_accounted_for(pipeline: Pipeline, state: SourceState) -> None:
+    """Assert that every source row is either loaded or rejected, and not both."""
     rejected = {(row["asset"], row["source_id"]) for row in pipeline.rows(tables.rejected_rows)}
     loads = (
         ("meter_readings", tables.meter_readings.c.reading_id, state.readings),
@@ -89,7 +90,7 @@ def assert_nothing_is_lost(pipeline: Pipeline, state: SourceState) -> None:
 
 
 def rejections(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """The rejected rows, but for who saw them when."""
+    """Return the rejected rows without run and time of their last detection."""
     seen = ("run_id", "last_seen")
     return [
         {name: value for name, value in row.items() if name not in seen} for row in pipeline.rows(tables.rejected_rows)
@@ -97,9 +98,7 @@ def rejections(pipeline: Pipeline) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("beyond", [2**63, 2**64 - 1])
-def test_an_id_beyond_bigint_is_a_rejected_row_until_it_is_corrected_or_deleted(
-    wide_pipeline: Pipeline, beyond: int
-) -> None:
+def test_id_beyond_bigint_is_rejected_until_corrected(wide_pipeline: Pipeline, beyond: int) -> None:
     pipeline = wide_pipeline
     body = '{"waktu": "2025-02-03", "volume_sm3": 5}'
     price = {"harga_per_meter_kubik": Decimal(100)}
@@ -117,45 +116,47 @@ def test_an_id_beyond_bigint_is_a_rejected_row_until_it_is_corrected_or_deleted(
     }
     balance = pipeline.rows(tables.monthly_customer_balances)
     assert [(row["customer_id"], row["closing_balance"]) for row in balance][-1] == (1, Decimal(-500))
-    assert found_by_patrols(pipeline) == 0
+    assert changes_found_by_full_scans(pipeline) == 0
 
-    pipeline.fill(SourceState(users[:1], (*healthy, reading_row(2, 3, body))))  # two are deleted, one is corrected
-    assert found_by_patrols(pipeline) > 0
+    pipeline.fill(SourceState(users[:1], (*healthy, reading_row(2, 3, body))))  # two deleted, one corrected
+    assert changes_found_by_full_scans(pipeline) > 0
     (reading,) = rejections(pipeline)
     assert (reading["source_id"], reading["customer_id"]) == ("2", 3)
     assert pipeline.rows(tables.monthly_customer_balances) == balance
-    assert found_by_patrols(pipeline) == 0
+    assert changes_found_by_full_scans(pipeline) == 0
 
 
-def found_by_patrols(pipeline: Pipeline) -> int:
-    """How much two rounds of both patrols find; all of it is taken up."""
+def changes_found_by_full_scans(pipeline: Pipeline) -> int:
+    """Run two full scans of both tables, apply all changes, and return their number."""
     app, guard = BillingApp(pipeline.source, pipeline.horizon), DeletionGuard(accept=True)
-    tables_of_it = ("users", "data_pencatatan") * 2
-    news = sum(Patrol(table, app, pipeline.warehouse, guard).step() for table in tables_of_it)
+    scanned = ("users", "data_pencatatan") * 2
+    found = sum(Patrol(table, app, pipeline.warehouse, guard).step() for table in scanned)
     results = list(CatchUp(lambda: app, pipeline.warehouse, guard, "test").take_up())
     assert all(isinstance(result, TakenUp) for result in results), results
-    return news
+    return found
 
 
 class BeyondBounds(RealTime):
-    """A billing application in use in which, now and then, a value is out of all proportion."""
+    """Billing application whose edits sometimes write extreme values."""
 
-    @rule(data=st.data(), remembers=st.booleans())
-    def exceed(self, data: st.DataObject, remembers: bool) -> None:
-        """Somebody exceeds the bounds, or corrects what did."""
+    @rule(data=st.data(), sets_updated_at=st.booleans())
+    def write_extremes(self, data: st.DataObject, sets_updated_at: bool) -> None:
+        """Write extreme values, or correct them."""
         after = data.draw(exceeded(self.state, mysql=on_mysql(self.pipeline)))
-        self._becomes(after, remembers=remembers)
+        self._change_source(after, sets_updated_at=sets_updated_at)
 
-    @rule(data=st.data(), edits=st.integers(1, 5), remembers=st.booleans())
-    def exceed_one_by_one(self, data: st.DataObject, edits: int, remembers: bool) -> None:
-        """Each is taken up by itself: no other change covers up for it."""
-        self._settle()
+    @rule(data=st.data(), edits=st.integers(1, 5), sets_updated_at=st.booleans())
+    def write_extremes_one_by_one(self, data: st.DataObject, edits: int, sets_updated_at: bool) -> None:
+        """Apply each edit separately, so that no other change hides a missed one."""
+        self._apply_all()
         for _ in range(edits):
-            after = data.draw(exceeded(self.state, mysql=on_mysql(self.pipeline), most=1))
-            self._becomes(after, remembers=remembers)
-            self._settle()
+            after = data.draw(exceeded(self.state, mysql=on_mysql(self.pipeline), max_edits=1))
+            self._change_source(after, sets_updated_at=sets_updated_at)
+            self._apply_all()
 
 
-def test_real_time_stops_for_no_row(wide_pipeline: Pipeline) -> None:
+def test_real_time_equals_reference(wide_pipeline: Pipeline) -> None:
     BeyondBounds.pipeline = wide_pipeline
-    run_state_machine_as_test(BeyondBounds, settings=settings(max_examples=SOME // 3 + 2, stateful_step_count=12))
+    run_state_machine_as_test(
+        BeyondBounds, settings=settings(max_examples=MAX_EXAMPLES // 3 + 2, stateful_step_count=12)
+    )

@@ -1,4 +1,4 @@
-"""The balance comparison: whatever a source holds, each difference is taken apart as the reference does it."""
+"""Balance comparison: for any source, the reasons of each difference equal those of the reference."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -26,14 +26,14 @@ LIMIT = 10**12
 
 @st.composite
 def billed_sources(draw: st.DrawFn) -> tuple[SourceState, Ledger]:
-    """A source in which the application has billed about what the rules give, and its totals are about right."""
+    """Draw a source whose bills are close to the ledger's amounts and whose totals are close to their sums."""
     state = draw(source_states(first_month=FIRST, current_month=CURRENT))
     ledger = compute(state, first_month=FIRST, current_month=CURRENT)
     readings = []
     for row in state.readings:
         transaction = ledger.transactions.get(row["id"])
-        right = Decimal("150.25") if transaction is None else transaction.total_harga
-        bill = draw(st.sampled_from([right, right, right, Decimal(0), right + draw(CENTS)]))
+        exact = Decimal("150.25") if transaction is None else transaction.total_harga
+        bill = draw(st.sampled_from([exact, exact, exact, Decimal(0), exact + draw(CENTS)]))
         readings.append(row | {"harga_final": bill if abs(bill) < LIMIT else Decimal(0)})
     users = [row | draw(totals(row, readings, ledger)) for row in state.users]
     return replace(state, users=tuple(users), readings=tuple(readings)), ledger
@@ -41,7 +41,7 @@ def billed_sources(draw: st.DrawFn) -> tuple[SourceState, Ledger]:
 
 @st.composite
 def totals(draw: st.DrawFn, row: dict[str, Any], readings: list[dict[str, Any]], ledger: Ledger) -> dict[str, Decimal]:
-    """The application's totals of a customer: near its bills, perhaps with one left out, and near its deposits."""
+    """Draw a customer's totals: close to its bills, perhaps without one of them, and close to its deposits."""
     bills = [reading["harga_final"] for reading in readings if reading["customer_id"] == row["id"]]
     bought = sum(bills, Decimal(0)) - draw(st.sampled_from([Decimal(0), *bills])) + draw(CENTS)
     months = [balance for (owner, _), balance in ledger.balances.items() if owner == row["id"]]
@@ -52,7 +52,7 @@ def totals(draw: st.DrawFn, row: dict[str, Any], readings: list[dict[str, Any]],
 
 @settings(max_examples=HISTORIES)
 @given(source=billed_sources())
-def test_each_difference_is_taken_apart_by_the_rules(
+def test_reasons_of_each_difference_equal_reference(
     shared_pipeline: Pipeline, source: tuple[SourceState, Ledger]
 ) -> None:
     state, ledger = source
@@ -75,8 +75,8 @@ def test_each_difference_is_taken_apart_by_the_rules(
 
 
 def comparison_of(row: sa.RowMapping) -> Comparison:
-    """A row of the table in the reference's terms."""
-    made = Comparison(row["last_month"], Fraction(row["ledger_balance"]), Fraction(row["application_balance"]))
-    made.amounts = {name: Fraction(row[name]) for name in DIFFERENCE_REASONS if row[name]}
-    made.rows.update(row["reason_rows"])
-    return made
+    """Convert a row of the table to the reference's type."""
+    comparison = Comparison(row["last_month"], Fraction(row["ledger_balance"]), Fraction(row["application_balance"]))
+    comparison.amounts = {name: Fraction(row[name]) for name in DIFFERENCE_REASONS if row[name]}
+    comparison.rows.update(row["reason_rows"])
+    return comparison

@@ -1,7 +1,7 @@
-"""Whatever happens at the ERP, one hourly sync later the copy is the ERP's: every row, as often as it is there.
+"""For any history of the ERP, the copy equals the ERP after an hourly sync, including the number of equal rows.
 
-Each example is a history of a table: what it holds at one sync after the other. Rows come, change, move to another day
-or month or out of the partitions, are duplicated and go; the product is not told.
+Each example is a history of a table: its rows at consecutive syncs. Rows are added, changed, moved to another day or
+month or out of the partitions, duplicated and deleted, without notice to the product.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ VALUES = {
 
 
 def values_of(table: ErpTable, column: ErpColumn) -> st.SearchStrategy[Any]:
-    """Values of a column; decimals with as many digits as the ERP gives it."""
+    """Draw values of a column; decimals have the scale of the ERP's column."""
     if column.kind is not Kind.DECIMAL:
         return VALUES[column.kind]
     scale = erp_source_tables[table.name].c[column.name].type.scale  # type: ignore[attr-defined]  # of a Numeric
@@ -40,7 +40,7 @@ def values_of(table: ErpTable, column: ErpColumn) -> st.SearchStrategy[Any]:
 
 
 def row_of(table: ErpTable) -> st.SearchStrategy[Row]:
-    """A row with a few columns filled; most have a day within the partitions."""
+    """Draw a row with some columns filled; most rows have a day within the partitions."""
     few = {*table.key, *table.names_of(Kind.DECIMAL, Kind.BOOLEAN)[:2], table.names_of(Kind.TEXT)[-1]}
     columns = {column.name: values_of(table, column) for column in table.columns if column.name in few}
     dates = dict.fromkeys(table.month_columns, VALUES[Kind.DATE])
@@ -51,7 +51,7 @@ def row_of(table: ErpTable) -> st.SearchStrategy[Row]:
 
 @st.composite
 def histories(draw: st.DrawFn, table: ErpTable) -> list[list[Row]]:
-    """What a table holds at two to four moments; what it holds later comes mostly from what it held before."""
+    """Draw two to four states of a table; most rows of a state come from the previous state."""
     fresh = st.lists(row_of(table), max_size=6)
     states = [draw(st.lists(row_of(table), min_size=1, max_size=12))]
     for _ in range(draw(st.integers(1, 3))):
@@ -64,7 +64,7 @@ def histories(draw: st.DrawFn, table: ErpTable) -> list[list[Row]]:
 
 @settings(max_examples=2 * HISTORIES)
 @given(table=st.sampled_from(DATED), data=st.data())
-def test_the_hourly_sync_makes_the_copy_equal(erp_copy: ErpCopy, table: ErpTable, data: st.DataObject) -> None:
+def test_hourly_sync_makes_the_copy_equal(erp_copy: ErpCopy, table: ErpTable, data: st.DataObject) -> None:
     erp_copy.reset()
     for rows in data.draw(histories(table)):
         erp_copy.fill(table.name, rows)
@@ -85,7 +85,7 @@ def _inside(table: ErpTable, row: Row) -> bool:
 
 @settings(max_examples=HISTORIES)
 @given(states=st.lists(st.lists(row_of(STOCKBYWH), min_size=1, max_size=6), min_size=2, max_size=3))
-def test_a_snapshot_replaces_the_current_month_and_leaves_the_past(erp_copy: ErpCopy, states: list[list[Row]]) -> None:
+def test_snapshot_replaces_only_the_current_month(erp_copy: ErpCopy, states: list[list[Row]]) -> None:
     erp_copy.reset()
     past: dict[str, Counter[tuple[Any, ...]]] = {}
     name = STOCKBYWH.name
@@ -101,7 +101,7 @@ def test_a_snapshot_replaces_the_current_month_and_leaves_the_past(erp_copy: Erp
 
 @settings(max_examples=HISTORIES)
 @given(data=st.data())
-def test_what_waited_for_its_month_is_taken_up_when_it_comes(erp_copy: ErpCopy, data: st.DataObject) -> None:
+def test_early_rows_are_copied_when_their_month_begins(erp_copy: ErpCopy, data: st.DataObject) -> None:
     erp_copy.reset()
     table = erp_table("view_prod_header")
     rows: Sequence[Row] = data.draw(st.lists(row_of(table), min_size=1, max_size=10))

@@ -1,7 +1,7 @@
-"""Whatever the billing application holds, the tables equal the reference to the last digit.
+"""For any content of the billing application, the tables equal the reference to the last digit.
 
-Random histories, dirty ones too, on a real PostgreSQL: computed whole, computed again, changed and recomputed for the
-customers that the change touches, and computed in pieces.
+Random histories, including faulty ones, on a real PostgreSQL. They are computed as a whole, computed again, changed and
+recalculated for the affected customers, and computed in parts.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
 
-# A property is one test, however many examples are asked for.
+# A property is one test, regardless of its number of examples.
 pytestmark = pytest.mark.timeout(0)
 
 FIRST, CURRENT = "2025-01", "2025-04"
@@ -39,15 +39,15 @@ def test_the_whole_ledger(shared_pipeline: Pipeline, state: SourceState) -> None
 
 
 @pytest.fixture(params=["few customers", "many customers"])
-def as_with(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Months are priced together for few customers and one by one for many: both ways must be right."""
+def pricing_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Price months together (few customers) or one by one (many customers)."""
     if request.param == "many customers":
         monkeypatch.setattr(transactions, "FEW_CUSTOMERS", 0)
 
 
-@pytest.mark.usefixtures("as_with")
+@pytest.mark.usefixtures("pricing_mode")
 @given(data=st.data())
-def test_a_change_recomputed_for_the_customers_it_touches(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, data: st.DataObject) -> None:
     before = data.draw(STATES)
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
@@ -56,14 +56,14 @@ def test_a_change_recomputed_for_the_customers_it_touches(shared_pipeline: Pipel
     assert differences(pipeline.ledger(), compute(before, first_month=FIRST, current_month=CURRENT)) == []
     rows_before = _rows(pipeline)
 
-    after, touched = data.draw(mutations(before, first_month=FIRST, current_month=CURRENT, unreadable=True))
+    after, affected = data.draw(mutations(before, first_month=FIRST, current_month=CURRENT, unreadable=True))
     pipeline.fill(after)
-    if touched:
-        pipeline.run(customers=sorted(touched))
+    if affected:
+        pipeline.run(customers=sorted(affected))
     remembered = last_readable(before)
     expected = compute(after, first_month=FIRST, current_month=CURRENT, remembered=remembered)
     assert differences(pipeline.ledger(), expected) == []
-    _assert_only_what_differs_was_written(rows_before, _rows(pipeline))
+    _assert_unchanged_rows_keep_stamps(rows_before, _rows(pipeline))
 
     rows = _rows(pipeline)
     pipeline.run()
@@ -71,7 +71,7 @@ def test_a_change_recomputed_for_the_customers_it_touches(shared_pipeline: Pipel
 
 
 @given(state=STATES, first=st.sampled_from(MONTHS), last=st.sampled_from(MONTHS))
-def test_any_range_after_all_writes_nothing(
+def test_any_range_after_a_whole_run_writes_nothing(
     shared_pipeline: Pipeline, state: SourceState, first: str, last: str
 ) -> None:
     pipeline = shared_pipeline
@@ -86,8 +86,8 @@ def test_any_range_after_all_writes_nothing(
 
 
 @given(data=st.data())
-def test_a_change_recomputed_month_by_month_in_any_order(shared_pipeline: Pipeline, data: st.DataObject) -> None:
-    """Months are loaded and recalculated one at a time, in any order: the last one leaves everything right."""
+def test_change_recalculated_month_by_month(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+    """The ledger is correct after the last month, in any order of loading and recalculating months."""
     before = data.draw(STATES)
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
@@ -102,7 +102,7 @@ def test_a_change_recomputed_month_by_month_in_any_order(shared_pipeline: Pipeli
 
 
 @given(state=STATES)
-def test_months_computed_in_order_equal_all_at_once(shared_pipeline: Pipeline, state: SourceState) -> None:
+def test_months_computed_in_order_equal_a_whole_run(shared_pipeline: Pipeline, state: SourceState) -> None:
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(state)
@@ -127,8 +127,8 @@ def _content(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in stamps}
 
 
-def _assert_only_what_differs_was_written(before: dict[Any, dict[str, Any]], after: dict[Any, dict[str, Any]]) -> None:
-    """A row whose content is as it was keeps its stamps too."""
+def _assert_unchanged_rows_keep_stamps(before: dict[Any, dict[str, Any]], after: dict[Any, dict[str, Any]]) -> None:
+    """Assert that rows with unchanged content keep their stamps."""
     for key in before.keys() & after.keys():
         if _content(before[key]) == _content(after[key]):
             assert before[key] == after[key], f"{key} was written without a reason"

@@ -1,4 +1,4 @@
-"""A price preview: it changes nothing, and says what happens when the application then makes the change."""
+"""Price preview: it leaves the data unchanged and equals the effect of the change in the application."""
 
 import re
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ _NO_JSON = re.compile("NaN|Infinity")
 
 @st.composite
 def price_changes(draw: st.DrawFn, state: SourceState) -> PriceChange:
-    """A price for one of the customers, from some month to the same or a later one."""
+    """Draw a price change of one customer for a range of months."""
     customers = [row["id"] for row in state.users if row["role"] in ("customer", "fob")]
     first, last = sorted((pick(draw, MONTHS), pick(draw, MONTHS)))
     return PriceChange(pick(draw, customers), first, last, pick(draw, PRICES), pick(draw, CORRECTIONS))
 
 
-def changed_at_the_source(state: SourceState, change: PriceChange) -> SourceState:
-    """The source after the application has set the price: the first entry of a month has it, or a new last one."""
+def changed_source(state: SourceState, change: PriceChange) -> SourceState:
+    """Return the source after the change: the first entry of each month gets the price, or a new last entry."""
     users = [dict(row) for row in state.users]
     (row,) = [row for row in users if row["id"] == change.customer_id]
     history = readable(row["pricing_history"])
@@ -47,21 +47,21 @@ def changed_at_the_source(state: SourceState, change: PriceChange) -> SourceStat
         fields: dict[str, Json] = {"harga_per_meter_kubik": Numeral(str(change.price))}
         if change.correction is not None:
             fields["koreksi_meter"] = Numeral(str(change.correction))
-        places = [place for place, entry in enumerate(history) if _is_of(entry, month)]
-        if places:
-            entry = history[places[0]]
+        positions = [position for position, entry in enumerate(history) if _is_of(entry, month)]
+        if positions:
+            entry = history[positions[0]]
             assert isinstance(entry, dict)
-            history[places[0]] = entry | fields
+            history[positions[0]] = entry | fields
         else:
             history.append({"date": f"{month}-01", "year_month": month, **fields})
     row["pricing_history"] = write_json(history)
-    # Written twice, as some are, a history may hold what no column of JSON takes when it is written once.
+    # A history encoded twice may hold tokens that a JSON column rejects in a history encoded once.
     assume(not _NO_JSON.search(row["pricing_history"]))
     return SourceState(tuple(users), state.readings)
 
 
 def readable(text: str | None) -> list[Json]:
-    """The entries of a history; an example without them is not looked at."""
+    """Return the entries of a history; discard the example if the history is unreadable."""
     try:
         history = None if text is None else read_json(text)
     except NotJsonError:
@@ -78,7 +78,7 @@ def _is_of(entry: Json, month: str) -> bool:
 
 
 def contents(pipeline: Pipeline) -> Sequence[Any]:
-    """Every row of every table, as text."""
+    """Return every row of every table, as text."""
     rows = [
         sa.select(sa.literal(str(table)), sa.cast(table.table_valued(), sa.Text))
         for table in tables.metadata.sorted_tables
@@ -88,13 +88,13 @@ def contents(pipeline: Pipeline) -> Sequence[Any]:
 
 
 def previewed(pipeline: Pipeline, change: PriceChange) -> Preview:
-    """The preview, in a transaction that even commits."""
+    """Return the preview, in a transaction that commits."""
     with pipeline.warehouse.begin() as connection:
         return preview(connection, change, pipeline.horizon)
 
 
 def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tuple[dict[int, Any], dict[str, Balance]]:
-    """A customer's transactions of some months, and balances from the first of them on, as the tables hold them."""
+    """Return a customer's stored transactions of some months, and balances from the first of these months on."""
     transactions = {
         row["data_pencatatan_id"]: row
         for row in pipeline.rows(tables.transaction_calculations)
@@ -115,17 +115,17 @@ def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tu
 
 
 def priced(row: Any) -> Priced | None:
-    """What a row of the transactions comes to."""
+    """Convert a transaction row to `Priced`."""
     if row is None:
         return None
     figures = (row["koreksi_meter"], row["harga_per_m3"], row["volume_sm3"], row["total_harga"])
     return Priced(row["pricing_used"]["rule"], *figures)
 
 
-def happened(
+def actual_changes(
     before: tuple[dict[int, Any], dict[str, Balance]], after: tuple[dict[int, Any], dict[str, Balance]]
 ) -> Any:
-    """What became of the transactions, and of the months that are not as they were."""
+    """Return the changes of the transactions, and of the months whose balances changed."""
     rows = before[0] | after[0]
     transactions = [
         TransactionChange(
@@ -148,61 +148,61 @@ def happened(
 
 @settings(max_examples=HISTORIES)
 @given(data=st.data())
-def test_what_happens_is_what_was_told(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+def test_preview_equals_the_change(shared_pipeline: Pipeline, data: st.DataObject) -> None:
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
     state = data.draw(STATES)
     pipeline.fill(state)
     pipeline.run()
     change = data.draw(price_changes(state))
-    afterwards = changed_at_the_source(state, change)
+    changed_state = changed_source(state, change)
 
     stored = contents(pipeline)
-    told = previewed(pipeline, change)
+    found = previewed(pipeline, change)
     assert contents(pipeline) == stored
 
     months = months_between(change.first, change.last)
     before = ledger_of(pipeline, change.customer_id, months)
-    pipeline.fill(afterwards)
+    pipeline.fill(changed_state)
     pipeline.run(customers=data.draw(st.sampled_from([[change.customer_id], None])))
     after = ledger_of(pipeline, change.customer_id, months)
-    assert (told.transactions, told.balances) == happened(before, after)
-    _assert_entries_are_loaded(pipeline, told)
+    assert (found.transactions, found.balances) == actual_changes(before, after)
+    _assert_entries_are_loaded(pipeline, found)
     rejected = [row for row in pipeline.rows(tables.rejected_rows) if row["asset"] == "transaction_calculations"]
-    assert told.unpriced == sum(
+    assert found.unpriced == sum(
         row["customer_id"] == change.customer_id and row["year_month"] in months for row in rejected
     )
 
 
-def _assert_entries_are_loaded(pipeline: Pipeline, told: Preview) -> None:
-    """The entries that were told are, digit for digit, those that the loader took from the application."""
+def _assert_entries_are_loaded(pipeline: Pipeline, found: Preview) -> None:
+    """Assert that the previewed entries equal the loaded entries, digit for digit."""
     entries = sa.select(sa.cast(tables.prices.c.entry, sa.Text)).where(
-        tables.prices.c.customer_id == told.change.customer_id, tables.prices.c.rule == "monthly"
+        tables.prices.c.customer_id == found.change.customer_id, tables.prices.c.rule == "monthly"
     )
     with pipeline.warehouse.connect() as connection:
         loaded = set(connection.scalars(entries))
-    assert {entry.entry for entry in told.entries} <= loaded
+    assert {entry.entry for entry in found.entries} <= loaded
 
 
 @settings(max_examples=HISTORIES)
 @given(data=st.data())
-def test_what_waits_to_be_recalculated_is_not_the_prices_doing(shared_pipeline: Pipeline, data: st.DataObject) -> None:
-    """A change that is loaded and not recalculated yet: its notes stay, and the preview is of the price alone."""
+def test_preview_excludes_pending_recalculations(shared_pipeline: Pipeline, data: st.DataObject) -> None:
+    """Invalidations of a loaded change stay, and the preview shows the effect of the price alone."""
     pipeline = shared_pipeline
     pipeline.reset(FIRST, CURRENT)
     state = data.draw(STATES)
     pipeline.fill(state)
     pipeline.run()
-    later, touched = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT))
+    later, affected = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT))
     customers = {row["id"] for row in later.users if row["role"] in ("customer", "fob")}
     assume(customers)
     change = data.draw(price_changes(later))
     pipeline.fill(later)
-    pipeline.load(Scope(pipeline.horizon.months, tuple(sorted(touched)) or None))
+    pipeline.load(Scope(pipeline.horizon.months, tuple(sorted(affected)) or None))
 
     stored = contents(pipeline)
-    told = previewed(pipeline, change)
+    found = previewed(pipeline, change)
     assert contents(pipeline) == stored
 
     pipeline.run()
-    assert previewed(pipeline, change) == told
+    assert previewed(pipeline, change) == found

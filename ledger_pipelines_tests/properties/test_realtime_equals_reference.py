@@ -1,9 +1,9 @@
-"""Whatever happens at the billing application, when everything has been taken up the tables equal the reference.
+"""For any history of the billing application, the tables equal the reference once all changes are applied.
 
-A random history of readings, deposits, prices, customers and flags, with looks, patrols, runs, duplicate runs and
-crashes in between. Crashes happen where a statement is sent to the warehouse: any part of a transaction may be the
-last. In half of the histories no patrol goes round: the watches alone must find everything then, and so nothing is
-deleted, and nothing changed without its `updated_at`.
+A history contains edits of readings, deposits, prices, customers and flags, with polls, full scans, runs, duplicate
+runs and crashes between them. A crash replaces a statement to the warehouse, so any part of a transaction may be the
+last. Half of the histories have no full scan, so the pollers alone must find every change. These histories delete no
+row and change no row without its `updated_at`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -39,19 +39,19 @@ Rows = dict[tuple[Any, ...], Row]
 
 
 class CrashError(Exception):
-    """The process dies."""
+    """Simulated crash of the process."""
 
 
 class RealTime(RuleBasedStateMachine):
-    """A billing application in use, and everything that keeps the ledger up with it."""
+    """Billing application in use, with the pollers, full scans and runs that update the ledger."""
 
     pipeline: Pipeline
 
-    @initialize(state=source_states(first_month=FIRST, current_month=CURRENT), patrolled=st.booleans())
-    def start(self, state: SourceState, patrolled: bool) -> None:
-        """An application that was in use before, and a ledger computed once."""
+    @initialize(state=source_states(first_month=FIRST, current_month=CURRENT), full_scans=st.booleans())
+    def start(self, state: SourceState, full_scans: bool) -> None:
+        """Start with an application in use and a ledger that was computed once."""
         self.now = BEGIN
-        self.patrolled = patrolled
+        self.full_scans = full_scans
         self.pipeline.reset(FIRST, CURRENT)
         self.state = self._stamped(SourceState(), state)
         self.pipeline.fill(self.state)
@@ -61,128 +61,133 @@ class RealTime(RuleBasedStateMachine):
         self.ticks = 0.0
         self._restart()
 
-    @rule(data=st.data(), remembers=st.booleans())
-    def edit(self, data: st.DataObject, remembers: bool) -> None:
-        """People use the application; or change it by plain SQL, which forgets `updated_at`."""
+    @rule(data=st.data(), sets_updated_at=st.booleans())
+    def edit(self, data: st.DataObject, sets_updated_at: bool) -> None:
+        """Edit the application; plain SQL does not set `updated_at`."""
         after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT))
-        self._becomes(after, remembers=remembers)
+        self._change_source(after, sets_updated_at=sets_updated_at)
 
-    @rule(data=st.data(), edits=st.integers(1, 5), remembers=st.booleans())
-    def edit_one_by_one(self, data: st.DataObject, edits: int, remembers: bool) -> None:
-        """Edits each of which is taken up by itself: no other change covers up for it."""
-        self._settle()
+    @rule(data=st.data(), edits=st.integers(1, 5), sets_updated_at=st.booleans())
+    def edit_one_by_one(self, data: st.DataObject, edits: int, sets_updated_at: bool) -> None:
+        """Apply each edit separately, so that no other change hides a missed one."""
+        self._apply_all()
         for _ in range(edits):
-            after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT, most=1))
-            self._becomes(after, remembers=remembers)
-            self._settle()
+            after, _ = data.draw(mutations(self.state, first_month=FIRST, current_month=CURRENT, max_edits=1))
+            self._change_source(after, sets_updated_at=sets_updated_at)
+            self._apply_all()
 
     @rule(data=st.data())
     def switch(self, data: st.DataObject) -> None:
-        """Somebody switches the automatic recalculation of a customer on or off."""
+        """Switch the automatic recalculation of a customer on or off."""
         position = data.draw(st.integers(0, len(self.state.users) - 1))
         users = list(self.state.users)
         is_on = users[position]["use_realtime_calculation"]
         users[position] = users[position] | {"use_realtime_calculation": not is_on}
-        self._becomes(SourceState(tuple(users), self.state.readings), remembers=data.draw(st.booleans()))
+        self._change_source(SourceState(tuple(users), self.state.readings), sets_updated_at=data.draw(st.booleans()))
 
     @rule(data=st.data())
     def delete_customer(self, data: st.DataObject) -> None:
-        """A customer is deleted; the readings stay."""
+        """Delete a customer; the readings stay."""
         if len(self.state.users) > 1:
             users = list(self.state.users)
             users.pop(data.draw(st.integers(0, len(users) - 1)))
-            self._becomes(SourceState(tuple(users), self.state.readings), remembers=True)
+            self._change_source(SourceState(tuple(users), self.state.readings), sets_updated_at=True)
 
     @rule(seconds=st.sampled_from([0, 1, 7, 40, 700]))
     def wait(self, seconds: int) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.now += timedelta(seconds=seconds)
         self.ticks += seconds
 
     @rule(kind=st.sampled_from(Kind), crash=st.none() | st.integers(0, 12))
-    def look(self, kind: Kind, crash: int | None) -> None:
-        """A sensor looks, and may die of it."""
+    def poll(self, kind: Kind, crash: int | None) -> None:
+        """Poll, possibly with a crash."""
         with self._crashing(crash):
-            self.watches[kind].look(self._app(), self.now)
+            self.pollers[kind].look(self._app(), self.now)
 
-    @precondition(lambda self: self.patrolled)
+    @precondition(lambda self: self.full_scans)
     @rule(table=st.sampled_from(["users", "data_pencatatan"]), crash=st.none() | st.integers(0, 12))
-    def patrol(self, table: str, crash: int | None) -> None:
-        """A patrol goes on a step, and may die of it."""
+    def scan(self, table: str, crash: int | None) -> None:
+        """Make a step of a full scan, possibly with a crash."""
         with self._crashing(crash):
-            self._patrol(table)
+            self._scan(table)
 
     @rule(crash=st.none() | st.integers(0, 120))
     def run(self, crash: int | None) -> None:
-        """A run takes up what waits, and may die of it; one that follows it finds nothing."""
-        before, concerned = self._rows(), self._concerned()
+        """Apply the queued changes, possibly with a crash; a second run finds nothing."""
+        before, affected = self._rows(), self._affected_customers()
         with self._crashing(crash):
-            self._take_up()
+            self._apply_changes()
             rows = self._rows()
-            self._assert_only_what_differs_was_written(before, rows)
-            assert _of_others(rows, concerned) == _of_others(before, concerned), "somebody was not left alone"
-            assert self._take_up() == 0
+            self._assert_unchanged_rows_keep_stamps(before, rows)
+            assert _rows_of_others(rows, affected) == _rows_of_others(before, affected), (
+                "a row of an unaffected customer changed"
+            )
+            assert self._apply_changes() == 0
             assert self._rows() == rows
 
     @rule(data=st.data())
-    def lose_cursors(self, data: st.DataObject) -> None:
-        """Somebody restores ops.cursors from a backup, or empties it."""
+    def lose_watermark(self, data: st.DataObject) -> None:
+        """Delete a watermark, as a restored or emptied ops.cursors would."""
         with self.pipeline.warehouse.begin() as connection:
             name = data.draw(st.sampled_from([f"watch of {kind.value}" for kind in Kind]))
             cursors.forget(connection, name)
         self._restart()
 
     def teardown(self) -> None:
-        """Everything that is left is noticed and taken up."""
+        """Find and apply all remaining changes."""
         if hasattr(self, "state"):
-            self._settle()
+            self._apply_all()
 
-    def _settle(self) -> None:
-        """Switch everybody on, and let all changes be noticed and taken up: then every row is as the reference says."""
+    def _apply_all(self) -> None:
+        """Switch on all customers, find and apply all changes, and compare every row with the reference."""
         users = tuple(row | {"use_realtime_calculation": True} for row in self.state.users)
-        self._becomes(SourceState(users, self.state.readings), remembers=False)
+        self._change_source(SourceState(users, self.state.readings), sets_updated_at=False)
         before = self._rows()
         for kind in Kind:
-            self.watches[kind].look(self._app(), self.now)
-        if self.patrolled:
+            self.pollers[kind].look(self._app(), self.now)
+        if self.full_scans:
             for table in ("users", "data_pencatatan"):
-                for _ in range(2):  # the first may be the rest of a round that had begun
-                    self._patrol(table)
-        self._take_up()
+                for _ in range(2):  # the first may finish a scan that had begun
+                    self._scan(table)
+        self._apply_changes()
         expected = compute(self.state, first_month=FIRST, current_month=CURRENT)
         assert differences(self.pipeline.ledger(), expected) == []
-        self._assert_only_what_differs_was_written(before, self._rows())
+        self._assert_unchanged_rows_keep_stamps(before, self._rows())
         for table in ("users", "data_pencatatan"):
-            assert self._patrol(table) == 0, "a patrol found something after everything had been taken up"
-        assert self._take_up() == 0
+            assert self._scan(table) == 0, "a full scan found a change after all changes had been applied"
+        assert self._apply_changes() == 0
 
     def _app(self) -> BillingApp:
         return BillingApp(self.pipeline.source, self.pipeline.horizon)
 
     def _restart(self) -> None:
-        """All processes start anew, and know only what is in the warehouse."""
-        self.watches = {kind: Watch(kind, self.pipeline.warehouse, clock=lambda: self.ticks) for kind in Kind}
+        """Restart all processes; only the state in the warehouse remains."""
+        self.pollers = {kind: Watch(kind, self.pipeline.warehouse, clock=lambda: self.ticks) for kind in Kind}
 
-    def _patrol(self, table: str) -> int:
+    def _scan(self, table: str) -> int:
         return Patrol(table, self._app(), self.pipeline.warehouse, DeletionGuard(accept=True)).step()
 
-    def _take_up(self) -> int:
-        """Take up whatever waits; how many transactions that took."""
+    def _apply_changes(self) -> int:
+        """Apply the queued changes; return the number of transactions."""
         catch_up = CatchUp(self._app, self.pipeline.warehouse, DeletionGuard(accept=True), "test")
         results = list(catch_up.take_up())
         assert all(isinstance(result, TakenUp) for result in results), results
         return len(results)
 
-    def _becomes(self, after: SourceState, *, remembers: bool) -> None:
-        if not self.patrolled:
-            after = SourceState(_all_of(self.state.users, after.users), _all_of(self.state.readings, after.readings))
-        self.state = self._stamped(self.state, after) if remembers or not self.patrolled else after
+    def _change_source(self, after: SourceState, *, sets_updated_at: bool) -> None:
+        if not self.full_scans:
+            after = SourceState(
+                _with_deleted(self.state.users, after.users), _with_deleted(self.state.readings, after.readings)
+            )
+        self.state = self._stamped(self.state, after) if sets_updated_at or not self.full_scans else after
         self.pipeline.fill(self.state)
 
-    def _concerned(self) -> set[int]:
-        """Whom a run may touch: who has a change that waits and is not switched off, and who gave or took a reading.
+    def _affected_customers(self) -> set[int]:
+        """Return the customers that a run may change.
 
-        The latter even if they are switched off: a reading must never be in two places.
+        They are the customers with queued changes that are not switched off, and the old and new owners of moved
+        readings. The owners count even if switched off, because a reading must never count for two customers.
         """
         off = {row["id"] for row in self.state.users if row["use_realtime_calculation"] is False}
         waiting = {row["customer_id"] for row in self.pipeline.rows(tables.pending_changes)}
@@ -193,11 +198,15 @@ class RealTime(RuleBasedStateMachine):
             for row in self.pipeline.rows(tables.rejected_rows)
             if row["asset"] == tables.meter_readings.name
         }
-        moved = [{was, owners[reading]} for reading, was in known.items() if owners.get(reading, was) != was]
+        moved = [
+            {previous_owner, owners[reading]}
+            for reading, previous_owner in known.items()
+            if owners.get(reading, previous_owner) != previous_owner
+        ]
         return (waiting - off).union(*moved)
 
     def _stamped(self, before: SourceState, after: SourceState) -> SourceState:
-        """The state with the rows that are not as before stamped now, to the second, as the application does."""
+        """Return the state with `updated_at` of changed rows set to now, to the second, as the application does."""
         at = self.now.replace(tzinfo=None, microsecond=0)
 
         def stamped(old: Sequence[Row], new: Sequence[Row]) -> tuple[Row, ...]:
@@ -214,22 +223,22 @@ class RealTime(RuleBasedStateMachine):
         }
 
     @staticmethod
-    def _assert_only_what_differs_was_written(before: Rows, after: Rows) -> None:
+    def _assert_unchanged_rows_keep_stamps(before: Rows, after: Rows) -> None:
         for key in before.keys() & after.keys():
             contents = [{name: row[key][name] for name in row[key] if name not in STAMPS} for row in (before, after)]
             if contents[0] == contents[1]:
                 assert before[key] == after[key], f"{key} was written without a reason"
             else:
                 stamp = "calculated_at" if "calculated_at" in after[key] else "last_calculated_at"
-                assert before[key][stamp] < after[key][stamp], f"{key} does not say when it was written"
-                assert after[key].get("is_recalculated", True), f"{key} does not say that it was written again"
+                assert before[key][stamp] < after[key][stamp], f"{key} has no new time"
+                assert after[key].get("is_recalculated", True), f"{key} is not marked as recalculated"
 
     @contextmanager
     def _crashing(self, statements: int | None) -> Iterator[None]:
-        """Let the process die instead of sending that statement to the warehouse, and start anew; None: it lives."""
+        """Crash instead of sending the given statement to the warehouse, and restart; None: no crash."""
         left = statements
 
-        def die(*_: object) -> None:
+        def crash(*_: object) -> None:
             nonlocal left
             if left is not None:
                 if left == 0:
@@ -237,25 +246,25 @@ class RealTime(RuleBasedStateMachine):
                     raise CrashError
                 left -= 1
 
-        sa.event.listen(self.pipeline.warehouse, "before_cursor_execute", die)
+        sa.event.listen(self.pipeline.warehouse, "before_cursor_execute", crash)
         try:
             yield
         except CrashError:
             self._restart()
         finally:
-            sa.event.remove(self.pipeline.warehouse, "before_cursor_execute", die)
+            sa.event.remove(self.pipeline.warehouse, "before_cursor_execute", crash)
 
 
-def _all_of(before: Sequence[Row], after: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows after an edit, and those that it deleted."""
+def _with_deleted(before: Sequence[Row], after: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the rows after an edit, including those that it deleted."""
     left = {row["id"] for row in after}
     return (*after, *(row for row in before if row["id"] not in left))
 
 
-def _of_others(rows: Rows, concerned: Collection[int]) -> Rows:
-    return {key: row for key, row in rows.items() if row["customer_id"] not in concerned}
+def _rows_of_others(rows: Rows, affected: Collection[int]) -> Rows:
+    return {key: row for key, row in rows.items() if row["customer_id"] not in affected}
 
 
-def test_whatever_happens_the_tables_equal_the_reference(shared_pipeline: Pipeline) -> None:
+def test_tables_equal_reference_after_any_history(shared_pipeline: Pipeline) -> None:
     RealTime.pipeline = shared_pipeline
     run_state_machine_as_test(RealTime, settings=settings(max_examples=4 * HISTORIES, stateful_step_count=12))

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for values beyond every bound of the ledger: ids, numbers, texts, dates and JSON.
+"""Hypothesis strategies for values at and beyond the bounds of the ledger: ids, numbers, texts, dates and JSON.
 
-Each is put into a source whose other rows stay as they are. `strategies` draws those, `mutations` what users do.
+The values replace some values of a source. `strategies` draws sources, `mutations` draws the edits of users.
 """
 
 import random
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 Edit = Callable[[st.DrawFn, "Draft"], None]
 
 IDS: Final = (0, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1)
-#: What a NUMERIC holds and no unsigned integer does.
+#: Ids that a NUMERIC column can hold and an unsigned integer column cannot.
 MORE_IDS: Final = (-1, -(2**63), -(2**63) - 1, 2**64, 10**30 - 1)
 NUMBERS: Final = tuple(
     map(Decimal, ("999999999999999.99", "1e15", "-1e15", "1e30", "-99999999999999999999999999999999999.5", "0.1", "-0"))
@@ -30,7 +30,7 @@ MORE_NUMBERS: Final = tuple(map(Decimal, ("NaN", "1e-41", "1e-40", "1e400", "1e1
 NUMBER_COLUMNS: Final = (
     "total_deposit", "total_purchases", "harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter",
 )  # fmt: skip
-#: Letters that no compression shortens, more than fit into a row of an index.
+#: Incompressible text, longer than a row of an index.
 LONG: Final = "".join(random.Random(1).choices(string.ascii_letters + "äß€漢", k=9_000))
 TEXTS: Final = (
     None,
@@ -72,63 +72,63 @@ ODD_JSON: Final = (
 
 
 class Draft:
-    """A source while values of it are exceeded."""
+    """Source whose values are being replaced by extreme ones."""
 
     def __init__(self, state: SourceState, *, mysql: bool, unreadable: bool) -> None:
         self.users, self.readings = list(state.users), list(state.readings)
         self.mysql, self.unreadable = mysql, unreadable
 
-    def place(self, draw: st.DrawFn, rows: list[Row]) -> int:
-        """A row that there is."""
+    def position(self, draw: st.DrawFn, rows: list[Row]) -> int:
+        """Draw the position of an existing row."""
         return draw(st.integers(0, len(rows) - 1))
 
     def history(self, draw: st.DrawFn, entries: Sequence[str], *odd: str) -> str:
-        """The list of the entries that can be parsed, or what is none."""
+        """Draw the list of the entries that are JSON or, if ``unreadable``, a value that is not a list."""
         readable = [entry for entry in entries if self.unreadable or _is_json(entry)]
         return pick(draw, (f"[{', '.join(readable)}]", *(odd if self.unreadable else ())))
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids beyond the bounds that the server's column holds."""
+        """Return the extreme ids that the server's column can hold."""
         return IDS if self.mysql else (*IDS, *MORE_IDS)
 
     @property
     def numbers(self) -> tuple[Decimal, ...]:
-        """The numbers beyond the bounds that the server's column holds."""
+        """Return the extreme numbers that the server's column can hold."""
         return NUMBERS if self.mysql else (*NUMBERS, *MORE_NUMBERS)
 
     @property
     def texts(self) -> tuple[str | None, ...]:
-        """The texts that the server's column holds."""
+        """Return the texts that the server's column can hold."""
         return (*TEXTS, "a\x00b", "\x00") if self.mysql else TEXTS
 
     @property
     def stamps(self) -> tuple[str | None, ...]:
-        """The timestamps that the server's column holds."""
+        """Return the timestamps that the server's column can hold."""
         return (*STAMPS, *(MYSQL_STAMPS if self.mysql else POSTGRES_STAMPS))
 
 
 @st.composite
 def exceeded(
-    draw: st.DrawFn, state: SourceState, *, mysql: bool, unreadable: bool = False, most: int = 4
+    draw: st.DrawFn, state: SourceState, *, mysql: bool, unreadable: bool = False, max_edits: int = 4
 ) -> SourceState:
-    """The source with some values that lie beyond what the ledger holds, or just within.
+    """Draw the source with some values at or beyond the bounds of the ledger.
 
-    With `unreadable`, a history as a whole may be unreadable, which is remembered as it was.
+    With `unreadable`, a whole history may be unreadable, so its last readable state counts.
     """
     draft = Draft(state, mysql=mysql, unreadable=unreadable)
-    for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=most)):
+    for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=max_edits)):
         edit(draw, draft)
     return SourceState(tuple(draft.users), tuple(draft.readings))
 
 
 def _change_user_id(draw: st.DrawFn, draft: Draft) -> None:
-    """A user gets another id, with or without the readings."""
-    row_id, place = pick(draw, draft.ids), draft.place(draw, draft.users)
+    """Give a user another id, with or without changing its readings."""
+    row_id, position = pick(draw, draft.ids), draft.position(draw, draft.users)
     if any(row["id"] == row_id for row in draft.users):
         return
-    before = draft.users[place]["id"]
-    draft.users[place] = draft.users[place] | {"id": row_id}
+    before = draft.users[position]["id"]
+    draft.users[position] = draft.users[position] | {"id": row_id}
     if draw(st.booleans()):
         draft.readings = [
             row | {"customer_id": row_id} if row["customer_id"] == before else row for row in draft.readings
@@ -150,7 +150,7 @@ def _change_bill(draw: st.DrawFn, draft: Draft) -> None:
     _change_reading(draw, draft, harga_final=pick(draw, draft.numbers))
 
 
-def _change_state(draw: st.DrawFn, draft: Draft) -> None:
+def _change_status(draw: st.DrawFn, draft: Draft) -> None:
     _change_reading(draw, draft, status_pembayaran=pick(draw, draft.texts), nama_customer=pick(draw, draft.texts))
 
 
@@ -163,7 +163,7 @@ def _change_stamp(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _change_body(draw: st.DrawFn, draft: Draft) -> None:
-    """A reading in which one value is out of all proportion."""
+    """Give a reading one extreme value."""
     start, volume, odd = (pick(draw, values) for values in (('"2025-02-03 10:00"', *_QUOTED), JSON_NUMBERS, ODD_JSON))
     closing = f'{{"waktu": {pick(draw, _QUOTED)}}}'
     body = pick(
@@ -195,7 +195,7 @@ def _change_role(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _change_deposits(draw: st.DrawFn, draft: Draft) -> None:
-    """Deposits one value of which is out of all proportion, beside one that is as it should be."""
+    """Give a user deposits with one extreme value each, next to a normal deposit."""
     date, amount, odd = (pick(draw, values) for values in (_QUOTED, JSON_NUMBERS, ODD_JSON))
     entries = (
         '{"date": "2025-02-05", "amount": 1000}',
@@ -209,7 +209,7 @@ def _change_deposits(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _change_prices(draw: st.DrawFn, draft: Draft) -> None:
-    """Prices one value of which is out of all proportion."""
+    """Give a user price entries with one extreme value each."""
     start, end, amount, odd = (pick(draw, values) for values in (_QUOTED, _QUOTED, JSON_NUMBERS, ODD_JSON))
     entries = (
         f'{{"type": "custom_period", "start_date": {start}, "end_date": {end}, "suhu": 5, "x": {odd}}}',
@@ -221,17 +221,17 @@ def _change_prices(draw: st.DrawFn, draft: Draft) -> None:
     _change_user(draw, draft, pricing_history=draft.history(draw, entries, odd, LONG))
 
 
-def _correct(draw: st.DrawFn, draft: Draft) -> None:
-    """A row that is like all others again."""
+def _restore_row(draw: st.DrawFn, draft: Draft) -> None:
+    """Replace a row by a normal one."""
     if draw(st.booleans()) and draft.readings:
-        place = draft.place(draw, draft.readings)
-        draft.readings[place] = reading_row(
-            _free(draft.readings), source.FIRST_CUSTOMER, '{"waktu": "2025-02-03 10:00", "volume_sm3": 5}'
+        position = draft.position(draw, draft.readings)
+        draft.readings[position] = reading_row(
+            _free_id(draft.readings), source.FIRST_CUSTOMER, '{"waktu": "2025-02-03 10:00", "volume_sm3": 5}'
         )
         return
-    place = draft.place(draw, draft.users)
-    row_id = draft.users[place]["id"] if draw(st.booleans()) else _free(draft.users)
-    draft.users[place] = user_row(
+    position = draft.position(draw, draft.users)
+    row_id = draft.users[position]["id"] if draw(st.booleans()) else _free_id(draft.users)
+    draft.users[position] = user_row(
         row_id,
         harga_per_meter_kubik=Decimal("12000.00"),
         koreksi_meter=Decimal("1.5"),
@@ -241,20 +241,20 @@ def _correct(draw: st.DrawFn, draft: Draft) -> None:
 
 def _delete(draw: st.DrawFn, draft: Draft) -> None:
     if draw(st.booleans()) and draft.readings:
-        draft.readings.pop(draft.place(draw, draft.readings))
+        draft.readings.pop(draft.position(draw, draft.readings))
     elif len(draft.users) > 1:
-        draft.users.pop(draft.place(draw, draft.users))
+        draft.users.pop(draft.position(draw, draft.users))
 
 
 def _change_user(draw: st.DrawFn, draft: Draft, **columns: Any) -> None:
-    place = draft.place(draw, draft.users)
-    draft.users[place] = draft.users[place] | columns
+    position = draft.position(draw, draft.users)
+    draft.users[position] = draft.users[position] | columns
 
 
 def _change_reading(draw: st.DrawFn, draft: Draft, **columns: Any) -> None:
     if draft.readings:
-        place = draft.place(draw, draft.readings)
-        draft.readings[place] = draft.readings[place] | columns
+        position = draft.position(draw, draft.readings)
+        draft.readings[position] = draft.readings[position] | columns
 
 
 def _is_json(text: str) -> bool:
@@ -265,7 +265,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _free(rows: list[Row]) -> int:
+def _free_id(rows: list[Row]) -> int:
     taken = {row["id"] for row in rows} | {source.NO_CUSTOMER, source.UNKNOWN_CUSTOMER}
     return next(candidate for candidate in range(source.FIRST_CUSTOMER, 10_000) if candidate not in taken)
 
@@ -278,7 +278,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     _change_reading_id,
     _change_owner,
     _change_bill,
-    _change_state,
+    _change_status,
     _change_stamp,
     _change_body,
     _change_number,
@@ -287,7 +287,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     _change_role,
     _change_deposits,
     _change_prices,
-    _correct,
-    _correct,
+    _restore_row,
+    _restore_row,
     _delete,
 )

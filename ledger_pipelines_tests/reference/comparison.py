@@ -1,4 +1,4 @@
-"""The balance comparison by docs/rules.md, slowly: one customer and one reading after the other."""
+"""Reference for the balance comparison (docs/rules.md), one customer and one reading at a time."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ UNPRICED = ("no_price", "no_factor")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A reading of a customer: whether it is usable, when it starts (if so), its bill, and its transaction's amount."""
+class BilledReading:
+    """Reading of a customer, with its start if usable, its bill, and the amount of its transaction."""
 
     reading_id: int
     usable: bool
@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass
 class Comparison:
-    """One customer: both balances, and what each reason adds to the difference (only amounts other than 0)."""
+    """Comparison of one customer: both balances, and the amount of each reason that is not 0."""
 
     last_month: str | None
     ledger_balance: Fraction
@@ -49,23 +49,23 @@ class Comparison:
 
     @property
     def difference(self) -> Fraction:
-        """The one less the other."""
+        """Ledger balance less application balance."""
         return self.ledger_balance - self.application_balance
 
     @property
     def matches(self) -> bool:
-        """Whether that is less than a cent."""
+        """True if the absolute difference is less than 0.01."""
         return abs(self.difference) < CENT
 
     def add(self, reason: str, amount: Fraction, *, row: bool = True) -> None:
-        """Let a reason account for so much, by a row or by a total."""
+        """Add an amount to a reason; ``row``: the amount comes from a row, not from a total."""
         if amount:
             self.amounts[reason] = self.amounts.get(reason, Fraction(0)) + amount
             self.rows[reason] += 1 if row else 0
 
 
 def compare(state: SourceState, ledger: Ledger, *, first_month: str, current_month: str) -> dict[int, Comparison]:
-    """Every customer's balance against the application's totals."""
+    """Compare every customer's balance with the application's totals."""
     horizon = Horizon(first_month, current_month, WIB)
     return {
         row["id"]: _compared(row, list(_readings(row["id"], state, ledger, horizon)), ledger)
@@ -74,30 +74,30 @@ def compare(state: SourceState, ledger: Ledger, *, first_month: str, current_mon
     }
 
 
-def _compared(row: dict[str, Any], readings: list[Reading], ledger: Ledger) -> Comparison:
+def _compared(row: dict[str, Any], readings: list[BilledReading], ledger: Ledger) -> Comparison:
     months = {month: balance for (owner, month), balance in ledger.balances.items() if owner == row["id"]}
     last = max(months) if months else None
-    found = Comparison(
+    comparison = Comparison(
         last,
         Fraction(0 if last is None else months[last].closing_balance),
         Fraction(row["total_deposit"]) - Fraction(row["total_purchases"]),
     )
     for reading in readings:
-        _take_reading(found, reading, readings)
-    _take_total(found, Fraction(row["total_purchases"]), readings)
-    _take_deposits(found, row, ledger)
-    found.add("unexplained", found.difference - sum(found.amounts.values(), Fraction(0)), row=False)
-    found.amounts = {reason: amount for reason, amount in found.amounts.items() if amount}
-    return found
+        _explain_reading(comparison, reading, readings)
+    _explain_total(comparison, Fraction(row["total_purchases"]), readings)
+    _explain_deposits(comparison, row, ledger)
+    comparison.add("unexplained", comparison.difference - sum(comparison.amounts.values(), Fraction(0)), row=False)
+    comparison.amounts = {reason: amount for reason, amount in comparison.amounts.items() if amount}
+    return comparison
 
 
-def _readings(customer_id: int, state: SourceState, ledger: Ledger, horizon: Horizon) -> Iterator[Reading]:
+def _readings(customer_id: int, state: SourceState, ledger: Ledger, horizon: Horizon) -> Iterator[BilledReading]:
     for row in state.readings:
         if row["customer_id"] == customer_id:
             transaction = ledger.transactions.get(row["id"])
-            why = ledger.rejected.get(("data_pencatatan", str(row["id"])))
-            usable = transaction is not None or why in UNPRICED
-            yield Reading(
+            reason = ledger.rejected.get(("data_pencatatan", str(row["id"])))
+            usable = transaction is not None or reason in UNPRICED
+            yield BilledReading(
                 row["id"],
                 usable,
                 _start(row["data_input"], horizon) if usable else None,
@@ -107,7 +107,7 @@ def _readings(customer_id: int, state: SourceState, ledger: Ledger, horizon: Hor
 
 
 def _bill(harga_final: Decimal | None) -> Fraction:
-    """The bill of a reading; one that is no number counts for nothing."""
+    """Return the bill of a reading; a value that is not a number counts as 0."""
     try:
         return Fraction(column_number(harga_final) or 0)
     except NotANumberError:
@@ -122,56 +122,56 @@ def _start(data_input: str, horizon: Horizon) -> datetime:
     return horizon.moment(opening.get("waktu")).at
 
 
-def _take_reading(found: Comparison, reading: Reading, readings: list[Reading]) -> None:
+def _explain_reading(comparison: Comparison, reading: BilledReading, readings: list[BilledReading]) -> None:
     if not reading.usable:
-        found.add("rejected_readings", reading.bill)
+        comparison.add("rejected_readings", reading.bill)
         return
     if reading.amount is None:
-        found.add("readings_without_price", reading.bill)
+        comparison.add("readings_without_price", reading.bill)
         return
-    apart = reading.bill - reading.amount
-    twins = [other for other in readings if other.usable and other.start == reading.start and other is not reading]
-    if abs(apart) <= CENT:
-        found.add("rounding", apart)
-    elif reading.bill == 0 and twins:
-        found.add("duplicate_readings", apart)
+    difference = reading.bill - reading.amount
+    duplicates = [other for other in readings if other.usable and other.start == reading.start and other is not reading]
+    if abs(difference) <= CENT:
+        comparison.add("rounding", difference)
+    elif reading.bill == 0 and duplicates:
+        comparison.add("duplicate_readings", difference)
     else:
-        found.add("billed_otherwise", apart)
+        comparison.add("billed_otherwise", difference)
 
 
-def _take_total(found: Comparison, total: Fraction, readings: list[Reading]) -> None:
-    """By how much the total is off its bills: cents, repetitions left out, out of date, or nobody knows."""
-    off = total - sum((reading.bill for reading in readings), Fraction(0))
-    cents = CENT * len(readings)
+def _explain_total(comparison: Comparison, total: Fraction, readings: list[BilledReading]) -> None:
+    """Explain the error of the total: rounding, repeated bills left out, or out of date; else unexplained."""
+    error = total - sum((reading.bill for reading in readings), Fraction(0))
+    limit = CENT * len(readings)
     repeated = sum((reading.bill for reading in readings if _repeats(reading, readings)), Fraction(0))
-    if abs(off) <= cents:
-        found.add("rounding", off, row=False)
-    elif abs(off + repeated) <= cents:
-        found.add("duplicate_readings", -repeated, row=False)
-        found.add("rounding", off + repeated, row=False)
-    elif abs(sum((reading.bill - (reading.amount or 0) for reading in readings), Fraction(0))) <= cents:
-        found.add("application_total_stale", off, row=False)
+    if abs(error) <= limit:
+        comparison.add("rounding", error, row=False)
+    elif abs(error + repeated) <= limit:
+        comparison.add("duplicate_readings", -repeated, row=False)
+        comparison.add("rounding", error + repeated, row=False)
+    elif abs(sum((reading.bill - (reading.amount or 0) for reading in readings), Fraction(0))) <= limit:
+        comparison.add("application_total_stale", error, row=False)
 
 
-def _repeats(reading: Reading, readings: list[Reading]) -> bool:
-    """Whether an earlier reading starts when this one does."""
+def _repeats(reading: BilledReading, readings: list[BilledReading]) -> bool:
+    """Return True if a reading with a smaller id has the same start."""
     return reading.usable and any(
         other.usable and other.start == reading.start and other.reading_id < reading.reading_id for other in readings
     )
 
 
-def _take_deposits(found: Comparison, row: dict[str, Any], ledger: Ledger) -> None:
+def _explain_deposits(comparison: Comparison, row: dict[str, Any], ledger: Ledger) -> None:
     listed, rounded_entries = Fraction(0), 0
     for position, entry in enumerate(_entries(row["deposit_history"])):
         amount = _signed(entry)
         if ("users", f"{row['id']}/deposit_history/{position}") in ledger.rejected:
-            found.add("rejected_deposits", -(amount or Fraction(0)))
+            comparison.add("rejected_deposits", -(amount or Fraction(0)))
         else:
             assert amount is not None
             rounded_entries += abs(amount) != abs(Fraction(_number(entry) or 0))
         listed += amount or Fraction(0)
-    off = listed - Fraction(row["total_deposit"])
-    found.add("rounding" if abs(off) <= CENT * rounded_entries else "deposits_outside_list", off, row=False)
+    error = listed - Fraction(row["total_deposit"])
+    comparison.add("rounding" if abs(error) <= CENT * rounded_entries else "deposits_outside_list", error, row=False)
 
 
 def _entries(text: str | None) -> list[Json]:
@@ -190,7 +190,7 @@ def _number(entry: Json) -> Decimal | None:
 
 
 def _signed(entry: Json) -> Fraction | None:
-    """What an entry adds by its own word, rounded to 2 decimals; None if it does not say."""
+    """Return the signed amount of an entry, rounded to 2 decimals; None if the entry does not determine it."""
     amount = _number(entry)
     keterangan = entry.get("keterangan") if isinstance(entry, dict) else None
     word = "penambahan" if is_missing(keterangan) else keterangan

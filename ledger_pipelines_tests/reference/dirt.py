@@ -1,7 +1,7 @@
-"""What the columns of the billing application hold: small tables, the healthy first, the dirt after.
+"""Values of the billing application's columns: small tables, clean values first, faulty values last.
 
-A table repeats its values by weight, so that one draw from it is enough. Values are JSON as in `values.Json`:
-numbers are numerals, digit for digit; no value ever passes through a binary float.
+A table repeats its values by weight, so that one draw is enough. Values are JSON as in `values.Json`: numbers are
+numerals, digit for digit, and no value passes through a binary float.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ledger_pipelines_tests.reference.values import Json, Numeral
 
 
 class Absent(Enum):
-    """The key is not in the object at all."""
+    """Marker of a key that is absent from the object."""
 
     ABSENT = "absent"
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def weighted(*groups: tuple[int, Sequence[T]]) -> tuple[T, ...]:
-    """Each group's values, repeated so that the group's share of the table is about its weight."""
+    """Repeat the values of each group so that its share of the table is about its weight."""
     size = max(len(values) * 100 // weight for weight, values in groups)
     return tuple(
         value for weight, values in groups for value in values for _ in range(size * weight // 100 // len(values) + 1)
@@ -37,9 +37,9 @@ def weighted(*groups: tuple[int, Sequence[T]]) -> tuple[T, ...]:
 
 
 def pick(draw: st.DrawFn, table: Sequence[T]) -> T:
-    """A value of a table; its first is the simplest.
+    """Draw a value of a table; the first value is the simplest.
 
-    `st.sampled_from` would hash the whole table at every draw, and most of the time would go there.
+    `st.sampled_from` would hash the whole table at every draw, which would take most of the time.
     """
     return table[draw(_positions(len(table)))]
 
@@ -50,17 +50,17 @@ def _positions(size: int) -> st.SearchStrategy[int]:
 
 
 def fields(**cells: Cell) -> dict[str, Json]:
-    """The object with those keys, without the absent ones."""
+    """Return the object with these keys, without the absent ones."""
     return {key: cell for key, cell in cells.items() if not isinstance(cell, Absent)}
 
 
 def numerals(*texts: str) -> list[Cell]:
-    """JSON numbers, written so."""
+    """Return JSON numbers with these texts."""
     return [Numeral(text) for text in texts]
 
 
 MISSING: Final[list[Cell]] = [ABSENT, None, "", "  "]
-NO_NUMBER: Final[list[Cell]] = [
+NOT_NUMBERS: Final[list[Cell]] = [
     "12,5", "NaN", "Infinity", "1_000", "0x10", ".", "1e", "1 000", "--1", "٣", True, False, [], {},
     [Numeral("1")],
     *numerals("1e15", "1000000000000000", "-1e15", "1e-41", "0e-41", "1e400", "NaN", "Infinity", "-Infinity"),
@@ -78,32 +78,32 @@ VOLUMES: Final = weighted(
     ]),
     (3, [*numerals("-1", "-0.0001"), "-250"]),
     (3, MISSING),
-    (3, NO_NUMBER),
+    (3, NOT_NUMBERS),
 )  # fmt: skip
 PRICES: Final = weighted(
     (82, [*numerals("12500", "13500.50", "0.005", "7.77", "1.15e4"), "14000", " 9999.99 ", "333.333333"]),
     (4, numerals("0", "0.00")),
     (2, numerals("-100", "999999999999999")),
     (10, MISSING),
-    (2, NO_NUMBER),
+    (2, NOT_NUMBERS),
 )
 PRESSURES: Final = weighted(
     (73, [*numerals("0.85", "2", "0", "16.5", "0.850"), "1.013", "2.5"]),
     (5, numerals("-1.01325", "-2", "-1.01324", "250", "999999999999999")),
     (20, MISSING),
-    (2, NO_NUMBER),
+    (2, NOT_NUMBERS),
 )
 TEMPERATURES: Final = weighted(
     (73, [*numerals("25.01", "27", "30.5", "0", "-40"), "28", "2.6e1"]),
     (5, numerals("-273", "-300", "-272.99", "-272.9999999999999", "5000")),
     (20, MISSING),
-    (2, NO_NUMBER),
+    (2, NOT_NUMBERS),
 )
 FACTORS: Final = weighted(
     (45, [*numerals("1", "1.85431099999999", "1.15", "1.000000000000000001", "2e0"), "1.8543", "1.5"]),
     (3, numerals("0", "-1.5", "999999999999999", "1e-40")),
     (50, MISSING),
-    (2, NO_NUMBER),
+    (2, NOT_NUMBERS),
 )
 AMOUNTS: Final = weighted(
     (88, [
@@ -112,14 +112,14 @@ AMOUNTS: Final = weighted(
     ]),
     (3, numerals("0", "999999999999999.99")),
     (5, MISSING),
-    (4, NO_NUMBER),
+    (4, NOT_NUMBERS),
 )  # fmt: skip
 KETERANGAN: Final[tuple[Cell, ...]] = weighted(
     (56, [ABSENT, None, "penambahan"]),
     (38, ["pengurangan", "pengurangan", " Pengurangan ", "PENAMBAHAN", "", " ", "PENGURANGAN"]),
     (6, ["koreksi", "tambah", "penambahan.", Numeral("1"), True, []]),
 )
-NO_MOMENT: Final[list[Cell]] = [
+NOT_MOMENTS: Final[list[Cell]] = [
     *MISSING, "2025-02-30", "2025-13-01", "01/03/2025", "2025-3-1", "2025-03-01T24:00", "2025-03-01 10:60",
     "besok", "2025-03-01 1:00", "2025-03-01T10:00:00.1234567", "2025-03-01T10", "20250301",
     "2025-03-01  10:00", "0000-00-00", "0000-00-00 00:00:00", "2025-03-01T10:00:00 WIB", "2025-03-01t10:00",
@@ -180,7 +180,7 @@ NO_READING: Final = (
 
 @lru_cache(maxsize=256)
 def spellings(month: str) -> tuple[str, ...]:
-    """Moments of a month: its first and last second, and around the bounds that custom periods have."""
+    """Return texts of the `instants` of a month, in all accepted forms."""
     plain: list[str] = []
     exotic: list[str] = []
     for at in instants(month):
@@ -198,7 +198,7 @@ def spellings(month: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def instants(month: str) -> tuple[datetime, ...]:
-    """The seconds of a month (WIB wall clock) from which readings, deposits and periods are made."""
+    """Return the seconds of a month (WIB) used for readings, deposits and periods: its ends, and the `bounds`."""
     first = datetime.fromisoformat(f"{month}-01T00:00:00")
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(seconds=1)
     second = timedelta(seconds=1)
@@ -209,6 +209,6 @@ def instants(month: str) -> tuple[datetime, ...]:
 
 @lru_cache(maxsize=256)
 def bounds(month: str) -> tuple[datetime, ...]:
-    """The seconds of a month on which custom periods start and end, in order."""
+    """Return the seconds of a month at which custom periods start and end, in order."""
     first, _, start, _, middle, _, end, _, last = instants(month)
     return (first, start, middle, end, last)

@@ -1,6 +1,6 @@
-"""The ledger of docs/rules.md, slowly: one row after the other, as an accountant would do it.
+"""Reference for the ledger (docs/rules.md), computed one row at a time, as an accountant would.
 
-It is the judge of the product and shares no code with it. Whoever changes a rule changes docs/rules.md, this
+The product is tested against the reference, which shares no code with it. To change a rule, change docs/rules.md, this
 file and a folder of `scenarios`, in this order, before the product.
 """
 
@@ -40,7 +40,7 @@ NUMBER_COLUMNS: Final = ("total_deposit", "total_purchases", *PRICE_FIELDS)
 REASONS: Final = {
     "unreadable_reading": "data_input is missing, is not JSON or is not an object",
     "bad_id": "the id of the row, or of its customer, is not from 1 to 2^63 - 1",
-    "bad_customer_row": "the row in users is a customer's, and its id or one of its numbers is none",
+    "bad_customer_row": "the row in users is a customer, and its id or one of its numbers is invalid",
     "unknown_customer": "no user has this id",
     "not_a_customer": "the user's role is neither customer nor fob",
     "not_an_object": "the entry of the list is not an object",
@@ -67,7 +67,7 @@ HistoryKey = tuple[int, str]
 
 
 class RejectedError(Exception):
-    """The row cannot be used; the message is the code of the reason."""
+    """Error for a row that cannot be used; the message is the code of the reason."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -76,14 +76,14 @@ class RejectedError(Exception):
 
 @dataclass(frozen=True)
 class Horizon:
-    """The months that the ledger keeps, both ends included, and the company's zone."""
+    """Months of the ledger, both ends included, and the company's time zone."""
 
     first_month: str
     current_month: str
     zone: tzinfo
 
     def moment(self, value: Json) -> Moment:
-        """The moment of a reading or a deposit, refused if it is missing, unparsable or outside."""
+        """Return the moment of a reading or deposit; raise RejectedError if missing, unparsable or outside."""
         try:
             found = moment(value, self.zone)
         except UnparsableError as problem:
@@ -99,7 +99,7 @@ class Horizon:
 
 @dataclass(frozen=True)
 class PriceEntry:
-    """A usable entry of a pricing history: a custom period (`start`, `end`) or a month (`year_month`)."""
+    """Usable entry of a pricing history: a custom period (`start`, `end`) or a month (`year_month`)."""
 
     fields: dict[str, Decimal | None]
     year_month: str | None = None
@@ -107,13 +107,13 @@ class PriceEntry:
     end: datetime | None = None
 
     def contains(self, second: datetime) -> bool:
-        """Whether this is a custom period with that second in it, both ends included."""
+        """Return True for a custom period that contains the second, both ends included."""
         return self.start is not None and self.end is not None and self.start <= second <= self.end
 
 
 @dataclass(frozen=True)
 class PriceInForce:
-    """The four fields at one moment, after falling back to the defaults, and the rule that chose them."""
+    """The four price fields at a moment, with defaults filled in, and the rule that applied."""
 
     rule: str
     fields: dict[str, Decimal | None]
@@ -127,14 +127,14 @@ def compute(
     zone: tzinfo = WIB,
     remembered: Mapping[HistoryKey, str | None] | None = None,
 ) -> Ledger:
-    """The whole ledger of a source, from scratch.
+    """Compute the whole ledger of a source.
 
     Args:
-        state: the source's rows.
-        first_month: the first month of the partitions, 'YYYY-MM'.
-        current_month: the current month in WIB, 'YYYY-MM'.
-        zone: the company's time zone.
-        remembered: the last readable text of histories that may be unreadable now (see `last_readable`).
+        state: Rows of the source.
+        first_month: First month of the partitions, 'YYYY-MM'.
+        current_month: Current month in WIB, 'YYYY-MM'.
+        zone: The company's time zone.
+        remembered: Last readable text of histories that may be unreadable now (see `last_readable`).
     """
     horizon = Horizon(first_month, current_month, zone)
     roles = {row["id"]: row["role"] for row in state.users}
@@ -144,16 +144,16 @@ def compute(
     prices: dict[int, list[PriceEntry]] = {}
     for customer_id, row in customers.items():
         prices[customer_id] = []
-        for place, entry in _history(row, "pricing_history", remembered or {}, ledger):
+        for source_id, entry in _history(row, "pricing_history", remembered or {}, ledger):
             try:
                 prices[customer_id].append(price_entry(entry, zone))
             except RejectedError as refused:
-                ledger.rejected["users", place] = refused.code
-        for place, entry in _history(row, "deposit_history", remembered or {}, ledger):
+                ledger.rejected["users", source_id] = refused.code
+        for source_id, entry in _history(row, "deposit_history", remembered or {}, ledger):
             try:
                 month, amount = deposit(entry, horizon)
             except RejectedError as refused:
-                ledger.rejected["users", place] = refused.code
+                ledger.rejected["users", source_id] = refused.code
             else:
                 deposits[customer_id, month] = deposits.get((customer_id, month), Fraction(0)) + Fraction(amount)
     for row in state.readings:
@@ -167,7 +167,7 @@ def compute(
 
 
 def _rejected_customers(state: SourceState, customers: Collection[int]) -> dict[tuple[str, str], str]:
-    """The rows of `users` that are a customer's and cannot be used."""
+    """Return the rows of `users` that are customers but cannot be used."""
     return {
         ("users", str(row["id"])): "bad_customer_row"
         for row in state.users
@@ -178,9 +178,9 @@ def _rejected_customers(state: SourceState, customers: Collection[int]) -> dict[
 def last_readable(
     state: SourceState, earlier: Mapping[HistoryKey, str | None] | None = None
 ) -> dict[HistoryKey, str | None]:
-    """The text of each history of each customer when it was last readable, to hand to the next `compute`.
+    """Return the last readable text of each customer's histories, as input of the next `compute`.
 
-    A user who is no customer, or one whose row is rejected, has nothing that could be remembered.
+    Users who are not customers, and rejected customers, have no entry.
     """
     texts: dict[HistoryKey, str | None] = {}
     for row in filter(is_usable_customer, state.users):
@@ -194,7 +194,7 @@ def last_readable(
 
 
 def is_usable_customer(row: Mapping[str, Any]) -> bool:
-    """Whether a row of `users` is a customer's that can have a ledger."""
+    """Return True if a row of `users` is a customer whose row is not rejected."""
     if row["role"] not in ("customer", "fob") or not _is_id(row["id"]):
         return False
     try:
@@ -210,7 +210,7 @@ def _is_id(value: object) -> bool:
 
 
 def _readable(text: str | None) -> list[Json] | None:
-    """The list in a history column, or None if it is unreadable."""
+    """Return the list in a history column, or None if it is unreadable."""
     try:
         value = None if text is None else read_json(text)
     except NotJsonError:
@@ -221,21 +221,21 @@ def _readable(text: str | None) -> list[Json] | None:
 def _history(
     row: dict[str, Any], column: str, remembered: Mapping[HistoryKey, str | None], ledger: Ledger
 ) -> list[tuple[str, Json]]:
-    """The entries of a history with their source ids; an unreadable one is as it was last readable.
+    """Return the entries of a history with their source ids; for an unreadable history, the last readable entries.
 
-    What was remembered is not listed among the rejected rows: those describe the source as it is now.
+    Entries of the last readable text are not listed as rejected, because rejected rows describe the current source.
     """
-    place = f"{row['id']}/{column}"
+    source_id = f"{row['id']}/{column}"
     entries = _readable(row[column])
     if entries is not None:
-        return [(f"{place}/{position}", entry) for position, entry in enumerate(entries)]
+        return [(f"{source_id}/{position}", entry) for position, entry in enumerate(entries)]
     earlier = _readable(remembered.get((row["id"], column))) or []
-    ledger.rejected["users", place] = "unreadable_history"
-    return [(place, entry) for entry in earlier]
+    ledger.rejected["users", source_id] = "unreadable_history"
+    return [(source_id, entry) for entry in earlier]
 
 
 def deposit(entry: Json, horizon: Horizon) -> tuple[str, Decimal]:
-    """The month and the signed amount (rupiah, 2 decimals) of an entry of a deposit history.
+    """Return the month and the signed amount (rupiah, 2 decimals) of an entry of a deposit history.
 
     Raises:
         RejectedError: the entry is not usable.
@@ -257,10 +257,10 @@ def deposit(entry: Json, horizon: Horizon) -> tuple[str, Decimal]:
 
 
 def price_entry(entry: Json, zone: tzinfo = WIB) -> PriceEntry:
-    """A usable entry of a pricing history.
+    """Return a usable entry of a pricing history.
 
     Raises:
-        RejectedError: the entry is to be treated as if it were not in the list.
+        RejectedError: the entry is not usable and counts as absent.
     """
     if not isinstance(entry, dict):
         raise RejectedError("not_an_object")
@@ -280,7 +280,7 @@ def price_entry(entry: Json, zone: tzinfo = WIB) -> PriceEntry:
 
 
 def price_in_force(at: Moment, entries: list[PriceEntry], defaults: Mapping[str, Any]) -> PriceInForce:
-    """The price at a moment: the first custom period, else the first of the month, else the defaults."""
+    """Return the price at a moment: first custom period, else first monthly entry, else defaults."""
     periods = [entry for entry in entries if entry.contains(at.to_the_second)]
     monthly = [entry for entry in entries if entry.year_month == at.month]
     chosen = (periods + monthly)[:1]
@@ -290,7 +290,7 @@ def price_in_force(at: Moment, entries: list[PriceEntry], defaults: Mapping[str,
 
 
 def computed_factor(pressure: Decimal | None, temperature: Decimal | None) -> Decimal | None:
-    """The correction factor from bar gauge and °C, exact and rounded once; None if it is not known."""
+    """Return the correction factor from bar gauge and °C, exact and rounded once; None if unknown."""
     if pressure is None or temperature is None:
         return None
     p, t = Fraction(pressure), Fraction(temperature)
@@ -307,7 +307,7 @@ def transaction(
     prices: Mapping[int, list[PriceEntry]],
     horizon: Horizon,
 ) -> Transaction:
-    """The priced reading.
+    """Return the transaction of a reading.
 
     Raises:
         RejectedError: the reading is not usable.
@@ -367,15 +367,15 @@ def _balances(
     transactions: Mapping[int, Transaction],
     current_month: str,
 ) -> dict[tuple[int, str], Balance]:
-    """One customer's months, from the first activity to the current month."""
-    mine = [one for one in transactions.values() if one.customer_id == customer_id]
-    active = [one.year_month for one in mine] + [month for owner, month in deposits if owner == customer_id]
+    """Return one customer's balances, from the first activity to the current month."""
+    own = [one for one in transactions.values() if one.customer_id == customer_id]
+    active = [one.year_month for one in own] + [month for owner, month in deposits if owner == customer_id]
     found: dict[tuple[int, str], Balance] = {}
     opening = Fraction(0)
     for month in months(min(active), current_month) if active else ():
         paid = deposits.get((customer_id, month), Fraction(0))
-        bought = sum((Fraction(one.total_harga) for one in mine if one.year_month == month), Fraction(0))
-        volume = sum((Fraction(one.volume_sm3) for one in mine if one.year_month == month), Fraction(0))
+        bought = sum((Fraction(one.total_harga) for one in own if one.year_month == month), Fraction(0))
+        volume = sum((Fraction(one.volume_sm3) for one in own if one.year_month == month), Fraction(0))
         closing = opening + paid - bought
         found[customer_id, month] = Balance(
             rounded(opening, 2), rounded(paid, 2), rounded(bought, 2), rounded(closing, 2), rounded(volume, 4)

@@ -1,4 +1,4 @@
-"""What goes into the reference ledger and what comes out of it: frozen data, no behaviour."""
+"""Input and output of the reference ledger: frozen data without behaviour."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SourceState:
-    """The billing application's two tables at one moment, as its database returns their rows.
+    """State of the billing application's two tables, with rows as its database returns them.
 
     Decimals are `Decimal`, JSON columns are text or None, ids are int, timestamps are datetime or None.
     """
@@ -19,7 +19,7 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One usable reading, priced: volumes in m³ and Sm³, bar gauge, °C, rupiah."""
+    """Transaction of a usable reading: volumes in m³ and Sm³, pressure in bar gauge, °C, rupiah."""
 
     customer_id: int
     data_pencatatan_id: int
@@ -37,7 +37,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Balance:
-    """One customer's month. Money in rupiah, volume in Sm³."""
+    """Monthly balance of a customer; money in rupiah, volume in Sm³."""
 
     opening_balance: Decimal
     total_deposits: Decimal
@@ -48,10 +48,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything the rules say about one `SourceState`.
+    """Ledger of one `SourceState`.
 
     `transactions` is keyed by the reading's id, `balances` by customer id and month ('2025-03'), `rejected`
-    by source table and source id as docs/rules.md names them; its values are the codes of `ledger.REASONS`.
+    by source table and source id as in docs/rules.md; its values are the codes of `ledger.REASONS`.
     """
 
     transactions: dict[int, Transaction] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for edits of a source: what its users change between two looks of the pipeline."""
+"""Hypothesis strategies for edits of a source by its users between two polls of the pipeline."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ Row = dict[str, Any]
 
 @dataclass
 class Draft:
-    """A source while it is being edited, and whom the edits have touched so far."""
+    """Source that is being edited, with the ids of the users affected so far."""
 
     users: list[Row]
     readings: list[Row]
     active: Sequence[str]
-    touched: set[int]
+    affected: set[int]
 
-    def put_user(self, position: int, **columns: Any) -> None:
+    def change_user(self, position: int, **columns: Any) -> None:
         """Change columns of one user."""
         self.users[position] = self.users[position] | columns
-        self.touched.add(self.users[position]["id"])
+        self.affected.add(self.users[position]["id"])
 
 
 @st.composite
@@ -40,43 +40,43 @@ def mutations(
     first_month: str,
     current_month: str,
     unreadable: bool = False,
-    most: int = 3,
+    max_edits: int = 3,
 ) -> tuple[SourceState, frozenset[int]]:
-    """One edit of a source, or some, at ``most`` so many: the edited source, and the ids of the users they can touch.
+    """Draw up to ``max_edits`` edits: the edited source, and the ids of the users that the edits can affect.
 
-    A reading that moves from one customer to another touches both. With `unreadable`, an edit may leave a
+    A reading that moves from one customer to another affects both. With `unreadable`, an edit may leave a
     history unreadable; the expected ledger is then `compute(…, remembered=last_readable(state))`.
     """
     active = draw(source.active_months(first_month=first_month, current_month=current_month))
     draft = Draft(list(state.users), list(state.readings), active, set())
     edits = [*EDITS, _break_history] if unreadable else EDITS
-    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=most)):
+    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=max_edits)):
         edit(draw, draft)
-    return SourceState(tuple(draft.users), tuple(draft.readings)), frozenset(draft.touched)
+    return SourceState(tuple(draft.users), tuple(draft.readings)), frozenset(draft.affected)
 
 
 def _add_reading(draw: st.DrawFn, draft: Draft) -> None:
     owner = pick(draw, source.owner_table(draft.users))
     row = reading_row(_free_id(draft.readings), owner, draw(source.data_inputs(draft.active)))
     draft.readings.append(row)
-    draft.touched.add(owner)
+    draft.affected.add(owner)
 
 
 def _change_reading(draw: st.DrawFn, draft: Draft) -> None:
     if not draft.readings:
         return _add_reading(draw, draft)
-    position = draw(_place(draft.readings))
+    position = draw(_positions(draft.readings))
     body = draw(source.data_inputs(draft.active))
     draft.readings[position] = draft.readings[position] | {"data_input": body}
-    draft.touched.add(draft.readings[position]["customer_id"])
+    draft.affected.add(draft.readings[position]["customer_id"])
     return None
 
 
 def _move_reading_in_time(draw: st.DrawFn, draft: Draft) -> None:
-    """Another moment, everything else as it was."""
+    """Change only the moment of a reading."""
     if not draft.readings:
         return _add_reading(draw, draft)
-    position = draw(_place(draft.readings))
+    position = draw(_positions(draft.readings))
     row = draft.readings[position]
     body = _read(row["data_input"])
     if not isinstance(body, dict):
@@ -88,16 +88,16 @@ def _move_reading_in_time(draw: st.DrawFn, draft: Draft) -> None:
     else:
         body["pembacaan_awal"] = (opening if isinstance(opening, dict) else {}) | {"waktu": waktu}
     draft.readings[position] = row | {"data_input": draw(source.encoded(body))}
-    draft.touched.add(row["customer_id"])
+    draft.affected.add(row["customer_id"])
     return None
 
 
 def _move_reading_to_customer(draw: st.DrawFn, draft: Draft) -> None:
     if not draft.readings:
         return _add_reading(draw, draft)
-    position = draw(_place(draft.readings))
+    position = draw(_positions(draft.readings))
     owner = pick(draw, source.owner_table(draft.users))
-    draft.touched |= {draft.readings[position]["customer_id"], owner}
+    draft.affected |= {draft.readings[position]["customer_id"], owner}
     draft.readings[position] = draft.readings[position] | {"customer_id": owner}
     return None
 
@@ -105,7 +105,7 @@ def _move_reading_to_customer(draw: st.DrawFn, draft: Draft) -> None:
 def _delete_reading(draw: st.DrawFn, draft: Draft) -> None:
     if not draft.readings:
         return _add_reading(draw, draft)
-    draft.touched.add(draft.readings.pop(draw(_place(draft.readings)))["customer_id"])
+    draft.affected.add(draft.readings.pop(draw(_positions(draft.readings)))["customer_id"])
     return None
 
 
@@ -118,46 +118,46 @@ def _edit_prices(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _edit_history(draw: st.DrawFn, draft: Draft, column: str, entries: st.SearchStrategy[Json]) -> None:
-    """An entry added (anywhere in the list), changed or removed."""
-    position = draw(_place(draft.users))
+    """Add (anywhere in the list), change or remove an entry."""
+    position = draw(_positions(draft.users))
     read = _read(draft.users[position][column])
     history = list(read) if isinstance(read, list) else []
     place = draw(st.integers(0, len(history)))
     kind = pick(draw, ("add", "change", "remove")) if place < len(history) else "add"
     history[place : place + (kind != "add")] = [] if kind == "remove" else [draw(entries)]
-    draft.put_user(position, **{column: draw(source.encoded(history))})
+    draft.change_user(position, **{column: draw(source.encoded(history))})
 
 
-def _turn_prices(draw: st.DrawFn, draft: Draft) -> None:
-    """The same entries the other way round: of several that apply, the first counts."""
-    position = draw(_place(draft.users))
+def _reverse_prices(draw: st.DrawFn, draft: Draft) -> None:
+    """Reverse the price entries: if several apply, the first one counts."""
+    position = draw(_positions(draft.users))
     read = _read(draft.users[position]["pricing_history"])
     if isinstance(read, list) and len(read) > 1:
-        draft.put_user(position, pricing_history=draw(source.encoded(read[::-1])))
+        draft.change_user(position, pricing_history=draw(source.encoded(read[::-1])))
     else:
         _edit_prices(draw, draft)
 
 
 def _change_default(draw: st.DrawFn, draft: Draft) -> None:
-    """One of the four default columns set to another value or to NULL."""
-    position = draw(_place(draft.users))
+    """Set one of the four default columns to another value or to NULL."""
+    position = draw(_positions(draft.users))
     column, value = pick(draw, _DEFAULT_VALUES)
-    draft.put_user(position, **{column: value})
+    draft.change_user(position, **{column: value})
 
 
 def _add_customer(draw: st.DrawFn, draft: Draft) -> None:
     row = draw(source.customers(_free_id(draft.users), draft.active))
     draft.users.append(row)
-    draft.touched.add(row["id"])
+    draft.affected.add(row["id"])
 
 
 def _change_role(draw: st.DrawFn, draft: Draft) -> None:
-    draft.put_user(draw(_place(draft.users)), role=pick(draw, ("customer", "fob", *source.OTHER_ROLES)))
+    draft.change_user(draw(_positions(draft.users)), role=pick(draw, ("customer", "fob", *source.OTHER_ROLES)))
 
 
 def _break_history(draw: st.DrawFn, draft: Draft) -> None:
     column = pick(draw, ("deposit_history", "pricing_history"))
-    draft.put_user(draw(_place(draft.users)), **{column: pick(draw, dirt.NOT_A_LIST)})
+    draft.change_user(draw(_positions(draft.users)), **{column: pick(draw, dirt.NOT_A_LIST)})
 
 
 EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
@@ -169,7 +169,7 @@ EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
     _edit_deposits,
     _edit_prices,
     _edit_prices,
-    _turn_prices,
+    _reverse_prices,
     _change_default,
     _add_customer,
     _change_role,
@@ -182,12 +182,12 @@ _DEFAULT_VALUES = tuple(
 )
 
 
-def _place(rows: Sequence[Row]) -> st.SearchStrategy[int]:
+def _positions(rows: Sequence[Row]) -> st.SearchStrategy[int]:
     return st.integers(0, len(rows) - 1)
 
 
 def _free_id(rows: Iterable[Row]) -> int:
-    """An id that no row has, and that is nobody's."""
+    """Return an id that neither a row nor a reserved user has."""
     taken = {row["id"] for row in rows} | {source.NO_CUSTOMER, source.UNKNOWN_CUSTOMER}
     return next(candidate for candidate in range(12, 12 + len(taken) + 1) if candidate not in taken)
 

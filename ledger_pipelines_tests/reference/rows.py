@@ -9,7 +9,7 @@ CREATED: Final = datetime.fromisoformat("2025-01-02T08:00:00")
 
 
 def user_row(user_id: int, role: str | None = "customer", **columns: Any) -> dict[str, Any]:
-    """A row of `users`; columns that are not given are NULL or the application's own default."""
+    """Return a row of `users`; columns that are not given are NULL or the application's default."""
     row: dict[str, Any] = {
         "id": user_id,
         "name": f"PT Uji {user_id}",
@@ -36,7 +36,7 @@ def user_row(user_id: int, role: str | None = "customer", **columns: Any) -> dic
 
 
 def reading_row(reading_id: int, customer_id: int, data_input: str | None) -> dict[str, Any]:
-    """A row of `data_pencatatan`; `data_input` is the JSON text of the column."""
+    """Return a row of `data_pencatatan`; `data_input` is the JSON text of the column."""
     return {
         "id": reading_id,
         "customer_id": customer_id,

@@ -1,7 +1,7 @@
-"""Hypothesis strategies for the billing application's two tables, with every kind of dirt they are known for.
+"""Hypothesis strategies for the billing application's two tables, with every known kind of faulty value.
 
-Most rows are usable and about half of the usable readings meet a custom period or a monthly entry: a property
-that holds for rejected rows alone proves little. `dirt` has the tables of values, `mutations` the edits.
+Most rows are usable, and about half of the usable readings have a custom period or a monthly entry, because a property
+that holds only for rejected rows proves little. `dirt` contains the tables of values, `mutations` the edits.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ OUTSIDE = ("1999-12-31T23:59:59", "2999-01-01 00:00", "9999-12-31T23:59:59Z", "0
 def source_states(
     draw: st.DrawFn, *, first_month: str, current_month: str, max_customers: int = 3, max_readings: int = 12
 ) -> SourceState:
-    """A source whose customers, prices, deposits and readings are about a few months of the horizon."""
+    """Draw a source whose customers, prices, deposits and readings concern a few months of the horizon."""
     active = draw(active_months(first_month=first_month, current_month=current_month))
     count = draw(st.integers(1, max_customers))
     users = [draw(customers(FIRST_CUSTOMER + position, active)) for position in range(count)]
@@ -52,32 +52,32 @@ def source_states(
 
 @st.composite
 def active_months(draw: st.DrawFn, *, first_month: str, current_month: str) -> list[str]:
-    """One to four months of the horizon, in which everything of an example happens."""
+    """Draw one to four months of the horizon, which contain most rows of an example."""
     horizon = list(months(first_month, current_month))
     ends = [horizon[0], horizon[-1]]
     return sorted(set(draw(st.lists(st.sampled_from([*horizon, *ends]), min_size=1, max_size=4))))
 
 
 def owner_table(users: Sequence[dict[str, Any]]) -> tuple[int, ...]:
-    """Whom a reading may belong to: mostly customers, sometimes another user or nobody."""
+    """Return the possible owners of a reading: mostly customers, sometimes another user or an unknown id."""
     mine = [row["id"] for row in users if row["role"] in ("customer", "fob")]
     return dirt.weighted((95, mine or [UNKNOWN_CUSTOMER]), (5, [UNKNOWN_CUSTOMER, NO_CUSTOMER]))
 
 
 @st.composite
 def moments(draw: st.DrawFn, active: Sequence[str]) -> dirt.Cell:
-    """A moment in one of the months, seldom outside the horizon, missing or unparsable."""
+    """Draw a moment in one of the months, rarely outside the horizon, missing or unparsable."""
     kind = draw(PERCENT)
     if kind < 92:
         return pick(draw, dirt.spellings(pick(draw, active)))
-    return pick(draw, dirt.NO_MOMENT if kind < 97 else OUTSIDE)
+    return pick(draw, dirt.NOT_MOMENTS if kind < 97 else OUTSIDE)
 
 
 @st.composite
 def encoded(draw: st.DrawFn, value: Json) -> str:
-    """The JSON text of a value, sometimes as a JSON string (of a JSON string).
+    """Draw the JSON text of a value, sometimes as a JSON string (of a JSON string).
 
-    The tokens NaN and Infinity are no JSON to a JSON column, so they occur inside a string only.
+    A JSON column rejects the tokens NaN and Infinity, so they occur only inside a string.
     """
     text = write_json(value)
     depth = pick(draw, DEPTHS)
@@ -90,7 +90,7 @@ def encoded(draw: st.DrawFn, value: Json) -> str:
 
 @st.composite
 def data_inputs(draw: st.DrawFn, active: Sequence[str]) -> str | None:
-    """The text of `data_input`: metered or fob, seldom no object at all or with a key given twice."""
+    """Draw the text of `data_input`: metered or fob, rarely not an object or with a duplicate key."""
     kind = draw(PERCENT)
     if kind >= 97:
         return pick(draw, dirt.NO_READING)
@@ -102,7 +102,7 @@ def data_inputs(draw: st.DrawFn, active: Sequence[str]) -> str | None:
 
 @st.composite
 def metered_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
-    """The object of a metered reading."""
+    """Draw the object of a metered reading."""
     opening: dict[str, Json] = fields(waktu=draw(moments(active)), volume=Numeral("12205.49"))
     closing: dict[str, Json] = {"waktu": "2025-03-02T06:00:00", "volume": Numeral("12463.400000000001")}
     reading = fields(
@@ -122,7 +122,7 @@ def metered_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
 
 @st.composite
 def fob_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
-    """The object of a fob reading; the key volume_sm3 is there, even where its value is missing."""
+    """Draw the object of a fob reading; the key volume_sm3 is present even if its value is missing."""
     volume = pick(draw, dirt.VOLUMES)
     return {
         **fields(waktu=draw(moments(active))),
@@ -134,7 +134,7 @@ def fob_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
 
 @st.composite
 def deposit_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
-    """An entry of a deposit history."""
+    """Draw an entry of a deposit history."""
     if draw(PERCENT) >= 97:
         return pick(draw, dirt.NOT_AN_OBJECT)
     return fields(
@@ -147,7 +147,7 @@ def deposit_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
 
 @st.composite
 def price_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
-    """An entry of a pricing history: monthly, a custom period, or neither."""
+    """Draw an entry of a pricing history: monthly, a custom period, or neither."""
     kind = draw(PERCENT)
     if kind >= 98:
         return pick(draw, dirt.NOT_AN_OBJECT)
@@ -167,21 +167,21 @@ def price_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
 
 @st.composite
 def periods(draw: st.DrawFn, active: Sequence[str]) -> tuple[dirt.Cell, dirt.Cell]:
-    """The two ends of a custom period, seldom the wrong way round, missing or unparsable."""
+    """Draw the two ends of a custom period, rarely in the wrong order, missing or unparsable."""
     ends = sorted(pick(draw, dirt.bounds(pick(draw, active))) for _ in range(2))
     match draw(PERCENT):
         case 95:
             return ends[1].isoformat(), (ends[0] - timedelta(seconds=1)).isoformat()
         case 96:
-            return pick(draw, dirt.NO_MOMENT), ends[1].isoformat()
+            return pick(draw, dirt.NOT_MOMENTS), ends[1].isoformat()
         case 97:
-            return ends[0].isoformat(), pick(draw, dirt.NO_MOMENT)
+            return ends[0].isoformat(), pick(draw, dirt.NOT_MOMENTS)
         case style:
             return _spelled(ends[0], style), _spelled(ends[1], style // 2)
 
 
 def _spelled(at: datetime, style: int) -> str:
-    """A second as text: mostly plain, sometimes the bare date, with a fraction or an offset."""
+    """Return a second as text: mostly plain, sometimes as a bare date, with a fraction or an offset."""
     text = at.isoformat()
     if style % 5 == 1:
         return text[:10]
@@ -190,9 +190,10 @@ def _spelled(at: datetime, style: int) -> str:
 
 @st.composite
 def histories(draw: st.DrawFn, entries: st.SearchStrategy[Json], *, json_column: bool) -> str | None:
-    """The text of a history column: a list, seldom NULL, blank, JSON null, or unreadable.
+    """Draw the text of a history column: a list, rarely NULL, blank, JSON null, or unreadable.
 
-    A JSON column holds JSON at least outside; the text column `deposit_history` may hold anything.
+    A JSON column holds valid JSON, which may be a string with invalid JSON. The text column `deposit_history` may hold
+    any text.
     """
     kind = draw(PERCENT)
     if kind < 90:
@@ -207,7 +208,7 @@ def histories(draw: st.DrawFn, entries: st.SearchStrategy[Json], *, json_column:
 
 @st.composite
 def customers(draw: st.DrawFn, customer_id: int, active: Sequence[str]) -> dict[str, Any]:
-    """A row of `users` that is a customer."""
+    """Draw a row of `users` that is a customer."""
     price, pressure, temperature, factor = pick(draw, dirt.DEFAULTS)
     return user_row(
         customer_id,
@@ -223,7 +224,7 @@ def customers(draw: st.DrawFn, customer_id: int, active: Sequence[str]) -> dict[
 
 @st.composite
 def other_users(draw: st.DrawFn, user_id: int, active: Sequence[str]) -> dict[str, Any]:
-    """A row of `users` that is no customer, though it may have deposits."""
+    """Draw a row of `users` that is not a customer but may have deposits."""
     return user_row(
         user_id,
         pick(draw, OTHER_ROLES),

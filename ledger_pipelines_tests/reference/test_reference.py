@@ -1,4 +1,4 @@
-"""The reference against numbers worked out by hand, and against what must hold for any source."""
+"""The reference against numbers worked out by hand, and properties that hold for any source."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -44,7 +44,7 @@ def _priced(**columns: Any) -> dict[str, Any]:
     return user_row(1, harga_per_meter_kubik=Decimal(1000), koreksi_meter=Decimal("1.5"), **columns)
 
 
-def test_the_documented_check() -> None:
+def test_transaction_matches_documented_check() -> None:
     """1.86325 / 1.01325 × 300 / 298.01 × 1.0017 is 1.8543111447558963…, and 15473 times that 28691.7563…."""
     factor = computed_factor(Decimal("0.85"), Decimal("25.01"))
 
@@ -75,7 +75,7 @@ def test_the_documented_check() -> None:
         ("0", None, None),
     ],
 )
-def test_the_computed_factor(pressure: str | None, temperature: str | None, factor: str | None) -> None:
+def test_computed_factor(pressure: str | None, temperature: str | None, factor: str | None) -> None:
     found = computed_factor(
         None if pressure is None else Decimal(pressure), None if temperature is None else Decimal(temperature)
     )
@@ -95,13 +95,13 @@ def test_the_computed_factor(pressure: str | None, temperature: str | None, fact
         ("1.005", "pengurangan", "-1.01"),
     ],
 )
-def test_a_deposit_is_signed_and_rounded(amount: str, keterangan: str | None, signed: str) -> None:
+def test_deposit_is_signed_and_rounded(amount: str, keterangan: str | None, signed: str) -> None:
     entry: Json = {"date": "2025-03-31 23:59:59", "amount": Numeral(amount), "keterangan": keterangan}
 
     assert deposit(entry, HORIZON) == ("2025-03", Decimal(signed))
 
 
-def test_the_first_reason_is_the_one_given() -> None:
+def test_first_reason_applies() -> None:
     assert _deposit_reason({}) == "no_moment"
     assert _deposit_reason({"date": "besok"}) == "bad_moment"
     assert _deposit_reason({"date": "2025-03-01", "keterangan": "x"}) == "no_amount"
@@ -123,21 +123,21 @@ def _price_reason(entry: Any) -> str:
     return refused.value.code
 
 
-def test_the_factor_times_the_price_is_not_rounded_between() -> None:
+def test_amount_is_rounded_once() -> None:
     """0.00005 × 1.5 = 0.000075 Sm³, stored as 0.0001; × 1000 = 0.075 rupiah, rounded once to 0.08."""
     one = _ledger(_priced(), _metered("2025-03-01", "0.00005")).transactions[10]
 
     assert (one.volume_sm3, one.total_harga) == (Decimal("0.0001"), Decimal("0.08"))
 
 
-def test_a_customer_s_months_run_to_the_current_one() -> None:
+def test_months_run_to_the_current_one() -> None:
     ledger = _ledger(_priced(), _metered("2025-01-31T23:59:59", "2"))
 
     assert [month for _, month in ledger.balances] == list(months("2025-01", "2025-06"))
     assert ledger.balances[1, "2025-02"] == Balance(Decimal(-3000), Decimal(0), Decimal(0), Decimal(-3000), Decimal(0))
 
 
-def test_no_decimal_context_matters() -> None:
+def test_decimal_context_does_not_matter() -> None:
     state = SourceState(
         (_priced(deposit_history='[{"date": "2025-03-01", "amount": -999999999999999.99}]'),),
         (reading_row(10, 1, _metered("2025-03-01", "123456789012345.12345678901234567890")),),
@@ -151,7 +151,7 @@ def test_no_decimal_context_matters() -> None:
     assert expected.transactions[10].volume_sm3 == Decimal("185185183518517.6852")
 
 
-def test_what_was_last_readable_is_remembered_over_several_reads() -> None:
+def test_last_readable_history_survives_several_reads() -> None:
     history = '[{"date": "2025-03-01", "amount": 5}]'
     before = SourceState((_priced(deposit_history=history),))
     broken = SourceState((_priced(deposit_history="[{"),))
@@ -166,7 +166,7 @@ def test_what_was_last_readable_is_remembered_over_several_reads() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(state=source_states(first_month=FIRST, current_month=CURRENT))
-def test_what_holds_for_any_source(state: SourceState) -> None:
+def test_ledger_is_consistent_for_any_source(state: SourceState) -> None:
     ledger = compute(state, first_month=FIRST, current_month=CURRENT)
 
     rejected = {int(row) for table, row in ledger.rejected if table == "data_pencatatan"}
@@ -177,10 +177,10 @@ def test_what_holds_for_any_source(state: SourceState) -> None:
         assert abs(Fraction(one.volume_sm3) - exact) <= Fraction(1, 20000)
         assert abs(Fraction(one.total_harga) - exact * Fraction(one.harga_per_m3)) <= Fraction(1, 200)
     for customer_id in {owner for owner, _ in ledger.balances}:
-        mine = {month: row for (owner, month), row in ledger.balances.items() if owner == customer_id}
-        assert list(mine) == list(months(min(mine), CURRENT))
+        own = {month: row for (owner, month), row in ledger.balances.items() if owner == customer_id}
+        assert list(own) == list(months(min(own), CURRENT))
         opening = Fraction(0)
-        for row in mine.values():
+        for row in own.values():
             assert Fraction(row.opening_balance) == opening
             opening += Fraction(row.total_deposits) - Fraction(row.total_purchases)
             assert Fraction(row.closing_balance) == opening
@@ -188,37 +188,37 @@ def test_what_holds_for_any_source(state: SourceState) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_the_order_of_the_rows_does_not_matter(data: st.DataObject) -> None:
+def test_row_order_does_not_matter(data: st.DataObject) -> None:
     state = data.draw(source_states(first_month=FIRST, current_month=CURRENT))
-    turned = replace(state, users=state.users[::-1], readings=state.readings[::-1])
+    reversed_state = replace(state, users=state.users[::-1], readings=state.readings[::-1])
 
-    assert compute(turned, first_month=FIRST, current_month=CURRENT) == compute(
+    assert compute(reversed_state, first_month=FIRST, current_month=CURRENT) == compute(
         state, first_month=FIRST, current_month=CURRENT
     )
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_an_edit_touches_nobody_else(data: st.DataObject) -> None:
+def test_edit_changes_only_affected_customers(data: st.DataObject) -> None:
     state = data.draw(source_states(first_month=FIRST, current_month=CURRENT))
-    edited, touched = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT, unreadable=True))
+    edited, affected = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT, unreadable=True))
     memory = last_readable(state)
     before = compute(state, first_month=FIRST, current_month=CURRENT)
     after = compute(edited, first_month=FIRST, current_month=CURRENT, remembered=memory)
 
-    assert touched
-    assert _others(before, touched, state) == _others(after, touched, edited)
+    assert affected
+    assert _others(before, affected, state) == _others(after, affected, edited)
 
 
-def _others(ledger: Ledger, touched: frozenset[int], state: SourceState) -> Ledger:
-    """The part of a ledger that belongs to nobody of the touched."""
+def _others(ledger: Ledger, affected: frozenset[int], state: SourceState) -> Ledger:
+    """Return the part of a ledger that does not belong to the affected customers."""
     owners = {str(row["id"]): row["customer_id"] for row in state.readings}
     return Ledger(
-        {key: one for key, one in ledger.transactions.items() if one.customer_id not in touched},
-        {key: row for key, row in ledger.balances.items() if key[0] not in touched},
+        {key: one for key, one in ledger.transactions.items() if one.customer_id not in affected},
+        {key: row for key, row in ledger.balances.items() if key[0] not in affected},
         {
             (table, row): why
             for (table, row), why in ledger.rejected.items()
-            if (owners[row] if table == "data_pencatatan" else int(row.split("/")[0])) not in touched
+            if (owners[row] if table == "data_pencatatan" else int(row.split("/")[0])) not in affected
         },
     )

@@ -9,7 +9,7 @@ from ledger_pipelines_tests.scenarios.load import FOLDER, Scenario, scenarios
 SCENARIOS = scenarios()
 
 
-def test_every_folder_is_a_scenario_and_no_two_say_the_same() -> None:
+def test_every_folder_is_a_distinct_scenario() -> None:
     folders = {path.name for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith("__")}
 
     assert {scenario.name for scenario in SCENARIOS} == folders
@@ -40,8 +40,8 @@ def test_the_reference_agrees_after_the_change(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_the_tables_are_whole(scenario: Scenario) -> None:
-    """Every reading that is given is either a transaction or rejected, and every reason has a meaning."""
+def test_tables_are_complete(scenario: Scenario) -> None:
+    """Every given reading is either a transaction or rejected, and every reason is defined."""
     steps = [(scenario.given, scenario.then)]
     if scenario.after:
         steps.append((scenario.after.given, scenario.after.then))
@@ -53,11 +53,11 @@ def test_the_tables_are_whole(scenario: Scenario) -> None:
 
 
 def test_every_reason_has_a_scenario() -> None:
-    assert {why for scenario in SCENARIOS for why in scenario.then.rejected.values()} == REASONS.keys()
+    assert {reason for scenario in SCENARIOS for reason in scenario.then.rejected.values()} == REASONS.keys()
 
 
 def _assert_equal(found: Ledger, expected: Ledger) -> None:
-    """Table by table, so that a failure names the row."""
+    """Compare table by table, so that a failure shows the row."""
     assert found.transactions == expected.transactions
     assert found.balances == expected.balances
     assert found.rejected == expected.rejected

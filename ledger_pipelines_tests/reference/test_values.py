@@ -1,4 +1,4 @@
-"""Numbers, moments, JSON and rounding, each detail of docs/rules.md by itself."""
+"""Numbers, moments, JSON and rounding: each detail of docs/rules.md separately."""
 
 import json
 from datetime import UTC, datetime
@@ -42,12 +42,12 @@ from ledger_pipelines_tests.reference.values import (
         ("123456789012345." + "1" * 40, "123456789012345." + "1" * 40),
     ],
 )
-def test_what_a_number_is(value: Json, expected: str) -> None:
+def test_numbers(value: Json, expected: str) -> None:
     assert number(value) == Decimal(expected)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "\t\n"])
-def test_a_missing_number(value: Json) -> None:
+def test_missing_number(value: Json) -> None:
     assert number(value) is None
 
 
@@ -59,7 +59,7 @@ def test_a_missing_number(value: Json) -> None:
         "0." + "0" * 41, "1e-41", Numeral("1e400"), "1e999999999999", "9" * 5000,
     ],
 )  # fmt: skip
-def test_what_is_not_a_number(value: Json) -> None:
+def test_values_that_are_not_numbers(value: Json) -> None:
     with pytest.raises(NotANumberError):
         number(value)
 
@@ -84,7 +84,7 @@ def test_trailing_zeros_count_as_places() -> None:
         ("2024-02-29 00:00", "2024-02-28T17:00:00"),
     ],
 )
-def test_what_a_moment_is(text: str, expected: str) -> None:
+def test_moments(text: str, expected: str) -> None:
     found = moment(text, WIB)
 
     assert found is not None
@@ -102,12 +102,12 @@ def test_what_a_moment_is(text: str, expected: str) -> None:
         True, [], {},
     ],
 )  # fmt: skip
-def test_what_is_unparsable(value: Json) -> None:
+def test_unparsable_moments(value: Json) -> None:
     with pytest.raises(UnparsableError):
         moment(value, WIB)
 
 
-def test_a_missing_moment() -> None:
+def test_missing_moment() -> None:
     assert moment(None, WIB) is None
     assert moment("  ", WIB) is None
 
@@ -121,16 +121,16 @@ def test_the_month_of_a_moment_is_in_wib() -> None:
 
 
 @pytest.mark.parametrize("value", ["2025-03", "2025-12", "1999-01"])
-def test_what_a_month_is(value: Json) -> None:
+def test_year_months(value: Json) -> None:
     assert is_year_month(value)
 
 
 @pytest.mark.parametrize("value", ["2025-13", "2025-00", "2025-3", "2025-03-01", "03-2025", Numeral("202503"), None])
-def test_what_is_no_month(value: Json) -> None:
+def test_values_that_are_not_months(value: Json) -> None:
     assert not is_year_month(value)
 
 
-def test_months_are_none_skipped() -> None:
+def test_months_are_contiguous() -> None:
     assert list(months("2024-11", "2025-03")) == ["2024-11", "2024-12", "2025-01", "2025-02", "2025-03"]
     assert list(months("2025-01", "2025-01")) == ["2025-01"]
     assert list(months("2025-02", "2025-01")) == []
@@ -167,12 +167,12 @@ def test_json_text_survives_reading_and_writing() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "null", '""', '" "', '"null"'])
-def test_blank_json_is_nothing(text: str) -> None:
+def test_blank_json_is_none(text: str) -> None:
     assert read_json(text) is None
 
 
 @pytest.mark.parametrize("text", ["[", "{'a': 1}", "tidak", '"["', "[1,]", "[" * 100_000])
-def test_what_is_not_json(text: str) -> None:
+def test_text_that_is_not_json(text: str) -> None:
     with pytest.raises(NotJsonError):
         read_json(text)
 

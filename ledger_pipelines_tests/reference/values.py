@@ -1,7 +1,7 @@
-"""The small things of docs/rules.md: JSON text, numbers, moments, months, rounding.
+"""Basic rules of docs/rules.md: JSON text, numbers, moments, months, rounding.
 
-Nothing here depends on a decimal context: numbers are taken apart digit by digit, arithmetic is done in
-`Fraction`, and `rounded` puts a `Decimal` together from its digits.
+Nothing here depends on a decimal context: numbers are parsed digit by digit, arithmetic is done in
+`Fraction`, and `rounded` builds a `Decimal` from its digits.
 """
 
 import json
@@ -20,7 +20,7 @@ MAX_PLACES: Final = 40
 
 @dataclass(frozen=True)
 class Numeral:
-    """A JSON number (or one of the tokens NaN and Infinity) as it was written."""
+    """JSON number (or one of the tokens NaN and Infinity) as written."""
 
     text: str
 
@@ -29,19 +29,19 @@ Json: TypeAlias = "bool | str | Numeral | list[Json] | dict[str, Json] | None"
 
 
 class NotJsonError(ValueError):
-    """The text of a JSON column cannot be read."""
+    """Error for text of a JSON column that cannot be read."""
 
 
 class NotANumberError(ValueError):
-    """The value is there, and is no number within the limits."""
+    """Error for a value that is present but not a number within the limits."""
 
 
 class UnparsableError(ValueError):
-    """The value is there, and is no moment."""
+    """Error for a value that is present but not a moment."""
 
 
 def read_json(text: str) -> Json:
-    """What a JSON column holds, unwrapped from strings that hold JSON; blank text is None.
+    """Return the value of a JSON column, unwrapped from strings that hold JSON; blank text is None.
 
     Raises:
         NotJsonError: the text, or the text inside it, is not JSON.
@@ -58,7 +58,7 @@ def read_json(text: str) -> Json:
 
 
 def write_json(value: Json) -> str:
-    """The JSON text of a value; a number is written digit for digit."""
+    """Return the JSON text of a value; a number is written digit for digit."""
     if isinstance(value, Numeral):
         return value.text
     if isinstance(value, list):
@@ -69,7 +69,7 @@ def write_json(value: Json) -> str:
 
 
 def is_missing(value: Json) -> bool:
-    """Whether the value says nothing: null (an absent key is read as null) or blank text."""
+    """Return True if the value is missing: null (an absent key is read as null) or blank text."""
     return value is None or (isinstance(value, str) and not value.strip(BLANKS))
 
 
@@ -79,10 +79,10 @@ _NUMBER = re.compile(
 
 
 def number(value: Json) -> Decimal | None:
-    """The number that a JSON value is or spells, with every digit; None if missing.
+    """Return the number in a JSON number or text, with every digit; None if missing.
 
     Raises:
-        NotANumberError: it is something else, 10¹⁵ or more in magnitude, or has more than 40 decimal places.
+        NotANumberError: not a number, 10¹⁵ or more in magnitude, or more than 40 decimal places.
     """
     if is_missing(value):
         return None
@@ -103,7 +103,7 @@ def number(value: Json) -> Decimal | None:
 
 
 def column_number(value: Decimal | None) -> Decimal | None:
-    """The number that a column of a database holds, within the same limits; None if it is NULL.
+    """Return the number of a database column, within the same limits; None if it is NULL.
 
     Raises:
         NotANumberError: as `number`.
@@ -117,24 +117,24 @@ def _refuse(value: Json) -> NoReturn:
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment in the company's zone, and whether the text gave a date alone."""
+    """Moment in the company's zone, and whether the text was a bare date."""
 
     at: datetime
     bare_date: bool
 
     @property
     def to_the_second(self) -> datetime:
-        """The moment without its fraction of a second."""
+        """Moment without its fraction of a second."""
         return self.at.replace(microsecond=0)
 
     @property
     def last_second(self) -> datetime:
-        """The last second that the text means: for a bare date the last one of that day."""
+        """Last second that the text includes: for a bare date the last second of that day."""
         return self.at.replace(hour=23, minute=59, second=59) if self.bare_date else self.to_the_second
 
     @property
     def month(self) -> str:
-        """The month in the company's zone, 'YYYY-MM'."""
+        """Month in the company's zone, 'YYYY-MM'."""
         return f"{self.at.year:04}-{self.at.month:02}"
 
 
@@ -147,10 +147,10 @@ _MOMENT = re.compile(
 
 
 def moment(value: Json, zone: tzinfo) -> Moment | None:
-    """The moment that a JSON value spells, in the zone; None if missing.
+    """Return the moment in a JSON text, converted to the zone; None if missing.
 
     Raises:
-        UnparsableError: it is no text, of another form, or a date or time that does not exist.
+        UnparsableError: not text, of another form, or a date or time that does not exist.
     """
     if is_missing(value):
         return None
@@ -189,18 +189,18 @@ _YEAR_MONTH = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 
 def is_year_month(value: Json) -> bool:
-    """Whether the value is text of the form YYYY-MM, year 0001 to 9999, month 01 to 12."""
+    """Return True if the value is text of the form YYYY-MM, year 0001 to 9999, month 01 to 12."""
     return isinstance(value, str) and _YEAR_MONTH.fullmatch(value) is not None
 
 
 def months(first: str, last: str) -> Iterator[str]:
-    """Every month from `first` to `last`, both included, 'YYYY-MM'."""
+    """Yield every month from `first` to `last`, both included, 'YYYY-MM'."""
     start, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
     for index in range(start, end + 1):
         yield f"{index // 12:04}-{index % 12 + 1:02}"
 
 
 def rounded(value: Fraction, places: int) -> Decimal:
-    """The value with that many decimals, half away from zero."""
+    """Return the value with that many decimals, rounded half away from zero."""
     units = (abs(value) * 10**places * 2 + 1) // 2
     return Decimal((1 if value < 0 else 0, tuple(int(digit) for digit in str(units)), -places))

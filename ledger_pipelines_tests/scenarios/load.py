@@ -24,7 +24,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Step:
-    """A source, the current month ('YYYY-MM') in which it is read, and the ledger that must follow."""
+    """Source, the current month ('YYYY-MM') in which it is read, and the expected ledger."""
 
     current_month: str
     given: SourceState
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One rule: the first step, and for rules about changes the step `after`."""
+    """One rule: the first step and, for rules about changes, the step `after`."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class Scenario:
 
 
 def scenarios() -> list[Scenario]:
-    """Every scenario of the folder, by name."""
+    """Return all scenarios, by name."""
     return [_scenario(path.parent) for path in sorted(FOLDER.glob("*/scenario.toml"))]
 
 
@@ -70,7 +70,7 @@ def _scenario(folder: Path) -> Scenario:
 
 
 def _rows(folders: list[Path], table: str) -> list[Row]:
-    """The rows of the table in the first of the folders that has it."""
+    """Return the rows of a table from the first folder that has its file."""
     for folder in folders:
         path = folder / f"{table}.csv"
         if path.exists():
@@ -92,7 +92,7 @@ def _given(folders: list[Path]) -> SourceState:
 
 
 def _user(row: Row, prices: list[Row], deposits: list[Row]) -> dict[str, Any]:
-    """A row of `users`; a history is its table's rows in their order, or the raw text of the optional column."""
+    """Return a row of `users`; a history is the rows of its table in order, or the raw text of the optional column."""
     return user_row(
         int(row["id"]),
         row["role"],
@@ -104,7 +104,7 @@ def _user(row: Row, prices: list[Row], deposits: list[Row]) -> dict[str, Any]:
 
 
 def _history(rows: list[Row], customer_id: str) -> str | None:
-    """The JSON list of one customer's rows; NULL if there is none."""
+    """Return the JSON list of one customer's rows; None without rows."""
     entries = [row.get("raw") or _entry(row) for row in rows if row["customer_id"] == customer_id]
     return f"[{', '.join(entries)}]" if entries else None
 
@@ -114,7 +114,7 @@ def _entry(row: Row) -> str:
 
 
 def _data_input(row: Row) -> str:
-    """The JSON of a reading; the key of an empty cell is absent, but `volume_sm3` makes a reading fob."""
+    """Return the JSON of a reading; an empty cell has no key, except `volume_sm3`, which makes a reading fob."""
     waktu: dict[str, Json] = {"waktu": _cell(row["moment"])} if row["moment"] else {}
     volume = _cell(row["volume"]) if row["volume"] else None
     if row["kind"] == "fob":
@@ -124,7 +124,7 @@ def _data_input(row: Row) -> str:
 
 
 def _cell(text: str) -> Json:
-    """A cell that is a JSON number is written as one, anything else as text."""
+    """Return a cell as a JSON number if it is one, else as text."""
     return Numeral(text) if _JSON_NUMBER.fullmatch(text) else text
 
 

@@ -1,5 +1,6 @@
-"""Reconciliation: the ledger against what the billing application and the ERP say of the same months.
+"""Reconciliation of the ledger with the billing application and the ERP.
 
-`comparison` and `reasons` are about the billing application's own totals, `partners` and `invoices` about the ERP. Rows
-are kept in tables by content; ``warehouse/questions`` reads them.
+`comparison` and `reasons` compare the billing application's own totals; `partners`, `suggestions` and `invoices`
+compare the ERP's invoices. A row keeps its time while its content stays the same; ``warehouse/questions`` reads the
+rows.
 """

@@ -1,6 +1,6 @@
-"""The latest balance of each customer against the application's own totals → `balance_comparison`.
+"""Latest balance of each customer compared with the application's own totals → `balance_comparison`.
 
-The rule: docs/rules.md, "Balance comparison". What stands behind a difference is added up in `reasons`.
+The rule: docs/rules.md, "Balance comparison". `reasons` sums up the causes of a difference.
 """
 
 from typing import Any
@@ -36,9 +36,9 @@ _OF_ROWS = (*OF_READINGS, "rejected_readings", "rejected_deposits")
 
 
 def compare(connection: sa.Connection, run_id: str) -> Report:
-    """Compare everybody's balance, in the caller's transaction; rows that stay the same keep their time.
+    """Compare the balances of all customers, in the caller's transaction; unchanged rows keep their ``compared_at``.
 
-    One statement on one snapshot. It reads the ledger's tables and locks none of them.
+    One statement reads the ledger's tables on one snapshot and locks none of them.
 
     Raises:
         MonthsMissingError: customers have never been loaded.
@@ -53,100 +53,100 @@ def compare(connection: sa.Connection, run_id: str) -> Report:
 
 def compared_balances() -> sa.Select[Any]:
     """One row: a customer of the application, the content of the table."""
-    of = _explained().subquery("explained").c
+    sums = _explained().subquery("explained").c
     known = [name for name in DIFFERENCE_REASONS if name != "unexplained"]
-    rest: sa.ColumnElement[Any] = of.difference
+    rest: sa.ColumnElement[Any] = sums.difference
     for name in known:
-        rest -= of[name]
-    amounts = {**{name: of[name] for name in known}, "unexplained": rest}
-    matches = sa.func.abs(of.difference) < CENT
+        rest -= sums[name]
+    amounts = {**{name: sums[name] for name in known}, "unexplained": rest}
+    matches = sa.func.abs(sums.difference) < CENT
     named: list[sa.ColumnElement[Any]] = [
         sa.case((sa.and_(~matches, amount != 0), sa.cast(name, sa.Text))) for name, amount in amounts.items()
     ]
     reasons = sa.func.array_remove(array(named), None)
     return sa.select(
-        of.customer_id,
-        of.last_month,
-        of.ledger_balance,
-        of.application_balance,
-        of.difference,
+        sums.customer_id,
+        sums.last_month,
+        sums.ledger_balance,
+        sums.application_balance,
+        sums.difference,
         matches.label("matches"),
         reasons.label("reasons"),
         *(amount.label(name) for name, amount in amounts.items()),
-        of.reason_rows,
+        sums.reason_rows,
     )
 
 
 def _explained() -> sa.Select[Any]:
-    """One row: a customer, both balances, and what each reason that can be told adds to their difference."""
-    of = _sums().subquery("sums").c
-    is_rounding = sa.func.abs(of.total_off) <= of.total_cents
-    without_repeated = sa.func.abs(of.total_off + of.repeated) <= of.total_cents
-    left_out = sa.case((is_rounding, 0), (without_repeated, -of.repeated), else_=0)
-    rest = of.total_off - left_out
-    total_cents = sa.case((sa.func.abs(rest) <= of.total_cents, rest), else_=0)
-    # Bills that are right as a whole leave the total alone to be out of date.
-    is_stale = sa.and_(sa.func.abs(rest) > of.total_cents, sa.func.abs(of.bills_off) <= of.total_cents)
-    list_cents = sa.case((sa.func.abs(of.list_off) <= of.list_cents, of.list_off), else_=0)
+    """One row: a customer, both balances, and the amount that each known reason adds to their difference."""
+    sums = _sums().subquery("sums").c
+    is_rounding = sa.func.abs(sums.total_off) <= sums.total_cents
+    without_repeated = sa.func.abs(sums.total_off + sums.repeated) <= sums.total_cents
+    left_out = sa.case((is_rounding, 0), (without_repeated, -sums.repeated), else_=0)
+    rest = sums.total_off - left_out
+    total_cents = sa.case((sa.func.abs(rest) <= sums.total_cents, rest), else_=0)
+    # If the bills together are right, only the application's total can be out of date.
+    is_stale = sa.and_(sa.func.abs(rest) > sums.total_cents, sa.func.abs(sums.bills_off) <= sums.total_cents)
+    list_cents = sa.case((sa.func.abs(sums.list_off) <= sums.list_cents, sums.list_off), else_=0)
     amounts = {
-        "rounding": of.rounding + total_cents + list_cents,
-        "readings_without_price": of.readings_without_price,
-        "rejected_readings": of.rejected_readings,
-        "duplicate_readings": of.duplicate_readings + left_out,
-        "billed_otherwise": of.billed_otherwise,
-        "rejected_deposits": -of.rejected_deposits,
-        "deposits_outside_list": of.list_off - list_cents,
+        "rounding": sums.rounding + total_cents + list_cents,
+        "readings_without_price": sums.readings_without_price,
+        "rejected_readings": sums.rejected_readings,
+        "duplicate_readings": sums.duplicate_readings + left_out,
+        "billed_otherwise": sums.billed_otherwise,
+        "rejected_deposits": -sums.rejected_deposits,
+        "deposits_outside_list": sums.list_off - list_cents,
         "application_total_stale": sa.case((is_stale, rest), else_=0),
     }
     return sa.select(
-        of.customer_id,
-        of.last_month,
-        of.ledger_balance,
-        of.application_balance,
-        (of.ledger_balance - of.application_balance).label("difference"),
+        sums.customer_id,
+        sums.last_month,
+        sums.ledger_balance,
+        sums.application_balance,
+        (sums.ledger_balance - sums.application_balance).label("difference"),
         *(amount.label(name) for name, amount in amounts.items()),
-        of.reason_rows,
+        sums.reason_rows,
     )
 
 
 def _sums() -> sa.Select[Any]:
-    """One row: a customer, and by how much the application's totals are off what it has of single rows.
+    """One row: a customer, and the differences between the application's totals and the sums of its single rows.
 
-    ``total_off``: total_purchases less all bills; ``bills_off``: these less the ledger's purchases; ``list_off``: all
-    deposit entries less total_deposit; ``…_cents``: up to how much of that is rounding; ``repeated``: the bills of
-    readings that repeat another's start.
+    ``total_off``: total_purchases less all bills; ``bills_off``: all bills less the ledger's purchases; ``list_off``:
+    all deposit entries less total_deposit; ``…_cents``: the largest part of the difference that counts as rounding;
+    ``repeated``: the bills of readings with the same start as a reading with a smaller id.
     """
-    latest, read = _latest_balances().subquery("latest"), bills().subquery("bills")
+    latest, billed = _latest_balances().subquery("latest"), bills().subquery("bills")
     refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
     unlisted = rejected_deposits().subquery("refused_deposits")
-    total_deposit, total_purchases = _or_nothing(customers.c.total_deposit), _or_nothing(customers.c.total_purchases)
-    all_bills = _or_nothing(read.c.billed) + _or_nothing(refused.c.amount)
-    amounts = {name: _or_nothing(read.c[name]) for name in OF_READINGS}
-    amounts |= {"rejected_readings": _or_nothing(refused.c.amount), "rejected_deposits": _or_nothing(unlisted.c.amount)}
-    rows = {name: read.c[f"{name}_rows"] for name in OF_READINGS}
+    total_deposit, total_purchases = _or_zero(customers.c.total_deposit), _or_zero(customers.c.total_purchases)
+    all_bills = _or_zero(billed.c.billed) + _or_zero(refused.c.amount)
+    amounts = {name: _or_zero(billed.c[name]) for name in OF_READINGS}
+    amounts |= {"rejected_readings": _or_zero(refused.c.amount), "rejected_deposits": _or_zero(unlisted.c.amount)}
+    rows = {name: billed.c[f"{name}_rows"] for name in OF_READINGS}
     rows |= {"rejected_readings": refused.c.rows, "rejected_deposits": unlisted.c.rows}
     counted = [part for name in _OF_ROWS for part in (name, sa.func.nullif(rows[name], 0))]
     statement = sa.select(
         customers.c.customer_id,
         latest.c.last_month,
-        _or_nothing(latest.c.closing_balance).label("ledger_balance"),
+        _or_zero(latest.c.closing_balance).label("ledger_balance"),
         (total_deposit - total_purchases).label("application_balance"),
         *(amount.label(name) for name, amount in amounts.items()),
-        _or_nothing(read.c.repeated).label("repeated"),
+        _or_zero(billed.c.repeated).label("repeated"),
         (total_purchases - all_bills).label("total_off"),
-        (all_bills - _or_nothing(read.c.purchases)).label("bills_off"),
-        (CENT * (_or_nothing(read.c.readings) + _or_nothing(refused.c.readings))).label("total_cents"),
-        (_or_nothing(listed.c.amount) + amounts["rejected_deposits"] - total_deposit).label("list_off"),
-        (CENT * _or_nothing(listed.c.rounded)).label("list_cents"),
+        (all_bills - _or_zero(billed.c.purchases)).label("bills_off"),
+        (CENT * (_or_zero(billed.c.readings) + _or_zero(refused.c.readings))).label("total_cents"),
+        (_or_zero(listed.c.amount) + amounts["rejected_deposits"] - total_deposit).label("list_off"),
+        (CENT * _or_zero(listed.c.rounded)).label("list_cents"),
         sa.func.jsonb_strip_nulls(sa.func.jsonb_build_object(*counted)).label("reason_rows"),
     ).select_from(customers)
-    for part in (latest, read, refused, listed, unlisted):
+    for part in (latest, billed, refused, listed, unlisted):
         statement = statement.outerjoin(part, part.c.customer_id == customers.c.customer_id)
     return statement
 
 
 def _latest_balances() -> sa.Select[Any]:
-    """One row: a customer who has balances, with the month and the closing balance of the last one."""
+    """One row: a customer with balances, with the last month and its closing balance."""
     return (
         sa.select(_balance.customer_id, _balance.year_month.label("last_month"), _balance.closing_balance)
         .ext(distinct_on(_balance.customer_id))
@@ -154,5 +154,5 @@ def _latest_balances() -> sa.Select[Any]:
     )
 
 
-def _or_nothing(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def _or_zero(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.func.coalesce(amount, 0)

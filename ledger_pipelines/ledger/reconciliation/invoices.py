@@ -1,7 +1,7 @@
-"""Purchases of the ledger against the ERP's invoices, month by month → `invoice_reconciliation`.
+"""Purchases of the ledger compared with the ERP's invoices, month by month → `invoice_reconciliation`.
 
-The rule: docs/rules.md, "Invoice reconciliation". An account is customers and business partners that belong together:
-each customer and each partner is of one account, so that nothing is counted twice.
+The rule: docs/rules.md, "Invoice reconciliation". An account groups customers and business partners that belong
+together. Each customer and each partner is in exactly one account, so no amount is counted twice.
 """
 
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ from ledger_pipelines.warehouse.tables import (
 WRITTEN = Written(
     invoice_reconciliation, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}
 )
-#: Amounts less than this apart match: there is no smaller coin than the rupiah.
+#: Amounts that differ by less than this match, because no coin is smaller than one rupiah.
 RUPIAH = sa.literal(Decimal(1), Digits)
 _mapping, _balance = customer_business_partners.c, monthly_customer_balances.c
 _line = erp_tables["so_invoice_line"].c
 
 
 def reconcile(connection: sa.Connection, months: Sequence[str], run_id: str) -> Report:
-    """Reconcile months, in the caller's transaction; rows that stay the same keep their time.
+    """Reconcile months, in the caller's transaction; unchanged rows keep their ``compared_at``.
 
-    The default partners are brought up to date first. The ledger's and the ERP's tables are read, and none is locked.
+    Default partners are updated first. The tables of the ledger and the ERP are read and not locked.
 
     Raises:
         MonthsMissingError: balances or invoices of the months have never been loaded.
@@ -60,9 +60,11 @@ def reconciled_accounts(months: Sequence[str]) -> sa.Select[Any]:
     of, members = accounts.c, groups.c
     difference = of.purchases - of.invoiced
     has_no_customer, has_no_partner = of.customer_id.is_(None), members.customer_id.is_(None)
-    nobody, nothing = array([], type_=sa.BigInteger), array([], type_=sa.Text)
-    customers = sa.case((has_no_customer, nobody), (has_no_partner, array([of.customer_id])), else_=members.customers)
-    bp_codes = sa.case((has_no_customer, array([of.bp_code])), (has_no_partner, nothing), else_=members.bp_codes)
+    no_customers, no_partners = array([], type_=sa.BigInteger), array([], type_=sa.Text)
+    customers = sa.case(
+        (has_no_customer, no_customers), (has_no_partner, array([of.customer_id])), else_=members.customers
+    )
+    bp_codes = sa.case((has_no_customer, array([of.bp_code])), (has_no_partner, no_partners), else_=members.bp_codes)
     status = sa.case(
         (has_no_customer, "partner_without_customer"),
         (has_no_partner, "customer_without_partner"),
@@ -105,7 +107,7 @@ def _sums(months: Sequence[str]) -> sa.Select[Any]:
 
 
 def _purchases(months: Sequence[str]) -> sa.Select[Any]:
-    """One row: a month and customer with purchases; the customer is the first one of the account."""
+    """One row: a month and customer with purchases; customer_id is the first customer of the account."""
     account = _first_customers("customer_id").subquery("account")
     return (
         sa.select(
@@ -123,7 +125,7 @@ def _purchases(months: Sequence[str]) -> sa.Select[Any]:
 
 
 def _invoices(months: Sequence[str]) -> sa.Select[Any]:
-    """One row: a month and business partner with invoiced lines; the customer is the first one of the account."""
+    """One row: a month and business partner with invoiced lines; customer_id is the first customer of the account."""
     account = _first_customers("bp_code").subquery("account")
     bp_code = sa.func.coalesce(line_partner, sa.literal_column("''"))
     invoiced = (
@@ -145,25 +147,29 @@ def _invoices(months: Sequence[str]) -> sa.Select[Any]:
     ).outerjoin_from(invoiced, account, account.c.bp_code == of.bp_code)
 
 
-def _first_customers(of: str) -> sa.Select[Any]:
-    """One row: a customer_id or bp_code, as ``of`` says, that is mapped, and the account's first customer."""
+def _first_customers(column: str) -> sa.Select[Any]:
+    """One row: a mapped customer_id or bp_code (``column``), and the first customer of its account."""
     pairs = _pairs().subquery("pairs").c
-    who = pairs[of]
-    return sa.select(who, sa.func.min(pairs.first).label("first")).group_by(who)
+    key = pairs[column]
+    return sa.select(key, sa.func.min(pairs.first).label("first")).group_by(key)
 
 
 def _pairs() -> sa.Select[Any]:
-    """One row: a customer and a business partner, and the first of the customers who share the partner."""
+    """One row: a customer, a business partner, and the first of the customers who share the partner."""
     first = sa.func.min(_mapping.customer_id).over(partition_by=_mapping.bp_code)
     return sa.select(_mapping.customer_id, _mapping.bp_code, first.label("first")).where(_mapping.origin != "excluded")
 
 
 def _members() -> sa.Select[Any]:
     """One row: an account's first customer, all its customers, and all its business partners."""
-    who, whom = (_first_customers(name).subquery(f"of_{name}").c for name in ("customer_id", "bp_code"))
-    own = sa.select(who.first, sa.func.array_agg(who.customer_id.distinct()).label("customers")).group_by(who.first)
-    theirs = sa.select(whom.first, sa.func.array_agg(whom.bp_code.distinct()).label("bp_codes")).group_by(whom.first)
-    customers, partners = own.subquery("own"), theirs.subquery("theirs")
+    by_customer, by_partner = (_first_customers(name).subquery(f"of_{name}").c for name in ("customer_id", "bp_code"))
+    account_customers = sa.select(
+        by_customer.first, sa.func.array_agg(by_customer.customer_id.distinct()).label("customers")
+    ).group_by(by_customer.first)
+    account_partners = sa.select(
+        by_partner.first, sa.func.array_agg(by_partner.bp_code.distinct()).label("bp_codes")
+    ).group_by(by_partner.first)
+    customers, partners = account_customers.subquery("own"), account_partners.subquery("theirs")
     return sa.select(customers.c.first.label("customer_id"), customers.c.customers, partners.c.bp_codes).join_from(
         customers, partners, partners.c.first == customers.c.first
     )
