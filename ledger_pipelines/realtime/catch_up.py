@@ -134,7 +134,7 @@ class CatchUp:
         strict = replace(self.guard, rows=0)
         if first and isinstance(error, DeletionRefusedError):
             with self.warehouse.connect() as connection:
-                many = deletions.customers_who_lost_many(self.app(), connection, customers, self.guard)
+                many = deletions.customers_with_mass_deletions(self.app(), connection, customers, self.guard)
             if many and len(many) < len(customers):
                 yield [one for one in customers if one not in many], self.guard
                 yield from (([one], strict) for one in many)
@@ -164,7 +164,7 @@ class CatchUp:
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
-        incidents.close(connection, _OF_CUSTOMERS, [*map(about_customer, customers), *deletions.EMPTIED])
+        incidents.close(connection, _OF_CUSTOMERS, [*map(about_customer, customers), *deletions.EMPTY_SOURCE_SUBJECTS])
         batch = latency.record(connection, self.run_id, taken, customers)
         return TakenUp(customers, scope.months, tuple(reports), batch)
 

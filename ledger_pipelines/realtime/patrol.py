@@ -56,7 +56,7 @@ class Patrol:
         """Compare the next stretch of ids; deletions that the guard refuses are kept as an incident."""
         name, round_ = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
         after = self._position(name)
-        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_AT_ONCE)
+        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_PER_STATEMENT)
         with self.warehouse.begin() as connection:
             if after is None:
                 cursors.move(connection, round_, "")
@@ -88,11 +88,11 @@ class Patrol:
         table = tables.customers if self.table == deletions.USERS else tables.meter_readings
         owners = deletions.owners_of(connection, self.table, vanished)
         confirmed = confirmed_rows(connection, qualified(table))
-        found = deletions.judge(self.guard, Counter(owners.values()), known, confirmed)
-        if not found.together:
+        found = deletions.decide_deletions(self.guard, Counter(owners.values()), known, confirmed)
+        if not found.refused_together:
             return vanished
-        incidents.record(connection, deletions.refusal_together(self.table, found.together, known))
-        return frozenset(row_id for row_id in vanished if owners.get(row_id) not in found.together)
+        incidents.record(connection, deletions.mass_deletion_cause(self.table, found.refused_together, known))
+        return frozenset(row_id for row_id in vanished if owners.get(row_id) not in found.refused_together)
 
     def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
         """Note what differs at some ids of a stretch; how many changes are news, and after which id to go on."""

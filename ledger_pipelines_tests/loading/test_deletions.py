@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading.deletions import Judgement, judge, refusal_of_customer
+from ledger_pipelines.loading.deletions import GuardDecision, decide_deletions, refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind as Watched
@@ -38,22 +38,22 @@ OF_LARGE = {
 @pytest.mark.parametrize(
     ("vanished", "before", "confirmed", "expected"),
     [
-        ({1: 100}, 100, {}, Judgement({}, {})),
-        ({1: 200}, 1000, {}, Judgement({}, {})),
-        ({1: 101}, 400, {}, Judgement({1: 101}, {})),
-        ({1: 300, 2: 100}, 1000, {}, Judgement({1: 300}, {})),
-        ({1: 300, 2: 100, 3: 100, 4: 100}, 1000, {}, Judgement({1: 300}, {2: 100, 3: 100, 4: 100})),
-        (dict.fromkeys(range(1, 11), 50), 1000, {}, Judgement({}, dict.fromkeys(range(1, 11), 50))),
-        ({1: 300, 2: 100}, 1000, {1: 300}, Judgement({}, {})),
-        ({1: 301, 2: 100}, 1000, {1: 300}, Judgement({1: 301}, {})),
-        ({1: 300, 2: 300}, 1000, {1: 300}, Judgement({2: 300}, {})),
+        ({1: 100}, 100, {}, GuardDecision({}, {})),
+        ({1: 200}, 1000, {}, GuardDecision({}, {})),
+        ({1: 101}, 400, {}, GuardDecision({1: 101}, {})),
+        ({1: 300, 2: 100}, 1000, {}, GuardDecision({1: 300}, {})),
+        ({1: 300, 2: 100, 3: 100, 4: 100}, 1000, {}, GuardDecision({1: 300}, {2: 100, 3: 100, 4: 100})),
+        (dict.fromkeys(range(1, 11), 50), 1000, {}, GuardDecision({}, dict.fromkeys(range(1, 11), 50))),
+        ({1: 300, 2: 100}, 1000, {1: 300}, GuardDecision({}, {})),
+        ({1: 301, 2: 100}, 1000, {1: 300}, GuardDecision({1: 301}, {})),
+        ({1: 300, 2: 300}, 1000, {1: 300}, GuardDecision({2: 300}, {})),
     ],
 )
 def test_vanished_rows_are_judged_by_customer(
-    vanished: dict[int, int], before: int, confirmed: dict[int, int], expected: Judgement
+    vanished: dict[int, int], before: int, confirmed: dict[int, int], expected: GuardDecision
 ) -> None:
-    assert judge(GUARD, vanished, before, confirmed) == expected
-    assert judge(replace(GUARD, accept=True), vanished, before, confirmed) == Judgement({}, {})
+    assert decide_deletions(GUARD, vanished, before, confirmed) == expected
+    assert decide_deletions(replace(GUARD, accept=True), vanished, before, confirmed) == GuardDecision({}, {})
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline
 
 
 def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletions, "IDS_AT_ONCE", 6)
+    monkeypatch.setattr(deletions, "IDS_PER_STATEMENT", 6)
     monkeypatch.setattr(patrol, "ROWS_AT_ONCE", 6)
     change(pipeline, sa.delete(users).where(users.c.id == 20))
     change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
