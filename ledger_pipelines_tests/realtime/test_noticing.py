@@ -276,7 +276,7 @@ def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline
 
 def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletions, "IDS_PER_STATEMENT", 6)
-    monkeypatch.setattr(patrol, "ROWS_AT_ONCE", 6)
+    monkeypatch.setattr(patrol, "ROWS_PER_STEP", 6)
     change(pipeline, sa.delete(users).where(users.c.id == 20))
     change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
     app = BillingApp(pipeline.source, pipeline.horizon)
@@ -305,7 +305,7 @@ def test_a_patrol_finds_that_a_rejected_row_vanished(pipeline: Pipeline) -> None
 
 
 def test_a_patrol_looks_at_a_few_differing_ids_at_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patrol, "DIFFERING_AT_ONCE", 2)
+    monkeypatch.setattr(patrol, "DIFFERING_IDS_PER_STEP", 2)
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_([3, 7, 8, 9, 15])))
     app = BillingApp(pipeline.source, pipeline.horizon)
     going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
