@@ -36,14 +36,14 @@ class ErpCopy:
         erp: The ERP as the product reads it.
         warehouse: The warehouse with the copy.
         horizon: Months of the partitions.
-        said: Warnings of the last sync.
+        warnings: Warnings of the last sync.
     """
 
     source: sa.Engine
     erp: Erp
     warehouse: sa.Engine
     horizon: Horizon = HORIZON
-    said: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def fill(self, name: str, rows: Sequence[Row]) -> None:
         """Replace the contents of an ERP table by these rows."""
@@ -56,10 +56,10 @@ class ErpCopy:
 
     def sync(self, *names: str, months: Sequence[str] | None = None, **options: Any) -> dict[str, Report]:
         """Sync tables, by default all, for these months, by default those of the hourly sync."""
-        self.said.clear()
-        return {name: load_table(self.order(name, months, **options), erp_table(name)) for name in names or _ALL}
+        self.warnings.clear()
+        return {name: load_table(self.table_sync(name, months, **options), erp_table(name)) for name in names or _ALL}
 
-    def order(
+    def table_sync(
         self,
         name: str,
         months: Sequence[str] | None = None,
@@ -69,13 +69,13 @@ class ErpCopy:
         progress: Callable[[int], None] | None = None,
     ) -> Sync:
         """Return the sync of a table."""
-        asked = tuple(months) if months is not None else self.due(name)
+        asked = tuple(months) if months is not None else self.due_months(name)
         return Sync(
             self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
-            warn=self.said.append,
+            warn=self.warnings.append,
         )  # fmt: skip
 
-    def due(self, name: str) -> tuple[str, ...]:
+    def due_months(self, name: str) -> tuple[str, ...]:
         """Return the months of the hourly sync: all at the first sync, later the current and the previous month."""
         if self.count(tables.loaded_months, table_name=f"erp.{name}"):
             return (shift(self.horizon.current, -1), self.horizon.current)

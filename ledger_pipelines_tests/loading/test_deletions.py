@@ -386,9 +386,7 @@ def test_realtime_emptied_source_is_one_incident(ledger: Pipeline) -> None:
     assert ledger.rows(tables.pending_changes) == []
 
 
-def test_realtime_failing_change_is_incident_until_applied(
-    ledger: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_realtime_failing_change_is_incident_until_applied(ledger: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == SMALL).values(harga_per_meter_kubik=200))
