@@ -347,7 +347,7 @@ def test_restarting_source_is_retried(erp_copy: ErpCopy, monkeypatch: pytest.Mon
     erp_copy.fill(ORDERS, orders())
     erp_copy.sync(ORDERS)
     assert_equal(erp_copy, orders())
-    failures = iter([SourceUnreachableError("No answer.")])
+    failures = iter([SourceUnreachableError("The server does not answer.")])
     with pytest.raises(SourceUnreachableError):
         erp_copy.sync(ORDERS)
 
