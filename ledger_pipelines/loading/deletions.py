@@ -45,18 +45,18 @@ class GuardDecision:
 
 
 def decide_deletions(
-    guard: DeletionGuard, vanished: Mapping[int, int], before: int, confirmed: Mapping[int, int]
+    guard: DeletionGuard, deleted: Mapping[int, int], before: int, confirmed: Mapping[int, int]
 ) -> GuardDecision:
     """Decide which deleted rows may be deleted from the warehouse too.
 
     Args:
         guard: Bounds of deletions without confirmation.
-        vanished: Number of deleted rows by customer.
+        deleted: Number of deleted rows by customer.
         before: Number of rows of all customers before the deletion.
         confirmed: Number of confirmed rows by customer. A confirmation of fewer rows than are deleted is ignored.
     """
-    unconfirmed = {customer: rows for customer, rows in vanished.items() if rows > confirmed.get(customer, 0)}
-    before -= sum(vanished.values()) - sum(unconfirmed.values())
+    unconfirmed = {customer: rows for customer, rows in deleted.items() if rows > confirmed.get(customer, 0)}
+    before -= sum(deleted.values()) - sum(unconfirmed.values())
     if guard.allows(sum(unconfirmed.values()), before):
         return GuardDecision({}, {})
     single = {customer: rows for customer, rows in unconfirmed.items() if rows > guard.rows}
@@ -72,9 +72,9 @@ def check_all_ids(load: Load, connection: sa.Connection) -> None:
     """
     if load.guard.accept:
         return
-    users, customers = _all_vanished(load.source, connection, USERS)
-    gone = list(owners_of(connection, USERS, users))
-    causes = _causes_of_users(load, connection, gone, customers) + _causes_of_readings(load, connection, gone)
+    users, customers = _deleted_ids(load.source, connection, USERS)
+    former = list(owners_of(connection, USERS, users))
+    causes = _causes_of_users(load, connection, former, customers) + _causes_of_readings(load, connection, former)
     if causes:
         raise DeletionRefusedError(causes)
 
@@ -88,16 +88,18 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
         customer_id: The customer.
         reason: Message of the guard, needed where a history lost entries: entries have no ids to compare.
     """
-    gone = not app.known_customers([customer_id])
-    rows = {qualified(table): _rows_of(connection, table, customer_id) for table in _USER_TABLES if gone}
-    rows[qualified(tables.meter_readings)] = len(_lost_readings(app, connection, customer_id, gone=gone))
+    is_former = not app.known_customers([customer_id])
+    rows = {qualified(table): _rows_of(connection, table, customer_id) for table in _USER_TABLES if is_former}
+    rows[qualified(tables.meter_readings)] = len(_lost_readings(app, connection, customer_id, is_former=is_former))
     rows = {table: count for table, count in rows.items() if count}
     name = connection.scalar(sa.select(tables.customers.c.name).where(tables.customers.c.customer_id == customer_id))
     customer = f"Customer {customer_id} ({name})" if name else f"Customer {customer_id}"
-    if rows and (gone or not reason or qualified(tables.meter_readings) in reason):
+    if rows and (is_former or not reason or qualified(tables.meter_readings) in reason):
         listed = ", ".join(f"{count:,} row{'s' * (count > 1)} of {table}" for table, count in rows.items())
         lost = (
-            "is no longer a customer of the billing application" if gone else "has lost rows in the billing application"
+            "is no longer a customer of the billing application"
+            if is_former
+            else "has lost rows in the billing application"
         )
         problem = f"{customer} {lost}. This would delete {listed}, more than the guard allows without confirmation."
         command = f"ledger incidents confirm --customer-id {customer_id} --rows {sum(rows.values())}"
@@ -133,7 +135,8 @@ def customers_with_mass_deletions(
     candidates = connection.scalars(large).all()
     still = app.known_customers(candidates) if candidates else frozenset()
     lost = {
-        customer: len(_lost_readings(app, connection, customer, gone=customer not in still)) for customer in candidates
+        customer: len(_lost_readings(app, connection, customer, is_former=customer not in still))
+        for customer in candidates
     }
     return [customer for customer, readings in lost.items() if readings > guard.rows]
 
@@ -240,33 +243,33 @@ def owners_of(connection: sa.Connection, table: str, row_ids: Collection[int]) -
     return dict(connection.execute(found).all())
 
 
-def mass_deletion_cause(table: str, vanished: Mapping[int, int], before: int) -> Cause:
+def mass_deletion_cause(table: str, deleted: Mapping[int, int], before: int) -> Cause:
     """Return the cause of deletions that are refused together because they look like an outage."""
-    total_rows = sum(vanished.values())
+    total_rows = sum(deleted.values())
     reason = (
         f"{total_rows:,} of the {before:,} rows known of {table} are gone from the billing application, from "
-        f"{len(vanished):,} customers: that looks like an outage. Nothing was deleted; the balances of these customers "
+        f"{len(deleted):,} customers: that looks like an outage. Nothing was deleted; the balances of these customers "
         "are unchanged."
     )
     cause = refusal_cause(table, reason)
-    return replace(cause, customers=[customer for customer in vanished if customer])
+    return replace(cause, customers=[customer for customer in deleted if customer])
 
 
-def _causes_of_users(load: Load, connection: sa.Connection, gone: Sequence[int], customers: int) -> list[Cause]:
+def _causes_of_users(load: Load, connection: sa.Connection, former: Sequence[int], customers: int) -> list[Cause]:
     confirmed = confirmed_rows(connection, qualified(tables.customers))
-    found = decide_deletions(load.guard, dict.fromkeys(gone, 1), customers, confirmed)
+    found = decide_deletions(load.guard, dict.fromkeys(former, 1), customers, confirmed)
     return [mass_deletion_cause(USERS, found.refused_together, customers)] if found.refused_together else []
 
 
-def _causes_of_readings(load: Load, connection: sa.Connection, gone: Collection[int]) -> list[Cause]:
+def _causes_of_readings(load: Load, connection: sa.Connection, former: Collection[int]) -> list[Cause]:
     """Check the readings that would be deleted: deleted ids, and all readings of former customers."""
-    vanished, before = _all_vanished(load.source, connection, READINGS)
-    lost = Counter(owners_of(connection, READINGS, vanished).values())
+    deleted, before = _deleted_ids(load.source, connection, READINGS)
+    lost = Counter(owners_of(connection, READINGS, deleted).values())
     reading = tables.meter_readings.c
-    of_gone = sa.select(reading.customer_id, sa.func.count()).where(one_of(reading.customer_id, gone))
-    for customer, rows in connection.execute(of_gone.group_by(reading.customer_id)):
+    of_former = sa.select(reading.customer_id, sa.func.count()).where(one_of(reading.customer_id, former))
+    for customer, rows in connection.execute(of_former.group_by(reading.customer_id)):
         few = rows <= load.guard.rows  # larger numbers are counted exactly: readings moved to another customer stay
-        lost[customer] = rows if few else len(_lost_readings(load.source, connection, customer, gone=True))
+        lost[customer] = rows if few else len(_lost_readings(load.source, connection, customer, is_former=True))
     found = decide_deletions(load.guard, lost, before, confirmed_rows(connection, qualified(tables.meter_readings)))
     causes = [refusal_of_customer(load.source, connection, customer) for customer in sorted(found.needs_confirmation)]
     if found.refused_together:
@@ -274,17 +277,17 @@ def _causes_of_readings(load: Load, connection: sa.Connection, gone: Collection[
     return causes
 
 
-def _all_vanished(app: BillingApp, connection: sa.Connection, table: str) -> tuple[list[int], int]:
+def _deleted_ids(app: BillingApp, connection: sa.Connection, table: str) -> tuple[list[int], int]:
     """Return the ids of a table that only the warehouse has, and the number of ids in the warehouse."""
-    vanished: list[int] = []
+    deleted: list[int] = []
     known, after = 0, None
     while True:
         part = billing_changes.stretch(app, table, after, IDS_PER_STATEMENT)
-        gone, _, count = differing_ids(app, connection, table, part)
-        vanished += gone
+        in_range, _, count = differing_ids(app, connection, table, part)
+        deleted += in_range
         known += count
         if part.last is None:
-            return vanished, known
+            return deleted, known
         after = part.last
 
 
@@ -293,14 +296,16 @@ def _rows_of(connection: sa.Connection, table: sa.Table, customer_id: int) -> in
     return connection.scalar(counted) or 0
 
 
-def _lost_readings(app: BillingApp, connection: sa.Connection, customer_id: int, *, gone: bool) -> list[int]:
+def _lost_readings(app: BillingApp, connection: sa.Connection, customer_id: int, *, is_former: bool) -> list[int]:
     """Return the loaded readings that a customer loses.
 
-    A former customer (``gone``) loses all readings except those that now belong to another customer.
+    A former customer (``is_former``) loses all readings except those that now belong to another customer.
     """
     reading = tables.meter_readings.c
     known = connection.scalars(sa.select(reading.reading_id).where(reading.customer_id == customer_id)).all()
     owners = billing_changes.customers_of(app, known)
     return [
-        reading_id for reading_id in known if reading_id not in owners or (gone and owners[reading_id] == customer_id)
+        reading_id
+        for reading_id in known
+        if reading_id not in owners or (is_former and owners[reading_id] == customer_id)
     ]

@@ -14,8 +14,16 @@ from datetime import date
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
-from ledger_pipelines.loading import erp_plan
-from ledger_pipelines.loading.erp_plan import CopyState, ReadPlan, SourceDays, day_key, day_of, stored_month
+from ledger_pipelines.loading.erp_plan import (
+    CopyState,
+    ReadPlan,
+    SourceDays,
+    day_key,
+    day_of,
+    plan_full_read,
+    plan_reads,
+    stored_month,
+)
 from ledger_pipelines.loading.erp_proof import Evidence, prove
 from ledger_pipelines.loading.erp_staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
@@ -178,8 +186,8 @@ def _plan(sync: Sync, table: ErpTable, reading: Reading, source_days: SourceDays
         sync.log_warning(f"{table.name} has only present values: nothing was read, and its past months are unchanged")
         return ReadPlan(Wanted(), frozenset())
     if not reading.dated:
-        return erp_plan.plan_full_read(before, sync.months, sync.horizon)
-    return erp_plan.plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
+        return plan_full_read(before, sync.months, sync.horizon)
+    return plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
 
 
 def _check_not_emptied(sync: Sync, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:

@@ -14,7 +14,7 @@ from ledger_pipelines.loading.billing import load_customers, load_deposits, load
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
-from ledger_pipelines.realtime.turn import turn
+from ledger_pipelines.realtime.turn import turn_month
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
 from ledger_pipelines.sources.errors import first_line
@@ -156,7 +156,7 @@ class CatchUp:
             pending.hold(connection, held)
         if not taken:
             return None
-        turned = turn(connection, app, self.guard, self.run_id, self.low)
+        turned = turn_month(connection, app, self.guard, self.run_id, self.low)
         horizon = app.horizon
         first = max(horizon.first, min(change.first_month for change in taken))
         customers = tuple(sorted({change.customer_id for change in taken}))

@@ -42,25 +42,25 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRows:
     """Present rows of one source table, to compare with the warehouse.
 
     Attributes:
         table: The table.
         rows: Its rows.
-        gone: Ids of deleted rows.
+        deleted: Ids of deleted rows.
         parts: For users, the parts of their accounts to compare.
         dated: Whether `updated_at` is the time at which a differing row changed.
     """
 
     table: str
     rows: Sequence[Row]
-    gone: Collection[int] = ()
+    deleted: Collection[int] = ()
     parts: Collection[AccountPart] = facts.ALL_PARTS
     dated: bool = True
 
 
-def note_differences(connection: sa.Connection, app: BillingApp, compared: Compared) -> int:
+def enqueue_differences(connection: sa.Connection, app: BillingApp, compared: ComparedRows) -> int:
     """Queue the differences between rows of the source and the warehouse; return the number of new changes.
 
     Changes that were held while a customer's automatic recalculation was off are released when it is on again.
@@ -81,20 +81,20 @@ def note_differences(connection: sa.Connection, app: BillingApp, compared: Compa
     return news
 
 
-def _reading_changes(connection: sa.Connection, compared: Compared, horizon: Horizon) -> list[Change]:
-    compared_ids = [*(row["id"] for row in compared.rows), *compared.gone]
+def _reading_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+    compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
     before = facts.warehouse_readings(connection, compared_ids)
     return reading_changes(before, facts.source_readings(compared.rows, horizon), horizon)
 
 
-def _account_changes(connection: sa.Connection, compared: Compared, horizon: Horizon) -> list[Change]:
-    compared_ids = [*(row["id"] for row in compared.rows), *compared.gone]
+def _account_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+    compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
     before = facts.warehouse_accounts(connection, compared_ids, horizon, compared.parts)
     after = facts.source_accounts(compared.rows, horizon, compared.parts)
     return account_changes(before, after, facts.first_reading_months(connection, compared_ids), horizon)
 
 
-def _queued_change(compared: Compared, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
+def _queued_change(compared: ComparedRows, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
     return Noticed(
         source_table=compared.table,
         source_id=change.row_id,

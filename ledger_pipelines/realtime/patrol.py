@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ledger_pipelines import ids
 from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.compare import Compared, note_differences
+from ledger_pipelines.realtime.compare import ComparedRows, enqueue_differences
 from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import Ids
@@ -60,10 +60,10 @@ class Patrol:
         with self.warehouse.begin() as connection:
             if after is None:
                 cursors.move(connection, scan_start, "")
-            vanished, added, known = deletions.differing_ids(self.app, connection, self.table, part)
+            deleted, added, known = deletions.differing_ids(self.app, connection, self.table, part)
             news, position = 0, part.last
-            if vanished or added:
-                allowed = self._allowed(connection, vanished, known)
+            if deleted or added:
+                allowed = self._allowed(connection, deleted, known)
                 news, position = self._enqueue(connection, part, allowed | added)
             if position is None and (began := cursors.moved_at(connection, scan_start)) is not None:
                 incidents.close_unseen(connection, Kind.DELETION_REFUSED, self.table, began)
@@ -75,35 +75,35 @@ class Patrol:
         name = f"patrol of the contents of {self.table}"
         rows = billing_changes.after_id(self.app, self.table, self._position(name), ROWS_PER_STEP)
         with self.warehouse.begin() as connection:
-            news = note_differences(connection, self.app, Compared(self.table, rows, dated=False)) if rows else 0
+            news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, dated=False)) if rows else 0
             position = rows[-1]["id"] if len(rows) == ROWS_PER_STEP else None
             cursors.move(connection, name, _text(position))
         return news
 
-    def _allowed(self, connection: sa.Connection, vanished: frozenset[int], known: int) -> frozenset[int]:
+    def _allowed(self, connection: sa.Connection, deleted: frozenset[int], known: int) -> frozenset[int]:
         """Return the deleted ids to queue as changes; record an incident for the others.
 
         Customers who lost many rows are queued too: applying their changes asks for a confirmation of each customer.
         """
         table = tables.customers if self.table == deletions.USERS else tables.meter_readings
-        owners = deletions.owners_of(connection, self.table, vanished)
+        owners = deletions.owners_of(connection, self.table, deleted)
         confirmed = confirmed_rows(connection, qualified(table))
         found = deletions.decide_deletions(self.guard, Counter(owners.values()), known, confirmed)
         if not found.refused_together:
-            return vanished
+            return deleted
         incidents.record(connection, deletions.mass_deletion_cause(self.table, found.refused_together, known))
-        return frozenset(row_id for row_id in vanished if owners.get(row_id) not in found.refused_together)
+        return frozenset(row_id for row_id in deleted if owners.get(row_id) not in found.refused_together)
 
     def _enqueue(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
         """Queue the differences of the first differing ids; return the number of new changes and the next position."""
         some = sorted(differing)[:DIFFERING_IDS_PER_STEP]
         rows = billing_changes.with_ids(self.app, self.table, some)
-        gone = self._deleted(some, {row["id"] for row in rows})
-        news = note_differences(connection, self.app, Compared(self.table, rows, gone, dated=False))
+        missing = self._missing(some, {row["id"] for row in rows})
+        news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, missing, dated=False))
         return news, (some[-1] if len(some) < len(differing) else part.last)
 
     @staticmethod
-    def _deleted(wanted: Collection[int], found: Collection[int]) -> list[int]:
+    def _missing(wanted: Collection[int], found: Collection[int]) -> list[int]:
         return [row_id for row_id in wanted if row_id not in found]
 
     def _position(self, name: str) -> int | None:

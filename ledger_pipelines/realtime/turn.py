@@ -88,7 +88,7 @@ class MonthTurn:
                     lock(connection, *_WRITTEN_TABLES)
                 elif not try_lock(connection, _WRITTEN_TABLES):
                     return None
-                turned = turn(connection, self.app(), self.guard, self.run_id, self.low)
+                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
         self._current = current
         return turned
 
@@ -97,7 +97,7 @@ class MonthTurn:
             return bool(months_to_turn(connection, self.app().horizon))
 
 
-def turn(
+def turn_month(
     connection: sa.Connection, app: BillingApp, guard: DeletionGuard, run_id: str, low: LowBalance
 ) -> Turned | None:
     """Carry every customer's balance forward into the months that have begun; return None without such months.

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ledger_pipelines.realtime.compare import Compared, Kind, note_differences
+from ledger_pipelines.realtime.compare import ComparedRows, Kind, enqueue_differences
 from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import Place, Row
@@ -136,8 +136,8 @@ class Watch:
         news = 0
         with self.warehouse.begin() as connection:
             if uncompared:
-                compared = Compared(self.kind.table, list(uncompared.values()), parts=self.kind.parts)
-                news = note_differences(connection, app, compared)
+                compared = ComparedRows(self.kind.table, list(uncompared.values()), parts=self.kind.parts)
+                news = enqueue_differences(connection, app, compared)
             cursors.advance(connection, self._cursor, newest.isoformat())
         self._persisted_at = now
         self._compared = {

@@ -31,7 +31,7 @@ def state(users: Sequence[dict[str, Any]] = (), readings: Sequence[dict[str, Any
     return SourceState(tuple(users), tuple(readings))
 
 
-def everything(pipeline: Pipeline) -> dict[str, list[dict[str, Any]]]:
+def all_rows(pipeline: Pipeline) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all tables, including timestamps."""
     return {str(table): [dict(row) for row in pipeline.rows(table)] for table in tables.metadata.sorted_tables}
 
@@ -41,6 +41,6 @@ def rejected(pipeline: Pipeline) -> dict[str, sa.RowMapping]:
     return {row["source_id"]: row for row in pipeline.rows(tables.rejected_rows)}
 
 
-def where(pipeline: Pipeline) -> list[tuple[int, int, str]]:
+def loaded_readings(pipeline: Pipeline) -> list[tuple[int, int, str]]:
     """Return reading id, customer id and month of all loaded readings."""
     return [(row["reading_id"], row["customer_id"], row["year_month"]) for row in pipeline.rows(tables.meter_readings)]

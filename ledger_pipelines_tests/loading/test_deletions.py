@@ -20,7 +20,7 @@ from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import confirmations, incidents, pending, tables
 from ledger_pipelines.warehouse.confirmations import NothingToConfirmError
 from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
-from ledger_pipelines_tests.loading.rows import everything, fob, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 
 GUARD = DeletionGuard()
@@ -106,10 +106,10 @@ def refused_incident(pipeline: Pipeline) -> Incident:
 
 
 def test_whole_load_refuses_deletion_before_writing(ledger: Pipeline) -> None:
-    before = everything(ledger)
+    before = all_rows(ledger)
     with pytest.raises(DeletionRefusedError) as refused:
         load(ledger)
-    assert everything(ledger) == before
+    assert all_rows(ledger) == before
     (cause,) = refused.value.causes
     assert (cause.kind, cause.subject, cause.customers) == (Kind.DELETION_REFUSED, "customer 1", [LARGE])
     assert cause.details == {"rows": {"1": OF_LARGE}}
@@ -221,9 +221,9 @@ def test_former_customer_is_one_deletion(ledger: Pipeline) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == LARGE).values(role="admin"))
-    before = everything(ledger)
+    before = all_rows(ledger)
     incident = refused_incident(ledger)
-    assert everything(ledger) == before | {"ops.incidents": everything(ledger)["ops.incidents"]}
+    assert all_rows(ledger) == before | {"ops.incidents": all_rows(ledger)["ops.incidents"]}
     assert incident.details == {"rows": {"1": OF_LARGE}}
     confirm(ledger, incident)
     load(ledger)

@@ -8,7 +8,7 @@ import pytest
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import everything, fob, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
@@ -30,13 +30,13 @@ MANY = [fob(number, 1, f"2025-0{1 + number % 6}-03") for number in range(1, 601)
 def test_emptied_source_is_refused(pipeline: Pipeline, emptied: SourceState, message: str) -> None:
     pipeline.fill(state([PAYING], [fob(1, 1, "2025-02-03")]))
     pipeline.run()
-    before = everything(pipeline)
+    before = all_rows(pipeline)
     pipeline.fill(emptied)
     for scope in (Scope(pipeline.horizon.months), Scope(("2025-02",)), Scope(pipeline.horizon.months, (1,))):
         with pytest.raises(DeletionRefusedError, match=f"{message}.*--accept-deletions"):
             pipeline.load(scope, GUARD)
     loads = ("billing.customers", "billing.deposits", "billing.meter_readings", "billing.prices", "ops.rejected_rows")
-    after = everything(pipeline)
+    after = all_rows(pipeline)
     assert {name: after[name] for name in loads} == {name: before[name] for name in loads}
     pipeline.load(Scope(pipeline.horizon.months), DeletionGuard(accept=True))
     assert pipeline.rows(tables.meter_readings) == []
@@ -48,10 +48,10 @@ def test_more_than_a_fifth_and_a_hundred_rows_are_refused(pipeline: Pipeline, le
     pipeline.run()
     pipeline.fill(state([user(1)], MANY[:left]))
     if refused:
-        before = everything(pipeline)
+        before = all_rows(pipeline)
         with pytest.raises(DeletionRefusedError, match=r"would delete 121 rows of billing\.meter_readings"):
             pipeline.load(Scope(pipeline.horizon.months), GUARD)
-        assert everything(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
+        assert all_rows(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
     else:
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
         assert len(pipeline.rows(tables.meter_readings)) == left

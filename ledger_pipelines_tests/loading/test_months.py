@@ -6,7 +6,7 @@ import pytest
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import fob, rejected, state, user, where
+from ledger_pipelines_tests.loading.rows import fob, loaded_readings, rejected, state, user
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.rows import reading_row
 
@@ -17,7 +17,7 @@ def test_reading_moves_to_another_month(pipeline: Pipeline, scope: str) -> None:
     pipeline.run()
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-04-03"), fob(2, 1, "2025-02-04")]))
     pipeline.run({"whole": None, "new months": ["2025-04"], "both months": ["2025-02", "2025-03", "2025-04"]}[scope])
-    assert where(pipeline) == [(1, 1, "2025-04"), (2, 1, "2025-02")]
+    assert loaded_readings(pipeline) == [(1, 1, "2025-04"), (2, 1, "2025-02")]
     assert {key: row.year_month for key, row in pipeline.ledger().transactions.items()} == {1: "2025-04", 2: "2025-02"}
     closing = {month: balance.closing_balance for (_, month), balance in pipeline.ledger().balances.items()}
     assert closing["2025-03"] == -1000
@@ -33,7 +33,7 @@ def test_reading_moves_to_another_customer(pipeline: Pipeline, customers: list[i
     other = [row for row in pipeline.rows(tables.monthly_customer_balances) if row["customer_id"] == 3]
     pipeline.fill(state(users, [fob(1, 2, f"{month}-03"), fob(2, 3, "2025-02-03")]))
     pipeline.run(customers=customers)
-    assert where(pipeline) == [(1, 2, month), (2, 3, "2025-02")]
+    assert loaded_readings(pipeline) == [(1, 2, month), (2, 3, "2025-02")]
     ledger = pipeline.ledger()
     assert {key: row.customer_id for key, row in ledger.transactions.items()} == {1: 2, 2: 3}
     assert sorted({customer for customer, _ in ledger.balances}) == [2, 3]
@@ -51,7 +51,7 @@ def test_run_of_the_scope_a_reading_left_keeps_it(
     pipeline.run()
     pipeline.fill(state(users, [fob(1, 2, "2025-04-03"), fob(2, 1, "2025-02-04")]))
     pipeline.run(months, customers)
-    assert where(pipeline) == [(1, 2, "2025-04"), (2, 1, "2025-02")]
+    assert loaded_readings(pipeline) == [(1, 2, "2025-04"), (2, 1, "2025-02")]
     pipeline.run()
     assert {key: row.customer_id for key, row in pipeline.ledger().transactions.items()} == {1: 2, 2: 1}
     assert pipeline.ledger().balances[1, "2025-06"].closing_balance == -1000
@@ -87,7 +87,7 @@ def test_reading_that_becomes_unusable_leaves_the_ledger(pipeline: Pipeline) -> 
     pipeline.run()
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x"), fob(2, 1, "2025-02-04")]))
     pipeline.run(["2025-02"])
-    assert where(pipeline) == [(2, 1, "2025-02")]
+    assert loaded_readings(pipeline) == [(2, 1, "2025-02")]
     assert pipeline.ledger().transactions.keys() == {2}
     assert rejected(pipeline).keys() == {"1"}
 
@@ -115,12 +115,12 @@ SPELLINGS = {
 def test_run_of_one_month_reads_every_spelling_of_its_dates(pipeline: Pipeline, spelling: str) -> None:
     pipeline.fill(state([user(1)], [reading_row(1, 1, SPELLINGS[spelling])]))
     pipeline.load(Scope(("2025-01", "2025-02")))
-    assert where(pipeline) == []
+    assert loaded_readings(pipeline) == []
     pipeline.load(Scope(("2025-03",)))
-    assert where(pipeline) == [(1, 1, "2025-03")]
+    assert loaded_readings(pipeline) == [(1, 1, "2025-03")]
     for month in ("2025-02", "2025-04", "2025-06", "2025-03"):
         pipeline.load(Scope((month,)))
-        assert where(pipeline) == [(1, 1, "2025-03")], f"lost by a run of {month}"
+        assert loaded_readings(pipeline) == [(1, 1, "2025-03")], f"lost by a run of {month}"
 
 
 MONTHLESS = {
@@ -145,7 +145,7 @@ def test_row_without_month_stays_rejected(pipeline: Pipeline, kind: str) -> None
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-06-01")]))
     pipeline.load(Scope(("2025-06",)))
     assert rejected(pipeline) == {}
-    assert where(pipeline) == [(1, 1, "2025-06")]
+    assert loaded_readings(pipeline) == [(1, 1, "2025-06")]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MONTHLESS if "2025-" not in str(MONTHLESS[kind])])

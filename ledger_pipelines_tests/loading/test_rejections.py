@@ -3,7 +3,7 @@
 import json
 
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 
 
@@ -49,12 +49,12 @@ def test_unreadable_history_keeps_loaded_entries(pipeline: Pipeline) -> None:
     }
     pipeline.fill(state([user(1, **readable), user(2, **readable)], [fob(1, 1, "2025-02-03")]))
     pipeline.run()
-    before = everything(pipeline)
+    before = all_rows(pipeline)
     pipeline.fill(
         state([user(1, deposit_history="[{", pricing_history='"x"'), user(2, **readable)], [fob(1, 1, "2025-02-03")])
     )
     reports = pipeline.run()
-    after = everything(pipeline)
+    after = all_rows(pipeline)
     for table in ("billing.deposits", "billing.prices", str(tables.transaction_calculations)):
         assert after[table] == before[table]
     assert after[str(tables.monthly_customer_balances)] == before[str(tables.monthly_customer_balances)]

@@ -13,7 +13,7 @@ from ledger_pipelines.settings import database_url
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.servers import free_port, fresh_database
 
@@ -32,14 +32,14 @@ def loaded(pipeline: Pipeline) -> Pipeline:
 
 def failure(pipeline: Pipeline, url: sa.URL) -> str:
     """Run from an unreadable source, check that the warehouse is unchanged, and return the message."""
-    before = everything(pipeline)
+    before = all_rows(pipeline)
     broken = Pipeline(source_engine(url), pipeline.warehouse, pipeline.horizon)
     try:
         with pytest.raises(SourceError) as caught:
             broken.run()
     finally:
         broken.source.dispose()
-    assert everything(pipeline) == before
+    assert all_rows(pipeline) == before
     message = str(caught.value)
     assert SECRET not in message
     assert str(url.password or "no password") not in message
@@ -158,7 +158,7 @@ def test_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipel
 @pytest.mark.filterwarnings("ignore:.*ServerCursor:ResourceWarning")
 def test_connection_lost_while_reading(loaded: Pipeline) -> None:
     """The connection is lost after the first rows were read: none of them stay."""
-    before = everything(loaded)
+    before = all_rows(loaded)
     loaded.fill(state([user(1)], [fob(number, 1, "2025-03-03") for number in range(1, 50)]))
     broken = Pipeline(source_engine(loaded.source.url), loaded.warehouse, loaded.horizon)
 
@@ -173,7 +173,7 @@ def test_connection_lost_while_reading(loaded: Pipeline) -> None:
         broken.run()
     broken.source.dispose()
     gc.collect()  # the cursor of the lost connection warns when it is collected: here, where the warning is ignored
-    after = everything(loaded)
+    after = all_rows(loaded)
     assert after["billing.meter_readings"] == before["billing.meter_readings"]
     assert [row for row in after["ops.rejected_rows"] if row["asset"] == "meter_readings"] == [
         row for row in before["ops.rejected_rows"] if row["asset"] == "meter_readings"

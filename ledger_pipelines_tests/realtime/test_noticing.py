@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime import patrol, watch
+from ledger_pipelines.realtime import patrol as scan_module
+from ledger_pipelines.realtime import watch as poller_module
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
@@ -62,12 +63,12 @@ class ClockedPoller:
 
     def __init__(self, pipeline: Pipeline, kind: Kind) -> None:
         self.pipeline, self.seconds = pipeline, 0.0
-        self.watch = Watch(kind, pipeline.warehouse, clock=lambda: self.seconds)
+        self.inner = Watch(kind, pipeline.warehouse, clock=lambda: self.seconds)
 
     def poll(self, after: float = 0) -> int:
         """Advance the clock by ``after`` seconds, and poll."""
         self.seconds += after
-        return self.watch.look(BillingApp(self.pipeline.source, self.pipeline.horizon), NOW)
+        return self.inner.look(BillingApp(self.pipeline.source, self.pipeline.horizon), NOW)
 
 
 def change(pipeline: Pipeline, statement: Any) -> None:
@@ -118,7 +119,7 @@ def test_late_commit_is_found(pipeline: Pipeline, late: int) -> None:
     change(pipeline, price_update(5, 200))
     poller.poll()
     change(pipeline, price_update(6, 200, LOCAL_NOW - timedelta(seconds=late)))
-    assert poller.poll(watch.RECENT_EVERY_SECONDS + 1) == 1
+    assert poller.poll(poller_module.RECENT_EVERY_SECONDS + 1) == 1
     assert waiting(pipeline) == {5, 6}
 
 
@@ -237,23 +238,23 @@ def test_failed_poll_does_not_advance_the_watermark(pipeline: Pipeline, monkeypa
 
 
 def test_many_simultaneous_changes_are_read_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "NEW_ROWS", 8)
+    monkeypatch.setattr(poller_module, "NEW_ROWS", 8)
     poller = ClockedPoller(pipeline, Kind.PRICES)
     poller.poll()  # from now on only new rows are read, until the next reread is due
     change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=LOCAL_NOW))
     assert [poller.poll(0.1) for _ in range(3)] == [8, 8, 4]
-    assert not poller.watch.behind
+    assert not poller.inner.behind
     assert waiting(pipeline) == set(range(1, 21))
 
 
 def test_late_commits_are_read_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "RECENT_ROWS", 8)
+    monkeypatch.setattr(poller_module, "RECENT_ROWS", 8)
     poller = ClockedPoller(pipeline, Kind.PRICES)
     change(pipeline, price_update(20, 200))
     assert poller.poll() == 1
     late = LOCAL_NOW - timedelta(minutes=5)
     change(pipeline, sa.update(users).where(users.c.id < 20).values(harga_per_meter_kubik=200, updated_at=late))
-    poller.seconds += watch.RECENT_EVERY_SECONDS
+    poller.seconds += poller_module.RECENT_EVERY_SECONDS
     assert [poller.poll(0.1) for _ in range(4)] == [8, 8, 3, 0]
 
 
@@ -276,7 +277,7 @@ def test_full_scan_finds_deletions_and_plain_sql_changes(pipeline: Pipeline) -> 
 
 def test_full_scan_works_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletions, "IDS_PER_STATEMENT", 6)
-    monkeypatch.setattr(patrol, "ROWS_PER_STEP", 6)
+    monkeypatch.setattr(scan_module, "ROWS_PER_STEP", 6)
     change(pipeline, sa.delete(users).where(users.c.id == 20))
     change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
     app = BillingApp(pipeline.source, pipeline.horizon)
@@ -307,7 +308,7 @@ def test_full_scan_finds_deleted_rejected_row(pipeline: Pipeline) -> None:
 
 
 def test_full_scan_rereads_a_few_differing_ids_per_step(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patrol, "DIFFERING_IDS_PER_STEP", 2)
+    monkeypatch.setattr(scan_module, "DIFFERING_IDS_PER_STEP", 2)
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_([3, 7, 8, 9, 15])))
     app = BillingApp(pipeline.source, pipeline.horizon)
     scan = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())

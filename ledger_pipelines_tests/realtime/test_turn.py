@@ -14,7 +14,7 @@ from ledger_pipelines.horizon import Horizon, month_of, shift, start_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import Compared, note_differences
+from ledger_pipelines.realtime.compare import ComparedRows, enqueue_differences
 from ledger_pipelines.realtime.turn import MonthTurn
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_schema import data_pencatatan
@@ -150,8 +150,8 @@ def test_change_in_the_first_seconds_turns_the_month_for_all(pipeline: Pipeline)
     with pipeline.source.begin() as source:
         source.execute(sa.insert(data_pencatatan), [new])
     with pipeline.warehouse.begin() as connection:
-        what = Compared("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
-        assert note_differences(connection, app_of(pipeline)(), what) == 1
+        what = ComparedRows("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
+        assert enqueue_differences(connection, app_of(pipeline)(), what) == 1
     (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
     assert isinstance(taken, TakenUp)
     assert taken.customers == (2,)
@@ -170,8 +170,8 @@ def test_run_that_waited_over_midnight_keeps_the_turn(pipeline: Pipeline) -> Non
         row = reading_row(1, 1, '{"waktu": "2026-11-29", "volume_sm3": 3}') | {"harga_final": 0}
         with pipeline.source.begin() as source:
             source.execute(sa.update(data_pencatatan).where(data_pencatatan.c.id == 1).values(row))
-        note_differences(
-            connection, app_of(pipeline)(), Compared("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
+        enqueue_differences(
+            connection, app_of(pipeline)(), ComparedRows("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
         )
     catch_up = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
     set_current_month(pipeline, "2026-12")
