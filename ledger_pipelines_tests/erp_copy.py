@@ -1,4 +1,4 @@
-"""The product between an ERP and its copy, without Dagster: fill, sync, and say what the copy should be."""
+"""Test pipeline of the ERP copy, without Dagster: fill the ERP, sync, and compute the expected copy."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,24 +29,24 @@ HORIZON = Horizon("2025-01", "2025-06", WIB)
 
 @dataclass
 class ErpCopy:
-    """An ERP, a warehouse, and the product in between.
+    """ERP database, warehouse, and the loads between them.
 
     Attributes:
-        source: Where the rows are written to.
-        erp: What the product reads them by.
-        warehouse: Where the copy is.
-        horizon: The months of the partitions.
-        said: What the product found worth saying.
+        source: The ERP's database, to write rows.
+        erp: The ERP as the product reads it.
+        warehouse: The warehouse with the copy.
+        horizon: Months of the partitions.
+        warnings: Warnings of the last sync.
     """
 
     source: sa.Engine
     erp: Erp
     warehouse: sa.Engine
     horizon: Horizon = HORIZON
-    said: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def fill(self, name: str, rows: Sequence[Row]) -> None:
-        """Make a table of the ERP hold these rows, and nothing else."""
+        """Replace the contents of an ERP table by these rows."""
         table = erp_source_tables[name]
         with self.source.begin() as connection:
             connection.execute(sa.delete(table))
@@ -55,11 +55,11 @@ class ErpCopy:
                 connection.execute(sa.insert(table), [empty | dict(row) for row in rows])
 
     def sync(self, *names: str, months: Sequence[str] | None = None, **options: Any) -> dict[str, Report]:
-        """Sync tables (all, unless some are named): the months named, else what the hourly sync asks for."""
-        self.said.clear()
-        return {name: load_table(self.order(name, months, **options), erp_table(name)) for name in names or _ALL}
+        """Sync tables, by default all, for these months, by default those of the hourly sync."""
+        self.warnings.clear()
+        return {name: load_table(self.table_sync(name, months, **options), erp_table(name)) for name in names or _ALL}
 
-    def order(
+    def table_sync(
         self,
         name: str,
         months: Sequence[str] | None = None,
@@ -68,27 +68,27 @@ class ErpCopy:
         guard: DeletionGuard = WITHOUT_GUARD,
         progress: Callable[[int], None] | None = None,
     ) -> Sync:
-        """The sync of a table."""
-        asked = tuple(months) if months is not None else self.due(name)
+        """Return the sync of a table."""
+        asked = tuple(months) if months is not None else self.due_months(name)
         return Sync(
             self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
-            warn=self.said.append,
+            warn=self.warnings.append,
         )  # fmt: skip
 
-    def due(self, name: str) -> tuple[str, ...]:
-        """Every month at first; the current one and the one before from then on."""
+    def due_months(self, name: str) -> tuple[str, ...]:
+        """Return the months of the hourly sync: all at the first sync, later the current and the previous month."""
         if self.count(tables.loaded_months, table_name=f"erp.{name}"):
             return (shift(self.horizon.current, -1), self.horizon.current)
         return self.horizon.months
 
     def count(self, table: sa.Table, **values: object) -> int:
-        """How many rows of a warehouse table have these values."""
+        """Count the rows of a warehouse table with these values."""
         conditions = (table.c[name] == value for name, value in values.items())
         with self.warehouse.connect() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
 
     def copied(self, name: str, **more: str) -> Counter[tuple[Any, ...]]:
-        """The rows of the copy, each with its month, as often as they are there."""
+        """Count equal rows of the copy, each with its month."""
         table = tables.erp_tables[name]
         columns = [table.c[column] for column in ("year_month", *erp_table(name).names)]
         conditions = (table.c[column] == value for column, value in more.items())
@@ -96,14 +96,14 @@ class ErpCopy:
             return Counter(tuple(row) for row in connection.execute(sa.select(*columns).where(*conditions)))
 
     def rejected(self, name: str) -> list[sa.RowMapping]:
-        """The rejected rows of a table."""
+        """Return the rejected rows of a table, by source id."""
         rejected = tables.rejected_rows
         with self.warehouse.connect() as connection:
             statement = sa.select(rejected).where(rejected.c.asset == name).order_by(rejected.c.source_id)
             return list(connection.execute(statement).mappings())
 
     def reset(self) -> None:
-        """Empty the warehouse and the ERP, and go back to the usual months."""
+        """Empty the warehouse and the ERP, and restore the default months."""
         self.horizon = HORIZON
         with self.warehouse.begin() as connection:
             emptied = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.write_locks]
@@ -117,7 +117,7 @@ _ALL = tuple(table.name for table in ERP_TABLES)
 
 
 def stored(table: ErpTable, row: Row) -> tuple[Any, ...]:
-    """A row as the copy is to have it, apart from its month."""
+    """Return a row as the copy stores it, without its month."""
     values = ((column.kind, row.get(column.name)) for column in table.columns)
     return tuple(_stored(kind, value) for kind, value in values)
 
@@ -131,13 +131,13 @@ def _stored(kind: Kind, value: Any) -> Any:
 
 
 def day_of(table: ErpTable, row: Row) -> date | None:
-    """The first date of a row's month columns."""
+    """Return the first date of a row's month columns."""
     days = (stored(table, row)[table.names.index(name)] for name in table.month_columns)
     return next((day for day in days if day is not None), None)
 
 
 def expected(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[tuple[Any, ...]]:
-    """What the copy of a table with dates holds, if all of its months are loaded."""
+    """Return the expected copy of a table with dates after all months were loaded."""
     return Counter(
         (f"{day:%Y-%m}", *stored(table, row))
         for row in rows
@@ -146,18 +146,18 @@ def expected(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[
 
 
 def decimal(text: str | None) -> Decimal | None:
-    """A number as it is written; None stays None."""
+    """Return a decimal number, or None for None."""
     return None if text is None else Decimal(text)
 
 
 @contextmanager
 def new_erp_copy(source_server: sa.URL, embedded: sa.URL, reader: Callable[[sa.URL], Erp]) -> Iterator[ErpCopy]:
-    """An ERP and a warehouse in two fresh databases, both with their tables and nothing in them.
+    """Yield an ERP and a warehouse in two fresh databases with empty tables.
 
     Args:
-        source_server: Where the ERP's database is made.
-        embedded: The embedded server on which the warehouse is made.
-        reader: How the product reaches the ERP's database, once it is there.
+        source_server: Server of the ERP's database.
+        embedded: Embedded server of the warehouse.
+        reader: Returns the ERP as the product reads it, for the URL of its database.
     """
     with ExitStack() as stack:
         url = stack.enter_context(fresh_database(source_server))

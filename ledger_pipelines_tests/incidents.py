@@ -1,4 +1,4 @@
-"""Incidents that are open for a while, for the tests of what shows them."""
+"""Temporarily open incidents, for tests of the displays of incidents."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ FAILED = Cause(Kind.SYNC_FAILED, "stockbywh", "The ERP does not answer.", "Start
 
 @contextmanager
 def opened(warehouse: sa.Engine | sa.Connection, *causes: Cause) -> Iterator[list[Incident]]:
-    """Open incidents, which are gone afterwards, with the confirmations of their deletions."""
+    """Open incidents; afterwards delete all incidents and confirmations of deletions."""
     engine = warehouse.engine
     with engine.begin() as connection:
         for cause in causes:

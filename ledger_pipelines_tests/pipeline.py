@@ -1,4 +1,4 @@
-"""The product between a source and a warehouse, without Dagster: fill, run, and read out in the reference's terms."""
+"""Test pipeline of the billing ledger, without Dagster: fill the source, run, and read the ledger."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.loading import billing
+from ledger_pipelines.loading.billing import load_customers, load_deposits, load_prices, load_readings
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.staging import Load
 from ledger_pipelines.sources import billing_schema
@@ -28,7 +28,7 @@ _WITHOUT_GUARD = DeletionGuard(accept=True)
 
 @dataclass
 class Pipeline:
-    """A source (with the tables of the application), a warehouse, and the product in between."""
+    """Source database with the application's tables, warehouse, and the loads and calculations between them."""
 
     source: sa.Engine
     warehouse: sa.Engine
@@ -36,7 +36,7 @@ class Pipeline:
     application: sa.MetaData = billing_schema.metadata
 
     def reset(self, first_month: str, current_month: str) -> None:
-        """Empty the warehouse and set the months that count."""
+        """Empty the warehouse and set the months of the partitions."""
         self.horizon = Horizon(first_month, current_month, WIB)
         with self.warehouse.begin() as connection:
             deletes = [
@@ -45,7 +45,7 @@ class Pipeline:
             connection.exec_driver_sql(";".join(deletes))
 
     def fill(self, state: SourceState) -> None:
-        """Make the source hold a state, and nothing else."""
+        """Replace the contents of the source by a state."""
         users, readings = (self.application.tables[name] for name in ("users", "data_pencatatan"))
         with self.source.begin() as connection:
             connection.execute(sa.delete(readings))
@@ -61,9 +61,8 @@ class Pipeline:
         """Load the billing application's data."""
         app = BillingApp(self.source, self.horizon)
         load = Load(app, scope, guard, run_id="test")
-        steps = (billing.load_customers, billing.load_prices, billing.load_deposits, billing.load_readings)
         reports = []
-        for step in steps:
+        for step in (load_customers, load_prices, load_deposits, load_readings):
             with self.warehouse.begin() as connection:
                 reports.append(step(load, connection))
         return reports
@@ -79,17 +78,17 @@ class Pipeline:
     def run(
         self, months: Sequence[str] | None = None, customers: Sequence[int] | None = None, *, force: bool = False
     ) -> list[Report]:
-        """Load and recalculate: all months unless some are named, all customers unless some are named."""
+        """Load and recalculate; by default all months and all customers."""
         scope = Scope(tuple(months or self.horizon.months), None if customers is None else tuple(customers))
         return [*self.load(scope), *self.recalculate(scope, force=force)]
 
     def rows(self, table: sa.Table) -> list[sa.RowMapping]:
-        """The rows of a warehouse table by its primary key."""
+        """Return the rows of a warehouse table, in the order of the primary key."""
         with self.warehouse.connect() as connection:
             return list(connection.execute(sa.select(table).order_by(*table.primary_key)).mappings())
 
     def ledger(self) -> Ledger:
-        """What the warehouse holds, in the reference's terms; reasons of rejections are the product's own words."""
+        """Return the contents of the warehouse as a ledger of the reference; rejections have the product's reasons."""
         return Ledger(
             transactions={row["data_pencatatan_id"]: _transaction(row) for row in self._transactions()},
             balances={
@@ -109,7 +108,7 @@ class Pipeline:
 
 
 def _as_stored(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with 0 where the application's column has that default and takes no NULL."""
+    """Return the row with 0 instead of None in columns that are NOT NULL with that default."""
     return {name: 0 if value is None and not table.c[name].nullable else value for name, value in row.items()}
 
 
@@ -123,20 +122,20 @@ def _balance(row: sa.RowMapping) -> Balance:
 
 
 def differences(found: Ledger, expected: Ledger) -> list[str]:
-    """What the warehouse and the reference disagree on, in words; empty if they agree to the last digit."""
+    """Describe the differences between the warehouse and the reference; empty if they agree to the last digit."""
     lines: list[str] = []
     parts: list[tuple[str, dict[Any, Any], dict[Any, Any]]] = [
         ("transaction", found.transactions, expected.transactions),
         ("balance", found.balances, expected.balances),
     ]
-    for what, have, want in parts:
+    for kind, have, want in parts:
         for key in sorted(have.keys() | want.keys()):
             if have.get(key) != want.get(key):
-                lines.append(f"{what} {key}:\n  found    {have.get(key)}\n  expected {want.get(key)}")
-            elif not _same_scale(have[key]):
-                lines.append(f"{what} {key}: not rounded to its scale: {have[key]}")
+                lines.append(f"{kind} {key}:\n  found    {have.get(key)}\n  expected {want.get(key)}")
+            elif not _has_scale(have[key]):
+                lines.append(f"{kind} {key}: not rounded to its scale: {have[key]}")
     lines += [
-        f"rejected for no reason: {key}: {found.rejected[key]}"
+        f"rejected unexpectedly: {key}: {found.rejected[key]}"
         for key in found.rejected.keys() - expected.rejected.keys()
     ]
     lines += [
@@ -148,7 +147,7 @@ def differences(found: Ledger, expected: Ledger) -> list[str]:
 _SCALES = {"total_harga": -2, "volume_sm3": -4, "closing_balance": -2, "opening_balance": -2, "total_volume_sm3": -4}
 
 
-def _same_scale(row: Transaction | Balance) -> bool:
+def _has_scale(row: Transaction | Balance) -> bool:
     return all(
         not isinstance(value := getattr(row, name, None), Decimal) or value.as_tuple().exponent == scale
         for name, scale in _SCALES.items()
@@ -157,7 +156,7 @@ def _same_scale(row: Transaction | Balance) -> bool:
 
 @contextmanager
 def never_computed(warehouse: sa.Engine) -> Iterator[None]:
-    """A warehouse in which no table has been loaded yet, as far as it knows; afterwards it is as before."""
+    """Remove the marks of loaded months, so that the ledger looks never computed; restore them afterwards."""
     marks = tables.loaded_months
     with warehouse.begin() as connection:
         loaded = connection.execute(sa.select(marks)).mappings().all()
@@ -173,7 +172,7 @@ def never_computed(warehouse: sa.Engine) -> Iterator[None]:
 def new_pipeline(
     source_server: sa.URL, embedded: sa.URL, application: sa.MetaData = billing_schema.metadata
 ) -> Iterator[Pipeline]:
-    """A pipeline from a fresh database to one of an embedded server, both with their tables and nothing in them."""
+    """Yield a pipeline between a fresh source database and a fresh warehouse, both with empty tables."""
     with ExitStack() as stack:
         source = source_engine(stack.enter_context(fresh_database(source_server)))
         stack.callback(source.dispose)

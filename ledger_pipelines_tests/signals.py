@@ -1,13 +1,13 @@
-"""Signals: what the tests and benchmarks start must be able to hear them."""
+"""Signal handling for processes that tests and benchmarks start."""
 
 import signal
 
 
 def hear_interrupts() -> None:
-    """Hear SIGINT again if this process was started deaf to it, as a shell without job control does in the background.
+    """Restore the handler of SIGINT if this process ignores it, as background jobs of a shell without job control do.
 
-    Dagster, executing a run, would make it deaf to SIGTERM likewise. What it starts inherits both, and is ended by
-    neither.
+    Otherwise Dagster, when it executes a run, would also ignore SIGTERM. Child processes inherit both, and neither
+    signal would end them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

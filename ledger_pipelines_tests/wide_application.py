@@ -1,7 +1,7 @@
-"""The billing application's two tables with columns that hold more than the ledger does.
+"""The billing application's two tables with columns whose values may exceed the ledger's types.
 
-Ids are BIGINT UNSIGNED in MariaDB, as Laravel makes them, and NUMERIC in PostgreSQL; numbers, texts and moments have
-all the room that the server gives, and everything but the keys may be NULL.
+Ids are BIGINT UNSIGNED in MariaDB, as in Laravel, and NUMERIC in PostgreSQL. Numbers, texts and timestamps have the
+widest types of the server, and all columns except the keys are nullable.
 """
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ metadata = sa.MetaData()
 
 
 def _widened(column: sa.Column[object]) -> sa.Column[object]:
-    """A column of the same name, wide enough for anything."""
+    """Return a column of the same name with the widest type."""
     if isinstance(column.type, billing_schema.Id):
         return sa.Column(column.name, _ID, primary_key=column.primary_key, autoincrement=False)
     kinds = ((sa.Numeric, _NUMBER), (sa.TIMESTAMP, _MOMENT), (sa.Boolean, sa.Boolean()))

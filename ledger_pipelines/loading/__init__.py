@@ -1,1 +1,1 @@
-"""From a source into the warehouse: reading, normalising, validating, staging, merging. No Dagster here."""
+"""Load the sources into the warehouse: read, normalise, validate, stage, merge. Independent of Dagster."""

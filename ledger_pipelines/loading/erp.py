@@ -1,8 +1,9 @@
-"""The ERP's tables into `erp.*`: one table, one transaction, a copy of what the source has, proven by counting.
+"""Load the ERP's tables into `erp.*`: each table in one transaction, as a verified copy of the source.
 
-The source's days are looked at first; what differs is read, normalised, validated and copied aside; each month is then
-made equal to what was read, or adopted as it is if it is new. Before anything is committed, the source's own counts and
-sums must be those of the copy and its rejected rows.
+The source's fingerprints by day are compared first. Days and months that differ are read, normalised, validated and
+copied into staging partitions. A month that is loaded already is changed by the differences; the staging partition of a
+new month is attached. Before the commit, the counts and sums of the source must equal those of the copy and its
+rejected rows.
 """
 
 import time
@@ -13,10 +14,18 @@ from datetime import date
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
-from ledger_pipelines.loading import erp_plan
-from ledger_pipelines.loading.erp_plan import Copy, Plan, Seen, day_key, day_of, stored_as
+from ledger_pipelines.loading.erp_plan import (
+    CopyState,
+    ReadPlan,
+    SourceDays,
+    day_key,
+    day_of,
+    plan_full_read,
+    plan_reads,
+    stored_month,
+)
 from ledger_pipelines.loading.erp_proof import Evidence, prove
-from ledger_pipelines.loading.erp_staging import Stage, Staged, rejections, rejections_of, stage
+from ledger_pipelines.loading.erp_staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp import Erp, Reading, SourceInterruptedError, SourceUnreachableError, Wanted
@@ -35,26 +44,26 @@ ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 1
 
 
-class SourceMovesError(RowsLostError):
-    """The source changed while it was read, and has no way to show one state of it; the table is as it was."""
+class SourceChangedError(RowsLostError):
+    """The source changed while it was read, and has no consistent snapshot. The copy was not changed."""
 
 
 @dataclass(frozen=True)
 class Sync:
-    """One sync of a table: from where, to where, how much, and on whose behalf.
+    """One sync of one table.
 
     Attributes:
         source: The ERP.
         warehouse: The warehouse.
-        horizon: The months of the partitions.
-        months: Months to read whatever they look like. Months that were loaded before and differ at the source are
-            read besides: a row that moved from one month to another must not be in neither.
-        guard: How much may be deleted unasked.
+        horizon: Months of the partitions.
+        months: Months to read even if they look unchanged. Loaded months that differ at the source are read too: a row
+            that moved between two months must be in one of them.
+        guard: Bounds of deletions without confirmation.
         run_id: The run.
         full: Read every month that was ever loaded.
-        source_answers: Whether the source was there a moment ago: if it is not now, it is being restarted.
-        progress: Told how many rows have been read so far.
-        warn: Told what a person should know.
+        source_answers: Whether the source answered a moment ago: if it does not answer now, it is being restarted.
+        progress: Called with the number of rows read so far.
+        warn: Called with each warning for the user.
     """
 
     source: Erp
@@ -68,35 +77,37 @@ class Sync:
     progress: Callable[[int], None] | None = None
     warn: Callable[[str], None] | None = None
 
-    def tell(self, message: str) -> None:
-        """Say what a person should know."""
+    def log_warning(self, message: str) -> None:
+        """Pass a warning on to ``warn``."""
         if self.warn is not None:
             self.warn(message)
 
 
 def load_table(sync: Sync, table: ErpTable) -> Report:
-    """Make the copy of a table equal to the source, in one transaction; begin again if the source breaks off.
+    """Make the copy of a table equal to the source, in one transaction. Retry if the source is interrupted.
+
+    Nothing is changed if an error is raised.
 
     Raises:
-        SourceError: the source cannot be read, or lacks the table or a column; nothing was changed.
-        DeletionRefusedError: too much would be deleted; nothing was changed.
-        RowsLostError: what was read is not what the source says it has; nothing was changed.
+        SourceError: The source cannot be read, or lacks the table or a column.
+        DeletionRefusedError: Too many rows would be deleted.
+        RowsLostError: The rows that were read differ from the counts or sums of the source.
     """
-    may_pass: tuple[type[Exception], ...] = (SourceInterruptedError, SourceMovesError)
+    retried: tuple[type[Exception], ...] = (SourceInterruptedError, SourceChangedError)
     if sync.source_answers:
-        may_pass = (*may_pass, SourceUnreachableError)
+        retried = (*retried, SourceUnreachableError)
     for attempt in range(1, ATTEMPTS):
         try:
-            return _load(sync, table, settle=attempt > 1)
-        except may_pass as error:
-            may_pass = (*may_pass, SourceUnreachableError)  # it was there a moment ago: it is being restarted
-            sync.tell(f"{table.name}: {error} Trying again ({attempt} of {ATTEMPTS - 1}).")
+            return _load(sync, table, accept_changes=attempt > 1)
+        except retried as error:
+            retried = (*retried, SourceUnreachableError)  # the source answered a moment ago: it is being restarted
+            sync.log_warning(f"{table.name}: {error} Trying again ({attempt} of {ATTEMPTS - 1}).")
             time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    return _load(sync, table, settle=True)
+    return _load(sync, table, accept_changes=True)
 
 
 def contents_of(table: ErpTable) -> Contents:
-    """The copy of a table, as what is compared by content."""
+    """Return the copy of a table as a keyless table, whose rows are compared by content."""
     return Contents(
         table=tables.erp_tables[table.name],
         columns=table.names,
@@ -106,106 +117,114 @@ def contents_of(table: ErpTable) -> Contents:
     )
 
 
-def _load(sync: Sync, table: ErpTable, *, settle: bool = False) -> Report:
-    """One attempt. With ``settle``, a source that changes while it is read is taken as it was read."""
+def _load(sync: Sync, table: ErpTable, *, accept_changes: bool = False) -> Report:
+    """Load a table once. With ``accept_changes``, rows that change while they are read are loaded as read."""
     contents = contents_of(table)
     with sync.warehouse.begin() as connection:
         lock(connection, contents.table)
         plan_for(connection, Scope(sync.months))
         with sync.source.reading(table) as reading:
-            _tell_shape(sync, table, reading)
-            before = copy_of(connection, contents)
-            seen = reading.fingerprints()
-            for note in reading.notes:
-                sync.tell(note)
-            _check_not_emptied(sync, table, seen, before)
-            plan = _plan(sync, table, reading, seen, before)
-            staged = stage(connection, contents, Stage(table, plan, sync.horizon, reading), sync.progress)
-            moved = _moved(sync, reading, seen, plan, settle=settle)
+            _warn_about_shape(sync, table, reading)
+            before = read_copy_state(connection, contents)
+            source_days = reading.fingerprints()
+            for warning in reading.notes:
+                sync.log_warning(warning)
+            _check_not_emptied(sync, table, source_days, before)
+            plan = _plan(sync, table, reading, source_days, before)
+            staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
+            unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
         counts = _write(connection, contents, plan, staged)
-        rejected = replace_rejections(connection, table.name, rejections(), rejections_of(plan), sync.run_id)
+        rejected = replace_rejections(
+            connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
+        )
         report = Report(qualified(contents.table), counts, rejected)
         _check_deletions(sync, contents, counts, before)
-        after = copy_of(connection, contents, before, plan.months)
-        prove(after, Evidence(table, seen, plan, staged, report, sync.horizon, moved))
-        _remember(sync, connection, table, plan, seen, before, moved)
+        after = read_copy_state(connection, contents, before, plan.months)
+        prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
+        _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
         asked = {sync.horizon.current} if table.is_snapshot else set(sync.months)
         mark_loaded(connection, contents.table, sorted(asked & set(plan.months)), sync.run_id)
         return report
 
 
-def copy_of(
-    connection: sa.Connection, contents: Contents, before: Copy | None = None, written: Collection[str] = ()
-) -> Copy:
-    """What the warehouse has of a table; with ``before``, what it has after some months were written."""
+def read_copy_state(
+    connection: sa.Connection, contents: Contents, before: CopyState | None = None, written: Collection[str] = ()
+) -> CopyState:
+    """Return the state of a table's copy. With ``before``, only the days of the ``written`` months are read again."""
     rejected = tables.rejected_rows.c
     month = sa.func.coalesce(rejected.year_month, NO_MONTH)
     of_table = rejected.asset == contents.table.name
     counted = connection.execute(sa.select(month, sa.func.count()).where(of_table).group_by(month))
-    return Copy(
+    return CopyState(
         known=known(connection, contents.table.name),
         loaded=months_loaded(connection, contents.table),
-        days=day_sums(connection, contents) if before is None else _renewed(connection, contents, before, written),
+        days=_refreshed_days(connection, contents, before, written) if before else day_sums(connection, contents),
         rejected=dict(counted.all()),
     )
 
 
-def _renewed(
-    connection: sa.Connection, contents: Contents, before: Copy, written: Collection[str]
+def _refreshed_days(
+    connection: sa.Connection, contents: Contents, before: CopyState, written: Collection[str]
 ) -> Mapping[str, Mapping[date | None, Sums]]:
     untouched = {month: days for month, days in before.days.items() if month not in written}
     return {**untouched, **day_sums(connection, contents, written)}
 
 
-def _tell_shape(sync: Sync, table: ErpTable, reading: Reading) -> None:
+def _warn_about_shape(sync: Sync, table: ErpTable, reading: Reading) -> None:
     if reading.shape.extra:
-        sync.tell(f"{table.name} has columns at the source that are not copied: {', '.join(reading.shape.extra)}")
+        extra = ", ".join(reading.shape.extra)
+        sync.log_warning(f"{table.name} has columns at the source that are not copied: {extra}")
     if not reading.dated and not table.is_snapshot:
-        sync.tell(f"{', '.join(table.month_columns)} of {table.name} are no dates at the source: all of it is read")
+        columns = ", ".join(table.month_columns)
+        sync.log_warning(f"{columns} of {table.name} are not date columns at the source: the whole table is read")
 
 
-def _plan(sync: Sync, table: ErpTable, reading: Reading, seen: Seen, before: Copy) -> Plan:
+def _plan(sync: Sync, table: ErpTable, reading: Reading, source_days: SourceDays, before: CopyState) -> ReadPlan:
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
-            return Plan(Wanted(everything=True), frozenset({sync.horizon.current}))
-        sync.tell(f"{table.name} shows only what is: its past months stay as they last were, nothing was read")
-        return Plan(Wanted(), frozenset())
+            return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
+        sync.log_warning(f"{table.name} has only present values: nothing was read, and its past months are unchanged")
+        return ReadPlan(Wanted(), frozenset())
     if not reading.dated:
-        return erp_plan.plan_everything(before, sync.months, sync.horizon)
-    return erp_plan.plan(seen, before, sync.months, sync.horizon, full=sync.full)
+        return plan_full_read(before, sync.months, sync.horizon)
+    return plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
 
 
-def _check_not_emptied(sync: Sync, table: ErpTable, seen: Seen, before: Copy) -> None:
+def _check_not_emptied(sync: Sync, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:
     sync.guard.check_not_emptied(
         f"rows in {table.name}",
-        source_has_any=any(of.rows for of in seen.values()),
+        source_has_any=any(day.rows for day in source_days.values()),
         warehouse_has_any=any(before.rows(month) for month in before.days),
         source="The ERP",
     )
 
 
-def _moved(sync: Sync, reading: Reading, seen: Seen, plan: Plan, *, settle: bool) -> frozenset[date | None]:
-    """The days that changed while they were read: none where the source shows one state of itself.
+def _changed_while_reading(
+    sync: Sync, reading: Reading, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
+) -> frozenset[date | None]:
+    """Return the days that changed while they were read; empty where the source has a consistent snapshot.
 
     Raises:
-        SourceMovesError: there are some, and another attempt may find none.
+        SourceChangedError: Days changed, and ``accept_changes`` is false.
     """
     if reading.consistent or not plan.reads_anything:
         return frozenset()
     now = reading.fingerprints()
-    moved = frozenset(day for day in {*seen, *now} if plan.covers(day) and seen.get(day) != now.get(day))
-    if moved and not settle:
-        raise SourceMovesError(f"It changed while it was read (rows of {len(moved)} days).")
-    if moved:
-        sync.tell(f"The source keeps changing while it is read: {len(moved)} days are read again by the next sync.")
-    return moved
+    changed = {day for day in {*source_days, *now} if source_days.get(day) != now.get(day)}
+    unstable = frozenset(filter(plan.covers, changed))
+    if unstable and not accept_changes:
+        raise SourceChangedError(f"The table changed while it was read (rows of {len(unstable)} days).")
+    if unstable:
+        days = len(unstable)
+        sync.log_warning(f"The source keeps changing while it is read: the next sync reads {days} days again.")
+    return unstable
 
 
-def _write(connection: sa.Connection, contents: Contents, plan: Plan, staged: Staged) -> CountsByMonth:
+def _write(connection: sa.Connection, contents: Contents, plan: ReadPlan, staged: StagedTable) -> CountsByMonth:
     counts: CountsByMonth = {}
     for month in plan.months:
         if has_partition(connection, contents.table, month):
-            counts[month] = make_equal(connection, contents, staged.aside, month, plan.days.get(month))
+            counts[month] = make_equal(connection, contents, staged.table, month, plan.days.get(month))
         else:
             adopt(connection, contents.table, month)
             counts[month] = Counts(inserted=staged.months[month])
@@ -213,36 +232,37 @@ def _write(connection: sa.Connection, contents: Contents, plan: Plan, staged: St
     return counts
 
 
-def _check_deletions(sync: Sync, contents: Contents, counts: CountsByMonth, before: Copy) -> None:
-    """Ask the guard, for each month and in all, about what was there in whole months, however little of it was read."""
-    of_months = {
-        month: Counts(deleted=of.deleted, unchanged=before.rows(month) - of.deleted) for month, of in counts.items()
+def _check_deletions(sync: Sync, contents: Contents, counts: CountsByMonth, before: CopyState) -> None:
+    """Check the deletions, in total and by month, relative to whole months even if only some days were read."""
+    by_month = {
+        month: Counts(deleted=count.deleted, unchanged=before.rows(month) - count.deleted)
+        for month, count in counts.items()
     }
     name = qualified(contents.table)
-    sync.guard.check(name, total(of_months))
-    for month, of in of_months.items():
+    sync.guard.check(name, total(by_month))
+    for month, count in by_month.items():
         elsewhere = sum(counts[other].inserted for other in counts if other != month)
-        moved = f"(Meanwhile {elsewhere:,} rows came to other months: some may have moved there.) " if elsewhere else ""
-        sync.guard.check(f"{name} of {month}", of, moved)
+        hint = f"({elsewhere:,} rows were added to other months: some may have moved there.) " if elsewhere else ""
+        sync.guard.check(f"{name} of {month}", count, hint)
 
 
-def _remember(
+def _store_fingerprints(
     sync: Sync,
     connection: sa.Connection,
     table: ErpTable,
-    plan: Plan,
-    seen: Seen,
-    before: Copy,
-    moved: frozenset[date | None],
+    plan: ReadPlan,
+    source_days: SourceDays,
+    before: CopyState,
+    unstable: frozenset[date | None],
 ) -> None:
-    """Note what the days that were read looked like; what changed meanwhile is noted as unknown."""
+    """Store the fingerprints of the days that were read, and remove those of days that changed meanwhile."""
     if plan.wanted.everything:
         return
     read = [
-        Known(day_key(day), stored_as(day, sync.horizon), of.rows, of.digest)
-        for day, of in seen.items()
-        if plan.covers(day) and day not in moved
+        Known(day_key(day), stored_month(day, sync.horizon), fingerprint.rows, fingerprint.digest)
+        for day, fingerprint in source_days.items()
+        if plan.covers(day) and day not in unstable
     ]
-    kept = {of.day for of in read}
-    forgotten = [key for key in before.known if key not in kept and plan.covers(day_of(key))]
-    remember(connection, table.name, read, forgotten, sync.run_id)
+    kept = {known_day.day for known_day in read}
+    removed = [key for key in before.known if key not in kept and plan.covers(day_of(key))]
+    remember(connection, table.name, read, removed, sync.run_id)

@@ -1,4 +1,4 @@
-"""The first half of an ERP load: read, normalise, validate, and copy aside."""
+"""First half of an ERP load: read, normalise, validate, and copy into staging partitions."""
 
 import gc
 from collections import Counter
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.loading.erp_plan import Plan, is_stored, month_of_day
+from ledger_pipelines.loading.erp_plan import ReadPlan, is_in_partitions, month_of_day
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
 from ledger_pipelines.sources.erp import Reading
 from ledger_pipelines.sources.erp_tables import ErpTable
@@ -29,68 +29,68 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What is staged: the rows of a table that a plan wants, out of a pass over the source."""
+class ErpLoad:
+    """One load of an ERP table: the plan, and the reader that executes it."""
 
     table: ErpTable
-    plan: Plan
+    plan: ReadPlan
     horizon: Horizon
     reading: Reading
 
     def month(self, day: date | None) -> str:
-        """The month of a row of a day; `NO_MONTH` if it has none."""
+        """Return the month under which rows of a day are stored; `NO_MONTH` without a date."""
         return self.horizon.current if self.table.is_snapshot else month_of_day(day)
 
 
 @dataclass
-class Staged:
-    """What was read: how many rows in all, how many of them usable in each month, how many rejected."""
+class StagedTable:
+    """Staged rows of a table: numbers of rows read and rejected, and of usable rows by month."""
 
-    aside: sa.Table
+    table: sa.Table
     read: int = 0
     rejected: int = 0
     months: Counter[str] = field(default_factory=Counter)
 
     @property
     def usable(self) -> int:
-        """Rows that stand aside."""
+        """Number of staged rows."""
         return self.months.total()
 
 
 def stage(
-    connection: sa.Connection, contents: Contents, what: Stage, progress: Callable[[int], None] | None = None
-) -> Staged:
-    """Read what a plan wants, and copy it, normalised and validated, into tables beside the copy.
+    connection: sa.Connection, contents: Contents, load: ErpLoad, progress: Callable[[int], None] | None = None
+) -> StagedTable:
+    """Read the planned rows, and copy them, normalised and validated, into staging partitions.
 
     Raises:
-        SourceError: the source cannot be read.
+        SourceError: The source cannot be read.
     """
-    staged = Staged(make_aside(connection, contents.table, what.plan.months))
+    staged = StagedTable(make_aside(connection, contents.table, load.plan.months))
     make_temporary(connection, STAGED_REJECTIONS)
-    if what.plan.reads_anything:
-        rows = closing(what.reading.rows(what.plan.wanted))
-        with _rare_collections(), rows as chunks, ColumnCopy(connection, staged.aside) as copy:
+    if load.plan.reads_anything:
+        rows = closing(load.reading.rows(load.plan.wanted))
+        with _reduced_gc(), rows as chunks, ColumnCopy(connection, staged.table) as copy:
             for chunk in chunks:
-                _take(connection, copy, staged, what, chunk)
+                _stage_chunk(connection, copy, staged, load, chunk)
                 if progress is not None:
                     progress(staged.read)
     return staged
 
 
-def rejections() -> sa.Select[Any]:
-    """The staged rejections as `replace_rejections` takes them, equal rows told apart by a number."""
+def numbered_rejections() -> sa.Select[Any]:
+    """Return the query of the staged rejections for `replace_rejections`; a number makes ids of equal rows unique."""
     staged = STAGED_REJECTIONS.c
     ordinal = sa.func.row_number().over(partition_by=(staged.source_table, staged.source_id))
     numbered = sa.select(*staged, ordinal.label("ordinal")).subquery("numbered")
-    told_apart = sa.case(
+    unique_id = sa.case(
         (numbered.c.ordinal == 1, numbered.c.source_id),
         else_=numbered.c.source_id.concat("-").concat(sa.cast(numbered.c.ordinal, sa.Text)),
     )
-    return sa.select(*(told_apart.label(name) if name == "source_id" else numbered.c[name] for name in CONTENT))
+    return sa.select(*(unique_id.label(name) if name == "source_id" else numbered.c[name] for name in CONTENT))
 
 
-def rejections_of(plan: Plan) -> sa.ColumnElement[bool]:
-    """The rejected rows that a load of a plan speaks for."""
+def rejections_in_plan(plan: ReadPlan) -> sa.ColumnElement[bool]:
+    """Return the condition for the rejected rows that a load of this plan replaces."""
     if plan.wanted.everything:
         return sa.true()
     months = rejected_rows.c.year_month.in_({*plan.months, *plan.outside})
@@ -98,8 +98,8 @@ def rejections_of(plan: Plan) -> sa.ColumnElement[bool]:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the collector of cycles look rarely: a chunk is hundreds of thousands of objects, none of them in a cycle."""
+def _reduced_gc() -> Iterator[None]:
+    """Run the cyclic garbage collector rarely: a chunk has hundreds of thousands of objects, and none is in a cycle."""
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, *before[1:])
     try:
@@ -108,60 +108,66 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _take(connection: sa.Connection, copy: ColumnCopy, staged: Staged, what: Stage, chunk: "Sequence[RawRow]") -> None:
-    """Put a chunk where it belongs, row by row only as far as something is wrong with it."""
-    # Imported where frames are made: whoever only knows that there is an ERP must not wait for pandas.
+def _stage_chunk(
+    connection: sa.Connection, copy: ColumnCopy, staged: StagedTable, load: ErpLoad, chunk: "Sequence[RawRow]"
+) -> None:
+    """Copy a chunk into the staging tables. Rows are inspected one by one only if the chunk has rejected rows."""
+    # Imported only where needed: processes that never read the ERP must not wait for pandas to load.
     from ledger_pipelines.sources import erp_frames
 
-    made = erp_frames.frame(what.table, chunk)
-    month_of = {day: what.month(day) for day in set(made.days)}
-    months = [month_of[day] for day in made.days]
+    frame = erp_frames.frame(load.table, chunk)
+    month_of = {day: load.month(day) for day in set(frame.days)}
+    months = [month_of[day] for day in frame.days]
     columns: dict[str, Sequence[Any]] = {"year_month": months}
-    columns |= {name: made.rows[name].tolist() for name in what.table.names}
-    wanted = set(what.plan.months)
-    if made.failures or not wanted.issuperset(month_of.values()):
-        refused = _refused(what, chunk, made, months)
+    columns |= {name: frame.rows[name].tolist() for name in load.table.names}
+    wanted = set(load.plan.months)
+    if frame.failures or not wanted.issuperset(month_of.values()):
+        rejected = _rejections_in_chunk(load, chunk, frame, months)
         copy.pause()
-        staged.rejected += copy_rows(connection, STAGED_REJECTIONS, CONTENT, refused)
-        keep = [n for n, month in enumerate(months) if month in wanted and n not in made.failures]
+        staged.rejected += copy_rows(connection, STAGED_REJECTIONS, CONTENT, rejected)
+        keep = [n for n, month in enumerate(months) if month in wanted and n not in frame.failures]
         columns = {name: [values[n] for n in keep] for name, values in columns.items()}
     copy.write(columns)
     staged.months.update(columns["year_month"])
     staged.read += len(chunk)
 
 
-def _refused(what: Stage, chunk: "Sequence[RawRow]", made: "Frame", months: Sequence[str]) -> list[Rejection]:
-    """The rejections of a chunk.
+def _rejections_in_chunk(
+    load: ErpLoad, chunk: "Sequence[RawRow]", frame: "Frame", months: Sequence[str]
+) -> list[Rejection]:
+    """Return the rejections of a chunk.
 
     Raises:
-        RowsLostError: a row is of a month that was not asked for, where only some were.
+        RowsLostError: Only some months were requested, and a row is from another month.
     """
-    refused = []
+    rejected = []
     for position, month in enumerate(months):
-        if month in what.plan.months:
-            reason = made.failures.get(position)
-        elif not is_stored(month, what.horizon):
-            reason = made.failures.get(position) or _why_outside(what, made.days[position])
-        elif what.plan.wanted.everything:
-            continue  # a month that was never loaded
+        if month in load.plan.months:
+            reason = frame.failures.get(position)
+        elif not is_in_partitions(month, load.horizon):
+            reason = frame.failures.get(position) or _reason_outside(load, frame.days[position])
+        elif load.plan.wanted.everything:
+            continue  # the month was never loaded
         else:
-            raise RowsLostError(f"{what.table.name}: the source gave a row of {month}, which was not asked for.")
+            raise RowsLostError(
+                f"{load.table.name}: the source returned a row of {month}, a month that was not requested."
+            )
         if reason is not None:
-            refused.append(_rejection(what.table, chunk[position], month, reason))
-    return refused
+            rejected.append(_build_rejection(load.table, chunk[position], month, reason))
+    return rejected
 
 
-def _why_outside(what: Stage, day: date | None) -> str:
+def _reason_outside(load: ErpLoad, day: date | None) -> str:
     if day is None:
-        columns = what.table.month_columns
+        columns = load.table.month_columns
         return f"no date: {' and '.join(columns)} {'is' if len(columns) == 1 else 'are'} missing"
-    if day.isoformat()[:7] > what.horizon.current:
+    if day.isoformat()[:7] > load.horizon.current:
         return f"dated after the current month: {day}; it is taken up when its month comes"
-    first = what.horizon.first
+    first = load.horizon.first
     return f"dated before the first month of the partitions, {first}: {day}; set LEDGER_FIRST_MONTH to go further back"
 
 
-def _rejection(table: ErpTable, row: "RawRow", month: str, reason: str) -> Rejection:
+def _build_rejection(table: ErpTable, row: "RawRow", month: str, reason: str) -> Rejection:
     from ledger_pipelines.sources import erp_frames
 
     raw = erp_frames.raw_row(table, row)

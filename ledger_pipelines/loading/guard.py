@@ -1,4 +1,4 @@
-"""The guard against a source that looks emptied: a load that would delete too much stops and asks."""
+"""Deletion guard: stops a load that would delete too many rows, until the deletion is confirmed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from ledger_pipelines.warehouse.months import Counts
 
 
 class DeletionRefusedError(Exception):
-    """A load would delete more than is plausible; nothing was changed. The message says how to go on.
+    """A load would delete an implausible number of rows. Nothing was changed; the message says what to do.
 
     Attributes:
-        causes: The incidents that it is kept as.
+        causes: Causes of the incidents to record.
     """
 
     def __init__(self, causes: Collection[Cause]) -> None:
@@ -21,17 +21,17 @@ class DeletionRefusedError(Exception):
 
 
 class SourceEmptiedError(DeletionRefusedError):
-    """A table of the source holds no row any more, which is no single customer's fault."""
+    """A table of the source became empty, which is not caused by a single customer's data."""
 
 
 @dataclass(frozen=True)
 class DeletionGuard:
-    """How much a load may delete unasked.
+    """Bounds of what a load may delete without confirmation.
 
     Attributes:
-        share: Largest share of a table's rows, within what the load covers, that may go.
-        rows: Up to this many rows may go whatever their share.
-        accept: True if a person has said that the deletions are meant.
+        share: Largest share of a table's rows, within the load's scope, that may be deleted.
+        rows: Allowance: up to this number of rows may be deleted, whatever their share.
+        accept: True if a person has accepted all deletions.
     """
 
     share: Decimal = Decimal("0.20")
@@ -39,20 +39,20 @@ class DeletionGuard:
     accept: bool = False
 
     def allows(self, deleted: int, before: int) -> bool:
-        """Return whether so many of the rows that were there may go unasked."""
+        """Return whether the number of deleted rows is within the bounds."""
         return self.accept or deleted <= self.rows or deleted <= before * self.share
 
-    def check(self, table: str, counts: Counts, beside: str = "", confirmed: int = 0) -> None:
-        """Stop a load that deletes too much.
+    def check(self, table: str, counts: Counts, hint: str = "", confirmed: int = 0) -> None:
+        """Stop a load that deletes too many rows.
 
         Args:
-            table: What would lose rows.
-            counts: What would happen to it.
-            beside: What else a person should know who is to decide.
-            confirmed: How many of the deleted rows a person has confirmed.
+            table: Table, or part of a table, for the message.
+            counts: Row counts of the load.
+            hint: Sentence for the person who decides, followed by a blank.
+            confirmed: Number of deleted rows that a person has confirmed.
 
         Raises:
-            DeletionRefusedError: more than `share` and more than `rows` of the rows that were there would go.
+            DeletionRefusedError: More than `share` and more than `rows` of the existing rows would be deleted.
         """
         deleted = counts.deleted - confirmed
         before = deleted + counts.updated + counts.unchanged
@@ -60,9 +60,9 @@ class DeletionGuard:
             return
         reason = (
             f"This would delete {deleted:,} of the {before:,} rows of {table}, more than {self.share:.0%}. "
-            f"{beside}Nothing was changed."
+            f"{hint}Nothing was changed."
         )
-        raise DeletionRefusedError([refused(table, reason)])
+        raise DeletionRefusedError([refusal_cause(table, reason)])
 
     def check_not_emptied(
         self,
@@ -72,10 +72,10 @@ class DeletionGuard:
         warehouse_has_any: bool,
         source: str = "The billing application",
     ) -> None:
-        """Stop a load from a source table that is empty though rows of it were loaded before.
+        """Stop a load from an empty source table if rows of that table were loaded before.
 
         Raises:
-            SourceEmptiedError: that is so.
+            SourceEmptiedError: The source table is empty and the warehouse is not.
         """
         if self.accept or source_has_any or not warehouse_has_any:
             return
@@ -83,15 +83,15 @@ class DeletionGuard:
             f"{source} has no {what} at all, though the warehouse has loaded some: that looks like an "
             "outage. Nothing was changed."
         )
-        raise SourceEmptiedError([refused(what, reason)])
+        raise SourceEmptiedError([refusal_cause(what, reason)])
 
 
-def refused(subject: str, reason: str) -> Cause:
-    """Return the cause of a refusal that a person answers by accepting the deletions of a run."""
+def refusal_cause(subject: str, reason: str) -> Cause:
+    """Return the cause of a refusal that a person resolves by accepting the deletions of a run."""
     return Cause(Kind.DELETION_REFUSED, subject, reason, f"If the source is right, {HOW_TO_ACCEPT}")
 
 
 HOW_TO_ACCEPT = (
-    "say so: --accept-deletions on the command line, or accept_deletions: true for the resource `scope` (of the "
-    "ERP: `sync`) in the run's configuration."
+    "accept the deletions: --accept-deletions on the command line, or accept_deletions: true for the resource `scope` "
+    "(for the ERP: `sync`) in the run's configuration."
 )

@@ -1,7 +1,8 @@
-"""Readings that move to another month or customer: never in two places, nor in none.
+"""Readings that move to another month or customer: each stays loaded exactly once.
 
-One that comes into a load's scope leaves where it was; one that left the scope is followed to where it is now; one that
-became unusable on the way is among the rejected rows. The months that lose or gain one are noted as stale.
+A reading that moves into a load's scope is deleted from its old place. A reading that moves out of the scope is written
+to its new place. A reading that became unusable is rejected. The transactions of months that lose or gain a reading
+are invalidated.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ from ledger_pipelines.warehouse.stale import note_stale
 from ledger_pipelines.warehouse.tables import meter_readings, rejected_rows, transaction_calculations
 
 
-def left_behind(
+def find_missing_readings(
     connection: sa.Connection,
     scope: Scope,
     horizon: Horizon,
@@ -30,21 +31,21 @@ def left_behind(
     rejections: sa.Table,
     guard: DeletionGuard,
 ) -> list[int]:
-    """The readings, loaded or rejected, that the scope had and that the source did not give for it any more.
+    """Return the readings of the scope, loaded or rejected, that the source no longer returned for it.
 
-    None for a scope of everything: what it does not see is gone.
+    For a scope of all months and customers the list is empty: a reading that it does not find is deleted.
 
     Raises:
-        DeletionRefusedError: they are implausibly many.
+        DeletionRefusedError: An implausible number of readings is missing.
     """
     if scope.whole and set(horizon.months) <= set(scope.months):
         return []
-    seen = _seen(staged, rejections)
+    seen = _read_ids(staged, rejections)
     columns = (meter_readings.c.reading_id, meter_readings.c.year_month, meter_readings.c.customer_id)
     present = sa.select(*columns).where(rows_of(meter_readings, scope))
-    gone = connection.execute(present.where(meter_readings.c.reading_id.not_in(seen))).all()
-    if gone:
-        _ask(connection, guard, gone, _by_month(connection, present))
+    missing = connection.execute(present.where(meter_readings.c.reading_id.not_in(seen))).all()
+    if missing:
+        _check_guard(connection, guard, missing, _by_month(connection, present))
     known = rejected_rows.c
     of_scope = sa.or_(known.year_month.in_(scope.months), known.year_month.is_(None))
     usable = sa.exists().where(staged.c.reading_id == bigint_of(known.source_id))
@@ -52,39 +53,41 @@ def left_behind(
     rejected = sa.select(known.source_id).where(
         known.asset == meter_readings.name, of_scope, of_customers(scope), ~usable, ~still_rejected
     )
-    return [*(row.reading_id for row in gone), *map(ids.of_text, connection.scalars(rejected))]
+    return [*(row.reading_id for row in missing), *map(ids.of_text, connection.scalars(rejected))]
 
 
-def _ask(
-    connection: sa.Connection, guard: DeletionGuard, gone: Sequence[sa.Row[int, str, int]], before: Mapping[str, int]
+def _check_guard(
+    connection: sa.Connection, guard: DeletionGuard, missing: Sequence[sa.Row[int, str, int]], before: Mapping[str, int]
 ) -> None:
-    """Ask the guard whether readings may leave their months, those aside that a person has confirmed.
+    """Check the readings that leave their months, except those of customers with a confirmed deletion.
 
     Raises:
-        DeletionRefusedError: they are implausibly many.
+        DeletionRefusedError: An implausible number of readings is missing.
     """
-    # How many rows were confirmed is asked when they are deleted: of these, some may only have moved.
+    # The number of confirmed rows is checked at the deletion: some of these readings may only have moved.
     allowed = confirmed_rows(connection, qualified(meter_readings))
-    confirmed = Counter(row.year_month for row in gone if row.customer_id in allowed)
-    for month, count in Counter(row.year_month for row in gone).items():
+    confirmed = Counter(row.year_month for row in missing if row.customer_id in allowed)
+    for month, count in Counter(row.year_month for row in missing).items():
         counts = Counts(deleted=count, unchanged=before[month] - count)
         guard.check(f"{qualified(meter_readings)} of {month}", counts, confirmed=confirmed[month])
 
 
-def evict(connection: sa.Connection, scope: Scope, staged: sa.Table, rejections: sa.Table) -> CountsByMonth:
-    """Delete what is staged, as usable or as rejected, where it was loaded outside the scope; count by month.
+def delete_outside_scope(
+    connection: sa.Connection, scope: Scope, staged: sa.Table, rejections: sa.Table
+) -> CountsByMonth:
+    """Delete the readings loaded outside the scope that are now staged or rejected in it; count them by month.
 
-    It relies on what it keeps so: that no reading is in two places.
+    This relies on every reading being loaded at most once, which it also preserves.
     """
     reading_id = meter_readings.c.reading_id
-    seen = _seen(staged, rejections)
-    come: sa.ColumnElement[bool] = reading_id.in_(seen)
-    if not scope.whole:  # most are where they were, and to look for each of them in every month takes long
+    seen = _read_ids(staged, rejections)
+    moved_in: sa.ColumnElement[bool] = reading_id.in_(seen)
+    if not scope.whole:  # most readings have not moved, and searching for each of them in every month is slow
         present = sa.select(reading_id).where(rows_of(meter_readings, scope))
-        come = one_of(reading_id, connection.scalars(sa.except_(seen, present)).all())
+        moved_in = one_of(reading_id, connection.scalars(sa.except_(seen, present)).all())
     moved = (
         sa.delete(meter_readings)
-        .where(come, ~rows_of(meter_readings, scope))
+        .where(moved_in, ~rows_of(meter_readings, scope))
         .returning(meter_readings.c.customer_id, meter_readings.c.year_month)
     )
     places = connection.execute(moved).all()
@@ -94,11 +97,13 @@ def evict(connection: sa.Connection, scope: Scope, staged: sa.Table, rejections:
 
 
 def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsByMonth:
-    """Write readings that left the scope to the month and customer that they have now; count by month."""
+    """Write readings that moved out of the scope to their present month and customer; count them by month."""
     counts: Counter[tuple[str, str]] = Counter()
     for reading in readings:
-        here = meter_readings.c.reading_id == reading.reading_id
-        for month in connection.scalars(sa.delete(meter_readings).where(here).returning(meter_readings.c.year_month)):
+        is_same = meter_readings.c.reading_id == reading.reading_id
+        for month in connection.scalars(
+            sa.delete(meter_readings).where(is_same).returning(meter_readings.c.year_month)
+        ):
             counts[month, "deleted"] += 1
         ensure_partition(connection, meter_readings, reading.year_month)
         connection.execute(sa.insert(meter_readings), reading._asdict())
@@ -110,10 +115,10 @@ def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsBy
     }
 
 
-def _seen(staged: sa.Table, rejections: sa.Table) -> sa.CompoundSelect[Any]:
-    """The ids of all readings that this load has read and that may have been loaded before."""
-    refused = bigint_of(rejections.c.source_id)
-    return sa.union_all(sa.select(staged.c.reading_id), sa.select(refused).where(refused.is_not(None)))
+def _read_ids(staged: sa.Table, rejections: sa.Table) -> sa.CompoundSelect[Any]:
+    """Return a query for the ids of all readings that this load has read, usable or rejected."""
+    rejected = bigint_of(rejections.c.source_id)  # NULL where no BIGINT holds the id: never loaded
+    return sa.union_all(sa.select(staged.c.reading_id), sa.select(rejected).where(rejected.is_not(None)))
 
 
 def _by_month(connection: sa.Connection, readings: sa.Select[Any]) -> dict[str, int]:

@@ -1,9 +1,9 @@
-"""Rows of the billing application → records or rejections, chunk by chunk: one function for each table of `billing`."""
+"""Normalise rows of the billing application, chunk by chunk: one function per table of `billing`."""
 
 from collections.abc import Callable, Iterable
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.loading.staging import Batch
+from ledger_pipelines.loading.staging import NormalisedChunk
 from ledger_pipelines.sources import billing_rows
 from ledger_pipelines.sources.billing_app import Chunk
 from ledger_pipelines.sources.billing_rows import Row
@@ -12,49 +12,49 @@ from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 
 
-def customers(chunk: Chunk, horizon: Horizon) -> Batch:
-    """Return the customers that rows of `users` are."""
-    batch = Batch()
+def customers(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
+    """Return the customers among rows of `users`."""
+    normalised = NormalisedChunk()
     for row in chunk:
         try:
-            batch.records.append(billing_rows.customer(row, horizon))
+            normalised.records.append(billing_rows.customer(row, horizon))
         except UnusableError as reason:
-            batch.rejections.append(billing_rows.rejected_customer(row, reason))
-    return batch
+            normalised.rejections.append(billing_rows.rejected_customer(row, reason))
+    return normalised
 
 
-def prices(chunk: Chunk, horizon: Horizon) -> Batch:
+def prices(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     """Return the price entries of rows of `users`."""
     return _histories(chunk, horizon, "pricing_history", billing_rows.prices)
 
 
-def deposits(chunk: Chunk, horizon: Horizon) -> Batch:
+def deposits(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     """Return the deposit entries of rows of `users`."""
     return _histories(chunk, horizon, "deposit_history", billing_rows.deposits)
 
 
-def readings(chunk: Chunk, horizon: Horizon) -> Batch:
-    """Return the readings that rows of `data_pencatatan` are."""
-    batch = Batch()
+def readings(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
+    """Return the readings of rows of `data_pencatatan`."""
+    normalised = NormalisedChunk()
     for row in chunk:
-        batch.add(billing_rows.reading(row, horizon))
-    return batch
+        normalised.add(billing_rows.reading(row, horizon))
+    return normalised
 
 
 def _histories(
     chunk: Chunk, horizon: Horizon, column: str, entries: Callable[[Row, Horizon], Iterable[Record | Rejection]]
-) -> Batch:
-    batch = Batch()
+) -> NormalisedChunk:
+    normalised = NormalisedChunk()
     for row in chunk:
         try:
             billing_rows.customer(row, horizon)
-        except UnusableError:  # which is listed when customers are loaded
-            batch.unusable.append(row["id"])
+        except UnusableError:  # rejected when customers are loaded
+            normalised.unusable.append(row["id"])
             continue
         try:
             for entry in entries(row, horizon):
-                batch.add(entry)
+                normalised.add(entry)
         except UnusableError as reason:
-            batch.rejections.append(billing_rows.unreadable_history(row, column, reason))
-            batch.unreadable.append(row["id"])
-    return batch
+            normalised.rejections.append(billing_rows.unreadable_history(row, column, reason))
+            normalised.unreadable.append(row["id"])
+    return normalised

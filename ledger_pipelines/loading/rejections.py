@@ -1,4 +1,4 @@
-"""Read = loaded + rejected: where a load keeps what it rejects, why that is, and what it says when a row is neither."""
+"""Rejected rows of a load: staging table, summary of reasons, and the error if a row is neither loaded nor rejected."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ STAGED_REJECTIONS = temporary(
     "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
 )
 
-_NAMED = 3
-_YEAR, _FEW = 12, 20
-#: What the rows are called that are loaded into a table, or rejected for it.
+_MAX_KINDS = 3
+_MONTHS_PER_YEAR, _OUTLIER_DIVISOR = 12, 20
+#: Names of the rows of each table, for messages.
 ROWS: Mapping[str, str] = {
     tables.customers.name: "customers",
     tables.prices.name: "price entries",
@@ -31,17 +31,17 @@ ROWS: Mapping[str, str] = {
 
 
 class RowsLostError(Exception):
-    """Rows that were read are neither loaded nor rejected; nothing was changed. A fault of this program."""
+    """Rows that were read are neither loaded nor rejected, which is a bug. Nothing was changed."""
 
 
 @dataclass
 class Reasons:
-    """Why rows are rejected.
+    """Summary of the reasons of rejected rows.
 
     Attributes:
-        rows: How many, by kind of reason.
-        examples: A reason and the source row that has it, by kind.
-        before_first: How many are dated before the first month, by month.
+        rows: Number of rows by kind of reason.
+        examples: One reason and its source row, by kind of reason.
+        before_first: Number of rows dated before the first month, by month.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -49,7 +49,7 @@ class Reasons:
     before_first: Counter[str] = field(default_factory=Counter)
 
     def add(self, reason: str, source_row: str, rows: int = 1) -> None:
-        """Count rows that are rejected for a reason, or for reasons of its kind."""
+        """Count rows rejected for a reason, under its kind."""
         month = month_before_first(reason)
         kind = kind_of(reason) if month is None else reason.replace(f" {month},", "").partition(":")[0]
         self.rows[kind] += rows
@@ -64,18 +64,18 @@ class Reasons:
 
     @property
     def total(self) -> int:
-        """How many rows are rejected."""
+        """Number of rejected rows."""
         return self.rows.total()
 
     @property
     def in_words(self) -> str:
         """The most frequent kinds of reasons, each with its number of rows."""
-        named = [f"{kind} ({rows:,}{self._months(kind)})" for kind, rows in self.rows.most_common(_NAMED)]
-        others = self.total - sum(rows for _, rows in self.rows.most_common(_NAMED))
+        named = [f"{kind} ({rows:,}{self._months(kind)})" for kind, rows in self.rows.most_common(_MAX_KINDS)]
+        others = self.total - sum(rows for _, rows in self.rows.most_common(_MAX_KINDS))
         return "; ".join([*named, *([f"other reasons ({others:,})"] if others else [])])
 
     def sentence(self, table: str, read: int) -> str:
-        """Return one sentence on the rejected rows of a table of the warehouse; empty if no row is rejected."""
+        """Return one sentence about the rejected rows of a warehouse table; empty if no row is rejected."""
         if not self.total:
             return ""
         are = "is" if self.total == 1 else "are"
@@ -90,23 +90,23 @@ class Reasons:
 
 
 def first_month(rows: Mapping[str, int]) -> str | None:
-    """Return the month in which rows really begin: few that lie years before all others are mistyped.
+    """Return the month in which the rows plausibly begin. A few rows, years before all others, are mistyped.
 
     Args:
-        rows: How many rows each month has.
+        rows: Number of rows by month.
 
     Returns:
-        The first month; one after a gap of more than a year if at most a twentieth of the rows lie before the gap. None
-        that the settings refuse.
+        The first month that the settings accept. If at most a twentieth of the rows lie before a gap of more than a
+        year, the first month after that gap. None without rows.
     """
     months = sorted(month for month, count in rows.items() if count and month >= EARLIEST_FIRST_MONTH)
     first, before, total = (months[0] if months else None), 0, sum(rows.values())
     for month, following in pairwise(months):
         before += rows[month]
-        if _number(following) - _number(month) > _YEAR and before * _FEW <= total:
+        if _month_number(following) - _month_number(month) > _MONTHS_PER_YEAR and before * _OUTLIER_DIVISOR <= total:
             first = following
     return first
 
 
-def _number(month: str) -> int:
-    return int(month[:4]) * _YEAR + int(month[5:])
+def _month_number(month: str) -> int:
+    return int(month[:4]) * _MONTHS_PER_YEAR + int(month[5:])

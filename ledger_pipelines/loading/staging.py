@@ -1,4 +1,4 @@
-"""What a load is, and its first half: read, normalise, validate, and put into temporary tables."""
+"""Loads of the billing application, and their first half: read, normalise, validate, and stage in temporary tables."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
@@ -20,25 +20,25 @@ from ledger_pipelines.warehouse.bulk import copy_rows
 from ledger_pipelines.warehouse.rejected import CONTENT
 from ledger_pipelines.warehouse.session import make_temporary, staging
 
-#: Batches of so many records are validated record by record.
-ONE_BY_ONE = 2_000
+#: Up to this number, records are validated one by one; more are validated as a data frame.
+MAX_ROWWISE_RECORDS = 2_000
 
-#: Progress of a load: rows read so far.
+#: Receives the number of rows read so far.
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Load:
-    """One load: from where, how much, and on whose behalf.
+    """One load of the billing application's data.
 
     Attributes:
         source: The billing application.
-        scope: The months and customers.
-        guard: How much may be deleted.
+        scope: Months and customers to load.
+        guard: Bounds of deletions.
         run_id: The run.
-        progress: Told of the rows read so far.
-        recalculated: Whether the ledger of the scope is recalculated within the same transaction, so that nobody needs
-            to be told which of its months changed.
+        progress: Called with the number of rows read so far.
+        recalculated: Whether the ledger of the scope is recalculated within the same transaction, so that its changed
+            months need no invalidation.
     """
 
     source: BillingApp
@@ -49,25 +49,25 @@ class Load:
     recalculated: bool = False
 
     @property
-    def covered(self) -> Scope | None:
-        """What nobody needs to be told of, for it is recalculated anyway."""
+    def recalculated_scope(self) -> Scope | None:
+        """Scope that needs no invalidation because it is recalculated in the same transaction."""
         return self.scope if self.recalculated else None
 
     @property
     def horizon(self) -> Horizon:
-        """The months that count."""
+        """Months of the partitions."""
         return self.source.horizon
 
 
 @dataclass
-class Batch:
-    """What normalising a chunk yields.
+class NormalisedChunk:
+    """Result of normalising a chunk.
 
     Attributes:
-        records: What can be used.
-        rejections: What cannot.
-        unreadable: Customers whose list as a whole cannot be read, so that what is loaded of it stays.
-        unusable: Customers whose own row cannot be used, so that what is loaded of them goes.
+        records: Usable records.
+        rejections: Rejected rows and entries.
+        unreadable: Customers whose whole history is unreadable; their loaded entries stay.
+        unusable: Customers whose own row is unusable; their loaded entries are deleted.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -76,20 +76,20 @@ class Batch:
     unusable: list[int] = field(default_factory=list)
 
     def add(self, record: Record | Rejection) -> None:
-        """Put a record where it belongs."""
+        """Add a record or a rejection."""
         if isinstance(record, Rejection):
             self.rejections.append(record)
         else:
             self.records.append(record)
 
 
-#: What the rows of a chunk are to the ledger, whose months count.
-Normalise = Callable[[Chunk, Horizon], Batch]
+#: Normalises the rows of a chunk.
+Normalise = Callable[[Chunk, Horizon], NormalisedChunk]
 
 
 @dataclass
-class Staged:
-    """What has been read, normalised and validated, in temporary tables of the transaction, and how much it is."""
+class StagedBatch:
+    """Normalised and validated rows in temporary tables of the transaction, with their numbers."""
 
     rows: sa.Table
     usable: int = 0
@@ -97,8 +97,8 @@ class Staged:
     unreadable: list[int] = field(default_factory=list)
     unusable: list[int] = field(default_factory=list)
 
-    def take(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
-        """Put rows into the temporary tables."""
+    def add(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
+        """Copy rows into the temporary tables."""
         self.usable += copy_rows(connection, self.rows, self.rows.columns.keys(), usable)
         self.rejected += copy_rows(connection, STAGED_REJECTIONS, CONTENT, rejected)
 
@@ -110,30 +110,30 @@ def stage(
     rules: Rules,
     read: Callable[[Scope], Generator[Chunk]],
     normalise: Normalise,
-) -> Staged:
-    """Read what belongs to the load and put it, normalised and validated, into temporary tables.
+) -> StagedBatch:
+    """Read the rows of a load, and copy them, normalised and validated, into temporary tables.
 
     Args:
         load: The load.
-        connection: Within the load's transaction.
+        connection: Connection within the load's transaction.
         table: The table to load.
-        rules: What its rows must fulfil.
-        read: How the source is read.
-        normalise: What the rows of a chunk come to.
+        rules: Rules that its rows must fulfil.
+        read: Reads the source.
+        normalise: Normalises the rows of a chunk.
     """
-    staged = Staged(staging(table))
+    staged = StagedBatch(staging(table))
     make_temporary(connection, staged.rows, STAGED_REJECTIONS)
-    # A transaction may load several tables, and one of them more than once.
+    # A transaction may load several tables, and the same table more than once.
     connection.execute(sa.text(f"TRUNCATE {staged.rows.name}, {STAGED_REJECTIONS.name}"))
     read_so_far = 0
     with closing(read(load.scope)) as chunks:
         for chunk in chunks:
-            batch = normalise(chunk, load.horizon)
-            usable, failed = validated(rules, batch.records)
-            refused = [row for row in (*batch.rejections, *failed) if _concerns(load, row)]
-            staged.take(connection, _within_scope(load, table, usable), refused)
-            staged.unreadable += batch.unreadable
-            staged.unusable += batch.unusable
+            normalised = normalise(chunk, load.horizon)
+            usable, failed = split_valid(rules, normalised.records)
+            rejected = [row for row in (*normalised.rejections, *failed) if _is_in_scope(load, row)]
+            staged.add(connection, _rows_in_scope(load, table, usable), rejected)
+            staged.unreadable += normalised.unreadable
+            staged.unusable += normalised.unusable
             read_so_far += len(chunk)
             if load.progress is not None:
                 load.progress(read_so_far)
@@ -141,13 +141,13 @@ def stage(
     return staged
 
 
-def validated(rules: Rules, records: Sequence[Record]) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
-    """The records that fulfil their rules, as rows, and a rejection for each that does not."""
-    if len(records) <= ONE_BY_ONE:
+def split_valid(rules: Rules, records: Sequence[Record]) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
+    """Return the records that fulfil their rules, as rows, and a rejection for each of the others."""
+    if len(records) <= MAX_ROWWISE_RECORDS:
         found = failures(rules, records)
         rows: Iterable[tuple[Any, ...]] = (row for position, row in enumerate(records) if position not in found)
     else:
-        # Imported where a frame is made: what changes by the second never needs one, and must not wait for pandas.
+        # Imported only where needed: real-time changes never need a data frame and must not wait for pandas to load.
         from ledger_pipelines.sources import billing_frames
 
         frame = billing_frames.validate(rules, records)
@@ -156,7 +156,7 @@ def validated(rules: Rules, records: Sequence[Record]) -> tuple[Iterable[tuple[A
 
 
 def _failed(record: Record, reason: str) -> Rejection:
-    """The rejection of a record that does not fulfil its rules."""
+    """Return the rejection of a record that does not fulfil its rules."""
     source_table, month = "users", None
     match record:
         case Customer():
@@ -172,7 +172,7 @@ def _failed(record: Record, reason: str) -> Rejection:
     return Rejection(source_table, source_id, ids.held(record.customer_id), month, reason, raw_row)
 
 
-def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+def _rows_in_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     if "year_month" not in table.c:
         return records
     position = list(table.c.keys()).index("year_month")
@@ -180,6 +180,6 @@ def _within_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]
     return (record for record in records if record[position] in months)
 
 
-def _concerns(load: Load, row: Rejection) -> bool:
-    """True if a rejected row is this load's to report: one of its months, or of no month at all."""
+def _is_in_scope(load: Load, row: Rejection) -> bool:
+    """Return whether a load reports a rejected row: one of its months, or one without a month."""
     return row.year_month is None or row.year_month in load.scope.months

@@ -1,4 +1,4 @@
-"""Which months a sync of the ERP asks for, where a person has not said so."""
+"""Default months of an ERP sync."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -10,15 +10,15 @@ from ledger_pipelines.warehouse.loaded import months_loaded
 from ledger_pipelines.warehouse.tables import erp_tables
 
 
-def recent(horizon: Horizon) -> str:
-    """The first of the two months that every sync reads: the one before the current one, if it is a partition."""
+def first_recent_month(horizon: Horizon) -> str:
+    """Return the first of the two months that every sync reads: the previous month, within the horizon."""
     return max(horizon.first, shift(horizon.current, -1))
 
 
 def first_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[ErpTable]) -> str:
-    """The month from which on a sync has to look: the first that some table has never loaded, or the month before.
+    """Return the first month of a sync: the first that some table has never loaded, or the previous month if earlier.
 
-    So the first sync loads everything. A snapshot has no past to load.
+    The first sync loads all months. Snapshot tables are ignored: they have no past months to load.
     """
     missing = [
         month
@@ -26,18 +26,20 @@ def first_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[
         if not table.is_snapshot
         for month in set(horizon.months) - months_loaded(connection, erp_tables[table.name])
     ]
-    return min([recent(horizon), *missing])
+    return min([first_recent_month(horizon), *missing])
 
 
 def months_to_read(
     asked: Sequence[str], loaded: Collection[str], horizon: Horizon, *, catch_up: bool
 ) -> tuple[str, ...]:
-    """Those of the months asked for that one table has to read whatever they look like.
+    """Return the requested months that one table reads even if they look unchanged.
 
     Args:
-        asked: The months of the run.
-        loaded: The months that the table has loaded before.
-        horizon: The months of the partitions.
-        catch_up: Whether months before the last two are asked for only for tables that have never loaded them.
+        asked: Months of the run.
+        loaded: Months that the table has loaded before.
+        horizon: Months of the partitions.
+        catch_up: Whether a table reads months before the last two only if it has never loaded them.
     """
-    return tuple(month for month in asked if not catch_up or month >= recent(horizon) or month not in loaded)
+    return tuple(
+        month for month in asked if not catch_up or month >= first_recent_month(horizon) or month not in loaded
+    )

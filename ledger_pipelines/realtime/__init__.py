@@ -1,5 +1,5 @@
-"""Keeping the ledger up with the billing application: notice what changed, take it up. No Dagster.
+"""Keep the ledger up to date with the billing application in real time. Independent of Dagster.
 
-`watch` and `patrol` notice changes and write them to `ops.pending_changes`; `catch_up` takes them up in the ledger.
-`turn` carries every customer forward when a month begins.
+`watch` and `patrol` detect changes and queue them in `ops.pending_changes`; `catch_up` applies them to the ledger.
+`turn` carries every customer's balance forward when a month begins.
 """

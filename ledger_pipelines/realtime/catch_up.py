@@ -1,4 +1,4 @@
-"""Taking up what was noticed: read the source again for those customers, load, recalculate, all in one transaction."""
+"""Apply queued changes: reread the changed customers, load and recalculate them, in one transaction."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,12 @@ from sqlalchemy import exc
 from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.alerts import USUAL, LowBalance
-from ledger_pipelines.loading import billing, deletions
+from ledger_pipelines.loading import deletions
+from ledger_pipelines.loading.billing import load_customers, load_deposits, load_prices, load_readings
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
-from ledger_pipelines.realtime.turn import turn
+from ledger_pipelines.realtime.turn import turn_month
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import switched_off
 from ledger_pipelines.sources.errors import first_line
@@ -24,11 +25,11 @@ from ledger_pipelines.warehouse.pending import Waiting
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, try_lock
 
-#: Changes that are taken up together at most; more of them wait for the next transaction, a second or two later. Larger
-#: lots would hardly be quicker in all, and the first of a burst would wait for the last.
-CHANGES_AT_ONCE = 250
-_STEPS = (billing.load_customers, billing.load_prices, billing.load_deposits, billing.load_readings)
-_WRITTEN = (
+#: Maximum number of changes in one transaction; the others wait a second or two for the next one. Larger batches would
+#: hardly be faster in total, and the first change of a burst would wait for the last.
+MAX_CHANGES_PER_TRANSACTION = 250
+_STEPS = (load_customers, load_prices, load_deposits, load_readings)
+_WRITTEN_TABLES = (
     tables.customers,
     tables.prices,
     tables.deposits,
@@ -36,23 +37,23 @@ _WRITTEN = (
     tables.transaction_calculations,
     tables.monthly_customer_balances,
 )
-#: What may be the fault of one customer's data, so that the others' can be taken up without it.
-_OF_DATA = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
-#: The incidents that the next success of their customer closes.
-_OF_CUSTOMERS = (Kind.CHANGE_RETRIED, Kind.DELETION_REFUSED)
-#: The longest wait before changes are tried again that a person or a server may mend at any moment.
-_MENDED_SECONDS = 60
+#: Errors that one customer's data may cause; changes of other customers can then be applied without it.
+_DATA_ERRORS = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: Incidents that are closed when the next change of their customer is applied.
+_CUSTOMER_INCIDENTS = (Kind.CHANGE_RETRIED, Kind.DELETION_REFUSED)
+#: Longest wait before a retry after errors that a person or a server may resolve at any moment.
+_RESOLVABLE_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class TakenUp:
-    """What was taken up in one transaction.
+    """Changes applied in one transaction.
 
     Attributes:
-        customers: Who was recalculated.
-        months: Which months were.
-        reports: What that did to each table.
-        batch: How many changes there were, and how long they had waited.
+        customers: Recalculated customers.
+        months: Recalculated months.
+        reports: Changes of each table.
+        batch: Number of changes, and how long they had waited.
     """
 
     customers: tuple[int, ...]
@@ -63,7 +64,7 @@ class TakenUp:
 
 @dataclass(frozen=True)
 class Failed:
-    """Changes that could not be taken up, were put off, and why."""
+    """Changes that could not be applied and were postponed, with the error."""
 
     customers: tuple[int, ...]
     error: str
@@ -71,14 +72,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class CatchUp:
-    """Taking up what was noticed, for one run.
+    """Applies queued changes in one run.
 
     Attributes:
-        app: The billing application, read for the months that count at the moment of the call.
+        app: Returns the billing application, with the horizon at the time of the call.
         warehouse: The warehouse.
-        guard: How much may be deleted.
+        guard: Bounds of deletions.
         run_id: The run.
-        low: When a balance is low.
+        low: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingApp]
@@ -88,73 +89,74 @@ class CatchUp:
     low: LowBalance = USUAL
 
     def take_up(self) -> Iterator[TakenUp | Failed]:
-        """Take up the oldest changes that wait; nothing comes out if none do, or while somebody else writes the tables.
+        """Apply the oldest queued changes; yield nothing if none wait or while another process writes the tables.
 
-        If they cannot be taken up together for the fault of some, those are found, put off, and the others taken up.
+        If some changes fail because of their data, the batch is divided to find them. They are postponed, and the
+        others are applied.
 
         Raises:
-            SourceError: the billing application cannot be read; the changes are put off.
-            MonthsMissingError: the months before have never been computed; the changes are put off.
+            SourceError: The billing application cannot be read; the changes are postponed.
+            MonthsMissingError: Earlier months were never computed; the changes are postponed.
         """
-        yield from self._take_up(None, self.guard)
+        yield from self._apply(None, self.guard)
 
-    def _take_up(self, of: Collection[int] | None, guard: DeletionGuard) -> Iterator[TakenUp | Failed]:
+    def _apply(self, of: Collection[int] | None, guard: DeletionGuard) -> Iterator[TakenUp | Failed]:
         waiting: list[Waiting] = []
         try:
             with self.warehouse.begin() as connection:
                 lock(connection, tables.pending_changes)
-                waiting = pending.take(connection, CHANGES_AT_ONCE, of)
-                may = bool(waiting) and try_lock(connection, _WRITTEN)
-                taken = self._take_up_in(connection, waiting, guard) if may else None
-        except SourceEmptiedError as error:  # not the fault of any of these customers
-            self._put_off(waiting, error)
+                waiting = pending.take(connection, MAX_CHANGES_PER_TRANSACTION, of)
+                can_apply = bool(waiting) and try_lock(connection, _WRITTEN_TABLES)
+                taken = self._apply_in(connection, waiting, guard) if can_apply else None
+        except SourceEmptiedError as error:  # not caused by the data of these customers
+            self._postpone(waiting, error)
             raise
-        except _OF_DATA as error:
+        except _DATA_ERRORS as error:
             customers = sorted({change.customer_id for change in waiting})
             if len(customers) == 1:
-                yield self._put_off(waiting, error)
+                yield self._postpone(waiting, error)
                 return
-            for some, its_guard in self._apart(customers, error, first=of is None):
-                yield from self._take_up(some, its_guard)
+            for part, part_guard in self._divide(customers, error, first=of is None):
+                yield from self._apply(part, part_guard)
         except Exception as error:
             if waiting:
-                self._put_off(waiting, error)
+                self._postpone(waiting, error)
             raise
         else:
             if taken is not None:
                 yield taken
 
-    def _apart(
+    def _divide(
         self, customers: Sequence[int], error: Exception, *, first: bool
     ) -> Iterator[tuple[Sequence[int], DeletionGuard]]:
-        """Divide customers that cannot be taken up together: those who lost many rows by themselves, else in halves.
+        """Divide customers whose changes failed together: first separate those who lost many rows, else bisect.
 
         When bisecting, the guard's allowance is dropped: many small deletions could add up to a mass deletion.
         """
         strict = replace(self.guard, rows=0)
         if first and isinstance(error, DeletionRefusedError):
             with self.warehouse.connect() as connection:
-                many = deletions.customers_who_lost_many(self.app(), connection, customers, self.guard)
+                many = deletions.customers_with_mass_deletions(self.app(), connection, customers, self.guard)
             if many and len(many) < len(customers):
-                yield [one for one in customers if one not in many], self.guard
-                yield from (([one], strict) for one in many)
+                yield [customer for customer in customers if customer not in many], self.guard
+                yield from (([customer], strict) for customer in many)
                 return
         middle = len(customers) // 2
         yield customers[:middle], strict
         yield customers[middle:], strict
 
-    def _take_up_in(
+    def _apply_in(
         self, connection: sa.Connection, waiting: Collection[Waiting], guard: DeletionGuard
     ) -> TakenUp | None:
-        app = self.app()  # once the tables are locked: the month cannot be turned meanwhile
-        off = switched_off(app, {change.customer_id for change in waiting})
-        held = [change for change in waiting if change.customer_id in off]
-        taken = [change for change in waiting if change.customer_id not in off]
+        app = self.app()  # called with the tables locked: no other process can turn the month meanwhile
+        switched_off_ids = switched_off(app, {change.customer_id for change in waiting})
+        held = [change for change in waiting if change.customer_id in switched_off_ids]
+        taken = [change for change in waiting if change.customer_id not in switched_off_ids]
         if held:
             pending.hold(connection, held)
         if not taken:
             return None
-        turned = turn(connection, app, self.guard, self.run_id, self.low)
+        turned = turn_month(connection, app, self.guard, self.run_id, self.low)
         horizon = app.horizon
         first = max(horizon.first, min(change.first_month for change in taken))
         customers = tuple(sorted({change.customer_id for change in taken}))
@@ -164,15 +166,17 @@ class CatchUp:
         reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
         reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
         pending.done(connection, taken)
-        incidents.close(connection, _OF_CUSTOMERS, [*map(about_customer, customers), *deletions.EMPTIED])
+        incidents.close(
+            connection, _CUSTOMER_INCIDENTS, [*map(about_customer, customers), *deletions.EMPTY_SOURCE_SUBJECTS]
+        )
         batch = latency.record(connection, self.run_id, taken, customers)
         return TakenUp(customers, scope.months, tuple(reports), batch)
 
-    def _put_off(self, waiting: Collection[Waiting], error: Exception) -> Failed:
-        """Put changes off, and keep as an incident what is the fault of one customer's data."""
+    def _postpone(self, waiting: Collection[Waiting], error: Exception) -> Failed:
+        """Postpone changes, and record an incident if one customer's data caused the error."""
         customers = tuple(sorted({change.customer_id for change in waiting}))
-        mended_any_time = isinstance(error, DeletionRefusedError) or not isinstance(error, _OF_DATA)
-        longest = _MENDED_SECONDS if mended_any_time else pending.LAST_RETRY_SECONDS
+        resolvable = isinstance(error, DeletionRefusedError) or not isinstance(error, _DATA_ERRORS)
+        longest = _RESOLVABLE_RETRY_SECONDS if resolvable else pending.LAST_RETRY_SECONDS
         with self.warehouse.begin() as connection:
             pending.failed(connection, waiting, str(error), longest)
             for cause in self._causes(connection, customers, error):
@@ -186,20 +190,20 @@ class CatchUp:
             for customer_id in customers:
                 cause = deletions.refusal_of_customer(self.app(), connection, customer_id, error.causes[0].reason)
                 yield replace(cause, run_id=self.run_id)
-        elif isinstance(error, _OF_DATA):
+        elif isinstance(error, _DATA_ERRORS):
             for customer_id in customers:
                 yield Cause(
                     Kind.CHANGE_RETRIED,
                     about_customer(customer_id),
-                    f"A change of customer {customer_id} cannot be taken up: {_in_words(error)} "
-                    "Its balances stay as they were.",
-                    "It is tried again by itself. Correct the row in the billing application; all that waits is in "
-                    "ops.pending_changes.",
+                    f"A change of customer {customer_id} cannot be applied: {_message(error)} "
+                    "The balances of this customer are unchanged.",
+                    "Correct the row in the billing application: the change is retried automatically. "
+                    "All waiting changes are in ops.pending_changes.",
                     customers=[customer_id],
                     run_id=self.run_id,
                 )
 
 
-def _in_words(error: Exception) -> str:
-    """Return the driver's first line, without the statement and its values; of another error its message."""
+def _message(error: Exception) -> str:
+    """Return the message of an error; of a driver's error its first line, without the statement and its values."""
     return first_line(error) if isinstance(error, exc.DBAPIError) else str(error)

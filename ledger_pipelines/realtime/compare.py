@@ -1,4 +1,4 @@
-"""Comparing rows of the source with what the warehouse has of them, and noting what differs."""
+"""Compare rows of the source with the warehouse, and queue the differences."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.changes import Change, account_changes, reading_changes
 from ledger_pipelines.realtime import facts
-from ledger_pipelines.realtime.facts import Part
+from ledger_pipelines.realtime.facts import AccountPart
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import digest_of
 from ledger_pipelines.sources.billing_rows import stamp
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 class Kind(Enum):
-    """What is watched; each kind of change has its own sensor."""
+    """Kind of change in the billing application; each kind has its own sensor."""
 
     READINGS = "readings"
     PRICES = "prices"
@@ -30,72 +30,76 @@ class Kind(Enum):
 
     @property
     def table(self) -> str:
-        """The table of the billing application that holds it."""
+        """Table of the billing application with this kind of change."""
         return "data_pencatatan" if self is Kind.READINGS else "users"
 
     @property
-    def parts(self) -> frozenset[Part]:
-        """The parts of an account that it is."""
-        return frozenset({Part.DEPOSITS} if self is Kind.DEPOSITS else {Part.CUSTOMER, Part.PRICES})
+    def parts(self) -> frozenset[AccountPart]:
+        """Parts of an account with this kind of change."""
+        return frozenset(
+            {AccountPart.DEPOSITS} if self is Kind.DEPOSITS else {AccountPart.CUSTOMER, AccountPart.PRICES}
+        )
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Rows of one table of the source, as they are now, to be compared with the warehouse.
+class ComparedRows:
+    """Present rows of one source table, to compare with the warehouse.
 
     Attributes:
         table: The table.
         rows: Its rows.
-        gone: Ids of rows that the source has no more.
-        parts: Of users, the parts of their accounts that are compared.
-        dated: True if a row that differs changed when its `updated_at` says.
+        deleted: Ids of deleted rows.
+        parts: For users, the parts of their accounts to compare.
+        dated: Whether `updated_at` is the time at which a differing row changed.
     """
 
     table: str
     rows: Sequence[Row]
-    gone: Collection[int] = ()
-    parts: Collection[Part] = facts.WHOLE
+    deleted: Collection[int] = ()
+    parts: Collection[AccountPart] = facts.ALL_PARTS
     dated: bool = True
 
 
-def note_differences(connection: sa.Connection, app: BillingApp, what: Compared) -> int:
-    """Note what differs between rows of the source and the warehouse; return how much of it is news.
+def enqueue_differences(connection: sa.Connection, app: BillingApp, compared: ComparedRows) -> int:
+    """Queue the differences between rows of the source and the warehouse; return the number of new changes.
 
-    Changes that were put aside while a customer's automatic recalculation was off are released if it is on again.
+    Changes that were held while a customer's automatic recalculation was off are released when it is on again.
     """
     horizon = app.horizon
     found = (
-        _reading_changes(connection, what, horizon)
-        if what.table == "data_pencatatan"
-        else _account_changes(connection, what, horizon)
+        _reading_changes(connection, compared, horizon)
+        if compared.table == "data_pencatatan"
+        else _account_changes(connection, compared, horizon)
     )
-    by_id = {row["id"]: row for row in what.rows}
-    news = pending.note(connection, (_noticed(what, change, by_id.get(change.row_id), horizon) for change in found))
-    if what.table == "users":
-        on = [row["id"] for row in what.rows if row["use_realtime_calculation"] in (None, True, 1)]
-        news += pending.release(connection, on)
+    by_id = {row["id"]: row for row in compared.rows}
+    news = pending.note(
+        connection, (_queued_change(compared, change, by_id.get(change.row_id), horizon) for change in found)
+    )
+    if compared.table == "users":
+        recalculated = [row["id"] for row in compared.rows if row["use_realtime_calculation"] in (None, True, 1)]
+        news += pending.release(connection, recalculated)
     return news
 
 
-def _reading_changes(connection: sa.Connection, what: Compared, horizon: Horizon) -> list[Change]:
-    looked_at = [*(row["id"] for row in what.rows), *what.gone]
-    before = facts.warehouse_readings(connection, looked_at)
-    return reading_changes(before, facts.source_readings(what.rows, horizon), horizon)
+def _reading_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+    compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
+    before = facts.warehouse_readings(connection, compared_ids)
+    return reading_changes(before, facts.source_readings(compared.rows, horizon), horizon)
 
 
-def _account_changes(connection: sa.Connection, what: Compared, horizon: Horizon) -> list[Change]:
-    looked_at = [*(row["id"] for row in what.rows), *what.gone]
-    before = facts.warehouse_accounts(connection, looked_at, horizon, what.parts)
-    after = facts.source_accounts(what.rows, horizon, what.parts)
-    return account_changes(before, after, facts.first_readings(connection, looked_at), horizon)
+def _account_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+    compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
+    before = facts.warehouse_accounts(connection, compared_ids, horizon, compared.parts)
+    after = facts.source_accounts(compared.rows, horizon, compared.parts)
+    return account_changes(before, after, facts.first_reading_months(connection, compared_ids), horizon)
 
 
-def _noticed(what: Compared, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
+def _queued_change(compared: ComparedRows, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
     return Noticed(
-        source_table=what.table,
+        source_table=compared.table,
         source_id=change.row_id,
         customer_id=change.customer_id if ids.fits(change.customer_id) else ids.NOBODY,
         first_month=change.first_month,
         digest="" if row is None else digest_of(row),
-        changed_at=stamp(row["updated_at"], horizon) if row is not None and what.dated else None,
+        changed_at=stamp(row["updated_at"], horizon) if row is not None and compared.dated else None,
     )

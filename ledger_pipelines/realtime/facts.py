@@ -1,7 +1,7 @@
-"""What the source and the warehouse know of the same rows, in the terms of `ledger.changes`.
+"""Comparison state of rows, from the source and from the warehouse, as types of `ledger.changes`.
 
-Both sides are put into the same words here, so that a comparison finds what really differs: not when the application
-last touched a row, nor how a number or a JSON text is written.
+Both sides are normalised, so that a comparison finds only real differences. Timestamps of the last update, and
+different spellings of a number or a JSON text, are not differences.
 """
 
 import json
@@ -24,58 +24,60 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.months import one_of
 
 Row = Mapping[str, Any]
-_STAMPS = {"created_at", "updated_at", "balance_last_updated_at"}
-_PROFILE = [name for name in Customer._fields if name not in {*_STAMPS, *PRICE_FIELDS}]
-_READING = [name for name in billing_records.Reading._fields if name not in _STAMPS]
+_TIMESTAMPS = {"created_at", "updated_at", "balance_last_updated_at"}
+_PROFILE_FIELDS = [name for name in Customer._fields if name not in {*_TIMESTAMPS, *PRICE_FIELDS}]
+_READING_FIELDS = [name for name in billing_records.Reading._fields if name not in _TIMESTAMPS]
 
 
-class Part(Enum):
-    """A part of an account; the value is the asset that rejects what cannot be used of it."""
+class AccountPart(Enum):
+    """Part of an account; the value is the asset that lists its rejected rows."""
 
     CUSTOMER = "customers"
     PRICES = "prices"
     DEPOSITS = "deposits"
 
 
-WHOLE = frozenset(Part)
+ALL_PARTS = frozenset(AccountPart)
 
 
-def source_accounts(rows: Iterable[Row], horizon: Horizon, parts: Collection[Part] = WHOLE) -> dict[int, Account]:
-    """The customers among some rows of `users`, or only parts of them."""
+def source_accounts(
+    rows: Iterable[Row], horizon: Horizon, parts: Collection[AccountPart] = ALL_PARTS
+) -> dict[int, Account]:
+    """Return the accounts of the customers among rows of `users`, or parts of the accounts."""
     return {row["id"]: _account(row, horizon, parts) for row in rows if row["role"] in CUSTOMER_ROLES}
 
 
 def warehouse_accounts(
-    connection: sa.Connection, wanted: Collection[int], horizon: Horizon, parts: Collection[Part] = WHOLE
+    connection: sa.Connection, wanted: Collection[int], horizon: Horizon, parts: Collection[AccountPart] = ALL_PARTS
 ) -> dict[int, Account]:
-    """What the warehouse has of customers, or only parts of it."""
+    """Return the accounts of customers in the warehouse, or parts of the accounts."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
-    if Part.CUSTOMER in parts:
+    if AccountPart.CUSTOMER in parts:
         for row in _rows(connection, tables.customers, Customer._fields, wanted):
             customer = Customer._make(row)
             found[customer.customer_id] |= {"profile": _profile(customer), "defaults": _defaults(customer)}
-    if Part.PRICES in parts:
+    if AccountPart.PRICES in parts:
         prices = map(Price._make, _rows(connection, tables.prices, Price._fields, wanted))
         _add(found, "prices", ((price.customer_id, _price(price, horizon)) for price in prices))
-    if Part.DEPOSITS in parts:
+    if AccountPart.DEPOSITS in parts:
         deposits = map(Deposit._make, _rows(connection, tables.deposits, Deposit._fields, wanted))
         _add(found, "deposits", ((deposit.customer_id, _deposit(deposit)) for deposit in deposits))
     rejections = _account_rejections(connection, wanted, parts)
     _add(found, "rejected", ((row_id, _rejected(asset, rejection)) for row_id, asset, rejection in rejections))
-    return {customer_id: Account(**of) for customer_id, of in found.items()}
+    return {customer_id: Account(**fields) for customer_id, fields in found.items()}
 
 
 def _account_rejections(
-    connection: sa.Connection, wanted: Collection[int], parts: Collection[Part]
+    connection: sa.Connection, wanted: Collection[int], parts: Collection[AccountPart]
 ) -> Iterable[tuple[int, str, Rejection]]:
-    """What cannot be used of customers: whose it is, the asset that rejects it, and the rejection."""
+    """Yield one row per rejection of the customers: customer id, asset, and rejection."""
     table = tables.rejected_rows
-    # A customer whose id no BIGINT holds is named by its row alone.
+    # A customer id that is too large for BIGINT is only in `source_id`.
     beyond = {str(row_id): row_id for row_id in wanted if not ids.fits(row_id)}
-    nameless = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_texts(beyond)))
+    is_beyond = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_text_array(beyond)))
     statement = sa.select(table.c.asset, *(table.c[name] for name in Rejection._fields)).where(
         table.c.asset.in_([part.value for part in parts]),
-        sa.or_(one_of(table.c.customer_id, wanted), nameless) if beyond else one_of(table.c.customer_id, wanted),
+        sa.or_(one_of(table.c.customer_id, wanted), is_beyond) if beyond else one_of(table.c.customer_id, wanted),
     )
     for asset, *fields in connection.execute(statement):
         rejection = Rejection._make(fields)
@@ -84,12 +86,12 @@ def _account_rejections(
 
 
 def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, Reading]:
-    """The readings that some rows of `data_pencatatan` are, usable or not."""
+    """Return the readings of rows of `data_pencatatan`, usable or not."""
     return {row["id"]: _reading(billing_rows.reading(row, horizon)) for row in rows}
 
 
 def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> dict[int, Reading]:
-    """What the warehouse has of readings, loaded or rejected."""
+    """Return the readings in the warehouse, loaded or rejected."""
     table, rejected = tables.meter_readings, tables.rejected_rows
     found: dict[int, Reading] = {}
     for row in _rows(connection, table, billing_records.Reading._fields, wanted, key=table.c.reading_id):
@@ -99,7 +101,7 @@ def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> di
     rejections = sa.select(*(rejected.c[name] for name in Rejection._fields)).where(
         rejected.c.asset == table.name,
         rejected.c.source_table == "data_pencatatan",
-        rejected.c.source_id == sa.any_(_texts(by_text)),
+        rejected.c.source_id == sa.any_(_text_array(by_text)),
     )
     for row in connection.execute(rejections):
         rejection = Rejection._make(row)
@@ -107,8 +109,8 @@ def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> di
     return found
 
 
-def first_readings(connection: sa.Connection, customers: Collection[int]) -> dict[int, str]:
-    """Of customers with readings, the month of the first."""
+def first_reading_months(connection: sa.Connection, customers: Collection[int]) -> dict[int, str]:
+    """Return the month of the first reading, by customer; customers without readings are left out."""
     reading = tables.meter_readings.c
     statement = sa.select(reading.customer_id, sa.func.min(reading.year_month)).group_by(reading.customer_id)
     found = connection.execute(statement.where(one_of(reading.customer_id, customers)))
@@ -122,15 +124,15 @@ def _rows(
     wanted: Collection[int],
     key: sa.ColumnElement[int] | None = None,
 ) -> Iterable[sa.Row[Any]]:
-    """The rows of a table with these ids, of customers unless another key is given; JSON as its text."""
+    """Return the rows of a table with the wanted ids, which are customer ids unless a key is given; JSON as text."""
     columns = [
         sa.cast(table.c[name], sa.Text) if isinstance(table.c[name].type, sa.JSON) else table.c[name] for name in names
     ]
-    of = one_of(table.c.customer_id if key is None else key, wanted)
-    return connection.execute(sa.select(*columns).where(of))
+    is_wanted = one_of(table.c.customer_id if key is None else key, wanted)
+    return connection.execute(sa.select(*columns).where(is_wanted))
 
 
-def _texts(texts: Iterable[str]) -> sa.ColumnElement[Any]:
+def _text_array(texts: Iterable[str]) -> sa.ColumnElement[Any]:
     return sa.literal(list(texts), sa.ARRAY(sa.Text))
 
 
@@ -138,23 +140,23 @@ def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[in
     sets: dict[int, set[Entry]] = defaultdict(set)
     for customer_id, entry in entries:
         sets[customer_id].add(entry)
-    for customer_id, of in sets.items():
-        found[customer_id][name] = frozenset(of)
+    for customer_id, of_customer in sets.items():
+        found[customer_id][name] = frozenset(of_customer)
 
 
-def _account(row: Row, horizon: Horizon, parts: Collection[Part]) -> Account:
+def _account(row: Row, horizon: Horizon, parts: Collection[AccountPart]) -> Account:
     try:
         customer = billing_rows.customer(row, horizon)
-    except UnusableError as reason:  # it has no prices and no deposits then
-        rejection = _rejected(Part.CUSTOMER.value, billing_rows.rejected_customer(row, reason))
-        return Account(rejected=frozenset({rejection} if Part.CUSTOMER in parts else ()))
-    of: dict[str, Any] = {}
+    except UnusableError as reason:  # prices and deposits of such a row are not used
+        rejection = _rejected(AccountPart.CUSTOMER.value, billing_rows.rejected_customer(row, reason))
+        return Account(rejected=frozenset({rejection} if AccountPart.CUSTOMER in parts else ()))
+    fields: dict[str, Any] = {}
     rejected: set[Entry] = set()
-    if Part.CUSTOMER in parts:
-        of |= {"profile": _profile(customer), "defaults": _defaults(customer)}
+    if AccountPart.CUSTOMER in parts:
+        fields |= {"profile": _profile(customer), "defaults": _defaults(customer)}
     histories = (
-        (Part.PRICES, "pricing_history", billing_rows.prices),
-        (Part.DEPOSITS, "deposit_history", billing_rows.deposits),
+        (AccountPart.PRICES, "pricing_history", billing_rows.prices),
+        (AccountPart.DEPOSITS, "deposit_history", billing_rows.deposits),
     )
     for part, column, read in histories:
         if part not in parts:
@@ -166,15 +168,15 @@ def _account(row: Row, horizon: Horizon, parts: Collection[Part]) -> Account:
                     rejected.add(_rejected(part.value, entry))
                 else:
                     entries.add(_price(entry, horizon) if isinstance(entry, Price) else _deposit(entry))
-            of[part.value] = frozenset(entries)
+            fields[part.value] = frozenset(entries)
         except UnusableError as reason:
             rejected.add(_rejected(part.value, billing_rows.unreadable_history(row, column, reason)))
-            of[part.value] = None
-    return Account(**of, rejected=frozenset(rejected))
+            fields[part.value] = None
+    return Account(**fields, rejected=frozenset(rejected))
 
 
 def _profile(customer: Customer) -> Hashable:
-    return tuple(getattr(customer, name) for name in _PROFILE)
+    return tuple(getattr(customer, name) for name in _PROFILE_FIELDS)
 
 
 def _defaults(customer: Customer) -> Hashable:
@@ -182,7 +184,7 @@ def _defaults(customer: Customer) -> Hashable:
 
 
 def _price(price: Price, horizon: Horizon) -> Entry:
-    content = (*price._replace(entry="")[1:], _same_json(price.entry))
+    content = (*price._replace(entry="")[1:], _canonical_json(price.entry))
     return Entry(month_of(price.valid_from, horizon.zone), content)
 
 
@@ -201,11 +203,11 @@ def _reading(reading: billing_records.Reading | Rejection) -> Reading:
     failed = billing_rules.failures(billing_rules.READINGS, [reading])
     if failed:
         return Reading(customer_id, reading.year_month, (failed[0], billing_rows.raw_row(reading._asdict())))
-    return Reading(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING))
+    return Reading(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING_FIELDS))
 
 
-def _same_json(text: str) -> Hashable:
-    """Equal for JSON texts that PostgreSQL's jsonb holds to be equal."""
+def _canonical_json(text: str) -> Hashable:
+    """Return a value that is equal for JSON texts that are equal as PostgreSQL's jsonb."""
     return _frozen(json.loads(text, parse_float=Decimal, parse_int=Decimal))
 
 

@@ -1,9 +1,9 @@
-"""Going round the billing application's tables for what no `updated_at` tells: deletions, and changes by plain SQL.
+"""Full scan of the billing application's tables for changes without a new `updated_at`: deletions, and plain SQL.
 
-A patrol of ids counts the rows of a stretch of ids and adds the ids up, here and there, and looks closer where the two
-disagree: with 50,000 ids every five seconds, a million readings in less than two minutes. A patrol of contents compares
-row by row, 500 every five seconds: a million readings in less than three hours. Both go on where they were after a
-restart, and start again when they are through.
+The scan of ids compares count and sum of the ids in one id range, and single ids where these differ: with 50,000 ids
+every five seconds, a million readings in less than two minutes. The scan of contents compares row by row, 500 every
+five seconds: a million readings in less than three hours. After a restart both resume at their last position. At the
+end of the table they start again.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ledger_pipelines import ids
 from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.compare import Compared, note_differences
+from ledger_pipelines.realtime.compare import ComparedRows, enqueue_differences
 from ledger_pipelines.sources import billing_changes
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_changes import Ids
@@ -24,19 +24,19 @@ from ledger_pipelines.warehouse.confirmations import confirmed_rows
 from ledger_pipelines.warehouse.incidents import Kind
 from ledger_pipelines.warehouse.months import qualified
 
-#: How many rows are compared, and how many differing ids are looked at, in one step.
-ROWS_AT_ONCE, DIFFERING_AT_ONCE = 500, 2_000
+#: Number of rows compared, and of differing ids reread, in one step.
+ROWS_PER_STEP, DIFFERING_IDS_PER_STEP = 500, 2_000
 
 
 @dataclass(frozen=True)
 class Patrol:
-    """A patrol of one table.
+    """Full scan of one table.
 
     Attributes:
         table: The table of the billing application.
         app: The billing application.
         warehouse: The warehouse.
-        guard: How many rows may have vanished at once before it looks like an outage.
+        guard: Bounds of deletions, beyond which they look like an outage.
     """
 
     table: str
@@ -45,27 +45,27 @@ class Patrol:
     guard: DeletionGuard
 
     def step(self) -> int:
-        """Go on a step; return how many changes were found that nobody had noticed.
+        """Scan the next ids and the next rows; return the number of new changes.
 
         Raises:
-            SourceError: the billing application cannot be read.
+            SourceError: The billing application cannot be read.
         """
         return self.compare_ids() + self.compare_rows()
 
     def compare_ids(self) -> int:
-        """Compare the next stretch of ids; deletions that the guard refuses are kept as an incident."""
-        name, round_ = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
+        """Compare the next id range; record an incident for deletions that the guard refuses."""
+        name, scan_start = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
         after = self._position(name)
-        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_AT_ONCE)
+        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_PER_STATEMENT)
         with self.warehouse.begin() as connection:
             if after is None:
-                cursors.move(connection, round_, "")
-            vanished, come, known = deletions.differing_ids(self.app, connection, self.table, part)
+                cursors.move(connection, scan_start, "")
+            deleted, added, known = deletions.differing_ids(self.app, connection, self.table, part)
             news, position = 0, part.last
-            if vanished or come:
-                allowed = self._allowed(connection, vanished, known)
-                news, position = self._note(connection, part, allowed | come)
-            if position is None and (began := cursors.moved_at(connection, round_)) is not None:
+            if deleted or added:
+                allowed = self._allowed(connection, deleted, known)
+                news, position = self._enqueue(connection, part, allowed | added)
+            if position is None and (began := cursors.moved_at(connection, scan_start)) is not None:
                 incidents.close_unseen(connection, Kind.DELETION_REFUSED, self.table, began)
             cursors.move(connection, name, _text(position))
         return news
@@ -73,41 +73,41 @@ class Patrol:
     def compare_rows(self) -> int:
         """Compare the contents of the next rows."""
         name = f"patrol of the contents of {self.table}"
-        rows = billing_changes.after_id(self.app, self.table, self._position(name), ROWS_AT_ONCE)
+        rows = billing_changes.after_id(self.app, self.table, self._position(name), ROWS_PER_STEP)
         with self.warehouse.begin() as connection:
-            news = note_differences(connection, self.app, Compared(self.table, rows, dated=False)) if rows else 0
-            position = rows[-1]["id"] if len(rows) == ROWS_AT_ONCE else None
+            news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, dated=False)) if rows else 0
+            position = rows[-1]["id"] if len(rows) == ROWS_PER_STEP else None
             cursors.move(connection, name, _text(position))
         return news
 
-    def _allowed(self, connection: sa.Connection, vanished: frozenset[int], known: int) -> frozenset[int]:
-        """Return the vanished ids that are changes to be taken up; the others are kept as an incident.
+    def _allowed(self, connection: sa.Connection, deleted: frozenset[int], known: int) -> frozenset[int]:
+        """Return the deleted ids to queue as changes; record an incident for the others.
 
-        A customer who lost many rows is among the changes: taking it up asks for that customer alone.
+        Customers who lost many rows are queued too: applying their changes asks for a confirmation of each customer.
         """
         table = tables.customers if self.table == deletions.USERS else tables.meter_readings
-        owners = deletions.owners_of(connection, self.table, vanished)
+        owners = deletions.owners_of(connection, self.table, deleted)
         confirmed = confirmed_rows(connection, qualified(table))
-        found = deletions.judge(self.guard, Counter(owners.values()), known, confirmed)
-        if not found.together:
-            return vanished
-        incidents.record(connection, deletions.refusal_together(self.table, found.together, known))
-        return frozenset(row_id for row_id in vanished if owners.get(row_id) not in found.together)
+        found = deletions.decide_deletions(self.guard, Counter(owners.values()), known, confirmed)
+        if not found.refused_together:
+            return deleted
+        incidents.record(connection, deletions.mass_deletion_cause(self.table, found.refused_together, known))
+        return frozenset(row_id for row_id in deleted if owners.get(row_id) not in found.refused_together)
 
-    def _note(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
-        """Note what differs at some ids of a stretch; how many changes are news, and after which id to go on."""
-        some = sorted(differing)[:DIFFERING_AT_ONCE]
+    def _enqueue(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
+        """Queue the differences of the first differing ids; return the number of new changes and the next position."""
+        some = sorted(differing)[:DIFFERING_IDS_PER_STEP]
         rows = billing_changes.with_ids(self.app, self.table, some)
-        gone = self._gone(some, {row["id"] for row in rows})
-        news = note_differences(connection, self.app, Compared(self.table, rows, gone, dated=False))
+        missing = self._missing(some, {row["id"] for row in rows})
+        news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, missing, dated=False))
         return news, (some[-1] if len(some) < len(differing) else part.last)
 
     @staticmethod
-    def _gone(looked_for: Collection[int], found: Collection[int]) -> list[int]:
-        return [row_id for row_id in looked_for if row_id not in found]
+    def _missing(wanted: Collection[int], found: Collection[int]) -> list[int]:
+        return [row_id for row_id in wanted if row_id not in found]
 
     def _position(self, name: str) -> int | None:
-        """The id after which to go on; None: from the beginning."""
+        """Return the id after which the scan continues; None at the beginning."""
         with self.warehouse.connect() as connection:
             position = cursors.position_of(connection, name)
         return ids.of_text(position) if position else None

@@ -1,7 +1,7 @@
-"""The turn of the month: every customer's balance carried forward into months that have begun, in one transaction.
+"""Turn of the month: open new months by carrying every customer's balance forward, in one transaction.
 
-The rule: docs/rules.md, "The turn of the month". It needs the warehouse alone. The source is read only for readings and
-deposits that were rejected until their month came: of those customers and months.
+The rule is in docs/rules.md, "The turn of the month". It needs only the warehouse. The source is read only for readings
+and deposits that were rejected because their month had not begun: for their customers and months.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.alerts import USUAL, LowBalance
-from ledger_pipelines.loading import billing
+from ledger_pipelines.loading.billing import load_deposits, load_readings
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.loading.staging import Load
@@ -26,25 +26,25 @@ from ledger_pipelines.warehouse.pending import Noticed
 from ledger_pipelines.warehouse.report import Report
 from ledger_pipelines.warehouse.session import lock, try_lock
 
-_WRITTEN = (
+_WRITTEN_TABLES = (
     tables.deposits,
     tables.meter_readings,
     tables.transaction_calculations,
     tables.monthly_customer_balances,
 )
-#: Errors of the source or of its rows, for which the turn does not wait.
-_OF_SOURCE = (SourceError, DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: Errors of the source or of its rows, which do not stop the turn of the month.
+_SOURCE_ERRORS = (SourceError, DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
 
 
 @dataclass(frozen=True)
 class Turned:
-    """A turn.
+    """Result of a turn of the month.
 
     Attributes:
-        months: The months that every customer has now.
-        early: Customers with rows that were dated in these months before they began.
-        error: Why the rows of ``early`` could not be loaded and are queued in `ops.pending_changes`; empty if they are.
-        reports: What it did to each table.
+        months: Months that were opened for every customer.
+        early: Customers with rows that were dated in these months before the months began.
+        error: Why the rows of ``early`` were not loaded but queued in `ops.pending_changes`; empty if they were loaded.
+        reports: Changes of each table.
     """
 
     months: tuple[str, ...]
@@ -55,14 +55,14 @@ class Turned:
 
 @dataclass
 class MonthTurn:
-    """The turns that one process makes.
+    """Turns the month in one process, whenever a month has begun.
 
     Attributes:
-        app: The billing application, read for the months that count at the moment of the call.
+        app: Returns the billing application, with the horizon at the time of the call.
         warehouse: The warehouse.
-        guard: How much may be deleted.
-        run_id: Who turns the month.
-        low: When a balance is low.
+        guard: Bounds of deletions.
+        run_id: Run, sensor or schedule that turns the month.
+        low: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingApp]
@@ -70,44 +70,45 @@ class MonthTurn:
     guard: DeletionGuard
     run_id: str
     low: LowBalance = USUAL
-    _seen: str = ""
+    _current: str = ""
 
     def step(self, *, wait: bool = False) -> Turned | None:
-        """Carry everybody forward if a month has begun; cheap as long as the clock's month stays the same.
+        """Turn the month if a month has begun. The call is cheap while the current month stays the same.
 
         Args:
-            wait: Wait for other writers; otherwise nothing happens while one is at work, and the next call tries again.
+            wait: Wait for other writers. Otherwise nothing happens while the tables are locked; the next call retries.
         """
         current = self.app().horizon.current
-        if current == self._seen:
+        if current == self._current:
             return None
         turned = None
-        if self._is_due():
+        if self._has_begun():
             with self.warehouse.begin() as connection:
                 if wait:
-                    lock(connection, *_WRITTEN)
-                elif not try_lock(connection, _WRITTEN):
+                    lock(connection, *_WRITTEN_TABLES)
+                elif not try_lock(connection, _WRITTEN_TABLES):
                     return None
-                turned = turn(connection, self.app(), self.guard, self.run_id, self.low)
-        self._seen = current
+                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
+        self._current = current
         return turned
 
-    def _is_due(self) -> bool:
+    def _has_begun(self) -> bool:
         with self.warehouse.connect() as connection:
             return bool(months_to_turn(connection, self.app().horizon))
 
 
-def turn(
+def turn_month(
     connection: sa.Connection, app: BillingApp, guard: DeletionGuard, run_id: str, low: LowBalance
 ) -> Turned | None:
-    """Carry every customer forward into the months that have begun; None if there are none.
+    """Carry every customer's balance forward into the months that have begun; return None without such months.
 
     Args:
-        connection: Within a transaction that holds the right to write deposits, readings, transactions and balances.
-        app: The billing application, for the months that count.
-        guard: How much may be deleted.
-        run_id: Who turns the month.
-        low: When a balance is low.
+        connection: Connection within a transaction that holds the write locks of deposits, readings, transactions and
+            balances.
+        app: The billing application, with the present horizon.
+        guard: Bounds of deletions.
+        run_id: Run, sensor or schedule that turns the month.
+        low: Thresholds of a low balance.
     """
     months = months_to_turn(connection, app.horizon)
     if not months:
@@ -118,10 +119,10 @@ def turn(
         scope = Scope(months, early if len(early) <= IDS_AT_ONCE else None)
         try:
             with connection.begin_nested():
-                reports = _load(connection, Load(app, scope, guard, run_id, recalculated=True))
-        except _OF_SOURCE as reason:
+                reports = _load_early_rows(connection, Load(app, scope, guard, run_id, recalculated=True))
+        except _SOURCE_ERRORS as reason:
             error = str(reason)
-            pending.note(connection, (_queued(customer, months[0]) for customer in early))
+            pending.note(connection, (_queued_change(customer, months[0]) for customer in early))
     reports.append(
         balances.recalculate(connection, Scope(months), app.horizon, run_id, low=low, turning=True),
     )
@@ -129,7 +130,7 @@ def turn(
 
 
 def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[int, ...]:
-    """Return the customers with rows that were rejected because one of these months had yet to come."""
+    """Return the customers with rows that were rejected because one of these months had not begun."""
     rejected = tables.rejected_rows.c
     begun = sa.or_(*(rejected.reason.startswith(dated_early(month)) for month in months))
     statement = sa.select(rejected.customer_id).distinct().order_by(rejected.customer_id)
@@ -139,13 +140,13 @@ def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[
     )
 
 
-def _load(connection: sa.Connection, load: Load) -> list[Report]:
-    """Load what is dated in the months of a load, and price it."""
-    reports = [step(load, connection) for step in (billing.load_deposits, billing.load_readings)]
+def _load_early_rows(connection: sa.Connection, load: Load) -> list[Report]:
+    """Load deposits and readings of the months of a load, and calculate the transactions."""
+    reports = [step(load, connection) for step in (load_deposits, load_readings)]
     priced = transactions.recalculate(connection, load.scope, load.horizon, load.run_id, balances_follow=True)
     return [*reports, priced]
 
 
-def _queued(customer_id: int, first_month: str) -> Noticed:
-    """Return a change that lets a customer be read again from a month on."""
+def _queued_change(customer_id: int, first_month: str) -> Noticed:
+    """Return a change that makes a customer be reread from a month on."""
     return Noticed("users", customer_id, customer_id, first_month, digest="", changed_at=None)

@@ -8,6 +8,6 @@ from ledger_pipelines_tests.pipeline import Pipeline
 
 @pytest.fixture
 def pipeline(shared_pipeline: Pipeline) -> Pipeline:
-    """The module's pipeline, its warehouse emptied."""
+    """Return the module's pipeline with an empty warehouse."""
     shared_pipeline.reset(FIRST, CURRENT)
     return shared_pipeline

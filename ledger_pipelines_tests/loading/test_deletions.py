@@ -1,4 +1,4 @@
-"""Vanished rows: judged by customer, confirmed by a person, and found before anything is written."""
+"""Deleted rows: found before anything is written, checked by customer, and confirmed by a person."""
 
 import json
 from dataclasses import replace
@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading.deletions import Judgement, judge, refusal_of_customer
+from ledger_pipelines.loading.deletions import GuardDecision, decide_deletions, refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
-from ledger_pipelines.realtime.compare import Kind as Watched
+from ledger_pipelines.realtime.compare import Kind as ChangeKind
 from ledger_pipelines.realtime.patrol import Patrol
 from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.sources.billing_app import BillingApp
@@ -20,13 +20,13 @@ from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 from ledger_pipelines.warehouse import confirmations, incidents, pending, tables
 from ledger_pipelines.warehouse.confirmations import NothingToConfirmError
 from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
-from ledger_pipelines_tests.loading.rows import everything, fob, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 
 GUARD = DeletionGuard()
 DEPOSITS = '[{"date": "2025-02-01", "amount": 5}, {"date": "2025-03-01", "amount": 5}]'
 LARGE, SMALL, OTHER = 1, 2, 3
-#: 150 readings of one customer, which the guard does not let go unasked, 5 of another, and 145 of a third.
+#: 150 readings of one customer, more than the guard's allowance, 5 of another customer, and 145 of a third.
 OWNERS = [LARGE] * 150 + [SMALL] * 5 + [OTHER] * 145
 OF_LARGE = {
     "billing.customers": 1,
@@ -38,27 +38,27 @@ OF_LARGE = {
 @pytest.mark.parametrize(
     ("vanished", "before", "confirmed", "expected"),
     [
-        ({1: 100}, 100, {}, Judgement({}, {})),
-        ({1: 200}, 1000, {}, Judgement({}, {})),
-        ({1: 101}, 400, {}, Judgement({1: 101}, {})),
-        ({1: 300, 2: 100}, 1000, {}, Judgement({1: 300}, {})),
-        ({1: 300, 2: 100, 3: 100, 4: 100}, 1000, {}, Judgement({1: 300}, {2: 100, 3: 100, 4: 100})),
-        (dict.fromkeys(range(1, 11), 50), 1000, {}, Judgement({}, dict.fromkeys(range(1, 11), 50))),
-        ({1: 300, 2: 100}, 1000, {1: 300}, Judgement({}, {})),
-        ({1: 301, 2: 100}, 1000, {1: 300}, Judgement({1: 301}, {})),
-        ({1: 300, 2: 300}, 1000, {1: 300}, Judgement({2: 300}, {})),
+        ({1: 100}, 100, {}, GuardDecision({}, {})),
+        ({1: 200}, 1000, {}, GuardDecision({}, {})),
+        ({1: 101}, 400, {}, GuardDecision({1: 101}, {})),
+        ({1: 300, 2: 100}, 1000, {}, GuardDecision({1: 300}, {})),
+        ({1: 300, 2: 100, 3: 100, 4: 100}, 1000, {}, GuardDecision({1: 300}, {2: 100, 3: 100, 4: 100})),
+        (dict.fromkeys(range(1, 11), 50), 1000, {}, GuardDecision({}, dict.fromkeys(range(1, 11), 50))),
+        ({1: 300, 2: 100}, 1000, {1: 300}, GuardDecision({}, {})),
+        ({1: 301, 2: 100}, 1000, {1: 300}, GuardDecision({1: 301}, {})),
+        ({1: 300, 2: 300}, 1000, {1: 300}, GuardDecision({2: 300}, {})),
     ],
 )
-def test_vanished_rows_are_judged_by_customer(
-    vanished: dict[int, int], before: int, confirmed: dict[int, int], expected: Judgement
+def test_decide_deletions_by_customer(
+    vanished: dict[int, int], before: int, confirmed: dict[int, int], expected: GuardDecision
 ) -> None:
-    assert judge(GUARD, vanished, before, confirmed) == expected
-    assert judge(replace(GUARD, accept=True), vanished, before, confirmed) == Judgement({}, {})
+    assert decide_deletions(GUARD, vanished, before, confirmed) == expected
+    assert decide_deletions(replace(GUARD, accept=True), vanished, before, confirmed) == GuardDecision({}, {})
 
 
 @pytest.fixture
 def ledger(pipeline: Pipeline) -> Pipeline:
-    """Three customers, computed; then one with half of all readings is deleted together with them."""
+    """Return a ledger of three customers, of whom one, with half of all readings, is then deleted at the source."""
     fill(pipeline, [LARGE, SMALL, OTHER])
     pipeline.run()
     fill(pipeline, [SMALL, OTHER])
@@ -66,7 +66,7 @@ def ledger(pipeline: Pipeline) -> Pipeline:
 
 
 def fill(pipeline: Pipeline, customers: list[int], price: int = 100) -> None:
-    """Let the source hold these customers and their readings, as a foreign key that cascades leaves them."""
+    """Fill the source with these customers and their readings, as after a cascading delete of the others."""
     readings = [fob(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner in customers]
     pipeline.fill(
         state([user(one, deposit_history=DEPOSITS, harga_per_meter_kubik=price) for one in customers], readings)
@@ -74,17 +74,17 @@ def fill(pipeline: Pipeline, customers: list[int], price: int = 100) -> None:
 
 
 def load(pipeline: Pipeline) -> None:
-    """Load everything with the usual guard, and compute it."""
+    """Load everything with the default guard, and compute the ledger."""
     scope = Scope(pipeline.horizon.months)
     pipeline.load(scope, GUARD)
     pipeline.recalculate(scope)
 
 
-def known(pipeline: Pipeline) -> set[int]:
+def loaded_customers(pipeline: Pipeline) -> set[int]:
     return {row["customer_id"] for row in pipeline.rows(tables.customers)}
 
 
-def opened(pipeline: Pipeline) -> list[Incident]:
+def open_incidents(pipeline: Pipeline) -> list[Incident]:
     with pipeline.warehouse.connect() as connection:
         return incidents.open_incidents(connection)
 
@@ -94,40 +94,40 @@ def confirm(pipeline: Pipeline, incident: Incident) -> None:
         confirmations.confirm(connection, incident, "a test")
 
 
-def refuse(pipeline: Pipeline) -> Incident:
-    """Let a whole load be refused, and keep that as a run does."""
+def refused_incident(pipeline: Pipeline) -> Incident:
+    """Load everything, expect a refused deletion, and record and return its incident, as a run does."""
     with pytest.raises(DeletionRefusedError) as refused:
         load(pipeline)
     with pipeline.warehouse.begin() as connection:
         for cause in refused.value.causes:
             incidents.record(connection, cause)
-    (incident,) = [one for one in opened(pipeline) if one.kind == Kind.DELETION_REFUSED]
+    (incident,) = [one for one in open_incidents(pipeline) if one.kind == Kind.DELETION_REFUSED]
     return incident
 
 
-def test_a_whole_load_finds_out_before_it_writes_anything(ledger: Pipeline) -> None:
-    before = everything(ledger)
+def test_whole_load_refuses_deletion_before_writing(ledger: Pipeline) -> None:
+    before = all_rows(ledger)
     with pytest.raises(DeletionRefusedError) as refused:
         load(ledger)
-    assert everything(ledger) == before
+    assert all_rows(ledger) == before
     (cause,) = refused.value.causes
     assert (cause.kind, cause.subject, cause.customers) == (Kind.DELETION_REFUSED, "customer 1", [LARGE])
     assert cause.details == {"rows": {"1": OF_LARGE}}
-    assert "Customer 1 (PT Uji 1) is no customer of the billing application any longer" in cause.reason
+    assert "Customer 1 (PT Uji 1) is no longer a customer of the billing application" in cause.reason
     assert "150 rows of billing.meter_readings" in cause.reason
     assert "ledger incidents confirm --customer-id 1 --rows 153" in cause.what_to_do
 
 
-def test_a_confirmed_deletion_is_done_and_its_incident_closed(ledger: Pipeline) -> None:
-    confirm(ledger, refuse(ledger))
+def test_confirmed_deletion_is_loaded_and_closes_incident(ledger: Pipeline) -> None:
+    confirm(ledger, refused_incident(ledger))
     load(ledger)
-    assert known(ledger) == {SMALL, OTHER}
+    assert loaded_customers(ledger) == {SMALL, OTHER}
     assert {row["customer_id"] for row in ledger.rows(tables.monthly_customer_balances)} == {SMALL, OTHER}
-    assert opened(ledger) == []
+    assert open_incidents(ledger) == []
 
 
-def test_a_confirmation_holds_for_so_many_rows_of_that_customer(ledger: Pipeline) -> None:
-    confirm(ledger, refuse(ledger))
+def test_confirmation_is_limited_to_customer_and_row_count(ledger: Pipeline) -> None:
+    confirm(ledger, refused_incident(ledger))
     fill(ledger, [SMALL])
     with pytest.raises(DeletionRefusedError) as refused:
         load(ledger)
@@ -138,11 +138,11 @@ def test_a_confirmation_holds_for_so_many_rows_of_that_customer(ledger: Pipeline
         connection.execute(fewer.where(tables.deletion_confirmations.c.table_name == "billing.meter_readings"))
     with pytest.raises(DeletionRefusedError):
         load(ledger)
-    assert known(ledger) == {LARGE, SMALL, OTHER}
+    assert loaded_customers(ledger) == {LARGE, SMALL, OTHER}
 
 
-def test_a_confirmation_expires(ledger: Pipeline) -> None:
-    confirm(ledger, refuse(ledger))
+def test_confirmation_expires(ledger: Pipeline) -> None:
+    confirm(ledger, refused_incident(ledger))
     with ledger.warehouse.begin() as connection:
         old = tables.deletion_confirmations.c.expires_at - timedelta(hours=confirmations.VALID_HOURS)
         connection.execute(sa.update(tables.deletion_confirmations).values(expires_at=old))
@@ -158,43 +158,43 @@ def test_a_confirmation_expires(ledger: Pipeline) -> None:
         ({"kind": "sync_failed"}, "no deletion of a customer"),
     ],
 )
-def test_nothing_else_can_be_confirmed(ledger: Pipeline, change: dict[str, Any], message: str) -> None:
-    incident = replace(refuse(ledger), **change)
+def test_only_open_customer_deletion_can_be_confirmed(ledger: Pipeline, change: dict[str, Any], message: str) -> None:
+    incident = replace(refused_incident(ledger), **change)
     with pytest.raises(NothingToConfirmError, match=message):
         confirm(ledger, incident)
     assert ledger.rows(tables.deletion_confirmations) == []
 
 
-def test_a_load_of_that_customer_alone_asks_too(ledger: Pipeline) -> None:
+def test_load_of_one_customer_needs_confirmation(ledger: Pipeline) -> None:
     scope = Scope(ledger.horizon.months, (LARGE,))
     with pytest.raises(DeletionRefusedError, match="150 of the 150 rows"):
         ledger.load(scope, GUARD)
-    confirm(ledger, refuse(ledger))
+    confirm(ledger, refused_incident(ledger))
     ledger.load(scope, GUARD)
     ledger.recalculate(scope)
-    assert known(ledger) == {SMALL, OTHER}
-    assert opened(ledger) == []
+    assert loaded_customers(ledger) == {SMALL, OTHER}
+    assert open_incidents(ledger) == []
 
 
-def test_a_single_month_of_all_customers_asks_too(ledger: Pipeline) -> None:
+def test_load_of_one_month_needs_confirmation(ledger: Pipeline) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
     with pytest.raises(DeletionRefusedError):
         ledger.load(Scope(("2025-02",)), GUARD)
-    confirm(ledger, refuse(ledger))
+    confirm(ledger, refused_incident(ledger))
     ledger.load(Scope(("2025-02",)), GUARD)
     assert {row["customer_id"] for row in ledger.rows(tables.meter_readings)} == {SMALL, OTHER}
 
 
-def test_who_accepts_all_deletions_closes_the_incident(ledger: Pipeline) -> None:
-    refuse(ledger)
+def test_accepting_all_deletions_closes_incident(ledger: Pipeline) -> None:
+    refused_incident(ledger)
     ledger.load(Scope(ledger.horizon.months), replace(GUARD, accept=True))
-    assert known(ledger) == {SMALL, OTHER}
-    assert opened(ledger) == []
+    assert loaded_customers(ledger) == {SMALL, OTHER}
+    assert open_incidents(ledger) == []
 
 
-def test_a_list_that_became_shorter_names_the_command(ledger: Pipeline) -> None:
+def test_shorter_history_names_accepting_command(ledger: Pipeline) -> None:
     with ledger.warehouse.connect() as connection:
         app = BillingApp(ledger.source, ledger.horizon)
         cause = refusal_of_customer(
@@ -205,8 +205,8 @@ def test_a_list_that_became_shorter_names_the_command(ledger: Pipeline) -> None:
     assert cause.details == {}
 
 
-def test_a_confirmation_is_used_once(ledger: Pipeline) -> None:
-    confirm(ledger, refuse(ledger))
+def test_confirmation_is_used_once(ledger: Pipeline) -> None:
+    confirm(ledger, refused_incident(ledger))
     load(ledger)
     assert ledger.rows(tables.deletion_confirmations) == []
     fill(ledger, [LARGE, SMALL, OTHER])
@@ -216,22 +216,22 @@ def test_a_confirmation_is_used_once(ledger: Pipeline) -> None:
         load(ledger)
 
 
-def test_who_becomes_no_customer_is_one_deletion(ledger: Pipeline) -> None:
-    """The readings are still there, and would be rejected."""
+def test_former_customer_is_one_deletion(ledger: Pipeline) -> None:
+    """The readings are still at the source, and would be rejected."""
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == LARGE).values(role="admin"))
-    before = everything(ledger)
-    incident = refuse(ledger)
-    assert everything(ledger) == before | {"ops.incidents": everything(ledger)["ops.incidents"]}
+    before = all_rows(ledger)
+    incident = refused_incident(ledger)
+    assert all_rows(ledger) == before | {"ops.incidents": all_rows(ledger)["ops.incidents"]}
     assert incident.details == {"rows": {"1": OF_LARGE}}
     confirm(ledger, incident)
     load(ledger)
-    assert known(ledger) == {SMALL, OTHER}
+    assert loaded_customers(ledger) == {SMALL, OTHER}
     assert {row["customer_id"] for row in ledger.rows(tables.meter_readings)} == {SMALL, OTHER}
 
 
-def test_rejected_rows_that_vanish_are_no_loss(pipeline: Pipeline) -> None:
+def test_deleted_rejected_rows_need_no_confirmation(pipeline: Pipeline) -> None:
     unusable = [fob(number, LARGE, "no moment") for number in range(1, 151)]
     usable = [fob(number, LARGE, "2025-02-03") for number in range(201, 240)]
     pipeline.fill(state([user(LARGE)], [*unusable, *usable]))
@@ -239,16 +239,16 @@ def test_rejected_rows_that_vanish_are_no_loss(pipeline: Pipeline) -> None:
     pipeline.fill(state([user(LARGE)], usable))
     load(pipeline)
     assert pipeline.rows(tables.rejected_rows) == []
-    assert opened(pipeline) == []
+    assert open_incidents(pipeline) == []
 
 
-def test_a_reading_that_moved_is_not_among_the_confirmed(ledger: Pipeline) -> None:
-    """149 are gone, one is dated in another month now: what is confirmed is 149, and that is done."""
+def test_moved_reading_is_not_counted_as_deleted(ledger: Pipeline) -> None:
+    """Of 150 readings 149 are deleted and one moved to another month: the confirmation is for 149 rows."""
     moved = fob(1, LARGE, "2025-04-03")
     rest = [fob(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner != LARGE]
     customers = [user(one, deposit_history=DEPOSITS) for one in (LARGE, SMALL, OTHER)]
     ledger.fill(state(customers, [moved, *rest]))
-    incident = refuse(ledger)
+    incident = refused_incident(ledger)
     assert incident.details == {"rows": {"1": {"billing.meter_readings": 149}}}
     confirm(ledger, incident)
     load(ledger)
@@ -256,17 +256,17 @@ def test_a_reading_that_moved_is_not_among_the_confirmed(ledger: Pipeline) -> No
     assert of_large == ["2025-04"]
 
 
-def test_a_load_of_other_months_closes_no_incident(ledger: Pipeline) -> None:
+def test_load_of_other_months_closes_no_incident(ledger: Pipeline) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
-    refuse(ledger)
+    refused_incident(ledger)
     ledger.load(Scope(("2025-03", "2025-04")), replace(GUARD, accept=True))
-    assert len(opened(ledger)) == 1
+    assert len(open_incidents(ledger)) == 1
 
 
-def test_many_rows_of_users_that_become_unusable_are_asked_about(pipeline: Pipeline) -> None:
-    """One UPDATE that spoils the price of everybody must not empty the ledger; one spoilt row stops nobody."""
+def test_many_unusable_users_are_refused_but_not_one(pipeline: Pipeline) -> None:
+    """An UPDATE with unusable prices for all customers must not empty the ledger; one unusable row stops no load."""
     history = json.dumps([{"date": "2025-02-01", "amount": number} for number in range(1, 141)])
     customers = [user(number, deposit_history=history) for number in (1, 2, 3)]
     readings = [fob(number, number, "2025-02-03") for number in (1, 2, 3)]
@@ -284,133 +284,131 @@ def test_many_rows_of_users_that_become_unusable_are_asked_about(pipeline: Pipel
     assert {row["customer_id"] for row in pipeline.rows(tables.deposits)} == {2, 3}
 
 
-class RealTime:
-    """What the sensors and the job do, in one process."""
+class RealTimeRun:
+    """The steps of the sensors and the job, in one process."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.app = BillingApp(pipeline.source, pipeline.horizon)
-        self.watch = Watch(Watched.PRICES, pipeline.warehouse)
+        self.watch = Watch(ChangeKind.PRICES, pipeline.warehouse)
 
-    def notice(self) -> None:
-        """Compare both tables with the warehouse."""
+    def scan(self) -> None:
+        """Scan both tables for differences from the warehouse."""
         for table in ("users", "data_pencatatan"):
             Patrol(table, self.app, self.pipeline.warehouse, GUARD).step()
 
-    def take_up(self) -> list[TakenUp | Failed]:
-        """Take up everything that waits; what was put off too."""
+    def apply(self) -> list[TakenUp | Failed]:
+        """Apply all queued changes, including postponed ones."""
         with self.pipeline.warehouse.begin() as connection:
             connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
         return list(CatchUp(lambda: self.app, self.pipeline.warehouse, GUARD, "test").take_up())
 
 
-def test_in_real_time_a_large_deletion_waits_and_everything_else_goes_on(ledger: Pipeline) -> None:
-    """The issue as it was found: one customer with half of all readings; figures of others were wrong for it."""
-    going = RealTime(ledger)
+def test_realtime_large_deletion_waits_and_other_changes_apply(ledger: Pipeline) -> None:
+    """Regression: a deleted customer with half of all readings kept the figures of others out of date."""
+    realtime = RealTimeRun(ledger)
     fill(ledger, [OTHER], price=200)
-    going.notice()
-    results = going.take_up()
+    realtime.scan()
+    results = realtime.apply()
     assert [result.customers for result in results if isinstance(result, Failed)] == [(LARGE,)]
-    assert known(ledger) == {LARGE, OTHER}, "the small one is gone, as always"
+    assert loaded_customers(ledger) == {LARGE, OTHER}, "the small deletion is applied without confirmation"
     balances = {
         row["customer_id"]: row["closing_balance"]
         for row in ledger.rows(tables.monthly_customer_balances)
         if row["year_month"] == "2025-06"
     }
     assert balances == {LARGE: 10 - 150 * 10 * 100, OTHER: 10 - 145 * 10 * 200}
-    (incident,) = opened(ledger)
+    (incident,) = open_incidents(ledger)
     assert (incident.subject, incident.details) == ("customer 1", {"rows": {"1": OF_LARGE}})
     assert incident.run_id == "test"
-    going.notice()
-    going.take_up()
-    assert [one.occurrences for one in opened(ledger)] == [2]
+    realtime.scan()
+    realtime.apply()
+    assert [one.occurrences for one in open_incidents(ledger)] == [2]
 
 
-def test_in_real_time_a_confirmed_deletion_is_done(ledger: Pipeline) -> None:
-    going = RealTime(ledger)
-    going.notice()
-    going.take_up()
-    (incident,) = opened(ledger)
+def test_realtime_confirmed_deletion_applies(ledger: Pipeline) -> None:
+    realtime = RealTimeRun(ledger)
+    realtime.scan()
+    realtime.apply()
+    (incident,) = open_incidents(ledger)
     with ledger.warehouse.connect() as connection:
-        assert pending.newest(connection) is None, "put off"
+        assert pending.newest(connection) is None, "the change is postponed"
     confirm(ledger, incident)
     with ledger.warehouse.connect() as connection:
-        assert pending.newest(connection) is not None, "not for long"
-    results = going.take_up()
+        assert pending.newest(connection) is not None, "the confirmation ends the postponement"
+    results = realtime.apply()
     assert [type(result) for result in results] == [TakenUp]
-    assert known(ledger) == {SMALL, OTHER}
-    assert opened(ledger) == []
+    assert loaded_customers(ledger) == {SMALL, OTHER}
+    assert open_incidents(ledger) == []
     assert ledger.rows(tables.pending_changes) == []
 
 
-def test_in_real_time_rows_that_are_restored_close_the_incident(ledger: Pipeline) -> None:
-    going = RealTime(ledger)
-    going.notice()
-    going.take_up()
+def test_realtime_restored_rows_close_incident(ledger: Pipeline) -> None:
+    realtime = RealTimeRun(ledger)
+    realtime.scan()
+    realtime.apply()
     before = ledger.rows(tables.monthly_customer_balances)
     fill(ledger, [LARGE, SMALL, OTHER])
-    assert [type(result) for result in going.take_up()] == [TakenUp]
-    assert opened(ledger) == []
+    assert [type(result) for result in realtime.apply()] == [TakenUp]
+    assert open_incidents(ledger) == []
     assert ledger.rows(tables.monthly_customer_balances) == before
 
 
-def test_in_real_time_small_losses_of_many_are_refused_together(pipeline: Pipeline) -> None:
+def test_realtime_small_losses_of_many_are_refused_together(pipeline: Pipeline) -> None:
     customers = [user(number) for number in range(1, 11)]
     readings = [fob(number, 1 + number % 10, "2025-02-03") for number in range(300)][1:]
     pipeline.fill(state(customers, readings))
     pipeline.run()
     pipeline.fill(state(customers, readings[150:]))
-    going = RealTime(pipeline)
-    going.notice()
+    realtime = RealTimeRun(pipeline)
+    realtime.scan()
     assert pipeline.rows(tables.pending_changes) == []
-    (incident,) = opened(pipeline)
+    (incident,) = open_incidents(pipeline)
     assert (incident.subject, incident.customers) == ("data_pencatatan", list(range(1, 11)))
     with pytest.raises(NothingToConfirmError, match="--accept-deletions"):
         confirm(pipeline, incident)
     pipeline.fill(state(customers, readings))
-    going.notice()
-    assert opened(pipeline) == []
+    realtime.scan()
+    assert open_incidents(pipeline) == []
 
 
-def test_in_real_time_an_emptied_source_is_one_incident(ledger: Pipeline) -> None:
-    going = RealTime(ledger)
+def test_realtime_emptied_source_is_one_incident(ledger: Pipeline) -> None:
+    realtime = RealTimeRun(ledger)
     ledger.fill(state())
-    going.notice()
+    realtime.scan()
     with pytest.raises(DeletionRefusedError, match="has no customers at all"):
-        going.take_up()
-    assert [one.subject for one in opened(ledger) if one.kind == Kind.DELETION_REFUSED] == ["customers"]
+        realtime.apply()
+    assert [one.subject for one in open_incidents(ledger) if one.kind == Kind.DELETION_REFUSED] == ["customers"]
     fill(ledger, [LARGE, SMALL, OTHER])
-    going.take_up()
-    going.notice()
-    assert opened(ledger) == []
+    realtime.apply()
+    realtime.scan()
+    assert open_incidents(ledger) == []
     assert ledger.rows(tables.pending_changes) == []
 
 
-def test_a_change_that_cannot_be_taken_up_is_an_incident_until_it_is(
-    ledger: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_realtime_failing_change_is_incident_until_applied(ledger: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
     with ledger.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == SMALL).values(harga_per_meter_kubik=200))
-    going = RealTime(ledger)
-    going.notice()
+    realtime = RealTimeRun(ledger)
+    realtime.scan()
 
     def fail(*_: Any, **__: Any) -> None:
         raise sa.exc.IntegrityError("statement", {}, Exception("a row that cannot be"))
 
     with monkeypatch.context() as patched:
         patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
-        going.take_up()
-    (incident,) = opened(ledger)
+        realtime.apply()
+    (incident,) = open_incidents(ledger)
     assert (incident.kind, incident.subject, incident.customers) == ("change_retried", "customer 2", [SMALL])
     assert "a row that cannot be" in incident.reason
-    going.take_up()
-    assert opened(ledger) == []
+    realtime.apply()
+    assert open_incidents(ledger) == []
 
 
-def test_an_incident_of_another_kind_stays(ledger: Pipeline) -> None:
+def test_incident_of_another_kind_stays_open(ledger: Pipeline) -> None:
     with ledger.warehouse.begin() as connection:
         incidents.record(connection, Cause(Kind.SYNC_FAILED, "customer 1", "it failed", "look"))
-    confirm(ledger, refuse(ledger))
+    confirm(ledger, refused_incident(ledger))
     load(ledger)
-    assert [one.kind for one in opened(ledger)] == ["sync_failed"]
+    assert [one.kind for one in open_incidents(ledger)] == ["sync_failed"]

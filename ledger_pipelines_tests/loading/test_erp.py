@@ -1,4 +1,4 @@
-"""Loading the ERP's tables: what is read, what is refused, what is rejected, and what happens when the source fails."""
+"""Loading the ERP's tables: rows that are read, refused or rejected, and failures of the source."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ GUARD = DeletionGuard()
 
 
 @pytest.fixture(autouse=True)
-def _afresh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _reset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "erp_copy" in request.fixturenames:
         request.getfixturevalue("erp_copy").reset()
     monkeypatch.setattr("ledger_pipelines.loading.erp.time.sleep", lambda _: None)
@@ -43,7 +43,7 @@ def order(number: int, day: date | None, **values: Any) -> Row:
 
 
 def orders(days: int = 150) -> list[Row]:
-    """One a day, from the first of January on."""
+    """Return one order per day, from the first of January on."""
     return [order(n, date(2025, 1, 1) + timedelta(days=n)) for n in range(days)]
 
 
@@ -51,7 +51,7 @@ def assert_equal(erp_copy: ErpCopy, rows: list[Row], table: ErpTable = VIEW_PROD
     assert erp_copy.copied(table.name) == expected(table, rows, erp_copy.horizon)
 
 
-def test_the_first_sync_loads_everything_and_the_next_reads_two_months(erp_copy: ErpCopy) -> None:
+def test_first_sync_loads_everything_and_next_reads_two_months(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     first = erp_copy.sync(ORDERS)[ORDERS]
@@ -62,7 +62,7 @@ def test_the_first_sync_loads_everything_and_the_next_reads_two_months(erp_copy:
     assert second.counts == {"2025-05": Counts(unchanged=30), "2025-06": Counts()}
 
 
-def test_of_older_months_only_the_days_that_differ_are_read(erp_copy: ErpCopy) -> None:
+def test_older_months_are_read_only_for_differing_days(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -78,7 +78,7 @@ def test_of_older_months_only_the_days_that_differ_are_read(erp_copy: ErpCopy) -
     assert_equal(erp_copy, rows)
 
 
-def test_a_month_of_which_much_changed_is_read_in_whole(erp_copy: ErpCopy) -> None:
+def test_month_with_many_changes_is_read_in_full(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -89,7 +89,7 @@ def test_a_month_of_which_much_changed_is_read_in_whole(erp_copy: ErpCopy) -> No
 
 
 @pytest.mark.parametrize("damage", ["DELETE FROM erp.{0} WHERE prod_index = 3", "UPDATE erp.{0} SET qty_order = 7"])
-def test_what_somebody_does_to_the_copy_is_undone(erp_copy: ErpCopy, damage: str) -> None:
+def test_changes_made_to_the_copy_are_undone(erp_copy: ErpCopy, damage: str) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -99,7 +99,7 @@ def test_what_somebody_does_to_the_copy_is_undone(erp_copy: ErpCopy, damage: str
     assert_equal(erp_copy, rows)
 
 
-def test_a_full_sync_reads_every_month_and_finds_what_no_sum_shows(erp_copy: ErpCopy) -> None:
+def test_full_sync_finds_differences_that_no_sum_shows(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -110,7 +110,7 @@ def test_a_full_sync_reads_every_month_and_finds_what_no_sum_shows(erp_copy: Erp
     assert_equal(erp_copy, rows)
 
 
-def test_a_sync_of_one_month_leaves_no_row_in_neither(erp_copy: ErpCopy) -> None:
+def test_sync_of_one_month_keeps_rows_that_moved_out(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -120,7 +120,7 @@ def test_a_sync_of_one_month_leaves_no_row_in_neither(erp_copy: ErpCopy) -> None
     assert_equal(erp_copy, rows)
 
 
-def test_a_month_that_was_never_loaded_is_left_alone(erp_copy: ErpCopy) -> None:
+def test_sync_of_one_month_ignores_months_never_loaded(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     assert sorted(erp_copy.sync(ORDERS, months=["2025-02"])[ORDERS].counts) == ["2025-02"]
@@ -128,7 +128,7 @@ def test_a_month_that_was_never_loaded_is_left_alone(erp_copy: ErpCopy) -> None:
     assert {row[0] for row in erp_copy.copied(ORDERS)} == {"2025-02", "2025-03"}
 
 
-def test_equal_rows_are_all_there(erp_copy: ErpCopy) -> None:
+def test_equal_rows_are_all_copied(erp_copy: ErpCopy) -> None:
     line = {"sales_order": "SO1", "so_line": 1, "delivery_date": date(2025, 3, 3), "amount": Decimal("1.1")}
     erp_copy.fill(LINES, [line] * 3)
     erp_copy.sync(LINES)
@@ -138,18 +138,18 @@ def test_equal_rows_are_all_there(erp_copy: ErpCopy) -> None:
     assert_equal(erp_copy, [line] * 2, SO_INVOICE_LINE)
 
 
-def test_a_past_month_of_a_snapshot_is_not_read(erp_copy: ErpCopy) -> None:
+def test_past_month_of_snapshot_is_not_read(erp_copy: ErpCopy) -> None:
     erp_copy.fill(STOCK, [{"warehouse": "W", "partno": "1", "onhand": Decimal(1)}])
     erp_copy.sync(STOCK)
     erp_copy.fill(STOCK, [{"warehouse": "W", "partno": "1", "onhand": Decimal(2)}])
     report = erp_copy.sync(STOCK, months=["2025-03"])[STOCK]
-    assert (report.counts, erp_copy.said) == (
+    assert (report.counts, erp_copy.warnings) == (
         {},
-        ["stockbywh shows only what is: its past months stay as they last were, nothing was read"],
+        ["stockbywh has only present values: nothing was read, and its past months are unchanged"],
     )
 
 
-def test_a_month_that_would_lose_too_much_is_refused(erp_copy: ErpCopy) -> None:
+def test_month_that_would_lose_too_many_rows_is_refused(erp_copy: ErpCopy) -> None:
     rows = [order(n, date(2025, 2, 1 + n % 28)) for n in range(600)]
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -161,7 +161,7 @@ def test_a_month_that_would_lose_too_much_is_refused(erp_copy: ErpCopy) -> None:
     assert_equal(erp_copy, rows[:400])
 
 
-def test_the_share_is_that_of_the_month_not_of_the_days_read(erp_copy: ErpCopy) -> None:
+def test_deleted_share_is_of_the_month_not_of_days_read(erp_copy: ErpCopy) -> None:
     rows = [order(n, date(2025, 2, 1 + n % 4)) for n in range(800)]
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -183,7 +183,7 @@ def test_changing_every_row_deletes_none(erp_copy: ErpCopy) -> None:
     assert_equal(erp_copy, rows)
 
 
-def test_an_emptied_table_is_refused(erp_copy: ErpCopy) -> None:
+def test_emptied_table_is_refused(erp_copy: ErpCopy) -> None:
     erp_copy.fill(ORDERS, orders(5))
     erp_copy.sync(ORDERS)
     erp_copy.fill(ORDERS, [])
@@ -192,7 +192,7 @@ def test_an_emptied_table_is_refused(erp_copy: ErpCopy) -> None:
     assert_equal(erp_copy, orders(5))
 
 
-def test_rows_that_cannot_be_stored_are_rejected_until_they_can(erp_copy: ErpCopy) -> None:
+def test_rows_outside_the_partitions_are_rejected_until_inside(erp_copy: ErpCopy) -> None:
     undated, early, late = order(1, None), order(2, date(2024, 12, 31)), order(3, date(2025, 7, 1))
     good = order(4, date(2025, 2, 2))
     erp_copy.fill(ORDERS, [undated, undated, early, late, good])
@@ -233,31 +233,30 @@ def test_unusable_values_are_rejected_within_their_month(erp_copy: ErpCopy) -> N
     assert erp_copy.rejected(receipts) == []
 
 
-def test_columns_that_only_the_source_has_are_told_of(erp_copy: ErpCopy) -> None:
-    with changed(erp_copy, f"ALTER TABLE {ORDERS} ADD COLUMN colour varchar(9)", f"ALTER TABLE {ORDERS} DROP colour"):
+def test_extra_source_columns_are_reported(erp_copy: ErpCopy) -> None:
+    with altered(erp_copy, f"ALTER TABLE {ORDERS} ADD COLUMN colour varchar(9)", f"ALTER TABLE {ORDERS} DROP colour"):
         erp_copy.fill(ORDERS, orders(3))
         erp_copy.sync(ORDERS)
-        assert erp_copy.said == [f"{ORDERS} has columns at the source that are not copied: colour"]
+        assert erp_copy.warnings == [f"{ORDERS} has columns at the source that are not copied: colour"]
         assert_equal(erp_copy, orders(3))
 
 
-def test_a_column_that_the_source_lacks_is_an_error_before_anything_is_touched(erp_copy: ErpCopy) -> None:
+def test_missing_source_column_is_error_before_any_write(erp_copy: ErpCopy) -> None:
     erp_copy.fill(ORDERS, orders(3))
     erp_copy.sync(ORDERS)
     with (
-        changed(erp_copy, f"ALTER TABLE {ORDERS} DROP divisi", f"ALTER TABLE {ORDERS} ADD COLUMN divisi varchar(60)"),
+        altered(erp_copy, f"ALTER TABLE {ORDERS} DROP divisi", f"ALTER TABLE {ORDERS} ADD COLUMN divisi varchar(60)"),
         pytest.raises(SourceError, match=r"view_prod_header of the ERP .* lacks the column divisi"),
     ):
         erp_copy.sync(ORDERS)
     assert_equal(erp_copy, orders(3))
 
 
-def test_dates_that_are_text_at_the_source(erp_copy: ErpCopy) -> None:
-    """The table is then read in whole, and what the calendar does not have is rejected."""
+def test_text_dates_are_read_in_full_and_validated(erp_copy: ErpCopy) -> None:
     date_type = "timestamp" if erp_copy.source.dialect.name == "postgresql" else "datetime"
     alter = "ALTER COLUMN planning_date TYPE" if date_type == "timestamp" else "MODIFY planning_date"
     back = f"ALTER TABLE {ORDERS} DROP planning_date, ADD COLUMN planning_date {date_type} NULL"
-    with changed(erp_copy, f"ALTER TABLE {ORDERS} {alter} varchar(30)", back):
+    with altered(erp_copy, f"ALTER TABLE {ORDERS} {alter} varchar(30)", back):
         with erp_copy.source.begin() as connection:
             for number, text in enumerate(("2025-02-28", "20250301", "2025-02-30", "", "2024-01-01 00:00:00")):
                 connection.exec_driver_sql(
@@ -265,7 +264,7 @@ def test_dates_that_are_text_at_the_source(erp_copy: ErpCopy) -> None:
                 )
         for _ in range(2):
             erp_copy.sync(ORDERS)
-            assert "all of it is read" in erp_copy.said[0]
+            assert "the whole table is read" in erp_copy.warnings[0]
             assert sorted((row[0], row[1]) for row in erp_copy.copied(ORDERS)) == [("2025-02", 0), ("2025-03", 1)]
             reasons = [row["reason"].partition(":")[0] for row in erp_copy.rejected(ORDERS)]
             assert reasons == ["planning_date", "no date", "dated before the first month of the partitions, 2025-01"]
@@ -274,8 +273,8 @@ def test_dates_that_are_text_at_the_source(erp_copy: ErpCopy) -> None:
 
 
 @contextmanager
-def changed(erp_copy: ErpCopy, there: str, back: str) -> Iterator[None]:
-    """The ERP with a table altered for a while."""
+def altered(erp_copy: ErpCopy, there: str, back: str) -> Iterator[None]:
+    """Alter a table of the ERP temporarily."""
     for statement in (there, None, back):
         if statement is None:
             yield
@@ -284,21 +283,21 @@ def changed(erp_copy: ErpCopy, there: str, back: str) -> Iterator[None]:
                 connection.exec_driver_sql(statement)
 
 
-class _Failing(Erp):
-    """An ERP whose passes go wrong in the way that `spoil` says."""
+class _FaultyErp(Erp):
+    """ERP whose table readers are replaced by faulty ones."""
 
-    def __init__(self, erp: Erp, spoil: Callable[[Reading], "Reading | _Spoilt"]) -> None:
+    def __init__(self, erp: Erp, make_faulty: Callable[[Reading], "Reading | _FaultyReader"]) -> None:
         super().__init__(erp.engine, chunk_rows=10)
-        self.spoil = spoil
+        self.make_faulty = make_faulty
 
     @contextmanager
     def reading(self, table: ErpTable) -> Iterator[Any]:
         with super().reading(table) as reading:
-            yield self.spoil(reading)
+            yield self.make_faulty(reading)
 
 
-class _Spoilt:
-    """A pass over a table that gives other rows or fingerprints than the source."""
+class _FaultyReader:
+    """Table reader that returns other rows or fingerprints than the source."""
 
     notes: tuple[str, ...] = ()
 
@@ -312,12 +311,10 @@ class _Spoilt:
         yield from self.reading.rows(wanted)
 
 
-def test_a_source_that_breaks_off_is_read_again_and_no_row_is_twice(
-    erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_source_is_reread_without_duplicates(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks = iter([True, True, False])
 
-    class Breaking(_Spoilt):
+    class Breaking(_FaultyReader):
         def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
             broken = next(breaks)
             for number, chunk in enumerate(self.reading.rows(wanted)):
@@ -325,52 +322,56 @@ def test_a_source_that_breaks_off_is_read_again_and_no_row_is_twice(
                     raise SourceInterruptedError("The connection was lost.")
                 yield chunk
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Breaking))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Breaking))
     erp_copy.fill(ORDERS, orders())
     assert erp_copy.sync(ORDERS)[ORDERS].total == Counts(inserted=150)
-    assert erp_copy.said == [f"{ORDERS}: The connection was lost. Trying again ({attempt} of 3)." for attempt in (1, 2)]
+    assert erp_copy.warnings == [
+        f"{ORDERS}: The connection was lost. Trying again ({attempt} of 3)." for attempt in (1, 2)
+    ]
     assert_equal(erp_copy, orders())
 
 
-def test_a_source_that_is_restarted_is_waited_for(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That it does not answer is no reason to try again, unless it did a moment ago."""
-    failures = iter([SourceInterruptedError("The connection was lost."), SourceUnreachableError("Nobody answers.")])
+def test_restarting_source_is_retried(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that does not answer is retried only if it answered a moment ago."""
+    failures = iter(
+        [SourceInterruptedError("The connection was lost."), SourceUnreachableError("The server does not answer.")]
+    )
 
-    class Restarting(_Spoilt):
+    class Restarting(_FaultyReader):
         def fingerprints(self) -> dict[date | None, Fingerprint]:
             for failure in failures:
                 raise failure
             return super().fingerprints()
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Restarting))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Restarting))
     erp_copy.fill(ORDERS, orders())
     erp_copy.sync(ORDERS)
     assert_equal(erp_copy, orders())
-    failures = iter([SourceUnreachableError("Nobody answers.")])
+    failures = iter([SourceUnreachableError("The server does not answer.")])
     with pytest.raises(SourceUnreachableError):
         erp_copy.sync(ORDERS)
 
 
-def test_a_source_that_keeps_breaking_off_is_an_error(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Breaking(_Spoilt):
+def test_source_that_is_always_interrupted_is_an_error(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking(_FaultyReader):
         def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
             yield next(self.reading.rows(wanted))
             raise SourceInterruptedError("The connection was lost.")
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Breaking))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Breaking))
     erp_copy.fill(ORDERS, orders())
     with pytest.raises(SourceInterruptedError):
         erp_copy.sync(ORDERS)
     assert erp_copy.copied(ORDERS).total() == erp_copy.count(tables.source_fingerprints) == 0
 
 
-def test_a_row_that_gets_lost_on_the_way_is_noticed(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Losing(_Spoilt):
+def test_lost_row_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Losing(_FaultyReader):
         def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
             for chunk in self.reading.rows(wanted):
                 yield chunk[1:]
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Losing))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Losing))
     erp_copy.fill(ORDERS, orders())
     erp_copy.fill(STOCK, [{"partno": "1"}, {"partno": "2"}])
     with pytest.raises(RowsLostError, match=r"other rows, or other sums, .* in 2025-01, 2025-02"):
@@ -380,13 +381,13 @@ def test_a_row_that_gets_lost_on_the_way_is_noticed(erp_copy: ErpCopy, monkeypat
     assert erp_copy.copied(ORDERS).total() == 0
 
 
-def test_a_value_that_changes_on_the_way_is_noticed(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Rounding(_Spoilt):
+def test_changed_value_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rounding(_FaultyReader):
         def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
             for chunk in self.reading.rows(wanted):
                 yield [tuple(v + 1 if isinstance(v, Decimal) else v for v in row) for row in chunk]
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Rounding))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Rounding))
     erp_copy.fill(ORDERS, orders(3))
     erp_copy.fill(STOCK, [{"partno": "1", "onhand": Decimal(1)}])
     with pytest.raises(RowsLostError, match="other sums"):
@@ -395,13 +396,11 @@ def test_a_value_that_changes_on_the_way_is_noticed(erp_copy: ErpCopy, monkeypat
         erp_copy.sync(STOCK)
 
 
-def test_a_source_that_changes_while_it_is_read_is_read_again(
-    erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a server without snapshots; in the end it is taken as read, and what moved is read again by the next sync."""
+def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server without snapshots the last attempt is loaded as read; the next sync rereads the changed days."""
     changes = iter(range(100))
 
-    class Moving(_Spoilt):
+    class Moving(_FaultyReader):
         def __init__(self, reading: Reading) -> None:
             super().__init__(reading, consistent=False)
 
@@ -412,12 +411,12 @@ def test_a_source_that_changes_while_it_is_read_is_read_again(
             return seen
 
     steady = erp_copy.erp
-    monkeypatch.setattr(erp_copy, "erp", _Failing(steady, Moving))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(steady, Moving))
     erp_copy.fill(ORDERS, orders())
     erp_copy.sync(ORDERS)
-    assert erp_copy.said == [
-        f"{ORDERS}: It changed while it was read (rows of 1 days). Trying again (1 of 3).",
-        "The source keeps changing while it is read: 1 days are read again by the next sync.",
+    assert erp_copy.warnings == [
+        f"{ORDERS}: The table changed while it was read (rows of 1 days). Trying again (1 of 3).",
+        "The source keeps changing while it is read: the next sync reads 1 days again.",
     ]
     assert_equal(erp_copy, orders())
     assert erp_copy.count(tables.source_fingerprints, day="2025-01-01") == 0
@@ -426,10 +425,10 @@ def test_a_source_that_changes_while_it_is_read_is_read_again(
     assert erp_copy.count(tables.source_fingerprints, day="2025-01-01") == 1
 
 
-def test_what_does_not_move_is_proven_beside_what_does(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stable_days_are_verified_although_others_change(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = iter(range(100))
 
-    class MovingAndLosing(_Spoilt):
+    class MovingAndLosing(_FaultyReader):
         def __init__(self, reading: Reading) -> None:
             super().__init__(reading, consistent=False)
 
@@ -443,15 +442,15 @@ def test_what_does_not_move_is_proven_beside_what_does(erp_copy: ErpCopy, monkey
             for chunk in self.reading.rows(wanted):
                 yield [row for row in chunk if row[0] != 40]
 
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, MovingAndLosing))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, MovingAndLosing))
     erp_copy.fill(ORDERS, orders())
     with pytest.raises(RowsLostError, match=r"in 2025-02\."):
         erp_copy.sync(ORDERS)
     assert erp_copy.copied(ORDERS).total() == 0
 
 
-def test_an_impossible_date_where_it_decides_nothing_is_rejected_within_its_month(erp_copy: ErpCopy) -> None:
-    """And one that decides makes the row one without a date, as the source counts it."""
+def test_impossible_date_is_rejected(erp_copy: ErpCopy) -> None:
+    """A row whose month depends on the impossible date is rejected as undated; otherwise within its month."""
     impossible = "infinity" if erp_copy.source.dialect.name == "postgresql" else "0000-00-00"
     with erp_copy.source.begin() as connection:
         if erp_copy.source.dialect.name != "postgresql":
@@ -466,7 +465,7 @@ def test_an_impossible_date_where_it_decides_nothing_is_rejected_within_its_mont
     assert rejected == {"so_line=1": "2025-03", "so_line=2": None}
 
 
-def test_of_what_lies_outside_only_the_month_that_changed_is_read(erp_copy: ErpCopy) -> None:
+def test_outside_the_partitions_only_changed_months_are_read(erp_copy: ErpCopy) -> None:
     old = [order(n, date(2020, 1 + n % 12, 5)) for n in range(60)]
     planned = order(100, date(2025, 7, 3))
     erp_copy.fill(ORDERS, [*old, planned, order(101, None)])
@@ -479,7 +478,7 @@ def test_of_what_lies_outside_only_the_month_that_changed_is_read(erp_copy: ErpC
     assert len(erp_copy.rejected(ORDERS)) == 60
 
 
-def test_a_row_that_waits_for_its_month_is_rejected_until_that_is_loaded(erp_copy: ErpCopy) -> None:
+def test_future_row_is_rejected_until_its_month_is_loaded(erp_copy: ErpCopy) -> None:
     rows = [order(1, date(2025, 3, 1)), order(2, date(2025, 7, 1))]
     erp_copy.fill(ORDERS, rows)
     erp_copy.sync(ORDERS)
@@ -491,17 +490,15 @@ def test_a_row_that_waits_for_its_month_is_rejected_until_that_is_loaded(erp_cop
     assert erp_copy.rejected(ORDERS) == []
 
 
-def test_a_day_of_the_last_year_that_there_is(erp_copy: ErpCopy) -> None:
-    """Some write 9999-12-31 for "until further notice"."""
+def test_last_representable_year_is_rejected(erp_copy: ErpCopy) -> None:
+    """Some ERP users enter 9999-12-31 for "until further notice"."""
     erp_copy.fill(ORDERS, [order(1, date(9999, 12, 31)), order(2, date(2025, 3, 1))])
     erp_copy.sync(ORDERS)
     assert [row["year_month"] for row in erp_copy.rejected(ORDERS)] == ["9999-12"]
 
 
-def test_a_warehouse_that_ends_idle_transactions_waits_for_the_source(
-    erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Slow(_Spoilt):
+def test_idle_transaction_timeout_does_not_end_the_load(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(_FaultyReader):
         def fingerprints(self) -> dict[date | None, Fingerprint]:
             with erp_copy.warehouse.connect() as connection:
                 connection.exec_driver_sql("SELECT pg_sleep(0.3)")
@@ -510,7 +507,7 @@ def test_a_warehouse_that_ends_idle_transactions_waits_for_the_source(
     with erp_copy.warehouse.begin() as connection:
         connection.exec_driver_sql("ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = '100ms'")
     erp_copy.warehouse.dispose()
-    monkeypatch.setattr(erp_copy, "erp", _Failing(erp_copy.erp, Slow))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Slow))
     erp_copy.fill(ORDERS, orders(3))
     try:
         erp_copy.sync(ORDERS)
@@ -521,7 +518,7 @@ def test_a_warehouse_that_ends_idle_transactions_waits_for_the_source(
     assert_equal(erp_copy, orders(3))
 
 
-def test_an_erp_without_rows_is_loaded_as_such(embedded_url: sa.URL) -> None:
+def test_empty_erp_is_loaded(embedded_url: sa.URL) -> None:
     with new_erp_copy(embedded_url, embedded_url, lambda url: Erp(erp_engine(url))) as empty:
         reports = empty.sync()
         assert {name: (report.read, report.total.written) for name, report in reports.items()} == dict.fromkeys(

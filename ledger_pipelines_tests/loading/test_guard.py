@@ -1,4 +1,4 @@
-"""The guard against a source that looks emptied."""
+"""Deletion guard: refusal of loads from a source that looks emptied."""
 
 import json
 from decimal import Decimal
@@ -8,7 +8,7 @@ import pytest
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import everything, fob, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
@@ -27,33 +27,31 @@ MANY = [fob(number, 1, f"2025-0{1 + number % 6}-03") for number in range(1, 601)
         (state([PAYING], []), "has no readings at all"),
     ],
 )
-def test_an_emptied_source_is_an_outage(pipeline: Pipeline, emptied: SourceState, message: str) -> None:
+def test_emptied_source_is_refused(pipeline: Pipeline, emptied: SourceState, message: str) -> None:
     pipeline.fill(state([PAYING], [fob(1, 1, "2025-02-03")]))
     pipeline.run()
-    before = everything(pipeline)
+    before = all_rows(pipeline)
     pipeline.fill(emptied)
     for scope in (Scope(pipeline.horizon.months), Scope(("2025-02",)), Scope(pipeline.horizon.months, (1,))):
         with pytest.raises(DeletionRefusedError, match=f"{message}.*--accept-deletions"):
             pipeline.load(scope, GUARD)
     loads = ("billing.customers", "billing.deposits", "billing.meter_readings", "billing.prices", "ops.rejected_rows")
-    after = everything(pipeline)
+    after = all_rows(pipeline)
     assert {name: after[name] for name in loads} == {name: before[name] for name in loads}
     pipeline.load(Scope(pipeline.horizon.months), DeletionGuard(accept=True))
     assert pipeline.rows(tables.meter_readings) == []
 
 
 @pytest.mark.parametrize(("left", "refused"), [(479, True), (480, False), (500, False)])
-def test_more_than_a_fifth_and_a_hundred_rows_are_not_deleted_unasked(
-    pipeline: Pipeline, left: int, refused: bool
-) -> None:
+def test_more_than_a_fifth_and_a_hundred_rows_are_refused(pipeline: Pipeline, left: int, refused: bool) -> None:
     pipeline.fill(state([user(1)], MANY))
     pipeline.run()
     pipeline.fill(state([user(1)], MANY[:left]))
     if refused:
-        before = everything(pipeline)
+        before = all_rows(pipeline)
         with pytest.raises(DeletionRefusedError, match=r"would delete 121 rows of billing\.meter_readings"):
             pipeline.load(Scope(pipeline.horizon.months), GUARD)
-        assert everything(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
+        assert all_rows(pipeline)["billing.meter_readings"] == before["billing.meter_readings"]
     else:
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
         assert len(pipeline.rows(tables.meter_readings)) == left
@@ -67,8 +65,8 @@ def test_a_hundred_rows_may_go_whatever_their_share(pipeline: Pipeline) -> None:
     assert len(pipeline.rows(tables.meter_readings)) == 1
 
 
-def test_a_month_is_guarded_by_its_own_share(pipeline: Pipeline) -> None:
-    """Of 600 rows 110 are few; of the 110 of one month they are all."""
+def test_month_is_guarded_by_its_own_share(pipeline: Pipeline) -> None:
+    """The 110 deleted rows are few of 600, but all rows of their month."""
     readings = [fob(number, 1, "2025-02-03" if number <= 110 else "2025-03-03") for number in range(1, 601)]
     pipeline.fill(state([user(1)], readings))
     pipeline.run()
@@ -94,8 +92,8 @@ def test_customers_and_deposits_are_guarded_too(pipeline: Pipeline) -> None:
     assert len(pipeline.rows(tables.deposits)) == 150
 
 
-def test_the_deposits_of_a_customer_whose_row_is_rejected_stop_nobody(pipeline: Pipeline) -> None:
-    """They go with the customer, and customers are guarded; theirs are more than may be deleted unasked."""
+def test_rejected_customer_with_many_deposits_is_not_refused(pipeline: Pipeline) -> None:
+    """The deposits exceed the guard's bounds, but are deleted with their customer, and customers are guarded."""
     entries = json.dumps([{"date": "2025-02-01", "amount": 5}] * 150)
     pipeline.fill(state([user(1, deposit_history=entries), PAYING | {"id": 2, "email": "x"}], []))
     pipeline.run()

@@ -1,4 +1,4 @@
-"""What is counted before a load is what the load then loads and rejects, and where rows begin."""
+"""Inspection of the source before a load: counts as in the load, and the first month of the rows."""
 
 import pytest
 
@@ -15,7 +15,7 @@ DEPOSITS = '[{"date": "2023-07-01", "amount": 5}, {"date": "2025-02-01", "amount
 PRICES = '[{"year_month": "2025-02"}, {"year_month": "2025-2"}]'
 
 
-def test_what_is_counted_is_what_is_loaded_and_rejected(pipeline: Pipeline) -> None:
+def test_inspection_counts_what_a_load_loads_and_rejects(pipeline: Pipeline) -> None:
     readings = [fob(1, 1, "2025-02-03"), fob(2, 1, "2023-05-03"), fob(3, 1, "2023-06-03"), fob(4, 1, "2025-02-03", -1)]
     readings += [fob(5, 9, "2025-02-03"), fob(6, 17, "2025-02-03"), fob(7, 1, "2025-02-03 1:2:3"), fob(8, 3, None)]
     customers = [user(1, deposit_history=DEPOSITS, pricing_history=PRICES), user(2, deposit_history="x"), user(3)]
@@ -24,23 +24,23 @@ def test_what_is_counted_is_what_is_loaded_and_rejected(pipeline: Pipeline) -> N
     reports = {report.table: report for report in pipeline.run()}
     rejected = pipeline.rows(tables.rejected_rows)
     for table in (tables.customers, tables.prices, tables.deposits, tables.meter_readings):
-        of, report = found[table.name], reports[qualified(table)]
-        assert (of.usable, of.read) == (report.loaded, report.read)
-        assert of.reasons.total == sum(row["asset"] == table.name for row in rejected)
+        result, report = found[table.name], reports[qualified(table)]
+        assert (result.usable, result.read) == (report.loaded, report.read)
+        assert result.reasons.total == sum(row["asset"] == table.name for row in rejected)
     assert {kind_of(row["reason"]) for row in rejected} == {row["reason_kind"] for row in rejected}
-    of = found["meter_readings"]
-    assert of.months == {"2023-05": 1, "2023-06": 1, "2025-02": 1}
+    result = found["meter_readings"]
+    assert result.months == {"2023-05": 1, "2023-06": 1, "2025-02": 1}
     assert found["deposits"].months == {"2023-07": 1, "2025-02": 1}
-    assert of.reasons.sentence("meter_readings", of.read) == (
+    assert result.reasons.sentence("meter_readings", result.read) == (
         "7 of 8 readings are rejected: "
         "dated before 2025-01, the first month of the partitions (2, from 2023-05 to 2023-06); "
         "customer … does not exist in users (2); "
         "waktu is not a moment (1); other reasons (2)."
     )
-    assert of.reasons.examples["the volume is negative (volume)"][1] == "data_pencatatan 4"
+    assert result.reasons.examples["the volume is negative (volume)"][1] == "data_pencatatan 4"
 
 
-def test_a_single_row_is_said_in_the_singular() -> None:
+def test_sentence_of_single_row_is_singular() -> None:
     reasons = Reasons()
     assert reasons.sentence("deposits", 3) == ""
     reasons.add("dated 2023-05, before 2025-01, the first month of the partitions: set it", "users 1/deposit_history/0")
@@ -63,6 +63,6 @@ def test_a_single_row_is_said_in_the_singular() -> None:
         ({"0001-11": 300, "1970-01": 5}, "1970-01"),
     ],
 )
-def test_where_rows_begin(rows: dict[str, int], first: str | None) -> None:
-    """Few rows, years before all others, are mistyped; a month that the settings refuse is no beginning."""
+def test_first_plausible_month(rows: dict[str, int], first: str | None) -> None:
+    """A few rows, years before all others, are mistyped; months that the settings refuse are ignored."""
     assert first_month(rows) == first

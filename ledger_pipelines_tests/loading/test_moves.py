@@ -1,4 +1,4 @@
-"""Readings and prices that change outside a run's scope: nothing is lost, nothing stays wrong unsaid."""
+"""Readings and prices that change outside a run's scope: no reading is lost, and every wrong month is recalculated."""
 
 import pytest
 import sqlalchemy as sa
@@ -28,59 +28,59 @@ BEFORE = _state(_reading(1, 1, "2025-02-03 10:00"), _reading(2, 1, "2025-03-03 1
 
 @pytest.fixture
 def computed(pipeline: Pipeline) -> Pipeline:
-    """A pipeline that has computed the state before."""
+    """Return a pipeline that has computed the state ``BEFORE``."""
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(BEFORE)
     pipeline.run()
     return pipeline
 
 
-def _assert_right(pipeline: Pipeline, state: SourceState) -> None:
+def _assert_equals_reference(pipeline: Pipeline, state: SourceState) -> None:
     assert differences(pipeline.ledger(), compute(state, first_month=FIRST, current_month=CURRENT)) == []
     assert pipeline.rows(tables.stale_months) == []
 
 
 @pytest.mark.parametrize("months", [["2025-02"], ["2025-04"], ["2025-06"]])
-def test_a_reading_moves_to_a_later_month(computed: Pipeline, months: list[str]) -> None:
+def test_reading_moves_to_later_month(computed: Pipeline, months: list[str]) -> None:
     after = _state(_reading(1, 1, "2025-04-03 10:00"), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(months)
-    if months == ["2025-06"]:  # neither month was looked at
+    if months == ["2025-06"]:  # the run read neither the old nor the new month
         computed.run()
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
 @pytest.mark.parametrize("customers", [[1], [2]])
-def test_a_reading_moves_to_another_customer(computed: Pipeline, customers: list[int]) -> None:
+def test_reading_moves_to_another_customer(computed: Pipeline, customers: list[int]) -> None:
     after = _state(_reading(1, 2, "2025-02-03 10:00"), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(customers=customers)
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
 @pytest.mark.parametrize("moment", ["someday", "2027-01-01"])
 @pytest.mark.parametrize(("months", "customers"), [(["2025-02"], None), (None, [1])])
-def test_a_reading_that_becomes_unusable_is_among_the_rejected(
+def test_reading_that_becomes_unusable_is_rejected(
     computed: Pipeline, moment: str, months: list[str] | None, customers: list[int] | None
 ) -> None:
     after = _state(_reading(1, 1, moment), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(months, customers)
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
-def test_a_reading_handed_to_somebody_who_is_no_customer(computed: Pipeline) -> None:
+def test_reading_moves_to_unknown_customer(computed: Pipeline) -> None:
     after = _state(_reading(1, 99, "2025-02-03 10:00"), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(customers=[1])
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
-def test_a_reading_that_comes_into_the_scope_and_is_rejected_there(computed: Pipeline) -> None:
+def test_reading_moves_into_scope_and_is_rejected(computed: Pipeline) -> None:
     after = _state(_reading(1, 1, "2025-05-03 10:00", volume=-1), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(["2025-05"])
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
 @pytest.mark.parametrize(
@@ -92,38 +92,38 @@ def test_a_reading_that_comes_into_the_scope_and_is_rejected_there(computed: Pip
     ],
     ids=["of the month", "of no month", "of the customer"],
 )
-def test_a_rejected_reading_that_is_corrected_elsewhere_is_followed(
+def test_rejected_reading_corrected_outside_scope_is_loaded(
     computed: Pipeline, rejected: dict[str, object], scope: tuple[list[str] | None, list[int] | None]
 ) -> None:
-    """Else it would be neither rejected nor loaded until somebody loads the month that it has now."""
+    """Otherwise the reading would be neither rejected nor loaded until a run of its present month."""
     computed.fill(_state(rejected, *BEFORE.readings[1:]))
     computed.run()
     after = _state(_reading(1, 1, "2025-04-03 10:00"), *BEFORE.readings[1:])
     computed.fill(after)
     computed.run(*scope)
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
-def test_a_price_changed_before_the_months_of_a_run_reaches_its_own_month(computed: Pipeline) -> None:
+def test_price_change_before_the_run_reaches_its_own_month(computed: Pipeline) -> None:
     after = _state(*BEFORE.readings, prices='[{"year_month": "2025-02", "harga_per_meter_kubik": 5}]')
     computed.fill(after)
     computed.run(["2025-04", "2025-05", "2025-06"], [1])
-    _assert_right(computed, after)
+    _assert_equals_reference(computed, after)
 
 
-def test_a_note_that_is_being_taken_is_there_again_afterwards(computed: Pipeline) -> None:
-    """A change noted while a recalculation takes the same note must not be forgotten."""
+def test_invalidation_waits_for_concurrent_consumer(computed: Pipeline) -> None:
+    """An invalidation must not be lost while a recalculation consumes an equal one."""
     table = tables.monthly_customer_balances
     with computed.warehouse.begin() as connection:
         note_stale(connection, table, ["2025-02"], None)
-    with computed.warehouse.connect() as taking, computed.warehouse.connect() as noting:
-        take_stale(taking, table, Scope(("2025-06",)), until="2025-06")
-        noting.execute(sa.text("SET lock_timeout = '200ms'"))
+    with computed.warehouse.connect() as consuming, computed.warehouse.connect() as invalidating:
+        take_stale(consuming, table, Scope(("2025-06",)), until="2025-06")
+        invalidating.execute(sa.text("SET lock_timeout = '200ms'"))
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-            note_stale(noting, table, ["2025-02"], None)
+            note_stale(invalidating, table, ["2025-02"], None)
 
 
-def test_many_customers_in_one_scope(computed: Pipeline) -> None:
-    """More than the 65,535 parameters that a statement can have."""
+def test_scope_of_more_customers_than_parameters(computed: Pipeline) -> None:
+    """A statement can have at most 65,535 parameters."""
     computed.recalculate(Scope(computed.horizon.months, tuple(range(1, 70_001))))
-    _assert_right(computed, BEFORE)
+    _assert_equals_reference(computed, BEFORE)

@@ -1,13 +1,13 @@
-"""Rejected rows come, stay and go with the source; an unreadable history keeps what was loaded."""
+"""Rejected rows follow the source; a customer with an unreadable history keeps the loaded entries."""
 
 import json
 
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 
 
-def test_a_rejected_row_leaves_when_the_source_is_corrected(pipeline: Pipeline) -> None:
+def test_rejection_is_removed_when_source_is_corrected(pipeline: Pipeline) -> None:
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x"), fob(2, 1, "2025-02-03", "y")]))
     pipeline.run()
     before = rejected(pipeline)
@@ -24,7 +24,7 @@ def test_a_rejected_row_leaves_when_the_source_is_corrected(pipeline: Pipeline) 
     assert rejected(pipeline) == {}
 
 
-def test_the_raw_row_is_kept_with_what_is_rejected(pipeline: Pipeline) -> None:
+def test_rejection_has_raw_row(pipeline: Pipeline) -> None:
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x")]))
     pipeline.run()
     row = rejected(pipeline)["1"]
@@ -33,7 +33,7 @@ def test_the_raw_row_is_kept_with_what_is_rejected(pipeline: Pipeline) -> None:
     assert row["run_id"] == "test"
 
 
-def test_a_scoped_load_leaves_other_customers_rejections(pipeline: Pipeline) -> None:
+def test_scoped_load_keeps_rejections_of_other_customers(pipeline: Pipeline) -> None:
     pipeline.fill(state([user(1), user(2)], [fob(1, 1, None), fob(2, 2, None), fob(3, 2, "2025-02-01", "x")]))
     pipeline.run()
     before = rejected(pipeline)
@@ -42,19 +42,19 @@ def test_a_scoped_load_leaves_other_customers_rejections(pipeline: Pipeline) -> 
     assert rejected(pipeline) == {key: row for key, row in before.items() if key != "1"}
 
 
-def test_an_unreadable_history_keeps_what_was_loaded(pipeline: Pipeline) -> None:
+def test_unreadable_history_keeps_loaded_entries(pipeline: Pipeline) -> None:
     readable = {
         "deposit_history": '[{"date": "2025-02-01", "amount": 5}]',
         "pricing_history": '[{"year_month": "2025-02", "harga_per_meter_kubik": 7}]',
     }
     pipeline.fill(state([user(1, **readable), user(2, **readable)], [fob(1, 1, "2025-02-03")]))
     pipeline.run()
-    before = everything(pipeline)
+    before = all_rows(pipeline)
     pipeline.fill(
         state([user(1, deposit_history="[{", pricing_history='"x"'), user(2, **readable)], [fob(1, 1, "2025-02-03")])
     )
     reports = pipeline.run()
-    after = everything(pipeline)
+    after = all_rows(pipeline)
     for table in ("billing.deposits", "billing.prices", str(tables.transaction_calculations)):
         assert after[table] == before[table]
     assert after[str(tables.monthly_customer_balances)] == before[str(tables.monthly_customer_balances)]

@@ -1,4 +1,4 @@
-"""When the source cannot be read: what the message says, and that everything stays as it was."""
+"""Errors raised while reading the source: their messages, and that the warehouse is unchanged."""
 
 import gc
 import re
@@ -13,7 +13,7 @@ from ledger_pipelines.settings import database_url
 from ledger_pipelines.sources import billing_schema
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines_tests.loading.rows import everything, fob, rejected, state, user
+from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.servers import free_port, fresh_database
 
@@ -22,7 +22,7 @@ SECRET = "-".join(("rahasia", "sekali"))
 
 @pytest.fixture
 def loaded(pipeline: Pipeline) -> Pipeline:
-    """A pipeline that has run once."""
+    """Return a pipeline that has run once."""
     deposits = '[{"date": "2025-02-01", "amount": 5}, {}]'
     pipeline.fill(state([user(1, deposit_history=deposits)], [fob(1, 1, "2025-02-03"), fob(2, 1, None)]))
     pipeline.run()
@@ -31,15 +31,15 @@ def loaded(pipeline: Pipeline) -> Pipeline:
 
 
 def failure(pipeline: Pipeline, url: sa.URL) -> str:
-    """What a run from a source that cannot be read says; nothing may have changed."""
-    before = everything(pipeline)
+    """Run from an unreadable source, check that the warehouse is unchanged, and return the message."""
+    before = all_rows(pipeline)
     broken = Pipeline(source_engine(url), pipeline.warehouse, pipeline.horizon)
     try:
         with pytest.raises(SourceError) as caught:
             broken.run()
     finally:
         broken.source.dispose()
-    assert everything(pipeline) == before
+    assert all_rows(pipeline) == before
     message = str(caught.value)
     assert SECRET not in message
     assert str(url.password or "no password") not in message
@@ -51,7 +51,7 @@ def failure(pipeline: Pipeline, url: sa.URL) -> str:
 
 @contextmanager
 def altered(pipeline: Pipeline, there: str, back: str) -> Iterator[sa.URL]:
-    """The source after a statement, put right again afterwards."""
+    """Alter the source temporarily, and yield its URL."""
     with pipeline.source.begin() as connection:
         connection.execute(sa.text(there))
     try:
@@ -62,18 +62,18 @@ def altered(pipeline: Pipeline, there: str, back: str) -> Iterator[sa.URL]:
 
 
 @pytest.mark.parametrize("driver", ["postgresql", "mysql", "mariadb"])
-def test_nobody_listens(loaded: Pipeline, driver: str) -> None:
+def test_server_does_not_listen(loaded: Pipeline, driver: str) -> None:
     url = database_url(f"{driver}://reader:{SECRET}@127.0.0.1:{free_port()}/billing")
     message = failure(loaded, url)
     assert re.search("refused", message, re.IGNORECASE)
     assert "Nothing was changed" in message
 
 
-def test_a_host_that_does_not_exist(loaded: Pipeline) -> None:
+def test_unknown_host(loaded: Pipeline) -> None:
     failure(loaded, database_url(f"postgresql://reader:{SECRET}@no-such-host.invalid/billing"))
 
 
-def test_a_wrong_password(loaded: Pipeline, embedded_url: sa.URL) -> None:
+def test_wrong_password(loaded: Pipeline, embedded_url: sa.URL) -> None:
     role = f"reader_{uuid.uuid4().hex[:8]}"
     owner = sa.create_engine(embedded_url, isolation_level="AUTOCOMMIT")
     try:
@@ -86,17 +86,17 @@ def test_a_wrong_password(loaded: Pipeline, embedded_url: sa.URL) -> None:
     assert f'password authentication failed for user "{role}"' in message
 
 
-def test_a_wrong_password_of_mariadb(loaded: Pipeline, mariadb_url: sa.URL) -> None:
+def test_wrong_password_of_mariadb(loaded: Pipeline, mariadb_url: sa.URL) -> None:
     message = failure(loaded, mariadb_url.set(username="ledger_nobody", password=SECRET))
     assert "Access denied for user 'ledger_nobody'" in message
 
 
-def test_a_database_that_does_not_exist(loaded: Pipeline) -> None:
+def test_missing_database(loaded: Pipeline) -> None:
     message = failure(loaded, loaded.source.url.set(database="ledger_test_no_such"))
     assert 'database "ledger_test_no_such" does not exist' in message
 
 
-def test_a_table_that_may_not_be_read(loaded: Pipeline) -> None:
+def test_table_without_select_right(loaded: Pipeline) -> None:
     role = f"reader_{uuid.uuid4().hex[:8]}"
     with loaded.source.begin() as connection:
         connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'"))
@@ -111,7 +111,7 @@ def test_a_table_that_may_not_be_read(loaded: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("table", ["users", "data_pencatatan"])
-def test_a_missing_table_is_named(loaded: Pipeline, table: str) -> None:
+def test_missing_table_is_named(loaded: Pipeline, table: str) -> None:
     with altered(loaded, f"ALTER TABLE {table} RENAME TO hidden", f"ALTER TABLE hidden RENAME TO {table}") as url:
         assert table in failure(loaded, url)
 
@@ -120,7 +120,7 @@ def test_a_missing_table_is_named(loaded: Pipeline, table: str) -> None:
     ("table", "column"),
     [("users", "pricing_history"), ("users", "suhu"), ("users", "role"), ("data_pencatatan", "data_input")],
 )
-def test_a_missing_column_is_named(loaded: Pipeline, table: str, column: str) -> None:
+def test_missing_column_is_named(loaded: Pipeline, table: str, column: str) -> None:
     there, back = (f"ALTER TABLE {table} RENAME {old} TO {new}" for old, new in ((column, "c"), ("c", column)))
     with altered(loaded, there, back) as url:
         message = failure(loaded, url)
@@ -128,7 +128,7 @@ def test_a_missing_column_is_named(loaded: Pipeline, table: str, column: str) ->
     assert table in message
 
 
-def test_a_column_that_the_pipeline_does_not_read_may_be_missing(loaded: Pipeline) -> None:
+def test_unread_column_may_be_missing(loaded: Pipeline) -> None:
     with altered(
         loaded, "ALTER TABLE users RENAME remember_token TO c", "ALTER TABLE users RENAME c TO remember_token"
     ):
@@ -142,7 +142,7 @@ def test_a_column_that_the_pipeline_does_not_read_may_be_missing(loaded: Pipelin
         ("data_pencatatan", "data_input", "data_pencatatan of .* lacks the column data_input.*LEDGER_BILLING_URL"),
     ],
 )
-def test_a_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipeline, table: str, column: str,
+def test_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipeline, table: str, column: str,
                                               message: str) -> None:  # fmt: skip
     with fresh_database(mariadb_url) as url:
         engine = source_engine(url)
@@ -156,9 +156,9 @@ def test_a_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pip
 
 
 @pytest.mark.filterwarnings("ignore:.*ServerCursor:ResourceWarning")
-def test_a_source_that_goes_away_in_the_middle(loaded: Pipeline) -> None:
-    """The connection breaks after the first rows have been read: nothing of them stays."""
-    before = everything(loaded)
+def test_connection_lost_while_reading(loaded: Pipeline) -> None:
+    """The connection is lost after the first rows were read: none of them stay."""
+    before = all_rows(loaded)
     loaded.fill(state([user(1)], [fob(number, 1, "2025-03-03") for number in range(1, 50)]))
     broken = Pipeline(source_engine(loaded.source.url), loaded.warehouse, loaded.horizon)
 
@@ -172,8 +172,8 @@ def test_a_source_that_goes_away_in_the_middle(loaded: Pipeline) -> None:
     with pytest.raises(SourceError, match="terminat"):
         broken.run()
     broken.source.dispose()
-    gc.collect()  # the driver's cursor dies with its connection, and says so when it is collected: here, not later
-    after = everything(loaded)
+    gc.collect()  # the cursor of the lost connection warns when it is collected: here, where the warning is ignored
+    after = all_rows(loaded)
     assert after["billing.meter_readings"] == before["billing.meter_readings"]
     assert [row for row in after["ops.rejected_rows"] if row["asset"] == "meter_readings"] == [
         row for row in before["ops.rejected_rows"] if row["asset"] == "meter_readings"

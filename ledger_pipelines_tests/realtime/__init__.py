@@ -1,1 +1,1 @@
-"""Tests of `ledger_pipelines.realtime`."""
+"""Tests of the realtime package."""

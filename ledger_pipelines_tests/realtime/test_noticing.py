@@ -1,4 +1,4 @@
-"""Noticing changes: on each kind of server, at a bounded load, and nothing twice."""
+"""Detection of changes by polls and full scans, on each kind of server."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime import patrol, watch
+from ledger_pipelines.realtime import patrol as scan_module
+from ledger_pipelines.realtime import watch as poller_module
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
@@ -26,7 +27,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
-HERE = NOW.replace(tzinfo=None)
+LOCAL_NOW = NOW.replace(tzinfo=None)
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
 DEPOSITS = '[{"date": "2025-03-05 14:04:00", "amount": "1e3", "keterangan": "penambahan"}, {"date": "x"}]'
 PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 1.50, "odd": [1, true, {"b": null, "a": "x"}]}, 7]'
@@ -34,7 +35,7 @@ PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 1.50, "odd": [1, t
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def shared(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A billing application on each kind of server."""
+    """Yield a pipeline with a billing application on each kind of server."""
     server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
     with new_pipeline(server, embedded_url) as made:
         yield made
@@ -42,7 +43,7 @@ def shared(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[Pip
 
 @pytest.fixture
 def pipeline(shared: Pipeline) -> Pipeline:
-    """Twenty customers with a reading each, some dirty, loaded and computed."""
+    """Return a computed ledger of twenty customers with one reading each; some rows are dirty."""
     shared.reset("2025-01", "2025-06")
     shared.horizon = Horizon("2025-01", "2025-06", WIB)
     customers = [user_row(number, role="fob", harga_per_meter_kubik=100) for number in range(1, 21)]
@@ -57,17 +58,17 @@ def pipeline(shared: Pipeline) -> Pipeline:
     return shared
 
 
-class Looking:
-    """A watch whose clock is in our hands."""
+class ClockedPoller:
+    """Poller with a clock that the test advances."""
 
     def __init__(self, pipeline: Pipeline, kind: Kind) -> None:
         self.pipeline, self.seconds = pipeline, 0.0
-        self.watch = Watch(kind, pipeline.warehouse, clock=lambda: self.seconds)
+        self.inner = Watch(kind, pipeline.warehouse, clock=lambda: self.seconds)
 
-    def look(self, after: float = 0) -> int:
-        """Look again, so many seconds later."""
+    def poll(self, after: float = 0) -> int:
+        """Advance the clock by ``after`` seconds, and poll."""
         self.seconds += after
-        return self.watch.look(BillingApp(self.pipeline.source, self.pipeline.horizon), NOW)
+        return self.inner.look(BillingApp(self.pipeline.source, self.pipeline.horizon), NOW)
 
 
 def change(pipeline: Pipeline, statement: Any) -> None:
@@ -75,7 +76,7 @@ def change(pipeline: Pipeline, statement: Any) -> None:
         connection.execute(statement)
 
 
-def a_price(number: int, price: int, at: datetime = HERE) -> sa.Update:
+def price_update(number: int, price: int, at: datetime = LOCAL_NOW) -> sa.Update:
     return sa.update(users).where(users.c.id == number).values(harga_per_meter_kubik=price, updated_at=at)
 
 
@@ -84,86 +85,86 @@ def waiting(pipeline: Pipeline) -> set[int]:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_what_was_loaded_is_no_change_however_dirty_and_whoever_touched_it(pipeline: Pipeline, kind: Kind) -> None:
+def test_loaded_rows_are_no_change_even_if_dirty_or_touched(pipeline: Pipeline, kind: Kind) -> None:
     for table in (users, data_pencatatan):
-        # What is rejected is kept as it stands in the source, its stamps included.
-        change(pipeline, sa.update(table).where(table.c.id > 4).values(updated_at=HERE))
-    assert Looking(pipeline, kind).look() == 0
+        # Rejected rows are stored as they are in the source, including their timestamps: they would differ.
+        change(pipeline, sa.update(table).where(table.c.id > 4).values(updated_at=LOCAL_NOW))
+    assert ClockedPoller(pipeline, kind).poll() == 0
     guard = DeletionGuard()
     if kind is not Kind.DEPOSITS:
         assert Patrol(kind.table, BillingApp(pipeline.source, pipeline.horizon), pipeline.warehouse, guard).step() == 0
     assert waiting(pipeline) == set()
 
 
-def test_a_change_is_noticed_once(pipeline: Pipeline) -> None:
-    looking = Looking(pipeline, Kind.PRICES)
-    assert looking.look() == 0
-    change(pipeline, a_price(5, 200))
-    assert [looking.look(1), looking.look(1), Looking(pipeline, Kind.PRICES).look()] == [1, 0, 0]
+def test_change_is_queued_once(pipeline: Pipeline) -> None:
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    assert poller.poll() == 0
+    change(pipeline, price_update(5, 200))
+    assert [poller.poll(1), poller.poll(1), ClockedPoller(pipeline, Kind.PRICES).poll()] == [1, 0, 0]
     assert waiting(pipeline) == {5}
 
 
-def test_two_changes_within_a_second_are_two(pipeline: Pipeline) -> None:
-    looking = Looking(pipeline, Kind.PRICES)
+def test_two_changes_within_a_second_are_both_queued(pipeline: Pipeline) -> None:
+    poller = ClockedPoller(pipeline, Kind.PRICES)
     for price in (200, 300):
-        change(pipeline, a_price(5, price))
-        assert looking.look(0.2) == 1
-    change(pipeline, a_price(4, 300))
-    assert looking.look(0.2) == 1, "an id below one of the same second"
+        change(pipeline, price_update(5, price))
+        assert poller.poll(0.2) == 1
+    change(pipeline, price_update(4, 300))
+    assert poller.poll(0.2) == 1, "a smaller id within the same second"
 
 
 @pytest.mark.parametrize("late", [2, 300])
-def test_what_is_committed_late_is_found(pipeline: Pipeline, late: int) -> None:
-    looking = Looking(pipeline, Kind.PRICES)
-    change(pipeline, a_price(5, 200))
-    looking.look()
-    change(pipeline, a_price(6, 200, HERE - timedelta(seconds=late)))
-    assert looking.look(watch.RECENT_EVERY_SECONDS + 1) == 1
+def test_late_commit_is_found(pipeline: Pipeline, late: int) -> None:
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    change(pipeline, price_update(5, 200))
+    poller.poll()
+    change(pipeline, price_update(6, 200, LOCAL_NOW - timedelta(seconds=late)))
+    assert poller.poll(poller_module.RECENT_EVERY_SECONDS + 1) == 1
     assert waiting(pipeline) == {5, 6}
 
 
-def test_a_clock_that_is_ahead_hides_nobody_else(pipeline: Pipeline) -> None:
-    looking = Looking(pipeline, Kind.PRICES)
-    change(pipeline, a_price(5, 200, HERE + timedelta(hours=2)))
-    assert looking.look() == 1
-    change(pipeline, a_price(6, 200))
-    assert looking.look(1) == 1
+def test_clock_ahead_hides_no_other_change(pipeline: Pipeline) -> None:
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    change(pipeline, price_update(5, 200, LOCAL_NOW + timedelta(hours=2)))
+    assert poller.poll() == 1
+    change(pipeline, price_update(6, 200))
+    assert poller.poll(1) == 1
 
 
-def loaded_at(pipeline: Pipeline, at: datetime) -> None:
-    """Let the warehouse have been loaded at a moment."""
+def set_loaded_at(pipeline: Pipeline, at: datetime) -> None:
+    """Set the time at which the warehouse was loaded."""
     with pipeline.warehouse.begin() as connection:
         connection.execute(sa.update(tables.loaded_months).values(loaded_at=at))
 
 
 @pytest.mark.parametrize("before", [-5, 0, 300])
-def test_the_first_look_begins_before_the_warehouse_was_loaded(pipeline: Pipeline, before: int) -> None:
-    """Whatever happened since then is unknown, however long ago that is."""
+def test_first_poll_starts_before_the_warehouse_was_loaded(pipeline: Pipeline, before: int) -> None:
+    """All changes since the load are unknown, even if the load was long ago."""
     loaded = NOW - timedelta(hours=2)
-    loaded_at(pipeline, loaded)
-    change(pipeline, a_price(5, 200, loaded.replace(tzinfo=None) - timedelta(seconds=before)))
-    assert Looking(pipeline, Kind.PRICES).look() == 1
+    set_loaded_at(pipeline, loaded)
+    change(pipeline, price_update(5, 200, loaded.replace(tzinfo=None) - timedelta(seconds=before)))
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 1
 
 
-def test_a_clock_that_is_behind_hides_nothing(pipeline: Pipeline) -> None:
-    """What counts is how far the application's own clock has come, not ours."""
-    loaded_at(pipeline, NOW - timedelta(hours=2))
-    looking = Looking(pipeline, Kind.PRICES)
-    assert looking.look() == 0
-    change(pipeline, a_price(5, 200, HERE - timedelta(minutes=50)))
-    assert looking.look(1) == 1
+def test_clock_behind_hides_no_change(pipeline: Pipeline) -> None:
+    """The watermark follows the application's clock, not that of this server."""
+    set_loaded_at(pipeline, NOW - timedelta(hours=2))
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    assert poller.poll() == 0
+    change(pipeline, price_update(5, 200, LOCAL_NOW - timedelta(minutes=50)))
+    assert poller.poll(1) == 1
 
 
-def test_a_change_counts_from_the_first_month_that_it_can_touch(pipeline: Pipeline) -> None:
+def test_change_has_the_first_month_that_it_can_affect(pipeline: Pipeline) -> None:
     in_may = READING.replace("-02-", "-05-")
     change(pipeline, sa.insert(data_pencatatan).values(id=60, customer_id=5, data_input=in_may))
     pipeline.run()
     period = '[{"type": "custom_period", "start_date": "2025-03-30", "end_date": "2025-05-02"}]'
-    change(pipeline, a_price(5, 200))
-    change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=period, updated_at=HERE))
-    assert Looking(pipeline, Kind.PRICES).look() == 2
+    change(pipeline, price_update(5, 200))
+    change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=period, updated_at=LOCAL_NOW))
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 2
     first = {row["customer_id"]: row["first_month"] for row in pipeline.rows(tables.pending_changes)}
-    assert first == {5: "2025-02", 6: "2025-03"}, "the first reading's month, and the one in which the period begins"
+    assert first == {5: "2025-02", 6: "2025-03"}, "the months of the first reading and of the period"
 
 
 @pytest.mark.parametrize(
@@ -175,30 +176,30 @@ def test_a_change_counts_from_the_first_month_that_it_can_touch(pipeline: Pipeli
         ("deposit_history", DEPOSITS.replace("penambahan", "pengurangan"), Kind.DEPOSITS),
         ("deposit_history", DEPOSITS.replace("1e3", "soon"), Kind.DEPOSITS),
     ],
-    ids=["what an entry also says", "how a price is written", "an amount", "a sign", "it cannot be used"],
+    ids=["additional field", "spelling of a price", "amount", "sign", "unusable"],
 )
-def test_an_entry_that_differs_counts_from_its_month(pipeline: Pipeline, column: str, history: str, kind: Kind) -> None:
-    """The entry as it was used is told with each amount: its words count, not only its numbers."""
-    change(pipeline, sa.update(users).where(users.c.id == 1).values({column: history, "updated_at": HERE}))
-    assert Looking(pipeline, kind).look() == 1
-    (waits,) = pipeline.rows(tables.pending_changes)
-    assert (waits["customer_id"], waits["first_month"]) == (1, "2025-03")
+def test_changed_entry_has_its_own_month(pipeline: Pipeline, column: str, history: str, kind: Kind) -> None:
+    """Transactions show the entry as it was used, so its texts are compared too, not only its numbers."""
+    change(pipeline, sa.update(users).where(users.c.id == 1).values({column: history, "updated_at": LOCAL_NOW}))
+    assert ClockedPoller(pipeline, kind).poll() == 1
+    (queued_row,) = pipeline.rows(tables.pending_changes)
+    assert (queued_row["customer_id"], queued_row["first_month"]) == (1, "2025-03")
 
 
-def test_an_entry_that_could_never_be_used_counts_from_its_month(pipeline: Pipeline) -> None:
+def test_unusable_new_entry_has_its_own_month(pipeline: Pipeline) -> None:
     unusable = DEPOSITS.replace("1e3", "soon")
-    change(pipeline, sa.update(users).where(users.c.id == 6).values(deposit_history=unusable, updated_at=HERE))
-    assert Looking(pipeline, Kind.DEPOSITS).look() == 1
-    (waits,) = pipeline.rows(tables.pending_changes)
-    assert (waits["customer_id"], waits["first_month"]) == (6, "2025-03")
+    change(pipeline, sa.update(users).where(users.c.id == 6).values(deposit_history=unusable, updated_at=LOCAL_NOW))
+    assert ClockedPoller(pipeline, Kind.DEPOSITS).poll() == 1
+    (queued_row,) = pipeline.rows(tables.pending_changes)
+    assert (queued_row["customer_id"], queued_row["first_month"]) == (6, "2025-03")
 
 
 @pytest.mark.parametrize("waktu", ['{"date": "2025-03-01"}', '"2025-02-30"', '"1999-05-01"', '"2999-01-01"', '"soon"'])
-def test_an_unusable_reading_is_listed_whatever_month_its_text_names(pipeline: Pipeline, waktu: str) -> None:
-    """A load of some months reads the rows whose text names one of them, or none."""
+def test_unusable_reading_is_rejected_for_any_month_in_its_text(pipeline: Pipeline, waktu: str) -> None:
+    """A load of some months reads the rows whose text contains one of these months, or no month."""
     text = f'{{"waktu": {waktu}, "volume_sm3": 10}}'
-    change(pipeline, sa.insert(data_pencatatan).values(id=60, customer_id=5, data_input=text, updated_at=HERE))
-    assert Looking(pipeline, Kind.READINGS).look() == 1
+    change(pipeline, sa.insert(data_pencatatan).values(id=60, customer_id=5, data_input=text, updated_at=LOCAL_NOW))
+    assert ClockedPoller(pipeline, Kind.READINGS).poll() == 1
     app = BillingApp(pipeline.source, pipeline.horizon)
     (taken,) = CatchUp(lambda: app, pipeline.warehouse, DeletionGuard(), "test").take_up()
     assert isinstance(taken, TakenUp)
@@ -207,76 +208,76 @@ def test_an_unusable_reading_is_listed_whatever_month_its_text_names(pipeline: P
 
 
 @pytest.mark.parametrize("column", PRICE_FIELDS)
-def test_every_default_counts(pipeline: Pipeline, column: str) -> None:
-    change(pipeline, sa.update(users).where(users.c.id == 6).values({column: 3, "updated_at": HERE}))
-    assert Looking(pipeline, Kind.PRICES).look() == 1
-    (waits,) = pipeline.rows(tables.pending_changes)
-    assert (waits["customer_id"], waits["first_month"]) == (6, "2025-02")
+def test_every_default_price_field_is_compared(pipeline: Pipeline, column: str) -> None:
+    change(pipeline, sa.update(users).where(users.c.id == 6).values({column: 3, "updated_at": LOCAL_NOW}))
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 1
+    (queued_row,) = pipeline.rows(tables.pending_changes)
+    assert (queued_row["customer_id"], queued_row["first_month"]) == (6, "2025-02")
 
 
-def test_each_kind_of_change_has_a_place_of_its_own(pipeline: Pipeline) -> None:
-    loaded_at(pipeline, NOW - timedelta(hours=2))
+def test_each_kind_of_change_has_its_own_watermark(pipeline: Pipeline) -> None:
+    set_loaded_at(pipeline, NOW - timedelta(hours=2))
     paid = sa.update(users).where(users.c.id == 6).values(deposit_history=DEPOSITS)
-    change(pipeline, paid.values(updated_at=HERE - timedelta(hours=1)))
-    change(pipeline, a_price(5, 200))
-    assert Looking(pipeline, Kind.PRICES).look() == 1
-    assert Looking(pipeline, Kind.DEPOSITS).look() == 1
+    change(pipeline, paid.values(updated_at=LOCAL_NOW - timedelta(hours=1)))
+    change(pipeline, price_update(5, 200))
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 1
+    assert ClockedPoller(pipeline, Kind.DEPOSITS).poll() == 1
 
 
-def test_a_look_that_dies_has_not_come_further(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_poll_does_not_advance_the_watermark(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: object) -> int:
         raise InterruptedError
 
-    change(pipeline, a_price(5, 200))
+    change(pipeline, price_update(5, 200))
     with monkeypatch.context() as patched:
         patched.setattr(pending, "note", die)
         with pytest.raises(InterruptedError):
-            Looking(pipeline, Kind.PRICES).look()
+            ClockedPoller(pipeline, Kind.PRICES).poll()
     assert not [row for row in pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
-    assert Looking(pipeline, Kind.PRICES).look() == 1
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 1
 
 
-def test_many_changes_of_one_moment_are_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "NEW_ROWS", 8)
-    looking = Looking(pipeline, Kind.PRICES)
-    looking.look()  # for a while, nothing but what is new is looked at
-    change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=HERE))
-    assert [looking.look(0.1) for _ in range(3)] == [8, 8, 4]
-    assert not looking.watch.behind
+def test_many_simultaneous_changes_are_read_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "NEW_ROWS", 8)
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    poller.poll()  # from now on only new rows are read, until the next reread is due
+    change(pipeline, sa.update(users).values(harga_per_meter_kubik=200, updated_at=LOCAL_NOW))
+    assert [poller.poll(0.1) for _ in range(3)] == [8, 8, 4]
+    assert not poller.inner.behind
     assert waiting(pipeline) == set(range(1, 21))
 
 
-def test_what_was_committed_late_is_read_page_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "RECENT_ROWS", 8)
-    looking = Looking(pipeline, Kind.PRICES)
-    change(pipeline, a_price(20, 200))
-    assert looking.look() == 1
-    late = HERE - timedelta(minutes=5)
+def test_late_commits_are_read_by_page(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "RECENT_ROWS", 8)
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    change(pipeline, price_update(20, 200))
+    assert poller.poll() == 1
+    late = LOCAL_NOW - timedelta(minutes=5)
     change(pipeline, sa.update(users).where(users.c.id < 20).values(harga_per_meter_kubik=200, updated_at=late))
-    looking.seconds += watch.RECENT_EVERY_SECONDS
-    assert [looking.look(0.1) for _ in range(4)] == [8, 8, 3, 0]
+    poller.seconds += poller_module.RECENT_EVERY_SECONDS
+    assert [poller.poll(0.1) for _ in range(4)] == [8, 8, 3, 0]
 
 
-def test_a_patrol_finds_what_vanished_and_what_was_changed_by_plain_sql(pipeline: Pipeline) -> None:
+def test_full_scan_finds_deletions_and_plain_sql_changes(pipeline: Pipeline) -> None:
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id == 7))
     change(
         pipeline,
         sa.update(data_pencatatan)
         .where(data_pencatatan.c.id == 8)
-        .values(data_input=READING.replace("10", "11"), updated_at=HERE),
+        .values(data_input=READING.replace("10", "11"), updated_at=LOCAL_NOW),
     )
     change(pipeline, sa.insert(data_pencatatan).values(id=50, customer_id=9, data_input=READING))
     app = BillingApp(pipeline.source, pipeline.horizon)
-    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
-    assert (going.compare_ids(), going.compare_rows(), going.step()) == (2, 1, 0)
+    scan = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert (scan.compare_ids(), scan.compare_rows(), scan.step()) == (2, 1, 0)
     assert waiting(pipeline) == {7, 8, 9}
     changed_at = {row["changed_at"] for row in pipeline.rows(tables.pending_changes)}
-    assert changed_at == {None}, "an updated_at that the change forgot says nothing of when it was"
+    assert changed_at == {None}, "updated_at is not the time of a change that did not set it"
 
 
-def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletions, "IDS_AT_ONCE", 6)
-    monkeypatch.setattr(patrol, "ROWS_AT_ONCE", 6)
+def test_full_scan_works_in_steps(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletions, "IDS_PER_STATEMENT", 6)
+    monkeypatch.setattr(scan_module, "ROWS_PER_STEP", 6)
     change(pipeline, sa.delete(users).where(users.c.id == 20))
     change(pipeline, sa.update(users).where(users.c.id == 15).values(harga_per_meter_kubik=200))
     app = BillingApp(pipeline.source, pipeline.horizon)
@@ -286,56 +287,58 @@ def test_a_patrol_goes_round_in_steps(pipeline: Pipeline, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("gone", "come"), [([10, 11], [21]), ([9, 12], [10_000]), ([4, 6], [])], ids=["the sum stays", "both", "one"]
+    ("gone", "come"),
+    [([10, 11], [21]), ([9, 12], [10_000]), ([4, 6], [])],
+    ids=["sum", "count and sum", "deletions"],
 )
-def test_a_patrol_finds_what_changes_the_count_or_the_sum(pipeline: Pipeline, gone: list[int], come: list[int]) -> None:
+def test_full_scan_finds_differences_of_count_or_sum(pipeline: Pipeline, gone: list[int], come: list[int]) -> None:
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_(gone)))
     for number in come:
         change(pipeline, sa.insert(data_pencatatan).values(id=number, customer_id=5, data_input=READING))
     app = BillingApp(pipeline.source, pipeline.horizon)
-    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
-    assert going.compare_ids() == len(gone) + len(come)
+    scan = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert scan.compare_ids() == len(gone) + len(come)
 
 
-def test_a_patrol_finds_that_a_rejected_row_vanished(pipeline: Pipeline) -> None:
+def test_full_scan_finds_deleted_rejected_row(pipeline: Pipeline) -> None:
     assert "2" in {row["source_id"] for row in pipeline.rows(tables.rejected_rows)}
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id == 2))
     app = BillingApp(pipeline.source, pipeline.horizon)
     assert Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard()).compare_ids() == 1
 
 
-def test_a_patrol_looks_at_a_few_differing_ids_at_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patrol, "DIFFERING_AT_ONCE", 2)
+def test_full_scan_rereads_a_few_differing_ids_per_step(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_module, "DIFFERING_IDS_PER_STEP", 2)
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id.in_([3, 7, 8, 9, 15])))
     app = BillingApp(pipeline.source, pipeline.horizon)
-    going = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
-    assert [going.compare_ids() for _ in range(3)] == [2, 2, 1]
+    scan = Patrol("data_pencatatan", app, pipeline.warehouse, DeletionGuard())
+    assert [scan.compare_ids() for _ in range(3)] == [2, 2, 1]
 
 
-def test_a_stretch_of_ids_ends_where_it_was_counted(pipeline: Pipeline) -> None:
+def test_id_range_ends_at_the_last_counted_id(pipeline: Pipeline) -> None:
     app = BillingApp(pipeline.source, pipeline.horizon)
     assert stretch(app, "users", 0, 6) == Ids(0, 6, 6, 21)
     assert stretch(app, "users", 18, 6) == Ids(18, None, 2, 39)
     assert stretch(app, "users", 20, 6) == Ids(20, None, 0, 0)
 
 
-def test_a_table_that_looks_emptied_is_refused_and_heals(pipeline: Pipeline) -> None:
+def test_emptied_table_is_refused_until_restored(pipeline: Pipeline) -> None:
     with pipeline.source.connect() as connection:
         lost = connection.execute(sa.select(users).where(users.c.id > 10)).mappings().all()
     change(pipeline, sa.delete(users).where(users.c.id > 10))
     change(pipeline, sa.insert(users).values(dict(lost[0]) | {"id": 21, "email": "21"}))
     app = BillingApp(pipeline.source, pipeline.horizon)
-    going = Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5))
-    assert going.compare_ids() == 1, "who is new is noticed all the same"
+    scan = Patrol("users", app, pipeline.warehouse, DeletionGuard(rows=5))
+    assert scan.compare_ids() == 1, "the new customer is queued nevertheless"
     assert waiting(pipeline) == {21}
     (incident,) = open_incidents(pipeline)
     assert (incident["kind"], incident["subject"]) == ("deletion_refused", "users")
     assert "10 of the 20 rows known of users are gone" in incident["reason"]
     assert incident["customers"] == list(range(11, 21))
-    going.compare_ids()
+    scan.compare_ids()
     assert [one["occurrences"] for one in open_incidents(pipeline)] == [2]
     change(pipeline, sa.insert(users).values([dict(row) for row in lost]))
-    going.compare_ids()
+    scan.compare_ids()
     assert open_incidents(pipeline) == []
 
 
@@ -343,11 +346,11 @@ def open_incidents(pipeline: Pipeline) -> list[sa.RowMapping]:
     return [row for row in pipeline.rows(tables.incidents) if row["state"] == "open"]
 
 
-def test_what_looks_emptied_is_not_taken_up_a_slice_at_a_time(pipeline: Pipeline) -> None:
-    """A few deletions are let pass, but not each few of many."""
+def test_mass_deletion_is_not_applied_in_parts(pipeline: Pipeline) -> None:
+    """The guard allows a few deletions, but not a mass deletion in small parts."""
     change(pipeline, sa.delete(data_pencatatan).where(data_pencatatan.c.id > 10))
-    change(pipeline, sa.update(users).where(users.c.id > 10).values(harga_per_meter_kubik=200, updated_at=HERE))
-    Looking(pipeline, Kind.PRICES).look()
+    change(pipeline, sa.update(users).where(users.c.id > 10).values(harga_per_meter_kubik=200, updated_at=LOCAL_NOW))
+    ClockedPoller(pipeline, Kind.PRICES).poll()
     before = pipeline.rows(tables.meter_readings)
     app = BillingApp(pipeline.source, pipeline.horizon)
     results = list(CatchUp(lambda: app, pipeline.warehouse, DeletionGuard(rows=5), "test").take_up())
@@ -355,15 +358,15 @@ def test_what_looks_emptied_is_not_taken_up_a_slice_at_a_time(pipeline: Pipeline
     assert pipeline.rows(tables.meter_readings) == before
 
 
-def test_what_changed_since_it_was_noticed_is_taken_up_from_its_own_month(pipeline: Pipeline) -> None:
-    """The prices are read as they are then: nobody could notice afterwards what is in the warehouse already."""
+def test_newer_change_is_applied_from_its_own_month(pipeline: Pipeline) -> None:
+    """Applying a change reads the present prices. A later scan cannot detect them: the warehouse has them already."""
 
     def priced_from(month: str) -> None:
         entries = f'[{{"year_month": "{month}", "harga_per_meter_kubik": 300}}]'
-        change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=entries, updated_at=HERE))
+        change(pipeline, sa.update(users).where(users.c.id == 6).values(pricing_history=entries, updated_at=LOCAL_NOW))
 
     priced_from("2025-03")
-    assert Looking(pipeline, Kind.PRICES).look() == 1
+    assert ClockedPoller(pipeline, Kind.PRICES).poll() == 1
     priced_from("2025-02")
     app = BillingApp(pipeline.source, pipeline.horizon)
     assert len(list(CatchUp(lambda: app, pipeline.warehouse, DeletionGuard(), "test").take_up())) == 1
@@ -372,8 +375,8 @@ def test_what_changed_since_it_was_noticed_is_taken_up_from_its_own_month(pipeli
     assert pipeline.rows(tables.stale_months) == []
 
 
-def test_a_reading_that_moves_changes_both_customers_though_one_alone_is_taken_up(pipeline: Pipeline) -> None:
-    """The other's change may be in another lot, or put off: its transactions and balances follow all the same."""
+def test_moved_reading_updates_both_customers_when_one_is_applied(pipeline: Pipeline) -> None:
+    """The other customer's change may be in another batch or postponed; its transactions and balances follow anyway."""
     change(pipeline, sa.update(data_pencatatan).where(data_pencatatan.c.id == 6).values(customer_id=5))
     with pipeline.warehouse.begin() as connection:
         pending.note(connection, [Noticed("data_pencatatan", 6, 5, "2025-02", "", None)])
@@ -388,13 +391,13 @@ def test_a_reading_that_moves_changes_both_customers_though_one_alone_is_taken_u
     assert pipeline.rows(tables.stale_months) == []
 
 
-def test_a_change_that_comes_while_it_is_taken_up_stays(pipeline: Pipeline) -> None:
-    looking = Looking(pipeline, Kind.PRICES)
-    change(pipeline, a_price(5, 200))
-    looking.look()
+def test_change_during_apply_stays_queued(pipeline: Pipeline) -> None:
+    poller = ClockedPoller(pipeline, Kind.PRICES)
+    change(pipeline, price_update(5, 200))
+    poller.poll()
     with pipeline.warehouse.begin() as taking:
         taken = pending.take(taking, 10)
-        change(pipeline, a_price(5, 300))
-        looking.look(0.2)
+        change(pipeline, price_update(5, 300))
+        poller.poll(0.2)
         pending.done(taking, taken)
     assert waiting(pipeline) == {5}

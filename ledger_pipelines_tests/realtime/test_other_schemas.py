@@ -1,6 +1,6 @@
-"""Billing applications of other versions, with fewer rights, views, or another time zone: the same figures from each.
+"""Billing applications of other versions, with fewer rights, views, or another time zone: all give the same figures.
 
-A whole load first, then a changed reading and a changed deposit in real time, on each kind of server.
+Everything is loaded; then a changed reading and a changed deposit are applied in real time, on each kind of server.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from ledger_pipelines_tests.reference.rows import reading_row, user_row
 
 FIRST, CURRENT = "2025-01", "2025-06"
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
-HERE = NOW.replace(tzinfo=None)
+LOCAL_NOW = NOW.replace(tzinfo=None)
 DEPOSITS = '[{"date": "2025-03-05 14:04:00", "amount": 71930493.31}, {"date": "x"}]'
 PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 9500}]'
 METERED = '{"pembacaan_awal": {"waktu": "2025-03-01T20:45:27"}, "volume_flow_meter": 257.90999999999985}'
@@ -55,22 +55,22 @@ UNDATED = {table: [name for name in names if name != "updated_at"] for table, na
 
 
 @dataclass(frozen=True)
-class Other:
-    """A billing application that is not as ours is.
+class OtherApplication:
+    """Billing application with another schema, other rights, or another time zone.
 
     Attributes:
-        pipeline: Reading it.
-        owner: Its owner's connections, which write it.
-        written: How far the application's clock is ahead of the company's as it is shown to us.
+        pipeline: Pipeline that reads the application.
+        owner: Engine of the application's owner, to write to it.
+        clock_offset: Difference between `updated_at`, as the server shows it, and the company's clock.
     """
 
     pipeline: Pipeline
     owner: sa.Engine
-    written: timedelta = timedelta()
+    clock_offset: timedelta = timedelta()
 
     @property
     def app(self) -> BillingApp:
-        """The application, as it is read."""
+        """The application as the product reads it."""
         return BillingApp(self.pipeline.source, self.pipeline.horizon)
 
     def do(self, *statements: str | sa.Executable) -> None:
@@ -82,22 +82,22 @@ class Other:
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def server(request: pytest.FixtureRequest, embedded_url: sa.URL) -> sa.URL:
-    """Each kind of server."""
+    """Return the URL of each kind of server."""
     url = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
     assert isinstance(url, sa.URL)
     return url
 
 
 @pytest.fixture
-def other(server: sa.URL, embedded_url: sa.URL) -> Iterator[Other]:
-    """A billing application with our schema, to be altered."""
+def other(server: sa.URL, embedded_url: sa.URL) -> Iterator[OtherApplication]:
+    """Yield a billing application with the known schema, which a test alters."""
     with new_pipeline(server, embedded_url) as pipeline:
         pipeline.reset(FIRST, CURRENT)
-        yield Other(pipeline, pipeline.source)
+        yield OtherApplication(pipeline, pipeline.source)
 
 
-def lacking(columns: Mapping[str, Sequence[str]]) -> Callable[[Other], Iterator[Other]]:
-    def altered(other: Other) -> Iterator[Other]:
+def lacking(columns: Mapping[str, Sequence[str]]) -> Callable[[OtherApplication], Iterator[OtherApplication]]:
+    def altered(other: OtherApplication) -> Iterator[OtherApplication]:
         for table, names in columns.items():
             other.do(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in names)}")
         yield other
@@ -105,8 +105,8 @@ def lacking(columns: Mapping[str, Sequence[str]]) -> Callable[[Other], Iterator[
     return altered
 
 
-def newer(other: Other) -> Iterator[Other]:
-    """Later columns, and an order of them that is not ours."""
+def newer(other: OtherApplication) -> Iterator[OtherApplication]:
+    """Add columns of a later version, and change the order of columns."""
     other.do(
         "ALTER TABLE users ADD COLUMN two_factor_secret text, DROP COLUMN alamat",
         "ALTER TABLE users ADD COLUMN alamat varchar(20)",
@@ -115,22 +115,22 @@ def newer(other: Other) -> Iterator[Other]:
     yield other
 
 
-def unindexed(other: Other) -> Iterator[Other]:
+def unindexed(other: OtherApplication) -> Iterator[OtherApplication]:
     for table in WITHOUT:
         on = f" ON {table}" if other.owner.dialect.name != "postgresql" else ""
         other.do(f"DROP INDEX {table}_updated_at_index{on}")
     yield other
 
 
-def of_columns(other: Other) -> Iterator[Other]:
-    """A login that may read single columns, and neither passwords nor what no amount needs."""
+def column_rights(other: OtherApplication) -> Iterator[OtherApplication]:
+    """Use a login that may read single columns, but neither passwords nor columns that no amount needs."""
     with reader_of(other, {table: [name for name in of if name not in {"alamat", "harga_final"}]
                            for table, of in WITHOUT.items()}) as reader:  # fmt: skip
         yield replace(other, pipeline=replace(other.pipeline, source=reader))
 
 
-def views(other: Other) -> Iterator[Other]:
-    """Views in place of both tables, of tables that this login may not read: no primary key, no index to be seen."""
+def views(other: OtherApplication) -> Iterator[OtherApplication]:
+    """Replace both tables by views, with a login that cannot read the tables: no primary key or index is visible."""
     for table, of in WITHOUT.items():
         other.do(f"ALTER TABLE {table} RENAME TO app_{table}")
         other.do(f"CREATE VIEW {table} AS SELECT {', '.join(of)} FROM app_{table}")
@@ -140,19 +140,19 @@ def views(other: Other) -> Iterator[Other]:
         other.do(f"DROP VIEW {table}", f"ALTER TABLE app_{table} RENAME TO {table}")
 
 
-def to_the_west(other: Other) -> Iterator[Other]:
+def to_the_west(other: OtherApplication) -> Iterator[OtherApplication]:
     """Sessions show `updated_at` seven hours behind the company's clock."""
-    yield replace(other, written=timedelta(hours=-7))
+    yield replace(other, clock_offset=timedelta(hours=-7))
 
 
-def to_the_east(other: Other) -> Iterator[Other]:
+def to_the_east(other: OtherApplication) -> Iterator[OtherApplication]:
     """Sessions show `updated_at` two hours ahead of the company's clock."""
-    yield replace(other, written=timedelta(hours=2))
+    yield replace(other, clock_offset=timedelta(hours=2))
 
 
 @contextmanager
-def reader_of(other: Other, columns: dict[str, list[str]]) -> Iterator[sa.Engine]:
-    """An engine of a login that may read these columns."""
+def reader_of(other: OtherApplication, columns: dict[str, list[str]]) -> Iterator[sa.Engine]:
+    """Yield an engine of a login that may read only these columns."""
     url = other.owner.url
     name = f"r_{url.database}"[:30]
     is_mysql = other.owner.dialect.name != "postgresql"
@@ -160,7 +160,7 @@ def reader_of(other: Other, columns: dict[str, list[str]]) -> Iterator[sa.Engine
     other.do(f"CREATE USER {login} {'IDENTIFIED BY' if is_mysql else 'PASSWORD'} 's3cret'")
     for table, names in columns.items():
         other.do(f"GRANT SELECT ({', '.join(names)}) ON {table} TO {login}")
-    engine = source_engine(url.set(username=name, password="s3cret"))  # noqa: S106 - of a user made for this test
+    engine = source_engine(url.set(username=name, password="s3cret"))  # noqa: S106 - of a user that exists only in this test
     try:
         yield engine
     finally:
@@ -175,36 +175,36 @@ KINDS = {
     "newer": newer,
     "without updated_at": lacking(OPTIONAL),
     "unindexed": unindexed,
-    "rights to columns": of_columns,
+    "rights to columns": column_rights,
     "views": views,
     "to the west": to_the_west,
     "to the east": to_the_east,
 }
 
 
-def written(other: Other, state: SourceState) -> None:
-    """Let the application's tables hold a state, as far as they have its columns."""
-    there = {table: {column["name"] for column in sa.inspect(other.owner).get_columns(table)} for table in WITHOUT}
+def fill(other: OtherApplication, state: SourceState) -> None:
+    """Replace the contents of the application's tables by a state, in the columns that exist."""
+    existing = {table: {column["name"] for column in sa.inspect(other.owner).get_columns(table)} for table in WITHOUT}
     other.do(sa.delete(data_pencatatan), sa.delete(users))
     for table, rows in ((users, state.users), (data_pencatatan, state.readings)):
         for row in rows:
-            known = row | ({"password": "x"} if table is users else {"harga_final": 0})
-            other.do(sa.insert(table).values({k: v for k, v in known.items() if k in there[table.name]}))
+            values = row | ({"password": "x"} if table is users else {"harga_final": 0})
+            other.do(sa.insert(table).values({k: v for k, v in values.items() if k in existing[table.name]}))
 
 
 def expected(state: SourceState) -> Any:
     return compute(state, first_month=FIRST, current_month=CURRENT)
 
 
-def changed(other: Other, table: sa.Table, row_id: int, **values: Any) -> None:
-    """Change a row as the application does, with its own clock."""
+def change_row(other: OtherApplication, table: sa.Table, row_id: int, **values: Any) -> None:
+    """Change a row as the application does, with the application's clock."""
     if "updated_at" in {column["name"] for column in sa.inspect(other.owner).get_columns(table.name)}:
-        values["updated_at"] = HERE + other.written
+        values["updated_at"] = LOCAL_NOW + other.clock_offset
     other.do(sa.update(table).where(table.c.id == row_id).values(values))
 
 
-def followed(other: Other, *, by_polls: bool) -> None:
-    """Notice what changed, by polls or else by the full scan, and apply it."""
+def apply_changes(other: OtherApplication, *, by_polls: bool) -> None:
+    """Detect the changes, by polls or else by the full scan, and apply them."""
     app, warehouse, guard = other.app, other.pipeline.warehouse, DeletionGuard()
     polled = sum(Watch(kind, warehouse).look(app, NOW) for kind in Kind)
     scanned = sum(Patrol(table, app, warehouse, guard).step() for table in WITHOUT)
@@ -214,13 +214,13 @@ def followed(other: Other, *, by_polls: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_figures_whole_and_in_real_time(other: Other, kind: str) -> None:
+def test_whole_load_and_realtime_equal_the_reference(other: OtherApplication, kind: str) -> None:
     if kind == "views":
-        written(other, STATE)  # through the tables: a view need not take rows
+        fill(other, STATE)  # into the tables: rows cannot be inserted into every view
     altering = KINDS[kind](other)
     made = next(altering)
     if kind != "views":
-        written(made, STATE)
+        fill(made, STATE)
     made.pipeline.run()
     with made.pipeline.warehouse.begin() as connection:
         connection.execute(sa.update(tables.loaded_months).values(loaded_at=NOW - timedelta(hours=1)))
@@ -229,8 +229,8 @@ def test_the_same_figures_whole_and_in_real_time(other: Other, kind: str) -> Non
     metered = METERED.replace("257.9", "300.1")
     deposits = DEPOSITS.replace("71930493.31", "500")
     for table in (users, data_pencatatan):
-        changed(made, table, 1, **({"deposit_history": deposits} if table is users else {"data_input": metered}))
-    followed(made, by_polls=kind != "without updated_at")
+        change_row(made, table, 1, **({"deposit_history": deposits} if table is users else {"data_input": metered}))
+    apply_changes(made, by_polls=kind != "without updated_at")
     state = SourceState(
         (STATE.users[0] | {"deposit_history": deposits}, *STATE.users[1:]),
         (STATE.readings[0] | {"data_input": metered}, *STATE.readings[1:]),
@@ -239,9 +239,9 @@ def test_the_same_figures_whole_and_in_real_time(other: Other, kind: str) -> Non
     assert next(altering, None) is None
 
 
-def test_missing_columns_are_read_as_null_and_said_once(other: Other) -> None:
+def test_missing_columns_are_read_as_null_and_reported(other: OtherApplication) -> None:
     made = next(lacking(OPTIONAL)(other))
-    written(made, STATE)
+    fill(made, STATE)
     made.pipeline.run()
     columns = made.app.check()
     assert columns["users"].in_words == (
@@ -253,29 +253,29 @@ def test_missing_columns_are_read_as_null_and_said_once(other: Other) -> None:
     assert switched_off(made.app, [1, 2]) == frozenset()
 
 
-def missing(other: Other) -> list[str]:
-    """The columns of `users` that a poll takes for missing."""
+def missing_columns(other: OtherApplication) -> list[str]:
+    """Return the columns of `users` that a poll assumes to be missing."""
     return list(other.app.columns["users"].missing)
 
 
-def test_a_column_that_comes_or_goes_is_noticed(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within seconds by a poll, immediately by a load and after a statement that failed."""
-    written(other, STATE)
-    assert missing(other) == []
+def test_added_or_removed_column_is_detected(other: OtherApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll detects it within seconds, a load and a failed statement immediately."""
+    fill(other, STATE)
+    assert missing_columns(other) == []
     other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
-    assert missing(other) == [], "the server is not asked at each poll"
+    assert missing_columns(other) == [], "the server is not asked at each poll"
     with pytest.raises(Exception, match="alamat"):
         other.app.fetch(other.app.rows_of("users"))
-    assert missing(other) == ["alamat"]
+    assert missing_columns(other) == ["alamat"]
     other.do("ALTER TABLE users RENAME COLUMN address TO alamat")
     assert list(other.app.check()["users"].missing) == []
     other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
     monkeypatch.setattr(billing_columns, "KNOWN_SECONDS", 0)
-    assert missing(other) == ["alamat"]
+    assert missing_columns(other) == ["alamat"]
 
 
-def test_polls_do_not_ask_for_the_columns(other: Other) -> None:
-    written(other, STATE)
+def test_polls_do_not_ask_for_the_columns(other: OtherApplication) -> None:
+    fill(other, STATE)
     other.pipeline.run()
     watch = Watch(Kind.PRICES, other.pipeline.warehouse)
     watch.look(other.app, NOW)

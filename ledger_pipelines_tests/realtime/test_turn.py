@@ -1,4 +1,4 @@
-"""The turn of the month: at its first moment every customer has the new month, and what had been dated in it counts."""
+"""Turn of the month: every customer gets the new month, and rows that were dated in it early are loaded."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from ledger_pipelines.horizon import Horizon, month_of, shift, start_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import Compared, note_differences
+from ledger_pipelines.realtime.compare import ComparedRows, enqueue_differences
 from ledger_pipelines.realtime.turn import MonthTurn
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.sources.billing_schema import data_pencatatan
@@ -32,27 +32,27 @@ from ledger_pipelines_tests.reference.strategies import source_states
 
 @pytest.fixture
 def pipeline(shared_pipeline: Pipeline) -> Pipeline:
-    """Two databases for the tests of this module, which empty them first."""
+    """Return the shared pipeline; the tests of this module empty it first."""
     return shared_pipeline
 
 
 def app_of(pipeline: Pipeline) -> Callable[[], BillingApp]:
-    """The billing application at the pipeline's time."""
+    """Return a function that returns the billing application with the pipeline's present horizon."""
     return lambda: BillingApp(pipeline.source, pipeline.horizon)
 
 
-def turns_of(pipeline: Pipeline, app: Callable[[], BillingApp] | None = None) -> MonthTurn:
-    """The turns of a process that has just started."""
+def new_month_turn(pipeline: Pipeline, app: Callable[[], BillingApp] | None = None) -> MonthTurn:
+    """Return the month turn of a process that has just started."""
     return MonthTurn(app or app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
 
 
-def clock_reaches(pipeline: Pipeline, month: str) -> None:
-    """Let a month begin."""
+def set_current_month(pipeline: Pipeline, month: str) -> None:
+    """Begin a month."""
     pipeline.horizon = replace(pipeline.horizon, current=month)
 
 
 def violations(pipeline: Pipeline) -> dict[str, int]:
-    """How many rows violate each invariant, of those that are violated."""
+    """Return the number of violating rows by violated data check."""
     with pipeline.warehouse.connect() as connection:
         found = {
             invariant.name: len(connection.execute(invariant.violations(pipeline.horizon, None)).all())
@@ -62,7 +62,7 @@ def violations(pipeline: Pipeline) -> dict[str, int]:
 
 
 def two_customers(month: str, next_month: str) -> SourceState:
-    """A customer with a reading and a deposit in each of two months, and one who has only a deposit in the first."""
+    """Return a customer with readings and deposits in both months, and one with only a deposit in the first."""
     deposits = f'[{{"date": "{month}-03", "amount": 5000}}, {{"date": "{next_month}-01 00:00:00", "amount": 900}}]'
     users = (
         user_row(1, role="fob", harga_per_meter_kubik=100, deposit_history=deposits),
@@ -74,15 +74,15 @@ def two_customers(month: str, next_month: str) -> SourceState:
 
 
 @pytest.mark.parametrize("month", ["2026-11", "2026-12", "2028-01", "2028-02", "2027-02", "2025-06"])
-def test_every_customer_has_the_new_month_and_what_was_dated_in_it_counts(pipeline: Pipeline, month: str) -> None:
+def test_turn_opens_the_month_and_loads_early_rows(pipeline: Pipeline, month: str) -> None:
     new = shift(month, 1)
     pipeline.reset(shift(month, -2), month)
     state = two_customers(month, new)
     pipeline.fill(state)
     pipeline.run()
-    turns = turns_of(pipeline)
+    turns = new_month_turn(pipeline)
     assert turns.step() is None, "the month has not ended"
-    clock_reaches(pipeline, new)
+    set_current_month(pipeline, new)
     turned = turns.step()
     assert turned is not None
     assert (turned.months, turned.early, turned.error) == ((new,), (1,), "")
@@ -92,17 +92,17 @@ def test_every_customer_has_the_new_month_and_what_was_dated_in_it_counts(pipeli
     assert ledger.balances[2, new].opening_balance == ledger.balances[2, month].closing_balance == 70
     assert violations(pipeline) == {}
     before = pipeline.rows(tables.monthly_customer_balances)
-    assert (turns.step(), turns_of(pipeline).step()) == (None, None)
+    assert (turns.step(), new_month_turn(pipeline).step()) == (None, None)
     assert pipeline.rows(tables.monthly_customer_balances) == before
 
 
-def test_several_months_that_were_missed_are_turned_together(pipeline: Pipeline) -> None:
+def test_missed_months_are_turned_together(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     state = two_customers("2026-11", "2026-12")
     pipeline.fill(state)
     pipeline.run()
-    clock_reaches(pipeline, "2027-03")
-    turned = turns_of(pipeline).step()
+    set_current_month(pipeline, "2027-03")
+    turned = new_month_turn(pipeline).step()
     assert turned is not None
     assert turned.months == ("2026-12", "2027-01", "2027-02", "2027-03")
     assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2027-03")) == []
@@ -111,49 +111,47 @@ def test_several_months_that_were_missed_are_turned_together(pipeline: Pipeline)
 
 @settings(max_examples=HISTORIES)
 @given(state=source_states(first_month="2025-01", current_month="2025-04"), months=st.integers(1, 3))
-def test_a_turn_leaves_what_a_computation_from_scratch_would(
-    shared_pipeline: Pipeline, state: SourceState, months: int
-) -> None:
-    """Computed in an earlier month of the same source, then turned: as if it had been computed in the later one."""
+def test_turn_equals_computation_from_scratch(shared_pipeline: Pipeline, state: SourceState, months: int) -> None:
+    """A ledger computed in an earlier month and then turned equals a ledger computed in the later month."""
     pipeline = shared_pipeline
     pipeline.reset("2025-01", shift("2025-04", -months))
     pipeline.fill(state)
     pipeline.run()
-    clock_reaches(pipeline, "2025-04")
-    turns_of(pipeline).step()
+    set_current_month(pipeline, "2025-04")
+    new_month_turn(pipeline).step()
     assert differences(pipeline.ledger(), compute(state, first_month="2025-01", current_month="2025-04")) == []
 
 
-def test_without_the_source_the_month_turns_and_early_rows_are_queued(pipeline: Pipeline) -> None:
+def test_turn_without_source_queues_early_rows(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     state = two_customers("2026-11", "2026-12")
     pipeline.fill(state)
     pipeline.run()
-    clock_reaches(pipeline, "2026-12")
-    away = source_engine(pipeline.source.url.set(port=9))
-    turned = turns_of(pipeline, lambda: BillingApp(away, pipeline.horizon)).step()
+    set_current_month(pipeline, "2026-12")
+    unreachable = source_engine(pipeline.source.url.set(port=9))
+    turned = new_month_turn(pipeline, lambda: BillingApp(unreachable, pipeline.horizon)).step()
     assert turned is not None
     assert turned.early == (1,)
     assert "cannot be read" in turned.error
-    assert pipeline.ledger().balances[1, "2026-12"].closing_balance == 4800, "carried forward all the same"
+    assert pipeline.ledger().balances[1, "2026-12"].closing_balance == 4800, "carried forward without the source"
     assert violations(pipeline) == {}
     (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
     assert isinstance(taken, TakenUp)
     assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2026-12")) == []
 
 
-def test_a_change_in_the_first_seconds_leaves_nobody_behind(pipeline: Pipeline) -> None:
+def test_change_in_the_first_seconds_turns_the_month_for_all(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     state = two_customers("2026-11", "2026-12")
     pipeline.fill(state)
     pipeline.run()
-    clock_reaches(pipeline, "2026-12")
+    set_current_month(pipeline, "2026-12")
     new = reading_row(9, 2, '{"waktu": "2026-12-01 00:00:03", "volume_sm3": 5}') | {"harga_final": 0}
     with pipeline.source.begin() as source:
         source.execute(sa.insert(data_pencatatan), [new])
     with pipeline.warehouse.begin() as connection:
-        what = Compared("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
-        assert note_differences(connection, app_of(pipeline)(), what) == 1
+        what = ComparedRows("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
+        assert enqueue_differences(connection, app_of(pipeline)(), what) == 1
     (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
     assert isinstance(taken, TakenUp)
     assert taken.customers == (2,)
@@ -162,8 +160,8 @@ def test_a_change_in_the_first_seconds_leaves_nobody_behind(pipeline: Pipeline) 
     assert violations(pipeline) == {}
 
 
-def test_a_run_that_waited_over_midnight_takes_nothing_back(pipeline: Pipeline) -> None:
-    """The right to write is waited for with the old month on the clock, and had with the new one."""
+def test_run_that_waited_over_midnight_keeps_the_turn(pipeline: Pipeline) -> None:
+    """The run starts to wait for the write lock in the old month, and gets it in the new one."""
     pipeline.reset("2026-10", "2026-11")
     state = two_customers("2026-11", "2026-12")
     pipeline.fill(state)
@@ -172,43 +170,43 @@ def test_a_run_that_waited_over_midnight_takes_nothing_back(pipeline: Pipeline) 
         row = reading_row(1, 1, '{"waktu": "2026-11-29", "volume_sm3": 3}') | {"harga_final": 0}
         with pipeline.source.begin() as source:
             source.execute(sa.update(data_pencatatan).where(data_pencatatan.c.id == 1).values(row))
-        note_differences(
-            connection, app_of(pipeline)(), Compared("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
+        enqueue_differences(
+            connection, app_of(pipeline)(), ComparedRows("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
         )
     catch_up = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
-    clock_reaches(pipeline, "2026-12")
-    assert turns_of(pipeline).step() is not None
+    set_current_month(pipeline, "2026-12")
+    assert new_month_turn(pipeline).step() is not None
     assert len(list(catch_up.take_up())) == 1
     state = SourceState(state.users, (row, *state.readings[1:]))
     assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2026-12")) == []
 
 
-def test_a_poller_does_not_wait_for_another_writer_but_tries_again(pipeline: Pipeline) -> None:
+def test_poller_retries_instead_of_waiting_for_another_writer(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     pipeline.fill(two_customers("2026-11", "2026-12"))
     pipeline.run()
-    clock_reaches(pipeline, "2026-12")
-    turns = turns_of(pipeline)
+    set_current_month(pipeline, "2026-12")
+    turns = new_month_turn(pipeline)
     with pipeline.warehouse.begin() as connection:
         lock(connection, tables.deposits)
         assert turns.step() is None
     assert turns.step() is not None
 
 
-def test_months_that_were_never_read_are_not_carried_forward(pipeline: Pipeline) -> None:
-    """A ledger that is being computed month by month needs a run; so does one whose first month was moved back."""
+def test_months_never_loaded_are_not_carried_forward(pipeline: Pipeline) -> None:
+    """A ledger that is computed month by month needs a run, and so does one whose first month was moved back."""
     pipeline.reset("2025-01", "2025-06")
     pipeline.fill(two_customers("2025-02", "2025-03"))
     pipeline.run(["2025-01", "2025-02", "2025-03"])
-    assert turns_of(pipeline).step() is None
+    assert new_month_turn(pipeline).step() is None
     pipeline.run(["2025-04", "2025-05", "2025-06"])
     pipeline.horizon = Horizon("2024-12", "2025-07", WIB)
-    assert turns_of(pipeline).step() is None
+    assert new_month_turn(pipeline).step() is None
     with pipeline.warehouse.connect() as connection:
         assert months_behind(connection, pipeline.horizon) == ("2024-12", "2025-07")
 
 
-def test_who_is_low_is_told_when_the_month_turns(pipeline: Pipeline) -> None:
+def test_turn_raises_alert_for_low_balance(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     early = (
         '[{"date": "2026-11-03", "amount": 500}, {"date": "2026-12-01", "amount": 501, "keterangan": "pengurangan"}]'
@@ -216,38 +214,38 @@ def test_who_is_low_is_told_when_the_month_turns(pipeline: Pipeline) -> None:
     pipeline.fill(SourceState((user_row(1, deposit_history=early), user_row(2, deposit_history=early[:42] + "]")), ()))
     pipeline.run()
     assert pipeline.rows(tables.balance_alerts) == []
-    clock_reaches(pipeline, "2026-12")
-    turns_of(pipeline).step()
+    set_current_month(pipeline, "2026-12")
+    new_month_turn(pipeline).step()
     (alert,) = pipeline.rows(tables.balance_alerts)
     assert (alert["customer_id"], alert["kind"], alert["balance"]) == (1, "threshold", -1)
 
 
-def test_until_the_turn_the_month_before_is_the_current_one(pipeline: Pipeline) -> None:
+def test_previous_month_is_current_until_the_turn(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     pipeline.fill(two_customers("2026-11", "2026-12"))
     with pipeline.warehouse.connect() as connection:
-        assert as_turned(connection, pipeline.horizon).current == "2026-11", "by the clock: nothing is computed yet"
+        assert as_turned(connection, pipeline.horizon).current == "2026-11", "nothing is computed yet"
     pipeline.run()
-    clock_reaches(pipeline, "2026-12")
+    set_current_month(pipeline, "2026-12")
     for expected in ("2026-11", "2026-12"):
         with pipeline.warehouse.connect() as connection:
             assert as_turned(connection, pipeline.horizon).current == expected
             assert months_behind(connection, pipeline.horizon) == (() if expected == "2026-12" else ("2026-12",))
-        turns_of(pipeline).step()
+        new_month_turn(pipeline).step()
 
 
 @pytest.mark.parametrize(
     ("zone", "month"),
     [
         ("Asia/Jakarta", "2028-03"),
-        ("America/Asuncion", "2023-10"),  # summer time began at this very midnight: 00:00 did not exist
-        ("Asia/Amman", "2022-04"),  # and here on the day before
+        ("America/Asuncion", "2023-10"),  # summer time began at this midnight: 00:00 did not exist
+        ("Asia/Amman", "2022-04"),  # summer time began on the day before
         ("Pacific/Apia", "2012-01"),  # two days after a day that did not exist
         ("America/Los_Angeles", "2026-11"),  # the night of the first is 25 hours long
         ("UTC", "2027-01"),
     ],
 )
-def test_the_companys_zone_says_when_a_month_begins(zone: str, month: str) -> None:
+def test_month_begins_in_the_companys_time_zone(zone: str, month: str) -> None:
     at = ZoneInfo(zone)
     start = start_of(month, at).timestamp()
     moments = [datetime.fromtimestamp(start, tz=ZoneInfo("UTC")) + timedelta(seconds=by) for by in (-1, 0, 1)]
