@@ -69,7 +69,7 @@ class TableColumns:
         table: Our declaration of the table.
         types: The server's name for the type of each column that is read and readable.
         denied: Columns that exist but that this login may not read.
-        refusal: The driver's message about the denied columns; empty if there is none.
+        refusal: The driver's message about the denied columns; empty without denied columns.
     """
 
     table: sa.Table
