@@ -165,7 +165,7 @@ class Statements:
         ]
 
     def _summable(self, name: str) -> sa.ColumnElement[Any]:
-        """Return a column cast for summing: SQL Server sums within the column's type, where integers and money overflow."""
+        """Return a column cast for summing: SQL Server sums in the column's own type; integers and money overflow."""
         column = self._source.c[self._shape.names[name]]
         if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
             return column
