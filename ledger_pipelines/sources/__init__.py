@@ -1,1 +1,1 @@
-"""INPUT: reading and normalising what the source systems hold. No Dagster here."""
+"""Input layer: reads and normalises the data of the source systems. No Dagster here."""

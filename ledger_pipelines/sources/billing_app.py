@@ -1,7 +1,7 @@
-"""Reading the billing application's database: customers, prices, deposits and readings, in chunks.
+"""Reader of the billing application's database: customers, prices, deposits and readings, in chunks.
 
-Any SQLAlchemy URL will do; production is MySQL or MariaDB. Each table is read by one statement.
-An unreadable source is an error, never an empty table.
+Any SQLAlchemy URL works; production is MySQL or MariaDB. Each table is read by one statement.
+An unreadable source raises an error; it is never returned as an empty table.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from ledger_pipelines.sources.errors import SourceError, first_line
 
 CHUNK_ROWS = 20_000
 IDS_AT_ONCE = 1_000
-_SOME = 100
+_ROLE_SAMPLE_ROWS = 100
 Chunk = Sequence[Mapping[str, Any]]
 
 
@@ -36,42 +36,44 @@ class BillingApp:
     horizon: Horizon
 
     def customers(self, scope: Scope) -> Generator[Chunk]:
-        """The rows of `users` that are customers, of the scope's customers.
+        """Yield the rows of `users` that are customers and in the scope.
 
         Raises:
-            SourceError: the database cannot be reached, or lacks the table or one of its columns.
+            SourceError: the database cannot be reached, or the table or one of its columns is missing.
         """
-        statement = self._of_customers(self.rows_of(users.name), users.c.id, scope)
-        for chunk in self._read(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
-            # MySQL compares text without regard to case and blanks at the end; the rule does not.
+        statement = self._filter_customers(self.rows_of(users.name), users.c.id, scope)
+        for chunk in self._stream(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
+            # MySQL ignores case and trailing blanks when it compares text; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
     def readings(self, scope: Scope) -> Generator[Chunk]:
-        """The rows of `data_pencatatan` that may belong to a scope, each with its customer's `role` and `user_id`.
+        """Yield the rows of `data_pencatatan` that may belong to a scope.
 
-        Both are NULL if there is no such user.
+        Each has its customer's `role` and `user_id` as well; both are NULL if `users` has no such row.
 
-        A scope of all months gets every row. One of some months gets at least the readings of those months and,
-        if the current month is among them, the rows that name no month.
+        A scope of all months yields every row. A scope of some months yields at least the readings of those months.
+        If the current month is among them, it also yields the rows that name no month.
 
         Raises:
             SourceError: as `customers`.
         """
-        statement = self._of_customers(self.rows_of(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
-        return self._read(data_pencatatan, statement.where(self._may_be_in(scope)))
+        statement = self._filter_customers(self.rows_of(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
+        return self._stream(data_pencatatan, statement.where(self._month_filter(scope)))
 
-    def by_id(self, wanted: Sequence[int]) -> Generator[Chunk]:
-        """The rows of `data_pencatatan` with these ids, whatever month or customer they belong to now."""
+    def by_id(self, reading_ids: Sequence[int]) -> Generator[Chunk]:
+        """Yield the rows of `data_pencatatan` with these ids, of any month and customer."""
         rows = self.rows_of(data_pencatatan.name)
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            some = data_pencatatan.c.id.in_(wanted[start : start + IDS_AT_ONCE])
-            yield from self._read(data_pencatatan, rows.where(some))
+        for start in range(0, len(reading_ids), IDS_AT_ONCE):
+            in_batch = data_pencatatan.c.id.in_(reading_ids[start : start + IDS_AT_ONCE])
+            yield from self._stream(data_pencatatan, rows.where(in_batch))
 
     def check(self) -> Columns:
-        """Look anew at which columns there are, and return them; missing ones that no amount needs are read as NULL.
+        """Ask the server for the available columns, cache them and return them.
+
+        A missing column that no amount needs is read as NULL.
 
         Raises:
-            SourceError: the database cannot be reached, or lacks a table or a column that amounts need.
+            SourceError: the database cannot be reached, or a table or a column that amounts need is missing.
         """
         with self.connected() as connection:
             columns = billing_columns.look(connection)
@@ -79,32 +81,32 @@ class BillingApp:
 
     @property
     def columns(self) -> Columns:
-        """The columns that there are, as of a few seconds ago; raises as `check`."""
+        """Available columns, from a cache of a few seconds; raises as `check`."""
         return billing_columns.known(self.engine) or self.check()
 
     def has_customers(self) -> bool:
-        """True if `users` holds at least one customer."""
-        some = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_SOME)
+        """Return whether `users` holds at least one customer."""
+        sample = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_ROLE_SAMPLE_ROWS)
         with self.connected() as connection:
-            found = connection.scalars(some).all()
-            if len(found) == _SOME and not any(role in CUSTOMER_ROLES for role in found):
-                # MySQL compares text without regard to case: all of these may be "Customer".
+            found = connection.scalars(sample).all()
+            if len(found) == _ROLE_SAMPLE_ROWS and not any(role in CUSTOMER_ROLES for role in found):
+                # MySQL ignores case when it compares text: all roles of the sample may be "Customer".
                 found = connection.scalars(sa.select(users.c.role).distinct()).all()
         return any(role in CUSTOMER_ROLES for role in found)
 
     def has_readings(self) -> bool:
-        """True if `data_pencatatan` holds at least one row."""
+        """Return whether `data_pencatatan` holds at least one row."""
         with self.connected() as connection:
             return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
-    def known_customers(self, wanted: Sequence[int]) -> frozenset[int]:
-        """Those of the ids that are customers and that the ledger computes with."""
+    def known_customers(self, customer_ids: Sequence[int]) -> frozenset[int]:
+        """Return the ids that belong to customers and that the ledger computes with."""
         with self.connected() as connection:
-            found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(wanted)))
+            found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(customer_ids)))
             return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES and ids.is_usable(row.id))
 
     def rows_of(self, table: str) -> sa.Select[Any]:
-        """The statement that reads `users` or `data_pencatatan`, all rows of it, as the other methods give them.
+        """Return the SELECT of all rows of `users` or `data_pencatatan`, with the columns that the methods yield.
 
         Raises:
             SourceError: as `check`.
@@ -112,12 +114,12 @@ class BillingApp:
         rows = sa.select(*self.columns[table].selected())
         if table == users.name:
             return rows.select_from(users)
-        of_customer = users.c.id == data_pencatatan.c.customer_id
-        whose = (users.c.role, users.c.id.label("user_id"))
-        return rows.add_columns(*whose).outerjoin_from(data_pencatatan, users, of_customer)
+        is_owner = users.c.id == data_pencatatan.c.customer_id
+        owner_columns = (users.c.role, users.c.id.label("user_id"))
+        return rows.add_columns(*owner_columns).outerjoin_from(data_pencatatan, users, is_owner)
 
     def fetch(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
-        """The rows that a statement of few rows gives.
+        """Return the rows of a statement that selects few rows.
 
         Raises:
             SourceError: the database cannot be read.
@@ -125,7 +127,7 @@ class BillingApp:
         with self.connected() as connection:
             return [row._asdict() for row in connection.execute(statement)]
 
-    def _of_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
+    def _filter_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
         if scope.customers is None:
             return statement
         named = column.in_(scope.customers)
@@ -133,22 +135,25 @@ class BillingApp:
             return statement.where(named)
         return statement.where(sa.or_(named, column.is_(None), column < ids.SMALLEST, column > ids.LARGEST))
 
-    def _may_be_in(self, scope: Scope) -> sa.ColumnElement[bool]:
-        """A condition on the text of `data_input`, so coarse that it holds however the JSON is written."""
+    def _month_filter(self, scope: Scope) -> sa.ColumnElement[bool]:
+        """Return a coarse condition on `data_input` that every reading in scope meets, whatever its JSON format."""
         if set(self.horizon.months) <= set(scope.months):
             return sa.true()
         text = sa.cast(data_pencatatan.c.data_input, sa.Text)
         conditions: list[sa.ColumnElement[bool]] = [
-            text.like(f"%{fragment}%") for fragment in self._fragments(scope.months)
+            text.like(f"%{fragment}%") for fragment in self._date_fragments(scope.months)
         ]
         if self.horizon.current in scope.months:
-            elsewhere = (month for month in self.horizon.months if month not in scope.months)
-            conditions.append(sa.and_(*(text.not_like(f"%{month}%") for month in elsewhere)))
+            other_months = (month for month in self.horizon.months if month not in scope.months)
+            conditions.append(sa.and_(*(text.not_like(f"%{month}%") for month in other_months)))
             conditions.append(text.is_(None))
         return sa.or_(*conditions)
 
-    def _fragments(self, months: Sequence[str]) -> set[str]:
-        """Texts of which a moment in ``months`` contains one, even if written with another offset or in escapes."""
+    def _date_fragments(self, months: Sequence[str]) -> set[str]:
+        """Return texts of which every moment in ``months`` contains at least one.
+
+        That includes moments with another UTC offset and moments written with JSON escapes.
+        """
         fragments = {*months, "u00"}
         for month in months:
             first, after = (start_of(key, self.horizon.zone) for key in (month, shift(month, 1)))
@@ -156,7 +161,7 @@ class BillingApp:
             fragments |= {f"{day:%Y-%m-%d}" for day in days}
         return fragments
 
-    def _read(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
+    def _stream(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
         with self.connected() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
             with streaming.execute(statement.order_by(table.c.id)) as result:
@@ -168,7 +173,7 @@ class BillingApp:
         """Connect to the database.
 
         Raises:
-            SourceError: it cannot be reached, or a statement within fails.
+            SourceError: the database cannot be reached, or a statement on the connection fails.
         """
         try:
             with self.engine.connect() as connection:
@@ -177,5 +182,5 @@ class BillingApp:
             billing_columns.forget(self.engine)
             raise SourceError(
                 f"The billing database {masked(self.engine.url)} cannot be read: {first_line(error)} "
-                "Check LEDGER_BILLING_URL and that the server is up and lets this user in. Nothing was changed."
+                "Check LEDGER_BILLING_URL, and that the server is running and accepts this user. Nothing was changed."
             ) from error

@@ -1,7 +1,7 @@
-"""Looking for changes in the billing application's database, at a load on it that is bounded.
+"""Queries for changes in the billing application's database, with a bounded load on that database.
 
-Every statement here reads at most a stated number of rows along an index: of `updated_at`, or of the primary key.
-Nothing here knows what the warehouse has.
+Every statement reads at most a given number of rows along an index: of `updated_at`, or of the primary key.
+This module does not use the warehouse.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,19 +19,19 @@ from ledger_pipelines.sources.billing_schema import data_pencatatan, users
 
 Row = Mapping[str, Any]
 
-#: How long a poller waits between two polls, and how many pollers each table has.
+#: Interval between two polls of a poller, and the number of pollers of each table.
 POLL_EVERY_SECONDS = 0.25
 POLLERS: Mapping[str, int] = {users.name: 2, data_pencatatan.name: 1}
-_ONE_SECOND, _LEAST = timedelta(seconds=1), timedelta(microseconds=1)
+_ONE_SECOND, _SMALLEST_STEP = timedelta(seconds=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands in the order of `updated_at` and id.
+    """Position in the order of `updated_at` and id.
 
     Attributes:
         at: `updated_at`, as the application writes it, without a time zone.
-        row_id: The row's id; None: after all rows of that moment.
+        row_id: Id of the row; None for the position after all rows with that `updated_at`.
     """
 
     at: datetime
@@ -40,13 +40,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Ids:
-    """A stretch of a table's ids.
+    """Range of a table's ids.
 
     Attributes:
-        after: The stretch begins after this id; None: it begins with the table.
-        last: It ends with this id; None: it ends with the table.
-        count: How many rows there are in it.
-        total: The sum of their ids.
+        after: Exclusive lower bound; None for the start of the table.
+        last: Inclusive upper bound; None for the end of the table.
+        count: Number of rows in the range.
+        total: Sum of the ids of these rows.
     """
 
     after: int | None
@@ -55,84 +55,84 @@ class Ids:
     total: int
 
 
-def since(app: BillingApp, table: str, after: Place, most: int) -> list[Row]:
-    """The rows that come after a place in the order of `updated_at` and id, at most so many.
+def since(app: BillingApp, table: str, after: Place, limit: int) -> list[Row]:
+    """Return at most ``limit`` rows after a position, in the order of `updated_at` and id.
 
-    Users are given whatever their role. Without a column `updated_at` there are none.
+    Users of every role are returned. A table without the column `updated_at` yields no rows.
     """
     if not app.columns[table].has("updated_at"):
         return []
     column, key = TABLES[table].c.updated_at, TABLES[table].c.id
     beyond = column > after.at
     if after.row_id is not None:
-        # The first condition says nothing that the second does not, but it is the one that an index serves.
+        # The first condition is implied by the second, but it is the one that an index serves.
         beyond = sa.and_(column >= after.at, sa.or_(beyond, key > after.row_id))
-    statement = app.rows_of(table).where(beyond).order_by(column, key).limit(most)
+    statement = app.rows_of(table).where(beyond).order_by(column, key).limit(limit)
     return app.fetch(statement)
 
 
 def newest(app: BillingApp, table: str) -> datetime | None:
-    """Return the latest `updated_at` of a table as it is shown to this session; None if no row has one."""
+    """Return the latest `updated_at` of a table in the session's time zone; None if no row has one."""
     if not app.columns[table].has("updated_at"):
         return None
     (row,) = app.fetch(sa.select(sa.func.max(TABLES[table].c.updated_at).label("newest")))
     return moment_of(row["newest"])
 
 
-def after_id(app: BillingApp, table: str, after: int | None, most: int) -> list[Row]:
-    """The rows whose ids come after one (None: all), at most so many."""
-    return app.fetch(app.rows_of(table).where(_comes_after(table, after)).order_by(TABLES[table].c.id).limit(most))
+def after_id(app: BillingApp, table: str, after: int | None, limit: int) -> list[Row]:
+    """Return at most ``limit`` rows with greater ids than ``after``, in order; None starts with the first row."""
+    return app.fetch(app.rows_of(table).where(_id_after(table, after)).order_by(TABLES[table].c.id).limit(limit))
 
 
 def with_ids(app: BillingApp, table: str, ids: Collection[int]) -> list[Row]:
-    """The rows with these ids."""
+    """Return the rows with these ids."""
     return app.fetch(app.rows_of(table).where(TABLES[table].c.id.in_(sorted(ids)))) if ids else []
 
 
-def customers_of(app: BillingApp, readings: Sequence[int]) -> dict[int, int]:
-    """Return the customer of each of the readings that `data_pencatatan` has, whatever their rows hold."""
+def customers_of(app: BillingApp, reading_ids: Sequence[int]) -> dict[int, int]:
+    """Return the customer of each of these readings that exists, usable or not."""
     key, found = data_pencatatan.c.id, dict[int, int]()
-    for start in range(0, len(readings), IDS_AT_ONCE):
-        some = sa.select(key.label("id"), data_pencatatan.c.customer_id.label("customer_id"))
-        rows = app.fetch(some.where(key.in_(readings[start : start + IDS_AT_ONCE])))
+    for start in range(0, len(reading_ids), IDS_AT_ONCE):
+        owners = sa.select(key.label("id"), data_pencatatan.c.customer_id.label("customer_id"))
+        rows = app.fetch(owners.where(key.in_(reading_ids[start : start + IDS_AT_ONCE])))
         found.update((row["id"], row["customer_id"]) for row in rows)
     return found
 
 
-def stretch(app: BillingApp, table: str, after: int | None, most: int) -> Ids:
-    """Count the rows whose ids come after one, and add their ids up: at most so many, customers only among users."""
+def stretch(app: BillingApp, table: str, after: int | None, limit: int) -> Ids:
+    """Return the range of the next ``limit`` ids after one, with the count and the sum; of `users`, customers only."""
     key = TABLES[table].c.id
-    some = sa.select(key).where(_comes_after(table, after)).order_by(key).limit(most)
+    selected = sa.select(key).where(_id_after(table, after)).order_by(key).limit(limit)
     if table == users.name:
-        some = some.where(users.c.role.in_(CUSTOMER_ROLES))
-    found = some.subquery("found")
+        selected = selected.where(users.c.role.in_(CUSTOMER_ROLES))
+    found = selected.subquery("found")
     (row,) = app.fetch(
         sa.select(
             sa.func.count().label("rows"), sa.func.sum(found.c.id).label("total"), sa.func.max(found.c.id).label("last")
         ).select_from(found)
     )
     count = int(row["rows"])
-    return Ids(after, row["last"] if count == most else None, count, int(row["total"] or 0))
+    return Ids(after, row["last"] if count == limit else None, count, int(row["total"] or 0))
 
 
-def ids_of(app: BillingApp, table: str, part: Ids) -> frozenset[int]:
-    """The ids in a stretch of a table, customers only among users."""
+def ids_of(app: BillingApp, table: str, id_range: Ids) -> frozenset[int]:
+    """Return the ids in a range of a table; of `users`, customers only."""
     key = TABLES[table].c.id
     columns: list[sa.ColumnElement[Any]] = [key.label("id")]
     if table == users.name:
         columns.append(users.c.role.label("role"))
-    statement = sa.select(*columns).where(_comes_after(table, part.after))
-    if part.last is not None:
-        statement = statement.where(key <= part.last)
+    statement = sa.select(*columns).where(_id_after(table, id_range.after))
+    if id_range.last is not None:
+        statement = statement.where(key <= id_range.last)
     return frozenset(row["id"] for row in app.fetch(statement) if row.get("role", CUSTOMER_ROLES[0]) in CUSTOMER_ROLES)
 
 
-def _comes_after(table: str, after: int | None) -> sa.ColumnElement[bool]:
+def _id_after(table: str, after: int | None) -> sa.ColumnElement[bool]:
     return sa.true() if after is None else TABLES[table].c.id > after
 
 
 def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
-    """Those of the customers whose automatic recalculation is switched off; none where the column is missing."""
+    """Return the customers whose automatic recalculation is switched off; none if the column is missing."""
     if not customers or not app.columns[users.name].has("use_realtime_calculation"):
         return frozenset()
     columns = (users.c.id.label("id"), users.c.use_realtime_calculation.label("on"))
@@ -141,26 +141,26 @@ def switched_off(app: BillingApp, customers: Collection[int]) -> frozenset[int]:
 
 
 def place_of(row: Row) -> Place | None:
-    """Where a row stands in the order of `updated_at`; None if it has no such moment."""
+    """Return the position of a row in the order of `updated_at`; None if `updated_at` is not a timestamp."""
     at = moment_of(row["updated_at"])
     return None if at is None else Place(at, row["id"])
 
 
 def moment_of(value: object) -> datetime | None:
-    """Return an `updated_at` without its time zone; None for what is no moment, such as MySQL's zero date."""
+    """Return an `updated_at` without its time zone; None for other values, such as MySQL's zero date."""
     return value.replace(tzinfo=None) if isinstance(value, datetime) else None
 
 
 def digest_of(row: Row) -> str:
-    """A short text that differs for rows that differ, whatever it is in."""
+    """Return a digest over all values of a row."""
     return blake2b(repr([str(value) for value in row.values()]).encode(), digest_size=16).hexdigest()
 
 
 def before(at: datetime) -> Place:
-    """The place before all rows of a moment, whatever their ids."""
-    return Place(at - _LEAST)
+    """Return the position before all rows with this `updated_at`."""
+    return Place(at - _SMALLEST_STEP)
 
 
 def earlier(at: datetime, seconds: int) -> datetime:
-    """The moment so many seconds before."""
+    """Return the time ``seconds`` before ``at``."""
     return at - seconds * _ONE_SECOND

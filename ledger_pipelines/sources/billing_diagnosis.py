@@ -1,7 +1,7 @@
-"""Whether the billing application can be read, looked at step by step, in words that an administrator can act on.
+"""Step-by-step check of the access to the billing application, with findings that an administrator can act on.
 
-What is read are the names and types of columns, the number of rows, the newest `updated_at` and plans of statements:
-no value of a customer's. Nothing here prints.
+It reads the names and types of columns, the number of rows, the newest `updated_at` and plans of statements, but no
+data of customers. Nothing here prints.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,15 +25,15 @@ from ledger_pipelines.sources.errors import SourceError
 
 @dataclass(frozen=True)
 class ColumnFinding:
-    """A column that is read if it is there.
+    """Finding on a column that is read if it exists.
 
     Attributes:
-        level: An error if it is missing and needed; a warning if it is missing, or of a type that may not suit.
-        table: In which it is.
-        column: Its name.
-        needed: Whether amounts need it.
-        type: The server's words for its type; empty if it is missing or may not be read.
-        advice: What its absence or its type means.
+        level: ERROR if amounts need the column and it is missing; WARNING if it is missing or its type may not suit.
+        table: Table of the column.
+        column: Name of the column.
+        needed: Whether amounts need the column.
+        type: The server's name for the type; empty if the column is missing or may not be read.
+        advice: Effect of the missing column, or of its type.
     """
 
     level: Level
@@ -46,12 +46,12 @@ class ColumnFinding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that was found, in the order in which it was looked at.
+    """All findings, in the order of the checks.
 
     Attributes:
-        findings: On the application as a whole.
-        columns: On each column.
-        statements: SQL for an administrator of the application's database: the rights and the indexes that are needed.
+        findings: Findings on the application as a whole.
+        columns: Findings on each column.
+        statements: SQL for an administrator of the application's database: the required grants and indexes.
     """
 
     findings: tuple[Finding, ...]
@@ -65,20 +65,20 @@ class Diagnosis:
 
 
 def diagnose(app: BillingApp, now: datetime) -> Diagnosis:
-    """Look at the billing application: the server, the login, both tables, rights, indexes, the time zone.
+    """Check the billing application: the server, the login, both tables, rights, indexes and the time zone.
 
     Args:
         app: The billing application.
-        now: The time, in the company's zone.
+        now: The current time in the company's zone.
     """
     try:
         with app.connected() as connection:
-            return _diagnosed(connection, now)
+            return _diagnose_connection(connection, now)
     except SourceError as error:
         return Diagnosis((Finding(Level.ERROR, "connection", str(error)),))
 
 
-def _diagnosed(connection: sa.Connection, now: datetime) -> Diagnosis:
+def _diagnose_connection(connection: sa.Connection, now: datetime) -> Diagnosis:
     findings = [
         Finding(Level.OK, "connection", masked(connection.engine.url)),
         Finding(Level.OK, "server", server_of(connection.dialect)),
@@ -90,34 +90,34 @@ def _diagnosed(connection: sa.Connection, now: datetime) -> Diagnosis:
     for name, table in TABLES.items():
         try:
             columns[name] = billing_columns.look_at(connection, table)
-            findings.append(_of_table(connection, columns[name]))
+            findings.append(_table_finding(connection, columns[name]))
         except SourceError as error:
             findings.append(Finding(Level.ERROR, name, str(error)))
-    findings.append(_of_rights(connection, columns))
-    statements = [_grant(connection, login, name, columns.get(name)) for name in TABLES]
-    dated = [of for of in columns.values() if of.has("id") and of.has("updated_at")]
-    for of in dated if connection.dialect.name in _EXPLAINED else ():
-        finding = _of_index(connection, of.table)
+    findings.append(_rights_finding(connection, columns))
+    statements = [_grant_statement(connection, login, name, columns.get(name)) for name in TABLES]
+    dated = [readable for readable in columns.values() if readable.has("id") and readable.has("updated_at")]
+    for readable in dated if connection.dialect.name in _INDEX_CHECKS else ():
+        finding = _index_finding(connection, readable.table)
         findings.append(finding)
         if finding.level is not Level.OK:
-            statements.append(_create_index(connection, of.table))
+            statements.append(_create_index_statement(connection, readable.table))
     findings += of_zone(connection, dated, now)
-    of_columns = (each for of in columns.values() for each in _of_columns(connection, of))
-    return Diagnosis(tuple(findings), tuple(of_columns), tuple(statements))
+    column_findings = (each for readable in columns.values() for each in _column_findings(connection, readable))
+    return Diagnosis(tuple(findings), tuple(column_findings), tuple(statements))
 
 
-def _of_table(connection: sa.Connection, of: TableColumns) -> Finding:
-    """What is to be said of a table that is there."""
-    kind = "view" if _is_view(connection, of.table) else "table"
-    if of.needed:
-        lost = f"a {kind} without {', '.join(of.needed)}, which amounts need, or that may not be read"
-        return Finding(Level.ERROR, of.table.name, lost, "Grant SELECT on them, or add them in a view.")
-    found = f"a {kind} of {_count(connection, of.table):,} rows; {len(of.types)} columns are read"
-    if not of.optional:
-        return Finding(Level.OK, of.table.name, found)
-    advice = "No amount needs them; what is lost without them is listed with the columns."
+def _table_finding(connection: sa.Connection, readable: TableColumns) -> Finding:
+    """Return the finding on a table that exists."""
+    kind = "view" if _is_view(connection, readable.table) else "table"
+    if readable.needed:
+        lost = f"a {kind} without {', '.join(readable.needed)}: amounts need them, but they are missing or unreadable"
+        return Finding(Level.ERROR, readable.table.name, lost, "Grant SELECT on them, or add them in a view.")
+    found = f"a {kind} of {_count_rows(connection, readable.table):,} rows; {len(readable.types)} columns are read"
+    if not readable.optional:
+        return Finding(Level.OK, readable.table.name, found)
+    advice = "No amount needs them. The list of columns shows the effect of each missing one."
     return Finding(
-        Level.WARNING, of.table.name, f"{found}; {', '.join(of.optional)} are missing, or may not be read", advice
+        Level.WARNING, readable.table.name, f"{found}; {', '.join(readable.optional)} are missing or unreadable", advice
     )
 
 
@@ -125,11 +125,11 @@ def _is_view(connection: sa.Connection, table: sa.Table) -> bool:
     return table.name in sa.inspect(connection).get_view_names()
 
 
-def _count(connection: sa.Connection, table: sa.Table) -> int:
+def _count_rows(connection: sa.Connection, table: sa.Table) -> int:
     return connection.scalar(sa.select(sa.func.count(table.c.id))) or 0
 
 
-#: What columns that we declare with a type may be at the server, to be read as that.
+#: Families of server types that can be read as a declared type.
 _SUITABLE: Mapping[type[sa.types.TypeEngine[Any]], frozenset[Family]] = {
     sa.BigInteger: frozenset((Family.WHOLE,)),
     sa.Numeric: frozenset((Family.EXACT, Family.WHOLE, Family.TEXT)),
@@ -137,40 +137,44 @@ _SUITABLE: Mapping[type[sa.types.TypeEngine[Any]], frozenset[Family]] = {
     sa.Boolean: frozenset((Family.BOOLEAN, Family.WHOLE)),
 }
 _UNSUITABLE: Mapping[type[sa.types.TypeEngine[Any]], str] = {
-    sa.BigInteger: "Ids must be whole numbers: rows with others are rejected.",
-    sa.Numeric: "Binary numbers are no exact amounts: rows with one are rejected. Cast it to decimal, in a view.",
-    sa.TIMESTAMP: "It must be a date and a time: others are read as NULL.",
-    sa.Boolean: "It must be true or false, 1 or 0.",
+    sa.BigInteger: "Ids must be whole numbers; rows with other ids are rejected.",
+    sa.Numeric: "Binary floats are not exact; rows with such a value are rejected. Cast it to decimal in a view.",
+    sa.TIMESTAMP: "The column must hold a date and a time; other values are read as NULL.",
+    sa.Boolean: "The column must hold true or false, 1 or 0.",
 }
 
 
-def _of_columns(connection: sa.Connection, of: TableColumns) -> Iterator[ColumnFinding]:
-    """Each column: whether it is there, and whether its type suits."""
-    for name, lost in WITHOUT[of.table.name].items():
-        needed = lost == NEEDED
-        if not of.has(name):
-            level, advice = (Level.ERROR, "no amount can be computed") if needed else (Level.WARNING, lost)
-            yield ColumnFinding(level, of.table.name, name, needed, "", advice)
+def _column_findings(connection: sa.Connection, readable: TableColumns) -> Iterator[ColumnFinding]:
+    """Yield a finding on each column: whether it can be read, and whether its type suits."""
+    for name, effect in WITHOUT[readable.table.name].items():
+        needed = effect == NEEDED
+        if not readable.has(name):
+            level, advice = (Level.ERROR, "amounts cannot be computed") if needed else (Level.WARNING, effect)
+            yield ColumnFinding(level, readable.table.name, name, needed, "", advice)
             continue
-        declared = type(of.table.c[name].type)
-        suits = declared not in _SUITABLE or family_of(of.types[name], connection.dialect.name) in _SUITABLE[declared]
+        declared = type(readable.table.c[name].type)
+        suits = (
+            declared not in _SUITABLE or family_of(readable.types[name], connection.dialect.name) in _SUITABLE[declared]
+        )
         advice = "" if suits else _UNSUITABLE[declared]
-        yield ColumnFinding(Level.OK if suits else Level.WARNING, of.table.name, name, needed, of.types[name], advice)
+        yield ColumnFinding(
+            Level.OK if suits else Level.WARNING, readable.table.name, name, needed, readable.types[name], advice
+        )
 
 
-def _of_rights(connection: sa.Connection, columns: Mapping[str, TableColumns]) -> Finding:
-    """Whether this login may read what is read, and whether it may read passwords."""
+def _rights_finding(connection: sa.Connection, columns: Mapping[str, TableColumns]) -> Finding:
+    """Return the finding on the rights of this login, including rights to read passwords."""
     refused = [name for name in TABLES if name not in columns or columns[name].needed]
     if refused:
-        return Finding(Level.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_STATED}: GRANT SELECT.")
-    which = "amounts need" if any(of.missing for of in columns.values()) else "is read"
+        return Finding(Level.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_SEE_SQL}: GRANT SELECT.")
+    which = "amounts need" if any(readable.missing for readable in columns.values()) else "is read"
     secret = [f"users.{name}" for name in ("password", "remember_token") if _may_read(connection, name)]
-    also = f"; so may {', '.join(secret)}, which the pipeline never reads" if secret else ""
-    advice = f"{_STATED}: GRANT SELECT for a login that may read no more." if secret else ""
-    return Finding(Level.OK, "rights", f"every column that {which} may be read{also}", advice)
+    also = f"; this login may also read {', '.join(secret)}, which the pipeline never reads" if secret else ""
+    advice = f"{_SEE_SQL}: GRANT SELECT for a login that may read nothing else." if secret else ""
+    return Finding(Level.OK, "rights", f"every column that {which} is readable{also}", advice)
 
 
-_STATED = "See the statements"
+_SEE_SQL = "See the statements"
 
 
 def _may_read(connection: sa.Connection, name: str) -> bool:
@@ -182,10 +186,14 @@ def _may_read(connection: sa.Connection, name: str) -> bool:
     return True
 
 
-def _grant(connection: sa.Connection, login: str | None, table: str, of: TableColumns | None) -> str:
-    """The statement that lets a login read the columns that are there, or that amounts need."""
+def _grant_statement(connection: sa.Connection, login: str | None, table: str, readable: TableColumns | None) -> str:
+    """Return the statement that lets a login read the columns that exist or that amounts need."""
     quote = connection.dialect.identifier_preparer.quote
-    names = [name for name in WITHOUT[table] if of is None or name in {*of.types, *of.denied, *of.needed}]
+    names = [
+        name
+        for name in WITHOUT[table]
+        if readable is None or name in {*readable.types, *readable.denied, *readable.needed}
+    ]
     if connection.dialect.name in {MYSQL, MARIADB}:
         user, _, host = (login or "").rpartition("@")
         to, schema = f"'{user}'@'{host}'", connection.engine.url.database
@@ -197,33 +205,33 @@ def _grant(connection: sa.Connection, login: str | None, table: str, of: TableCo
     return f"GRANT SELECT ({', '.join(map(quote, names))}) ON {on} TO {to};"
 
 
-def _of_index(connection: sa.Connection, table: sa.Table) -> Finding:
-    """Whether polls find an index on `updated_at`, and what they cost without one."""
+def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
+    """Return the finding on the index that polls need on `updated_at`, with the cost of polls without it."""
     what = f"index of {table.name}"
-    indexed = _EXPLAINED[connection.dialect.name](connection, table.name)
+    indexed = _INDEX_CHECKS[connection.dialect.name](connection, table.name)
     if indexed:
-        return Finding(Level.OK, what, "polls read along an index on updated_at")
+        return Finding(Level.OK, what, "polls use an index on updated_at")
     if indexed is None:
-        unknown = "whether there is one on updated_at cannot be told: this login may not see the plan of a poll"
-        return Finding(Level.WARNING, what, unknown, f"{_STATED}: CREATE INDEX, unless there is one.")
-    rows, polls = _count(connection, table), round(POLLERS[table.name] / POLL_EVERY_SECONDS)
-    cost = f"{rows:,} rows × {polls} polls a second = {rows * polls:,} rows a second, day and night"
-    found = f"none on updated_at: each poll reads the whole table, {cost}"
-    return Finding(Level.WARNING, what, found, f"{_STATED}: CREATE INDEX.")
+        unknown = "not known whether updated_at is indexed: this login may not see the plan of a poll"
+        return Finding(Level.WARNING, what, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
+    rows, polls = _count_rows(connection, table), round(POLLERS[table.name] / POLL_EVERY_SECONDS)
+    cost = f"{rows:,} rows × {polls} polls a second = {rows * polls:,} rows a second, around the clock"
+    found = f"no index on updated_at: each poll reads the whole table, {cost}"
+    return Finding(Level.WARNING, what, found, f"{_SEE_SQL}: CREATE INDEX.")
 
 
-def _create_index(connection: sa.Connection, table: sa.Table) -> str:
-    """The statement that makes the index that polls need."""
-    note = "  -- instead of the view, name the table beneath it" if _is_view(connection, table) else ""
+def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:
+    """Return the statement that creates the index that polls need."""
+    note = "  -- replace the view with its underlying table" if _is_view(connection, table) else ""
     return f"CREATE INDEX {table.name}_updated_at_index ON {table.name} (updated_at);{note}"
 
 
-_FAR = "2037-12-31 00:00:00"
+_FAR_FUTURE = "2037-12-31 00:00:00"
 
 
-def _indexed_in_mysql(connection: sa.Connection, table: str) -> bool | None:
-    """Whether the condition of a poll adds a key to those that the server could use; None if it does not say."""
-    rows, recent = f"SELECT id FROM {table}", f" WHERE updated_at > '{_FAR}'"  # noqa: S608 - of constants
+def _is_indexed_in_mysql(connection: sa.Connection, table: str) -> bool | None:
+    """Return whether the condition of a poll adds a possible key to the plan; None if the plan is not readable."""
+    rows, recent = f"SELECT id FROM {table}", f" WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
     try:
         without, poll = (
             {
@@ -233,28 +241,28 @@ def _indexed_in_mysql(connection: sa.Connection, table: str) -> bool | None:
             }
             for statement in (rows, rows + recent)
         )
-    except exc.DBAPIError:  # of a view, without rights to the tables beneath
+    except exc.DBAPIError:  # the plan of a view needs rights to its underlying tables
         connection.rollback()
         return None
     return bool(poll - without)
 
 
-def _indexed_in_postgresql(connection: sa.Connection, table: str) -> bool:
-    """Whether the condition of a poll is one of an index, where the server would rather use one than not."""
+def _is_indexed_in_postgresql(connection: sa.Connection, table: str) -> bool:
+    """Return whether the plan of a poll uses an index on `updated_at`, with sequential scans disabled."""
     connection.rollback()
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    poll = f"SELECT id FROM {table} WHERE updated_at > '{_FAR}'"  # noqa: S608 - of constants
+    poll = f"SELECT id FROM {table} WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
     plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {poll}").scalar()
     connection.rollback()
-    return any(_FAR in condition for condition in _index_conditions(plan))
+    return any(_FAR_FUTURE in condition for condition in _index_conditions(plan))
 
 
 def _index_conditions(plan: Any) -> Iterator[str]:
-    """The conditions by which a plan looks into indexes."""
+    """Yield the index conditions of a plan."""
     for part in plan if isinstance(plan, list) else [plan]:
         if "Index Cond" in part:
             yield part["Index Cond"]
         yield from _index_conditions(part.get("Plans", [])) if "Plan" not in part else _index_conditions(part["Plan"])
 
 
-_EXPLAINED = {MYSQL: _indexed_in_mysql, MARIADB: _indexed_in_mysql, POSTGRESQL: _indexed_in_postgresql}
+_INDEX_CHECKS = {MYSQL: _is_indexed_in_mysql, MARIADB: _is_indexed_in_mysql, POSTGRESQL: _is_indexed_in_postgresql}

@@ -1,7 +1,7 @@
 """Records of the billing application as pandas frames, validated by pandera.
 
-The schemas are made from `billing_rules`. A row that does not fulfil them is rejected with the name of the check
-as its reason, so that nothing reaches the warehouse on the word of the normalising code alone.
+The schemas are derived from `billing_rules`. A row that fails a check is rejected with the check's name as the
+reason, so the warehouse never relies on the normalising code alone.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ledger_pipelines.sources.billing_rules import NOT_NULLABLE, NOT_UNIQUE, Rec
 
 @dataclass(frozen=True)
 class Validated:
-    """A frame after validation: the rows that pass, and why each of the others does not, by position."""
+    """Result of a validation: the rows that pass, and the reasons of the others by position."""
 
     rows: pd.DataFrame
     failures: dict[int, str]
@@ -26,7 +26,10 @@ class Validated:
 
 @cache
 def schema_of(rules: Rules) -> pa.DataFrameSchema:
-    """The schema that states the rules. Moments and decimals are objects: numpy's own types would round them."""
+    """Return the pandera schema of the rules.
+
+    Moments and decimals are of dtype object, because numpy's own types would round them.
+    """
     columns = {
         name: pa.Column(object, checks=[_check(rule) for rule in rules.each if rule.column == name], nullable=False)
         for name in rules.columns
@@ -39,7 +42,7 @@ def _check(rule: Rule) -> pa.Check:
 
 
 def validate(rules: Rules, records: Sequence[Record]) -> Validated:
-    """Put records of one kind, at least one, into a frame and check each against the rules."""
+    """Put one or more records of one kind into a frame and check each against the rules."""
     frame = pd.DataFrame(list(records), columns=list(records[0]._fields), dtype=object)
     try:
         return Validated(validation.validate(schema_of(rules), frame), {})
@@ -49,14 +52,14 @@ def validate(rules: Rules, records: Sequence[Record]) -> Validated:
         for case in errors.failure_cases.itertuples():
             if case.index is None or pd.isna(case.index):
                 raise
-            failure = _failure(rules, order, str(case.check), str(case.column))
+            failure = _ranked_failure(rules, order, str(case.check), str(case.column))
             found[int(case.index)] = min(found.get(int(case.index), failure), failure)
         failures = {position: reason for position, (_, reason) in found.items()}
         return Validated(frame.drop(index=list(failures)), failures)
 
 
-def _failure(rules: Rules, order: dict[str, int], check: str, column: str) -> tuple[int, str]:
-    """The place of a failed check in the order of the rules, and the reason in words."""
+def _ranked_failure(rules: Rules, order: dict[str, int], check: str, column: str) -> tuple[int, str]:
+    """Return the rank of a failed check in the order of the rules, and the rejection reason."""
     if check == "multiple_fields_uniqueness":
         return len(rules.each) * 2, reason_of(NOT_UNIQUE, rules.unique)
     if check == "not_nullable":

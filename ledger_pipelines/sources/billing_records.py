@@ -1,4 +1,4 @@
-"""What a row of the billing application comes to: records whose fields are named as the warehouse's columns."""
+"""Records parsed from rows of the billing application; their fields have the names of the warehouse's columns."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_mete
 
 
 class Customer(NamedTuple):
-    """A metered or fob customer."""
+    """Metered or fob customer."""
 
     customer_id: int
     name: str | None
@@ -31,7 +31,7 @@ class Customer(NamedTuple):
 
 
 class Price(NamedTuple):
-    """A usable price entry; `valid_to` is the first moment at which it applies no more."""
+    """Usable price entry; `valid_to` is exclusive."""
 
     customer_id: int
     position: int
@@ -46,7 +46,7 @@ class Price(NamedTuple):
 
 
 class Deposit(NamedTuple):
-    """A usable deposit entry; `amount` is signed."""
+    """Usable deposit entry; `amount` is signed."""
 
     customer_id: int
     year_month: str
@@ -59,7 +59,7 @@ class Deposit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A usable reading, priced or not; `volume` still to be checked for its sign."""
+    """Usable meter reading, priced or not; the sign of `volume` is not checked yet."""
 
     reading_id: int
     customer_id: int

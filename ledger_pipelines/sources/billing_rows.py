@@ -1,7 +1,7 @@
-"""One row of the billing application → what it means: customers, price entries, deposits and readings.
+"""Parser of rows of the billing application: customers, price entries, deposits and readings.
 
-Pure functions from a source row to records, by docs/rules.md,
-"Which rows count". What cannot be used becomes a `Rejection` with its reason.
+Pure functions from a source row to records, by docs/rules.md, "Which rows count". An unusable row or entry becomes a
+`Rejection` with its reason.
 """
 
 import re
@@ -32,7 +32,7 @@ from ledger_pipelines.sources.values import (
 _CENT = Decimal("0.01")
 _DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
-#: Reasons of rows before the first month, for LIKE; `month_before_first` judges.
+#: LIKE pattern of the reasons of rows before the first month; `month_before_first` is the exact check.
 BEFORE_FIRST = "dated %, before %, the first month of the partitions:%"
 _BEFORE_FIRST = re.compile(r"dated (?P<month>[0-9]{4}-[0-9]{2}), before [0-9-]+, the first month of the partitions:")
 _PLAIN_WORD = re.compile(r"\w{1,60}")
@@ -41,11 +41,10 @@ Row = Mapping[str, Any]
 
 
 def customer(row: Row, horizon: Horizon) -> Customer:
-    """The customer that a row of `users` is.
+    """Parse the customer of a row of `users`.
 
     Raises:
-        UnusableError: its id or one of its numbers is none that the ledger computes with. The customer has no prices
-            and no deposits then.
+        UnusableError: the id or one of the numbers is unusable. The customer then has no prices and no deposits.
     """
     _check_id(row["id"], "id")
     realtime = row["use_realtime_calculation"]
@@ -71,56 +70,56 @@ def customer(row: Row, horizon: Horizon) -> Customer:
 
 
 def prices(row: Row, horizon: Horizon) -> Iterator[Price | Rejection]:
-    """The price entries of a row of `users`.
+    """Yield the price entries of a row of `users`.
 
     Raises:
-        UnusableError: the history as a whole is unreadable.
+        UnusableError: the whole history is unreadable.
     """
-    for position, entry in enumerate(_history(row["pricing_history"])):
+    for position, entry in enumerate(_parse_history(row["pricing_history"])):
         try:
-            yield _price(row["id"], position, entry, horizon)
+            yield _parse_price(row["id"], position, entry, horizon)
         except UnusableError as reason:
             yield _rejected_entry(row["id"], "pricing_history", position, entry, reason)
 
 
 def deposits(row: Row, horizon: Horizon) -> Iterator[Deposit | Rejection]:
-    """The deposit entries of a row of `users`.
+    """Yield the deposit entries of a row of `users`.
 
     Raises:
-        UnusableError: the history as a whole is unreadable.
+        UnusableError: the whole history is unreadable.
     """
-    at_the_same_moment: Counter[datetime] = Counter()
-    for position, entry in enumerate(_history(row["deposit_history"])):
+    count_by_moment: Counter[datetime] = Counter()
+    for position, entry in enumerate(_parse_history(row["deposit_history"])):
         try:
-            deposit = _deposit(row["id"], entry, horizon)
+            deposit = _parse_deposit(row["id"], entry, horizon)
         except UnusableError as reason:
             yield _rejected_entry(row["id"], "deposit_history", position, entry, reason)
             continue
-        yield deposit._replace(ordinal=at_the_same_moment[deposit.deposited_at])
-        at_the_same_moment[deposit.deposited_at] += 1
+        yield deposit._replace(ordinal=count_by_moment[deposit.deposited_at])
+        count_by_moment[deposit.deposited_at] += 1
 
 
 def unreadable_history(row: Row, column: str, reason: UnusableError) -> Rejection:
-    """The rejection of a whole history that cannot be read."""
-    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _text(reason), storable(row[column]))
+    """Return the rejection of a whole history that cannot be read."""
+    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _reason_text(reason), storable(row[column]))
 
 
 def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
-    """The reading that a row of `data_pencatatan` is; the row carries its customer's `role` and `user_id`."""
+    """Parse the reading of a row of `data_pencatatan`, which includes its customer's `role` and `user_id`."""
     try:
-        return _reading(row, horizon)
+        return _parse_reading(row, horizon)
     except UnusableError as reason:
         raw = raw_row({name: value for name, value in row.items() if name not in ("role", "user_id")})
         customer_id = ids.held(row["customer_id"])
-        return Rejection("data_pencatatan", str(row["id"]), customer_id, reason.year_month, _text(reason), raw)
+        return Rejection("data_pencatatan", str(row["id"]), customer_id, reason.year_month, _reason_text(reason), raw)
 
 
-def _reading(row: Row, horizon: Horizon) -> Reading:
+def _parse_reading(row: Row, horizon: Horizon) -> Reading:
     data = parse_json(row["data_input"])
     if not isinstance(data, dict):
         raise UnusableError("data_input is missing" if data is None else f"data_input is no object: {shown(data)}")
     is_fob = "volume_sm3" in data
-    start, end = (data, {}) if is_fob else (_object(data, "pembacaan_awal"), _object(data, "pembacaan_akhir"))
+    start, end = (data, {}) if is_fob else (_object_in(data, "pembacaan_awal"), _object_in(data, "pembacaan_akhir"))
     _check_ids(row, start, horizon)
     name = "waktu" if is_fob else "pembacaan_awal.waktu"
     reading_at = moment(start.get("waktu"), name, horizon.zone)
@@ -137,7 +136,7 @@ def _reading(row: Row, horizon: Horizon) -> Reading:
         volume=_required_number(data, "volume_sm3" if is_fob else "volume_flow_meter", year_month),
         opening_volume=None if is_fob else _lenient(number, start.get("volume"), "pembacaan_awal.volume"),
         closing_volume=_lenient(number, end.get("volume"), "pembacaan_akhir.volume"),
-        harga_final=_number(row, "harga_final", year_month),
+        harga_final=_number_in_month(row, "harga_final", year_month),
         status_pembayaran=text_of(row["status_pembayaran"]),
         created_at=stamp(row["created_at"], horizon),
         updated_at=stamp(row["updated_at"], horizon),
@@ -145,10 +144,10 @@ def _reading(row: Row, horizon: Horizon) -> Reading:
 
 
 def _check_ids(row: Row, start: Row, horizon: Horizon) -> None:
-    """Refuse a reading without a usable id or of no customer, naming its month where it has one.
+    """Check the ids of a reading and that its user is a customer.
 
     Raises:
-        UnusableError: one of the ids is out of range, or the customer is none.
+        UnusableError: an id is out of range, or the user is missing or no customer; with the reading's month if known.
     """
     at = _lenient(moment, start.get("waktu"), "waktu", horizon.zone)
     month = at and month_of(at, horizon.zone)
@@ -158,7 +157,7 @@ def _check_ids(row: Row, start: Row, horizon: Horizon) -> None:
     if row["user_id"] is None:
         raise UnusableError(f"customer {row['customer_id']} does not exist in users", within)
     if row["role"] not in CUSTOMER_ROLES:
-        raise UnusableError(f"user {row['customer_id']} is no customer (role {_word(row['role'])})", within)
+        raise UnusableError(f"user {row['customer_id']} is no customer (role {_role_text(row['role'])})", within)
 
 
 def _check_id(value: object, name: str, year_month: str | None = None) -> None:
@@ -166,13 +165,13 @@ def _check_id(value: object, name: str, year_month: str | None = None) -> None:
         raise UnusableError(f"{name} is not a whole number from 1 to {ids.LARGEST}: {shown(value)}", year_month)
 
 
-def _word(role: str | None) -> str:
-    """A role for a message; one that is no short word in quotes, for the reason is in an index."""
+def _role_text(role: str | None) -> str:
+    """Return a role for a rejection reason, quoted and shortened unless it is a short word: reasons are indexed."""
     return role if role is not None and _PLAIN_WORD.fullmatch(role) else shown(role)
 
 
-def _number(data: Row, name: str, year_month: str) -> Decimal | None:
-    """The number that a field of a row in a known month holds, or None if it is missing."""
+def _number_in_month(data: Row, name: str, year_month: str) -> Decimal | None:
+    """Return the number in a field of a row of a known month, or None if it is missing."""
     try:
         return number(data.get(name), name)
     except UnusableError as reason:
@@ -180,23 +179,23 @@ def _number(data: Row, name: str, year_month: str) -> Decimal | None:
 
 
 def _required_number(data: Row, name: str, year_month: str) -> Decimal:
-    """The number that a row in a known month must have."""
-    value = _number(data, name, year_month)
+    """Return the number that a row of a known month must have."""
+    value = _number_in_month(data, name, year_month)
     if value is None:
         raise UnusableError(f"{name} is missing", year_month)
     return value
 
 
 def dated_early(month: str) -> str:
-    """Return how the reason begins for which a row is rejected whose month has yet to come."""
+    """Return the start of the reason that rejects a row dated after the current month."""
     return f"dated {month}, after the current month"
 
 
 def month_within(at: datetime, horizon: Horizon) -> str:
-    """The month of a moment.
+    """Return the month of a moment.
 
     Raises:
-        UnusableError: it lies outside the horizon.
+        UnusableError: the month is outside the horizon.
     """
     month = month_of(at, horizon.zone)
     if month > horizon.current:
@@ -210,23 +209,23 @@ def month_within(at: datetime, horizon: Horizon) -> str:
 
 
 def month_before_first(reason: str) -> str | None:
-    """Return the month of a row that is rejected since it is before the first month; None for any other reason."""
+    """Return the month of a row that was rejected as before the first month; None for any other reason."""
     found = _BEFORE_FIRST.match(reason)
     return found and found["month"]
 
 
-def _price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:
+def _parse_price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:
     if not isinstance(entry, dict):
         raise UnusableError(f"the entry is no object: {shown(entry)}")
     fields = {name: number(entry.get(name), name) for name in PRICE_FIELDS}
     if entry.get("type") == "custom_period":
         rule, (valid_from, valid_to) = "custom_period", period(entry, horizon.zone)
     else:
-        rule, (valid_from, valid_to) = "monthly", _span_of_month(entry.get("year_month"), horizon)
+        rule, (valid_from, valid_to) = "monthly", _month_bounds(entry.get("year_month"), horizon)
     return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode(entry))
 
 
-def _span_of_month(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
+def _month_bounds(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
     if is_missing(given):
         raise UnusableError("year_month is missing")
     try:
@@ -239,7 +238,7 @@ def _span_of_month(given: object, horizon: Horizon) -> tuple[datetime, datetime]
         raise UnusableError(f"year_month: {error}") from None
 
 
-def _deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
+def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
     if not isinstance(entry, dict):
         raise UnusableError(f"the entry is no object: {shown(entry)}")
     deposited_at = moment(entry.get("date"), "date", horizon.zone)
@@ -254,7 +253,7 @@ def _deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
 
 
 def _direction(given: object, year_month: str) -> str:
-    """What a deposit entry does; one without a word, as old entries are, adds."""
+    """Return the direction of a deposit entry; an entry without `keterangan` (old data) is an addition."""
     if is_missing(given):
         return "penambahan"
     word = given.strip().lower() if isinstance(given, str) else ""
@@ -264,12 +263,12 @@ def _direction(given: object, year_month: str) -> str:
 
 
 def rupiah(amount: Decimal) -> Decimal:
-    """The amount rounded to 2 decimals, half away from zero."""
+    """Round an amount to 2 decimals, half away from zero."""
     with localcontext(prec=_DIGITS_OF_ANY_AMOUNT):
         return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
 
 
-def _history(text: str | None) -> list[Any]:
+def _parse_history(text: str | None) -> list[Any]:
     history = parse_json(text)
     if history is None:
         return []
@@ -280,30 +279,30 @@ def _history(text: str | None) -> list[Any]:
 
 def _rejected_entry(customer_id: int, column: str, position: int, entry: object, reason: UnusableError) -> Rejection:
     source_id = f"{customer_id}/{column}/{position}"
-    return Rejection("users", source_id, customer_id, reason.year_month, _text(reason), encode(entry))
+    return Rejection("users", source_id, customer_id, reason.year_month, _reason_text(reason), encode(entry))
 
 
 def rejected_customer(row: Row, reason: UnusableError) -> Rejection:
-    """The rejection of a row of `users` that is a customer's."""
-    return Rejection("users", str(row["id"]), ids.held(row["id"]), None, _text(reason), raw_row(row))
+    """Return the rejection of a customer's row of `users`."""
+    return Rejection("users", str(row["id"]), ids.held(row["id"]), None, _reason_text(reason), raw_row(row))
 
 
-def _text(reason: UnusableError) -> str:
+def _reason_text(reason: UnusableError) -> str:
     return storable(str(reason))
 
 
 def raw_row(row: Row) -> str:
-    """A source row as JSON text, its values as the driver gives them."""
+    """Return a source row as JSON text, with its values as the driver returns them."""
     return encode({name: None if value is None else str(value) for name, value in row.items()})
 
 
-def _object(data: Row, name: str) -> Row:
+def _object_in(data: Row, name: str) -> Row:
     value = data.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def _lenient(parse: Any, *arguments: Any) -> Any:
-    """What a field that nothing depends on holds, or None where it is unusable."""
+    """Parse a field that no amount depends on; None if it is unusable."""
     try:
         return parse(*arguments)
     except UnusableError:
@@ -311,9 +310,9 @@ def _lenient(parse: Any, *arguments: Any) -> Any:
 
 
 def stamp(value: object, horizon: Horizon) -> datetime | None:
-    """The moment in a timestamp column, naive ones in WIB; None for what Python's calendar does not have in WIB.
+    """Return the moment in a timestamp column, a naive one in WIB; None if Python's calendar lacks it in WIB.
 
-    Drivers hand such values over as text: a zero date, infinity, a year beyond 9999.
+    Drivers return such values as text: a zero date, infinity, a year beyond 9999.
     """
     if not isinstance(value, datetime):
         return None

@@ -1,7 +1,7 @@
-"""What every normalised record must fulfil, declared once, free of any library.
+"""Rules that every parsed record must fulfil, declared once and without any library.
 
-Large batches are checked as frames (`billing_frames`), a handful of records one by one (`failures`): making a frame of
-three rows, and importing what makes it, would cost more than everything else that is done with them.
+Large batches are checked as frames (`billing_frames`), a few records one by one (`failures`). For three records,
+building a frame and importing pandas would cost more than the rest of their processing.
 """
 
 import re
@@ -20,12 +20,12 @@ _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Rule:
-    """What a column's values must fulfil.
+    """Rule for the values of one column.
 
     Attributes:
-        column: The column.
-        reason: What is said of a value that does not.
-        holds: True for a value that does; never asked about None, which no column with a rule may hold.
+        column: Name of the column.
+        reason: Rejection reason of a value that breaks the rule.
+        holds: Returns whether a value fulfils the rule; never called with None, which no column with a rule may hold.
     """
 
     column: str
@@ -35,12 +35,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the records of one kind must fulfil.
+    """Rules for the records of one kind.
 
     Attributes:
-        each: Rules of single columns; a record is rejected by the first, in this order, that it does not fulfil.
-        required: More columns that must hold a value.
-        unique: Columns that no two records of a batch may have in common.
+        each: Rules of single columns; the first one that a record breaks rejects it.
+        unique: Columns whose combined values must be unique within a batch.
+        required: Further columns that must hold a value.
     """
 
     each: tuple[Rule, ...]
@@ -49,7 +49,7 @@ class Rules:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that must hold a value, in order."""
+        """Columns that must hold a value, in order."""
         return tuple(dict.fromkeys([*(rule.column for rule in self.each), *self.required]))
 
 
@@ -117,26 +117,26 @@ READINGS = Rules(
 
 
 def failures(rules: Rules, records: Sequence[Record]) -> dict[int, str]:
-    """Why records, all of one kind, do not fulfil their rules, by position."""
+    """Return the rejection reasons of the records that break a rule, by position; all records are of one kind."""
     keys = [tuple(getattr(record, name) for name in rules.unique) for record in records]
-    often = {key for key, times in Counter(keys).items() if times > 1}
+    duplicates = {key for key, count in Counter(keys).items() if count > 1}
     found: dict[int, str] = {}
     for position, (record, key) in enumerate(zip(records, keys, strict=True)):
-        reason = _failure(rules, record) or (reason_of(NOT_UNIQUE, rules.unique) if key in often else None)
+        reason = _failure(rules, record) or (reason_of(NOT_UNIQUE, rules.unique) if key in duplicates else None)
         if reason is not None:
             found[position] = reason
     return found
 
 
 def reason_of(reason: str, columns: Sequence[str]) -> str:
-    """Why a record is rejected, and by which columns."""
+    """Return a rejection reason followed by the columns that caused it."""
     return f"{reason} ({', '.join(columns)})"
 
 
 def _failure(rules: Rules, record: Record) -> str | None:
     for rule in rules.each:
         value = getattr(record, rule.column)
-        if value is None or value != value:  # NaN, which a frame takes for a missing value too
+        if value is None or value != value:  # NaN, which a frame treats as missing too
             return reason_of(NOT_NULLABLE, [rule.column])
         if not rule.holds(value):
             return reason_of(rule.reason, [rule.column])

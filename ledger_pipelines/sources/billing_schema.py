@@ -1,9 +1,9 @@
 """The billing application's two tables, as the application itself declares them.
 
-Only the source's tables belong here: the demo creates them, the reader composes its SELECTs from them. What
-the pipeline makes of their rows is elsewhere. The application is written in Laravel, whose habits show: `id` and
-two timestamps in each table, moments without a time zone (they are WIB), no foreign key that would keep a reading's
-customer in existence.
+Only the source's tables belong here: the demo creates them, and the reader composes its SELECTs from them. The
+records that the pipeline makes of their rows are declared elsewhere. The application is written in Laravel. Hence each
+table has `id` and two timestamps, times have no time zone (they are WIB), and no foreign key ties a reading to its
+customer.
 
 The same declaration serves MySQL, MariaDB and PostgreSQL.
 """
@@ -20,13 +20,13 @@ from ledger_pipelines import ids
 
 
 class Id(TypeDecorator[int]):
-    """An id, whatever integers the database has: BIGINT UNSIGNED in MySQL, perhaps NUMERIC in PostgreSQL."""
+    """Id of any integer type: BIGINT UNSIGNED in MySQL, NUMERIC in some PostgreSQL databases."""
 
     impl = sa.BigInteger
     cache_ok = True
 
     def coerce_compared_value(self, _op: object, _value: object) -> sa.types.TypeEngine[Any]:
-        """Compare with a number as it is: a cast to BIGINT would refuse larger ones."""
+        """Compare with the number uncast: a cast to BIGINT fails for larger numbers."""
         return sa.Numeric()
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
@@ -35,31 +35,31 @@ class Id(TypeDecorator[int]):
 
 
 class JsonText(TypeDecorator[str]):
-    """A JSON column that SQLAlchemy reads and writes as the text it holds.
+    """JSON column that SQLAlchemy reads and writes as text.
 
-    In the database it is plain JSON. It is never parsed on the way: a parser would turn every volume and amount
-    into a binary float, and the ledger computes with the digits that were written.
+    The database stores plain JSON. SQLAlchemy does not parse it: a parser would turn every volume and amount into a
+    binary float, and the ledger computes with the digits that were written.
     """
 
     impl = sa.JSON
     cache_ok = True
 
     def column_expression(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
-        """Select the text: some drivers parse a JSON column before SQLAlchemy sees it."""
+        """Select the column as text, because some drivers parse JSON before SQLAlchemy sees it."""
         return sa.cast(column, sa.Text)
 
     def bind_processor(self, dialect: Dialect) -> None:
-        """Write the text as it is."""
+        """Write the text unchanged."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> None:
-        """Hand over the text as it is."""
+        """Return the text unchanged."""
 
 
 _PAYMENT_STATES = ("belum_lunas", "lunas")
 
 
 def _payment_state() -> sa.types.TypeEngine[str]:
-    """What Laravel's `enum()` makes: an ENUM in MySQL and MariaDB, checked text elsewhere."""
+    """Return the type that Laravel's `enum()` creates: ENUM in MySQL and MariaDB, text with a check elsewhere."""
     text = sa.Enum(
         *_PAYMENT_STATES,
         name="data_pencatatan_status_pembayaran_check",
@@ -86,7 +86,7 @@ users = sa.Table(
     sa.Column("nomor_tlpn", sa.String(255)),
     sa.Column("total_deposit", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),
     sa.Column("total_purchases", sa.Numeric(15, 2), nullable=False, server_default=sa.text("0")),
-    sa.Column("deposit_history", sa.Text),  # JSON, in a column that the database does not know to be JSON
+    sa.Column("deposit_history", sa.Text),  # JSON, although the column type is text
     sa.Column("pricing_history", JsonText),
     sa.Column("monthly_balances", JsonText),
     sa.Column("harga_per_meter_kubik", sa.Numeric(10, 2)),
@@ -97,8 +97,8 @@ users = sa.Table(
     sa.Column("use_realtime_calculation", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("created_at", sa.TIMESTAMP),
     sa.Column("updated_at", sa.TIMESTAMP),
-    # Laravel's own migration of `users` makes the address unique. A dozen logins need no index to be found by
-    # `updated_at`; many thousands do, when the pipeline asks for what changed.
+    # Laravel's own migration of `users` makes the address unique. Queries for changed rows need the index on
+    # `updated_at` once there are thousands of users.
     sa.Index("users_email_unique", "email", unique=True),
     sa.Index("users_updated_at_index", "updated_at"),
 )
@@ -114,7 +114,7 @@ data_pencatatan = sa.Table(
     sa.Column("status_pembayaran", _payment_state(), nullable=False, server_default="belum_lunas"),
     sa.Column("created_at", sa.TIMESTAMP),
     sa.Column("updated_at", sa.TIMESTAMP),
-    # The application lists a customer's readings; the pipeline asks for what changed since it last looked.
+    # The first index serves the application's list of a customer's readings, the second the pipeline's polls.
     sa.Index("data_pencatatan_customer_id_index", "customer_id"),
     sa.Index("data_pencatatan_updated_at_index", "updated_at"),
 )

@@ -1,4 +1,4 @@
-"""What a test of a connection reports, whichever source it is, and what it asks of every server.
+"""Findings of a connection test, common to all sources, and the queries that it sends to every server.
 
 Nothing here prints.
 """
@@ -22,7 +22,7 @@ _NAMES = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL", MARIADB: "MariaDB", SQL_SERV
 
 
 class Level(Enum):
-    """How good what was found is."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -31,13 +31,13 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        level: How good it is.
-        what: What was looked at.
-        found: What was found.
-        advice: What to do; empty if nothing need be done.
+        level: Severity.
+        what: Subject of the check.
+        found: Observation.
+        advice: Recommended action; empty if none is needed.
     """
 
     level: Level
@@ -47,12 +47,12 @@ class Finding:
 
 
 def server_of(dialect: Dialect) -> str:
-    """Return the kind and the version of a server that was connected to."""
+    """Return the kind and the version of a connected server."""
     name = "MariaDB" if getattr(dialect, "is_mariadb", False) else _NAMES.get(dialect.name, dialect.name)
     return f"{name} {'.'.join(map(str, dialect.server_version_info or ()))}".strip()
 
 
 def login_of(connection: sa.Connection) -> str | None:
-    """Return the user that the server takes us for; None where servers of this kind have no users."""
+    """Return the user of the session; None if servers of this kind have no users."""
     query = _LOGINS.get(connection.dialect.name)
     return None if query is None else str(connection.exec_driver_sql(query).scalar())

@@ -1,9 +1,9 @@
-"""Reading the ERP: six tables and views of any SQLAlchemy URL, SQL Server by pyodbc in production.
+"""Reader of the ERP: six tables and views of any SQLAlchemy URL, in production SQL Server by pyodbc.
 
-A table is read in one pass: one connection, one snapshot where the server has such, read-only where the server sees to
-it (SQL Server does not: there the login's rights keep us from writing). First the fingerprints of its days, which tell
-what differs from the copy, then the rows of some days, in chunks of what the driver gives. An ERP that cannot be read
-is an error, never an empty table.
+A table is read in one pass, on one connection. The pass is one snapshot if the server supports that. It is read-only if
+the server enforces that; at SQL Server only the rights of the login prevent writes. The pass reads the fingerprints of
+the table's days, which show the differences from the copy, then the rows of some days, in chunks as the driver returns
+them. An unreadable ERP raises an error; it is never returned as an empty table.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ __all__ = [
 CHUNK_ROWS = 10_000
 STATEMENT_SECONDS = 600
 GRACE_SECONDS = 2
-"""What the server's own limit is ahead of ours: it knows better what took so long."""
+"""Difference between our limit and the server's own, which comes first because its message is more precise."""
 
 Chunk = list[tuple[Any, ...]]
 T = TypeVar("T")
@@ -59,13 +59,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells the rows of one day from those that were there before, without reading them.
+    """Fingerprint of the rows of one day: shows changes without reading the rows.
 
     Attributes:
-        rows: How many there are.
-        sums: Of each decimal column whose type at the source is an exact number, NULL counted as 0.
-        digest: A text that differs if anything about the rows does, as far as the server can tell; and if another
-            kind of server, other types or another way of computing it are behind it.
+        rows: Number of rows.
+        sums: Sum of each decimal column whose type at the source is an exact number; NULL counts as 0.
+        digest: Text that changes with the rows, as far as the server can detect that. It also changes with the kind of
+            server, the types of the columns and the algorithm.
     """
 
     rows: int
@@ -77,12 +77,12 @@ class Erp:
     """The ERP's database.
 
     Args:
-        engine: For it; `erp_engine.erp_engine` makes one.
-        statement_seconds: How long it may take to answer a statement, or to give the next rows.
-        chunk_rows: How many rows are read at once.
+        engine: Engine of the ERP, made by `erp_engine.erp_engine`.
+        statement_seconds: Time limit for the answer to a statement, and for each further chunk of rows.
+        chunk_rows: Number of rows in a chunk.
 
     Attributes:
-        by_bytes: The tables in which there was a text that the driver could not read: their texts are read as bytes.
+        by_bytes: Tables with a text that the driver could not read; their texts are read as bytes.
     """
 
     def __init__(
@@ -94,21 +94,21 @@ class Erp:
         self.by_bytes: set[str] = set()
 
     def check(self, table: ErpTable) -> Shape:
-        """The shape of a table, which is there, has every column of the catalogue and may be read.
+        """Return the shape of a table, after checking that it exists, has every catalogue column and may be read.
 
         Raises:
-            SourceError: it is not, or the ERP cannot be reached; the message says what is wrong where.
+            SourceError: a check failed, or the ERP cannot be reached.
         """
         with self.reading(table) as reading:
             return reading.shape
 
     @contextmanager
     def reading(self, table: ErpTable) -> Iterator["Reading"]:
-        """A pass over a table, on a connection of its own.
+        """Read a table in one pass, on its own connection.
 
         Raises:
             SourceError: as `check`.
-            SourceInterruptedError: the connection was lost, or another transaction was in the way: worth trying again.
+            SourceInterruptedError: the connection was lost, or another transaction conflicted; a retry may succeed.
         """
         session = self.session()
         pass_ = _Pass(session, self, table)
@@ -121,10 +121,10 @@ class Erp:
             pass_.end()
 
     def session(self) -> Session:
-        """A connection, set up for reading.
+        """Return a connection that is set up for reading.
 
         Raises:
-            SourceError: the ERP cannot be reached, or does not let this user in.
+            SourceError: the ERP cannot be reached, or it rejects the login.
         """
         seconds = self.statement_seconds
         try:
@@ -141,15 +141,15 @@ class Erp:
 
     @property
     def errors(self) -> tuple[type[BaseException], ...]:
-        """What the driver raises, and SQLAlchemy in its name."""
+        """Exceptions of the driver, and of SQLAlchemy around it."""
         driver: Any = self.engine.dialect.loaded_dbapi
         more = erp_pymssql.errors(driver) if self.engine.dialect.driver == erp_pymssql.NAME else ()
-        # A value that a driver cannot make an object of is a ValueError of Python's, whatever the driver.
+        # Every driver raises ValueError for a value that it cannot convert to a Python object.
         return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
 
 
 class _Pass:
-    """A connection at work for one table: statements in a thread, cancelled if nobody waits for them."""
+    """Connection in use for one table; its statements run in a thread and are cancelled if the consumer stops."""
 
     def __init__(self, session: Session, erp: Erp, table: ErpTable) -> None:
         self.session = session
@@ -160,7 +160,7 @@ class _Pass:
         self._running: Generator[Any] | None = None
 
     def end(self) -> None:
-        """Cancel what is still running, and give the connection back."""
+        """Cancel the running statement, and release the connection."""
         try:
             if self._running is not None:
                 self._running.close()
@@ -168,7 +168,7 @@ class _Pass:
             self.session.leave(usable=self.usable)
 
     def attended(self, work: Callable[[], T]) -> T:
-        """The result of some work with the connection; done again without a snapshot if it cannot be done in one.
+        """Return the result of a function that uses the connection; repeat it without a snapshot if that is refused.
 
         Raises:
             SourceError: the ERP cannot be read.
@@ -189,7 +189,7 @@ class _Pass:
         return result
 
     def prefetched(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
-        """The items of some work with the connection; if they are not all taken, nothing more can be done with it.
+        """Yield the items of a producer that uses the connection; unless all are consumed, the connection is unusable.
 
         Raises:
             SourceError: the ERP cannot be read.
@@ -211,19 +211,19 @@ class _Pass:
             self.usable = self.usable and finished
 
     def chunks(self, statement: sa.Select[Any]) -> Iterator[Chunk]:
-        """The rows of a statement as the driver gives them: SQLAlchemy would make an object of each."""
+        """Yield chunks of a statement's rows as the driver returns them, without costly SQLAlchemy row objects."""
         cursor = self.session.run(statement)
         while chunk := cursor.fetchmany(self.erp.chunk_rows):
             yield list(chunk) if isinstance(chunk[0], tuple) else list(map(tuple, chunk))
-        cursor.close()  # only then: one with rows left would read them all before it closes
+        cursor.close()  # not before the last row: closing a cursor with unread rows reads them all
 
 
 class Reading:
-    """A pass over one table.
+    """Pass over one table.
 
     Attributes:
-        shape: The table as the ERP has it.
-        dated: Whether rows can be asked for by day; false for snapshots, and where month columns are no dates.
+        shape: Shape of the table at the ERP.
+        dated: Whether rows can be selected by day; false for snapshots, and if the month columns are no dates.
     """
 
     def __init__(self, running: _Pass, shape: Shape) -> None:
@@ -234,45 +234,47 @@ class Reading:
 
     @property
     def consistent(self) -> bool:
-        """Whether everything that this pass gives is of one moment; known once there are fingerprints."""
+        """Whether the pass reads one snapshot; final after the fingerprints have been read."""
         return self._pass.session.consistent
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how this table is read; complete once there are fingerprints."""
+        """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
         name, refusal = self._pass.table.name, self._pass.refusal
         notes = []
         if refusal is not None:
-            notes.append(f"{name} is read without a snapshot and may change meanwhile. In one the ERP says: {refusal}")
+            notes.append(
+                f"{name} is read without a snapshot, so it may change meanwhile. The ERP refused one: {refusal}"
+            )
         if not self.shape.hashed:
             notes.append(
-                f"The ERP's server cannot hash the rows of {name}: a change that alters no sum, no extreme and no "
-                "length is not noticed in months that are not read anyway. A full sync (--full) finds it."
+                f"The ERP's server cannot hash the rows of {name}. A change that alters no sum, extreme or length is "
+                "missed in months that are not read anyway; a full sync (--full) finds it."
             )
         return tuple(notes)
 
     def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
-        """The fingerprint of each day's rows; under None that of the rows without a day.
+        """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
 
-        Of a table that is not `dated` there is one, under None.
+        A table that is not `dated` has a single fingerprint, with the key None.
 
         Args:
-            span: Only these days, if the table is `dated`.
+            span: Restricts a `dated` table to these days.
 
         Raises:
             SourceError: the table cannot be read.
-            SourceInterruptedError: worth trying again.
+            SourceInterruptedError: the read was interrupted; a retry may succeed.
         """
         statement = self._statements.fingerprints(span)
         rows = self._pass.attended(lambda: list(chain.from_iterable(self._pass.chunks(statement))))
         return dict(self._fingerprint(row) for row in rows)
 
     def rows(self, wanted: Wanted) -> Generator[Chunk]:
-        """The rows wanted, in chunks: the values as the driver gives them, in the catalogue's order of columns.
+        """Yield the wanted rows in chunks, with the driver's values in the catalogue's order of columns.
 
         Raises:
             SourceError: the table cannot be read.
-            SourceInterruptedError: worth trying again, from the start.
+            SourceInterruptedError: the read was interrupted; a retry from the start may succeed.
         """
         if self._pass.erp.reads_bytes_of(self._pass.table):
             return self._pass.prefetched(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
@@ -285,7 +287,7 @@ class Reading:
             except UnicodeDecodeError as error:
                 if not self._statements.read_by_bytes:
                     raise
-                # The rows of this chunk are lost, and a server gives no order that they could be asked for again by.
+                # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
                 self._pass.erp.by_bytes.add(self._pass.table.name)
                 raise half_a_character(self._pass.erp.engine.url, self._pass.table.name) from error
 
@@ -307,11 +309,11 @@ class Reading:
 
 
 def _shape(session: Session, table: ErpTable, url: sa.URL) -> Shape:
-    """The shape of a table, once it is sure that it can be read."""
+    """Return the shape of a table after checking that the table can be read."""
     connection = session.connection
     found = columns_of(connection, table.name)
     if not found:
-        if connection.dialect.name == SQL_SERVER:  # which does not tell by this question why it has no answer
+        if connection.dialect.name == SQL_SERVER:  # its description of the columns omits the error
             connection.execute(Statements.nothing_of(table)).close()
         raise SourceError(
             f"The ERP {place(url)} has no table or view {table.name}, or this user may not see it. "

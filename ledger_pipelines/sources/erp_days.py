@@ -1,4 +1,4 @@
-"""Dates of PostgreSQL as psycopg gives them: quickly, and as text where the calendar does not have them."""
+"""Fast psycopg loaders for dates of PostgreSQL, which return text for dates that Python's calendar lacks."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -9,28 +9,28 @@ from psycopg.adapt import Loader
 
 
 def read_days(connection: "psycopg.Connection[object]") -> None:
-    """Let a connection give dates and timestamps that way."""
+    """Register the loaders of this module for dates and timestamps of a connection."""
     connection.adapters.register_loader("date", _DateLoader)
     connection.adapters.register_loader("timestamp", _TimestampLoader)
 
 
 class _DateLoader(Loader):
-    """A date of PostgreSQL; as text where the calendar does not have it (infinity, 0044-03-15 BC)."""
+    """Loader of dates; returns text if the calendar lacks the date (infinity, 0044-03-15 BC)."""
 
     def load(self, data: Buffer) -> date | str:
-        """The date out of the server's text."""
+        """Parse the server's text of a date."""
         return _date_of(bytes(data))
 
 
 class _TimestampLoader(Loader):
-    """A timestamp of PostgreSQL; as text where the calendar does not have it."""
+    """Loader of timestamps; returns text if the calendar lacks the timestamp."""
 
     def load(self, data: Buffer) -> datetime | str:
-        """The moment out of the server's text."""
+        """Parse the server's text of a timestamp."""
         return _moment_of(bytes(data))
 
 
-# Of thousands of rows a day, most have the same few dates.
+# Thousands of rows share a few dates.
 @lru_cache(maxsize=10_000)
 def _date_of(text: bytes) -> date | str:
     try:

@@ -1,7 +1,7 @@
-"""Whether the ERP can be read, looked at step by step, in words that an administrator can act on.
+"""Step-by-step check of the access to the ERP, with findings that an administrator can act on.
 
-Everything is tried as a sync would do it. What is read are the names and types of columns, and fingerprints of the last
-days (of a table without dates: of all of it), which the ERP computes. Nothing here prints.
+Each step works as in a sync. The check reads the names and types of columns, and fingerprints of the last days, which
+the ERP computes (of a table without dates, of all rows). Nothing here prints.
 """
 
 import time
@@ -24,20 +24,20 @@ from ledger_pipelines.sources.erp_types import SQL_SERVER, Family, Shape
 from ledger_pipelines.sources.errors import SourceError
 
 RECENT_DAYS = 7
-"""Of how many days fingerprints are computed: few, since a sync computes those of all days, and enough to find rows."""
+"""Number of days whose fingerprints are computed: enough to find rows, at a fraction of a sync's cost."""
 
 
 @dataclass(frozen=True)
 class ColumnFinding:
-    """A column, and whether its type suits what the catalogue says its values are.
+    """Finding on a column: whether its type suits its kind in the catalogue.
 
     Attributes:
-        level: A warning if not every value of that type can be such a value.
-        table: In which it is.
-        column: Its name.
-        kind: What its values must be, by the catalogue.
-        type: The server's words for its type.
-        advice: What the type means for the copy; empty if it suits.
+        level: WARNING if some values of the type cannot be values of the kind.
+        table: Table of the column.
+        column: Name of the column.
+        kind: Kind of the column in the catalogue.
+        type: The server's name for the type.
+        advice: Effect of the type on the copy; empty if the type suits.
     """
 
     level: Level
@@ -50,7 +50,7 @@ class ColumnFinding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that was found, in the order in which it was looked at."""
+    """All findings, in the order of the checks."""
 
     findings: tuple[Finding, ...]
     columns: tuple[ColumnFinding, ...]
@@ -67,13 +67,13 @@ def diagnose(
     statement_seconds: int = STATEMENT_SECONDS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
-    """Look at the ERP of a URL: its driver, the server, the login, and each table and column.
+    """Check the ERP of a URL: its driver, the server, the login, and each table and column.
 
     Args:
-        url: As in the settings.
-        tables: To be looked at.
-        statement_seconds: How long one look may take.
-        progress: Told what is being looked at.
+        url: URL of the ERP, as in the settings.
+        tables: Tables to check.
+        statement_seconds: Time limit of one statement.
+        progress: Called with the name of each check before it starts.
     """
     progress("driver")
     try:
@@ -116,7 +116,7 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
 
 
 def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
-    """What is known once there is a connection: driver, address, server, login, isolation."""
+    """Yield the findings on an open connection: driver, address, server, login, isolation."""
     dialect = erp.engine.dialect
     yield Finding(Level.OK, "driver", _driver(erp.engine, session))
     yield Finding(Level.OK, "connection", place(erp.engine.url))
@@ -124,33 +124,33 @@ def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
     if (login := login_of(session.connection)) is not None:
         yield Finding(Level.OK, "login", login)
     if session.consistent:
-        yield Finding(Level.OK, "isolation", "a pass over a table sees one moment")
+        yield Finding(Level.OK, "isolation", "each table is read from one snapshot")
     else:
         yield Finding(
             Level.WARNING,
             "isolation",
-            "a pass over a table sees what changes meanwhile",
+            "a table may change while it is read",
             _SNAPSHOTS.format(database=erp.engine.url.database) if dialect.name == SQL_SERVER else "",
         )
 
 
 _SNAPSHOTS = (
-    "Let every database that the views read keep versions, so that a sync reads one moment and never waits for "
-    "writers: ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON, and the same for the others"
+    "Allow snapshot isolation in every database that the views read, so that a sync reads one snapshot and never waits "
+    "for writers: ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON, and the same for the other databases"
 )
 
 
 def _tried(reading: Reading) -> str:
-    """How long fingerprints took, the first thing that a sync asks for, and the only one with functions in it."""
+    """Compute fingerprints, the first and most complex query of a sync, and return their duration as text."""
     begun = time.monotonic()
     span = Span(datetime.now(UTC).date() - timedelta(RECENT_DAYS), None) if reading.dated else None
     rows = sum(found.rows for found in reading.fingerprints(span).values())
-    of = f"of the last {RECENT_DAYS} days" if reading.dated else "of all of it"
+    of = f"of the last {RECENT_DAYS} days" if reading.dated else "of the whole table"
     return f"fingerprints {of} ({rows:,} rows) in {time.monotonic() - begun:.1f} s"
 
 
 def _driver(engine: sa.Engine, session: Session) -> str:
-    """The driver and its version."""
+    """Return the driver and its version."""
     module: Any = engine.dialect.loaded_dbapi
     own = f"{module.__name__} {getattr(module, '__version__', getattr(module, 'version', ''))}".strip()
     if engine.dialect.driver != "pyodbc":
@@ -163,15 +163,15 @@ def _driver(engine: sa.Engine, session: Session) -> str:
 
 
 def _of_table(table: ErpTable, reading: Reading, columns: Sequence[ColumnFinding], tried: str) -> Finding:
-    """What is to be said of a table that can be read, and was tried."""
+    """Return the finding on a table that can be read."""
     shape = reading.shape
     found, advice = [f"{len(columns)} columns", tried], list(reading.notes)
     if shape.extra:
         found.append(f"{len(shape.extra)} more at the ERP, not copied: {', '.join(shape.extra)}")
-        advice.append("Declare them in the catalogue if they are wanted.")
+        advice.append("Declare them in the catalogue if you need them.")
     if not shape.dated and not table.is_snapshot:
-        found.append(f"{', '.join(table.month_columns)} not all dates")
-        advice.append("Each sync reads the whole table; a view that casts them to dates would spare that.")
+        found.append(f"not all of {', '.join(table.month_columns)} are dates")
+        advice.append("Each sync reads the whole table; a view that casts them to dates would avoid that.")
     unsuitable = sum(column.level is not Level.OK for column in columns)
     if unsuitable:
         found.append(f"{unsuitable} of a type that may not suit")
@@ -179,12 +179,12 @@ def _of_table(table: ErpTable, reading: Reading, columns: Sequence[ColumnFinding
     return Finding(level, table.name, "; ".join(found), " ".join(advice))
 
 
-_JUDGED = "Each value is judged by itself; one that is no {kind} is listed in ops.rejected_rows."
+_JUDGED = "Each value is converted on its own; a row whose value is no {kind} is listed in ops.rejected_rows."
 _APPROXIMATE = (
-    "Its values are approximate at the ERP already; they are copied as the server writes them, and their sums "
+    "Its values are already approximate at the ERP. They are copied as the server writes them, and their sums "
     "cannot be compared. The ERP should keep them as decimal."
 )
-#: The families whose every value can be such a value, and is copied exactly.
+#: Families of types whose every value is a value of the kind and is copied exactly.
 _SUITABLE: Mapping[Kind, frozenset[Family]] = {
     Kind.TEXT: frozenset((Family.TEXT, Family.WHOLE, Family.EXACT, Family.OTHER)),
     Kind.INTEGER: frozenset((Family.WHOLE,)),
@@ -195,7 +195,7 @@ _SUITABLE: Mapping[Kind, frozenset[Family]] = {
 
 
 def _of_column(table: ErpTable, column: ErpColumn, words: str, shape: Shape) -> ColumnFinding:
-    """Whether a column's type suits its kind."""
+    """Return the finding on a column: whether its type suits its kind."""
     family = shape.family(column.name)
     level, advice = Level.OK, ""
     if family not in _SUITABLE[column.kind]:

@@ -1,4 +1,4 @@
-"""An engine for the ERP: by the driver that is there, with a limit to how long connecting may take."""
+"""Engine of the ERP, with the driver of the URL and a time limit for connecting."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ _ARGUMENTS = {
 
 
 def erp_engine(url: sa.URL) -> sa.Engine:
-    """An engine that connects anew for each pass over a table: minutes lie between two of them.
+    """Return an engine without a pool: passes over a table are minutes apart, so each opens a new connection.
 
     Raises:
-        SourceError: the driver, or a library or package that it needs, is not installed.
+        SourceError: the driver is unsupported, or the driver, a library or a package is not installed.
     """
     driver = url.get_dialect().driver
     if driver in UNSUPPORTED:

@@ -1,6 +1,6 @@
-"""What a driver says when the ERP cannot be read, in words that an administrator can act on; never a password.
+"""Translation of driver errors into messages that an administrator can act on, without passwords.
 
-Errors are known by what the servers number them by: SQLSTATE, the numbers of MySQL, the numbers of SQL Server.
+Errors are recognised by SQLSTATE and by the error numbers of MySQL and SQL Server.
 """
 
 import re
@@ -21,29 +21,29 @@ STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
 
 
 class SourceInterruptedError(SourceError):
-    """The source broke off what it was doing: a lost connection, a deadlock, a lock. Worth trying again."""
+    """The source interrupted a read: lost connection, deadlock or lock timeout. A retry may succeed."""
 
 
 class SnapshotRefusedError(SourceError):
-    """The source cannot show one moment of everything that is read, although its database can: read it without."""
+    """A view cannot be read in a snapshot although its database supports them; read it without."""
 
 
 class SourceUnreachableError(SourceError):
-    """Nobody answers at the source's address. Worth trying again if it answered a moment ago."""
+    """Nothing answers at the source's address. A retry may succeed if it answered shortly before."""
 
 
 @dataclass(frozen=True)
 class _Cause:
-    """A kind of error: how it is known, and what is said of it.
+    """Kind of error: how to recognise it, and the advice in its message.
 
     Attributes:
-        states: Beginnings of SQLSTATEs.
-        mysql: Numbers of MySQL and MariaDB.
-        sql_server: Numbers of SQL Server, and of FreeTDS.
-        words: What is in the driver's text, where neither a number nor a state says what it is.
-        vague: Beginnings of SQLSTATEs that drivers use for much else, so that words go before them.
-        advice: What to do; `{table}` stands for the table, `{driver}` for what to do about the ODBC driver.
-        raised: As what it is raised.
+        states: Prefixes of SQLSTATEs.
+        mysql: Error numbers of MySQL and MariaDB.
+        sql_server: Error numbers of SQL Server and of FreeTDS.
+        words: Pattern of the driver's message, used if neither number nor SQLSTATE matches.
+        vague: Prefixes of SQLSTATEs that drivers use for many errors; `words` takes precedence.
+        advice: What to do; `{table}` stands for the table, `{driver}` for the advice on the ODBC driver.
+        raised: Exception class to raise.
     """
 
     advice: str
@@ -56,25 +56,25 @@ class _Cause:
 
 
 _LOST_BY_FREETDS = (20004, 20006, 20017, 20047)
-"""Reading failed, writing failed, the server closed the connection, the connection is closed."""
+"""Read failed, write failed, connection closed by the server, connection closed."""
 
 _TOO_LONG = _Cause(
-    f"It took longer than it may. Try again when the ERP has less to do, or set {STATEMENT_TIMEOUT} higher.",
+    f"The time limit was exceeded. Try again when the ERP is less busy, or increase {STATEMENT_TIMEOUT}.",
     states=("57014", "HYT00", "S1T00"),
     mysql=(1969, 3024, 1317),
-    # FreeTDS: "Adaptive Server connection timed out", said of a statement whose time is over as well.
+    # FreeTDS: "Adaptive Server connection timed out", also raised when a statement exceeds its time limit.
     sql_server=(20003,),
     words=r"timeout expired",
 )
 _CAUSES = (
     _Cause(
-        "The server's certificate is not one that this machine trusts. Install its authority's certificate; or, if the "
-        "network between the two is yours, add TrustServerCertificate=yes to the URL.",
+        "This machine does not trust the server's certificate. Install the certificate of its authority; or, if you "
+        "control the network between the two, add TrustServerCertificate=yes to the URL.",
         words=r"certificate verify failed|certificate chain|self[- ]signed",
     ),
     _Cause(
-        "The server and this machine find no way to encrypt that both know. Let the server speak TLS 1.2 (a SQL Server "
-        "before 2016 needs its updates for that); or read it by FreeTDS, which may speak an older one.",
+        "The server and this machine support no common encryption. Enable TLS 1.2 at the server (a SQL Server before "
+        "2016 needs updates for that), or use FreeTDS, which may support older versions.",
         words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
     ),
     _Cause(
@@ -83,21 +83,21 @@ _CAUSES = (
         words=r"Can't open lib",
     ),
     _Cause(
-        "Is the user name and the password in LEDGER_ERP_URL right, and may this user log in from here?",
+        "Check the user name and the password in LEDGER_ERP_URL, and that this user may log in from this machine.",
         states=("28",),
         mysql=(1045, 1698),
         sql_server=(18456, 18452, 18470, 18486, 18487, 18488),
         words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist",
     ),
     _Cause(
-        "Is the database in LEDGER_ERP_URL the ERP's, and may this user use it?",
+        "Check that the database in LEDGER_ERP_URL is the ERP's and that this user may connect to it.",
         states=("3D",),
         mysql=(1044, 1049),
         sql_server=(4060, 911, 916),
         words=r"database \".*\" does not exist",
     ),
     _Cause(
-        "This user may not read {table}. Grant it SELECT, on that and nothing else.",
+        "This user may not read {table}. Grant this user SELECT on {table}, and nothing else.",
         states=("42501",),
         mysql=(1142, 1143, 1370, 1356),
         sql_server=(229, 230, 300),
@@ -109,32 +109,32 @@ _CAUSES = (
         sql_server=(208,),
     ),
     _Cause(
-        "Has the ERP been upgraded? {table}, or what this view stands on, has lost a column.",
+        "Has the ERP been upgraded? {table}, or a table that this view reads, has lost a column.",
         states=("42703", "42S22"),
         mysql=(1054,),
         sql_server=(207, 4413, 4502),
     ),
     _Cause(
-        "The database that is connected to keeps versions of its rows, but something that this view reads does not: "
-        "another database, a linked server, or a table in memory.",
+        "The connected database allows snapshots, but something that this view reads does not: another database, a "
+        "linked server, or a memory-optimized table.",
         sql_server=(3952, 7420, 41332),
         raised=SnapshotRefusedError,
     ),
     _TOO_LONG,
     _Cause(
-        "Another transaction at the ERP was in the way. Try again.",
+        "It conflicted with another transaction at the ERP. Try again.",
         states=("40", "55P03", "25P03"),
         mysql=(1205, 1213, 1412, 3572),
         sql_server=(1205, 1222, 3960, 3961, 3966),
         raised=SourceInterruptedError,
     ),
     _Cause(
-        "SQL Server has no memory, locks or room for versions of rows left at the moment. Try again.",
+        "SQL Server is out of memory, locks or space for row versions at the moment. Try again.",
         sql_server=(701, 1204, 3958, 3967, 8645),
         raised=SourceInterruptedError,
     ),
     _Cause(
-        "The connection to the ERP was lost, or its server is being stopped or started. Try again.",
+        "The connection to the ERP was lost, or its server is stopping or starting. Try again.",
         states=("57P", "53300"),
         mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
         sql_server=(*_LOST_BY_FREETDS, 233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
@@ -146,13 +146,11 @@ _CAUSES = (
     ),
 )
 
-_UNREACHABLE = (
-    "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall is in between."
-)
-_UNKNOWN = "These are the server's own words: whoever looks after the ERP may know them."
-_UNREADABLE = "One of its values is none that the driver in LEDGER_ERP_URL can read."
-# pyodbc joins what the driver says by "; [", each with the server's number behind it. What is in brackets within a
-# text, such as OpenSSL's reason, belongs to it.
+_UNREACHABLE = "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall blocks it."
+_UNKNOWN = "This is the server's message; ask the administrator of the ERP."
+_UNREADABLE = "The driver in LEDGER_ERP_URL cannot read one of its values."
+# pyodbc joins the driver's messages with "; [", each followed by the server's error number. Brackets within a message,
+# such as OpenSSL's reason, belong to the message.
 _NUMBERS_BY_ODBC = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|$)", re.MULTILINE)
 _TAGS_OF_ODBC = re.compile(r"(?:^|(?<=; ))(?:\[[^\]]*\] ?)+| \(-?\d+\)(?=; \[|$| \(SQL\w+\))| \(SQL\w+\)", re.MULTILINE)
 _TAGS_OF_PYMSSQL = re.compile(r"DB-Lib error message \d+, severity \d+:\n")
@@ -160,13 +158,13 @@ _COMMON_TAIL = "Nothing was changed."
 
 
 def explained(error: BaseException, url: sa.URL, table: str | None = None, *, connecting: bool = False) -> SourceError:
-    """What a driver's error means.
+    """Return the exception with an explanation of a driver's error.
 
     Args:
-        error: Of the driver, or SQLAlchemy's around it.
-        url: Where the ERP is.
-        table: What was being read.
-        connecting: Whether there was no connection yet.
+        error: Error of the driver, or SQLAlchemy's wrapper of it.
+        url: URL of the ERP.
+        table: Table that was being read.
+        connecting: Whether the error occurred while connecting.
     """
     original = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
     cause = _cause_of(original, url.get_backend_name())
@@ -183,29 +181,29 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
 
 
 def place(url: sa.URL) -> str:
-    """Where the ERP is, for a message: without the password, and without the driver's options."""
+    """Return the URL of the ERP for a message: without the password and without the driver's options."""
     return masked(url.set(query={}))
 
 
 def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:
-    """The error of a statement that has given nothing for so long."""
+    """Return the error of a statement that exceeded our time limit."""
     return SourceError(
-        f"{table or 'The ERP'} cannot be read from the ERP {place(url)}: it gave no answer for {seconds:.0f} s. "
-        f"The statement was cancelled. Try again when the ERP has less to do, or set {STATEMENT_TIMEOUT} higher. "
+        f"{table or 'The ERP'} cannot be read from the ERP {place(url)}: there was no answer for {seconds:.0f} s. "
+        f"The statement was cancelled. Try again when the ERP is less busy, or increase {STATEMENT_TIMEOUT}. "
         f"{_COMMON_TAIL}"
     )
 
 
 def half_a_character(url: sa.URL, table: str) -> SourceInterruptedError:
-    """The error of a text that the driver cannot read, in a table whose texts can be read as bytes instead."""
+    """Return the error of a text that the driver cannot read, in a table whose texts can be read as bytes."""
     return SourceInterruptedError(
         f"{table} cannot be read from the ERP {place(url)}: one of its texts holds half a character, which the driver "
-        f"does not read. Read as bytes, all other rows can be had, more slowly. {_COMMON_TAIL}"
+        f"cannot read. The next attempt reads the texts as bytes, which is slower. {_COMMON_TAIL}"
     )
 
 
 def without_secrets(text: str, url: sa.URL) -> str:
-    """The text without the password of a URL, however it is written."""
+    """Return the text without the password of a URL, in any encoding of it."""
     secrets = [str(url.password)] if url.password else []
     secrets += [value for name, value in url.query.items() if "PWD" in name.upper() and isinstance(value, str)]
     for secret in secrets:
@@ -215,7 +213,7 @@ def without_secrets(text: str, url: sa.URL) -> str:
 
 
 def _cause_of(error: BaseException, dialect: str) -> _Cause | None:
-    """The cause by number, else by state, else by words: a name in a text must not decide what a number says."""
+    """Return the cause by number, else by SQLSTATE, else by message: a name in the text must not override a number."""
     numbers, state, text = _numbers_of(error, dialect), _state_of(error) or "", str(error) or type(error).__name__
 
     def by_number(cause: _Cause) -> bool:
@@ -234,7 +232,7 @@ def _cause_of(error: BaseException, dialect: str) -> _Cause | None:
 
 
 def _state_of(error: BaseException) -> str | None:
-    """The SQLSTATE, which psycopg gives as an attribute and pyodbc as the first argument."""
+    """Return the SQLSTATE, which is an attribute in psycopg and the first argument in pyodbc."""
     state = getattr(error, "sqlstate", None)
     if state is None and error.args and isinstance(error.args[0], str) and re.fullmatch(r"\w{5}", error.args[0]):
         state = error.args[0]
@@ -242,7 +240,7 @@ def _state_of(error: BaseException) -> str | None:
 
 
 def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
-    """The server's own numbers of the error, which MySQL's drivers and pymssql give first, and ODBC's in the text."""
+    """Return the server's error numbers: the first argument of MySQL's drivers and pymssql, in the text with ODBC."""
     arguments = _arguments_of(error)
     if arguments and isinstance(arguments[0], int):
         return frozenset((arguments[0],))
@@ -252,13 +250,13 @@ def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
 
 
 def _arguments_of(error: BaseException) -> tuple[Any, ...]:
-    """Return a driver's arguments; while connecting, pymssql puts all of them into the first."""
+    """Return the arguments of a driver's error; while connecting, pymssql nests them in the first argument."""
     nested = len(error.args) == 1 and isinstance(error.args[0], tuple)
     return error.args[0] if nested else error.args
 
 
 def words_of(error: BaseException, url: sa.URL) -> str:
-    """The driver's own words, one line of them, as a sentence, without the tags of ODBC and without secrets."""
+    """Return the first line of the driver's message, as a sentence, without ODBC's tags and without secrets."""
     arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else _arguments_of(error)
     texts = (argument.decode(errors="replace") if isinstance(argument, bytes) else argument for argument in arguments)
     text = " ".join(_TAGS_OF_PYMSSQL.sub("\n", str(text)).strip() for text in texts if text) or str(error)

@@ -1,7 +1,7 @@
-"""Rows of an ERP table as pandas frames, validated by a pandera schema made from the catalogue.
+"""Rows of an ERP table as pandas frames, validated by a pandera schema derived from the catalogue.
 
-A million rows of dozens of columns go through here. So each column is handled at once, and looked at value by value
-only where something about it is unusual.
+A sync converts up to a million rows of dozens of columns. So each column is handled as a whole, and value by value only
+if it holds unusual values.
 """
 
 import json
@@ -21,7 +21,7 @@ from ledger_pipelines.sources.erp_values import PLAIN, convert
 from ledger_pipelines.sources.validation import validate
 from ledger_pipelines.sources.values import UnusableError, storable
 
-#: The longest text that is taken for text: what is longer is a document, or a fault.
+#: Maximum length of a text; a longer one is a document or a fault.
 LONGEST_TEXT = 100_000
 _LARGEST_INTEGER = 2**63 - 1
 _MOMENTS = frozenset((datetime, type(None)))
@@ -31,12 +31,12 @@ RawRow = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Frame:
-    """A chunk of an ERP table after conversion and validation.
+    """Chunk of an ERP table after conversion and validation.
 
     Attributes:
-        rows: All rows of the chunk, each value as its column's kind holds it (None where it could not be).
-        days: Of each row the first of the month columns that is not null; None without any, and in snapshots.
-        failures: Why rows cannot be used, by position.
+        rows: All rows of the chunk, with values converted to their column's kind (None if that failed).
+        days: Day of each row: the first month column that is not null; None if all are null, and in snapshots.
+        failures: Rejection reasons of unusable rows, by position.
     """
 
     rows: pd.DataFrame
@@ -45,7 +45,7 @@ class Frame:
 
 
 def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
-    """Convert and validate a chunk of raw rows, whose values are in the order of the catalogue's columns."""
+    """Convert and validate a chunk of raw rows with values in the catalogue's order of columns."""
     unusable: dict[str, dict[int, str]] = {}
     columns: dict[str, Sequence[Any]] = {}
     for column, values in zip(table.columns, zip(*chunk, strict=True), strict=True):
@@ -64,12 +64,12 @@ def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
 
 
 def _converted(kind: Kind, values: Sequence[Any]) -> tuple[Sequence[Any], dict[int, str]]:
-    """The values as their kind holds them, and by position why some cannot be (None stands in their place)."""
+    """Convert values to their kind; return them with the reasons of unusable ones by position (None replaces these)."""
     types = set(map(type, values))
     if types <= PLAIN[kind]:
         return values, {}
     if kind is Kind.DATE and types <= _MOMENTS:
-        # Thousands of moments, hundreds of days: what is made once for each is also held and written but once.
+        # Thousands of timestamps fall on hundreds of days: each distinct one is converted, held and written only once.
         days = {moment: moment and moment.date() for moment in set(values)}
         return list(map(days.__getitem__, values)), {}
     made, unusable = list(values), dict[int, str]()
@@ -84,7 +84,7 @@ def _converted(kind: Kind, values: Sequence[Any]) -> tuple[Sequence[Any], dict[i
 def _days(
     table: ErpTable, columns: Mapping[str, Sequence[Any]], unusable: Mapping[str, Mapping[int, str]]
 ) -> list[date | None]:
-    """The day of each row; one that has an unusable value where its day would be has none, for it would be a guess."""
+    """Return the day of each row; None if the value that decides it is unusable, because any day would be a guess."""
     days: list[date | None] = [None] * len(columns[table.names[0]])
     undatable: set[int] = set()
     for name in table.month_columns:
@@ -97,10 +97,10 @@ def _days(
 
 @cache
 def schema(table: ErpTable) -> pa.DataFrameSchema:
-    """What the rows of a table must fulfil once they are converted.
+    """Return the schema for the converted rows of a table.
 
-    That the columns are of objects is not stated: to compare types, pandera looks for a library that is not installed,
-    anew for each column, and a twentieth of the time goes there.
+    The schema does not declare the object dtype of the columns. To compare dtypes, pandera tries to import a library
+    that is not installed, once per column, which takes a twentieth of the time.
     """
     return pa.DataFrameSchema(
         {column.name: pa.Column(None, checks=_CHECKS[column.kind], nullable=True) for column in table.columns}
@@ -108,13 +108,13 @@ def schema(table: ErpTable) -> pa.DataFrameSchema:
 
 
 def raw_row(table: ErpTable, row: RawRow) -> str:
-    """A row as the source holds it, as JSON, numbers and dates as text."""
+    """Return a source row as JSON, with numbers and dates as text."""
     values = zip(table.names, row, strict=True)
     return json.dumps({name: _raw(value) for name, value in values}, ensure_ascii=False)
 
 
 def name_of(table: ErpTable, row: RawRow) -> str:
-    """What a row is called: the values of its identifying columns, as far as it has them."""
+    """Return the name of a row for people: the values of its key columns that are not null."""
     of = dict(zip(table.names, row, strict=True))
     return ", ".join(f"{name}={_raw(of[name])}" for name in table.key if of[name] is not None)[:200]
 
@@ -126,7 +126,7 @@ def _raw(value: Any) -> str | bool | None:
 
 
 def _why_unusable(value: Any) -> str | None:
-    """What is wrong with a value of its column's kind; None if nothing is."""
+    """Return the rejection reason of a value of its column's kind; None if it is usable."""
     if isinstance(value, str):
         if "\x00" in value:
             return "contains NUL"
@@ -159,10 +159,10 @@ def _within(value: int) -> bool:
 
 
 def _check(all_are_usable: Callable[[Sequence[Any]], bool]) -> pa.Check:
-    """A check that looks at a whole column at once, and at each value only if one of them is not usable.
+    """Return a check of a whole column that looks at single values only if one of them is unusable.
 
     Args:
-        all_are_usable: Whether the values of a column are; it is spared those that always are: None, empty text and 0.
+        all_are_usable: Returns whether all values are usable; called without None, empty text and 0, which always are.
     """
 
     def check(series: "pd.Series[Any]") -> "bool | pd.Series[bool]":
@@ -170,7 +170,7 @@ def _check(all_are_usable: Callable[[Sequence[Any]], bool]) -> pa.Check:
             return True
         return series.map(lambda value: _why_unusable(value) is None).astype(bool)
 
-    # A Decimal that is NaN is "not available" to pandas, and must not pass as NULL: what to skip is said above.
+    # pandas treats a Decimal NaN as missing, but it must not pass as NULL; the check itself skips the usable values.
     return pa.Check(check, name="usable", ignore_na=False)
 
 

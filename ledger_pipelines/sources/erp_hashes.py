@@ -1,7 +1,7 @@
-"""A hash of whole rows that the ERP's server computes, summed over the rows of a day.
+"""Hash of whole rows that the ERP's server computes, summed over the rows of a day.
 
-A sum depends neither on the order of the rows nor loses equal ones. Every way of hashing tells NULL from empty text,
-`a, bc` from `ab, c`, and cases and blanks from one another, whatever the collation of the columns.
+A sum is independent of the order of the rows and counts duplicates. Every algorithm distinguishes NULL from empty text,
+`a, bc` from `ab, c`, and texts that differ in case or blanks only, in any collation.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ from ledger_pipelines.sources.erp_types import (
 
 @dataclass(frozen=True)
 class RowHash:
-    """The sum of the hashes of rows.
+    """Sum of the hashes of rows.
 
     Attributes:
-        name: Of the way in which it is computed; another way has another name.
-        total: The sum, as an expression.
+        name: Name of the algorithm, with a version.
+        total: SQL expression of the sum.
     """
 
     name: str
@@ -36,7 +36,7 @@ class RowHash:
 
 
 def row_hash(columns: Sequence[str], shape: Shape) -> RowHash | None:
-    """The sum of the hashes of rows of a shape over some columns; None if we know no way at its kind of server."""
+    """Return the sum of the row hashes over some columns; None if there is no algorithm for this kind of server."""
     ways: dict[str, Callable[[Sequence[str], Shape], RowHash]] = {
         POSTGRESQL: _postgresql,
         MYSQL: _mysql,
@@ -47,7 +47,7 @@ def row_hash(columns: Sequence[str], shape: Shape) -> RowHash | None:
 
 
 def _sum_of(expression: str) -> sa.ColumnElement[Any]:
-    """The sum of an SQL expression, NULL of no rows."""
+    """Return the sum of an SQL expression; it is NULL without rows."""
     return sa.literal_column(f"SUM({expression})")
 
 
@@ -56,15 +56,16 @@ _TEXTS_OF_BYTES = frozenset(("character", "varchar", "text"))
 
 
 def _postgresql(columns: Sequence[str], shape: Shape) -> RowHash:
-    """`hash_record_extended`, 64 bits, there since PostgreSQL 14, and hashed once more.
+    """Hash a row with `hash_record_extended` (64 bits, since PostgreSQL 14), and hash the result again.
 
-    By itself it is a weighted sum of the columns' hashes, and their sum over rows would not see values change places.
+    The record hash alone is a weighted sum of the columns' hashes. Summed over rows, it would not change when two rows
+    swap a value.
     """
 
     def piece(name: str) -> str:
         column = '"' + shape.names[name].replace('"', '""') + '"'
         plain = shape.family(name) in _HASHED_AS_THEY_ARE or base_of(shape.types[name]) in _TEXTS_OF_BYTES
-        # Some types have no hash (json), or one that takes different texts for equal (citext).
+        # Some types have no hash (json), or one that ignores differences (citext).
         return column if plain else f"CAST({column} AS text)"
 
     row = ", ".join(piece(name) for name in columns)
@@ -76,10 +77,10 @@ _LONG_IN_MYSQL = frozenset(("text", "mediumtext", "longtext", "json", "blob", "m
 
 
 def _mysql(columns: Sequence[str], shape: Shape) -> RowHash:
-    """The first 64 bits of an MD5 over the columns, each with its length before it.
+    """Hash a row with the first 64 bits of an MD5 over the columns, each prefixed by its length.
 
-    As bytes, so that no collation matters. A long text goes in by its own MD5: what is joined stays far below
-    `max_allowed_packet`, beyond which the server makes NULL of it.
+    The columns are cast to bytes, so that no collation matters. A long text is replaced by its own MD5: the server
+    returns NULL for a joined text beyond `max_allowed_packet`.
     """
 
     def piece(name: str) -> str:
@@ -94,10 +95,10 @@ def _mysql(columns: Sequence[str], shape: Shape) -> RowHash:
 
 
 _BYTES_AT_ONCE = 8_000
-"""What HASHBYTES takes before SQL Server 2016, and where a `varbinary` that is not `max` is cut."""
+"""Input limit of HASHBYTES before SQL Server 2016, and length at which a `varbinary` other than `max` is cut."""
 
 _HASHES_ANY_LENGTH = (13,)
-"""SQL Server 2016. An older one gets the first and the last 4,000 characters of a longer text, and its length."""
+"""SQL Server 2016. Older versions hash the first and the last 4,000 characters of a longer text, and its length."""
 
 _HASH_BYTES = 32
 _MARK_BYTES = 4
@@ -106,17 +107,17 @@ _FIXED_BYTES = {Family.WHOLE: 8, Family.BOOLEAN: 1, Family.APPROXIMATE: 8, Famil
 
 @dataclass(frozen=True)
 class _Piece:
-    """What a column adds to the bytes that are hashed at SQL Server, and how many bytes that is at most."""
+    """SQL of a column's bytes in the hash at SQL Server, and their maximum number."""
 
     sql: str
     size: int
 
 
 def _sql_server(columns: Sequence[str], shape: Shape) -> RowHash:
-    """The first 64 bits of a SHA-256 over the columns, each with its length before it.
+    """Hash a row with the first 64 bits of a SHA-256 over the columns, each prefixed by its length.
 
-    As bytes, so that neither a collation nor a style of writing numbers and dates matters. Columns are hashed in groups
-    of at most 8,000 bytes, and their hashes again, so that nothing is cut and nothing becomes a large object.
+    The columns are cast to bytes, so that neither collations nor formats of numbers and dates matter. Groups of columns
+    of at most 8,000 bytes are hashed, then their hashes, so that nothing is cut or becomes a large object.
     """
     groups: list[list[_Piece]] = [[]]
     for name in columns:
@@ -131,7 +132,7 @@ def _sql_server(columns: Sequence[str], shape: Shape) -> RowHash:
 
 
 def _sql_server_piece(shape: Shape, name: str) -> _Piece:
-    """A column as bytes, its length before it, and a mark of its own for NULL."""
+    """Return a column as bytes, prefixed by its length; NULL has its own mark."""
     column = "[" + shape.names[name].replace("]", "]]") + "]"
     size, content = _sql_server_bytes(column, name, shape)
     length = f"CONVERT(binary(4), CONVERT(int, DATALENGTH({column})))"
@@ -139,7 +140,7 @@ def _sql_server_piece(shape: Shape, name: str) -> _Piece:
 
 
 def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
-    """How many bytes the content of a column has at most, and the expression of them."""
+    """Return the maximum number of bytes of a column's content, and the expression of the bytes."""
     words, family = shape.types[name], shape.family(name)
     base, length = base_of(words), length_of(words)
     if family in _FIXED_BYTES:
@@ -149,7 +150,7 @@ def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
         size = length * 2 if base.startswith("n") else length
         if size + _MARK_BYTES <= _BYTES_AT_ONCE:
             return size, f"CONVERT(varbinary({size}), {column})"
-    # Without limit, or of a type that we do not know: by a hash of its own.
+    # A type without a length limit or an unknown type is replaced by its own hash.
     text = f"CONVERT(nvarchar(max), {column})"
     if shape.version >= _HASHES_ANY_LENGTH:
         return _HASH_BYTES, _sha256(f"CONVERT(varbinary(max), {text})")
@@ -158,5 +159,5 @@ def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
 
 
 def _sha256(sql: str) -> str:
-    """The hash of bytes; declared as long as it is, not as `varbinary(8000)`."""
+    """Return the hash of bytes, declared with its true length instead of `varbinary(8000)`."""
     return f"CONVERT(varbinary({_HASH_BYTES}), HASHBYTES('SHA2_256', {sql}))"

@@ -1,4 +1,4 @@
-"""What to install before the ERP can be read: the packages of each distribution, and the messages that name them."""
+"""Packages that reading the ERP needs on each distribution, and the messages that name them."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class _Packages:
         debian: Packages of Debian and Ubuntu.
         fedora: Packages of Fedora, and of RHEL with EPEL.
         alpine: Packages of Alpine.
-        instead: How to do without them.
+        instead: Alternative without these packages.
     """
 
     debian: str
@@ -35,7 +35,7 @@ class _Packages:
         return f"{commands} {self.instead}".rstrip()
 
 
-# tdsodbc and its like depend on libodbcinst2 only; libodbc2 is the driver manager that pyodbc loads.
+# tdsodbc and similar packages depend on libodbcinst2 only; libodbc2 is the driver manager that pyodbc loads.
 _MYSQL = _Packages(
     "libodbc2 odbc-mariadb",
     "unixODBC mariadb-connector-odbc",
@@ -60,7 +60,7 @@ _UNIXODBC_AND_DRIVER = {
     ),
 }
 _OF_MICROSOFTS_DRIVER = _Packages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb5-libs", "libltdl krb5-libs")
-"""What the driver of the Python package mssql-python-odbc is linked with and does not bring."""
+"""Libraries that the driver of the Python package mssql-python-odbc is linked with but does not include."""
 
 _NAMES = {SQL_SERVER: "SQL Server", MYSQL: "MySQL", MARIADB: "MariaDB", POSTGRESQL: "PostgreSQL"}
 UNSUPPORTED = {
@@ -69,7 +69,7 @@ UNSUPPORTED = {
         "mssql+pymssql:// (`pip install 'ledger-pipelines[pymssql]'`)."
     )
 }
-"""Why the ERP is not read by a driver of SQLAlchemy, and what to use instead."""
+"""Drivers of SQLAlchemy that are not supported: the reason, and what to use instead."""
 
 _EXTRAS = {"pymssql": "ledger-pipelines[pymssql]"}
 

@@ -1,7 +1,7 @@
-"""Which ODBC driver reads a SQL Server, and what each of them has to be told.
+"""Choice of the ODBC driver for a SQL Server, and the options of each driver.
 
-Microsoft's driver of the newest version goes first, then FreeTDS, registered or not, then the one inside the Python
-package `mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is taken as it is.
+Microsoft's newest driver comes first, then FreeTDS, registered or not, then the driver in the Python package
+`mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is used unchanged.
 """
 
 import importlib.util
@@ -21,16 +21,16 @@ _LIBRARY = re.compile(r"libmsodbcsql[-.].*", re.IGNORECASE)
 _DRIVER_IN_CONNECT = re.compile(r"(?:^|;)\s*driver\s*=\s*(\{[^}]*\}|[^;]*)", re.IGNORECASE)
 _LIBRARIES = (Path("/usr/lib"), Path("/usr/lib64"))
 _DISTRIBUTIONS = {"debian": "debian_ubuntu", "ubuntu": "debian_ubuntu", "alpine": "alpine", "suse": "suse"}
-# What the server is told of us: a secondary may serve this reader, and its administrator sees by name who it is.
+# A readable secondary may serve read-only connections; the name identifies the program to the administrator.
 _OF_ALL = {"ApplicationIntent": "ReadOnly", "APP": "ledger_pipelines"}
-# Without these FreeTDS asks for a protocol that knows neither dates nor Unicode as they are.
+# Without these, FreeTDS uses a protocol without proper dates and Unicode.
 _OF_FREETDS = {"TDS_Version": "7.4", "ClientCharset": "UTF-8"}
 
 
 def with_driver(url: sa.URL) -> sa.URL:
-    """The URL of a SQL Server with an ODBC driver, and with what that has to be told; others as they are.
+    """Add the ODBC driver and its options to the URL of a SQL Server; return other URLs unchanged.
 
-    Nothing that the URL says is changed: a driver, or an option of one, that is given stays.
+    A driver or an option that the URL already has is kept.
 
     Raises:
         NoDriverError: this machine has no driver for SQL Server, or the URL of another server names none.
@@ -60,7 +60,7 @@ def driver_of(url: sa.URL) -> str:
 
 
 def is_freetds(driver: str) -> bool:
-    """Whether a driver, by its name or its file, is FreeTDS."""
+    """Return whether a driver, given by its name or its file, is FreeTDS."""
     return "freetds" in driver.lower() or "tdsodbc" in driver.lower()
 
 
@@ -76,10 +76,10 @@ def installed_drivers() -> list[str]:
 
 
 def find_driver() -> str:
-    """The name of the best driver for SQL Server that the system has, else the file of the one from the package.
+    """Return the name of the best installed driver for SQL Server, else the file of the packaged one.
 
     Raises:
-        NoDriverError: there is none.
+        NoDriverError: no driver is installed.
         ImportError: pyodbc is not installed, or unixODBC is not.
     """
     found = best_of(installed_drivers()) or _unregistered_freetds() or packaged_driver()
@@ -89,7 +89,7 @@ def find_driver() -> str:
 
 
 def unloadable(url: sa.URL) -> str:
-    """Return what to do where unixODBC cannot load the driver of a URL, or does not know its data source."""
+    """Return what to do if unixODBC cannot load the driver of a URL, or does not list its data source."""
     named = driver_of(url)
     has_file = named.startswith("/") and Path(named).is_file()
     return driver_advice(url.get_backend_name(), named, has_file=has_file, others=installed_drivers())
@@ -101,14 +101,14 @@ def _unregistered_freetds() -> str | None:
 
 
 def best_of(names: Iterable[str]) -> str | None:
-    """The best of some drivers for SQL Server; None if none of them is one."""
+    """Return the best driver for SQL Server among these names; None if no name matches."""
     names = list(names)
     microsoft = [(int(match[1]), name) for name in names if (match := _MICROSOFT.fullmatch(name))]
     return max(microsoft)[1] if microsoft else next((name for name in names if is_freetds(name)), None)
 
 
 def packaged_driver() -> str | None:
-    """The file of the driver in the Python package for this machine; None if it is not installed."""
+    """Return the file of the packaged driver for this machine; None if the package is not installed."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -123,7 +123,7 @@ def _machine() -> str:
 
 
 def _distribution() -> str:
-    """The folder of the package for this distribution of Linux."""
+    """Return the package's folder for this Linux distribution."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:

@@ -16,13 +16,13 @@ from typing import Any
 NAME = "pymssql"
 
 OPTIONS: Mapping[str, Any] = {"appname": "ledger_pipelines", "read_only": True, "tds_version": "7.4"}
-"""Arguments of each connection; what the URL says goes before them."""
+"""Default arguments of each connection; options of the URL take precedence."""
 
 _of_thread = threading.local()
 
 
 def errors(module: Any) -> tuple[type[Exception], ...]:
-    """Return what pymssql raises that is not its `Error`: a rollback lets errors of its lower layer through.
+    """Return the exceptions of pymssql that are not its `Error`: a rollback may raise errors of its lower layer.
 
     Args:
         module: pymssql.
@@ -31,7 +31,7 @@ def errors(module: Any) -> tuple[type[Exception], ...]:
 
 
 def note_sockets(module: Any) -> None:
-    """Let pymssql tell the socket of each statement, which it offers nowhere else.
+    """Make pymssql report the socket of each statement, which it offers in no other way.
 
     Args:
         module: pymssql.
@@ -53,7 +53,7 @@ class ConnectionSocket:
         self._socket = socket.socket(fileno=os.dup(_of_thread.descriptor))
 
     def shut_down(self) -> None:
-        """End the connection, so that the driver gives up and the server ends the statement."""
+        """Shut the connection down, so that the driver fails and the server ends the statement."""
         with contextlib.suppress(OSError):  # the connection is down already
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -63,7 +63,7 @@ class ConnectionSocket:
 
 
 def written(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters with dates as YYYYMMDD, which SQL Server reads alike whatever the login's language."""
+    """Return parameters with dates as YYYYMMDD, which SQL Server parses the same in every login language."""
     return {
         name: value.isoformat().replace("-", "") if isinstance(value, date) else value
         for name, value in parameters.items()

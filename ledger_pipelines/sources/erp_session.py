@@ -1,6 +1,6 @@
-"""One connection to the ERP, whose statement can be cancelled, and which gives rows as they are asked for.
+"""Connection to the ERP whose statements can be cancelled and whose rows are streamed.
 
-How it is set up is in `erp_setup.py`; what it is asked, in `erp_statements.py`.
+`erp_setup.py` sets it up; `erp_statements.py` composes its statements.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ _CANCEL_SECONDS = 5
 
 
 class Session:
-    """A connection that is set up for reading.
+    """Connection that is set up for reading.
 
     Attributes:
-        connection: Open, in a transaction.
-        consistent: Whether all its statements see the same moment.
+        connection: Open connection, in a transaction.
+        consistent: Whether all statements read the same snapshot.
     """
 
     def __init__(self, engine: sa.Engine, connection: sa.Connection, consistent: bool) -> None:
@@ -36,10 +36,10 @@ class Session:
         self._socket = ConnectionSocket() if engine.dialect.driver == erp_pymssql.NAME else None
 
     def run(self, statement: sa.Select[Any]) -> Any:
-        """The driver's cursor with the rows of a statement, which it holds no more of than are asked for.
+        """Run a statement and return the driver's cursor, which streams the rows.
 
         Raises:
-            Exception: of the driver.
+            Exception: any error of the driver.
         """
         compiled = statement.compile(dialect=self._engine.dialect)
         names = compiled.positiontup
@@ -51,17 +51,17 @@ class Session:
         return self._cursor
 
     def show_no_moment(self) -> None:
-        """Begin again without a snapshot: from now on each statement sees its own moment.
+        """Leave the snapshot: from now on each statement reads what is committed when it starts.
 
         Raises:
-            Exception: of the driver.
+            Exception: any error of the driver.
         """
         self.connection.rollback()
         read_committed(self.connection)
         self.consistent = False
 
     def cancel(self) -> None:
-        """End the statement that another thread is running."""
+        """Cancel the statement that another thread is running."""
         driver = self._engine.dialect.driver
         if driver == "psycopg":
             self._dbapi.cancel_safe(timeout=_CANCEL_SECONDS)
@@ -73,7 +73,7 @@ class Session:
             self._socket.shut_down()
 
     def _streaming_cursor(self) -> Any:
-        """A cursor that leaves the rows at the server until they are fetched."""
+        """Return a cursor that leaves the rows at the server until they are fetched."""
         driver = self._engine.dialect.driver
         if driver == "psycopg":
             return self._dbapi.cursor("ledger_pipelines")
@@ -82,15 +82,15 @@ class Session:
         return self._dbapi.cursor()
 
     def leave(self, *, usable: bool) -> None:
-        """Give the connection back; one with rows not yet read, or an error behind it, is closed instead."""
-        with contextlib.suppress(Exception):  # it may be broken already, and what broke it is what is told
+        """Release the connection; close it instead if rows are unread or an error occurred."""
+        with contextlib.suppress(Exception):  # the connection may be broken, and the first error is the one to report
             if usable:
                 self.connection.rollback()
             else:
                 self.connection.invalidate()
         if isinstance(self._cursor, _StreamingCursor):
             self._cursor.abandon()
-        with contextlib.suppress(Exception):  # of pyodbc, if it is closed already; the connection must be all the same
+        with contextlib.suppress(Exception):  # pyodbc fails on a closed cursor; the connection must still be closed
             if self._cursor is not None:
                 self._cursor.close()
         with contextlib.suppress(Exception):
@@ -100,13 +100,13 @@ class Session:
 
 
 class _StreamingCursor(SSCursor):
-    """A cursor of MySQL that fetches rows as they are asked for."""
+    """Cursor of MySQL that streams rows."""
 
     _result: Any
     connection: Any
 
     def abandon(self) -> None:
-        """Forget the rows that were not fetched; by itself it would read all of them before it goes."""
+        """Discard the rows that were not fetched; the driver would read all of them on close."""
         if self._result is not None:
             self._result.unbuffered_active = False
         self.connection = None
@@ -117,7 +117,7 @@ def open_session(engine: sa.Engine, statement_seconds: int) -> Session:
 
     Raises:
         SourceError: the server is too old.
-        Exception: of the driver, if it cannot connect.
+        Exception: any error of the driver while connecting.
     """
     connection = engine.connect()
     try:
@@ -129,9 +129,9 @@ def open_session(engine: sa.Engine, statement_seconds: int) -> Session:
 
 
 class Handover:
-    """A session on its way from the thread that opens it to whoever waits, who may be interrupted at any moment.
+    """Handover of a session from the thread that opens it to the waiting thread, which may be interrupted at any time.
 
-    A context for who waits: whatever is raised within, no session stays open.
+    The waiting thread uses it as a context: if the block raises, no session stays open.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Handover:
         return self
 
     def offer(self, session: Session) -> Session:
-        """Hand over a session, or close it if nobody wants it any more."""
+        """Hand over a session, or close it if the waiting thread has stopped."""
         with self._lock:
             is_wanted = not self._abandoned
             if is_wanted:
@@ -153,7 +153,7 @@ class Handover:
         return session
 
     def abandon(self) -> None:
-        """Want none any more; one that was offered before stays open."""
+        """Decline later sessions; one that was offered before stays open."""
         with self._lock:
             self._abandoned = True
 
@@ -165,7 +165,7 @@ class Handover:
 
 
 def _thread_number(engine: sa.Engine, dbapi: Any) -> int | None:
-    """By which MySQL knows the connection; None elsewhere, and where the driver cancels by itself."""
+    """Return MySQL's id of the connection; None at other servers, and if the driver itself can cancel."""
     is_mysql = engine.dialect.name in {MYSQL, MARIADB} and engine.dialect.driver != "pyodbc"
     return int(dbapi.thread_id()) if is_mysql else None
 

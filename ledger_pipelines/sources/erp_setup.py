@@ -1,4 +1,4 @@
-"""How a connection to each kind of server is set up: read-only, patient for so long, shown one moment if possible."""
+"""Set-up of a connection to each kind of server: read-only, with time limits, in one snapshot if possible."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -12,22 +12,22 @@ from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_S
 from ledger_pipelines.sources.errors import SourceError
 
 LOCK_TIMEOUT_SECONDS = 60
-"""How long a statement waits for a lock that another transaction of the ERP holds."""
+"""Time limit for a lock that another transaction of the ERP holds."""
 
 _OLDEST_SQL_SERVER = 11
-"""SQL Server 2012: older ones neither describe what a query gives nor know SHA-256."""
+"""SQL Server 2012: older versions cannot describe the result of a query and have no SHA-256."""
 
 
 def set_up(connection: sa.Connection, seconds: int) -> bool:
-    """Set up a connection for reading; true if all its statements see the same moment.
+    """Set up a connection for reading; return whether all its statements read the same snapshot.
 
     Args:
-        connection: In no transaction yet.
-        seconds: How long a statement may take.
+        connection: Connection without an open transaction.
+        seconds: Time limit of a statement.
 
     Raises:
         SourceError: the server is too old.
-        Exception: of the driver.
+        Exception: any error of the driver.
     """
     dialect = connection.dialect
     if dialect.driver == "psycopg":
@@ -37,7 +37,7 @@ def set_up(connection: sa.Connection, seconds: int) -> bool:
 
 
 def _driver_s(connection: sa.Connection) -> Any:
-    """The driver's own connection."""
+    """Return the driver's own connection."""
     return connection.connection.dbapi_connection
 
 
@@ -47,7 +47,7 @@ def _postgresql(connection: sa.Connection, seconds: int) -> bool:
         f"SET LOCAL statement_timeout = '{seconds}s'",
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
         "SET LOCAL idle_in_transaction_session_timeout = 0",
-        # Every row of a cursor is fetched: a plan for the first of them would be the wrong one.
+        # Every row of a cursor is fetched, so a plan that is optimised for the first rows would be slower.
         "SET LOCAL cursor_tuple_fraction = 1",
         "SET LOCAL datestyle = 'ISO'",
     ):
@@ -57,10 +57,10 @@ def _postgresql(connection: sa.Connection, seconds: int) -> bool:
 
 def _mysql(connection: sa.Connection, seconds: int) -> bool:
     for statement in (
-        # A limit for whole statements would count the time that we take for their rows: who waits limits it instead.
+        # A server-side limit would include the time in which we process the rows; our own limit is used instead.
         f"SET SESSION net_write_timeout = {max(seconds, 60)}",
         f"SET SESSION lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}",
-        # Days such as 0000-00-00 are told as they are, whatever the server's mode makes of them.
+        # Days such as 0000-00-00 are returned unchanged in this mode, whatever the server's default is.
         "SET SESSION sql_mode = ''",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
@@ -73,13 +73,13 @@ _SNAPSHOTS = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_
 
 
 def set_up_sql_server(connection: sa.Connection, seconds: int) -> bool:
-    """Tell SQL Server how patient we are, and to show one moment if the database allows it; true if so."""
+    """Set time limits and, if the database allows it, snapshot isolation; return whether that is the case."""
     _check_version(connection)
-    with contextlib.suppress(Exception):  # not every driver has a limit of its own; who waits for it has one too
+    with contextlib.suppress(Exception):  # not every driver has a limit of its own; ours applies in any case
         _driver_s(connection).timeout = seconds
     for statement in (
         f"SET LOCK_TIMEOUT {LOCK_TIMEOUT_SECONDS * 1000}",
-        # Whoever is in a deadlock with a reader has more to lose.
+        # In a deadlock the reader should be the victim: the other transaction has more to lose.
         "SET DEADLOCK_PRIORITY LOW",
         "SET TEXTSIZE 2147483647",
     ):
@@ -98,14 +98,14 @@ def _check_version(connection: sa.Connection) -> None:
     if version is not None and version < (_OLDEST_SQL_SERVER,):
         raise SourceError(
             f"The ERP {place(connection.engine.url)} is a SQL Server of version {'.'.join(map(str, version))}. "
-            f"The oldest that can be read is SQL Server 2012 (version {_OLDEST_SQL_SERVER}). Nothing was changed."
+            f"The oldest supported version is SQL Server 2012 (version {_OLDEST_SQL_SERVER}). Nothing was changed."
         )
 
 
 def read_committed(connection: sa.Connection) -> None:
-    """Let each statement be a transaction of its own, and see what is committed when it reads it.
+    """Make each statement its own transaction at READ COMMITTED.
 
-    A transaction of several statements would show no more, and may not read tables in memory.
+    A transaction over several statements would not be more consistent, and could not read memory-optimized tables.
     """
     connection.execution_options(isolation_level="READ COMMITTED")
     connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,6 +1,6 @@
-"""The statements that the ERP is sent: which rows, of which day, and the fingerprint of each day's rows.
+"""Statements for the ERP: selections of rows by day, and fingerprints of each day's rows.
 
-They are composed here for every kind of server, and run elsewhere. Names are always quoted, as the server spells them.
+They are composed here for every kind of server, and run elsewhere. Names are always quoted, in the server's spelling.
 The hash of a row is in `erp_hashes.py`.
 """
 
@@ -17,14 +17,14 @@ from ledger_pipelines.sources.erp_texts import as_bytes, readable_by_bytes
 from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Shape, days_of
 
 SPANS_AT_ONCE = 100
-"""Spans in one statement. Each takes two parameters a month column, and SQL Server takes 2,100 in all."""
+"""Maximum spans in a statement. Each needs two parameters per month column; SQL Server allows 2,100 in total."""
 
 Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive days: ``first`` <= day < ``after``; without an end if that is None."""
+    """Consecutive days: ``first`` <= day < ``after``; ``after`` = None means unbounded."""
 
     first: date
     after: date | None
@@ -32,13 +32,13 @@ class Span:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows to read.
+    """Selection of rows to read.
 
     Attributes:
-        spans: Rows whose first month column that is not null is within one of these.
-        undated: Also rows without a day: every month column is null, or the first that is not holds no day of the
-            calendar (MySQL's 0000-00-00, PostgreSQL's infinity).
-        everything: The whole table, whatever else is said here.
+        spans: Selects the rows whose first month column that is not null is within one of these spans.
+        undated: Selects the rows without a day, too: every month column is null, or the first that is not null holds no
+            day of the calendar (MySQL's 0000-00-00, PostgreSQL's infinity).
+        everything: Selects the whole table; overrides the other attributes.
     """
 
     spans: tuple[Span, ...] = ()
@@ -47,7 +47,7 @@ class Wanted:
 
 
 def merged(spans: Sequence[Span]) -> list[Span]:
-    """The same days in as few spans as possible, in order, none empty, no two overlapping."""
+    """Merge spans into the fewest that cover the same days: sorted, not empty, not overlapping."""
     result: list[Span] = []
     for span in sorted(spans, key=lambda each: each.first):
         last = result[-1] if result else None
@@ -61,7 +61,7 @@ def merged(spans: Sequence[Span]) -> list[Span]:
 
 
 class Statements:
-    """The statements about one table of the ERP."""
+    """Statements for one table of the ERP."""
 
     def __init__(self, table: ErpTable, shape: Shape) -> None:
         self._table = table
@@ -72,14 +72,14 @@ class Statements:
         self._days = [sa.column(_quoted(shape.names[name]), sa.Date) for name in table.month_columns]
 
     def rows(self, wanted: Wanted, *, by_bytes: bool = False) -> Iterator[sa.Select[Any]]:
-        """The statements that together select the rows wanted, no row twice.
+        """Yield statements that together select each wanted row once.
 
         Args:
-            wanted: Which rows.
-            by_bytes: Whether the bytes of the texts are wanted, as `with_texts` takes them.
+            wanted: Rows to select.
+            by_bytes: Whether to select texts as bytes, which `with_texts` decodes.
 
         Raises:
-            ValueError: rows are wanted by day, of a table that has no days.
+            ValueError: rows are selected by day, but the table has no days.
         """
         in_bytes = self.read_by_bytes if by_bytes else ()
         columns = ((name, self._source.c[self._shape.names[name]]) for name in self._table.names)
@@ -96,31 +96,31 @@ class Statements:
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
-        """The columns whose texts can be read by their bytes."""
+        """Columns whose texts can be read as bytes."""
         return readable_by_bytes(self._table.names, self._shape)
 
     def no_rows(self) -> sa.Select[Any]:
-        """A query that costs nothing, and fails if the columns may not be read."""
+        """Return a query without rows that fails if the columns may not be read."""
         columns = (self._source.c[self._shape.names[name]] for name in self._table.names)
         return sa.select(*columns).where(sa.literal_column("1") == sa.literal_column("0"))
 
     @staticmethod
     def nothing_of(table: ErpTable) -> sa.Select[Any]:
-        """A query that costs nothing, and fails if the table is not there, broken or forbidden."""
+        """Return a query without rows that fails if the table is missing, broken or not readable."""
         nothing = sa.literal_column("1") == sa.literal_column("0")
         return sa.select(sa.literal_column("*")).select_from(sa.table(_quoted(table.name))).where(nothing)
 
     def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
-        """One row a day: the day (NULL: rows without one), the number of rows, the sums, and the parts of the digest.
+        """One row a day: the day (NULL for rows without one), the number of rows, the sums and the parts of the digest.
 
-        Of a table without dates, one row in all, its day NULL.
+        A table without dates yields a single row with the day NULL.
 
         Args:
-            span: Only these days, if the table has days.
+            span: Restricts a table with days to these days.
         """
         day = self._day() if self._shape.dated else sa.null()
         count = sa.func.count_big if self._shape.dialect == SQL_SERVER else sa.func.count
-        # NULL where nothing is to be summed: a 0 beside it could cost digits of the type that holds both.
+        # The sum of no rows stays NULL: COALESCE with 0 could reduce the digits of the common type.
         sums = [sa.func.sum(self._summable(name)) for name in self.summed]
         statement = sa.select(
             day.label("day"),
@@ -128,7 +128,7 @@ class Statements:
             *(total.label(f"sum_{position}") for position, total in enumerate(sums)),
             *(part.label(f"part_{position}") for position, part in enumerate(self._parts())),
         ).select_from(self._source)
-        # It reads and hashes every row: with one core it takes longer, and the ERP keeps the others for its users.
+        # It reads and hashes every row: on one core it takes longer, but leaves the other cores to the ERP's users.
         statement = statement.with_statement_hint("OPTION (MAXDOP 1)", SQL_SERVER)
         if not self._shape.dated:
             return statement
@@ -137,18 +137,18 @@ class Statements:
 
     @property
     def summed(self) -> tuple[str, ...]:
-        """The decimal columns whose sums are exact."""
+        """Decimal columns whose sums are exact."""
         return tuple(name for name in self._table.names_of(Kind.DECIMAL) if self._shape.family(name).is_exact)
 
     @property
     def algorithm(self) -> str:
-        """What the digests are made by, the types of the columns included: others make digests that differ."""
+        """Name of the digest's algorithm, with the types of the columns, since other types change the digests."""
         how = row_hash(self._table.names, self._shape)
         columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.names)
         return f"{'extremes-1' if how is None else how.name}({columns})"
 
     def _parts(self) -> list[sa.ColumnElement[Any]]:
-        """What goes into a digest beside the count and the sums."""
+        """Return the parts of a digest other than the count and the sums."""
         how = row_hash(self._table.names, self._shape)
         if how is not None:
             return [how.total]
@@ -165,25 +165,25 @@ class Statements:
         ]
 
     def _summable(self, name: str) -> sa.ColumnElement[Any]:
-        """A column to be summed: SQL Server sums a type within the type, and whole numbers and money overflow it."""
+        """Return a column cast for summing: SQL Server sums in the column's own type; integers and money overflow."""
         column = self._source.c[self._shape.names[name]]
         if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
             return column
         return sa.cast(column, sa.Numeric(38, 4 if "money" in self._shape.types[name].lower() else 0))
 
     def _day(self) -> sa.ColumnElement[Any]:
-        """The day of a row, NULL if it has none."""
+        """Return the expression of a row's day; NULL if it has none."""
         if self._shape.dialect in {MYSQL, MARIADB}:
             first = _first_of(self._days)
             return sa.case((_product(first) > 0, sa.cast(first, sa.DATE)))
         if self._shape.dialect == POSTGRESQL:
             first = _first_of(self._days)
             return sa.case((sa.and_(first >= _EARLIEST, first < _TOO_LATE), sa.cast(first, sa.DATE)))
-        # Cast one by one: a common type of them need not hold the days of each.
+        # Each column is cast separately: their common type may not hold the days of each.
         return _first_of([sa.cast(column, sa.DATE) for column in self._days])
 
     def _within(self, span: Span) -> Iterator[Condition]:
-        """The condition that the day is within a span; nothing if that cannot be."""
+        """Yield the condition that the day is within a span; nothing if that is impossible."""
         alternatives = []
         for position, name in enumerate(self._table.month_columns):
             bounds = self._bounds(name, self._days[position], span)
@@ -193,7 +193,7 @@ class Statements:
             yield sa.or_(*alternatives)
 
     def _bounds(self, name: str, column: sa.ColumnClause[Any], span: Span) -> list[Condition]:
-        """The conditions on one month column, without a function around it that would keep an index from its use."""
+        """Return the conditions on one month column, without a function around it, which would prevent index use."""
         earliest, latest = days_of(self._shape.types[name], self._shape.dialect)
         if span.first > latest or (span.after is not None and span.after <= earliest):
             return []
@@ -205,12 +205,12 @@ class Statements:
         elif self._shape.dialect == POSTGRESQL:
             bounds.append(column < _TOO_LATE)
         if self._shape.dialect in {MYSQL, MARIADB}:
-            # The range above finds the rows by the index; this drops 2025-02-00, which MySQL sorts into January.
+            # The range above uses the index; this condition drops 2025-02-00, which MySQL sorts into January.
             bounds.append(_product(column) > 0)
         return bounds or [column.is_not(None)]
 
     def _undated(self) -> Condition:
-        """The condition that a row has no day."""
+        """Return the condition that a row has no day."""
         conditions: list[Condition] = [sa.and_(*(column.is_(None) for column in self._days))]
         for position, column in enumerate(self._days):
             impossible = self._is_no_day(column)
@@ -219,7 +219,7 @@ class Statements:
         return sa.or_(*conditions)
 
     def _is_no_day(self, column: sa.ColumnClause[Any]) -> Condition | None:
-        """The condition that a value which is not null is no day of the calendar; None where that cannot be."""
+        """Return the condition that a value other than null is no day of the calendar; None if that is impossible."""
         if self._shape.dialect in {MYSQL, MARIADB}:
             return _product(column) == 0
         if self._shape.dialect == POSTGRESQL:
@@ -227,7 +227,7 @@ class Statements:
         return None
 
 
-# PostgreSQL has days before the year 1 and after 9999, and infinity; the calendar of Python, and of ours, has not.
+# PostgreSQL has days before the year 1, days after 9999, and infinity; Python's calendar and ours do not.
 _EARLIEST = sa.literal_column("DATE '0001-01-01'", sa.Date)
 _TOO_LATE = sa.literal_column("DATE '10000-01-01'", sa.Date)
 
@@ -237,7 +237,7 @@ def _quoted(name: str) -> sa.quoted_name:
 
 
 def _parameter(day: date) -> sa.BindParameter[date]:
-    """A day as a parameter of type date, which a server compares with a date or a datetime by its index."""
+    """Return a day as a date parameter, which servers compare with a date or datetime column by its index."""
     return sa.bindparam(None, day, type_=sa.Date)
 
 
@@ -246,6 +246,6 @@ def _first_of(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]
 
 
 def _product(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """0 for a day that MySQL has and the calendar has not: without a year, a month or a day."""
+    """Return an expression that is 0 for a day that only MySQL has: without a year, a month or a day."""
     parts = (sa.func.year(column), sa.func.month(column), sa.func.dayofmonth(column))
     return sa.type_coerce(parts[0] * parts[1] * parts[2], sa.Integer)

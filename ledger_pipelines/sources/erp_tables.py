@@ -1,9 +1,9 @@
-"""The ERP's six tables, declared once: columns and their kinds, month columns, keys, comments.
+"""Catalogue of the ERP's six tables: columns and their kinds, month columns, keys and comments.
 
-Everything else about them follows from here: the reader's SELECT, the pandera schema, the warehouse's tables, the
-assets, the demo and the data dictionary. A seventh table is one more declaration (and a migration).
+Everything else derives from it: the reader's SELECT, the pandera schema, the warehouse's tables, the assets, the demo
+and the data dictionary. A further table needs one more declaration and a migration.
 
-No library is used here, so that the warehouse may declare its tables from the same source.
+The module uses no library, so that the warehouse can derive its tables from it.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What the values of a column are."""
+    """Kind of a column's values."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -23,12 +23,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class ErpColumn:
-    """A column of an ERP table.
+    """Column of an ERP table.
 
     Attributes:
-        name: As the ERP calls it.
-        kind: What its values are.
-        comment: What they mean.
+        name: Name at the ERP.
+        kind: Kind of the values.
+        comment: Meaning of the values.
     """
 
     name: str
@@ -38,16 +38,16 @@ class ErpColumn:
 
 @dataclass(frozen=True)
 class ErpTable:
-    """A table or view of the ERP.
+    """Table or view of the ERP.
 
     Attributes:
-        name: As the ERP calls it; the warehouse and Dagster call it the same.
-        comment: What one row is.
-        columns: In the order in which they are read and stored.
+        name: Name at the ERP; the warehouse and Dagster use the same.
+        comment: Meaning of one row.
+        columns: Columns in the order in which they are read and stored.
         month_columns: A row belongs to the month of the first of these that is not null. Empty for a snapshot without
-            a date: it belongs to the month in which it is read.
-        key: The columns that identify a row as far as they hold. They tell a changed row from a deleted and an
-            inserted one, and are indexed; no row is ever lost because two have the same.
+            a date, which belongs to the month in which it is read.
+        key: Columns that usually identify a row. They are indexed, and distinguish a changed row from a deleted and an
+            inserted one. Rows with equal keys are all kept.
     """
 
     name: str
@@ -58,16 +58,16 @@ class ErpTable:
 
     @property
     def is_snapshot(self) -> bool:
-        """True if the table shows only what is, without a date."""
+        """Whether the table shows the current state only, without a date."""
         return not self.month_columns
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
+        """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     def names_of(self, *kinds: Kind) -> tuple[str, ...]:
-        """The names of the columns of some kinds, in order."""
+        """Return the names of the columns of these kinds, in order."""
         return tuple(column.name for column in self.columns if column.kind in kinds)
 
 
@@ -324,9 +324,9 @@ ERP_TABLES = (
 
 
 def erp_table(name: str) -> ErpTable:
-    """The table of a name.
+    """Return the table with a name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no table has this name.
     """
     return {table.name: table for table in ERP_TABLES}[name]

@@ -1,8 +1,8 @@
-"""Texts that a driver cannot read: asked for as bytes, and read here.
+"""Decoding of texts that a driver cannot read: they are selected as bytes and decoded here.
 
-SQL Server keeps a character outside the basic plane, such as an emoji, as two halves, and LEFT() may leave one of them;
-MariaDB can hold such a half as well. Drivers call that text impossible and break off. Read here, it arrives with the
-half in it, so that its row can be listed as unusable and all others are copied.
+SQL Server stores a character outside the basic plane, such as an emoji, as two surrogates, and LEFT() may cut off one
+of them; MariaDB can store a lone surrogate as well. Drivers fail on such a text. Decoded here, the text keeps the lone
+surrogate, so that its row can be rejected and all other rows are copied.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,17 +18,17 @@ CHANGES_LONE_SURROGATES = frozenset({"pymssql"})
 """Drivers that replace or drop lone surrogates without an error: their texts are always read as bytes."""
 
 LONGEST_OF_MYSQL = 100_001
-"""How many characters are read of a text at MySQL, which makes NULL of what a function makes longer than a packet."""
+"""Number of characters read of a text at MySQL, where a function's result beyond the packet size becomes NULL."""
 
 
 def readable_by_bytes(names: Sequence[str], shape: Shape) -> frozenset[str]:
-    """The columns of a table whose texts can be asked for as bytes; none where we know no way."""
+    """Return the columns of a table whose texts can be selected as bytes; none at other kinds of server."""
     ways = {SQL_SERVER, MYSQL, MARIADB}
     return frozenset(name for name in names if shape.dialect in ways and shape.family(name) is Family.TEXT)
 
 
 def as_bytes(column: sa.ColumnElement[Any], shape: Shape) -> sa.ColumnElement[Any]:
-    """The bytes of a text column: of UTF-16 at SQL Server, of UTF-8 at MySQL."""
+    """Return the bytes of a text column: UTF-16 at SQL Server, UTF-8 at MySQL."""
     if shape.dialect == SQL_SERVER:
         return sa.cast(sa.cast(column, sa.NVARCHAR()), sa.VARBINARY())
     cut = sa.func.left(column, sa.literal_column(str(LONGEST_OF_MYSQL)))
@@ -36,7 +36,7 @@ def as_bytes(column: sa.ColumnElement[Any], shape: Shape) -> sa.ColumnElement[An
 
 
 def with_texts(chunk: Sequence[Row], positions: Sequence[int], shape: Shape) -> list[Row]:
-    """Rows with texts in the place of their bytes, which are at some positions of each."""
+    """Return rows in which the bytes at these positions are decoded to texts."""
     read = _utf_16 if shape.dialect == SQL_SERVER else _utf_8
     return [_with_texts(row, positions, read) for row in chunk]
 
@@ -54,7 +54,7 @@ def _utf_16(content: bytes) -> str:
 
 
 def _utf_8(content: bytes) -> str:
-    """The text, with a lone surrogate for half a character, or else for each byte that is part of none."""
+    """Decode UTF-8 with lone surrogates; if that fails, map each invalid byte to a surrogate."""
     try:
         return content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
-"""What the ERP calls its columns' types, and what we can do with a column of such a type.
+"""Families of the ERP's column types, and what the reader can do with each.
 
-A type is known by the words that the server has for it: `decimal(15,2)`, `timestamp without time zone`.
+A type is identified by the server's name for it: `decimal(15,2)`, `timestamp without time zone`.
 """
 
 import re
@@ -28,11 +28,11 @@ _TEXT = frozenset(
      "bpchar", "citext", "string", "clob", "enum", "set", "name"),
 )  # fmt: skip
 _BOOLEAN = frozenset(("bit", "bool", "boolean"))
-# Where we know how to hash a row, by the oldest version that can.
+# Servers whose rows we can hash, with the oldest version that supports it.
 _HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
 _LENGTH = re.compile(r"\((max|\d+)")
 
-# The first and the last day that a column of SQL Server can be compared with: a day beyond them is an error there.
+# First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
 _DAYS = {
     "datetime": (date(1753, 1, 1), date.max),
     "smalldatetime": (date(1900, 1, 1), date(2079, 6, 6)),
@@ -40,7 +40,7 @@ _DAYS = {
 
 
 class Family(Enum):
-    """What a column's type is to us."""
+    """Family of column types."""
 
     WHOLE = "whole number"
     EXACT = "exact decimal number"
@@ -57,22 +57,22 @@ class Family(Enum):
 
 
 def base_of(words: str) -> str:
-    """The first word of a type: `decimal` of `decimal(15,2)`."""
+    """Return the first word of a type: `decimal` of `decimal(15,2)`."""
     return re.split(r"[( ]", words.strip().lower(), maxsplit=1)[0]
 
 
 def length_of(words: str) -> int | None:
-    """The length in a type: 50 of `nvarchar(50)`; None if it has none, or is without limit."""
+    """Return the length in a type: 50 of `nvarchar(50)`; None if it has none or is unlimited."""
     found = _LENGTH.search(words.lower())
     return int(found[1]) if found and found[1] != "max" else None
 
 
 def family_of(words: str, dialect: str) -> Family:
-    """What a type is to us, by the server's words for it."""
+    """Return the family of a type, given the server's name for it."""
     base = base_of(words)
-    if base == "timestamp":  # to SQL Server it is a version number of the row
+    if base == "timestamp":  # at SQL Server it is a version number of the row
         return Family.OTHER if dialect == SQL_SERVER else Family.DATE
-    if base in _MONEY:  # to PostgreSQL it is text with a currency
+    if base in _MONEY:  # at PostgreSQL it is text with a currency
         return Family.EXACT if dialect == SQL_SERVER else Family.OTHER
     families = {
         Family.WHOLE: _WHOLE,
@@ -86,23 +86,22 @@ def family_of(words: str, dialect: str) -> Family:
 
 
 def days_of(words: str, dialect: str) -> tuple[date, date]:
-    """The first and the last day that a date column can be compared with."""
+    """Return the first and the last day that a date column can be compared with."""
     whole = (date.min, date.max)
     return _DAYS.get(base_of(words), whole) if dialect == SQL_SERVER else whole
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A table as the ERP has it.
+    """Shape of a table at the ERP.
 
     Attributes:
         dialect: SQLAlchemy's name of the kind of server.
-        version: Of the server.
-        types: The server's words for the type of each column of the catalogue.
-        names: How the server spells the name of each column of the catalogue.
-        extra: Columns that the ERP has and the catalogue has not.
-        dated: Whether every month column has a type of dates, so that rows can be asked for by day; false for
-            snapshots.
+        version: Version of the server.
+        types: The server's type name of each catalogue column.
+        names: The server's spelling of each catalogue column.
+        extra: Columns of the ERP that the catalogue lacks.
+        dated: Whether every month column has a date type, so that rows can be selected by day; false for snapshots.
     """
 
     dialect: str
@@ -114,36 +113,36 @@ class Shape:
 
     @property
     def hashed(self) -> bool:
-        """Whether the server can hash a row; elsewhere a fingerprint may miss that two rows swapped values."""
+        """Whether the server can hash a row; if not, a fingerprint may miss that two rows swapped values."""
         return self.dialect in _HASHED_SINCE and self.version >= _HASHED_SINCE[self.dialect]
 
     def family(self, column: str) -> Family:
-        """What a column of the catalogue is at the source."""
+        """Return the family of a catalogue column's type at the source."""
         return family_of(self.types[column], self.dialect)
 
 
 def missing_columns(table: ErpTable, found: Iterable[str]) -> tuple[str, ...]:
-    """The columns of the catalogue that a table of these columns lacks, cases aside."""
+    """Return the catalogue columns that are missing from these columns, ignoring case."""
     there = {name.lower() for name in found}
     return tuple(name for name in table.names if name not in there)
 
 
 def shape_of(table: ErpTable, dialect: str, version: tuple[int, ...], found: Mapping[str, str]) -> Shape:
-    """The shape of a table that has all columns of the catalogue, by its columns at the ERP.
+    """Return the shape of a table that has all catalogue columns.
 
-    Names are compared without regard to case; one that is spelled as in the catalogue goes before others.
+    Names are compared without case; a column spelled as in the catalogue takes precedence.
 
     Args:
-        table: As the catalogue has it.
+        table: Table of the catalogue.
         dialect: SQLAlchemy's name of the kind of server.
-        version: Of the server.
-        found: The server's words for each column's type, by its name.
+        version: Version of the server.
+        found: The server's type name of each column, by column name.
     """
     spelled = {name.lower(): name for name in found} | {name: name for name in table.names if name in found}
     names = {name: spelled[name] for name in table.names}
     types = {name: found[spelled[name]] for name in table.names}
     used = set(names.values())
-    # SQLite has no type of dates: what it compares is the text that somebody wrote.
+    # SQLite has no date type and would compare texts.
     dated = dialect != "sqlite" and all(family_of(types[name], dialect) is Family.DATE for name in table.month_columns)
     return Shape(
         dialect=dialect,

@@ -1,7 +1,7 @@
-"""Values of the ERP as drivers give them, brought to what their column's kind holds.
+"""Conversion of the drivers' values to the kind of their column.
 
-Each function converts one value that is not plainly of its kind already; blank text counts as missing where a number,
-a date or a truth value is expected.
+Each function converts one value that is not of its kind's type yet. For a number, a date or a boolean, blank text
+counts as missing.
 """
 
 import re
@@ -21,7 +21,7 @@ _FALSE = frozenset({"no", "false", "0", "n"})
 
 
 def _text(value: Any) -> str:
-    """Text of a value whose column is no text at the source."""
+    """Convert a value of a column that is not text at the source."""
     if isinstance(value, bytes | bytearray | memoryview):
         raise UnusableError("binary, where text is expected")
     if isinstance(value, datetime):
@@ -30,7 +30,7 @@ def _text(value: Any) -> str:
 
 
 def _decimal(value: Any) -> Decimal | None:
-    """A number with all its digits. Of a binary one, the fewest that stand for it: those that a person would read."""
+    """Convert to a decimal with all digits; a float becomes the shortest decimal that identifies it, as displayed."""
     if is_missing(value):
         return None
     if isinstance(value, Decimal):
@@ -73,7 +73,7 @@ def _boolean(value: Any) -> bool | None:
     raise UnusableError(f"neither yes nor no: {shown(str(value))}")
 
 
-#: What a value of each kind is when nothing has to be done.
+#: Types of each kind that need no conversion.
 PLAIN: dict[Kind, frozenset[type]] = {
     Kind.TEXT: frozenset({str, type(None)}),
     Kind.INTEGER: frozenset({int, type(None)}),
@@ -92,9 +92,9 @@ _CONVERT: dict[Kind, Callable[[Any], Any]] = {
 
 
 def convert(kind: Kind, value: Any) -> Any:
-    """The value as its column's kind holds it.
+    """Convert a value to the kind of its column.
 
     Raises:
-        UnusableError: it cannot be; the message says why.
+        UnusableError: the value cannot be converted; the message says why.
     """
     return value if type(value) in PLAIN[kind] else _CONVERT[kind](value)

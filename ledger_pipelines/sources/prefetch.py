@@ -1,8 +1,8 @@
-"""Work in a thread of its own, a little ahead of whoever waits for it, that ends when nobody waits any more.
+"""Producers that run in their own thread, slightly ahead of the consumer, and end when the consumer stops.
 
-A statement that runs in a driver cannot be interrupted; a thread that waits for a queue can. So the driver gets a
-thread, and who waits stays free to be cancelled, and then has the statement cancelled at the server.
-Nothing here knows a database.
+A statement that runs in a driver cannot be interrupted; a thread that waits for a queue can. So the driver runs in a
+thread of its own. The consumer stays interruptible, and cancels the statement at the server when it is interrupted.
+This module is independent of databases.
 """
 
 import logging
@@ -15,32 +15,32 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 AHEAD = 2
-"""How many items are made before the first of them is taken: one is ready, and one is at hand when it is taken."""
+"""Capacity of the queue of finished items."""
 
-_LOOK_SECONDS = 0.2
-_FAREWELL_SECONDS = 10.0
+_POLL_SECONDS = 0.2
+_CANCEL_DEADLINE_SECONDS = 10.0
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 class SilenceError(Exception):
-    """The work has given nothing for longer than it may."""
+    """The producer exceeded the timeout for one item."""
 
 
 class _End:
-    """Stands in the queue for the end of the items."""
+    """Queue entry that marks the end of the items."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """Stands in the queue for the error that ended the work."""
+    """Queue entry with the error that ended the producer."""
 
     error: BaseException
 
 
 class _Worker(threading.Thread, Generic[T]):
-    """Runs the work; its items, its end or its error are in `items`."""
+    """Thread that runs the producer and puts its items, its end or its error into `items`."""
 
     def __init__(self, work: Callable[[], Iterator[T]]) -> None:
         super().__init__(name="source-reader", daemon=True)
@@ -50,7 +50,7 @@ class _Worker(threading.Thread, Generic[T]):
         self.busy_since: float | None = time.monotonic()
 
     def run(self) -> None:
-        """Put every item into the queue, and then how it ended."""
+        """Put every item into the queue, then the end or the error."""
         try:
             for item in self._work():
                 self.busy_since = None
@@ -58,46 +58,46 @@ class _Worker(threading.Thread, Generic[T]):
                     return
                 self.busy_since = time.monotonic()
             ending: _End | _Failure = _End()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the items are taken
+        except BaseException as error:  # noqa: BLE001 - any error is raised again in the consumer
             ending = _Failure(error)
         self.busy_since = None
         self._put(ending)
 
     def _put(self, item: T | _End | _Failure) -> bool:
-        """Put an item into the queue as soon as there is room; false if nobody wants it any more."""
+        """Put an item into the queue when there is room; return False if the consumer has stopped."""
         while not self.stopped.is_set():
             try:
-                self.items.put(item, timeout=_LOOK_SECONDS)
+                self.items.put(item, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
             return True
         return False
 
 
-def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], silence_seconds: float) -> Generator[T]:
-    """The items of some work that is done in a thread of its own, at most `AHEAD` of them in advance.
+def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], timeout_seconds: float) -> Generator[T]:
+    """Yield the items of a producer that runs in its own thread, at most `AHEAD` of them in advance.
 
-    If the generator is closed, or who waits for it is interrupted, what the work is waiting for is cancelled, and the
-    thread has ended when the generator has.
+    If the generator is closed or the consumer is interrupted, the producer is cancelled. The thread ends before the
+    generator does.
 
     Args:
-        work: Makes the items.
-        cancel: Ends what the work is waiting for, from another thread; called again until the work has ended.
-        silence_seconds: How long the work may take for one item.
+        work: Producer of the items.
+        cancel: Cancels the producer's current operation from another thread; called repeatedly until the thread ends.
+        timeout_seconds: Maximum time that the producer may take for one item.
 
     Raises:
-        SilenceError: it took longer.
-        BaseException: whatever the work raised.
+        SilenceError: the producer exceeded the timeout.
+        BaseException: any error of the producer.
     """
     worker = _Worker(work)
     worker.start()
     try:
         while True:
             try:
-                item = worker.items.get(timeout=_LOOK_SECONDS)
+                item = worker.items.get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                since = worker.busy_since
-                if since is not None and time.monotonic() - since > silence_seconds:
+                busy_since = worker.busy_since
+                if busy_since is not None and time.monotonic() - busy_since > timeout_seconds:
                     raise SilenceError from None
                 continue
             if isinstance(item, _End):
@@ -106,31 +106,33 @@ def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], sile
                 raise item.error
             yield item
     finally:
-        _end(worker, cancel)
+        _stop(worker, cancel)
 
 
-def attended(work: Callable[[], T], cancel: Callable[[], None], silence_seconds: float) -> T:
-    """The result of some work that is done in a thread of its own, as `prefetched` does it.
+def attended(work: Callable[[], T], cancel: Callable[[], None], timeout_seconds: float) -> T:
+    """Return the result of a function that runs in its own thread; interrupted and cancelled as in `prefetched`.
 
     Raises:
-        SilenceError: it took longer than it may.
-        BaseException: whatever the work raised.
+        SilenceError: the function exceeded the timeout.
+        BaseException: any error of the function.
     """
-    with closing(prefetched(lambda: iter((work(),)), cancel, silence_seconds)) as results:
+    with closing(prefetched(lambda: iter((work(),)), cancel, timeout_seconds)) as results:
         (result,) = results
     return result
 
 
-def _end(worker: _Worker[T], cancel: Callable[[], None]) -> None:
-    """Wait until the thread has ended, and make sure that it does."""
+def _stop(worker: _Worker[T], cancel: Callable[[], None]) -> None:
+    """Cancel the producer until its thread ends, or until the deadline."""
     worker.stopped.set()
-    deadline = time.monotonic() + _FAREWELL_SECONDS
-    worker.join(_LOOK_SECONDS if worker.busy_since is None else 0)
+    deadline = time.monotonic() + _CANCEL_DEADLINE_SECONDS
+    worker.join(_POLL_SECONDS if worker.busy_since is None else 0)
     while worker.is_alive() and time.monotonic() < deadline:
         try:
             cancel()
-        except Exception as error:  # noqa: BLE001 - of any driver; the deadline is for a cancellation that fails
+        except Exception as error:  # noqa: BLE001 - any driver's error; the deadline covers failed cancels
             _log.warning("The statement could not be cancelled: %s", type(error).__name__)
-        worker.join(_LOOK_SECONDS)
+        worker.join(_POLL_SECONDS)
     if worker.is_alive():
-        _log.warning("A statement at the source did not end within %s s of being cancelled.", int(_FAREWELL_SECONDS))
+        _log.warning(
+            "A statement at the source did not end within %s s after it was cancelled.", int(_CANCEL_DEADLINE_SECONDS)
+        )

@@ -1,11 +1,11 @@
-"""A row of a source that cannot be used, whichever source it is."""
+"""Rejection of an unusable source row, common to all sources."""
 
 import re
 from typing import NamedTuple
 
 
 class Rejection(NamedTuple):
-    """A source row that cannot be used, as `ops.rejected_rows` keeps it."""
+    """Unusable source row, as stored in `ops.rejected_rows`."""
 
     source_table: str
     source_id: str
@@ -16,5 +16,5 @@ class Rejection(NamedTuple):
 
 
 def kind_of(reason: str) -> str:
-    """Return what rows that are wrong in the same way have in common, as `ops.rejected_rows.reason_kind` has it."""
+    """Return the kind of a rejection reason: the reason without its details, as in `ops.rejected_rows.reason_kind`."""
     return re.sub("[0-9]+", "…", reason.partition(":")[0])

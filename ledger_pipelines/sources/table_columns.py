@@ -1,4 +1,4 @@
-"""Which columns a table or view of a source has, and of which types, as its server says."""
+"""Columns and column types of a table or view of a source, as its server describes them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,21 +8,21 @@ from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_S
 
 
 def columns_of(connection: sa.Connection, table: str) -> Mapping[str, str]:
-    """The server's words for the type of each column of a table or view, by name; empty if there is none.
+    """Return the server's type name of each column of a table or view; empty if the table does not exist.
 
     Raises:
-        Exception: of the driver.
+        Exception: any error of the driver.
     """
-    known = {POSTGRESQL: _POSTGRESQL, MYSQL: _MYSQL, MARIADB: _MYSQL, SQL_SERVER: _SQL_SERVER}
-    query = known.get(connection.dialect.name)
+    queries = {POSTGRESQL: _POSTGRESQL, MYSQL: _MYSQL, MARIADB: _MYSQL, SQL_SERVER: _SQL_SERVER}
+    query = queries.get(connection.dialect.name)
     if query is None:
-        return dict(_inspected(connection, table))
+        return dict(_inspect(connection, table))
     quoted = connection.dialect.identifier_preparer.quote_identifier(table)
     if query is _SQL_SERVER:
         found = connection.exec_driver_sql(query.replace("<table>", quoted.replace("'", "''")))
     else:
         found = connection.execute(sa.text(query), {"name": table if query is _MYSQL else quoted})
-    return {_text(column): _text(words) for column, words in found if column is not None}
+    return {_text(column): _text(type_name) for column, type_name in found if column is not None}
 
 
 _POSTGRESQL = """
@@ -37,7 +37,7 @@ SELECT column_name, column_type FROM information_schema.columns
 WHERE table_schema = database() AND table_name = :name
 ORDER BY ordinal_position
 """
-# Says the columns that a query has, through views, synonyms and types of the ERP's own, as SQL Server sees them.
+# Describes the columns of a query as SQL Server resolves them: through views, synonyms and user-defined types.
 _SQL_SERVER = """
 SELECT name, system_type_name
 FROM sys.dm_exec_describe_first_result_set(N'SELECT * FROM <table>', NULL, 0)
@@ -50,7 +50,7 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _inspected(connection: sa.Connection, table: str) -> Iterator[tuple[str, str]]:
+def _inspect(connection: sa.Connection, table: str) -> Iterator[tuple[str, str]]:
     inspector = sa.inspect(connection)
     if inspector.has_table(table) or table in inspector.get_view_names():
         for column in inspector.get_columns(table):

@@ -1,17 +1,17 @@
-"""What pandera says of a frame, in whatever environment."""
+"""Validation of frames by pandera, independent of the installed packages."""
 
 import pandas as pd
 import pandera.pandas as pa
 
 
 def validate(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as the schema lets it pass.
+    """Return the frame as validated by the schema.
 
-    Where pyarrow is installed, pandas holds texts in its arrays, pandera's messages of failed values among them, and
-    these take no half a character (a lone surrogate): a row that is to be rejected would end the load. So not here.
+    If pyarrow is installed, pandas stores texts, including pandera's messages of failed values, in Arrow arrays. These
+    refuse lone surrogates, so a row that should be rejected would end the load. Hence the storage is set to Python.
 
     Raises:
-        SchemaErrors: what does not fulfil the schema, all of it.
+        SchemaErrors: one or more values fail the schema; the error lists all of them.
     """
     with pd.option_context("mode.string_storage", "python"):
         return schema.validate(frame, lazy=True)

@@ -1,6 +1,6 @@
-"""Numbers, moments and JSON out of dirty text: exact, or an `UnusableError` that says why not.
+"""Parser of numbers, moments and JSON in unclean text: returns exact values or raises `UnusableError` with the reason.
 
-The rules are those of docs/rules.md, "Moments, months, numbers". Nothing here knows a table.
+The rules are those of docs/rules.md, "Moments, months, numbers". This module is independent of tables.
 """
 
 import json
@@ -16,18 +16,18 @@ _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_MOST_DIGITS_BEFORE_POINT = 15
-_MOST_DECIMALS = 40
+_MAX_INTEGER_DIGITS = 15
+_MAX_DECIMALS = 40
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
-_LONGEST_NUMBER = 400
-_DEEPEST = 50
+_MAX_NUMBER_LENGTH = 400
+_MAX_DEPTH = 50
 
 
 class UnusableError(Exception):
-    """A value, or a row because of it, cannot be used; the message is the reason kept with the rejected row.
+    """A value makes its row or entry unusable; the message becomes the rejection reason.
 
     Attributes:
-        year_month: The month of the row, where it is known and within the partitions.
+        year_month: Month of the row, if it is known and within the partitions.
     """
 
     def __init__(self, reason: str, year_month: str | None = None) -> None:
@@ -36,16 +36,15 @@ class UnusableError(Exception):
 
 
 class _JsonNumber(str):
-    """The text of a JSON number, until somebody asks for its value."""
+    """Text of a JSON number that has not been converted to a value yet."""
 
     __slots__ = ()
 
 
 def parse_json(text: str | None) -> Any:
-    """Parse JSON, unwrapping JSON strings that hold JSON; ``None`` and blank text are ``None``.
+    """Parse JSON and unwrap JSON strings that hold JSON; return ``None`` for ``None`` and blank text.
 
-    Numbers come back as text (`_JsonNumber`), so that no digit is lost and none is computed before it is needed;
-    read them with `number`.
+    Numbers are returned as text (`_JsonNumber`), to keep every digit; convert them with `number`.
 
     Raises:
         UnusableError: the text is not JSON.
@@ -62,26 +61,26 @@ def parse_json(text: str | None) -> Any:
 
 
 def is_missing(value: object) -> bool:
-    """True for ``None`` and blank text: what the rules call missing."""
+    """Return whether a value is missing by the rules: ``None`` or blank text."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def number(value: object, name: str) -> Decimal | None:
-    """The number that a value is, or ``None`` if it is missing.
+    """Parse a number; return ``None`` if the value is missing.
 
     Args:
-        value: A value out of `parse_json`, or out of a database column.
-        name: What to call it in the message.
+        value: Value from `parse_json` or from a database column.
+        name: Name of the value in error messages.
 
     Raises:
-        UnusableError: it is not a number, or out of the range that the ledger computes with.
+        UnusableError: the value is not a number, or exceeds the limits of the ledger's numbers.
     """
     if is_missing(value):
         return None
     if isinstance(value, Decimal):
         parsed = value
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        parsed = Decimal(repr(value))  # a column that is not DECIMAL: the digits that the database shows
+        parsed = Decimal(repr(value))  # a column that is not DECIMAL: keep the digits that the database shows
     else:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
             raise UnusableError(f"{name} is not a number: {shown(value)}")
@@ -89,18 +88,18 @@ def number(value: object, name: str) -> Decimal | None:
     exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int):
         raise UnusableError(f"{name} is not a number: {shown(value)}")
-    if -exponent > _MOST_DECIMALS:
-        raise UnusableError(f"{name} has more than {_MOST_DECIMALS} decimals: {shown(value)}")
-    if parsed and parsed.adjusted() >= _MOST_DIGITS_BEFORE_POINT:
-        raise UnusableError(f"{name} is out of range (10^{_MOST_DIGITS_BEFORE_POINT} or more): {shown(value)}")
+    if -exponent > _MAX_DECIMALS:
+        raise UnusableError(f"{name} has more than {_MAX_DECIMALS} decimals: {shown(value)}")
+    if parsed and parsed.adjusted() >= _MAX_INTEGER_DIGITS:
+        raise UnusableError(f"{name} is out of range (10^{_MAX_INTEGER_DIGITS} or more): {shown(value)}")
     return parsed
 
 
 def moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
-    """The moment that a text is, in ``zone`` unless it names an offset, or ``None`` if it is missing.
+    """Parse a moment, in ``zone`` unless the text has an offset; return ``None`` if the value is missing.
 
     Raises:
-        UnusableError: it is not a moment, or one that the calendar does not have.
+        UnusableError: the value is not a moment, or the calendar does not have it.
     """
     if is_missing(value):
         return None
@@ -116,17 +115,20 @@ def moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
 
 
 def is_bare_date(value: object) -> bool:
-    """True if a moment's text gives no time of day."""
+    """Return whether the text of a moment has no time of day."""
     return isinstance(value, str) and len(value.strip()) == len("2025-03-31")
 
 
 def whole_second(value: datetime) -> datetime:
-    """The moment with its fraction of a second cut off."""
+    """Truncate a moment to the second."""
     return value.replace(microsecond=0)
 
 
 def later(value: datetime, by: timedelta) -> datetime:
-    """The moment ``by`` later, or the last one there is: some people write 9999-12-31 for "until further notice"."""
+    """Add ``by`` to a moment, or return the last moment of the calendar if the sum is beyond it.
+
+    The application's users write 9999-12-31 for "until further notice".
+    """
     try:
         return value + by
     except OverflowError:
@@ -134,9 +136,9 @@ def later(value: datetime, by: timedelta) -> datetime:
 
 
 def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The first moment of a custom period, and the first after it.
+    """Return the start of a custom period, and its end as an exclusive bound.
 
-    Both ends are inclusive to the second; an end that is a bare date includes that day.
+    In the entry both ends are inclusive to the second; an end that is a bare date includes that day.
 
     Raises:
         UnusableError: an end is missing or unparsable, or the period ends before it starts.
@@ -152,39 +154,41 @@ def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime
 
 
 def shown(value: object, longest: int = 60) -> str:
-    """A value for a message: as JSON, cut to a readable length."""
+    """Return a value for a message: as JSON, cut to a readable length."""
     if isinstance(value, _JsonNumber):
         text = str(value)
     elif isinstance(value, dict | list):
-        text = encode(value)  # which bears any depth
+        text = encode(value)  # json.dumps fails at some depth
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return storable(text if len(text) <= longest else f"{text[:longest]}…")
 
 
 def storable(text: str) -> str:
-    """The text without what PostgreSQL cannot store: NUL becomes U+FFFD, half a surrogate pair a question mark."""
+    """Replace characters that PostgreSQL cannot store: NUL by U+FFFD, a lone surrogate by a question mark."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def text_of(value: object) -> str | None:
-    """A free-text field as storable text; other JSON values as their JSON, missing ones as ``None``."""
+    """Return a free-text field as storable text, other JSON values as JSON, and a missing value as ``None``."""
     if value is None:
         return None
     return storable(value if isinstance(value, str) else encode(value))
 
 
 def encode(value: object, depth: int = 0) -> str:
-    """A value out of `parse_json` as JSON text again, its numbers digit for digit.
+    """Encode a value from `parse_json` as JSON text, with every digit of its numbers.
 
-    What PostgreSQL's jsonb could not hold is written as text: numbers of absurd length and, in one character, what is
-    nested absurdly deep.
+    Values that PostgreSQL's jsonb cannot hold are written as text: overlong numbers with their digits, and values that
+    are nested too deeply as "…".
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return '"…"'
     if isinstance(value, _JsonNumber):
         plain = (
-            len(value) <= _LONGEST_NUMBER and _JSON_NUMBER.fullmatch(value) and abs(_exponent(value)) <= _LONGEST_NUMBER
+            len(value) <= _MAX_NUMBER_LENGTH
+            and _JSON_NUMBER.fullmatch(value)
+            and abs(_exponent(value)) <= _MAX_NUMBER_LENGTH
         )
         return str(value) if plain else json.dumps(str(value))
     if isinstance(value, str):

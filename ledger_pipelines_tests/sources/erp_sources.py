@@ -1,4 +1,4 @@
-"""The ERP by every driver that there is a server for: a database of its own, written natively, read by the driver."""
+"""ERP databases for tests: written with the native driver and read with each driver whose server is available."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ DRIVERS = (*POSTGRESQL, "pymysql", "mariadb-odbc")
 
 MOVES = ErpTable(
     name="moves",
-    comment="One row a move; reserved words, and a kind of column each",
+    comment="One row per move; with reserved words, and a column of each kind",
     columns=tuple(
         ErpColumn(name, kind, name)
         for name, kind in {
@@ -47,12 +47,12 @@ _CREATE = {
 
 @dataclass(frozen=True)
 class Source:
-    """A database with the table `moves`.
+    """Database with the table `moves`.
 
     Attributes:
-        driver: By which it is read.
-        native: An engine to write with.
-        erp: What reads it.
+        driver: Driver that reads the database.
+        native: Engine for writing.
+        erp: Reader under test.
     """
 
     driver: str
@@ -61,22 +61,22 @@ class Source:
 
     @property
     def is_postgresql(self) -> bool:
-        """Whether the server is PostgreSQL; else it is MariaDB."""
+        """Whether the server is PostgreSQL; otherwise it is MariaDB."""
         return self.native.dialect.name == "postgresql"
 
     def write(self, *statements: str) -> None:
-        """Execute statements, names between double quotes in either dialect."""
+        """Execute statements that quote names with double quotes, in either dialect."""
         with self.native.begin() as connection:
             for statement in statements:
                 text = statement if self.is_postgresql else statement.replace('"', "`")
                 connection.exec_driver_sql(text.replace("%", "%%"))
 
     def moves(self, *rows: str) -> None:
-        """Replace the rows of `moves` by some, each written as SQL values."""
+        """Replace the rows of `moves`; each row is given as SQL values."""
         self.write("DELETE FROM moves", *(f"INSERT INTO moves VALUES ({row})" for row in rows))
 
     def statements(self) -> list[str]:
-        """What the server is executing now on tables of ours, for others than whoever asks."""
+        """Return the statements that other connections to this database are executing."""
         query = (
             "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
             " AND datname = current_database()"
@@ -90,7 +90,7 @@ class Source:
 
 @contextmanager
 def source_of(driver: str) -> Iterator[Source]:
-    """A source read by a driver, empty."""
+    """Create an empty source that a driver reads."""
     is_postgresql = driver in POSTGRESQL
     server = (
         servers.require(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")

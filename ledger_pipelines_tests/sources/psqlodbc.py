@@ -1,4 +1,4 @@
-"""A dialect of SQLAlchemy for PostgreSQL by pyodbc and psqlODBC, which SQLAlchemy has none for: for the tests only."""
+"""SQLAlchemy dialect for PostgreSQL by pyodbc and psqlODBC, which SQLAlchemy lacks; for tests only."""
 
 from typing import Any
 
@@ -24,6 +24,6 @@ registry.register("postgresql.pyodbc", __name__, "PsqlOdbcDialect")
 
 
 def by_odbc(url: sa.URL) -> sa.URL:
-    """The URL of the same database by psqlODBC."""
+    """Return the URL of the same database with the driver psqlODBC."""
     changed = url.set(drivername="postgresql+pyodbc", port=None)
     return changed.update_query_dict(OPTIONS | {"port": str(url.port or 5432)})

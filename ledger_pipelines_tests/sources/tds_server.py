@@ -1,4 +1,4 @@
-"""A server that speaks enough TDS 7.4 to answer statements with canned rows: it tests drivers, not SQL."""
+"""Server that speaks enough TDS 7.4 to answer statements with canned rows; it tests drivers, not SQL."""
 
 import re
 import socketserver
@@ -70,11 +70,11 @@ def error_token(number: int, severity: int, message: str) -> bytes:
 
 @dataclass
 class TdsServer:
-    """What a running server answers, and what it was sent.
+    """Answers of a running server, and the statements that it received.
 
     Attributes:
-        port: Port of loopback that it listens on.
-        answers: Tokens of the answer to a statement, by a pattern that is found in it; other statements return no rows.
+        port: Port on the loopback interface.
+        answers: Tokens of the answer by a pattern of the statement; other statements return no rows.
         statements: Statements that were received.
         closed: Set when a client closes its connection.
     """

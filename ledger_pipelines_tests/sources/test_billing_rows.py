@@ -1,4 +1,4 @@
-"""What one row of the billing application means, by docs/rules.md, "Which rows count"."""
+"""Parsing of single rows of the billing application, by docs/rules.md, "Which rows count"."""
 
 import json
 import re
@@ -24,13 +24,13 @@ START = "2025-03-01 10:00:00"
 
 
 def reading(data: object, role: str | None = "customer", **columns: Any) -> Reading | Rejection:
-    """The reading of a row with this `data_input` (text as it is, anything else as JSON)."""
+    """Parse a row with this `data_input`: text unchanged, anything else as JSON."""
     text = data if isinstance(data, str) or data is None else json.dumps(data)
     return billing_rows.reading(reading_row(17, 5, text) | {"role": role, "user_id": 5} | columns, HORIZON)
 
 
 def metered(**fields: Any) -> dict[str, Any]:
-    """A metered reading."""
+    """Return `data_input` of a metered reading."""
     data: dict[str, Any] = {
         "pembacaan_awal": {"waktu": START, "volume": 12205.49},
         "pembacaan_akhir": {"waktu": "2025-03-08 10:00:00", "volume": 12463.4},
@@ -40,12 +40,12 @@ def metered(**fields: Any) -> dict[str, Any]:
 
 
 def fob(**fields: Any) -> dict[str, Any]:
-    """A fob reading."""
+    """Return `data_input` of a fob reading."""
     return {"waktu": "2025-03-27 09:32", "volume_sm3": "150", "keterangan": None} | fields
 
 
 def at(text: str) -> datetime:
-    """A moment in WIB."""
+    """Return a moment in WIB."""
     return datetime.fromisoformat(text).replace(tzinfo=WIB)
 
 
@@ -71,7 +71,7 @@ def test_a_metered_reading() -> None:
 
 
 @pytest.mark.parametrize("role", ["customer", "fob"])
-def test_the_shape_decides_what_a_reading_is(role: str) -> None:
+def test_the_shape_decides_the_kind_of_a_reading(role: str) -> None:
     found, other = reading(fob(), role), reading(metered(), role)
     assert isinstance(found, Reading)
     assert (found.kind, found.volume, found.ended_at, found.opening_volume) == ("fob", Decimal(150), None, None)
@@ -121,7 +121,7 @@ def test_a_reading_with_both_shapes_is_fob() -> None:
         (metered(volume_flow_meter=10**15), "customer", "volume_flow_meter is out of range", "2025-03"),
     ],
 )
-def test_a_reading_that_cannot_be_used(data: object, role: str | None, reason: str, month: str | None) -> None:
+def test_an_unusable_reading(data: object, role: str | None, reason: str, month: str | None) -> None:
     found = reading(data, role)
     assert isinstance(found, Rejection)
     assert re.search(reason, found.reason)
@@ -132,7 +132,7 @@ def test_a_reading_that_cannot_be_used(data: object, role: str | None, reason: s
     assert raw["data_input"] == (data if isinstance(data, str) or data is None else json.dumps(data))
 
 
-def test_a_reading_of_no_user() -> None:
+def test_a_reading_without_user() -> None:
     found = reading(metered(), None, user_id=None)
     assert found[:5] == ("data_pencatatan", "17", 5, "2025-03", "customer 5 does not exist in users")
     assert isinstance(found, Rejection)
@@ -140,8 +140,8 @@ def test_a_reading_of_no_user() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, -(2**63) - 1, 2**63, 2**64 - 1, Decimal("1.5"), Decimal("NaN"), None])
-def test_an_id_that_the_ledger_cannot_hold(wrong: Any) -> None:
-    """The row is named by its whole id, and by its customer as far as the warehouse can."""
+def test_an_id_out_of_range(wrong: Any) -> None:
+    """The rejection keeps the row's id as text, and the customer's id if the warehouse can store it."""
     expected = f"is not a whole number from 1 to 9223372036854775807: {'null' if wrong is None else wrong}"
     of_row, of_owner = reading(metered(), id=wrong), reading(metered(), customer_id=wrong)
     assert of_row[:4] == ("data_pencatatan", str(wrong), 5, "2025-03")
@@ -151,7 +151,7 @@ def test_an_id_that_the_ledger_cannot_hold(wrong: Any) -> None:
         assert found.reason.replace('"', "") == f"{name} {expected}"
 
 
-def test_a_bill_that_is_no_number_of_ours() -> None:
+def test_a_bill_out_of_range() -> None:
     found = reading(metered(), harga_final=Decimal(10) ** 15)
     assert isinstance(found, Rejection)
     assert (found.year_month, found.reason) == (
@@ -170,7 +170,7 @@ def test_a_bill_that_is_no_number_of_ours() -> None:
         ("2025-06-30 23:59:59", "2025-06"),
     ],
 )
-def test_the_month_of_a_reading_is_that_of_its_moment_in_wib(waktu: str, month: str) -> None:
+def test_the_month_of_a_reading_is_in_wib(waktu: str, month: str) -> None:
     for data in (fob(waktu=waktu), metered(pembacaan_awal={"waktu": waktu})):
         found = reading(data)
         assert isinstance(found, Reading)
@@ -178,27 +178,27 @@ def test_the_month_of_a_reading_is_that_of_its_moment_in_wib(waktu: str, month: 
 
 
 @pytest.mark.parametrize("end", [None, {}, "x", {"waktu": "2025-02-30", "volume": "x"}, {"waktu": [], "volume": {}}])
-def test_nothing_depends_on_the_end_of_a_reading(end: object) -> None:
+def test_an_unusable_end_does_not_reject_a_reading(end: object) -> None:
     found = reading(metered(pembacaan_akhir=end, pembacaan_awal={"waktu": START, "volume": "x"}))
     assert isinstance(found, Reading)
     assert (found.ended_at, found.opening_volume, found.closing_volume) == (None, None, None)
 
 
 @pytest.mark.parametrize("stamp", ["0000-00-00 00:00:00", "infinity", datetime.max.replace(tzinfo=UTC), None])
-def test_what_the_calendar_does_not_have_is_no_timestamp(stamp: object) -> None:
+def test_a_timestamp_outside_the_calendar_is_null(stamp: object) -> None:
     found = reading(fob(), created_at=stamp, updated_at=datetime.fromisoformat("9999-12-31"))
     assert isinstance(found, Reading)
     assert (found.created_at, found.updated_at) == (None, at("9999-12-31"))
 
 
 def deposits(history: object) -> list[Deposit | Rejection]:
-    """The deposit entries of a history (text as it is, anything else as JSON)."""
+    """Parse the deposit entries of a history: text unchanged, anything else as JSON."""
     text = history if isinstance(history, str) or history is None else json.dumps(history)
     return list(billing_rows.deposits(user_row(12, deposit_history=text), HORIZON))
 
 
 def deposit(**fields: Any) -> dict[str, Any]:
-    """A deposit entry."""
+    """Return a deposit entry."""
     entry = {"date": "2025-03-05 14:04:00", "amount": "100", "description": None, "keterangan": "penambahan"}
     return entry | fields
 
@@ -231,7 +231,7 @@ def test_a_deposit(fields: dict[str, Any], signed: str) -> None:
     assert found.amount_given == Decimal(deposit(**fields)["amount"])
 
 
-def test_a_deposit_without_keterangan_at_all() -> None:
+def test_a_deposit_without_keterangan() -> None:
     (found,) = deposits('[{"date": "2025-03-05", "amount": 71930493.31}]')
     assert isinstance(found, Deposit)
     assert found == Deposit(
@@ -265,7 +265,7 @@ def test_a_deposit_without_keterangan_at_all() -> None:
         (deposit(keterangan=[]), "keterangan is neither", "2025-03"),
     ],
 )
-def test_a_deposit_that_cannot_be_used(entry: object, reason: str, month: str | None) -> None:
+def test_an_unusable_deposit(entry: object, reason: str, month: str | None) -> None:
     before, found, after = deposits([deposit(), entry, deposit()])
     assert isinstance(found, Rejection)
     assert found[:4] == ("users", "12/deposit_history/1", 12, month)
@@ -273,7 +273,7 @@ def test_a_deposit_that_cannot_be_used(entry: object, reason: str, month: str | 
     assert json.loads(found.raw_row) == entry
     assert isinstance(before, Deposit)
     assert isinstance(after, Deposit)
-    assert (before.ordinal, after.ordinal) == (0, 1), "entries at the same moment are told apart"
+    assert (before.ordinal, after.ordinal) == (0, 1), "entries at the same moment have different ordinals"
 
 
 @pytest.mark.parametrize("history", [None, "", "  ", "null", "[]", r'"[]"', r'"\"[]\""', '""'])
@@ -292,7 +292,7 @@ def test_an_unreadable_history(history: str) -> None:
 
 
 def price(entry: object, **fields: Any) -> Price | Rejection:
-    """The only entry of a price history, the second of the list."""
+    """Parse an entry of a price history, at position 1."""
     given = entry | fields if isinstance(entry, dict) else entry
     history = json.dumps([{"year_month": "2025-01"}, given])
     return list(billing_rows.prices(user_row(12, pricing_history=history), HORIZON))[1]
@@ -342,7 +342,7 @@ def test_every_other_type_is_monthly() -> None:
         (MONTHLY | {"year_month": ["2025-03"]}, "year_month: "),
     ],
 )
-def test_a_price_that_cannot_be_used(entry: object, reason: str) -> None:
+def test_an_unusable_price(entry: object, reason: str) -> None:
     found = price(entry)
     assert isinstance(found, Rejection)
     assert found[:4] == ("users", "12/pricing_history/1", 12, None)
@@ -373,6 +373,6 @@ def test_a_customer() -> None:
 
 
 @pytest.mark.parametrize(("given", "value"), [(None, True), (1, True), (0, False), (True, True), (False, False)])
-def test_whether_a_customer_is_recalculated_automatically(given: object, value: bool) -> None:
+def test_automatic_recalculation_of_a_customer(given: object, value: bool) -> None:
     found = billing_rows.customer(user_row(3, use_realtime_calculation=given), HORIZON)
     assert found.use_realtime_calculation is value

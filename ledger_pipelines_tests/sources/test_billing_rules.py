@@ -1,4 +1,4 @@
-"""What records must fulfil: the same, in the same words, whether they are checked one by one or as a frame."""
+"""Rules of records: single records and frames fail with the same reasons."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -48,21 +48,21 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
         (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "not a decimal number (amount)"),
     ],
 )
-def test_a_record_that_breaks_a_rule_is_named(rules: Rules, record: Record, wrong: dict[str, Any], reason: str) -> None:
+def test_a_record_that_breaks_a_rule_fails(rules: Rules, record: Record, wrong: dict[str, Any], reason: str) -> None:
     other = {name: 2 for name in rules.unique if name in {"reading_id", "customer_id"}}
     records = [record, record._replace(**(other | wrong))]
     assert billing_rules.failures(rules, records) == {1: reason}
     assert billing_frames.validate(rules, records).failures == {1: reason}
 
 
-def test_no_two_records_may_be_the_same() -> None:
+def test_duplicate_records_fail() -> None:
     records = [READING, READING._replace(reading_id=2), READING._replace(volume=Decimal(2))]
     expected = {0: "given more than once (reading_id)", 2: "given more than once (reading_id)"}
     assert billing_rules.failures(billing_rules.READINGS, records) == expected
     assert billing_frames.validate(billing_rules.READINGS, records).failures == expected
 
 
-def test_right_records_pass() -> None:
+def test_valid_records_pass() -> None:
     for rules, record in (
         (billing_rules.READINGS, READING),
         (billing_rules.CUSTOMERS, CUSTOMER),

@@ -1,4 +1,4 @@
-"""The reader of the ERP: which rows, of which day, with which values, by every driver."""
+"""The reader of the ERP with every driver: rows, days and values."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,24 +27,24 @@ A_DAY = date(2025, 3, 31)
 
 @pytest.fixture(scope="module", params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
-    """The ERP by each driver."""
+    """The ERP with each driver."""
     with source_of(request.param) as made:
         yield made
 
 
 def ids(source: Source, wanted: Wanted) -> list[int]:
-    """The ids of the rows wanted, in order."""
+    """Return the ids of the wanted rows, in order."""
     with source.erp.reading(MOVES) as reading:
         return sorted(row[0] for chunk in reading.rows(wanted) for row in chunk)
 
 
 def dated(number: int, planned: str | None, moved: str | None, amount: str = "1") -> str:
-    """A row of `moves` as SQL values."""
+    """Return a row of `moves` as SQL values."""
     days = (f"'{day}'" if day else "NULL" for day in (planned, moved))
     return f"{number}, 'x', 'y', {', '.join(days)}, 1, {amount}, 1, true"
 
 
-def test_values_arrive_as_they_are(source: Source) -> None:
+def test_values_are_exact(source: Source) -> None:
     words = "ꦏꦧꦺꦃ 😀 é ŧ"
     source.moves(
         f"9223372036854775807, '{words}', '', '2025-03-31', '2025-03-31 23:59:59.999999',"
@@ -74,7 +74,7 @@ def test_values_arrive_as_they_are(source: Source) -> None:
     ]
 
 
-def test_rows_come_in_chunks(source: Source) -> None:
+def test_rows_arrive_in_chunks(source: Source) -> None:
     source.moves(*(dated(number, None, "2025-03-31") for number in range(25)))
     with source.erp.reading(MOVES) as reading:
         chunks = list(reading.rows(Wanted(everything=True)))
@@ -90,7 +90,7 @@ def test_an_empty_table(source: Source) -> None:
         assert list(reading.rows(Wanted())) == []
 
 
-def test_a_span_is_half_open_on_the_first_month_column_that_is_not_null(source: Source) -> None:
+def test_a_span_is_half_open_on_the_first_month_column(source: Source) -> None:
     source.moves(
         dated(1, None, "2025-03-01"),
         dated(2, None, "2025-03-31 23:59:59.999"),
@@ -110,7 +110,7 @@ def test_a_span_is_half_open_on_the_first_month_column_that_is_not_null(source: 
     assert ids(source, Wanted((march,), everything=True)) == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_fingerprints_and_rows_agree_about_any_days(source: Source) -> None:
+def test_fingerprints_match_the_rows_of_each_day(source: Source) -> None:
     rng = Random(20250331)
     days = [None, *(f"2025-0{rng.randint(1, 9)}-{rng.randint(1, 28):02} 0{rng.randint(0, 9)}:00:00" for _ in range(60))]
     source.moves(*(dated(number, rng.choice(days), rng.choice(days), str(number)) for number in range(120)))
@@ -125,7 +125,7 @@ def test_fingerprints_and_rows_agree_about_any_days(source: Source) -> None:
             assert sum(row[6] for row in rows) == prints[day].sums["amount"]
 
 
-def test_more_spans_than_fit_into_one_statement(source: Source) -> None:
+def test_spans_beyond_one_statement(source: Source) -> None:
     days = [date(2025 + number // 336, 1 + number // 28 % 12, 1 + number % 28) for number in range(300)]
     source.moves(*(dated(number, None, str(day)) for number, day in enumerate(days)), dated(999, None, None))
     every_other = tuple(Span(day, day + timedelta(1)) for day in days[::2])
@@ -163,41 +163,41 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("rows", CHANGES.values(), ids=CHANGES.keys())
-def test_a_fingerprint_differs_if_anything_does(source: Source, rows: tuple[str, ...]) -> None:
+def test_a_fingerprint_detects_every_change(source: Source, rows: tuple[str, ...]) -> None:
     source.moves(*BASE)
-    before = fingerprint(source, A_DAY)
+    before = fingerprint_of(source, A_DAY)
     source.moves(*reversed(BASE))
-    assert fingerprint(source, A_DAY) == before
+    assert fingerprint_of(source, A_DAY) == before
     source.moves(*rows)
-    assert fingerprint(source, A_DAY).digest != before.digest
+    assert fingerprint_of(source, A_DAY).digest != before.digest
 
 
-def fingerprint(source: Source, day: date | None) -> Any:
-    """The fingerprint of the rows of a day."""
+def fingerprint_of(source: Source, day: date | None) -> Any:
+    """Return the fingerprint of a day's rows."""
     with source.erp.reading(MOVES) as reading:
         return reading.fingerprints()[day]
 
 
-def test_sums_are_exact_and_of_exact_columns_only(source: Source) -> None:
+def test_only_exact_columns_are_summed(source: Source) -> None:
     source.moves(
         "1, 'a', 'b', NULL, '2025-03-31', 1234567890123456789012345678.0000000001, 0.1, 0.1, true",
         "2, 'a', 'b', NULL, '2025-03-31', 0.0000000001, NULL, 0.1, true",
     )
-    found = fingerprint(source, A_DAY)
+    found = fingerprint_of(source, A_DAY)
     assert found.rows == 2
     assert found.sums == {"qty": Decimal("1234567890123456789012345678.0000000002"), "amount": Decimal("0.1")}
 
 
-def test_a_text_longer_than_any_packet_is_hashed(source: Source) -> None:
-    """MariaDB makes NULL of a text that a function makes longer than 16 MB: the row must not be lost for that."""
+def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:
+    """In MariaDB a function's result beyond 16 MB becomes NULL; the row must still be hashed."""
     source.moves(*BASE)
     source.write("""UPDATE moves SET "group" = REPEAT('x', 9000000), "desc" = 'long' WHERE id = 1""")
-    before = fingerprint(source, A_DAY)
+    before = fingerprint_of(source, A_DAY)
     source.write("""UPDATE moves SET "group" = CONCAT(REPEAT('x', 8999999), 'y') WHERE id = 1""")
-    assert fingerprint(source, A_DAY).digest != before.digest
+    assert fingerprint_of(source, A_DAY).digest != before.digest
 
 
-def test_a_pass_sees_one_moment(source: Source) -> None:
+def test_a_pass_reads_one_snapshot(source: Source) -> None:
     source.moves(*BASE)
     with source.erp.reading(MOVES) as reading:
         assert reading.consistent
@@ -219,12 +219,12 @@ def test_a_pass_cannot_write(source: Source) -> None:
     assert ids(source, Wanted(everything=True)) == [1, 2]
 
 
-def test_a_day_that_is_none_is_undated(source: Source) -> None:
+def test_an_impossible_day_is_undated(source: Source) -> None:
     impossible = ("infinity", "-infinity", "10000-01-01", "0044-03-15 BC")
     if not source.is_postgresql:
         impossible = ("0000-00-00", "2025-00-00", "2025-02-00", "2025-03-00")
     rows = [dated(number, None, day) for number, day in enumerate(impossible)]
-    # The first month column that is not null decides, impossible or not.
+    # The first month column that is not null decides, even if its day is impossible.
     rows += [dated(10, "2025-03-31", impossible[0]), dated(11, "2025-03-31", None), dated(12, impossible[0], None)]
     with source.native.begin() as connection:
         if not source.is_postgresql:
@@ -235,7 +235,9 @@ def test_a_day_that_is_none_is_undated(source: Source) -> None:
     with source.erp.reading(MOVES) as reading:
         assert {day: each.rows for day, each in reading.fingerprints().items()} == {A_DAY: 1, None: 6}
     if source.driver == "mariadb-odbc":
-        with pytest.raises(SourceError, match=r"month must be in 1\.\.12\. One of its values is none that the driver"):
+        with pytest.raises(
+            SourceError, match=r"month must be in 1\.\.12\. The driver in LEDGER_ERP_URL cannot read one"
+        ):
             ids(source, Wanted(undated=True))
     else:
         assert ids(source, Wanted(undated=True)) == [0, 1, 2, 3, 10, 12]
@@ -257,14 +259,14 @@ def test_an_impossible_day_arrives_as_text(source: Source) -> None:
     assert row[4].startswith(day)
 
 
-def another(name: str, kinds: dict[str, Kind], month_columns: tuple[str, ...] = ()) -> ErpTable:
-    """A table of a test's own."""
+def declare_table(name: str, kinds: dict[str, Kind], month_columns: tuple[str, ...] = ()) -> ErpTable:
+    """Declare a table for one test."""
     columns = tuple(ErpColumn(column, kind, column) for column, kind in kinds.items())
     return ErpTable(name, name, columns, month_columns, ())
 
 
-def test_a_month_column_that_holds_no_dates(source: Source) -> None:
-    table = another("texts", {"id": Kind.INTEGER, "order_date": Kind.DATE}, ("order_date",))
+def test_a_month_column_without_dates(source: Source) -> None:
+    table = declare_table("texts", {"id": Kind.INTEGER, "order_date": Kind.DATE}, ("order_date",))
     source.write(
         "DROP TABLE IF EXISTS texts",
         "CREATE TABLE texts (id int, order_date varchar(20))",
@@ -279,7 +281,7 @@ def test_a_month_column_that_holds_no_dates(source: Source) -> None:
 
 
 def test_a_snapshot_has_one_fingerprint(source: Source) -> None:
-    table = another("stock", {"part": Kind.TEXT, "onhand": Kind.DECIMAL})
+    table = declare_table("stock", {"part": Kind.TEXT, "onhand": Kind.DECIMAL})
     source.write("DROP TABLE IF EXISTS stock", "CREATE TABLE stock (part varchar(20), onhand decimal(10, 2))")
     with source.erp.reading(table) as reading:
         assert not reading.dated
@@ -293,7 +295,7 @@ def test_a_snapshot_has_one_fingerprint(source: Source) -> None:
 
 
 def test_the_shape_of_a_table(source: Source) -> None:
-    table = another("shaped", {"id": Kind.INTEGER, "qty": Kind.DECIMAL, "order_date": Kind.DATE}, ("order_date",))
+    table = declare_table("shaped", {"id": Kind.INTEGER, "qty": Kind.DECIMAL, "order_date": Kind.DATE}, ("order_date",))
     source.write(
         "DROP TABLE IF EXISTS shaped",
         'CREATE TABLE shaped ("ID" int, "Qty" decimal(15,2), "Remark" varchar(9), order_date date, extra int)',
@@ -319,17 +321,17 @@ def test_a_view_is_read_like_a_table(source: Source) -> None:
 
 def test_a_missing_table_is_named(source: Source) -> None:
     with pytest.raises(SourceError, match=r"has no table or view absent, .* Is LEDGER_ERP_URL the ERP's database\?"):
-        source.erp.check(another("absent", {"id": Kind.INTEGER}))
+        source.erp.check(declare_table("absent", {"id": Kind.INTEGER}))
 
 
 def test_missing_columns_are_named(source: Source) -> None:
-    table = another("moves", {"id": Kind.INTEGER, "colour": Kind.TEXT, "size": Kind.TEXT})
+    table = declare_table("moves", {"id": Kind.INTEGER, "colour": Kind.TEXT, "size": Kind.TEXT})
     with pytest.raises(SourceError, match=r"moves .* lacks the columns colour, size\. Has the ERP been upgraded\?"):
         source.erp.check(table)
 
 
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
-def test_the_demo_s_tables_suit(source: Source) -> None:
+def test_the_demo_tables_suit(source: Source) -> None:
     create_erp_tables(source.native)
     for table in ERP_TABLES:
         shape = source.erp.check(table)
@@ -337,28 +339,28 @@ def test_the_demo_s_tables_suit(source: Source) -> None:
         assert shape.dated is not table.is_snapshot
 
 
-def test_a_reader_of_sqlite_reads_everything_without_a_hash() -> None:
+def test_sqlite_is_read_without_hashes() -> None:
     engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE stock (part TEXT, onhand NUMERIC, order_date TEXT)")
         connection.exec_driver_sql("INSERT INTO stock VALUES ('a', 1, '2025-03-31')")
     kinds = {"part": Kind.TEXT, "onhand": Kind.DECIMAL, "order_date": Kind.DATE}
     erp = Erp(engine)
-    with erp.reading(another("stock", kinds, ("order_date",))) as reading:
+    with erp.reading(declare_table("stock", kinds, ("order_date",))) as reading:
         assert (reading.dated, reading.consistent) == (False, False)
         assert ["cannot hash the rows of stock" in note for note in reading.notes] == [True]
         before = reading.fingerprints()
         assert list(reading.rows(Wanted(everything=True))) == [[("a", 1, "2025-03-31")]]
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE stock SET part = 'b'")
-    with erp.reading(another("stock", kinds, ("order_date",))) as reading:
+    with erp.reading(declare_table("stock", kinds, ("order_date",))) as reading:
         assert reading.fingerprints() != before
     engine.dispose()
 
 
 @pytest.mark.parametrize("source", ["pymysql", "mariadb-odbc"], indirect=True)
-def test_half_a_character_costs_another_try_and_no_other_row(source: Source) -> None:
-    """As SQL Server's LEFT() leaves it of an emoji, and MariaDB stores it too: drivers call it impossible, and stop."""
+def test_a_lone_surrogate_is_read_as_bytes_after_a_retry(source: Source) -> None:
+    """SQL Server's LEFT() can cut an emoji to a lone surrogate, which MariaDB can store, too. Drivers fail on it."""
     source.moves(*(dated(number, None, "2025-03-31", str(number)) for number in range(25)))
     with source.native.begin() as connection:
         for half, number in (("0061D83D", 7), ("D83DDE00", 8)):
@@ -379,8 +381,8 @@ def test_half_a_character_costs_another_try_and_no_other_row(source: Source) -> 
 
 
 @pytest.mark.parametrize("source", ["psqlodbc"], indirect=True)
-def test_a_view_that_no_snapshot_can_show_is_read_without_one(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL in the part of a SQL Server whose view reads another database, which keeps no versions."""
+def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL simulates a SQL Server whose view reads another database without snapshots."""
     refused = replace(erp_errors._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
     monkeypatch.setattr(erp_errors, "_CAUSES", (refused, *erp_errors._CAUSES))
     source.moves(*BASE)
@@ -388,7 +390,7 @@ def test_a_view_that_no_snapshot_can_show_is_read_without_one(source: Source, mo
         "DROP VIEW IF EXISTS elsewhere",
         """CREATE OR REPLACE FUNCTION in_no_snapshot() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
             IF current_setting('transaction_isolation') <> 'read committed' THEN
-                RAISE 'The other database keeps no versions' USING ERRCODE = 'SN001';
+                RAISE 'The other database allows no snapshots' USING ERRCODE = 'SN001';
             END IF;
             RETURN true;
         END $$""",
@@ -401,8 +403,10 @@ def test_a_view_that_no_snapshot_can_show_is_read_without_one(source: Source, mo
         assert reading.fingerprints()[A_DAY].rows == 2
         assert not reading.consistent
         (note,) = reading.notes
-        assert note.startswith("elsewhere is read without a snapshot and may change meanwhile. In one the ERP says: ")
-        assert "The other database keeps no versions" in note
+        assert note.startswith(
+            "elsewhere is read without a snapshot, so it may change meanwhile. The ERP refused one: "
+        )
+        assert "The other database allows no snapshots" in note
         assert sum(map(len, reading.rows(Wanted(everything=True)))) == 2
     with source.erp.reading(MOVES) as reading:
         reading.fingerprints()
@@ -410,7 +414,7 @@ def test_a_view_that_no_snapshot_can_show_is_read_without_one(source: Source, mo
     source.write("DROP VIEW elsewhere")
 
 
-def test_a_pass_leaves_no_connection_open(source: Source) -> None:
+def test_a_pass_closes_its_connection(source: Source) -> None:
     source.moves(*BASE)
     with source.erp.reading(MOVES) as reading:
         reading.fingerprints()
@@ -420,13 +424,11 @@ def test_a_pass_leaves_no_connection_open(source: Source) -> None:
 
 
 class StoppedError(Exception):
-    """What a signal raises in whoever waits."""
+    """Raised in the waiting thread."""
 
 
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
-def test_a_connection_is_closed_if_whoever_waits_is_stopped_as_it_arrives(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_is_closed_if_the_waiting_thread_stops(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Session] = []
 
     def recording(engine: sa.Engine, seconds: int) -> Session:
@@ -445,7 +447,7 @@ def test_a_connection_is_closed_if_whoever_waits_is_stopped_as_it_arrives(
 
 
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
-def test_a_connection_that_nobody_wants_any_more_is_closed(source: Source) -> None:
+def test_an_abandoned_connection_is_closed(source: Source) -> None:
     handover = Handover()
     kept = handover.offer(open_session(source.erp.engine, 10))
     handover.abandon()

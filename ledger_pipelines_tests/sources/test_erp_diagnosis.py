@@ -1,4 +1,4 @@
-"""What an administrator is told of an ERP that can be read, or cannot."""
+"""Findings of the connection test of the ERP, if it can be read and if not."""
 
 import re
 import sys
@@ -18,21 +18,21 @@ from ledger_pipelines_tests.sources.erp_sources import DRIVERS, MOVES, Source, s
 
 @pytest.fixture(params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
-    """A new ERP by each driver."""
+    """A new ERP for each driver."""
     with source_of(request.param) as made:
         yield made
 
 
-def about(found: Diagnosis, what: str) -> Finding:
-    """What was found about one thing."""
+def finding_on(found: Diagnosis, what: str) -> Finding:
+    """Return the finding on one subject."""
     (finding,) = (finding for finding in found.findings if finding.what == what)
     return finding
 
 
-def test_an_erp_as_it_should_be(source: Source) -> None:
+def test_a_valid_erp(source: Source) -> None:
     create_erp_tables(source.native)
-    looked_at: list[str] = []
-    found = diagnose(source.erp.engine.url, progress=looked_at.append)
+    checks: list[str] = []
+    found = diagnose(source.erp.engine.url, progress=checks.append)
     assert found.works
     assert {finding.level for finding in found.findings} == {Level.OK}
     assert [finding.what for finding in found.findings] == [
@@ -40,16 +40,16 @@ def test_an_erp_as_it_should_be(source: Source) -> None:
         *(table.name for table in ERP_TABLES),
     ]
     driver = {"psqlodbc": "psqlodbcw.so", "mariadb-odbc": "libmaodbc.so"}.get(source.driver, source.driver)
-    assert driver in about(found, "driver").found
-    assert about(found, "server").found.startswith("PostgreSQL 1" if source.is_postgresql else "MariaDB 1")
-    assert about(found, "login").found.startswith("postgres" if source.is_postgresql else "root@")
+    assert driver in finding_on(found, "driver").found
+    assert finding_on(found, "server").found.startswith("PostgreSQL 1" if source.is_postgresql else "MariaDB 1")
+    assert finding_on(found, "login").found.startswith("postgres" if source.is_postgresql else "root@")
     assert len(found.columns) == sum(len(table.columns) for table in ERP_TABLES)
     assert {column.level for column in found.columns} == {Level.OK}
-    assert looked_at[:4] == ["driver", "connection", "stockbywh", "stockbywh: fingerprints"]
+    assert checks[:4] == ["driver", "connection", "stockbywh", "stockbywh: fingerprints"]
 
 
-def test_fingerprints_are_tried_of_few_days(source: Source) -> None:
-    """What a sync asks for first, with functions that a server may not have, or not for these types."""
+def test_fingerprints_of_a_few_days_are_computed(source: Source) -> None:
+    """A sync starts with fingerprints; a server may lack their functions, or not support them for these types."""
     source.moves(
         "1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true",
         "2, 'a', 'b', NULL, '2222-03-31', 1, 2, 0.5, true",
@@ -57,13 +57,17 @@ def test_fingerprints_are_tried_of_few_days(source: Source) -> None:
     stock = ErpTable("stock", "Without dates", MOVES.columns, (), ())
     source.write("CREATE VIEW stock AS SELECT * FROM moves")
     found = diagnose(source.erp.engine.url, [MOVES, stock])
-    assert re.search(r"9 columns; fingerprints of the last 7 days \(1 rows\) in \d+\.\d s", about(found, "moves").found)
-    assert re.search(r"9 columns; fingerprints of all of it \(2 rows\) in \d+\.\d s", about(found, "stock").found)
+    assert re.search(
+        r"9 columns; fingerprints of the last 7 days \(1 rows\) in \d+\.\d s", finding_on(found, "moves").found
+    )
+    assert re.search(
+        r"9 columns; fingerprints of the whole table \(2 rows\) in \d+\.\d s", finding_on(found, "stock").found
+    )
 
 
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
-def test_fingerprints_that_cannot_be_computed_are_an_error(source: Source) -> None:
-    """The names and types of this view are what they should be; only what it computes fails."""
+def test_failing_fingerprints_are_an_error(source: Source) -> None:
+    """The names and types of the view are valid, but its computation fails."""
     source.moves("1, 'a', 'b', NULL, '2222-03-31', 0, 2, 0.5, true")
     source.write(
         'CREATE VIEW broken AS SELECT id, "desc", "group", planned_date, moved_date, 1 / qty AS qty, amount, weight,'
@@ -71,10 +75,10 @@ def test_fingerprints_that_cannot_be_computed_are_an_error(source: Source) -> No
     )
     found = diagnose(source.erp.engine.url, [ErpTable("broken", "b", MOVES.columns, MOVES.month_columns, ())])
     assert not found.works
-    assert "division by zero" in about(found, "broken").found
+    assert "division by zero" in finding_on(found, "broken").found
 
 
-def test_a_server_that_hashes_nothing_is_a_warning(tmp_path: Path) -> None:
+def test_a_server_without_hashes_is_a_warning(tmp_path: Path) -> None:
     url = sa.make_url(f"sqlite:///{tmp_path / 'erp.db'}")
     engine = sa.create_engine(url)
     with engine.begin() as connection:
@@ -82,12 +86,12 @@ def test_a_server_that_hashes_nothing_is_a_warning(tmp_path: Path) -> None:
     engine.dispose()
     found = diagnose(url, [ErpTable("stock", "s", MOVES.columns[:1], (), ())])
     assert found.works
-    assert about(found, "stock").level is Level.WARNING
-    assert "cannot hash the rows of stock" in about(found, "stock").advice
+    assert finding_on(found, "stock").level is Level.WARNING
+    assert "cannot hash the rows of stock" in finding_on(found, "stock").advice
 
 
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
-def test_an_erp_with_everything_that_can_be_wrong(source: Source) -> None:
+def test_an_erp_with_every_fault(source: Source) -> None:
     create_erp_tables(source.native)
     double = "double precision" if source.is_postgresql else "double"
     alter = "ALTER COLUMN {} TYPE {}" if source.is_postgresql else "MODIFY {} {}"
@@ -107,11 +111,11 @@ def test_an_erp_with_everything_that_can_be_wrong(source: Source) -> None:
         "so_invoice_line": Level.WARNING,
         "data_receipt_purchase": Level.WARNING,
     }
-    assert "has no table or view stockbywh" in about(found, "stockbywh").found
-    assert "lacks the column qty_os" in about(found, "view_prod_header").found
-    assert "1 more at the ERP, not copied: approved_by; 1 of a type" in about(found, "so_invoice_line").found
-    assert "actual_receipt_date, inv_doc_date not all dates" in about(found, "data_receipt_purchase").found
-    assert "a view that casts them to dates" in about(found, "data_receipt_purchase").advice
+    assert "has no table or view stockbywh" in finding_on(found, "stockbywh").found
+    assert "lacks the column qty_os" in finding_on(found, "view_prod_header").found
+    assert "1 more at the ERP, not copied: approved_by; 1 of a type" in finding_on(found, "so_invoice_line").found
+    assert "not all of actual_receipt_date, inv_doc_date are dates" in finding_on(found, "data_receipt_purchase").found
+    assert "a view that casts them to dates" in finding_on(found, "data_receipt_purchase").advice
     unsuitable = {(each.table, each.column, each.kind, each.type): each.advice for each in found.columns if each.advice}
     text = "character varying(20)" if source.is_postgresql else "varchar(20)"
     assert unsuitable.keys() == {
@@ -123,7 +127,7 @@ def test_an_erp_with_everything_that_can_be_wrong(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
-def test_a_table_that_may_not_be_read(source: Source) -> None:
+def test_an_unreadable_table(source: Source) -> None:
     host = "" if source.is_postgresql else "@'127.0.0.1'"
     source.write("CREATE TABLE texts (id int)")
     user = f"r_{source.native.url.database}"[:30]
@@ -137,11 +141,11 @@ def test_a_table_that_may_not_be_read(source: Source) -> None:
         found = diagnose(url, [allowed, MOVES])
     finally:
         source.write("DROP TABLE texts", f"DROP USER {user}{host}")
-    assert about(found, "texts").level is Level.OK
-    assert about(found, "moves").level is Level.ERROR
+    assert finding_on(found, "texts").level is Level.OK
+    assert finding_on(found, "moves").level is Level.ERROR
     if source.is_postgresql:  # MariaDB hides the table altogether
-        assert "permission denied" in about(found, "moves").found
-        assert "Grant it SELECT" in about(found, "moves").found
+        assert "permission denied" in finding_on(found, "moves").found
+        assert "Grant this user SELECT on moves" in finding_on(found, "moves").found
     assert "s3cret" not in str(found)
 
 

@@ -1,4 +1,4 @@
-"""What drivers say, and what is made of it: worth another try or not, what to do, and never a password."""
+"""Translation of driver errors: retryable or not, with advice, and without passwords."""
 
 from typing import Any
 
@@ -24,17 +24,17 @@ MICROSOFT = "[Microsoft][ODBC Driver 18 for SQL Server]"
 
 
 class OdbcError(Exception):
-    """As pyodbc raises them: SQLSTATE, and the driver's text with its tags."""
+    """Error as raised by pyodbc: SQLSTATE, and the driver's message with its tags."""
 
 
-def of_odbc(state: str, text: str) -> OdbcError:
-    """An error of pyodbc."""
+def odbc_error(state: str, text: str) -> OdbcError:
+    """Return an error of pyodbc."""
     return OdbcError(state, f"[{state}] {text}")
 
 
 @pytest.fixture(autouse=True)
 def _no_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test ask unixODBC, which a machine need not have."""
+    """Prevent calls of unixODBC, which may not be installed."""
     monkeypatch.setattr(erp_odbc, "installed_drivers", list)
 
 
@@ -42,85 +42,87 @@ def _no_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
     ("error", "raised", "words"),
     [
         (
-            of_odbc("40001", f"{MICROSOFT}[SQL Server]Transaction (Process ID 52) was deadlocked. (1205) (SQLFetch)"),
+            odbc_error(
+                "40001", f"{MICROSOFT}[SQL Server]Transaction (Process ID 52) was deadlocked. (1205) (SQLFetch)"
+            ),
             SourceInterruptedError,
-            "Transaction (Process ID 52) was deadlocked. Another transaction at the ERP was in the way. Try again.",
+            "Transaction (Process ID 52) was deadlocked. It conflicted with another transaction at the ERP. Try again.",
         ),
         (
-            of_odbc("42000", "[FreeTDS][SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)"),
+            odbc_error("42000", "[FreeTDS][SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)"),
             SourceInterruptedError,
-            "Lock request time out period exceeded. Another transaction at the ERP was in the way. Try again.",
+            "Lock request time out period exceeded. It conflicted with another transaction at the ERP. Try again.",
         ),
         (
-            of_odbc("08S01", f"{MICROSOFT}TCP Provider: Error code 0x68 (104) (SQLGetData)"),
+            odbc_error("08S01", f"{MICROSOFT}TCP Provider: Error code 0x68 (104) (SQLGetData)"),
             SourceInterruptedError,
             "TCP Provider: Error code 0x68. The connection to the ERP was lost",
         ),
         (
-            of_odbc("HY000", "[FreeTDS][SQL Server]Read from the server failed (20004) (SQLFetch)"),
+            odbc_error("HY000", "[FreeTDS][SQL Server]Read from the server failed (20004) (SQLFetch)"),
             SourceInterruptedError,
             "The connection to the ERP was lost",
         ),
         (
-            of_odbc("HYT00", f"{MICROSOFT}Query timeout expired (0) (SQLExecDirectW)"),
+            odbc_error("HYT00", f"{MICROSOFT}Query timeout expired (0) (SQLExecDirectW)"),
             SourceError,
-            "Query timeout expired. It took longer than it may.",
+            "Query timeout expired. The time limit was exceeded.",
         ),
         (
-            of_odbc("42S02", f"{MICROSOFT}[SQL Server]Invalid object name 'stock'. (208) (SQLExecDirectW)"),
+            odbc_error("42S02", f"{MICROSOFT}[SQL Server]Invalid object name 'stock'. (208) (SQLExecDirectW)"),
             SourceError,
             "Invalid object name 'stock'. Is LEDGER_ERP_URL the ERP's database? Has stockbywh been renamed?",
         ),
         (
-            of_odbc("42000", f"{MICROSOFT}[SQL Server]The SELECT permission was denied (229) (SQLExecDirectW)"),
+            odbc_error("42000", f"{MICROSOFT}[SQL Server]The SELECT permission was denied (229) (SQLExecDirectW)"),
             SourceError,
-            "This user may not read stockbywh. Grant it SELECT, on that and nothing else.",
+            "This user may not read stockbywh. Grant this user SELECT on stockbywh, and nothing else.",
         ),
         (
-            of_odbc("22003", f"{MICROSOFT}[SQL Server]Overflow of numeric (208) to (18) (8115) (SQLFetch)"),
+            odbc_error("22003", f"{MICROSOFT}[SQL Server]Overflow of numeric (208) to (18) (8115) (SQLFetch)"),
             SourceError,
-            "These are the server's own words",
+            "This is the server's message",
         ),
         (
-            of_odbc("22012", f"{MICROSOFT}[SQL Server]Divide by zero error encountered. (8134) (SQLFetch)"),
+            odbc_error("22012", f"{MICROSOFT}[SQL Server]Divide by zero error encountered. (8134) (SQLFetch)"),
             SourceError,
-            "Divide by zero error encountered. These are the server's own words",
+            "Divide by zero error encountered. This is the server's message",
         ),
         (
-            of_odbc("HY000", f"{FREETDS}Adaptive Server connection timed out (20003) (SQLExecDirectW)"),
+            odbc_error("HY000", f"{FREETDS}Adaptive Server connection timed out (20003) (SQLExecDirectW)"),
             SourceError,
-            "Adaptive Server connection timed out. It took longer than it may.",
+            "Adaptive Server connection timed out. The time limit was exceeded.",
         ),
         (
-            of_odbc("S1T00", f"{FREETDS}Timeout expired (0) (SQLFetch)"),
+            odbc_error("S1T00", f"{FREETDS}Timeout expired (0) (SQLFetch)"),
             SourceError,
-            "Timeout expired. It took longer than it may.",
+            "Timeout expired. The time limit was exceeded.",
         ),
         (
-            of_odbc("HY000", f"{FREETDS}Timeout expired (0) (SQLFetch)"),
+            odbc_error("HY000", f"{FREETDS}Timeout expired (0) (SQLFetch)"),
             SourceError,
-            "Timeout expired. It took longer than it may.",
+            "Timeout expired. The time limit was exceeded.",
         ),
         (
-            of_odbc("42000", f"{MICROSOFT}[SQL Server]Snapshot isolation is not allowed. (3952) (SQLExecDirectW)"),
+            odbc_error("42000", f"{MICROSOFT}[SQL Server]Snapshot isolation is not allowed. (3952) (SQLExecDirectW)"),
             SnapshotRefusedError,
             "something that this view reads does not",
         ),
         (
-            of_odbc("42000", f"{MICROSOFT}[SQL Server]Remote access is not supported (7420) (SQLExecDirectW)"),
+            odbc_error("42000", f"{MICROSOFT}[SQL Server]Remote access is not supported (7420) (SQLExecDirectW)"),
             SnapshotRefusedError,
             "a linked server",
         ),
         (
-            of_odbc("42000", f"{MICROSOFT}[SQL Server]Memory optimized tables cannot (41332) (SQLExecDirectW)"),
+            odbc_error("42000", f"{MICROSOFT}[SQL Server]Memory optimized tables cannot (41332) (SQLExecDirectW)"),
             SnapshotRefusedError,
-            "a table in memory",
+            "a memory-optimized table",
         ),
         *(
             (
-                of_odbc("42000", f"{MICROSOFT}[SQL Server]There is no room. ({number}) (SQLFetch)"),
+                odbc_error("42000", f"{MICROSOFT}[SQL Server]There is no room. ({number}) (SQLFetch)"),
                 SourceInterruptedError,
-                "There is no room. SQL Server has no memory, locks or room for versions of rows left at the moment.",
+                "There is no room. SQL Server is out of memory, locks or space for row versions at the moment.",
             )
             for number in (701, 1204, 3958, 3967, 8645)
         ),
@@ -138,17 +140,17 @@ def test_errors_of_sql_server_while_reading(error: Exception, raised: type[Sourc
     ("error", "raised", "words"),
     [
         (
-            of_odbc("28000", f"{MICROSOFT}[SQL Server]Login failed for user 'reader'. (18456) (SQLDriverConnect)"),
+            odbc_error("28000", f"{MICROSOFT}[SQL Server]Login failed for user 'reader'. (18456) (SQLDriverConnect)"),
             SourceError,
-            "Login failed for user 'reader'. Is the user name and the password in LEDGER_ERP_URL right",
+            "Login failed for user 'reader'. Check the user name and the password in LEDGER_ERP_URL",
         ),
         (
-            of_odbc("42000", f'{MICROSOFT}[SQL Server]Cannot open database "x". (4060) (SQLDriverConnect)'),
+            odbc_error("42000", f'{MICROSOFT}[SQL Server]Cannot open database "x". (4060) (SQLDriverConnect)'),
             SourceError,
-            "Is the database in LEDGER_ERP_URL the ERP's",
+            "Check that the database in LEDGER_ERP_URL is the ERP's",
         ),
         (
-            of_odbc(
+            odbc_error(
                 "08001",
                 f"{MICROSOFT}SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed "
                 "certificate] (-1) (SQLDriverConnect)",
@@ -157,7 +159,7 @@ def test_errors_of_sql_server_while_reading(error: Exception, raised: type[Sourc
             "add TrustServerCertificate=yes to the URL",
         ),
         (
-            of_odbc(
+            odbc_error(
                 "08001",
                 f"{MICROSOFT}SSL Provider: [error:0A000102:SSL routines::unsupported protocol] (-1) (SQLDriverConnect)"
                 f"; [08001] {MICROSOFT}Client unable to establish connection (-1)",
@@ -166,46 +168,48 @@ def test_errors_of_sql_server_while_reading(error: Exception, raised: type[Sourc
             "[error:0A000102:SSL routines::unsupported protocol]; Client unable to establish connection. The server",
         ),
         (
-            of_odbc("28000", f"{MICROSOFT}[SQL Server]Login failed for user 'self-signed'. (18456) (SQLDriverConnect)"),
+            odbc_error(
+                "28000", f"{MICROSOFT}[SQL Server]Login failed for user 'self-signed'. (18456) (SQLDriverConnect)"
+            ),
             SourceError,
-            "Login failed for user 'self-signed'. Is the user name and the password in LEDGER_ERP_URL right",
+            "Login failed for user 'self-signed'. Check the user name and the password in LEDGER_ERP_URL",
         ),
         (
-            of_odbc(
+            odbc_error(
                 "08001",
                 f"{FREETDS}Unable to connect to data source (0) (SQLDriverConnect)"
                 f"; [28000] {FREETDS}Login failed for user 'handshake failure'. (18456)",
             ),
             SourceError,
-            "Unable to connect to data source; Login failed for user 'handshake failure'. Is the user name",
+            "Unable to connect to data source; Login failed for user 'handshake failure'. Check the user name",
         ),
         (
-            of_odbc("28000", "[unixODBC]Login failed for user 'self-signed'. (0) (SQLDriverConnect)"),
+            odbc_error("28000", "[unixODBC]Login failed for user 'self-signed'. (0) (SQLDriverConnect)"),
             SourceError,
-            "Login failed for user 'self-signed'. Is the user name",
+            "Login failed for user 'self-signed'. Check the user name",
         ),
         (
-            of_odbc("01000", "[unixODBC][Driver Manager]Can't open lib 'x' : file not found (0) (SQLDriverConnect)"),
+            odbc_error("01000", "[unixODBC][Driver Manager]Can't open lib 'x' : file not found (0) (SQLDriverConnect)"),
             SourceError,
             "Can't open lib 'x' : file not found. The ODBC driver 'FreeTDS' named in the URL is not installed",
         ),
         (
-            of_odbc("HY000", f"{FREETDS}Adaptive Server connection timed out (20003) (SQLDriverConnect)"),
+            odbc_error("HY000", f"{FREETDS}Adaptive Server connection timed out (20003) (SQLDriverConnect)"),
             SourceUnreachableError,
             "Check the host and the port in LEDGER_ERP_URL",
         ),
         (
-            of_odbc("IM002", "[unixODBC][Driver Manager]Data source name not found (0) (SQLDriverConnect)"),
+            odbc_error("IM002", "[unixODBC][Driver Manager]Data source name not found (0) (SQLDriverConnect)"),
             SourceError,
             "The ODBC driver 'FreeTDS' named in the URL is not installed",
         ),
         (
-            of_odbc("HYT00", f"{MICROSOFT}Login timeout expired (0) (SQLDriverConnect)"),
+            odbc_error("HYT00", f"{MICROSOFT}Login timeout expired (0) (SQLDriverConnect)"),
             SourceUnreachableError,
             "Check the host and the port in LEDGER_ERP_URL",
         ),
         (
-            of_odbc("08001", "[FreeTDS][SQL Server]Unable to connect to data source (0) (SQLDriverConnect)"),
+            odbc_error("08001", "[FreeTDS][SQL Server]Unable to connect to data source (0) (SQLDriverConnect)"),
             SourceUnreachableError,
             "Unable to connect to data source. Check the host and the port",
         ),
@@ -240,8 +244,8 @@ def test_errors_of_mysql(number: int, raised: type[SourceError]) -> None:
 
 
 @pytest.mark.parametrize("form", ["s3cr@t", "s3cr%40t", "PWD=s3cr@t;", "Pwd={other};", "password=other "])
-def test_a_password_is_never_told(form: str) -> None:
-    for error in (of_odbc("HY000", f"[FreeTDS]Bad connection string: {form}"), ValueError(form), OSError(form)):
+def test_a_password_is_never_shown(form: str) -> None:
+    for error in (odbc_error("HY000", f"[FreeTDS]Bad connection string: {form}"), ValueError(form), OSError(form)):
         found = str(explained(error, SQL_SERVER, connecting=True))
         assert "s3cr@t" not in found
         assert "s3cr%40t" not in found
@@ -249,6 +253,6 @@ def test_a_password_is_never_told(form: str) -> None:
     assert "***" in without_secrets(f"a {form} b", SQL_SERVER)
 
 
-def test_a_place_is_told_without_options() -> None:
+def test_a_place_has_no_options() -> None:
     hidden: Any = SQL_SERVER.update_query_dict({"PWD": "geheim"})
     assert place(hidden) == "mssql+pyodbc://reader:***@erp.example.com:1433/soi107"

@@ -1,4 +1,4 @@
-"""Rows of the ERP as frames: what each kind of column takes, and why a row cannot be used."""
+"""Rows of the ERP as frames: conversion of each kind of column, and rejection reasons."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,7 +23,7 @@ def row(table: ErpTable, **values: Any) -> tuple[Any, ...]:
         ("po_no", "  ꦗꦮ 🎉 é ", "  ꦗꦮ 🎉 é "),
         ("po_no", "", ""),
         ("po_no", 12, "12"),
-        ("po_no", datetime(2025, 3, 1, 4, 5, 6), "2025-03-01 04:05:06"),  # noqa: DTZ001 - as drivers give it
+        ("po_no", datetime(2025, 3, 1, 4, 5, 6), "2025-03-01 04:05:06"),  # noqa: DTZ001 - as drivers return it
         ("inv_qty", Decimal("1.50"), Decimal("1.50")),
         ("inv_qty", MANY_DIGITS, MANY_DIGITS),
         ("inv_qty", 7, Decimal(7)),
@@ -86,7 +86,7 @@ def test_unusable_values(table: ErpTable, column: str, given: object, reason: st
     assert made.failures[1].startswith(reason)
 
 
-def test_the_day_of_a_row_is_the_first_date_that_it_has() -> None:
+def test_the_day_of_a_row_is_its_first_date() -> None:
     first, second, third = date(2025, 1, 1), date(2025, 2, 2), date(2025, 3, 3)
     made = frame(
         SO_INVOICE_LINE,
@@ -104,7 +104,7 @@ def test_the_day_of_a_row_is_the_first_date_that_it_has() -> None:
     assert frame(STOCKBYWH, [row(STOCKBYWH, onhand=1)]).days == [None]
 
 
-def test_a_rejected_row_is_shown_as_it_was() -> None:
+def test_a_rejected_row_keeps_its_values() -> None:
     given = row(
         DATA_RECEIPT_PURCHASE, receipt_no="R\x001", receipt_line="2", inv_qty=Decimal("1.50"), is_confirmed=True
     )

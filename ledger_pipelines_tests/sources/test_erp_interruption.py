@@ -1,4 +1,4 @@
-"""What happens when reading the ERP is broken off: by us, by time, by the server. Nothing goes on behind our back."""
+"""Reads of the ERP interrupted by the consumer, a timeout or the server: no statement and no thread is left."""
 
 import signal
 import threading
@@ -48,7 +48,7 @@ _VIEWS = {
 
 @pytest.fixture(scope="module", params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
-    """The ERP by each driver, with views of every bad habit."""
+    """The ERP with each driver, with views that are slow, endless or broken."""
     with source_of(request.param) as made:
         made.moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
         made.write(*_VIEWS[made.is_postgresql])
@@ -56,7 +56,7 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is so; not for ever."""
+    """Wait until a condition holds; fail after 20 seconds."""
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, what
@@ -64,23 +64,23 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def assert_nothing_runs(source: Source) -> None:
-    """No statement of ours is left at the server, and no thread of ours here."""
+    """Assert that no statement is left at the server and no reader thread in this process."""
     wait_for(lambda: source.statements() == [], f"still running: {source.statements()}")
     assert [thread.name for thread in threading.enumerate() if thread.name == "source-reader"] == []
 
 
 def is_at_work(source: Source) -> bool:
-    """Whether the server is busy with the slow view, itself or by a cursor on it."""
+    """Return whether the server is reading the slow view, directly or by a cursor."""
     return any("slow" in statement or "fetch" in statement.lower() for statement in source.statements())
 
 
 class StoppedError(Exception):
-    """What a signal raises in whoever waits."""
+    """Raised by the signal handler in the waiting thread."""
 
 
 @pytest.fixture
 def stopping(source: Source) -> Iterator[None]:
-    """Interrupts the test as soon as the server is at work, by a signal, as a run is that is cancelled."""
+    """Interrupt the test with a signal as soon as the server is at work, as a cancelled run is."""
 
     def stop(*_: object) -> None:
         raise StoppedError
@@ -98,22 +98,22 @@ def stopping(source: Source) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("stopping")
-def test_whoever_waits_for_rows_can_be_interrupted(source: Source) -> None:
+def test_waiting_for_rows_can_be_interrupted(source: Source) -> None:
     with pytest.raises(StoppedError), source.erp.reading(SLOW) as reading:
         list(reading.rows(EVERYTHING))
     assert_nothing_runs(source)
 
 
 @pytest.mark.usefixtures("stopping")
-def test_whoever_waits_for_fingerprints_can_be_interrupted(source: Source) -> None:
+def test_waiting_for_fingerprints_can_be_interrupted(source: Source) -> None:
     with pytest.raises(StoppedError), source.erp.reading(SLOW) as reading:
         reading.fingerprints()
     assert_nothing_runs(source)
 
 
-def test_rows_that_nobody_wants_any_more_are_not_read(source: Source) -> None:
+def test_closing_the_rows_ends_the_statement(source: Source) -> None:
     if source.driver == "mariadb-odbc":
-        pytest.skip("that driver reads a whole result before it gives a row")
+        pytest.skip("this driver reads the whole result before it returns a row")
     with source.erp.reading(ENDLESS) as reading:
         rows = reading.rows(EVERYTHING)
         assert len(next(rows)) == 10
@@ -121,17 +121,17 @@ def test_rows_that_nobody_wants_any_more_are_not_read(source: Source) -> None:
     assert_nothing_runs(source)
 
 
-def test_an_error_of_the_loader_ends_the_statement(source: Source) -> None:
+def test_a_loader_error_ends_the_statement(source: Source) -> None:
     if source.driver == "mariadb-odbc":
-        pytest.skip("that driver reads a whole result before it gives a row")
-    with pytest.raises(StoppedError), source.erp.reading(ENDLESS) as reading:  # noqa: PT012 - that is what loaders do
+        pytest.skip("this driver reads the whole result before it returns a row")
+    with pytest.raises(StoppedError), source.erp.reading(ENDLESS) as reading:  # noqa: PT012 - a loader fails in this way
         rows = reading.rows(EVERYTHING)
         next(rows)
         raise StoppedError
     assert_nothing_runs(source)
 
 
-def test_the_connections_are_given_back(source: Source) -> None:
+def test_connections_are_released(source: Source) -> None:
     for _ in range(3):
         with source.erp.reading(MOVES) as reading:
             reading.fingerprints()
@@ -140,21 +140,21 @@ def test_the_connections_are_given_back(source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_a_statement_that_takes_too_long(source: Source) -> None:
-    hasty = Erp(source.erp.engine, statement_seconds=1)
+def test_a_statement_beyond_the_time_limit(source: Source) -> None:
+    short_limit = Erp(source.erp.engine, statement_seconds=1)
     reason = r"slow cannot be read .* LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
-    with pytest.raises(SourceError, match=reason) as error, hasty.reading(SLOW) as reading:
+    with pytest.raises(SourceError, match=reason) as error, short_limit.reading(SLOW) as reading:
         reading.fingerprints()
     assert not isinstance(error.value, SourceInterruptedError)
     assert_nothing_runs(source)
 
 
 @pytest.mark.slow
-def test_a_loader_that_takes_its_time_is_no_reason_to_stop(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_module, "GRACE_SECONDS", 0)
     source.moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
-    hasty = Erp(source.erp.engine, statement_seconds=1, chunk_rows=10)
-    with hasty.reading(MOVES) as reading:
+    short_limit = Erp(source.erp.engine, statement_seconds=1, chunk_rows=10)
+    with short_limit.reading(MOVES) as reading:
         rows = reading.rows(EVERYTHING)
         read = len(next(rows))
         time.sleep(1.5)
@@ -163,7 +163,7 @@ def test_a_loader_that_takes_its_time_is_no_reason_to_stop(source: Source, monke
     source.moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
 
 
-def test_a_connection_that_is_lost_is_worth_another_try(source: Source) -> None:
+def test_a_lost_connection_is_retryable(source: Source) -> None:
     def kill() -> None:
         wait_for(lambda: is_at_work(source), "nothing to kill")
         kill_all = (
@@ -190,12 +190,12 @@ def test_a_connection_that_is_lost_is_worth_another_try(source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_a_lock_that_is_held_is_worth_another_try(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_timeout_is_retryable(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_setup, "LOCK_TIMEOUT_SECONDS", 1)
     lock = "LOCK TABLE moves IN ACCESS EXCLUSIVE MODE" if source.is_postgresql else "LOCK TABLES moves WRITE"
     with source.native.connect() as connection:
         connection.exec_driver_sql(lock)
-        reason = r"moves cannot be read .* was in the way\. Try again\."
+        reason = r"moves cannot be read .* conflicted with another transaction at the ERP\. Try again\."
         with pytest.raises(SourceInterruptedError, match=reason), source.erp.reading(MOVES) as reading:
             reading.fingerprints()
         if not source.is_postgresql:
@@ -210,7 +210,7 @@ def test_a_view_that_fails_half_way(source: Source) -> None:
     assert_nothing_runs(source)
 
 
-def test_an_address_where_nobody_answers() -> None:
+def test_an_unreachable_address() -> None:
     url = servers.POSTGRES.set(port=servers.free_port())
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL"):
         Erp(erp_engine(url)).check(MOVES)

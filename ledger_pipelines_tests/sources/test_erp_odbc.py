@@ -1,4 +1,4 @@
-"""Which ODBC driver reads a SQL Server, what it is told, and what is said where it is missing."""
+"""Choice of the ODBC driver for a SQL Server, its options, and the messages if it is missing."""
 
 import importlib.util
 import platform
@@ -32,7 +32,7 @@ MICROSOFT = "ODBC Driver 18 for SQL Server"
         ([], None),
     ],
 )
-def test_the_best_of_some_drivers(names: list[str], best: str | None) -> None:
+def test_the_best_driver(names: list[str], best: str | None) -> None:
     assert best_of(names) == best
 
 
@@ -51,13 +51,13 @@ def test_the_driver_of_a_url(query: dict[str, str | tuple[str, ...]], driver: st
     assert driver_of(sa.URL.create("mssql+pyodbc", query=query)) == driver
 
 
-def drivers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let the system have these drivers."""
+def set_drivers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let unixODBC list these drivers."""
     monkeypatch.setattr(erp_odbc, "installed_drivers", lambda: list(names))
 
 
-def test_freetds_is_told_to_speak_a_protocol_with_dates_and_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
-    drivers(monkeypatch, "FreeTDS")
+def test_freetds_gets_a_protocol_with_dates_and_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_drivers(monkeypatch, "FreeTDS")
     assert dict(with_driver(URL).query) == {
         "driver": "FreeTDS",
         "TDS_Version": "7.4",
@@ -67,8 +67,8 @@ def test_freetds_is_told_to_speak_a_protocol_with_dates_and_unicode(monkeypatch:
     }
 
 
-def test_encryption_is_left_to_the_driver_and_the_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    drivers(monkeypatch, MICROSOFT)
+def test_encryption_options_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_drivers(monkeypatch, MICROSOFT)
     assert dict(with_driver(URL).query) == {
         "driver": MICROSOFT,
         "ApplicationIntent": "ReadOnly",
@@ -92,13 +92,13 @@ def test_encryption_is_left_to_the_driver_and_the_administrator(monkeypatch: pyt
         "postgresql+psycopg://reader:x@h/erp",
     ],
 )
-def test_what_needs_no_driver_of_ours_stays_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    drivers(monkeypatch)
+def test_a_url_that_needs_no_driver_is_unchanged(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_drivers(monkeypatch)
     assert with_driver(sa.make_url(text)) == sa.make_url(text)
 
 
-def test_a_driver_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    drivers(monkeypatch, MICROSOFT)
+def test_a_named_driver_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_drivers(monkeypatch, MICROSOFT)
     url = with_driver(URL.update_query_dict({"Driver": "/usr/lib/libtdsodbc.so", "tds_version": "7.3"}))
     assert {name.lower(): value for name, value in url.query.items()} == {
         "driver": "/usr/lib/libtdsodbc.so",
@@ -109,8 +109,8 @@ def test_a_driver_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch) -> Non
     }
 
 
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *folders: str) -> Path:
-    """An installed package that holds the driver for some distributions of Linux."""
+def install_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *folders: str) -> Path:
+    """Install a package with the driver for these Linux distributions; return its folder of libraries."""
     libraries = tmp_path / "libs" / "linux"
     for folder in folders:
         library = libraries / folder / "x86_64" / "lib"
@@ -119,7 +119,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *folders: str) -> P
             (library / name).touch()
     spec = ModuleSpec("mssql_python_odbc", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
-    find: Any = lambda name: spec if name == "mssql_python_odbc" else None  # noqa: E731 - one line says it all
+    find: Any = lambda name: spec if name == "mssql_python_odbc" else None  # noqa: E731 - short enough for a lambda
     monkeypatch.setattr(importlib.util, "find_spec", find)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     return libraries
@@ -134,12 +134,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *folders: str) -> P
         ({"ID": "opensuse-leap", "ID_LIKE": "suse opensuse"}, "suse"),
     ],
 )
-def test_the_packaged_driver_is_that_of_the_distribution(
+def test_the_packaged_driver_matches_the_distribution(
     release: dict[str, str], folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    libraries = package(tmp_path, monkeypatch, "debian_ubuntu", "rhel", "suse")
+    libraries = install_package(tmp_path, monkeypatch, "debian_ubuntu", "rhel", "suse")
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
-    drivers(monkeypatch, "PostgreSQL Unicode")
+    set_drivers(monkeypatch, "PostgreSQL Unicode")
     assert find_driver() == str(libraries / folder / "x86_64" / "lib" / "libmsodbcsql-18.6.so.2.1")
 
 
@@ -152,7 +152,7 @@ def refused(url: sa.URL) -> str:
 
 
 def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    drivers(monkeypatch, "PostgreSQL Unicode")
+    set_drivers(monkeypatch, "PostgreSQL Unicode")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(erp_odbc, "_LIBRARIES", (tmp_path,))
     assert packaged_driver() is None
@@ -161,9 +161,9 @@ def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert "`apt-get install libodbc2 tdsodbc` (Debian, Ubuntu)" in message
 
 
-def test_a_driver_that_no_configuration_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Alpine's package of FreeTDS does not register its driver."""
-    drivers(monkeypatch)
+def test_an_unregistered_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Alpine's FreeTDS package does not register its driver."""
+    set_drivers(monkeypatch)
     monkeypatch.setattr(erp_odbc, "_LIBRARIES", (tmp_path,))
     (tmp_path / "libtdsodbc.so.0").touch()
     assert with_driver(URL).query["driver"] == str(tmp_path / "libtdsodbc.so.0")
@@ -179,7 +179,7 @@ def test_a_driver_that_is_not_installed() -> None:
     assert "`apk add unixodbc mariadb-connector-odbc` (Alpine). mysql+pymysql:// in LEDGER_ERP_URL needs" in message
 
 
-def test_a_driver_whose_libraries_are_not_installed(tmp_path: Path) -> None:
+def test_a_driver_without_its_libraries(tmp_path: Path) -> None:
     servers.require_unixodbc()
     for name, advice in (("libmsodbcsql-18.6.so.2.1", "`apt-get install libltdl7"), ("libtdsodbc.so", "`ldd /")):
         library = tmp_path / name
@@ -203,7 +203,7 @@ def test_a_data_source_that_is_not_configured() -> None:
     ],
 )
 def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    drivers(monkeypatch, "Some Driver")
+    set_drivers(monkeypatch, "Some Driver")
     message = refused(url)
     assert "the URL names no ODBC driver; installed: Some Driver. Install" in message
     assert f"`apt-get install {packages}` (Debian, Ubuntu)" in message
@@ -214,8 +214,8 @@ def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeyp
     )
 
 
-def test_freetds_says_that_nobody_answers() -> None:
-    """The real driver, where nobody listens: what it needs of us reaches it, and what it says reaches the reader."""
+def test_freetds_reports_an_unreachable_server() -> None:
+    """The real driver at an unused port: it gets our options, and its message reaches the user."""
     driver = servers.require_odbc("FreeTDS", "tdsodbc")
     url = URL.set(host="127.0.0.1", port=servers.free_port()).update_query_dict({"driver": driver})
     assert "Check the host and the port in LEDGER_ERP_URL" in refused(url)

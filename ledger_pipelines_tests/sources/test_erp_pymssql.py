@@ -1,4 +1,4 @@
-"""SQL Server by pymssql: the driver itself against a server of canned answers, for lack of a SQL Server."""
+"""SQL Server with pymssql: the real driver against a server of canned answers, because no SQL Server is available."""
 
 import sys
 import threading
@@ -47,7 +47,7 @@ MARCH = Wanted((Span(date(2025, 3, 1), date(2025, 4, 1)),))
 
 
 def answers(rows: bytes, snapshots: int = 1) -> dict[str, bytes]:
-    """Return a SQL Server's answers: to the statements before a table is read, and the table's rows."""
+    """Return the answers of a SQL Server to the statements before a table is read, and the table's rows."""
     return {
         "@@version": result({"": NVARCHAR}, ("Microsoft SQL Server 2022 - 16.0.1000.6 (X64)",)),
         "sys.databases": result({"": INT}, (snapshots,)),
@@ -69,7 +69,7 @@ def read_from(server: tds_server.TdsServer, seconds: int = 600) -> Iterator[Erp]
         erp.engine.dispose()
 
 
-def test_rows_arrive_exactly() -> None:
+def test_rows_are_exact() -> None:
     with tds_server.running(answers(result(COLUMNS, *ROWS))) as server, read_from(server) as erp:
         with erp.reading(PARTS) as reading:
             assert reading.consistent
@@ -89,12 +89,12 @@ def test_rows_arrive_exactly() -> None:
 @pytest.mark.parametrize(
     ("snapshots", "after"),
     [
-        # A transaction that began before the level was set could not become a snapshot.
+        # The level must be set before the transaction begins, or the transaction cannot be a snapshot.
         (1, ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "COMMIT TRAN", "BEGIN TRAN"]),
         (0, ["SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "ROLLBACK TRAN"]),
     ],
 )
-def test_a_pass_is_a_snapshot_where_the_database_allows_it(snapshots: int, after: list[str]) -> None:
+def test_a_pass_is_a_snapshot_if_the_database_allows_it(snapshots: int, after: list[str]) -> None:
     with tds_server.running(answers(result(COLUMNS), snapshots)) as server, read_from(server) as erp:
         erp.check(PARTS)
     begun = next(at for at, statement in enumerate(server.statements) if "sys.databases" in statement)
@@ -112,7 +112,7 @@ def test_the_driver_changes_lone_surrogates() -> None:
 
 def test_a_statement_without_an_answer_ends_the_connection() -> None:
     with tds_server.running(answers(tds_server.SILENCE)) as server, read_from(server, seconds=1) as erp:
-        with erp.reading(PARTS) as reading, pytest.raises(SourceError, match="it gave no answer for 1 s"):
+        with erp.reading(PARTS) as reading, pytest.raises(SourceError, match="there was no answer for 1 s"):
             list(reading.rows(MARCH))
         assert server.closed.wait(10)
 
@@ -140,9 +140,9 @@ def test_cancel_ends_a_running_statement() -> None:
     assert isinstance(explained(failure, URL), SourceInterruptedError)
 
 
-def test_an_error_after_some_rows_is_no_end_of_rows() -> None:
+def test_an_error_after_some_rows_is_raised() -> None:
     rows = result(COLUMNS, ROWS[1], error=tds_server.error_token(1205, 13, "Deadlocked."))
-    words = r": 1205 Deadlocked\. Another transaction at the ERP was in the way"
+    words = r": 1205 Deadlocked\. It conflicted with another transaction at the ERP"
     with (
         tds_server.running(answers(rows)) as server,
         read_from(server) as erp,
@@ -153,31 +153,31 @@ def test_an_error_after_some_rows_is_no_end_of_rows() -> None:
 
 
 def test_an_unreachable_server() -> None:
-    # The driver's own words may be those of an earlier failure: pymssql does not forget them.
+    # The driver's message may be that of an earlier failure, which pymssql keeps.
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL") as error:
         Erp(erp_engine(URL.set(port=servers.free_port()))).check(PARTS)
     assert "s3cret" not in str(error.value)
 
 
 def test_a_login_that_fails() -> None:
-    said = b"Login failed for user 'reader'.DB-Lib error message 20018, severity 14:\nGeneral SQL Server error\n"
-    found = str(explained(pymssql.OperationalError((18456, said)), URL, connecting=True))
-    assert "cannot be reached: 18456 Login failed for user 'reader'. Is the user name and the password" in found
+    message = b"Login failed for user 'reader'.DB-Lib error message 20018, severity 14:\nGeneral SQL Server error\n"
+    found = str(explained(pymssql.OperationalError((18456, message)), URL, connecting=True))
+    assert "cannot be reached: 18456 Login failed for user 'reader'. Check the user name and the password" in found
 
 
-def test_what_the_url_says_goes_first() -> None:
+def test_url_options_take_precedence() -> None:
     engine = erp_engine(URL.update_query_dict({"appname": "report", "encryption": "require"}))
     given = engine.dialect.create_connect_args(engine.url)[1]
     assert (given["appname"], given["encryption"]) == ("report", "require")
 
 
 def test_encryption_can_be_required() -> None:
-    """The server of canned answers offers none."""
+    """The server of canned answers offers no encryption."""
     with tds_server.running(answers(b"")) as server, pytest.raises(SourceUnreachableError):
         Erp(erp_engine(URL.set(port=server.port).update_query_dict({"encryption": "require"}))).check(PARTS)
 
 
-def test_drivers_that_are_not_there_or_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_unsupported_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymssql", None)
     with pytest.raises(SourceError, match=r"package pymssql is not installed: `pip install 'ledger-pipelines\[pymss"):
         erp_engine(URL)

@@ -1,4 +1,4 @@
-"""What SQL Server is sent, written out in full, since no server of its kind is at hand: to be read by who knows one."""
+"""Statements for SQL Server in full text, for review by people who know it, because no SQL Server is available."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -33,12 +33,12 @@ ORDERS = {
 
 
 def statements(table: ErpTable, types: Mapping[str, str], version: tuple[int, ...] = SQL_SERVER_2022) -> Statements:
-    """The statements about a table whose columns have these types at SQL Server."""
+    """Return the statements for a table whose columns have these types at SQL Server."""
     return Statements(table, shape_of(table, "mssql", version, types))
 
 
-def sent(statement: sa.Select[Any]) -> tuple[str, list[Any]]:
-    """A statement as the driver gets it, on one line, and its parameters."""
+def sql_of(statement: sa.Select[Any]) -> tuple[str, list[Any]]:
+    """Return a statement as the driver receives it, on one line, and its parameters."""
     compiled = statement.compile(dialect=DIALECT)
     assert compiled.positiontup is not None
     return " ".join(str(compiled).split()), [compiled.params[name] for name in compiled.positiontup]
@@ -47,7 +47,7 @@ def sent(statement: sa.Select[Any]) -> tuple[str, list[Any]]:
 def test_rows_of_some_months_and_without_dates() -> None:
     wanted = Wanted((MARCH, Span(date(2026, 1, 1), None)), undated=True)
     (statement,) = statements(VIEW_WAREHOUSE_ORDER, ORDERS).rows(wanted)
-    text, parameters = sent(statement)
+    text, parameters = sql_of(statement)
     assert text == (
         "SELECT [view_warehouse_order].[order_origin_code], [view_warehouse_order].[order_origin],"
         " [view_warehouse_order].[trx_type], [view_warehouse_order].[order_date],"
@@ -64,36 +64,36 @@ def test_rows_of_some_months_and_without_dates() -> None:
     )
     march = [date(2025, 3, 1), date(2025, 4, 1)]
     assert parameters == [*march, *march, date(2026, 1, 1), date(2026, 1, 1)]
-    # A datetime would be sent as datetime2, which SQL Server cannot look up in an index on an old datetime.
+    # A datetime would be sent as datetime2, for which SQL Server cannot use an index on a datetime column.
     assert {type(parameter) for parameter in parameters} == {date}
 
 
-def test_the_whole_of_a_snapshot_with_reserved_words_for_names() -> None:
+def test_a_snapshot_with_reserved_words_as_names() -> None:
     (statement,) = statements(STOCKBYWH, dict.fromkeys(STOCKBYWH.names, "nvarchar(60)")).rows(Wanted(everything=True))
-    text, parameters = sent(statement)
+    text, parameters = sql_of(statement)
     assert "[stockbywh].[desc], " in text
     assert "[stockbywh].[group], " in text
     assert text.endswith(" FROM [stockbywh]")
     assert parameters == []
 
 
-def test_more_spans_than_a_statement_takes_parameters() -> None:
+def test_spans_beyond_the_parameter_limit() -> None:
     days = [Span(date(2020 + month // 12, 1 + month % 12, day), date(2020 + month // 12, 1 + month % 12, day + 1))
             for month in range(60) for day in range(1, 28, 2)]  # fmt: skip
     table = VIEW_WAREHOUSE_ORDER
-    parts = [sent(statement) for statement in statements(table, ORDERS).rows(Wanted(tuple(days), undated=True))]
+    parts = [sql_of(statement) for statement in statements(table, ORDERS).rows(Wanted(tuple(days), undated=True))]
     assert len(parts) == 9
     assert max(len(parameters) for _, parameters in parts) == 400
     assert sum(len(parameters) for _, parameters in parts) == 4 * len(days)
 
 
 def bounds(type_: str, span: Span) -> tuple[str, list[Any]]:
-    """The condition on the only date of a table that has this type, and its parameters."""
+    """Return the condition on the only date column of a table, which has this type, and its parameters."""
     table = ErpTable("t", "t", (ErpColumn("order_date", Kind.DATE, "d"),), ("order_date",), ())
     found = list(statements(table, {"order_date": type_}).rows(Wanted((span,))))
     if not found:
         return "nothing", []
-    text, parameters = sent(found[0])
+    text, parameters = sql_of(found[0])
     return text.partition(" WHERE ")[2], parameters
 
 
@@ -109,8 +109,8 @@ def bounds(type_: str, span: Span) -> tuple[str, list[Any]]:
         ("date", MARCH, ("[order_date] >= ? AND [order_date] < ?", [MARCH.first, MARCH.after])),
     ],
 )
-def test_no_day_that_the_type_cannot_be_compared_with(type_: str, span: Span, expected: tuple[str, list[date]]) -> None:
-    """A parameter of 0001-01-01 against a datetime is an error, and would stop the whole sync."""
+def test_no_day_outside_the_range_of_the_type(type_: str, span: Span, expected: tuple[str, list[date]]) -> None:
+    """Comparing a datetime with 0001-01-01 is an error that would stop the whole sync."""
     assert bounds(type_, span) == expected
 
 
@@ -120,7 +120,7 @@ def _bytes(size: int, column: str) -> str:
 
 
 def test_fingerprints() -> None:
-    text, parameters = sent(statements(VIEW_WAREHOUSE_ORDER, ORDERS).fingerprints())
+    text, parameters = sql_of(statements(VIEW_WAREHOUSE_ORDER, ORDERS).fingerprints())
     day = "coalesce(CAST([order_date] AS DATE), CAST([plan_delivery_date] AS DATE))"
     of_long_text = (
         "ISNULL(CONVERT(binary(4), CONVERT(int, DATALENGTH([ship_to_desc])))"
@@ -153,7 +153,7 @@ def test_sums_do_not_overflow_their_type() -> None:
     types = {"a": "decimal(38, 10)", "b": "int", "c": "money", "d": "float"}
     columns = tuple(ErpColumn(name, Kind.DECIMAL, name) for name in types)
     found = statements(ErpTable("t", "t", columns, (), ()), types)
-    text, _ = sent(found.fingerprints())
+    text, _ = sql_of(found.fingerprints())
     assert "sum([t].[a]) AS sum_0" in text
     assert "sum(CAST([t].[b] AS NUMERIC(38, 0))) AS sum_1" in text
     assert "sum(CAST([t].[c] AS NUMERIC(38, 4))) AS sum_2" in text
@@ -161,15 +161,15 @@ def test_sums_do_not_overflow_their_type() -> None:
 
 
 def hash_of(types: Mapping[str, str], version: tuple[int, ...] = SQL_SERVER_2022) -> str:
-    """The expression that hashes rows of text columns with these types."""
+    """Return the fingerprint statement of a table whose text columns have these types."""
     columns = tuple(ErpColumn(name, Kind.TEXT, name) for name in types)
-    return sent(statements(ErpTable("t", "t", columns, (), ()), types, version).fingerprints())[0]
+    return sql_of(statements(ErpTable("t", "t", columns, (), ()), types, version).fingerprints())[0]
 
 
-def test_no_more_than_8000_bytes_are_hashed_at_once() -> None:
+def test_at_most_8000_bytes_are_hashed_together() -> None:
     text = hash_of({"a": "nvarchar(1990)", "b": "nvarchar(1990)", "c": "varchar(30)", "d": "nvarchar(4000)"})
     groups = text.split("CONVERT(varbinary(32), HASHBYTES('SHA2_256', ")
-    # Around all; a and b, 7,968 bytes with their marks; c and the hash of d, which is longer than fits by itself.
+    # Outer hash; a and b, 7,968 bytes with their marks; c and the hash of d, which exceeds a group on its own.
     assert [part.count("ISNULL") for part in groups] == [0, 0, 2, 2, 0]
     assert "CONVERT(varbinary(8000)" not in text
 
@@ -181,9 +181,9 @@ def test_an_old_server_hashes_both_ends_of_a_long_text() -> None:
     assert "varbinary(max)" not in text
 
 
-def test_a_bracket_in_a_name_ends_nothing() -> None:
+def test_a_bracket_in_a_name_is_escaped() -> None:
     table = ErpTable("t", "t", (ErpColumn("a]b", Kind.TEXT, "a"),), (), ())
-    text, _ = sent(statements(table, {"a]b": "varchar(9)"}).fingerprints())
+    text, _ = sql_of(statements(table, {"a]b": "varchar(9)"}).fingerprints())
     assert "DATALENGTH([a]]b])" in text
 
 
@@ -206,22 +206,22 @@ def test_families_of_types(words: str, family: Family) -> None:
     assert family_of(words, "mssql") is family
 
 
-def test_what_is_asked_of_a_table_that_is_not_described() -> None:
-    """So that the server itself says what is wrong with it."""
-    assert sent(Statements.nothing_of(STOCKBYWH)) == ("SELECT * FROM [stockbywh] WHERE 1 = 0", [])
+def test_the_query_for_a_table_without_description() -> None:
+    """The query makes the server report what is wrong with the table."""
+    assert sql_of(Statements.nothing_of(STOCKBYWH)) == ("SELECT * FROM [stockbywh] WHERE 1 = 0", [])
 
 
-def test_the_columns_of_a_table_are_asked_of_the_server() -> None:
-    told: list[str] = []
+def test_the_server_describes_the_columns() -> None:
+    recorded: list[str] = []
 
     def execute(statement: str) -> list[tuple[str, str]]:
-        told.append(" ".join(statement.split()))
+        recorded.append(" ".join(statement.split()))
         return [("warehouse", "nvarchar(60)"), ("onhand", "decimal(19,6)")]
 
     connection = SimpleNamespace(dialect=DIALECT, exec_driver_sql=execute)
     found = columns_of(cast("sa.Connection", connection), "stock'bywh")
     assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)"}
-    (text,) = told
+    (text,) = recorded
     assert text == (
         "SELECT name, system_type_name FROM sys.dm_exec_describe_first_result_set"
         "(N'SELECT * FROM [stock''bywh]', NULL, 0)"
@@ -230,38 +230,38 @@ def test_the_columns_of_a_table_are_asked_of_the_server() -> None:
 
 
 class RecordingConnection:
-    """Stands for a connection to a SQL Server that allows snapshots, or not; keeps what it is told."""
+    """Fake connection to a SQL Server with or without snapshots; records its statements."""
 
     def __init__(self, allows_snapshots: int, version: tuple[int, ...] = SQL_SERVER_2022) -> None:
-        self.told: list[str] = []
+        self.recorded: list[str] = []
         self._answer = SimpleNamespace(scalar=lambda: allows_snapshots)
         self.connection = SimpleNamespace(dbapi_connection=SimpleNamespace(timeout=0))
         self.dialect = SimpleNamespace(server_version_info=version)
         self.engine = SimpleNamespace(url=URL)
 
     def exec_driver_sql(self, statement: str) -> SimpleNamespace:
-        """Note a statement."""
-        self.told.append(statement)
+        """Record a statement."""
+        self.recorded.append(statement)
         return self._answer
 
     def commit(self) -> None:
-        """Note that the transaction ends."""
-        self.told.append("commit")
+        """Record the end of the transaction."""
+        self.recorded.append("commit")
 
     def execution_options(self, isolation_level: str) -> None:
-        """Note the isolation level."""
-        self.told.append(isolation_level)
+        """Record the isolation level."""
+        self.recorded.append(isolation_level)
 
 
 @pytest.mark.parametrize(
     ("state", "levels"),
     [(1, ["SNAPSHOT"]), (0, ["READ COMMITTED", "AUTOCOMMIT"]), (3, ["READ COMMITTED", "AUTOCOMMIT"])],
 )
-def test_a_pass_is_a_snapshot_where_the_database_allows_it(state: int, levels: list[str]) -> None:
+def test_a_pass_is_a_snapshot_if_the_database_allows_it(state: int, levels: list[str]) -> None:
     connection = RecordingConnection(state)
     consistent = set_up_sql_server(cast("sa.Connection", connection), 600)
     assert consistent is (levels == ["SNAPSHOT"])
-    assert connection.told == [
+    assert connection.recorded == [
         "SET LOCK_TIMEOUT 60000",
         "SET DEADLOCK_PRIORITY LOW",
         "SET TEXTSIZE 2147483647",
@@ -272,30 +272,30 @@ def test_a_pass_is_a_snapshot_where_the_database_allows_it(state: int, levels: l
     assert connection.connection.dbapi_connection.timeout == 600
 
 
-def test_a_server_that_is_too_old_is_told_so() -> None:
+def test_a_server_that_is_too_old() -> None:
     connection = RecordingConnection(1, version=(10, 50, 6000))
     reason = r"ERP mssql.*@host/erp is a SQL Server of version 10\.50\.6000\. The oldest .* is SQL Server 2012"
     with pytest.raises(SourceError, match=reason) as error:
         set_up_sql_server(cast("sa.Connection", connection), 600)
-    assert connection.told == []
+    assert connection.recorded == []
     assert "s3cret" not in str(error.value)
     assert set_up_sql_server(cast("sa.Connection", RecordingConnection(1, version=(11, 0, 7001))), 600)
 
 
 def test_fingerprints_of_some_days() -> None:
-    """As they are tried when a connection is tested: the same expressions, of few rows."""
-    text, parameters = sent(statements(VIEW_WAREHOUSE_ORDER, ORDERS).fingerprints(MARCH))
+    """A connection test computes the same expressions for few rows."""
+    text, parameters = sql_of(statements(VIEW_WAREHOUSE_ORDER, ORDERS).fingerprints(MARCH))
     assert " FROM [view_warehouse_order] WHERE [order_date] >= ? AND [order_date] < ? OR [order_date] IS NULL" in text
     assert text.endswith(" OPTION (MAXDOP 1)")
     assert parameters == [MARCH.first, MARCH.after] * 2
 
 
 def test_texts_as_bytes() -> None:
-    """For a driver that cannot read one of them: UTF-16 as it is stored, halves of characters included."""
+    """For drivers that fail on a text: UTF-16 as stored, including lone surrogates."""
     table = ErpTable("t", "t", (ErpColumn("desc", Kind.TEXT, "d"), ErpColumn("qty", Kind.DECIMAL, "q")), (), ())
     found = statements(table, {"desc": "nvarchar(60)", "qty": "decimal(9, 2)"})
     (statement,) = found.rows(Wanted(everything=True), by_bytes=True)
-    assert sent(statement) == (
+    assert sql_of(statement) == (
         "SELECT CAST(CAST([t].[desc] AS NVARCHAR(max)) AS VARBINARY(max)) AS [desc], [t].[qty] FROM [t]",
         [],
     )
@@ -315,7 +315,7 @@ def test_texts_as_bytes() -> None:
         ("sqlite", (3, 40), False),
     ],
 )
-def test_which_servers_hash_rows(dialect: str, version: tuple[int, ...], hashed: bool) -> None:
+def test_servers_that_hash_rows(dialect: str, version: tuple[int, ...], hashed: bool) -> None:
     table = ErpTable("t", "t", (ErpColumn("a", Kind.TEXT, "a"),), (), ())
     shape = shape_of(table, dialect, version, {"a": "varchar(9)"})
     assert shape.hashed is hashed

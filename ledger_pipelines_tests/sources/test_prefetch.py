@@ -1,4 +1,4 @@
-"""Work in a thread, a little ahead: in order, never far ahead, and gone when nobody waits for it."""
+"""Producers in a thread: items in order, bounded prefetch, and no thread left when the consumer stops."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,25 +7,25 @@ import pytest
 
 from ledger_pipelines.sources.prefetch import AHEAD, SilenceError, attended, prefetched
 
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
-def nothing() -> None:
-    """Cancels nothing."""
+def no_cancel() -> None:
+    """Do not cancel anything."""
 
 
-def is_gone() -> bool:
-    """Whether no thread of this module is left."""
+def no_thread_is_left() -> bool:
+    """Return whether no thread of this module is left."""
     return all(thread.name != "source-reader" for thread in threading.enumerate())
 
 
-def test_items_come_in_order_and_then_end() -> None:
-    assert list(prefetched(lambda: iter(range(100)), nothing, PATIENCE)) == list(range(100))
-    assert attended(lambda: 42, nothing, PATIENCE) == 42
-    assert is_gone()
+def test_items_arrive_in_order() -> None:
+    assert list(prefetched(lambda: iter(range(100)), no_cancel, TIMEOUT_SECONDS)) == list(range(100))
+    assert attended(lambda: 42, no_cancel, TIMEOUT_SECONDS) == 42
+    assert no_thread_is_left()
 
 
-def test_work_is_only_a_little_ahead() -> None:
+def test_prefetch_is_bounded() -> None:
     made: list[int] = []
     full = threading.Event()
 
@@ -36,60 +36,60 @@ def test_work_is_only_a_little_ahead() -> None:
                 full.set()
             yield number
 
-    items = prefetched(work, nothing, PATIENCE)
+    items = prefetched(work, no_cancel, TIMEOUT_SECONDS)
     assert next(items) == 0
-    assert full.wait(PATIENCE), "the queue is filled while nobody asks"
+    assert full.wait(TIMEOUT_SECONDS), "the queue is filled before the consumer asks"
     items.close()
-    # One was taken, as many wait as may, and one more was at hand.
+    # One item was taken, the queue is full, and the producer holds one more.
     assert made == list(range(AHEAD + 2))
-    assert is_gone()
+    assert no_thread_is_left()
 
 
-def test_an_error_comes_after_what_was_made_before_it() -> None:
+def test_an_error_follows_the_items_before_it() -> None:
     def work() -> Iterator[int]:
         yield 1
         raise KeyError("broken")
 
-    items = prefetched(work, nothing, PATIENCE)
+    items = prefetched(work, no_cancel, TIMEOUT_SECONDS)
     assert next(items) == 1
     with pytest.raises(KeyError, match="broken"):
         next(items)
-    assert is_gone()
+    assert no_thread_is_left()
 
 
-def hanging() -> tuple[Callable[[], Iterator[int]], Callable[[], None], list[str]]:
-    """Work that gives one item and hangs until it is cancelled for the third time, and what was done to it."""
+def hanging_producer() -> tuple[Callable[[], Iterator[int]], Callable[[], None], list[str]]:
+    """Return a producer that yields one item and hangs until the third cancel, its cancel function, and their log."""
     released, done = threading.Event(), list[str]()
 
     def work() -> Iterator[int]:
         yield 1
-        released.wait(PATIENCE)
+        released.wait(TIMEOUT_SECONDS)
         done.append("ended")
 
     def cancel() -> None:
         done.append("cancelled")
         if done.count("cancelled") == 1:
-            raise OSError("the server does not listen")
+            raise OSError("the server does not respond")
         if done.count("cancelled") == 3:
             released.set()
 
     return work, cancel, done
 
 
-def test_what_hangs_is_cancelled_until_it_ends() -> None:
-    work, cancel, done = hanging()
-    items = prefetched(work, cancel, PATIENCE)
+def test_a_hanging_producer_is_cancelled_until_it_ends() -> None:
+    work, cancel, done = hanging_producer()
+    items = prefetched(work, cancel, TIMEOUT_SECONDS)
     assert next(items) == 1
     items.close()
     assert done == ["cancelled", "cancelled", "cancelled", "ended"]
-    assert is_gone()
+    assert no_thread_is_left()
 
 
-def test_what_gives_nothing_for_too_long_is_cancelled() -> None:
-    work, cancel, done = hanging()
+def test_a_producer_beyond_the_timeout_is_cancelled() -> None:
+    work, cancel, done = hanging_producer()
     items = prefetched(work, cancel, 0.1)
     assert next(items) == 1
     with pytest.raises(SilenceError):
         next(items)
     assert done[-1] == "ended"
-    assert is_gone()
+    assert no_thread_is_left()

@@ -1,4 +1,4 @@
-"""What pandera says of a frame does not hang on which packages are installed beside it."""
+"""Validation gives the same result with and without pyarrow."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Numbers, moments and JSON out of dirty text, by docs/rules.md, "Moments, months, numbers"."""
+"""Parsing of numbers, moments and JSON in unclean text, by docs/rules.md, "Moments, months, numbers"."""
 
 import json
 from datetime import datetime
@@ -93,7 +93,7 @@ def test_a_missing_number(text: str) -> None:
         r'"\ud800"',
     ],
 )
-def test_what_is_not_a_number(text: str) -> None:
+def test_not_a_number(text: str) -> None:
     with pytest.raises(UnusableError, match=r"^volume is not a number: "):
         number(parse_json(f"[{text}]")[0], "volume")
 
@@ -114,23 +114,23 @@ def test_what_is_not_a_number(text: str) -> None:
 def test_a_number_beyond_the_limits(text: str, reason: str) -> None:
     with pytest.raises(UnusableError, match=reason) as caught:
         number(parse_json(f"[{text}]")[0], "volume")
-    assert len(str(caught.value)) < 150, "a message quotes no thousand digits"
+    assert len(str(caught.value)) < 150, "a message quotes at most a few digits"
 
 
 @pytest.mark.parametrize(("value", "digits"), [(5, "5"), (-(2**40), "-1099511627776"), (0.1, "0.1"), (1e-7, "1E-7")])
-def test_a_column_that_is_no_decimal_has_the_digits_that_its_database_shows(value: object, digits: str) -> None:
+def test_a_float_keeps_the_digits_that_its_database_shows(value: object, digits: str) -> None:
     assert str(number(value, "x")) == digits
 
 
-def test_a_value_nested_as_deep_as_the_parser_goes() -> None:
-    """What can just be parsed can be shown, too, though that takes more of the stack."""
+def test_a_value_nested_to_the_parser_limit() -> None:
+    """Every depth that can be parsed can be shown, although that takes more of the stack."""
     for depth in range(1, 1100):
         with pytest.raises(UnusableError, match=r"x is not a number: \[+|not JSON: maximum recursion"):
             number(parse_json("[" * depth + "]" * depth), "x")
 
 
 @pytest.mark.parametrize("value", [True, float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), b"5"])
-def test_a_value_that_is_no_text_and_no_finite_decimal(value: object) -> None:
+def test_a_value_without_a_finite_number(value: object) -> None:
     with pytest.raises(UnusableError, match="not a number"):
         number(value, "x")
 
@@ -157,7 +157,7 @@ def test_a_number_keeps_its_digits_as_text(whole: str, part: str) -> None:
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
 ))  # fmt: skip
-def test_encoding_gives_back_what_was_parsed(value: Any) -> None:
+def test_encoding_is_the_inverse_of_parsing(value: Any) -> None:
     text = json.dumps([value])
     again = encode(parse_json(text))
     assert storable(again) == again
@@ -180,7 +180,7 @@ def test_encoding_keeps_every_digit(value: Decimal) -> None:
         (r'{"a\u0000": "b\ud800"}', '{"a\ufffd": "b?"}'),
     ],
 )
-def test_what_encoding_makes_of_json_that_postgresql_cannot_hold(text: str, encoded: str) -> None:
+def test_encoding_of_json_that_postgresql_cannot_store(text: str, encoded: str) -> None:
     assert encode(parse_json(text)) == encoded
 
 
@@ -198,7 +198,7 @@ def test_missing_json(text: str | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[1,]", "{'a': 1}", '"{"', "abc", '"abc"', "[" * 100_000, "\x00", '{"a": 01}'])
-def test_what_is_not_json(text: str) -> None:
+def test_not_json(text: str) -> None:
     with pytest.raises(UnusableError, match=r"^not JSON: "):
         parse_json(text)
 
@@ -269,7 +269,7 @@ def test_a_missing_moment(value: object) -> None:
         {},
     ],
 )
-def test_what_is_not_a_moment(value: object) -> None:
+def test_not_a_moment(value: object) -> None:
     with pytest.raises(UnusableError, match=r"^waktu is not a moment: "):
         moment(value, "waktu", WIB)
 
@@ -301,7 +301,7 @@ def test_a_period_includes_both_ends(start: str, end: str, first: str, after: st
 
 
 @pytest.mark.parametrize("end", ["9999-12-31", "9999-12-31 23:59:59"])
-def test_a_period_may_last_for_ever(end: str) -> None:
+def test_a_period_may_end_with_the_calendar(end: str) -> None:
     start, after = period({"start_date": "2025-03-01", "end_date": end}, WIB)
     assert start.replace(tzinfo=None).isoformat() == "2025-03-01T00:00:00"
     assert after.year == 9999
@@ -318,7 +318,7 @@ def test_a_period_may_last_for_ever(end: str) -> None:
         ({"start_date": "2025-03-01 10:00:01", "end_date": "2025-03-01 10:00"}, "ends before it starts"),
     ],
 )
-def test_what_is_not_a_period(entry: dict[str, str], reason: str) -> None:
+def test_not_a_period(entry: dict[str, str], reason: str) -> None:
     with pytest.raises(UnusableError, match=reason):
         period(entry, WIB)
 
