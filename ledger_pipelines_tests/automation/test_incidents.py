@@ -29,7 +29,7 @@ LARGE = [reading_row(number, 2, READING) for number in range(10, 160)]
 def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
     """A code location over a computed ledger of two customers; ticks that look but once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     pipeline.reset(FIRST, CURRENT)
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2))
     pipeline.fill(SourceState(customers, (reading_row(1, 1, READING), *LARGE)))

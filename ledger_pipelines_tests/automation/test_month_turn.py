@@ -28,7 +28,7 @@ JUNE, JULY = "2025-06", "2025-07"
 def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
     """A ledger of two customers, computed in June; ticks that look but once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     shared_pipeline.reset(FIRST, JUNE)
     users = (user_row(1, deposit_history=DEPOSITS), user_row(2, role="fob", harga_per_meter_kubik=100))
     reading = reading_row(1, 2, '{"waktu": "2025-06-03", "volume_sm3": 10}')

@@ -35,7 +35,7 @@ def shared(embedded_url: sa.URL) -> Iterator[Pipeline]:
 def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
     """A code location over a ledger of three customers that was computed once; ticks that look but once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     shared.reset(FIRST, "2025-06")
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2, 3))
     shared.fill(SourceState(customers, tuple(reading_row(number, number, READING) for number in (1, 2, 3))))
@@ -104,7 +104,7 @@ def test_before_the_first_computation_nothing_is_watched_and_the_tick_says_so(lo
 def test_a_run_by_hand_before_the_first_computation_fails_with_the_reason(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 10)  # it would end before it looks for changes
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 10)  # it would end before it looks for changes
     with never_computed(location.pipeline.warehouse):
         result = take_up(location)
     assert not result.success
@@ -212,7 +212,7 @@ def test_a_request_that_came_to_nothing_is_made_again(location: Location, monkey
     change(location, price_change())
     first = request_of(location, "prices")
     assert not tick(location, "deposits").run_requests
-    monkeypatch.setattr(realtime, "BEGIN_SECONDS", 0)
+    monkeypatch.setattr(realtime, "START_TIMEOUT_SECONDS", 0)
     second = request_of(location, "prices")
     assert first.run_key != second.run_key
 
@@ -319,27 +319,27 @@ def test_a_run_that_has_worked_long_enough_is_relieved(location: Location, monke
     request = request_of(location, "prices")
     job = location.definitions.resolve_job_def(realtime.JOB)
     run = location.instance.create_run_for_job(job, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTING)
-    monkeypatch.setattr(realtime, "BEGIN_SECONDS", 0)
+    monkeypatch.setattr(realtime, "START_TIMEOUT_SECONDS", 0)
     assert not tick(location, "prices").run_requests, "it has not begun yet"
     event = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=realtime.JOB)
     location.instance.report_dagster_event(event, run_id=run.run_id)
     assert not tick(location, "prices").run_requests, "it has just begun"
-    monkeypatch.setattr(realtime, "RELIEF_SECONDS", 0)
+    monkeypatch.setattr(realtime, "HANDOVER_SECONDS", 0)
     assert tick(location, "prices").run_requests
 
 
 def test_while_a_run_looks_sensors_do_not(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realtime, "LOOK_WHILE_KEPT_SECONDS", 0)
+    monkeypatch.setattr(realtime, "LEASED_PAUSE_SECONDS", 0)
     with location.databases.warehouse.begin() as connection:
-        cursors.move(connection, realtime._SERVING, "a run")
+        cursors.move(connection, realtime._POLLING_LEASE, "a run")
     change(location, deposit_change())
     assert not tick(location, "deposits").run_requests
     assert not location.pipeline.rows(tables.pending_changes)
     with location.databases.warehouse.begin() as connection:
-        assert cursors.keep(connection, realtime._SERVING, "a run")
-        cursors.forget(connection, realtime._SERVING, "another run")
+        assert cursors.keep(connection, realtime._POLLING_LEASE, "a run")
+        cursors.forget(connection, realtime._POLLING_LEASE, "another run")
     assert not tick(location, "deposits").run_requests, "it is still at it"
-    monkeypatch.setattr(realtime, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(realtime, "LEASE_SECONDS", 0)
     assert tick(location, "deposits").run_requests, "it has not said for long that it is"
 
 
