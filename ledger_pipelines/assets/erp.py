@@ -107,13 +107,13 @@ def _sync_table(
         run_id=context.run.run_id,
         full=sync.config.full,
         source_answers=sync.erp_answers,
-        progress=_call_both(progress_logger(context), record.progress),
+        progress=_call_both(progress_logger(context), record.report_progress),
         warn=context.log.warning,
     )
 
     def step() -> Report:
         report = load_table(order, table)
-        record.done(report)
+        record.finish(report)
         return report
 
     return run_and_report(context, step, lambda report: _months_metadata(databases, table, report))

@@ -170,8 +170,7 @@ def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: date
         yield Cause(
             Kind.SYNC_MISSED,
             "ERP sync",
-            f"The hourly sync of {due:%Y-%m-%d %H:%M} did not run; {last}. The copies of the ERP's tables are not up to "
-            "date.",
+            f"The hourly sync of {due:%Y-%m-%d %H:%M} did not run; {last}. The ERP's tables are not up to date here.",
             "Check in Dagster's UI (Automation) that the schedule hourly_sync is on, what its last tick reports, and "
             "that no run blocks the queue. Or start a sync: ledger sync start",
         )

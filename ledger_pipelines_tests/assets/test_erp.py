@@ -245,7 +245,7 @@ def test_a_run_of_the_ui_waits_for_its_turn(location: ErpLocation, monkeypatch: 
 
 def test_a_run_of_the_ui_does_not_wait_for_ever(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     log_id = location.claim()
-    monkeypatch.setattr("ledger_pipelines.resources.sync.PATIENCE_SECONDS", -1)
+    monkeypatch.setattr("ledger_pipelines.resources.sync.WAIT_TIMEOUT_SECONDS", -1)
     result = location.run(only=[HEADERS])
     assert not result.success
     assert f"Sync {log_id} (manual) has been running since" in _why(location, result)

@@ -18,8 +18,8 @@ from ledger_pipelines_tests.servers import free_port
 def test_a_log_that_cannot_be_closed_is_left_to_others_who_can_read_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync_resource, "AWAY_SECONDS", 0.01)
-    monkeypatch.setattr(sync_resource, "_TURN_SECONDS", 0.02)
+    monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
     settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")
     databases = Databases(settings)
     started = datetime(2025, 6, 1, tzinfo=WIB)
