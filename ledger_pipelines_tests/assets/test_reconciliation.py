@@ -33,7 +33,7 @@ CHECKS = {
 
 
 def source(bill: str = "100") -> SourceState:
-    """Return three fob customers with purchases of 100 rupiah in May and June; the first customer's bill in May varies."""
+    """Return three fob customers with purchases of 100 rupiah in May and in June; the first bill of May varies."""
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal(10), "total_purchases": Decimal(200)}
     users = tuple(user_row(number, "fob", no_kontrak=f"K{number}", **price) for number in (1, 2, 3))
     readings = [
