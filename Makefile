@@ -1,4 +1,4 @@
-# Everything that a developer does, by one word each. `make run` and `make test` need Python 3.11+ with venv, nothing else.
+# Commands for developers. `make run` and `make test` need only Python 3.11+ with venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ DECLARED := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .PHONY: help run test slow check lint format bench clean
 
-help: ## Show these lines
+help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and its web interface
@@ -18,10 +18,10 @@ run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and 
 test: $(VENV)/.installed-dev ## Run the tests
 	@$(BIN)/pytest
 
-slow: $(VENV)/.installed-dev ## Run the tests that take minutes: processes killed and servers stopped at every turn, demos made
+slow: $(VENV)/.installed-dev ## Run the slow tests, which take minutes: killed processes, stopped servers, demos
 	@$(BIN)/pytest -m slow
 
-check: lint test slow ## Lint, format check, types, all tests; CI runs them, and bare machines (.ci/run)
+check: lint test slow ## Lint, format check, types and all tests; CI also tests bare machines (.ci/run)
 
 lint: $(VENV)/.installed-dev ## Lint, format check and types
 	@$(BIN)/ruff check .
@@ -29,21 +29,21 @@ lint: $(VENV)/.installed-dev ## Lint, format check and types
 	@$(BIN)/mypy
 	@$(BIN)/mypy .ci/bare_machine.py
 
-format: $(VENV)/.installed-dev ## Put the code into its one format, and fix what lint can fix
+format: $(VENV)/.installed-dev ## Format the code and apply the automatic fixes of lint
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-bench ## Run the benchmarks
 	@$(BIN)/python -m ledger_pipelines_tests.bench
 
-clean: ## Remove the virtual environment and caches; data (.ledger) stay
+clean: ## Remove the virtual environment and caches; keep the data (.ledger)
 	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)."; \
-	  echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
+	  echo "Choose another Python, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
 	@echo "Creating $(VENV) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { \
@@ -51,16 +51,16 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.created $(DECLARED)
-	@echo "Installing what the project needs (once) ..."
+	@echo "Installing the dependencies of the project (once) ..."
 	@$(PIP) -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created $(DECLARED)
-	@echo "Installing what the project and its tests need (once) ..."
+	@echo "Installing the dependencies of the project and its tests (once) ..."
 	@$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
-	@echo "Installing what the benchmarks compare with (once) ..."
+	@echo "Installing the tools that the benchmarks compare with (once) ..."
 	@$(PIP) -c constraints.txt -e '.[bench,dev]' && touch $@ || \
-	  echo "That failed: the benchmarks run without the comparison." >&2
+	  echo "The installation failed; the benchmarks run without the comparison." >&2

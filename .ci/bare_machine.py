@@ -1,8 +1,8 @@
-"""Run the README's two commands, and the wheel, on machines that have nothing but Python, venv and make.
+"""Run the README's two commands, and the wheel, on machines that have only Python, venv and make.
 
-Each machine is a minimal Debian root of its own (debootstrap), entered by chroot in a mount and process namespace: its
-mounts and processes end with it, whatever happens. Only what reaches the package registries is carried over from this
-machine: the effective configuration of pip, the CA bundle, resolv.conf, proxies, and the mirror that apt names.
+Each machine is a minimal Debian root (debootstrap), entered by chroot in a mount and process namespace. Its mounts and
+processes always end with the namespace. A machine takes over only the access to package registries: the effective
+configuration of pip, the CA bundle, resolv.conf, proxies, and the mirror of apt.
 
 Usage, as root: python3 .ci/bare_machine.py
 """
@@ -31,22 +31,22 @@ PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = "python3,python3-venv,make,ca-certificates"
 USER = "newcomer"
 WEB_UI, API = "http://127.0.0.1:3000", "http://127.0.0.1:8000"
-INTERRUPTED = 130  # what make ends with after Ctrl-C
+INTERRUPTED = 130  # exit code of make after Ctrl-C
 START_SECONDS, COMPUTE_SECONDS, STOP_SECONDS, TEST_SECONDS = 600, 300, 90, 1500
-#: The network of a root is this machine's: tests are sent away from the servers that are at their usual ports here.
+#: A root shares this machine's network. These URLs keep its tests away from servers on the default ports.
 NO_SERVERS = {
     "LEDGER_TEST_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none",
     "LEDGER_TEST_MARIADB_URL": "mysql+pymysql://nobody@127.0.0.1:1/none",
 }
-#: Asks addresses of this machine, whatever proxy the environment names for others.
+#: Requests to this machine, without the proxy of the environment.
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 CA_BUNDLE, RESOLVER = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/resolv.conf")
 CARRIED = re.compile(r"PIP_.*|(SSL|REQUESTS|CURL)_.*|.*_proxy", re.IGNORECASE)
-# Lines of the output that a first contact must not show.
+# Patterns that must not appear in the output of a first start.
 FAULTS = re.compile(r"Traceback|WARNING|Warning:|ERROR|Error:|libodbc")
-#: What runs in these has mounts and processes of its own, which end with it.
+#: Separate mounts and processes, which end with the command.
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
-# All that a root shows of the rest of the machine. The mounts end with the first process of the namespace.
+# Mounts of the root, the only access to the rest of the machine. They end with the first process of the namespace.
 ENTER = """
 mount --make-rprivate /
 mount -t proc proc "$ROOT/proc"
@@ -55,7 +55,7 @@ mount -t tmpfs tmpfs "$ROOT/dev/shm"
 for place in $PLACES; do mount --bind "$place" "$ROOT$place"; mount -o remount,bind,ro "$ROOT$place"; done
 exec chroot --userspec="$ACCOUNT" "$ROOT" sh -c "$SCRIPT"
 """
-# The shell is the first process of its namespace: it outlives Ctrl-C and then sees who is left.
+# The shell is the first process of its namespace: it survives Ctrl-C and then lists the remaining processes.
 LEFT = """
 for process in /proc/[0-9]*; do
   [ "$process" != /proc/1 ] || continue
@@ -66,26 +66,26 @@ done
 
 
 class FailedError(Exception):
-    """Something that the README promises does not hold; the message says what."""
+    """A promise of the README does not hold; the message says which."""
 
 
 @dataclass(frozen=True)
 class Carried:
-    """What reaches the registries: variables of the environment, and places of this machine that they name."""
+    """Access to the registries: environment variables, and the files of this machine that they name."""
 
     variables: Mapping[str, str]
     places: tuple[Path, ...]
 
     @classmethod
     def from_this_machine(cls) -> "Carried":
-        """Read the environment and the configuration of pip as pip itself sees it."""
+        """Read the environment and the effective configuration of pip."""
         listed = run([sys.executable, "-m", "pip", "config", "list"]).splitlines()
         settings = dict(line.split("=", 1) for line in listed if line.startswith(("global.", "install.")))
         variables = {f"PIP_{_option(name)}": str(ast.literal_eval(value)) for name, value in settings.items()}
         variables |= {name: value for name, value in os.environ.items() if CARRIED.fullmatch(name)}
         words = [word for value in variables.values() for word in value.split()]
         named = {Path(word) for word in words if word.startswith("/")}
-        # The pages of an index of this machine name files that lie beside them.
+        # The pages of a local index name files in the same folder.
         named |= {Path(word.removeprefix("file://")).parent for word in words if word.startswith("file:///")}
         named = {place for place in named if place.exists()}
         return cls(variables, tuple(sorted({*named, CA_BUNDLE, RESOLVER.resolve()})))
@@ -97,12 +97,12 @@ def _option(name: str) -> str:
 
 @dataclass(frozen=True)
 class Root:
-    """A minimal Debian in a folder.
+    """Minimal Debian in a folder.
 
     Attributes:
-        suite: Its release, such as bookworm.
-        folder: Where it is.
-        carried: What reaches the registries.
+        suite: Release of Debian, such as bookworm.
+        folder: Folder of the root.
+        carried: Access to the registries.
     """
 
     suite: str
@@ -128,18 +128,18 @@ class Root:
         """Run a script in the root and return what it prints.
 
         Raises:
-            FailedError: It fails, or takes too long.
+            FailedError: The script fails or takes too long.
         """
         return run(self.enter(script, variables), seconds)
 
     def receive(self, name: str, *, as_root: bool = False) -> Path:
-        """Make a folder in the user's home and return it, as this machine sees it."""
+        """Create a folder in the user's home and return its path on this machine."""
         folder = self.folder / ("root" if as_root else f"home/{USER}") / name
         folder.mkdir()
         return folder
 
     def give(self, folder: Path) -> None:
-        """Make a folder, with all that it holds, the user's own."""
+        """Make the user the owner of a folder and its contents."""
         run(["chroot", str(self.folder), "chown", "-R", f"{USER}:{USER}", f"/{folder.relative_to(self.folder)}"])
 
 
@@ -147,7 +147,7 @@ def run(command: list[str], seconds: int = 600) -> str:
     """Run a command and return what it prints.
 
     Raises:
-        FailedError: It fails, or takes too long; the message ends with what it printed.
+        FailedError: The command fails or takes too long; the message ends with its output.
     """
     try:
         done = subprocess.run(
@@ -163,7 +163,7 @@ def run(command: list[str], seconds: int = 600) -> str:
 
 @contextmanager
 def new_root(suite: str, mirror: str, carried: Carried) -> Iterator[Root]:
-    """Make a minimal root, with a user, that is gone afterwards."""
+    """Create a minimal root with a user, and delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=f"ledger-bare-{suite}-"))
     folder.chmod(0o755)
     try:
@@ -182,10 +182,10 @@ def new_root(suite: str, mirror: str, carried: Carried) -> Iterator[Root]:
 
 
 def remove(folder: Path) -> None:
-    """Delete a root; processes that were killed may need a moment to end.
+    """Delete a root; retry while killed processes still end.
 
     Raises:
-        FailedError: Something is mounted there; nothing is ever deleted through a mount.
+        FailedError: A mount remains in the root, or the root cannot be deleted. Nothing is deleted through a mount.
     """
     mounted = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {folder}/" in line]
     if mounted:
@@ -200,7 +200,7 @@ def remove(folder: Path) -> None:
 
 @contextmanager
 def part(what: str) -> Iterator[None]:
-    """Print how long a part takes."""
+    """Print the duration of a part."""
     began = time.monotonic()
     print(f"[bare machine] {what} ...", flush=True)
     yield
@@ -208,35 +208,35 @@ def part(what: str) -> Iterator[None]:
 
 
 class Terminal:
-    """A command in a terminal of its own, so that Ctrl-C reaches it as a person's would."""
+    """Command in a separate terminal, so that it receives Ctrl-C as from a user."""
 
     def __init__(self, command: list[str]) -> None:
         self.output = ""
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
-            os.execvp(command[0], command)  # noqa: S606 - no shell is meant
+            os.execvp(command[0], command)  # noqa: S606 - no shell is intended
 
     def read(self, seconds: float) -> bool:
-        """Read what comes within some seconds; False at the end."""
+        """Read the output of the next seconds; False at its end."""
         if not select.select([self._terminal], [], [], seconds)[0]:
             return True
         try:
             read = os.read(self._terminal, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
+        except OSError:  # raised on Linux when the other end is closed
             return False
         self.output += read.decode(errors="replace").replace("\r\n", "\n")
         return bool(read)
 
     def wait(self, until: Callable[[], bool], what: str, seconds: float) -> None:
-        """Read on until something holds.
+        """Read until a condition holds.
 
         Raises:
-            FailedError: The command ends before, or the time does.
+            FailedError: The command ends or the time is up before the condition holds.
         """
         deadline = time.monotonic() + seconds
         while not until():
             if not self.read(0.5):
-                raise FailedError(f"It ended before {what}:\n{self.output[-8000:]}")
+                raise FailedError(f"The command ended before {what}:\n{self.output[-8000:]}")
             if time.monotonic() > deadline:
                 raise FailedError(f"Not within {seconds:.0f} s: {what}\n{self.output[-8000:]}")
 
@@ -244,17 +244,17 @@ class Terminal:
         """Press Ctrl-C and read to the end.
 
         Raises:
-            FailedError: It does not end in time.
+            FailedError: The command does not end in time.
         """
         os.write(self._terminal, b"\x03")
         deadline = time.monotonic() + seconds
         while self.read(0.5):
             if time.monotonic() > deadline:
-                raise FailedError(f"Ctrl-C has not ended it after {seconds:.0f} s:\n{self.output[-8000:]}")
+                raise FailedError(f"Ctrl-C has not ended the command after {seconds:.0f} s:\n{self.output[-8000:]}")
         self._reap()
 
     def kill(self) -> None:
-        """Kill the command and all that it has started, unless it has ended."""
+        """Kill the command and its processes, unless it has ended."""
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
             self._reap()
@@ -265,16 +265,16 @@ class Terminal:
 
 
 def try_up(root: Root, command: str, exit_code: int, *, as_root: bool = False) -> None:
-    """Start everything by a command until it is computed, copied and answers; end it by Ctrl-C.
+    """Start everything, wait until the ledger is computed and the ERP copied, check the pages, and press Ctrl-C.
 
     Args:
-        root: Where.
-        command: Starts everything.
-        exit_code: Of the command after Ctrl-C.
-        as_root: Start it as root.
+        root: The root to run in.
+        command: Command that starts everything.
+        exit_code: Expected exit code of the command after Ctrl-C.
+        as_root: Run the command as root.
 
     Raises:
-        FailedError: Something is not as the README says.
+        FailedError: A promise of the README does not hold.
     """
     began = time.monotonic()
     script = f'trap : INT\n{command}\necho "ENDED: $?"\n{LEFT}'
@@ -287,21 +287,21 @@ def try_up(root: Root, command: str, exit_code: int, *, as_root: bool = False) -
         for page in (WEB_UI, API):
             with DIRECTLY.open(page, timeout=30) as answer:
                 if b"<html" not in answer.read().lower():
-                    raise FailedError(f"{page} is no page")
+                    raise FailedError(f"{page} is not an HTML page")
         terminal.end(STOP_SECONDS)
     finally:
         terminal.kill()
     started = terminal.output[terminal.output.find("Starting the databases") :]
     faults = [line for line in started.splitlines() if FAULTS.search(line) or line.startswith("LEFT:")]
     if faults or "Stopped." not in started or f"\nENDED: {exit_code}\n" not in started:
-        raise FailedError(f"It does not end cleanly: {faults}\n{terminal.output[-8000:]}")
+        raise FailedError(f"The command does not end cleanly: {faults}\n{terminal.output[-8000:]}")
 
 
 def is_computed(output: str) -> bool:
-    """Whether the API tells balances and a completed copy of the ERP, asked with the token that was printed.
+    """Return whether the API reports balances and a completed sync of the ERP, using the printed token.
 
     Raises:
-        FailedError: The copy of the ERP has failed.
+        FailedError: No token was printed, or the sync of the ERP failed.
     """
     token = re.search(r"^ledger_[0-9a-f]{12}_\S{43}$", output, re.MULTILINE)
     if token is None:
@@ -309,12 +309,12 @@ def is_computed(output: str) -> bool:
     status, sync = (_ask(f"{API}/api/{path}", token[0]) for path in ("realtime-balance/status", "sync/status"))
     copied = (sync.get("data") or {}).get("status")
     if copied in ("failed", "cancelled"):
-        raise FailedError(f"The ERP's copy: {sync}")
+        raise FailedError(f"The sync of the ERP did not complete: {sync}")
     return copied == "completed" and status["statistics"]["total_monthly_balances"] > 0
 
 
 def _ask(address: str, token: str) -> dict[str, Any]:
-    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - the project's own API
     with DIRECTLY.open(request, timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
@@ -334,7 +334,7 @@ def try_make_run(root: Root, *, as_root: bool) -> None:
 
 
 def try_make_test(root: Root) -> None:
-    """Run `make test` in the clone; print how many tests are skipped for which reason."""
+    """Run `make test` in the clone, and print the number of skipped tests by reason."""
     with part(f"{root.suite}: make test"):
         script = "cd ledger_pipelines && make test"
         printed = root.run(script, {**NO_SERVERS, "PYTEST_ADDOPTS": "-rs --color=no"}, TEST_SECONDS)
@@ -350,7 +350,7 @@ def try_make_test(root: Root) -> None:
 
 
 def try_wheel(root: Root) -> None:
-    """Install the wheel into an empty environment in an empty folder, and use it."""
+    """Build the wheel, install it into an empty environment, and use it in empty folders."""
     folder = root.receive("wheel")
     with part("wheel: python -m build"), tempfile.TemporaryDirectory() as clone:
         run(["git", "clone", "--quiet", str(PROJECT), clone])
@@ -374,12 +374,12 @@ def try_wheel(root: Root) -> None:
 
 
 def mirror_of_apt() -> str:
-    """Return the mirror that apt of this machine takes its release from."""
+    """Return the mirror of this machine's apt for its release."""
     targets = run(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"])
     names = (f" {codename()}", " stable")
     found = [line.split()[0] for line in targets.splitlines() if line.endswith(names)]
     if not found:
-        raise FailedError(f"The sources of apt name no {codename()}:\n{targets}")
+        raise FailedError(f"The sources of apt do not contain {codename()}:\n{targets}")
     return found[0]
 
 
@@ -388,12 +388,12 @@ def codename() -> str:
     release = Path("/etc/os-release").read_text(encoding="utf-8")
     found = re.search(r"^VERSION_CODENAME=(\w+)$", release, re.MULTILINE)
     if found is None:
-        raise FailedError("This machine is no release of Debian: /etc/os-release names none.")
+        raise FailedError("This machine is not a Debian release: /etc/os-release has no VERSION_CODENAME.")
     return found[1]
 
 
 def main() -> None:
-    """Try everything in both roots."""
+    """Run all checks in both roots."""
     mirror, carried = mirror_of_apt(), Carried.from_this_machine()
     with new_root(codename(), mirror, carried) as root:  # Python 3.11 on Debian 12
         try_make_run(root, as_root=False)
@@ -404,7 +404,7 @@ def main() -> None:
 
 
 def end(_signal: int, _frame: object) -> None:
-    """End as after an error, so that everything is cleaned up."""
+    """End as after an error, so that cleanup runs."""
     sys.exit(f"[bare machine] ended by {signal.Signals(_signal).name}")
 
 

@@ -1,4 +1,4 @@
-"""The code location: all definitions, assembled; nothing else."""
+"""Definitions of the Dagster code location."""
 
 import warnings
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
     """Assemble the definitions.
 
     Args:
-        settings: Where everything is; read from the environment if not given.
-        resources: Resources that take the place of the usual ones of the same name.
+        settings: The settings; read from the environment if not given.
+        resources: Resources that replace the default resources of the same name.
     """
     settings = settings or load_settings()
     partitions = monthly_partitions(settings)
-    # Ranges of months in one run are what the ledger stands on; that Dagster calls them beta is known.
+    # The ledger depends on runs over ranges of months, so Dagster's beta warnings about them are not useful.
     warnings.filterwarnings("ignore", r"Parameter `(backfill_policy|include_sources)`", dg.BetaWarning)
     return dg.Definitions(
         assets=[

@@ -1,7 +1,6 @@
 """Months of the ledger: their keys (``2025-03``), their boundaries in the company's time zone, and the horizon.
 
-What belongs here: calendar arithmetic on month keys, free of any library. What does not: Dagster's partitions
-(``partitions.py``), which are made from a horizon.
+This module holds calendar arithmetic on month keys without any library. Dagster's partitions are in ``partitions.py``.
 """
 
 import re
@@ -14,14 +13,14 @@ _MONTH_KEY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 class MonthError(ValueError):
-    """A month that is no month, or lies outside the horizon; the message says what is expected."""
+    """A text is not a month, or the month lies outside the horizon; the message says what is expected."""
 
 
 def parse_month(text: str) -> str:
     """Return ``text`` as a month key.
 
     Raises:
-        MonthError: it is not of the form ``YYYY-MM``.
+        MonthError: The text does not have the form ``YYYY-MM``.
     """
     if not _MONTH_KEY.fullmatch(text):
         raise MonthError(f"{text!r} is no month: expected YYYY-MM, for example 2025-03")
@@ -29,7 +28,7 @@ def parse_month(text: str) -> str:
 
 
 def month_of(moment: datetime, zone: ZoneInfo) -> str:
-    """The month in which an aware moment falls, in ``zone``; on the calendar's outermost days, in its own zone."""
+    """Return the month of an aware moment in ``zone``; on the first and last days of the calendar, in its own zone."""
     try:
         local = moment.astimezone(zone)
     except OverflowError:
@@ -38,21 +37,21 @@ def month_of(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def shift(month: str, by: int) -> str:
-    """The month ``by`` months after ``month`` (before, if negative).
+    """Return the month ``by`` months after ``month`` (before, if negative).
 
-    Months are counted, never days added: there is no 31st to overflow.
+    The result is counted in months, so day 31 cannot overflow into another month.
     """
     ordinal = int(month[:4]) * 12 + int(month[5:]) - 1 + by
     return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
 
 
 def start_of(month: str, zone: ZoneInfo) -> datetime:
-    """The first moment of ``month`` in ``zone``."""
+    """Return the first moment of ``month`` in ``zone``."""
     return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=zone)
 
 
 def months_between(first: str, last: str) -> tuple[str, ...]:
-    """Every month from ``first`` to ``last``, both included; none if ``last`` is earlier."""
+    """Return the months from ``first`` to ``last``, both included; none if ``last`` is earlier."""
     months = []
     while first <= last:
         months.append(first)
@@ -62,7 +61,7 @@ def months_between(first: str, last: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Horizon:
-    """The months the ledger knows: from the first month of the partitions to the current one, both included."""
+    """Months of the ledger: from the first month of the partitions to the current one, both included."""
 
     first: str
     current: str
@@ -70,19 +69,19 @@ class Horizon:
 
     @classmethod
     def until(cls, moment: datetime, *, first: str, zone: ZoneInfo) -> "Horizon":
-        """The horizon whose current month is that of ``moment``."""
+        """Return the horizon whose current month is the month of ``moment``."""
         return cls(first=parse_month(first), current=month_of(moment, zone), zone=zone)
 
     @property
     def months(self) -> tuple[str, ...]:
-        """All months of the horizon, in order."""
+        """Months of the horizon, in order."""
         return months_between(self.first, self.current)
 
     def check(self, month: str) -> str:
         """Return ``month`` if it lies in the horizon.
 
         Raises:
-            MonthError: it is no month, or lies outside; the message names the limit and the setting.
+            MonthError: It is not a month, or lies outside the horizon; the message names the limit and the setting.
         """
         parse_month(month)
         if month > self.current:
@@ -97,9 +96,10 @@ class Horizon:
 
 @dataclass(frozen=True)
 class Scope:
-    """What one run is about: some months, and either all customers (None) or those named.
+    """Months and customers of one run; ``customers`` is None for all customers.
 
-    ``months`` is sorted and not empty. `ids.NOBODY` among the customers stands for those whose ids are too large.
+    ``months`` is sorted and not empty. `ids.NOBODY` among the customers stands for all customers whose ids do not fit
+    into a BIGINT.
     """
 
     months: tuple[str, ...]
@@ -107,11 +107,11 @@ class Scope:
 
     @property
     def whole(self) -> bool:
-        """True if the scope covers every customer."""
+        """Whether the scope covers every customer."""
         return self.customers is None
 
     def covers(self, months: Collection[str], customers: Collection[int] | None) -> bool:
-        """Whether these months of these customers (None: of all) are among those of the scope."""
+        """Return whether the scope includes these months of these customers (None: all customers)."""
         if not set(months) <= set(self.months):
             return False
         return self.customers is None or (customers is not None and set(customers) <= set(self.customers))

@@ -1,4 +1,4 @@
-"""The one monthly partitions definition; its keys are the month keys of the ledger (``2025-03``)."""
+"""Monthly partitions of the assets; the keys are the month keys of the ledger (``2025-03``)."""
 
 import dagster as dg
 
@@ -9,12 +9,12 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
 def monthly_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
-    """The months from the first one set to the current one, which is a partition too, in the company's time zone."""
+    """Return the partitions from the first month of the settings to the current month in the company's time zone."""
     return dg.MonthlyPartitionsDefinition(
         start_date=settings.first_month, timezone=settings.timezone, fmt="%Y-%m", end_offset=1
     )
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
-    """The tags by which one run covers a range of months."""
+    """Return the tags of a run that covers a range of months."""
     return {RANGE_START_TAG: first, RANGE_END_TAG: last}

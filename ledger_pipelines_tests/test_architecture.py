@@ -1,4 +1,4 @@
-"""The shape of the code: who may import whom, where Dagster may be, and what is said of every table."""
+"""Architecture of the code: allowed imports, the use of Dagster, and comments on tables and views."""
 
 import ast
 import subprocess
@@ -38,10 +38,10 @@ LAYERS = {
     "serving": FOUNDATION | {"warehouse", "sources", "loading", "ledger", "analytics", "delivery"},
     "__init__": set[str](),
 }
-"""What each part of the package may import of the others."""
+"""Parts of the package that each part may import."""
 
 CATALOGUE = "sources.erp_tables"
-"""Declarations that know no library: the warehouse makes its tables from them, the reader its SELECTs."""
+"""Declarations without any library: the warehouse builds its tables from them, the reader its SELECTs."""
 
 WITHOUT_DAGSTER = (
     "settings",
@@ -61,11 +61,11 @@ DAGSTER_CLIENT = "serving.dagster_client"
 DAGSTER_WEBSERVER = "serving.webserver.__main__"
 NEAR_MONEY = ("ledger", "analytics", "sources", "warehouse", "loading")
 DEMO = "sources.sample"
-"""The demo imitates an application that computes in binary floats; it is not part of the ledger."""
+"""The demo imitates an application that computes with binary floats; it is not part of the ledger."""
 
 
 def module_name(path: Path) -> str:
-    """A module's name within the package: `warehouse.tables`."""
+    """Return a module's name within the package: `warehouse.tables`."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
@@ -74,12 +74,12 @@ MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py")) if "mi
 
 
 def part_of(module: str) -> str:
-    """The part of the package that a module belongs to."""
+    """Return the part of the package that a module belongs to."""
     return module.partition(".")[0]
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Every name that a file imports, wherever it does (inside functions too), with its line."""
+    """Yield the line and name of each import in a file, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -89,7 +89,9 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_every_part_of_the_package_has_its_place() -> None:
-    assert {part_of(module) for module in MODULES} <= LAYERS.keys(), "say in LAYERS what the new part may import"
+    assert {part_of(module) for module in MODULES} <= LAYERS.keys(), (
+        "add the new part and its allowed imports to LAYERS"
+    )
     assert {"warehouse.tables", "ledger.prices", "sources.values", "loading.billing"} <= MODULES.keys()
 
 
@@ -138,10 +140,10 @@ def test_no_binary_float_near_money(module: str) -> None:
 
 
 def floats(path: Path, *, literals: bool) -> Iterator[str]:
-    """Where a file makes a binary float: by `float(…)`, a FLOAT or DOUBLE column, or a literal."""
+    """Yield each place where a file creates a binary float: `float(…)`, a FLOAT or DOUBLE column, or a literal."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     shares = {
-        id(argument)  # the share of rows that a percentile asks for is no amount
+        id(argument)  # the fraction of a percentile is not an amount
         for call in ast.walk(tree)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "percentile_disc"
         for argument in call.args
@@ -156,7 +158,7 @@ def floats(path: Path, *, literals: bool) -> Iterator[str]:
 
 
 def test_the_search_for_floats_finds_them() -> None:
-    """The demo does compute in floats, as the application does that it imitates."""
+    """The demo computes with floats, like the application that it imitates."""
     assert list(floats(MODULES["sources.sample.billing"], literals=True)) != []
 
 
@@ -184,6 +186,6 @@ def test_every_module_says_what_it_is(module: str) -> None:
 
 
 def test_the_catalogue_knows_no_library() -> None:
-    """It is imported by the warehouse as well as by the reader, and so may import neither."""
+    """The warehouse and the reader both import the catalogue, so it may import neither."""
     known = ("collections", "dataclasses", "enum")
     assert [name for _, name in imports(MODULES[CATALOGUE]) if not name.startswith(known)] == []

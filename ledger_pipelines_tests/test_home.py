@@ -1,4 +1,4 @@
-"""LEDGER_HOME: open to its owner alone, and one sentence where it cannot be."""
+"""LEDGER_HOME: accessible to its owner only, with one error message if it cannot be used."""
 
 import os
 import stat
@@ -8,12 +8,12 @@ import pytest
 
 from ledger_pipelines.settings import Settings, SettingsError, let_group_pass, make_home
 
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
-NOBODY = 65534
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of folders")
+OTHER_USER = 65534
 
 
 def mode_of(folder: Path) -> int:
-    """The permissions of a folder."""
+    """Return the permissions of a folder."""
     return stat.S_IMODE(folder.stat().st_mode)
 
 
@@ -32,11 +32,11 @@ def test_home_becomes_private(tmp_path: Path, mode: int) -> None:
 
 
 @ROOT_ONLY
-def test_group_of_the_server_passes_through_and_no_more(tmp_path: Path) -> None:
+def test_group_of_the_server_may_only_traverse(tmp_path: Path) -> None:
     home = tmp_path / "home"
     make_home(home)
-    let_group_pass(home, NOBODY)
-    assert (mode_of(home), home.stat().st_gid) == (0o710, NOBODY)
+    let_group_pass(home, OTHER_USER)
+    assert (mode_of(home), home.stat().st_gid) == (0o710, OTHER_USER)
     make_home(home)
     assert mode_of(home) == 0o710
 
@@ -48,23 +48,23 @@ def test_folder_that_holds_other_things_keeps_its_mode(tmp_path: Path, name: str
     (home / name).touch()
     home.chmod(mode)
     make_home(home)
-    let_group_pass(home, NOBODY)
+    let_group_pass(home, OTHER_USER)
     assert mode_of(home) == mode
-    assert home.stat().st_gid != NOBODY
+    assert home.stat().st_gid != OTHER_USER
 
 
 @ROOT_ONLY
-def test_home_of_another_user_is_left_as_it_is(tmp_path: Path) -> None:
+def test_home_of_another_user_is_not_changed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o755)
-    os.chown(home, NOBODY, NOBODY)
+    os.chown(home, OTHER_USER, OTHER_USER)
     make_home(home)
     let_group_pass(home, 0)
-    assert (mode_of(home), home.stat().st_gid) == (0o755, NOBODY)
+    assert (mode_of(home), home.stat().st_gid) == (0o755, OTHER_USER)
 
 
 @pytest.mark.parametrize(("place", "reason"), [("file/home", "Not a directory"), ("gone", "No such file or directory")])
-def test_impossible_home_is_one_sentence(tmp_path: Path, place: str, reason: str) -> None:
+def test_unusable_home_is_one_message(tmp_path: Path, place: str, reason: str) -> None:
     (tmp_path / "file").touch()
     home = Path("/proc/none") if place == "gone" else tmp_path / place
     with pytest.raises(SettingsError) as raised:
@@ -75,6 +75,6 @@ def test_impossible_home_is_one_sentence(tmp_path: Path, place: str, reason: str
 
 
 @pytest.mark.parametrize(("home", "reason"), [("x" * 300, "File name too long"), ("~nobody-at-all/x", "home")])
-def test_home_that_is_no_path_is_a_wrong_setting(home: str, reason: str) -> None:
+def test_home_that_is_not_a_path_is_a_wrong_setting(home: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=rf"LEDGER_HOME: .*cannot be a folder: .*{reason}"):
         Settings(home=home)

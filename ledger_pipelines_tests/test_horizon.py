@@ -1,4 +1,4 @@
-"""Months: keys, boundaries in WIB, arithmetic without days, and the horizon."""
+"""Months: keys, boundaries in WIB, arithmetic in months, and the horizon."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ def test_parse_month(text: str) -> None:
     "text",
     ["", "2025-00", "2025-13", "2025-1", "25-01", "2025/01", "2025-01-01", "2025-01\n", " 2025-01", "２０２５-01"],
 )
-def test_what_is_no_month(text: str) -> None:
+def test_text_that_is_not_a_month(text: str) -> None:
     with pytest.raises(MonthError, match="expected YYYY-MM"):
         parse_month(text)
 
@@ -84,7 +84,7 @@ def test_the_horizon_includes_the_current_month() -> None:
         ("2025-01-15", "expected YYYY-MM"),
     ],
 )
-def test_what_lies_outside_the_horizon(month: str, message: str) -> None:
+def test_months_outside_the_horizon(month: str, message: str) -> None:
     with pytest.raises(MonthError, match=message):
         Horizon("2024-12", "2025-03", WIB).check(month)
 
@@ -95,12 +95,12 @@ def test_a_scope_without_customers_is_whole() -> None:
     assert not Scope(("2025-01",), ()).whole
 
 
-def test_a_scope_covers_what_lies_within() -> None:
+def test_a_scope_covers_its_months_and_customers() -> None:
     months = ("2025-01", "2025-02")
-    some, everybody = Scope(months, (1, 2)), Scope(months)
+    some, all_customers = Scope(months, (1, 2)), Scope(months)
     assert some.covers(["2025-02"], [1])
     assert not some.covers(["2025-03"], [1])
     assert not some.covers(["2025-01"], [1, 3])
     assert not some.covers(["2025-01"], None)
-    assert everybody.covers(["2025-01"], [7])
-    assert everybody.covers(months, None)
+    assert all_customers.covers(["2025-01"], [7])
+    assert all_customers.covers(months, None)

@@ -1,4 +1,4 @@
-"""Where Dagster's instance files are: at the top of a checkout, in LEDGER_HOME for an installed wheel."""
+"""Folder of Dagster's instance files: the top of a checkout, or LEDGER_HOME for an installed wheel."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The settings: defaults, sources, and one readable message, free of secrets, for whatever is wrong."""
+"""Settings: defaults, sources, and one readable message without secrets for all wrong values."""
 
 import os
 import re
@@ -19,7 +19,7 @@ SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project folder, another current folder, and an environment without settings."""
+    """Return an empty project folder, with another current folder and an environment without settings."""
     for name in [name for name in os.environ if name.upper().startswith("LEDGER_")]:
         monkeypatch.delenv(name)
     folder = tmp_path / "project"
@@ -32,8 +32,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fault_of(error: pytest.ExceptionInfo[SettingsError], name: str) -> str:
-    """The line of the message that is about a variable."""
+def problem_of(error: pytest.ExceptionInfo[SettingsError], name: str) -> str:
+    """Return the line of the message about a variable."""
     lines = [line for line in str(error.value).splitlines() if line.startswith(f"  - {name}: ")]
     assert len(lines) == 1, str(error.value)
     return lines[0]
@@ -53,9 +53,7 @@ def test_defaults(project: Path) -> None:
     assert (settings.deletion_guard_share, settings.deletion_guard_rows) == (Decimal("0.20"), 100)
 
 
-def test_argument_over_environment_over_file_of_current_folder_over_file_of_project(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_precedence_of_the_sources(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports = "LEDGER_UI_PORT=3001\nLEDGER_DB_PORT=5001\nLEDGER_CODE_SERVER_PORT=4001\n"
     (project / ".env").write_text(f"{ports}LEDGER_DELETION_GUARD_ROWS=1\nPOSTGRES_PASSWORD=of-another\n")
     Path(".env").write_text(ports.replace("001", "002"))
@@ -90,7 +88,7 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "fault"),
+    ("name", "value", "problem"),
     [
         ("LEDGER_HOME", "a-file", "is a file, not a folder"),
         ("LEDGER_WAREHOUSE_URL", "db.example.com", "is not a database URL"),
@@ -99,31 +97,35 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_WAREHOUSE_URL", f"postgresql://me:{SECRET}@host:port/db", "is the port a number"),
         ("LEDGER_WAREHOUSE_URL", f"postgresql://me:x@{SECRET}@host/db", "write @ as %40"),
         ("LEDGER_WAREHOUSE_URL", f"host=h password={SECRET} dbname=d", "is not a database URL"),
-        ("LEDGER_BILLING_URL", f"mysqll://me:{SECRET}@host/db", "mysqll://, which is no kind of database"),
+        ("LEDGER_BILLING_URL", f"mysqll://me:{SECRET}@host/db", "mysqll://, which is not a supported kind"),
         ("LEDGER_BILLING_URL", f"{SECRET} mysql://host/db", "is not a database URL"),
         ("LEDGER_ERP_URL", SECRET, "is not a database URL"),
         ("LEDGER_DAGSTER_URL", f"sqlite:///{SECRET}", "it must be PostgreSQL"),
-        ("LEDGER_TIMEZONE", "Asia/Jakrta", "'Asia/Jakrta' is no time zone"),
-        ("LEDGER_TIMEZONE", "Asia", "'Asia' is no time zone"),
-        ("LEDGER_TIMEZONE", "../etc", "'../etc' is no time zone"),
-        ("LEDGER_FIRST_MONTH", "2024-13", "'2024-13' is no month written as YYYY-MM"),
-        ("LEDGER_FIRST_MONTH", "2024-12-01", "is no month written as YYYY-MM"),
+        ("LEDGER_TIMEZONE", "Asia/Jakrta", "'Asia/Jakrta' is not a time zone"),
+        ("LEDGER_TIMEZONE", "Asia", "'Asia' is not a time zone"),
+        ("LEDGER_TIMEZONE", "../etc", "'../etc' is not a time zone"),
+        ("LEDGER_FIRST_MONTH", "2024-13", "'2024-13' is not a month written as YYYY-MM"),
+        ("LEDGER_FIRST_MONTH", "2024-12-01", "is not a month written as YYYY-MM"),
         ("LEDGER_FIRST_MONTH", "1924-12", "is before 1970-01"),
-        ("LEDGER_UI_HOST", "http://localhost", "is no host name or address"),
+        ("LEDGER_UI_HOST", "http://localhost", "is not a host name or address"),
         ("LEDGER_UI_PORT", "http", "'http' is not a port from 1 to 65535"),
         ("LEDGER_UI_PORT", "0", "'0' is not a port from 1 to 65535"),
         ("LEDGER_UI_PORT", f"postgresql://me:{SECRET}@host/db", "is not a port"),
         ("LEDGER_CODE_SERVER_PORT", "65536", "'65536' is not a port from 1 to 65535"),
         ("LEDGER_CODE_SERVER_PORT", "3000", "is the same port as LEDGER_UI_PORT"),
         ("LEDGER_DB_PORT", "4266", "is the same port as LEDGER_CODE_SERVER_PORT"),
-        ("LEDGER_API_HOST", "localhost:80", "is no host name or address"),
+        ("LEDGER_API_HOST", "localhost:80", "is not a host name or address"),
         ("LEDGER_API_PORT", "54329", "is the same port as LEDGER_DB_PORT"),
-        ("LEDGER_UI_ORIGINS", "dagster.example.com", "has dagster.example.com, which is no origin"),
-        ("LEDGER_UI_ORIGINS", "https://dagster.example.com/", "has https://dagster.example.com/, which is no origin"),
-        ("LEDGER_UI_ORIGINS", "http://a.example.com:80", "has http://a.example.com:80, which is no origin"),
-        ("LEDGER_UI_ORIGINS", "https://[2001:db8::1]:443", "has https://[2001:db8::1]:443, which is no origin"),
-        ("LEDGER_UI_ORIGINS", "null", "has null, which is no origin"),
-        ("LEDGER_API_CORS_ORIGINS", "*", "has *, which is no origin"),
+        ("LEDGER_UI_ORIGINS", "dagster.example.com", "has dagster.example.com, which is not an origin"),
+        (
+            "LEDGER_UI_ORIGINS",
+            "https://dagster.example.com/",
+            "has https://dagster.example.com/, which is not an origin",
+        ),
+        ("LEDGER_UI_ORIGINS", "http://a.example.com:80", "has http://a.example.com:80, which is not an origin"),
+        ("LEDGER_UI_ORIGINS", "https://[2001:db8::1]:443", "has https://[2001:db8::1]:443, which is not an origin"),
+        ("LEDGER_UI_ORIGINS", "null", "has null, which is not an origin"),
+        ("LEDGER_API_CORS_ORIGINS", "*", "has *, which is not an origin"),
         ("LEDGER_API_CORS_ORIGINS", "https://a.example.com, https://b.example.com/", "has https://b.example.com/"),
         ("LEDGER_API_TRUSTED_PROXIES", "127.0.0.1,proxy", "has proxy, which is neither"),
         ("LEDGER_API_TRUSTED_PROXIES", "10.0.0.1/8", "has 10.0.0.1/8, which is neither"),
@@ -139,38 +141,38 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_ALERT_WEBHOOK_URL", f"file:///{SECRET}", "begins with http:// or https://"),
         ("LEDGER_ALERT_WEBHOOK_URL", f"https://me:{SECRET}@host/", "without a user name"),
         ("LEDGER_ALERT_WEBHOOK_URL", f"https://host/{SECRET} x", "without a user name or blanks"),
-        ("LEDGER_ALERT_WEBHOOK_URL", f"https://host:port/{SECRET}", "is no URL"),
+        ("LEDGER_ALERT_WEBHOOK_URL", f"https://host:port/{SECRET}", "is not a URL"),
     ],
 )
-def test_a_wrong_value(name: str, value: str, fault: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value(name: str, value: str, problem: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "a-file").touch()
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as error:
         Settings()
-    line = fault_of(error, name)
-    assert fault in line
+    line = problem_of(error, name)
+    assert problem in line
     assert f"Example: {name}=" in line
     assert len(str(error.value).splitlines()) == 3
     assert SECRET not in str(error.value) + repr(error.value)
-    assert error.value.__context__ is None, "a traceback would show the error of pydantic, with the value"
+    assert error.value.__context__ is None, "a traceback would show pydantic's error with the value"
 
 
-def test_every_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, field in Settings.model_fields.items():
         assert field.examples, name
         monkeypatch.setenv(variable(name), str(field.examples[0]))
     Settings()
 
 
-def test_the_first_month_is_judged_in_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_month_is_checked_in_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2025, 5, 31, 18, tzinfo=ZoneInfo("UTC"))  # 1 June, 01:00 in Jakarta
 
     class Clock(datetime):
-        """A clock that stands still."""
+        """Clock that stands still."""
 
         @classmethod
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            """The moment at which the clock stands."""
+            """Return the fixed time."""
             assert isinstance(tz, ZoneInfo)
             return now.astimezone(tz)
 
@@ -179,7 +181,7 @@ def test_the_first_month_is_judged_in_the_zone(monkeypatch: pytest.MonkeyPatch) 
     for month, zone in (("2025-07", "Asia/Jakarta"), ("2025-06", "Europe/London")):
         with pytest.raises(SettingsError) as error:
             Settings(first_month=month, timezone=zone)
-        assert f"is after the current month in {zone}" in fault_of(error, "LEDGER_FIRST_MONTH")
+        assert f"is after the current month in {zone}" in problem_of(error, "LEDGER_FIRST_MONTH")
 
 
 def test_origins_and_proxies_are_lists() -> None:
@@ -192,22 +194,20 @@ def test_origins_and_proxies_are_lists() -> None:
     assert settings.trusted_proxies == ("::1", "10.0.0.0/8")
 
 
-def test_all_faults_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_UI_PORT", "many")
     monkeypatch.setenv("LEDGER_TIMEZONE", "WIB")
     monkeypatch.setenv("LEDGER_WAREHOUSE_URI", f"postgresql://me:{SECRET}@host/db")
     with pytest.raises(SettingsError) as error:
         Settings()
     for name in ("LEDGER_UI_PORT", "LEDGER_TIMEZONE", "LEDGER_WAREHOUSE_URI"):
-        fault_of(error, name)
+        problem_of(error, name)
     assert SECRET not in str(error.value)
     assert ".env.example" in str(error.value)
 
 
 @pytest.mark.parametrize("where", ["environment", "file", "argument"])
-def test_an_unknown_name_is_an_error_that_suggests_the_nearest(
-    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_name_suggests_the_nearest(where: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {}
     if where == "environment":
         monkeypatch.setenv("LEDGER_WAREHOUS_URL", SECRET)
@@ -217,7 +217,7 @@ def test_an_unknown_name_is_an_error_that_suggests_the_nearest(
         values = {"warehous_url": SECRET}
     with pytest.raises(SettingsError) as error:
         Settings(**values)
-    assert "did you mean LEDGER_WAREHOUSE_URL?" in fault_of(error, "LEDGER_WAREHOUS_URL")
+    assert "did you mean LEDGER_WAREHOUSE_URL?" in problem_of(error, "LEDGER_WAREHOUS_URL")
     assert SECRET not in str(error.value)
 
 
@@ -225,12 +225,12 @@ def test_an_unknown_name_unlike_any_lists_the_known_ones(monkeypatch: pytest.Mon
     monkeypatch.setenv("LEDGER_XYZZY", "1")
     with pytest.raises(SettingsError) as error:
         Settings()
-    assert "known are LEDGER_HOME, LEDGER_WAREHOUSE_URL," in fault_of(error, "LEDGER_XYZZY")
+    assert "known are LEDGER_HOME, LEDGER_WAREHOUSE_URL," in problem_of(error, "LEDGER_XYZZY")
 
 
 def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_TEST_SERVER", "1")
-    monkeypatch.setenv("LEDGER_WEB_PORT", "tcp://10.0.0.1:3000")  # so Kubernetes announces a service
+    monkeypatch.setenv("LEDGER_WEB_PORT", "tcp://10.0.0.1:3000")  # Kubernetes announces services in this form
     monkeypatch.setenv("LEDGER_WEB_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("LEDGER_WEB_PORT_3000_TCP_ADDR", "10.0.0.1")
     Settings()
@@ -272,7 +272,7 @@ def test_database_url(text: str, expected: str) -> None:
     assert database_url(text).render_as_string(hide_password=False) == expected
 
 
-def test_the_example_file_lists_every_setting_with_a_right_value(project: Path) -> None:
+def test_the_example_file_lists_every_setting(project: Path) -> None:
     example = Path(ledger_pipelines.__file__).parent.parent / ".env.example"
     lines = re.findall(r"^#(LEDGER_\w+=.*)$", example.read_text(), flags=re.MULTILINE)
     assert {line.partition("=")[0] for line in lines} == {variable(name) for name in Settings.model_fields}
@@ -317,14 +317,12 @@ OLD_ERP = {
 
 
 def erp_of(settings: Settings) -> str | None:
-    """Where the ERP is, password included."""
+    """Return the URL of the ERP with its password."""
     return None if settings.erp_url is None else settings.erp_url.get_secret_value()
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])
-def test_the_variables_of_the_old_system_say_where_the_erp_is(
-    where: str, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_old_variables_set_the_erp_url(where: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in OLD_ERP.items():
         if where == "environment":
             monkeypatch.setenv(name, value)
@@ -335,7 +333,7 @@ def test_the_variables_of_the_old_system_say_where_the_erp_is(
     assert database_url(erp_of(Settings()) or "").password == OLD_ERP["DB_PASSWORD2"]
 
 
-def test_the_old_variables_may_do_without_kind_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_variables_do_not_need_kind_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DB_HOST2", "DB_DATABASE2", "DB_USERNAME2"):
         monkeypatch.setenv(name, OLD_ERP[name])
     monkeypatch.setenv("DB_PASSWORD2", "secret")
@@ -347,7 +345,7 @@ def test_the_old_variables_may_do_without_kind_and_port(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("where", ["environment", "file", "argument"])
-def test_the_old_variables_do_not_count_where_the_url_is_set(
+def test_the_old_variables_are_ignored_if_the_url_is_set(
     where: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB_HOST2", "only this one, and wrong")
@@ -362,21 +360,22 @@ def test_the_old_variables_do_not_count_where_the_url_is_set(
 
 
 @pytest.mark.parametrize(
-    ("changed", "fault"),
+    ("changed", "problem"),
     [
         ({"DB_PASSWORD2": ""}, "DB_PASSWORD2: not set, though DB_CONNECTION2, DB_HOST2, DB_PORT2, DB_DATABASE2"),
-        ({"DB_CONNECTION2": "mysql"}, "DB_CONNECTION2: is not sqlsrv; write another kind of database as LEDGER_ERP"),
+        ({"DB_CONNECTION2": "mysql"}, "DB_CONNECTION2: is not sqlsrv; for another kind of database, set LEDGER_ERP"),
         ({"DB_PORT2": "tcp"}, "DB_PORT2: 'tcp' is not a port. Example: DB_PORT2=1433"),
-        ({"DB_HOST2": f"reader:{SECRET}@host"}, "DB_HOST2: is no host name or address, nor one with \\INSTANCE"),
+        (
+            {"DB_HOST2": f"reader:{SECRET}@host"},
+            "DB_HOST2: is not a host name or address, or one followed by \\INSTANCE",
+        ),
     ],
 )
-def test_what_is_wrong_with_the_old_variables(
-    changed: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_old_variables(changed: dict[str, str], problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**OLD_ERP, **changed}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as error:
         Settings()
-    assert fault in str(error.value)
+    assert problem in str(error.value)
     assert len(str(error.value).splitlines()) == 3
     assert SECRET not in str(error.value) + repr(error.value)

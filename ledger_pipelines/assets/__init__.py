@@ -1,1 +1,1 @@
-"""The Dagster assets and their checks: bodies of a few lines around the packages below them."""
+"""Dagster assets and their checks: thin adapters around the packages that do the work."""

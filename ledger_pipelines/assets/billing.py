@@ -1,4 +1,4 @@
-"""The billing application's data as assets: customers, prices, deposits and meter readings."""
+"""Assets of the billing application's data: customers, prices, deposits and meter readings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DATA_PENCATATAN = dg.AssetKey(["billing_app", "data_pencatatan"])
 
 
 def source_specs() -> list[dg.AssetSpec]:
-    """The application's own tables, which we only read: where the lineage begins."""
+    """Return the specs of the application's own tables, which are only read and start the lineage."""
     return [
         dg.AssetSpec(
             USERS,
@@ -37,41 +37,44 @@ def source_specs() -> list[dg.AssetSpec]:
 
 
 def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
-    """The four assets of the group `billing`; customers come first, and refuse a source that has lost too much."""
+    """Return the four assets of the group `billing`.
+
+    `customers` runs first: it compares all ids with the warehouse and refuses a source that lost too many rows.
+    """
     by_month: dict[str, Any] = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
 
-    @dg.asset(**_about(tables.customers), deps=[USERS])
+    @dg.asset(**_asset_options(tables.customers), deps=[USERS])
     def customers(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Customers of the distributor: the application's users with role customer or fob, and their default prices."""
         return load_step(context, databases, scope, tables.customers, billing.load_customers)
 
-    @dg.asset(**_about(tables.prices), deps=[USERS, "customers"])
+    @dg.asset(**_asset_options(tables.prices), deps=[USERS, "customers"])
     def prices(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Price entries, monthly and of custom periods, out of each customer's pricing history."""
+        """Monthly and custom-period price entries from each customer's pricing history."""
         return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
-    @dg.asset(**_about(tables.deposits), **by_month, deps=[USERS, "customers"])
+    @dg.asset(**_asset_options(tables.deposits), **by_month, deps=[USERS, "customers"])
     def deposits(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Deposits and their reductions, signed, by the month of their own date, out of each deposit history."""
+        """Signed deposits and reductions from each customer's deposit history, by the month of their own date."""
         return load_step(context, databases, scope, tables.deposits, billing.load_deposits)
 
-    @dg.asset(**_about(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
+    @dg.asset(**_asset_options(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
     def meter_readings(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Meter readings (data pencatatan), metered and fob, by the month of their opening moment."""
+        """Meter readings (data pencatatan), metered and fob, by the month of their opening time."""
         return load_step(context, databases, scope, tables.meter_readings, billing.load_readings)
 
     return [customers, prices, deposits, meter_readings]
 
 
-def _about(table: sa.Table) -> dict[str, Any]:
+def _asset_options(table: sa.Table) -> dict[str, Any]:
     return {
         "group_name": "billing",
         "kinds": {"postgres", "pandas"},

@@ -1,7 +1,7 @@
-"""Asset checks: the ledger's invariants as errors, oddities and rejected rows as warnings.
+"""Asset checks: invariants of the ledger fail as errors; data checks and rejected rows are warnings.
 
-They are not partitioned, because checks of a run over a range of months misreport by partition; each looks at all
-months, and at the customers of the run's scope.
+The checks are not partitioned because Dagster misreports partitioned checks of a run over a range of months. Each check
+covers all months and the customers of the run's scope.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.assets.metadata import markdown_table
 from ledger_pipelines.assets.realtime import LATENCY_CHECK, LATENCY_MINUTES, latency_check
-from ledger_pipelines.assets.run import explained
+from ledger_pipelines.assets.run import errors_as_failures
 from ledger_pipelines.ledger.invariants import INVARIANTS, Invariant
 from ledger_pipelines.ledger.oddities import ODDITIES, Oddity
 from ledger_pipelines.resources import Databases, RunScope
@@ -29,42 +29,44 @@ from ledger_pipelines.warehouse.tables import (
 )
 
 _EXAMPLES = 10
-_REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations, *erp_tables.values())
-_TABLES = (*_REJECTING, monthly_customer_balances)
+_TABLES_WITH_REJECTIONS = (customers, prices, deposits, meter_readings, transaction_calculations, *erp_tables.values())
+_TABLES = (*_TABLES_WITH_REJECTIONS, monthly_customer_balances)
 
 
 def asset_checks() -> Sequence[dg.AssetChecksDefinition]:
-    """The checks of all assets, one step an asset."""
+    """Return the checks of all assets, in one step per asset."""
     return [_checks_of(table) for table in _TABLES]
 
 
 def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
     invariants = [invariant for invariant in INVARIANTS if invariant.table is table]
-    oddities = [oddity for oddity in ODDITIES if oddity.table is table]
-    rejects = table in _REJECTING
-    specs = [*(_spec(item) for item in invariants), *(_spec(item) for item in oddities)]
-    if rejects:
+    data_checks = [check for check in ODDITIES if check.table is table]
+    has_rejections = table in _TABLES_WITH_REJECTIONS
+    specs = [*(_spec(item) for item in invariants), *(_spec(item) for item in data_checks)]
+    if has_rejections:
         description = "Source rows that cannot be used; each is in ops.rejected_rows with its reason."
         specs.append(dg.AssetCheckSpec("no_rejected_rows", asset=table.name, description=description))
-    timed = table is monthly_customer_balances
-    if timed:
-        description = "95 of 100 changes of the last hour were in the balances within the objective of the settings."
+    has_latency_check = table is monthly_customer_balances
+    if has_latency_check:
+        description = (
+            "95 of 100 changes of the last hour reached the balances within LEDGER_REALTIME_OBJECTIVE_SECONDS."
+        )
         specs.append(dg.AssetCheckSpec(LATENCY_CHECK, asset=table.name, description=description))
 
     @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
     def checks(databases: dg.ResourceParam[Databases], scope: RunScope) -> Iterator[dg.AssetCheckResult]:
-        with explained(databases), databases.warehouse.connect() as connection:
+        with errors_as_failures(databases), databases.warehouse.connect() as connection:
             horizon = databases.horizon()
             for invariant in invariants:
                 query = invariant.violations(horizon, scope.customers)
                 yield _result(connection, table, invariant.name, query, dg.AssetCheckSeverity.ERROR)
-            for oddity in oddities:
-                query = oddity.rows(scope.customers)
-                yield _result(connection, table, oddity.name, query, dg.AssetCheckSeverity.WARN)
-            if rejects:
-                yield _rejections(connection, table)
-            if timed:
-                yield _latency(connection, databases.settings.realtime_objective_seconds)
+            for check in data_checks:
+                query = check.rows(scope.customers)
+                yield _result(connection, table, check.name, query, dg.AssetCheckSeverity.WARN)
+            if has_rejections:
+                yield _rejections_result(connection, table)
+            if has_latency_check:
+                yield _latency_result(connection, databases.settings.realtime_objective_seconds)
 
     return checks
 
@@ -87,7 +89,7 @@ def _result(
     )
 
 
-def _latency(connection: sa.Connection, objective: int) -> dg.AssetCheckResult:
+def _latency_result(connection: sa.Connection, objective: int) -> dg.AssetCheckResult:
     found = latency_check(latency.spread(connection, LATENCY_MINUTES, objective * 1000), objective)
     return dg.AssetCheckResult(
         passed=found.passed,
@@ -98,7 +100,7 @@ def _latency(connection: sa.Connection, objective: int) -> dg.AssetCheckResult:
     )
 
 
-def _rejections(connection: sa.Connection, table: sa.Table) -> dg.AssetCheckResult:
+def _rejections_result(connection: sa.Connection, table: sa.Table) -> dg.AssetCheckResult:
     reasons = connection.execute(rejections_by_reason(table.name)).all()
     rows = sum(row.rows for row in reasons)
     metadata: dict[str, Any] = {"rows": rows}

@@ -1,4 +1,4 @@
-"""The ERP's tables as assets: copies by month, made from the catalogue."""
+"""Assets of the ERP's tables: copies by month, one for each table of the catalogue."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets.metadata import Metadata, markdown_table, static_metadata
-from ledger_pipelines.assets.run import explained, progress_in_log, reported, scope_of
+from ledger_pipelines.assets.run import errors_as_failures, progress_logger, run_and_report, scope_of
 from ledger_pipelines.loading.erp import Sync, load_table
 from ledger_pipelines.loading.sync_months import months_to_read
 from ledger_pipelines.resources import Databases, RunScope, SyncRun, TableSync
@@ -27,7 +27,7 @@ _HEADINGS = ("month", "rows", "inserted", "updated", "deleted", "rejected")
 
 
 def erp_source_specs() -> list[dg.AssetSpec]:
-    """The ERP's own tables, which we only read: where the lineage begins."""
+    """Return the specs of the ERP's own tables, which are only read and start the lineage."""
     return [
         dg.AssetSpec(_source_key(table), group_name="erp_source", kinds={"sqlserver"}, description=f"{table.comment}.")
         for table in ERP_TABLES
@@ -35,16 +35,18 @@ def erp_source_specs() -> list[dg.AssetSpec]:
 
 
 def erp_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
-    """The assets of the group `erp`, one a table of the catalogue."""
+    """Return the assets of the group `erp`, one per table of the catalogue."""
     return [_asset(table, partitions) for table in ERP_TABLES]
 
 
 def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
-    of_month = "in which it is read" if table.is_snapshot else f"of {', else '.join(table.month_columns)}"
+    month_rule = (
+        "the month of the sync" if table.is_snapshot else f"the month of {', or else '.join(table.month_columns)}"
+    )
 
     @dg.asset(
         name=table.name,
-        description=f"{table.comment}. A copy of the ERP's table of that name; a row's month is that {of_month}.",
+        description=f"{table.comment}. Copy of the ERP's table of the same name. The month of a row is {month_rule}.",
         group_name=GROUP,
         kinds={"postgres", "pandas"},
         owners=OWNERS,
@@ -58,21 +60,21 @@ def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.Asse
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], sync: dg.ResourceParam[SyncRun]
     ) -> dg.MaterializeResult[None]:
         with (
-            tried_again(context),
-            explained(databases),
+            retry_transient_failures(context),
+            errors_as_failures(databases),
             sync.table(table.name) as record,
             reachable(databases.warehouse),
         ):
-            return _synced(context, databases, sync, record, table)
+            return _sync_table(context, databases, sync, record, table)
 
     return copy
 
 
 @contextmanager
-def tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Let a step be tried again, later each time, after a failure that may pass of itself.
+def retry_transient_failures(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Retry a step after a transient failure, with a longer wait each time.
 
-    A retry policy would do the same, and also try again what a person has cancelled.
+    Dagster's retry policy is not used because it also retries a step that a user cancelled.
     """
     try:
         yield
@@ -80,7 +82,7 @@ def tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
         if not failure.allow_retries or context.retry_number >= _RETRIES:
             raise
         seconds = _RETRY_SECONDS * 2**context.retry_number
-        context.log.warning(f"{failure.description} Trying again in {seconds} s.")
+        context.log.warning(f"{failure.description} Retrying in {seconds} s.")
         raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=seconds) from failure
 
 
@@ -88,10 +90,10 @@ def _source_key(table: ErpTable) -> dg.AssetKey:
     return dg.AssetKey(["erp_source", table.name])
 
 
-def _synced(
+def _sync_table(
     context: dg.AssetExecutionContext, databases: Databases, sync: SyncRun, record: TableSync, table: ErpTable
 ) -> dg.MaterializeResult[None]:
-    """Load one table and report it, to Dagster and to the sync's log."""
+    """Load one table and report the result to Dagster and to the sync's log."""
     horizon = databases.horizon()
     asked = scope_of(context, RunScope(), horizon).months
     with databases.warehouse.connect() as connection:
@@ -105,19 +107,19 @@ def _synced(
         run_id=context.run.run_id,
         full=sync.config.full,
         source_answers=sync.erp_answers,
-        progress=_both(progress_in_log(context), record.progress),
+        progress=_call_both(progress_logger(context), record.report_progress),
         warn=context.log.warning,
     )
 
     def step() -> Report:
         report = load_table(order, table)
-        record.done(report)
+        record.finish(report)
         return report
 
-    return reported(context, step, lambda report: _about_months(databases, table, report))
+    return run_and_report(context, step, lambda report: _months_metadata(databases, table, report))
 
 
-def _both(first: Callable[[int], None], second: Callable[[int], None]) -> Callable[[int], None]:
+def _call_both(first: Callable[[int], None], second: Callable[[int], None]) -> Callable[[int], None]:
     def progress(rows: int) -> None:
         first(rows)
         second(rows)
@@ -125,8 +127,11 @@ def _both(first: Callable[[int], None], second: Callable[[int], None]) -> Callab
     return progress
 
 
-def _about_months(databases: Databases, table: ErpTable, report: Report) -> tuple[Metadata, dict[str, Metadata]]:
-    """How many rows each month has now, of which only some may have been read, and what happened to each."""
+def _months_metadata(databases: Databases, table: ErpTable, report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+    """Return the row count and the changes of each month.
+
+    The counts are queried because a sync may read only some rows of a month.
+    """
     months = sorted({*report.counts, *report.rejected} - {NO_MONTH})
     copy = erp_tables[table.name]
     counted = sa.select(copy.c.year_month, sa.func.count().label("rows")).where(copy.c.year_month.in_(months))
@@ -138,5 +143,5 @@ def _about_months(databases: Databases, table: ErpTable, report: Report) -> tupl
         counts = report.counts.get(month)
         written = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
         lines.append((month, rows.get(month, 0), *written, report.rejected.get(month, 0)))
-    about_run = {"months": dg.MetadataValue.md(markdown_table(lines, _HEADINGS, bar_of="rows"))}
-    return about_run, {month: {"dagster/partition_row_count": rows.get(month, 0)} for month in report.counts}
+    run_metadata = {"months": dg.MetadataValue.md(markdown_table(lines, _HEADINGS, bar_of="rows"))}
+    return run_metadata, {month: {"dagster/partition_row_count": rows.get(month, 0)} for month in report.counts}

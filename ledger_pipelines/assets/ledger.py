@@ -1,4 +1,4 @@
-"""The ledger as assets: transaction_calculations and monthly_customer_balances."""
+"""Assets of the ledger: transaction_calculations and monthly_customer_balances."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.assets import remarks
+from ledger_pipelines.assets import step_notices
 from ledger_pipelines.assets.billing import OWNERS, POOL
-from ledger_pipelines.assets.metadata import Metadata, grouped, markdown_table, static_metadata, whole
-from ledger_pipelines.assets.run import explained, reported, scope_of, turn_first
+from ledger_pipelines.assets.metadata import Metadata, markdown_table, rounded, static_metadata, with_separators
+from ledger_pipelines.assets.run import errors_as_failures, run_and_report, scope_of, turn_month_if_due
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.resources import Databases, RunScope
@@ -27,22 +27,24 @@ Describe = Callable[[sa.Connection, Scope], tuple[Metadata, dict[str, Metadata]]
 
 
 def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
-    """The two assets of the group `ledger`."""
+    """Return the two assets of the group `ledger`."""
     by_month: dict[str, Any] = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
 
-    @dg.asset(**_about(tables.transaction_calculations), **by_month, deps=["customers", "prices", "meter_readings"])
+    @dg.asset(
+        **_asset_options(tables.transaction_calculations), **by_month, deps=["customers", "prices", "meter_readings"]
+    )
     def transaction_calculations(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """What each reading cost: volume × correction factor × the price in force at its moment, rounded once."""
+        """Cost of each reading: volume × correction factor × the price in force at its time, rounded once."""
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
             return transactions.recalculate(connection, what, horizon, context.run.run_id, force=scope.force)
 
-        return _ledger_step(context, databases, scope, recalculate, _about_transactions)
+        return _ledger_step(context, databases, scope, recalculate, _transactions_metadata)
 
     @dg.asset(
-        **_about(tables.monthly_customer_balances),
+        **_asset_options(tables.monthly_customer_balances),
         **by_month,
         deps=[
             "deposits",
@@ -53,21 +55,21 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
     def monthly_customer_balances(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Each customer's balance by month: opening + deposits - purchases = closing.
+        """Balance of each customer by month: opening + deposits - purchases = closing.
 
-        A change in a month carries the later months of that customer forward in the same transaction.
+        A change in one month updates the customer's later months in the same transaction.
         """
 
         def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
             low, run_id = databases.low_balance(), context.run.run_id
             return balances.recalculate(connection, what, horizon, run_id, force=scope.force, low=low)
 
-        return _ledger_step(context, databases, scope, recalculate, _about_balances)
+        return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 
     return [transaction_calculations, monthly_customer_balances]
 
 
-def _about(table: sa.Table) -> dict[str, Any]:
+def _asset_options(table: sa.Table) -> dict[str, Any]:
     return {
         "group_name": "ledger",
         "kinds": {"postgres", "sql"},
@@ -84,68 +86,68 @@ def _ledger_step(
     recalculate: Recalculation,
     describe: Describe,
 ) -> dg.MaterializeResult[None]:
-    """Recalculate in one transaction, then describe what came out; a month that has begun is turned before."""
-    with explained(databases):
-        turn_first(context, databases)
+    """Recalculate in one transaction and describe the result, after turning a month that has begun."""
+    with errors_as_failures(databases):
+        turn_month_if_due(context, databases)
         what = scope_of(context, scope, databases.horizon())
 
         def step() -> Report:
             with databases.warehouse.begin() as connection:
                 lock(connection, tables.transaction_calculations, tables.monthly_customer_balances)
-                # Once they are locked: the month cannot be turned meanwhile.
+                # The horizon is read under the locks, so no other process can turn the month in between.
                 return recalculate(connection, what, databases.horizon())
 
         def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
             with databases.warehouse.connect() as connection:
-                about_run, about_months = describe(
+                run_metadata, metadata_by_month = describe(
                     connection, Scope(tuple(sorted(report.counts)) or what.months, what.customers)
                 )
-            about_run |= remarks.of_rejections(context, databases, report)
-            # Sums of a few customers beside sums of all would make nonsense of the plots by month.
-            return about_run, about_months if what.whole else {}
+            run_metadata |= step_notices.log_rejections(context, databases, report)
+            # Sums of some customers would distort the monthly plots, which show sums of all customers.
+            return run_metadata, metadata_by_month if what.whole else {}
 
-        return reported(context, step, described, scope=scope)
+        return run_and_report(context, step, described, scope=scope)
 
 
-def _about_transactions(connection: sa.Connection, scope: Scope) -> tuple[Metadata, dict[str, Metadata]]:
+def _transactions_metadata(connection: sa.Connection, scope: Scope) -> tuple[Metadata, dict[str, Metadata]]:
     rows = connection.execute(transaction_summary(scope)).all()
     table = markdown_table(rows, _TRANSACTION_HEADINGS, bar_of="Sm³")
-    about_run = {
-        "total_rupiah": whole(sum(row.amount for row in rows)),
-        "total_sm3": whole(sum(row.volume for row in rows)),
+    run_metadata = {
+        "total_rupiah": rounded(sum(row.amount for row in rows)),
+        "total_sm3": rounded(sum(row.volume for row in rows)),
         "months": dg.MetadataValue.md(table),
     }
-    about_months: dict[str, Metadata] = {
+    metadata_by_month: dict[str, Metadata] = {
         row.year_month: {
-            "month_rupiah": whole(row.amount),
-            "month_sm3": whole(row.volume),
-            "month_rupiah_exact": grouped(row.amount),
+            "month_rupiah": rounded(row.amount),
+            "month_sm3": rounded(row.volume),
+            "month_rupiah_exact": with_separators(row.amount),
         }
         for row in rows
     }
-    return about_run, about_months
+    return run_metadata, metadata_by_month
 
 
-def _about_balances(connection: sa.Connection, scope: Scope) -> tuple[Metadata, dict[str, Metadata]]:
+def _balances_metadata(connection: sa.Connection, scope: Scope) -> tuple[Metadata, dict[str, Metadata]]:
     rows = connection.execute(monthly_summary(scope)).all()
     table = markdown_table(rows, _BALANCE_HEADINGS, bar_of="closing")
-    about_run = {
-        "total_purchases_rupiah": whole(sum(row.purchases for row in rows)),
-        "total_deposits_rupiah": whole(sum(row.deposits for row in rows)),
-        "total_sm3": whole(sum(row.volume for row in rows)),
-        "closing_balance_rupiah": whole(rows[-1].closing) if rows else 0,
+    run_metadata = {
+        "total_purchases_rupiah": rounded(sum(row.purchases for row in rows)),
+        "total_deposits_rupiah": rounded(sum(row.deposits for row in rows)),
+        "total_sm3": rounded(sum(row.volume for row in rows)),
+        "closing_balance_rupiah": rounded(rows[-1].closing) if rows else 0,
         "months": dg.MetadataValue.md(table),
     }
-    about_months: dict[str, Metadata] = {
+    metadata_by_month: dict[str, Metadata] = {
         row.year_month: {
-            "month_purchases_rupiah": whole(row.purchases),
-            "month_deposits_rupiah": whole(row.deposits),
-            "month_closing_rupiah": whole(row.closing),
-            "month_closing_rupiah_exact": grouped(row.closing),
-            "month_sm3": whole(row.volume),
+            "month_purchases_rupiah": rounded(row.purchases),
+            "month_deposits_rupiah": rounded(row.deposits),
+            "month_closing_rupiah": rounded(row.closing),
+            "month_closing_rupiah_exact": with_separators(row.closing),
+            "month_sm3": rounded(row.volume),
             "customers": row.customers,
             "customers_owing": row.owing,
         }
         for row in rows
     }
-    return about_run, about_months
+    return run_metadata, metadata_by_month

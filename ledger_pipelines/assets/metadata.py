@@ -1,4 +1,4 @@
-"""What a run says of its work in the UI: reports and sums as Dagster metadata."""
+"""Dagster metadata of a run: reports and sums, as the UI shows them."""
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,13 +12,13 @@ from ledger_pipelines.warehouse.report import Report
 
 Metadata = dict[str, Any]
 _BAR = "▁▂▃▄▅▆▇█"
-# Dagster would call a month out of date because the month before was written in the same run. What really is out of
-# date is known here (ledger.stale_months, ops.source_fingerprints); with one version for all, Dagster does not ask.
-VERSION = dg.DataVersion("as the warehouse has it")
+# One data version for all materialisations turns Dagster's own staleness check off. It would report a month as stale
+# because the month before was written in the same run. ledger.stale_months and ops.source_fingerprints are the source.
+DATA_VERSION = dg.DataVersion("as the warehouse has it")
 
 
 def static_metadata(table: sa.Table) -> Metadata:
-    """What never changes about an asset: the name of its table and its columns."""
+    """Return the metadata that no run changes: the table's name and columns."""
     columns = [
         dg.TableColumn(
             column.name,
@@ -34,8 +34,8 @@ def static_metadata(table: sa.Table) -> Metadata:
     }
 
 
-def of_report(report: Report, seconds: float) -> Metadata:
-    """What a run as a whole did."""
+def report_metadata(report: Report, seconds: float) -> Metadata:
+    """Return the metadata of a run as a whole."""
     rows = report.read
     return {
         "rows_read": rows,
@@ -46,20 +46,26 @@ def of_report(report: Report, seconds: float) -> Metadata:
     }
 
 
-def of_customers(report: Report, customers: Sequence[int] | None) -> Metadata:
-    """What is said only of the billing application's data: whose it was, and how many of them cannot be read."""
+def customers_metadata(report: Report, customers: Sequence[int] | None) -> Metadata:
+    """Return the metadata of billing data only: the customers in scope and the number of unreadable histories."""
     return {
         "customers_in_scope": "all" if customers is None else ", ".join(str(customer) for customer in customers),
         "lists_unreadable": report.unreadable,
     }
 
 
-def of_month(report: Report, month: str, *, whole: bool) -> Metadata:
-    """What a run did to one month; how many rows it has in all is known only if the run was about the whole of it."""
+def month_metadata(report: Report, month: str, *, complete: bool) -> Metadata:
+    """Return the metadata of one month of a run.
+
+    Args:
+        report: Of the run.
+        month: The month.
+        complete: Whether the run covered all rows of the month, so that the month's row count is known.
+    """
     counts = report.counts.get(month, Counts())
     rejected = report.rejected.get(month, 0)
     rows = counts.inserted + counts.updated + counts.unchanged
-    in_all = {"dagster/partition_row_count": rows} if whole else {}
+    in_all = {"dagster/partition_row_count": rows} if complete else {}
     return {
         **in_all,
         "month_rows_read": rows + rejected,
@@ -77,27 +83,27 @@ def _of_counts(counts: Counts) -> Metadata:
     }
 
 
-def provenance(run_id: str, inputs: Iterable[dg.AssetKey]) -> dict[str, str]:
-    """What Dagster notes by itself with the months of a run: the data's version, and those of what it was made from."""
-    tags = {"dagster/data_version": VERSION.value, "dagster/code_version": run_id}
+def data_version_tags(run_id: str, inputs: Iterable[dg.AssetKey]) -> dict[str, str]:
+    """Return the data version tags that Dagster itself adds to the materialisations of a step."""
+    tags = {"dagster/data_version": DATA_VERSION.value, "dagster/code_version": run_id}
     for key in inputs:
-        tags[f"dagster/input_data_version/{key.to_user_string()}"] = VERSION.value
+        tags[f"dagster/input_data_version/{key.to_user_string()}"] = DATA_VERSION.value
         tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = "NULL"
     return tags
 
 
-def whole(amount: Decimal | None) -> int:
-    """An amount without its decimals, for a plot; the exact amount is in the table beside it."""
+def rounded(amount: Decimal | None) -> int:
+    """Return an amount rounded to whole rupiah, for plots; the tables show the exact amount."""
     return int((amount or Decimal(0)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def grouped(value: object) -> str:
-    """A value for a table: numbers with thousands separated."""
+def with_separators(value: object) -> str:
+    """Return a value as the text of a table cell, numbers with thousands separators."""
     return f"{value:,}" if isinstance(value, int | Decimal) else "" if value is None else str(value)
 
 
 def markdown_table(rows: Sequence[Sequence[Any]], headings: Sequence[str], *, bar_of: str | None = None) -> str:
-    """Rows as a Markdown table; with ``bar_of``, a column that draws one of the others as bars."""
+    """Return rows as a Markdown table; ``bar_of`` names a column to draw as bars in an extra column."""
     if not rows:
         return "_no rows_"
     titles = [*headings, *(["" if bar_of is None else f"{bar_of} ▁█"] if bar_of else [])]
@@ -105,7 +111,7 @@ def markdown_table(rows: Sequence[Sequence[Any]], headings: Sequence[str], *, ba
     lines = [_line(titles), _line(["---:" if right else "---" for right in [*numeric, *([False] if bar_of else [])]])]
     bars = _bars([row[headings.index(bar_of)] for row in rows]) if bar_of else [None] * len(rows)
     for row, bar in zip(rows, bars, strict=True):
-        lines.append(_line([*(grouped(value) for value in row), *([bar] if bar else [])]))
+        lines.append(_line([*(with_separators(value) for value in row), *([bar] if bar else [])]))
     return "\n".join(lines)
 
 
@@ -114,7 +120,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _bars(values: Sequence[Decimal | int]) -> list[str]:
-    """One block character for each value, from the smallest to the largest."""
+    """Return one block character for each value, scaled between the smallest and the largest."""
     low, high = min(values), max(values)
     steps = len(_BAR) - 1
     return [_BAR[int((value - low) * steps / (high - low)) if high > low else steps] for value in values]

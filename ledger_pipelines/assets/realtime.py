@@ -1,4 +1,4 @@
-"""What a run of the real-time job tells Dagster: which months of which assets changed, and how long it took."""
+"""Dagster events of the real-time job: changed months of the assets, and latencies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets.billing import DATA_PENCATATAN, USERS
-from ledger_pipelines.assets.metadata import Metadata, of_month, provenance
+from ledger_pipelines.assets.metadata import Metadata, data_version_tags, month_metadata
 from ledger_pipelines.realtime.catch_up import TakenUp
 from ledger_pipelines.warehouse import latency, tables
 from ledger_pipelines.warehouse.latency import Spread
@@ -18,7 +18,7 @@ LATENCY_CHECK = "realtime_latency"
 LATENCY_MINUTES = 60
 _SHOWN = 20
 _key = dg.AssetKey
-_FROM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
+_UPSTREAM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
     tables.customers: [USERS],
     tables.prices: [USERS, _key("customers")],
     tables.deposits: [USERS, _key("customers")],
@@ -32,31 +32,33 @@ _FROM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
 }
 
 
-def record(context: dg.OpExecutionContext, taken: Sequence[TakenUp], spread: Spread | None, objective: int) -> None:
-    """Record what a run has taken up: materialisations of what changed, latencies, and whether they are as they should.
+def record_results(
+    context: dg.OpExecutionContext, applied: Sequence[TakenUp], spread: Spread | None, objective: int
+) -> None:
+    """Record the changes that a run applied: materialisations of the changed months, latencies, and the latency check.
 
     Args:
         context: Of the step.
-        taken: What was taken up.
-        spread: The latencies of the last hour.
-        objective: Seconds under which 95 of 100 changes should be in the balances.
+        applied: The applied changes, one item per transaction.
+        spread: Latencies of the last hour; None if no change was applied.
+        objective: Seconds within which 95 of 100 changes should reach the balances.
     """
-    about_run = _about(taken)
-    context.add_output_metadata(about_run)
-    for table, report in _together(taken).items():
+    run_metadata = _run_metadata(applied)
+    context.add_output_metadata(run_metadata)
+    for table, report in _reports_by_table(applied).items():
         for month, counts in sorted(report.counts.items()):
             if counts.written:
-                _materialised(context, table, report, month, about_run)
-    if taken:
-        context.log_event(latency_check(spread, objective))  # type: ignore[arg-type]  # taken, though not declared
+                _log_materialization(context, table, report, month, run_metadata)
+    if applied:
+        context.log_event(latency_check(spread, objective))  # type: ignore[arg-type]  # accepted, though not declared
         context.log.info(
-            f"{about_run['changes']:,} changes of {about_run['customers']:,} customers taken up in "
-            f"{len(taken)} transactions"
+            f"Applied {run_metadata['changes']:,} changes of {run_metadata['customers']:,} customers in "
+            f"{len(applied)} transactions"
         )
 
 
 def latency_check(spread: Spread | None, objective: int) -> dg.AssetCheckEvaluation:
-    """Whether the changes of the last hour were in the balances as soon as they should."""
+    """Return the check that the changes of the last hour reached the balances within the objective (seconds)."""
     metadata: Metadata = {"objective_ms": objective * 1000, "changes": 0, "rows": 0}
     if spread is not None:
         metadata |= {"changes": spread.changes, "rows": spread.slow}
@@ -70,12 +72,12 @@ def latency_check(spread: Spread | None, objective: int) -> dg.AssetCheckEvaluat
     )
 
 
-def _together(taken: Sequence[TakenUp]) -> dict[sa.Table, Report]:
-    """One report for each table of what all transactions did to it."""
-    by_name = {qualified(table): table for table in _FROM}
+def _reports_by_table(applied: Sequence[TakenUp]) -> dict[sa.Table, Report]:
+    """Return one report per table, summed over all transactions."""
+    by_name = {qualified(table): table for table in _UPSTREAM}
     together: dict[sa.Table, Report] = {}
-    for one in taken:
-        for report in one.reports:
+    for changes in applied:
+        for report in changes.reports:
             table = by_name[report.table]
             before = together.get(table, Report(report.table, {}))
             rejected = dict(report.rejected)
@@ -83,32 +85,32 @@ def _together(taken: Sequence[TakenUp]) -> dict[sa.Table, Report]:
     return together
 
 
-def _materialised(
-    context: dg.OpExecutionContext, table: sa.Table, report: Report, month: str, about_run: Metadata
+def _log_materialization(
+    context: dg.OpExecutionContext, table: sa.Table, report: Report, month: str, run_metadata: Metadata
 ) -> None:
     context.log_event(
         dg.AssetMaterialization(
             table.name,
-            description="Changes in the billing application taken up",
+            description="Applied changes of the billing application",
             partition=None if month == NO_MONTH else month,
-            metadata=of_month(report, month, whole=False) | about_run,
-            tags=provenance(context.run_id, _FROM[table]),
+            metadata=month_metadata(report, month, complete=False) | run_metadata,
+            tags=data_version_tags(context.run_id, _UPSTREAM[table]),
         )
     )
 
 
-def _about(taken: Sequence[TakenUp]) -> dict[str, Any]:
-    """What a run took up, and how long that had waited."""
-    customers = sorted({customer for one in taken for customer in one.customers})
+def _run_metadata(applied: Sequence[TakenUp]) -> dict[str, Any]:
+    """Return the numbers of applied changes, their customers and their waits."""
+    customers = sorted({customer for changes in applied for customer in changes.customers})
     listed = ", ".join(map(str, customers[:_SHOWN]))
     about: dict[str, Any] = {
-        "changes": sum(one.batch.changes for one in taken),
+        "changes": sum(changes.batch.changes for changes in applied),
         "customers": len(customers),
         "customer_ids": listed if len(customers) <= _SHOWN else f"{listed}, …",
-        "transactions": len(taken),
+        "transactions": len(applied),
     }
     for name in ("since_change_ms", "since_notice_ms"):
-        values = latency.of([value for one in taken for value in getattr(one.batch, name)])
+        values = latency.of([value for changes in applied for value in getattr(changes.batch, name)])
         if values is not None:
             about |= {f"{name}_{which}": value for which, value in zip(("min", "median", "max"), values, strict=True)}
     return about

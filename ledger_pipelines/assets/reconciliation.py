@@ -1,4 +1,4 @@
-"""The reconciliations as assets: balances against the application's totals, purchases against the ERP's invoices."""
+"""Assets of the reconciliations: balances against the application's totals, purchases against the ERP's invoices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.assets.billing import OWNERS
-from ledger_pipelines.assets.metadata import Metadata, markdown_table, static_metadata, whole
-from ledger_pipelines.assets.run import explained, reported, scope_of
+from ledger_pipelines.assets.metadata import Metadata, markdown_table, rounded, static_metadata
+from ledger_pipelines.assets.run import errors_as_failures, run_and_report, scope_of
 from ledger_pipelines.ledger.reconciliation import comparison, invoices
 from ledger_pipelines.resources import Databases, RunScope
 from ledger_pipelines.warehouse import tables
@@ -21,26 +21,26 @@ _INVOICE_HEADINGS = ("month", "accounts", "purchases", "invoiced", "difference",
 
 
 def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
-    """The two assets of the group `reconciliation`; they have a pool of their own, and no run waits for them."""
+    """Return the two assets of the group `reconciliation`, which have their own pool and delay no other run."""
 
     @dg.asset(
-        **_about(tables.balance_comparison),
+        **_asset_options(tables.balance_comparison),
         deps=["customers", "deposits", "meter_readings", "transaction_calculations", "monthly_customer_balances"],
     )
     def balance_comparison(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases]
     ) -> dg.MaterializeResult[None]:
-        """Each customer's latest balance against the application's own totals, and where a difference comes from."""
+        """Latest balance of each customer against the application's own totals, with the reasons of a difference."""
 
         def step() -> Report:
             with databases.warehouse.begin() as connection:
                 return comparison.compare(connection, context.run.run_id)
 
-        with explained(databases):
-            return reported(context, step, lambda _: (_about_comparison(databases), {}))
+        with errors_as_failures(databases):
+            return run_and_report(context, step, lambda _: (_comparison_metadata(databases), {}))
 
     @dg.asset(
-        **_about(tables.invoice_reconciliation),
+        **_asset_options(tables.invoice_reconciliation),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["customers", "monthly_customer_balances", "so_invoice_line"],
@@ -48,20 +48,20 @@ def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[
     def invoice_reconciliation(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases]
     ) -> dg.MaterializeResult[None]:
-        """Each month's purchases of customers against what their business partners were invoiced in the ERP."""
-        with explained(databases):
+        """Purchases of each customer and month against the ERP's invoices to the customer's business partner."""
+        with errors_as_failures(databases):
             months = scope_of(context, RunScope(), databases.horizon()).months
 
             def step() -> Report:
                 with databases.warehouse.begin() as connection:
                     return invoices.reconcile(connection, months, context.run.run_id)
 
-            return reported(context, step, lambda _: _about_invoices(databases, months))
+            return run_and_report(context, step, lambda _: _invoices_metadata(databases, months))
 
     return [balance_comparison, invoice_reconciliation]
 
 
-def _about(table: sa.Table) -> dict[str, Any]:
+def _asset_options(table: sa.Table) -> dict[str, Any]:
     return {
         "group_name": GROUP,
         "kinds": {"postgres", "sql"},
@@ -71,32 +71,34 @@ def _about(table: sa.Table) -> dict[str, Any]:
     }
 
 
-def _about_comparison(databases: Databases) -> Metadata:
+def _comparison_metadata(databases: Databases) -> Metadata:
     with databases.warehouse.connect() as connection:
         found = comparison_summary(connection)
     reasons = [(reason.name, reason.amount, reason.rows) for reason in found.reasons]
     return {
         "customers": found.customers,
         "mismatches": found.mismatches,
-        "ledger_balance_rupiah": whole(found.ledger_balance),
-        "application_balance_rupiah": whole(found.application_balance),
-        "difference_rupiah": whole(found.difference),
+        "ledger_balance_rupiah": rounded(found.ledger_balance),
+        "application_balance_rupiah": rounded(found.application_balance),
+        "difference_rupiah": rounded(found.difference),
         "reasons": dg.MetadataValue.md(markdown_table(reasons, ("reason", "rupiah", "customers"))),
     }
 
 
-def _about_invoices(databases: Databases, months: Sequence[str]) -> tuple[Metadata, dict[str, Metadata]]:
+def _invoices_metadata(databases: Databases, months: Sequence[str]) -> tuple[Metadata, dict[str, Metadata]]:
     with databases.warehouse.connect() as connection:
         found = [invoice_summary(connection, month) for month in months]
-    lines, about_months = [], {}
-    for one in found:
-        sums = [sum(getattr(total, name) for total in one.totals) for name in ("purchases", "invoiced", "difference")]
-        lines.append((one.year_month, one.accounts, *sums, *(total.accounts for total in one.totals)))
-        about_months[one.year_month] = {
-            "dagster/partition_row_count": one.accounts,
-            "month_mismatches": one.mismatches,
-            "month_purchases_rupiah": whole(sums[0]),
-            "month_invoiced_rupiah": whole(sums[1]),
+    lines, metadata_by_month = [], {}
+    for summary in found:
+        totals = summary.totals
+        sums = [sum(getattr(total, name) for total in totals) for name in ("purchases", "invoiced", "difference")]
+        lines.append((summary.year_month, summary.accounts, *sums, *(total.accounts for total in totals)))
+        metadata_by_month[summary.year_month] = {
+            "dagster/partition_row_count": summary.accounts,
+            "month_mismatches": summary.mismatches,
+            "month_purchases_rupiah": rounded(sums[0]),
+            "month_invoiced_rupiah": rounded(sums[1]),
         }
     table = markdown_table(lines, _INVOICE_HEADINGS, bar_of="difference")
-    return {"mismatches": sum(one.mismatches for one in found), "months": dg.MetadataValue.md(table)}, about_months
+    mismatches = sum(summary.mismatches for summary in found)
+    return {"mismatches": mismatches, "months": dg.MetadataValue.md(table)}, metadata_by_month

@@ -1,4 +1,4 @@
-"""Checks of the reconciliations, all of them warnings: what does not match, how much it is, and the largest of it."""
+"""Checks of the reconciliations, all warnings: mismatches, their amount, and the largest ones as examples."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.assets.metadata import grouped, markdown_table
-from ledger_pipelines.assets.run import explained
+from ledger_pipelines.assets.metadata import markdown_table, with_separators
+from ledger_pipelines.assets.run import errors_as_failures
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.resources import Databases
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
@@ -17,7 +17,7 @@ _compared, _account = balance_comparison.c, invoice_reconciliation.c
 
 _COMPARISON_CHECKS = {
     "balances_match": (
-        "Every customer's balance is that of the application's own totals.",
+        "Every customer's balance equals the application's own totals.",
         ~_compared.matches,
         _compared.difference,
     ),
@@ -29,17 +29,17 @@ _COMPARISON_CHECKS = {
 }
 _INVOICE_CHECKS = {
     "invoices_match": (
-        "In months that are over, customers with a business partner are invoiced for what they bought.",
+        "In completed months, customers with a business partner are invoiced for their purchases.",
         _account.status.in_(["differs", "not_invoiced"]),
         _account.difference,
     ),
     "every_customer_has_a_partner": (
-        "In months that are over, every customer with purchases has a business partner.",
+        "In completed months, every customer with purchases has a business partner.",
         _account.status == "customer_without_partner",
         _account.purchases,
     ),
     "every_partner_has_a_customer": (
-        "In months that are over, every business partner who was invoiced is a customer here.",
+        "In completed months, every invoiced business partner is a customer of the ledger.",
         _account.status == "partner_without_customer",
         _account.invoiced,
     ),
@@ -47,7 +47,7 @@ _INVOICE_CHECKS = {
 
 
 def reconciliation_checks() -> Sequence[dg.AssetChecksDefinition]:
-    """The checks of the two assets."""
+    """Return the checks of the two assets."""
     return [_checks_of(balance_comparison, _COMPARISON_CHECKS), _checks_of(invoice_reconciliation, _INVOICE_CHECKS)]
 
 
@@ -59,7 +59,7 @@ def _checks_of(table: sa.Table, checks: dict[str, tuple[str, Any, Any]]) -> dg.A
 
     @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
     def of_table(databases: dg.ResourceParam[Databases]) -> Iterator[dg.AssetCheckResult]:
-        with explained(databases), databases.warehouse.connect() as connection:
+        with errors_as_failures(databases), databases.warehouse.connect() as connection:
             for name, (_, wrong, amount) in checks.items():
                 condition = sa.and_(wrong, _is_over(table, databases.horizon()))
                 yield _result(connection, table, name, condition, amount)
@@ -68,7 +68,7 @@ def _checks_of(table: sa.Table, checks: dict[str, tuple[str, Any, Any]]) -> dg.A
 
 
 def _is_over(table: sa.Table, horizon: Horizon) -> sa.ColumnElement[bool]:
-    """True for a row of a month that is over; the current one is invoiced only when it is."""
+    """One row: whether its month is over; the current month is invoiced after its end."""
     return table.c.year_month < horizon.current if "year_month" in table.c else sa.true()
 
 
@@ -77,7 +77,7 @@ def _result(
 ) -> dg.AssetCheckResult:
     counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(amount), 0)).where(wrong)
     rows, total = connection.execute(counted).one()
-    metadata: dict[str, Any] = {"rows": rows, "rupiah": grouped(total)}
+    metadata: dict[str, Any] = {"rows": rows, "rupiah": with_separators(total)}
     if rows:
         columns = [column for column in table.columns if column.name != "compared_at"]
         largest = sa.select(*columns).where(wrong).order_by(sa.func.abs(amount).desc(), *table.primary_key)

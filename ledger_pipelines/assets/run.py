@@ -1,4 +1,4 @@
-"""The shell around a step: scope out of Dagster's context, report into Dagster's events, errors into words."""
+"""Adapter around a step: scope from Dagster's context, report to Dagster's events, expected errors to failures."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +8,16 @@ from dataclasses import replace
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.assets import remarks
-from ledger_pipelines.assets.metadata import VERSION, Metadata, of_customers, of_month, of_report, provenance
-from ledger_pipelines.assets.turn import month_turn, turned_months
+from ledger_pipelines.assets import step_notices
+from ledger_pipelines.assets.metadata import (
+    DATA_VERSION,
+    Metadata,
+    customers_metadata,
+    data_version_tags,
+    month_metadata,
+    report_metadata,
+)
+from ledger_pipelines.assets.turn import month_turn_events, new_month_turn
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.deletions import refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionRefusedError
@@ -30,7 +37,7 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.sync_logs import SyncEndedError
 
-_EXPLAINED = (
+_EXPECTED_ERRORS = (
     SourceError,
     DeletionRefusedError,
     MonthsMissingError,
@@ -41,29 +48,29 @@ _EXPLAINED = (
     SyncEndedError,
     WarehouseError,
 )
-_MAY_PASS = (SourceInterruptedError, RowsLostError, WarehouseError)
+_TRANSIENT_ERRORS = (SourceInterruptedError, RowsLostError, WarehouseError)
 _PROGRESS_SECONDS = 10
 
 
 @contextmanager
-def explained(databases: Databases) -> Iterator[None]:
-    """Let an error that says what is wrong and what to do stand alone in the UI, without a traceback of ours.
+def errors_as_failures(databases: Databases) -> Iterator[None]:
+    """Raise an expected error as a Dagster failure: the UI shows its message without a traceback.
 
-    A step that has a retry policy is tried again only after errors that may pass of themselves.
+    The failure allows retries only if the error is transient.
     """
     try:
         with reachable(databases.warehouse):
             yield
-    except _EXPLAINED as error:
-        may_pass = isinstance(error, _MAY_PASS) and not isinstance(error, WarehouseFullError)
-        raise dg.Failure(description=str(error), allow_retries=may_pass) from None
+    except _EXPECTED_ERRORS as error:
+        is_transient = isinstance(error, _TRANSIENT_ERRORS) and not isinstance(error, WarehouseFullError)
+        raise dg.Failure(description=str(error), allow_retries=is_transient) from None
 
 
 def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizon) -> Scope:
-    """The months and customers of a run; a step without months is about all of them.
+    """Return the months and customers of a run; a step without a range of months covers all months.
 
     Raises:
-        MonthError: a key of the range is no month of the partitions, or the range ends before it starts.
+        MonthError: A key of the range is not a month of the partitions, or the range ends before it starts.
     """
     if not context.has_partition_key_range:
         return Scope(horizon.months, scope.customers)
@@ -74,10 +81,10 @@ def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizo
     return Scope(months, scope.customers)
 
 
-def turn_first(context: dg.AssetExecutionContext, databases: Databases) -> None:
-    """Carry every customer forward into a month that has begun, so that a run of some leaves no others behind."""
-    turned = month_turn(databases, context.run.run_id).step(wait=True)
-    for event in turned_months(turned, context.run.run_id):
+def turn_month_if_due(context: dg.AssetExecutionContext, databases: Databases) -> None:
+    """Turn a month that has begun for every customer, so that a run of some customers leaves no other behind."""
+    turned = new_month_turn(databases, context.run.run_id).step(wait=True)
+    for event in month_turn_events(turned, context.run.run_id):
         context.log_event(event)
 
 
@@ -88,38 +95,41 @@ def load_step(
     table: sa.Table,
     load: Callable[[Load, sa.Connection], Report],
 ) -> dg.MaterializeResult[None]:
-    """Run one load of the billing application's data and report it; a month that has begun is turned before."""
-    with explained(databases):
-        turn_first(context, databases)
+    """Run one load of billing data and report it, after turning a month that has begun."""
+    with errors_as_failures(databases):
+        turn_month_if_due(context, databases)
         app = databases.billing_app()
-        what = Load(
+        request = Load(
             source=app,
             scope=scope_of(context, scope, app.horizon),
             guard=databases.guard(accept_deletions=scope.accept_deletions),
             run_id=context.run.run_id,
-            progress=progress_in_log(context),
+            progress=progress_logger(context),
         )
 
         def step() -> Report:
-            with refusals_recorded(what, databases), databases.warehouse.begin() as connection:
+            with record_refusals(request, databases), databases.warehouse.begin() as connection:
                 lock(connection, table)
-                # Once the table is locked: the month cannot be turned meanwhile.
-                now = databases.billing_app()
-                current = replace(what, source=now, scope=scope_of(context, scope, now.horizon))
+                # The horizon is read under the lock, so no other process can turn the month in between.
+                current_app = databases.billing_app()
+                current = replace(request, source=current_app, scope=scope_of(context, scope, current_app.horizon))
                 return load(current, connection)
 
         def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
-            return remarks.of_columns(context, app) | remarks.of_rejections(context, databases, report), {}
+            return step_notices.log_missing_columns(context, app) | step_notices.log_rejections(
+                context, databases, report
+            ), {}
 
-        return reported(context, step, described, scope=scope)
+        return run_and_report(context, step, described, scope=scope)
 
 
 @contextmanager
-def refusals_recorded(load: Load, databases: Databases) -> Iterator[None]:
-    """Keep the deletions that a load refuses as incidents, in a transaction of their own.
+def record_refusals(load: Load, databases: Databases) -> Iterator[None]:
+    """Record the deletions that a load refuses as incidents, in a separate transaction.
 
     Raises:
-        DeletionRefusedError: the load has refused them; of a single customer, with what that customer would lose.
+        DeletionRefusedError: The load refused deletions. For a run of one customer it lists the rows that the customer
+            would lose.
     """
     try:
         yield
@@ -134,67 +144,70 @@ def refusals_recorded(load: Load, databases: Databases) -> Iterator[None]:
         raise type(error)(causes) from None
 
 
-def reported(
+def run_and_report(
     context: dg.AssetExecutionContext,
     step: Callable[[], Report],
     describe: Callable[[Report], tuple[Metadata, dict[str, Metadata]]] | None = None,
     *,
     scope: RunScope | None = None,
 ) -> dg.MaterializeResult[None]:
-    """Run a step and tell Dagster what it did: as a whole, and for each month.
+    """Run a step and report it to Dagster, as a whole and by month.
 
-    Months outside the run's range in which rows changed are recorded as materialisations of those months.
+    Months outside the run's range whose rows changed are recorded as additional materialisations.
 
     Args:
         context: Of the step.
         step: The work.
-        describe: More metadata, of the run and of single months, from the report.
-        scope: The customers of the run; None where the rows are nobody's, and only part of a month may be read.
+        describe: Returns more metadata of the run and of single months, from the report.
+        scope: The customers of the run; None for tables without customers, of which a run may read part of a month.
     """
     started = time.monotonic()
     report = step()
     seconds = time.monotonic() - started
-    about_run, about_months = describe(report) if describe is not None else ({}, {})
-    about_customers = {} if scope is None else of_customers(report, scope.customers)
-    whole = scope is not None and scope.customers is None
+    run_metadata, metadata_by_month = describe(report) if describe is not None else ({}, {})
+    about_customers = {} if scope is None else customers_metadata(report, scope.customers)
+    complete = scope is not None and scope.customers is None
     own = set(context.partition_keys) if context.has_partition_key_range else set()
     for month, counts in sorted(report.counts.items()):
-        metadata = of_month(report, month, whole=whole) | about_months.get(month, {})
+        metadata = month_metadata(report, month, complete=complete) | metadata_by_month.get(month, {})
         if month in own:
             context.add_asset_metadata(metadata, partition_key=month)
         elif month != NO_MONTH and counts.written:
-            what = "Corrected with a run of other months"
-            tags = provenance(context.run.run_id, context.assets_def.dependency_keys)
+            description = "Corrected by a run of other months"
+            tags = data_version_tags(context.run.run_id, context.assets_def.dependency_keys)
             event = dg.AssetMaterialization(
-                context.asset_key, description=what, partition=month, metadata=metadata, tags=tags
+                context.asset_key, description=description, partition=month, metadata=metadata, tags=tags
             )
             context.log_event(event)
     _log(context, report, seconds)
-    metadata = about_customers | of_report(report, seconds) | about_run
-    return dg.MaterializeResult(metadata=metadata, data_version=VERSION)
+    metadata = about_customers | report_metadata(report, seconds) | run_metadata
+    return dg.MaterializeResult(metadata=metadata, data_version=DATA_VERSION)
 
 
 def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> None:
-    of, rejected = report.total, sum(report.rejected.values())
-    did = f"{of.inserted:,} inserted, {of.updated:,} updated, {of.deleted:,} deleted, {of.unchanged:,} unchanged"
-    what = did if of.written else f"nothing to write, all {of.unchanged:,} rows are as they should be"
-    context.log.info(f"{report.table}: {what}; {rejected:,} rejected; {seconds:.2f} s")
+    total, rejected = report.total, sum(report.rejected.values())
+    counts = (
+        f"{total.inserted:,} inserted, {total.updated:,} updated, {total.deleted:,} deleted, "
+        f"{total.unchanged:,} unchanged"
+    )
+    result = counts if total.written else f"nothing to write, all {total.unchanged:,} rows are up to date"
+    context.log.info(f"{report.table}: {result}; {rejected:,} rejected; {seconds:.2f} s")
     if report.unreadable:
         context.log.warning(
-            f"{report.table}: {report.unreadable} customers have an unreadable history and keep what was loaded "
+            f"{report.table}: {report.unreadable} customers have an unreadable history and keep the rows loaded "
             "before; see ops.rejected_rows"
         )
 
 
-def progress_in_log(context: dg.AssetExecutionContext) -> Callable[[int], None]:
-    """Say how far a long read has come, every ten seconds."""
-    started = said = time.monotonic()
+def progress_logger(context: dg.AssetExecutionContext) -> Callable[[int], None]:
+    """Return a callback that logs the progress of a long read every ten seconds."""
+    started = logged = time.monotonic()
 
-    def say(rows: int) -> None:
-        nonlocal said
+    def log_progress(rows: int) -> None:
+        nonlocal logged
         now = time.monotonic()
-        if now - said >= _PROGRESS_SECONDS:
-            said = now
+        if now - logged >= _PROGRESS_SECONDS:
+            logged = now
             context.log.info(f"{rows:,} rows read so far, {rows / (now - started):,.0f} rows/s")
 
-    return say
+    return log_progress

@@ -1,1 +1,1 @@
-"""Jobs, schedules and sensors: when the assets run, and what is looked after meanwhile."""
+"""Jobs, schedules and sensors: when the assets run, and the monitoring of runs, syncs and incidents."""

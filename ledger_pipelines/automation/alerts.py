@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.failures import record_failures
 from ledger_pipelines.delivery.alerts import deliver
 from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.resources import Databases
@@ -11,7 +11,7 @@ from ledger_pipelines.warehouse.engine import reachable
 
 
 def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Return the sensor that posts incidents and low balances; no run waits for it or fails by it."""
+    """Return the sensor that posts incidents and low balances; no run depends on it."""
 
     @dg.sensor(
         minimum_interval_seconds=5,
@@ -25,13 +25,15 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         webhook = webhook_of(settings)
         if webhook is None:
             return dg.SkipReason(
-                "LEDGER_ALERT_WEBHOOK_URL is not set: incidents and low balances are recorded, and posted nowhere."
+                "LEDGER_ALERT_WEBHOOK_URL is not set: incidents and low balances are recorded but not posted."
             )
-        with failures_recorded(databases, "sensor alert_deliveries"), reachable(databases.warehouse):
-            done = deliver(databases.warehouse, webhook)
-        if done.last_error is not None:
-            context.log.warning(f"{done.failed:,} messages were not accepted by the webhook: {done.last_error}")
-            return dg.SkipReason(f"{done.delivered:,} delivered; {done.failed:,} later again: {done.last_error}")
-        return dg.SkipReason(f"{done.delivered:,} delivered." if done.delivered else "No message waits.")
+        with record_failures(databases, "sensor alert_deliveries"), reachable(databases.warehouse):
+            summary = deliver(databases.warehouse, webhook)
+        if summary.last_error is not None:
+            context.log.warning(f"The webhook did not accept {summary.failed:,} messages: {summary.last_error}")
+            return dg.SkipReason(
+                f"{summary.delivered:,} delivered; {summary.failed:,} to be retried: {summary.last_error}"
+            )
+        return dg.SkipReason(f"{summary.delivered:,} delivered." if summary.delivered else "No messages to deliver.")
 
     return [alert_deliveries]

@@ -1,4 +1,4 @@
-"""Failures of sensors, schedules and runs as incidents: recorded where they happen, closed by the next success."""
+"""Incidents of failing sensors, schedules and runs: recorded on failure, closed by the next success."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,20 +10,20 @@ from ledger_pipelines.resources import Databases
 from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.incidents import Cause, Kind
 
-#: The subject of failures of the run that applies changes. Without another change there is no other run, so that
-#: the review closes them.
+#: Subject of incidents of the run that applies changes. Without a new change there is no next run to close them, so the
+#: incident review closes them.
 REALTIME_RUN = "real-time run"
 
 
 @contextmanager
-def failures_recorded(databases: Databases, subject: str) -> Iterator[None]:
-    """Record the failure of what is done inside as an incident, and close the incident when it succeeds.
+def record_failures(databases: Databases, subject: str) -> Iterator[None]:
+    """Record an error of the block as an incident and raise it again; close the incident when the block succeeds.
 
-    A warehouse that is away keeps no incident; every display of incidents reports that itself.
+    An unavailable warehouse cannot store the incident; every display of incidents reports that state itself.
 
     Args:
         databases: Of the code location.
-        subject: What fails or succeeds, such as `polling of prices`.
+        subject: Name of the block in the incident, such as `polling of prices`.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def failures_recorded(databases: Databases, subject: str) -> Iterator[None]:
             Kind.POLL_FAILED,
             subject,
             f"The {subject} fails: {reason}",
-            "It is tried again by itself every few seconds. If the reason is not yours to mend, see LEDGER_HOME/logs.",
+            "Fix the reason; it is retried automatically every few seconds. For details, see LEDGER_HOME/logs.",
         )
         with suppress(exc.SQLAlchemyError), databases.warehouse.begin() as connection:
             incidents.record(connection, cause)

@@ -1,8 +1,8 @@
-"""Jobs: which assets are run together."""
+"""Jobs: the sets of assets that run together."""
 
 import dagster as dg
 
-#: Everything from the billing application to the balances, with all checks, for any range of months.
+#: All assets from the billing application to the balances, with their checks, for any range of months.
 ledger_job = dg.define_asset_job(
     "billing_ledger",
     selection=dg.AssetSelection.groups("billing", "ledger"),
@@ -13,10 +13,10 @@ ledger_job = dg.define_asset_job(
 erp_job = dg.define_asset_job(
     "erp_sync",
     selection=dg.AssetSelection.groups("erp"),
-    description="Make the copies of the ERP's tables equal to the ERP: a range of months, and whatever else differs.",
+    description="Make the copies of the ERP's tables equal to the ERP: a range of months, and other rows that differ.",
 )
 
-#: The ledger against the application's own totals and the ERP's invoices, with the checks of both.
+#: The comparisons of the ledger with the application's own totals and the ERP's invoices, with their checks.
 reconciliation_job = dg.define_asset_job(
     "reconciliation",
     selection=dg.AssetSelection.groups("reconciliation"),

@@ -1,4 +1,4 @@
-"""Real time: three sensors that notice changes in the billing application, and the job that takes them up."""
+"""Real time: three sensors that poll the billing application for changes, and the job that applies them."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,11 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record
-from ledger_pipelines.assets.run import explained
-from ledger_pipelines.assets.turn import month_turn, turned_months
-from ledger_pipelines.automation.failures import REALTIME_RUN, failures_recorded
-from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST
+from ledger_pipelines.assets.realtime import LATENCY_MINUTES, record_results
+from ledger_pipelines.assets.run import errors_as_failures
+from ledger_pipelines.assets.turn import month_turn_events, new_month_turn
+from ledger_pipelines.automation.failures import REALTIME_RUN, record_failures
+from ledger_pipelines.automation.first_computation import SKIPPED_UNTIL_COMPUTED
 from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
 from ledger_pipelines.realtime.compare import Kind
 from ledger_pipelines.realtime.patrol import Patrol
@@ -24,119 +24,126 @@ from ledger_pipelines.warehouse import cursors, latency, pending
 from ledger_pipelines.warehouse.first_computation import NotComputedError, never_computed
 
 JOB = "realtime"
-#: How long a tick watches: sensors are called every five seconds, and in between nobody would.
+#: Duration of polling in one tick. Dagster calls a sensor every five seconds; polling must not pause in between.
 TICK_SECONDS = 4.5
-#: A run goes on while changes keep coming, since to start a process takes longer than all that is done with a change.
-#: After so many seconds a successor is asked for, which it goes on without a gap until; after so many it ends anyway;
-#: and so long it waits for the next change.
-RELIEF_SECONDS, RUN_SECONDS, LINGER_SECONDS = 60, 150, 10
-#: A run looks for changes itself, and says so that often; sensors leave it to a run that has said so of late.
-KEEP_EVERY_SECONDS, KEPT_SECONDS, LOOK_WHILE_KEPT_SECONDS = 2, 15, 1
-#: How long a run that was asked for may take to begin before another one is asked for.
-BEGIN_SECONDS = 30
-#: After so long Dagster ends a run whose process cannot even say that it is dead.
+#: A run keeps working while changes arrive, because starting a process takes longer than applying a change.
+#: Age at which the sensors request the next run; the current run continues until the next one takes over.
+HANDOVER_SECONDS = 60
+#: Age at which a run ends even if no other run took over.
+MAX_RUN_SECONDS = 150
+#: Idle timeout: time without a change after which a run ends.
+IDLE_TIMEOUT_SECONDS = 10
+#: A run polls for changes itself under a lease, and renews the lease at this interval.
+LEASE_RENEWAL_SECONDS = 2
+#: Age at which the lease expires and the sensors poll again.
+LEASE_SECONDS = 15
+#: Pause of a sensor that does not poll because a run holds the lease.
+LEASED_PAUSE_SECONDS = 1
+#: Time for a requested run to start before another run is requested.
+START_TIMEOUT_SECONDS = 30
+#: Age at which Dagster ends a run whose process died without a report.
 _MAX_RUNTIME_SECONDS = "180"
-_REQUEST, _SERVING = "realtime run asked for", "realtime run that serves"
+_REQUEST_LEASE, _POLLING_LEASE = "realtime run asked for", "realtime run that serves"
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
-    Kind.READINGS: "Watch the billing application's meter readings; ask for a run when one is new, changed or gone."
-    + BEFORE_THE_FIRST,
-    Kind.PRICES: "Watch the billing application's customers and their prices; ask for a run when one changes."
-    + BEFORE_THE_FIRST,
-    Kind.DEPOSITS: "Watch the billing application's deposits; ask for a run when one changes." + BEFORE_THE_FIRST,
+    Kind.READINGS: "Poll the billing application's meter readings; request a run when one is new, changed or deleted."
+    + SKIPPED_UNTIL_COMPUTED,
+    Kind.PRICES: "Poll the billing application's customers and prices; request a run when one changes."
+    + SKIPPED_UNTIL_COMPUTED,
+    Kind.DEPOSITS: "Poll the billing application's deposits; request a run when one changes." + SKIPPED_UNTIL_COMPUTED,
 }
 
 
 @dg.op(
     out=dg.Out(dg.Nothing),
-    description="Take up what was noticed: for those customers only, from the earliest month that it can touch on.",
+    description="Apply the queued changes: for their customers only, from the earliest month that they can affect.",
 )
-def take_up_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Databases]) -> None:
-    """Take up changes as long as some are waiting, each lot in one transaction, and record what that did."""
+def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Databases]) -> None:
+    """Apply queued changes until none is left, each batch in one transaction, and record the results."""
     results: list[TakenUp | Failed] = []
     try:
-        with failures_recorded(databases, REALTIME_RUN), explained(databases):
-            for result in _results(context, databases):
-                results.append(result)  # noqa: PERF402 - what came before an error is recorded too
+        with record_failures(databases, REALTIME_RUN), errors_as_failures(databases):
+            for result in _apply_under_lease(context, databases):
+                results.append(result)  # noqa: PERF402 - results before an error are recorded too
     finally:
-        with explained(databases), databases.warehouse.connect() as connection:
+        with errors_as_failures(databases), databases.warehouse.connect() as connection:
             objective = databases.settings.realtime_objective_seconds
             spread = latency.spread(connection, LATENCY_MINUTES, objective * 1000)
-        taken = [result for result in results if isinstance(result, TakenUp)]
-        record(context, taken, spread, objective)
-    failed = [result for result in results if isinstance(result, Failed)]
-    if failed:
-        words = "\n".join(f"Customer {', '.join(map(str, one.customers))}: {one.error}" for one in failed)
+        applied = [result for result in results if isinstance(result, TakenUp)]
+        record_results(context, applied, spread, objective)
+    failures = [result for result in results if isinstance(result, Failed)]
+    if failures:
+        lines = "\n".join(f"Customer {', '.join(map(str, failed.customers))}: {failed.error}" for failed in failures)
         raise dg.Failure(
-            description=f"Changes of {len(failed)} customers cannot be taken up and are tried again later:\n{words}",
+            description=f"Changes of {len(failures)} customers cannot be applied and will be retried:\n{lines}",
             allow_retries=False,
         )
 
 
-def _results(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
-    """What is taken up while changes keep coming, until nothing has come for a moment or it is others' turn."""
+def _apply_under_lease(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
+    """Yield the result of each applied batch until the run is idle, too old, or another run takes over."""
     with databases.warehouse.begin() as connection:
-        cursors.forget(connection, _REQUEST)
-        cursors.move(connection, _SERVING, context.run_id)
+        cursors.forget(connection, _REQUEST_LEASE)
+        cursors.move(connection, _POLLING_LEASE, context.run_id)
         latency.forget_old(connection)
     try:
-        yield from _served(context, databases)
-    finally:  # the sensors look again at once
+        yield from _apply_and_poll(context, databases)
+    finally:  # releasing the lease lets the sensors poll again immediately
         with databases.warehouse.begin() as connection:
-            cursors.forget(connection, _SERVING, context.run_id)
+            cursors.forget(connection, _POLLING_LEASE, context.run_id)
 
 
-def _served(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
-    watches = [Watch(kind, databases.warehouse) for kind in Kind]
-    turns = month_turn(databases, context.run_id)
-    began = idle_since = kept = time.monotonic()
+def _apply_and_poll(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
+    pollers = [Watch(kind, databases.warehouse) for kind in Kind]
+    turns = new_month_turn(databases, context.run_id)
+    began = idle_since = renewed = time.monotonic()
     while True:
-        for event in turned_months(turns.step(), context.run_id):
+        for event in month_turn_events(turns.step(), context.run_id):
             context.log_event(event)
         guard, low = databases.guard(accept_deletions=False), databases.low_balance()
-        catch_up = CatchUp(databases.billing_app, databases.warehouse, guard, context.run_id, low)
-        looked = time.monotonic()
-        for result in catch_up.take_up():
+        applier = CatchUp(databases.billing_app, databases.warehouse, guard, context.run_id, low)
+        apply_started = time.monotonic()
+        for result in applier.take_up():
             yield result
             idle_since = time.monotonic()
         now = time.monotonic()
-        if now - began >= RUN_SECONDS or now - idle_since >= LINGER_SECONDS:
+        if now - began >= MAX_RUN_SECONDS or now - idle_since >= IDLE_TIMEOUT_SECONDS:
             return
-        if now - kept >= KEEP_EVERY_SECONDS:
-            kept = now
-            if not _goes_on(context, databases):
+        if now - renewed >= LEASE_RENEWAL_SECONDS:
+            renewed = now
+            if not _renew_lease(context, databases):
                 return
-        if idle_since < looked:
+        if idle_since < apply_started:
             time.sleep(POLL_EVERY_SECONDS)
-        # The sensors do not while this run does; one that has asked for a run is not called again for seconds anyway.
-        for watch in watches:
-            watch.look(databases.billing_app(), databases.now())
+        # The sensors do not poll while this run does. Dagster calls a sensor that requested a run only seconds later.
+        for poller in pollers:
+            poller.look(databases.billing_app(), databases.now())
 
 
-def _goes_on(context: dg.OpExecutionContext, databases: Databases) -> bool:
-    """Say that this run is still at it; False if another has taken over."""
+def _renew_lease(context: dg.OpExecutionContext, databases: Databases) -> bool:
+    """Renew this run's lease; False if another run has taken over."""
     with databases.warehouse.begin() as connection:
-        return cursors.keep(connection, _SERVING, context.run_id)
+        return cursors.keep(connection, _POLLING_LEASE, context.run_id)
 
 
 @dg.job(
     name=JOB,
     executor_def=dg.in_process_executor,
     tags={"dagster/max_runtime": _MAX_RUNTIME_SECONDS, RESUME_TAG: NOT_NEEDED},
-    description="Take up changes in the billing application within seconds.",
+    description="Apply changes of the billing application within seconds.",
 )
 def realtime_job() -> None:
-    """One op: all of it is one transaction."""
-    take_up_changes()
+    """Run one op, because reading, loading and recalculating a batch is one transaction."""
+    apply_changes()
 
 
 def realtime_sensors() -> Sequence[dg.SensorDefinition]:
-    """The sensors of readings, prices and deposits."""
+    """Return the sensors of readings, prices and deposits."""
     return [_sensor(kind) for kind in Kind]
 
 
 def _sensor(kind: Kind) -> dg.SensorDefinition:
-    watches: dict[sa.Engine, Watch] = {}
+    pollers: dict[sa.Engine, Watch] = {}
 
     @dg.sensor(
         name=kind.value,
@@ -145,77 +152,77 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=_DESCRIPTIONS[kind],
     )
-    def watching(
+    def poll(
         context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
     ) -> dg.RunRequest | dg.SkipReason:
-        watch = watches.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
-        with failures_recorded(databases, f"polling of {kind.value}"), explained(databases):
+        poller = pollers.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
+        with record_failures(databases, f"polling of {kind.value}"), errors_as_failures(databases):
             try:
-                return _tick(context, databases, watch)
+                return _tick(context, databases, poller)
             except NotComputedError:
                 return dg.SkipReason(never_computed(databases.settings))
 
-    return watching
+    return poll
 
 
-def _tick(context: dg.SensorEvaluationContext, databases: Databases, watch: Watch) -> dg.RunRequest | dg.SkipReason:
-    """Watch for a few seconds, unless a run does; ask for a run as soon as there is something to take up."""
+def _tick(context: dg.SensorEvaluationContext, databases: Databases, poller: Watch) -> dg.RunRequest | dg.SkipReason:
+    """Poll for a few seconds, unless a run does; request a run as soon as a change is queued."""
     began = time.monotonic()
-    turns = month_turn(databases, f"sensor {watch.kind.value}")
-    _turn(context.instance, turns)
-    news = _look(databases, watch)
-    if watch.kind is not Kind.DEPOSITS:  # whose table is that of the prices
-        news += _patrol(databases, watch.kind)
+    turns = new_month_turn(databases, f"sensor {poller.kind.value}")
+    _turn_month(context.instance, turns)
+    queued = _poll(databases, poller)
+    if poller.kind is not Kind.DEPOSITS:  # deposits are in the same table as the prices, which is scanned for them
+        queued += _full_scan(databases, poller.kind)
     while True:
-        _turn(context.instance, turns)
-        if request := _request(context.instance, databases):
+        _turn_month(context.instance, turns)
+        if request := _run_request(context.instance, databases):
             return request
         if time.monotonic() - began > TICK_SECONDS:
-            return dg.SkipReason(f"{news} changes noticed; a run has them, or none is needed.")
-        if not watch.behind:
+            return dg.SkipReason(f"{queued} changes queued; a run applies them already, or none is needed.")
+        if not poller.behind:
             time.sleep(POLL_EVERY_SECONDS)
-        news += _look(databases, watch)
+        queued += _poll(databases, poller)
 
 
-def _turn(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
-    """Carry every customer forward when a month begins: the sensor is there at that moment, a run has yet to start."""
-    for event in turned_months(turns.step(), turns.run_id):
+def _turn_month(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
+    """Turn a month that has begun. The sensor can do it immediately, while a run would have to start first."""
+    for event in month_turn_events(turns.step(), turns.run_id):
         instance.report_runless_asset_event(event)
 
 
-def _look(databases: Databases, watch: Watch) -> int:
-    """Look for changes, and return how many are news; while a run looks by itself, wait instead, which spares both."""
+def _poll(databases: Databases, poller: Watch) -> int:
+    """Poll for changes and return the number queued; while a run holds the lease, wait and return 0."""
     with databases.warehouse.connect() as connection:
-        others_look = cursors.is_kept(connection, _SERVING, KEPT_SECONDS)
-    if others_look:
-        time.sleep(LOOK_WHILE_KEPT_SECONDS)
+        run_polls = cursors.is_kept(connection, _POLLING_LEASE, LEASE_SECONDS)
+    if run_polls:
+        time.sleep(LEASED_PAUSE_SECONDS)
         return 0
-    return watch.look(databases.billing_app(), databases.now())
+    return poller.look(databases.billing_app(), databases.now())
 
 
-def _patrol(databases: Databases, kind: Kind) -> int:
+def _full_scan(databases: Databases, kind: Kind) -> int:
     guard = databases.guard(accept_deletions=False)
     return Patrol(kind.table, databases.billing_app(), databases.warehouse, guard).step()
 
 
-def _request(instance: dg.DagsterInstance, databases: Databases) -> dg.RunRequest | None:
-    """A request for a run, if there is something to take up and nobody is at it or about to be."""
+def _run_request(instance: dg.DagsterInstance, databases: Databases) -> dg.RunRequest | None:
+    """Return a request for a run if changes wait and no run applies them or is about to."""
     with databases.warehouse.connect() as connection:
         newest = pending.newest(connection)
-    if newest is None or _is_looked_after(instance):
+    if newest is None or _has_active_run(instance):
         return None
     with databases.warehouse.begin() as connection:
-        asked = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        if not cursors.claim(connection, _REQUEST, str(newest), BEGIN_SECONDS):
+        requested_at = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        if not cursors.claim(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
             return None
-    # A run key is refused for ever once it was used; a run that failed leaves its changes to another one.
-    return dg.RunRequest(run_key=f"{newest} at {asked.isoformat()}", tags={"ledger/changes_until": str(newest)})
+    # Dagster accepts a run key only once. The time in the key allows another run for the changes of a failed one.
+    return dg.RunRequest(run_key=f"{newest} at {requested_at.isoformat()}", tags={"ledger/changes_until": str(newest)})
 
 
-def _is_looked_after(instance: dg.DagsterInstance) -> bool:
-    """True if a run waits to begin, or one is at work that need not be relieved yet."""
+def _has_active_run(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run waits to start, or one is at work and not yet due for a handover."""
     unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED), limit=2)
     if len(unfinished) != 1:
         return bool(unfinished)
     since = unfinished[0].start_time
-    return since is None or time.time() - since < RELIEF_SECONDS
+    return since is None or time.time() - since < HANDOVER_SECONDS

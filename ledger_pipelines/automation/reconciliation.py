@@ -1,4 +1,4 @@
-"""The sensor that lets the reconciliations be made once as soon as there is something to reconcile."""
+"""Sensor that requests the first reconciliation as soon as its inputs are loaded."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.automation.failures import failures_recorded
+from ledger_pipelines.automation.failures import record_failures
 from ledger_pipelines.automation.first_computation import skip_unless_computed
 from ledger_pipelines.automation.jobs import reconciliation_job
 from ledger_pipelines.partitions import range_tags
@@ -29,25 +29,25 @@ _NEEDS = {
 
 
 def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensor of the first reconciliation; the later ones are the schedule's."""
+    """Return the sensor of the first reconciliation; the schedule requests later ones."""
 
     @dg.sensor(
         job=reconciliation_job,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ask for the first reconciliation once balances, and the ERP's invoices, are there; daily at 03:00 "
-        "it is made again.",
+        description="Request the first reconciliation once balances, and the ERP's invoices, are loaded; the schedule "
+        "repeats it daily at 03:00.",
     )
     def first_reconciliation(
         databases: dg.ResourceParam[Databases],
     ) -> list[dg.RunRequest] | dg.SkipReason:
         horizon = databases.horizon()
-        with failures_recorded(databases, "sensor first_reconciliation"):
+        with record_failures(databases, "sensor first_reconciliation"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
             with reachable(databases.warehouse), databases.warehouse.connect() as connection:
                 due = dict(_due(connection, horizon.months, with_erp=servers.has_erp(settings)))
-        # A run key is refused for ever once it was used: a run that failed is asked for again when there is news.
+        # Dagster accepts a run key only once. The load time in the key allows another run after the next load.
         requests = [
             dg.RunRequest(
                 run_key=f"{table.name} since {since.isoformat()}",
@@ -56,7 +56,9 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             )
             for table, since in due.items()
         ]
-        return requests or dg.SkipReason("What can be reconciled has been, and is again daily at 03:00.")
+        return requests or dg.SkipReason(
+            "All possible reconciliations have been made; they are repeated daily at 03:00."
+        )
 
     return [first_reconciliation]
 
@@ -72,7 +74,7 @@ def reconcilable(connection: sa.Connection, months: Collection[str], *, with_erp
 
 
 def _due(connection: sa.Connection, months: Collection[str], *, with_erp: bool) -> Iterator[tuple[sa.Table, datetime]]:
-    """The reconciliations that were never made though all months are there that they need, and since when these are."""
+    """Yield each reconciliation that was never made although its inputs are loaded, with the latest load time."""
     for table in reconcilable(connection, months, with_erp=with_erp):
         if not months_loaded(connection, table):
             yield table, max(loaded_since(connection, needed) for needed in _NEEDS[table])

@@ -1,12 +1,12 @@
-"""Schedules: when the whole ledger is run and the ERP is synced, in the company's time zone."""
+"""Schedules of the ledger, the reconciliations and the ERP sync, in the company's time zone."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.automation.failures import failures_recorded
-from ledger_pipelines.automation.first_computation import BEFORE_THE_FIRST, skip_unless_computed
+from ledger_pipelines.automation.failures import record_failures
+from ledger_pipelines.automation.first_computation import SKIPPED_UNTIL_COMPUTED, skip_unless_computed
 from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.automation.reconciliation import reconcilable
 from ledger_pipelines.loading.sync_months import first_to_sync
@@ -22,19 +22,23 @@ from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconc
 
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
-    """The turn of the month at 00:00, the daily reconciliation at 02:00, the full recalculation on Sunday at 01:00."""
+    """Return the schedules of the ledger.
+
+    The turn of the month runs on day 1 at 00:00, the daily reconciliation at 02:00, the full recalculation on Sunday at
+    01:00.
+    """
 
     @dg.schedule(
         cron_schedule="0 0 1 * *",
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Day 1 at 00:00: carry every customer forward into the new month, and read what it has."
-        + BEFORE_THE_FIRST,
+        description="Day 1 at 00:00: carry every customer forward into the new month, and read that month."
+        + SKIPPED_UNTIL_COMPUTED,
     )
     def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         horizon = databases.horizon()
-        with failures_recorded(databases, "schedule month_turn"):
+        with record_failures(databases, "schedule month_turn"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
             with reachable(databases.warehouse), databases.warehouse.connect() as connection:
@@ -46,8 +50,8 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Daily at 02:00: read the billing application again, every month, and correct what differs."
-        + BEFORE_THE_FIRST,
+        description="Daily at 02:00: read all months of the billing application again, and correct rows that differ."
+        + SKIPPED_UNTIL_COMPUTED,
     )
     def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, "daily_reconciliation", force=False)
@@ -57,7 +61,8 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday at 01:00: drop every transaction and balance and compute them anew." + BEFORE_THE_FIRST,
+        description="Sunday at 01:00: drop every transaction and balance and compute them anew."
+        + SKIPPED_UNTIL_COMPUTED,
     )
     def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, "weekly_recalculation", force=True)
@@ -66,7 +71,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
 
 
 def _all_months(databases: Databases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
-    with failures_recorded(databases, f"schedule {schedule}"):
+    with record_failures(databases, f"schedule {schedule}"):
         if (reason := skip_unless_computed(databases)) is not None:
             return reason
     horizon = databases.horizon()
@@ -77,7 +82,7 @@ def _all_months(databases: Databases, schedule: str, *, force: bool) -> dg.RunRe
 
 
 def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
-    """The daily comparison at 03:00, an hour after the daily reconciliation with the billing application began."""
+    """Return the schedule of the daily comparison: 03:00, one hour after `daily_reconciliation`."""
 
     @dg.schedule(
         cron_schedule="0 3 * * *",
@@ -85,17 +90,19 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices."
-        + BEFORE_THE_FIRST,
+        + SKIPPED_UNTIL_COMPUTED,
     )
     def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
         horizon = databases.horizon()
-        with failures_recorded(databases, "schedule daily_comparison"):
+        with record_failures(databases, "schedule daily_comparison"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
             with reachable(databases.warehouse), databases.warehouse.connect() as connection:
                 possible = reconcilable(connection, horizon.months, with_erp=servers.has_erp(settings))
-        if not possible:  # after a long pause the months that were missed are read first
-            return dg.SkipReason("Balances of a month are missing; it is made when they are there, at the next 03:00.")
+        if not possible:  # after a long pause, missed months must be read first
+            return dg.SkipReason(
+                "Balances of a month are missing. The comparison runs at the next 03:00 that has them."
+            )
         if invoice_reconciliation not in possible:
             return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
         return dg.RunRequest(tags=range_tags(horizon.first, horizon.current))
@@ -104,7 +111,7 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
 
 
 def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
-    """The hourly sync of the ERP."""
+    """Return the schedule of the hourly sync of the ERP."""
 
     @dg.schedule(
         cron_schedule="0 * * * *",
@@ -119,28 +126,28 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         if not servers.has_erp(settings):
             return dg.SkipReason(servers.NO_ERP)
         horizon = databases.horizon()
-        with failures_recorded(databases, "schedule hourly_sync"):
+        with record_failures(databases, "schedule hourly_sync"):
             close_finished(context.instance, databases)
             with reachable(databases.warehouse), databases.warehouse.connect() as connection:
                 running = sync_logs.running(connection)
                 first = first_to_sync(connection, horizon, ERP_TABLES)
         if running is not None:
-            reason = f"Sync {running.id} is running since {running.started_at:%Y-%m-%d %H:%M:%S}"
+            reason = f"Sync {running.id} has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
         elif waiting := _waiting_sync(context.instance):
-            reason = f"Run {waiting} is going to sync the ERP already"
+            reason = f"Run {waiting} is queued to sync the ERP"
         else:
             config = {"sync_type": "scheduled", "catch_up": True}
             return dg.RunRequest(
                 tags=range_tags(first, horizon.current), run_config={"resources": {"sync": {"config": config}}}
             )
         note(settings, f"hourly sync skipped: {reason}")
-        return dg.SkipReason(f"{reason}; the next hourly sync takes up what it leaves.")
+        return dg.SkipReason(f"{reason}. The next hourly sync loads what remains.")
 
     return [hourly_sync]
 
 
 def _waiting_sync(instance: dg.DagsterInstance) -> str | None:
-    """A run of the ERP's job that has been asked for and has not ended; None if there is none."""
+    """Return the id of a run of the ERP job that has been requested and has not ended, or None."""
     unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
     runs = instance.get_runs(dg.RunsFilter(job_name=erp_job.name, statuses=unfinished), limit=1)
     return runs[0].run_id if runs else None

@@ -1,1 +1,1 @@
-"""OUTPUT: what the warehouse tells the world of itself. No Dagster; never inside a database transaction."""
+"""Output: notifications of incidents and low balances. No Dagster, and never inside a database transaction."""

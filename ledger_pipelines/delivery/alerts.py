@@ -1,4 +1,4 @@
-"""Incidents and low balances → a webhook: what is posted, when, and in which order."""
+"""Notifications of incidents and low balances to a webhook: their content, timing and order."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from ledger_pipelines.warehouse.incidents import OPEN, due
 from ledger_pipelines.warehouse.tables import balance_alerts, customers, incidents
 
 _alert, _incident = balance_alerts.c, incidents.c
-#: An alert that was not delivered for this long is given up; it stays in the table.
+#: Age at which an undelivered alert is no longer posted; it stays in the table.
 _OLDEST_ALERT = sa.func.now() - sa.literal_column("interval '3 days'")
 _CUSTOMER_NAME = sa.select(customers.c.name).where(customers.c.customer_id == _alert.customer_id).scalar_subquery()
 
-#: An incident that is closed before it is announced is not posted; one that stays open is not given up.
+#: An incident that closes before it is announced is not posted; an open one is retried until accepted.
 INCIDENTS = Queue(
     table=incidents,
     type="incident.opened",
@@ -57,13 +57,13 @@ ALERTS = Queue(
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliverySummary:
     """Summary of one round of deliveries.
 
     Attributes:
-        delivered: Messages that were accepted.
-        failed: Messages that were not, and will be posted again.
-        last_error: Why, of the last that failed.
+        delivered: Number of accepted messages.
+        failed: Number of messages that were not accepted and will be retried.
+        last_error: Error of the last failed message.
     """
 
     delivered: int = 0
@@ -77,16 +77,17 @@ def deliver(
     *,
     seconds: int = 20,
     clock: Callable[[], float] = time.time,
-) -> Delivered:
-    """Post what is due: incidents first, then low balances, each the oldest first; several processes may do so at once.
+) -> DeliverySummary:
+    """Post the messages that are due: incidents before low balances, each oldest first.
 
-    A round ends when nothing is left, when the time is up, or when the receiver takes nothing at all.
+    A round ends when no message is due, when the time is up, or when the receiver accepts no message at all. Several
+    processes may deliver at the same time.
 
     Args:
         warehouse: The warehouse.
-        webhook: Where to post it.
-        seconds: No message is begun after this time.
-        clock: Seconds since 1970.
+        webhook: The receiver.
+        seconds: Time after which no further message is started.
+        clock: Returns the seconds since 1970.
     """
     deadline = time.monotonic() + seconds
     delivered = failed = 0
@@ -96,14 +97,14 @@ def deliver(
         try:
             webhook.post(message.event_id, int(clock()), message.body)
         except DeliveryError as error:
-            queue.note_failed(warehouse, message, str(error))
+            queue.mark_failed(warehouse, message, str(error))
             failed, last_error = failed + 1, str(error)
-            if error.whole:
+            if error.affects_all:
                 break
         else:
-            queue.note_delivered(warehouse, message)
+            queue.mark_delivered(warehouse, message)
             delivered += 1
-    return Delivered(delivered, failed, last_error)
+    return DeliverySummary(delivered, failed, last_error)
 
 
 def _next(warehouse: sa.Engine) -> tuple[Queue, Message] | None:

@@ -1,7 +1,7 @@
-"""A table as a queue of messages: each row is posted at least once, with an id by which the receiver knows it again.
+"""Table as a queue of messages: each row is posted at least once, with an id that lets the receiver drop duplicates.
 
-A row is claimed by putting its next attempt off, in a transaction of its own; then it is posted; then the outcome is
-noted. A process that dies in between leaves a row that is posted again when its time comes.
+A transaction claims a row by postponing its next attempt. Then the row is posted, and another transaction records the
+outcome. If the process dies in between, the row is posted again at its next attempt.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-#: The first wait after an attempt; it doubles with each, up to the longest.
+#: Wait after the first attempt; it doubles with each further attempt, up to the longest wait.
 _FIRST_WAIT_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 3600
 _DOUBLINGS = 10
@@ -19,12 +19,12 @@ _DOUBLINGS = 10
 
 @dataclass(frozen=True)
 class Message:
-    """A claimed row, as it is posted.
+    """Message of a claimed row.
 
     Attributes:
-        row: The row's number in its table.
-        event_id: Names the message, however often it is posted.
-        body: JSON in UTF-8; decimals are text, so that no digit is lost.
+        row: Id of the row in its table.
+        event_id: Id of the message, the same for every attempt.
+        body: JSON in UTF-8; decimals are strings, so that no digit is lost.
     """
 
     row: int
@@ -34,14 +34,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Queue:
-    """A table whose rows are posted.
+    """Queue of messages in a table.
 
     Attributes:
-        table: With the columns `id`, `event_id`, `delivered_at`, `attempts`, `next_attempt_at` and `last_error`.
-        type: What the receiver knows this kind of message by.
-        is_wanted: Which of the undelivered rows are posted.
-        since: The oldest by this column is posted first.
-        data: What is posted of a row, by the names of the columns.
+        table: Has the columns `id`, `event_id`, `delivered_at`, `attempts`, `next_attempt_at` and `last_error`.
+        type: Type of the messages, for the receiver.
+        is_wanted: Condition on the undelivered rows that are posted.
+        since: Column to order by; the oldest row is posted first.
+        data: Columns that are posted, under their names.
     """
 
     table: sa.Table
@@ -51,7 +51,7 @@ class Queue:
     data: Sequence[sa.ColumnElement[Any]]
 
     def claim(self, warehouse: sa.Engine) -> Message | None:
-        """Put the next attempt of the row off whose turn it is, and return it; None: none is due."""
+        """Claim the next due row by postponing its next attempt, and return its message; None if no row is due."""
         column = self.table.c
         is_due = sa.or_(column.next_attempt_at.is_(None), column.next_attempt_at <= sa.func.now())
         next_one = (
@@ -81,15 +81,15 @@ class Queue:
         body = json.dumps({"type": self.type, "data": data}, ensure_ascii=False).encode()
         return Message(row, str(event_id), body)
 
-    def note_delivered(self, warehouse: sa.Engine, message: Message) -> None:
-        """Note that the receiver has accepted a message."""
-        self._note(warehouse, message, last_error=None, delivered_at=sa.func.clock_timestamp())
+    def mark_delivered(self, warehouse: sa.Engine, message: Message) -> None:
+        """Record that the receiver accepted a message."""
+        self._record(warehouse, message, last_error=None, delivered_at=sa.func.clock_timestamp())
 
-    def note_failed(self, warehouse: sa.Engine, message: Message, reason: str) -> None:
-        """Note why the receiver has not accepted a message."""
-        self._note(warehouse, message, last_error=reason)
+    def mark_failed(self, warehouse: sa.Engine, message: Message, reason: str) -> None:
+        """Record why the receiver did not accept a message."""
+        self._record(warehouse, message, last_error=reason)
 
-    def _note(self, warehouse: sa.Engine, message: Message, **outcome: Any) -> None:
+    def _record(self, warehouse: sa.Engine, message: Message, **outcome: Any) -> None:
         with warehouse.begin() as connection:
             connection.execute(sa.update(self.table).where(self.table.c.id == message.row).values(**outcome))
 

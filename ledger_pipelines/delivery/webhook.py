@@ -1,7 +1,7 @@
-"""A webhook: JSON posted to a URL, signed so that the receiver can tell it from anybody else's, and from an old one.
+"""Webhook: JSON posted to a URL with a signature, which lets the receiver reject forged and replayed messages.
 
-The headers and the signature are those of Standard Webhooks (https://www.standardwebhooks.com): the HMAC-SHA256 of
-``id.timestamp.body``. docs/operations.md says how a receiver checks it.
+The headers and the signature follow Standard Webhooks (https://www.standardwebhooks.com): the HMAC-SHA256 of
+``id.timestamp.body``. docs/operations.md describes how a receiver verifies it.
 """
 
 import base64
@@ -18,35 +18,35 @@ from urllib.parse import urlsplit
 
 from ledger_pipelines.settings import Settings
 
-#: For connecting, and for each wait for an answer.
+#: Timeout of connecting, and of each wait for an answer.
 TIMEOUT_SECONDS = 10
 _ACCEPTED = range(200, 300)
 _REDIRECTED = range(300, 400)
-#: Answers by which a receiver refuses everything for now, rather than this one message.
-_NOT_NOW = (401, 403, 404, 408, 410, 429)
-_SHOWN = 200
+#: Statuses that mean that the receiver accepts no message for now, rather than refusing this message.
+_UNAVAILABLE = (401, 403, 404, 408, 410, 429)
+_SHOWN_LENGTH = 200
 
 
 class DeliveryError(Exception):
-    """The receiver has not accepted a message; the message says why.
+    """The receiver has not accepted a message; the text gives the reason.
 
     Attributes:
-        whole: True if others would not be accepted either: nobody answers, or not now.
+        affects_all: Whether other messages would fail too, because the receiver is unavailable or refuses everything.
     """
 
-    def __init__(self, reason: str, *, whole: bool) -> None:
-        super().__init__(reason.replace("\x00", ""))  # which PostgreSQL cannot store
-        self.whole = whole
+    def __init__(self, reason: str, *, affects_all: bool) -> None:
+        super().__init__(reason.replace("\x00", ""))  # PostgreSQL cannot store NUL
+        self.affects_all = affects_all
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where messages are posted to.
+    """Receiver of messages.
 
     Attributes:
         url: The URL, http or https; it may be secret.
-        secret: What messages are signed with.
-        timeout_seconds: For connecting, and for each wait for an answer; the whole may take twice as long.
+        secret: Key of the signatures.
+        timeout_seconds: Timeout of connecting, and of each wait for an answer; a whole request may take twice as long.
     """
 
     url: str = field(repr=False)
@@ -57,12 +57,12 @@ class Webhook:
         """Post a message.
 
         Args:
-            message_id: Names the message, however often it is posted.
-            timestamp: Seconds since 1970, now: receivers refuse what is old, since somebody may have kept it.
+            message_id: Id of the message, the same for every attempt.
+            timestamp: Time of this attempt, in seconds since 1970. Receivers refuse old times, against replays.
             body: JSON in UTF-8.
 
         Raises:
-            DeliveryError: the receiver has not accepted it, as far as can be told.
+            DeliveryError: The receiver did not confirm that it accepted the message.
         """
         headers = {
             "Content-Type": "application/json",
@@ -74,32 +74,35 @@ class Webhook:
         try:
             status, answer, location = self._exchange(body, headers)
         except TimeoutError:
-            raise DeliveryError(f"no answer within {self.timeout_seconds} seconds", whole=True) from None
+            raise DeliveryError(f"no answer within {self.timeout_seconds} seconds", affects_all=True) from None
         except (OSError, http.client.HTTPException) as error:
-            raise DeliveryError(_in_words(error), whole=True) from None
+            raise DeliveryError(_connection_problem(error), affects_all=True) from None
         if status in _ACCEPTED:
             return
         if status in _REDIRECTED:
-            # Not followed: what is signed for one receiver is no other's business.
-            reason = f"it redirects to {location[:_SHOWN] or 'nowhere'}: set that as LEDGER_ALERT_WEBHOOK_URL"
-            raise DeliveryError(f"status {status}: {reason}", whole=True)
-        raise DeliveryError(f"status {status}: {answer}".rstrip(": "), whole=status >= 500 or status in _NOT_NOW)
+            # A redirect is not followed, because a message must not reach another receiver than the configured one.
+            target = location[:_SHOWN_LENGTH] or "no address"
+            reason = f"the receiver redirects to {target}: set LEDGER_ALERT_WEBHOOK_URL to that address"
+            raise DeliveryError(f"status {status}: {reason}", affects_all=True)
+        raise DeliveryError(
+            f"status {status}: {answer}".rstrip(": "), affects_all=status >= 500 or status in _UNAVAILABLE
+        )
 
     def _exchange(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
-        """Post, and return the status, the beginning of the answer, and where it redirects to."""
+        """Post, and return the status, the start of the answer, and the address of a redirect."""
         url = urlsplit(self.url)
         secure = url.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = connect(url.hostname or "", url.port, timeout=self.timeout_seconds)
-        with closing(connection), _cut_off(connection, 2 * self.timeout_seconds):
+        with closing(connection), _time_limit(connection, 2 * self.timeout_seconds):
             connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
             response = connection.getresponse()
-            answer = response.read(_SHOWN).decode("utf-8", "replace")
+            answer = response.read(_SHOWN_LENGTH).decode("utf-8", "replace")
             return response.status, " ".join(answer.replace("\x00", "").split()), response.getheader("Location", "")
 
 
 def webhook_of(settings: Settings) -> Webhook | None:
-    """The webhook that the settings name; None if they name none."""
+    """Return the webhook of the settings; None if none is set."""
     url, secret = settings.alert_webhook_url, settings.alert_webhook_secret
     if url is None or secret is None:
         return None
@@ -107,11 +110,11 @@ def webhook_of(settings: Settings) -> Webhook | None:
 
 
 @contextmanager
-def _cut_off(connection: http.client.HTTPConnection, seconds: int) -> Iterator[None]:
-    """Hang up after so many seconds: a receiver that sends a byte now and then never times out of itself.
+def _time_limit(connection: http.client.HTTPConnection, seconds: int) -> Iterator[None]:
+    """Limit the total time of a request, because a receiver that sends a byte now and then never times out.
 
     Raises:
-        TimeoutError: it came to that, whatever was read until then.
+        TimeoutError: The time was up, even if the request had finished by then.
     """
     late = threading.Event()
 
@@ -132,20 +135,20 @@ def _cut_off(connection: http.client.HTTPConnection, seconds: int) -> Iterator[N
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The signature of a message: version 1, the HMAC-SHA256 in base64."""
+    """Return the signature of a message: version 1, the HMAC-SHA256 in base64."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _in_words(error: OSError | http.client.HTTPException) -> str:
-    """What went wrong on the way, without the URL."""
+def _connection_problem(error: OSError | http.client.HTTPException) -> str:
+    """Return the reason of a failed request, without the URL, which may be secret."""
     if isinstance(error, socket.gaierror):
-        return "its host is unknown"
+        return "the receiver's host is unknown"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"
+        return f"the receiver's certificate cannot be trusted: {error.verify_message}"
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return "the receiver refuses connections"
     if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
-        return "it hung up without an answer"
-    return f"{type(error).__name__}: {error}"[:_SHOWN]
+        return "the receiver closed the connection without an answer"
+    return f"{type(error).__name__}: {error}"[:_SHOWN_LENGTH]

@@ -1,6 +1,6 @@
 """Dagster resources: thin adapters over settings, sources and warehouse.
 
-What belongs here: what an asset is handed. What does not: anything that an asset does with it.
+Only the objects that assets receive belong here, not the work that assets do with them.
 """
 
 from ledger_pipelines.resources.databases import Databases, RunScope

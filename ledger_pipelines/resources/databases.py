@@ -1,6 +1,6 @@
-"""The databases, and what a run of the ledger is about.
+"""Resources of the databases and of the scope of a ledger run.
 
-Addresses come from the settings and are no run configuration, so no password appears in the UI.
+Addresses come from the settings, not from the run configuration, so no password appears in the UI.
 """
 
 from collections.abc import Callable
@@ -22,29 +22,29 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 
 
-class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic in what IO managers need only
-    """What one run is about, beside its months; set it in the run's configuration."""
+class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only for IO managers
+    """Scope of one run beyond its months, from the run's configuration."""
 
     customer_ids: list[int] = Field(
-        default=[], description="Only these customers; empty: all. No other customer's row is touched."
+        default=[], description="Customers of the run; empty: all. Rows of other customers are not changed."
     )
     accept_deletions: bool = Field(
-        default=False, description="Go on even if an implausibly large share of the rows would be deleted."
+        default=False, description="Continue even if an implausibly large share of the rows would be deleted."
     )
-    force: bool = Field(default=False, description="Drop and rebuild the calculated rows, even where nothing differs.")
+    force: bool = Field(default=False, description="Drop and rebuild the calculated rows, even if nothing differs.")
 
     @property
     def customers(self) -> tuple[int, ...] | None:
-        """The customers, sorted; None for all."""
+        """Customers of the run, sorted; None for all."""
         return tuple(sorted(set(self.customer_ids))) or None
 
 
 class Databases:
-    """The databases of one process, connected to when first used.
+    """Databases of one process, connected on first use.
 
     Args:
-        settings: Where they are.
-        clock: What time it is; tests set another.
+        settings: Addresses of the databases.
+        clock: Returns the current time; tests replace it.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
@@ -53,40 +53,40 @@ class Databases:
 
     @cached_property
     def warehouse(self) -> sa.Engine:
-        """The warehouse."""
+        """Engine of the warehouse."""
         return warehouse_engine(servers.warehouse(self.settings), self.settings.zone)
 
     @cached_property
     def billing(self) -> sa.Engine:
-        """The billing application's database."""
+        """Engine of the billing application's database."""
         return source_engine(servers.billing(self.settings))
 
     @cached_property
     def erp(self) -> Erp:
-        """The ERP."""
+        """Reader of the ERP."""
         return Erp(erp_engine(servers.erp(self.settings)), self.settings.erp_statement_timeout_seconds)
 
     def dispose(self) -> None:
-        """Let go of those that were connected to."""
+        """Close the connections that were opened."""
         for name in ("warehouse", "billing", "erp"):
             connected = vars(self).get(name)
             if connected is not None:
                 (connected.engine if isinstance(connected, Erp) else connected).dispose()
 
     def now(self) -> datetime:
-        """What time it is."""
+        """Return the current time in the company's zone."""
         return self._clock()
 
     def horizon(self) -> Horizon:
-        """The months that count now."""
+        """Return the horizon up to the current month."""
         return Horizon.until(self.now(), first=self.settings.first_month, zone=self.settings.zone)
 
     def billing_app(self) -> BillingApp:
-        """The billing application, read for the months that count now."""
+        """Return the billing application, with the horizon up to the current month."""
         return BillingApp(self.billing, self.horizon())
 
     def guard(self, *, accept_deletions: bool) -> DeletionGuard:
-        """How much a run may delete; anything if a person has accepted it."""
+        """Return the deletion guard of a run; it allows every deletion if a user accepted them."""
         return DeletionGuard(
             share=self.settings.deletion_guard_share,
             rows=self.settings.deletion_guard_rows,
@@ -94,5 +94,5 @@ class Databases:
         )
 
     def low_balance(self) -> LowBalance:
-        """When a balance is low, for customers of whom nothing else is said."""
+        """Return the default limits of low balances, for customers without limits of their own."""
         return LowBalance(days=self.settings.alert_days)

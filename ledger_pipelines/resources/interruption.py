@@ -1,6 +1,6 @@
-"""Runs whose process ends before they do: killed, or stopped together with `ledger up`.
+"""Runs whose process ended early: it was killed, or stopped together with `ledger up`.
 
-A run that is stopped with `ledger up` is cancelled with that reason, and tagged, so that the next start executes it
+A run that is stopped with `ledger up` is cancelled with that reason and tagged, so that the next start executes it
 again. A run whose process is gone is marked as failed.
 """
 
@@ -12,8 +12,8 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from ledger_pipelines.resources.run_process import CODE_SERVER_TAG, is_launched, process_executing
 
-#: The tag that says whether a run that `ledger up` stopped is to be executed again: `AT_NEXT_START`, then the id of the
-#: run that replaced it, or `REFUSED`; `instead_of(…)` on the run that replaced it; `NOT_NEEDED` on runs of some jobs.
+#: Tag for resuming runs that `ledger up` stopped. Values on a stopped run: `AT_NEXT_START`, then the id of the run that
+#: replaces it, or `REFUSED`. On the replacing run: `instead_of(…)`. On runs of jobs that are not resumed: `NOT_NEEDED`.
 RESUME_TAG = "ledger/resume"
 AT_NEXT_START, REFUSED = "at the next start", "refused"
 NOT_NEEDED = "not needed: sensors ask for another run"
@@ -25,13 +25,13 @@ _KILLED = "The process that executed this run is gone: it was killed, or the mac
 
 
 def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) -> Sequence[str]:
-    """Record that the runs of a code server of this machine are being cancelled, and return their ids.
+    """Mark the runs of a code server on this machine as being cancelled, and return their ids.
 
-    Their processes are not signalled: they end with the code server.
+    Their processes are not signalled because they end with the code server.
     """
     runs = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _launched_by(run, code_server_port)]
     for run in runs:
-        if run.status is DagsterRunStatus.CANCELING:  # a run that a user cancels is not executed again
+        if run.status is DagsterRunStatus.CANCELING:  # cancelled by a user, so not resumed
             continue
         is_resumed = run.tags.get(RESUME_TAG) != NOT_NEEDED
         if is_resumed:
@@ -41,7 +41,7 @@ def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) ->
 
 
 def confirm_cancelled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
-    """Mark runs as cancelled whose process ended before it could say so, and free their slots in the pools."""
+    """Mark runs as cancelled whose process ended before it could report that, and free their slots in the pools."""
     for run in instance.get_runs(RunsFilter(run_ids=list(run_ids))) if run_ids else ():
         if run.status not in (DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS):
             _report_cancelled(instance, run)
@@ -54,18 +54,18 @@ def runs_to_resume(instance: dg.DagsterInstance) -> Sequence[str]:
 
 
 def instead_of(run_id: str) -> str:
-    """Return the tag's value on the run that replaces a cancelled one."""
+    """Return the value of `RESUME_TAG` on the run that replaces a cancelled run."""
     return f"instead of {run_id}"
 
 
 def replacement(instance: dg.DagsterInstance, run_id: str) -> str | None:
-    """Return the id of the run that replaces a cancelled one; None if there is none yet."""
+    """Return the id of the run that replaces a cancelled run; None if there is none yet."""
     found = instance.get_runs(RunsFilter(tags={RESUME_TAG: instead_of(run_id)}), limit=1)
     return found[0].run_id if found else None
 
 
 def mark_resumed(instance: dg.DagsterInstance, run_id: str, outcome: str) -> None:
-    """Note the run that replaces a cancelled one, or `REFUSED`, so that it is resumed once."""
+    """Record the id of the replacing run, or `REFUSED`, on a cancelled run, so that it is resumed only once."""
     instance.add_run_tags(run_id, {RESUME_TAG: outcome})
 
 
@@ -76,7 +76,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None
 
     Args:
         instance: Dagster's.
-        code_server_port: Of a code server of this machine that is gone, and with it every run it launched.
+        code_server_port: Port of a code server of this machine that is gone, together with all runs that it launched.
     """
     failed = []
     for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
@@ -103,7 +103,7 @@ def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:
 
 
 def _launched_by(run: dg.DagsterRun, code_server_port: int) -> bool:
-    """Whether a code server of this machine launched the run."""
+    """Return whether the code server at this port of this machine launched the run."""
     if not is_launched(run):
         return False
     launcher = json.loads(run.tags[CODE_SERVER_TAG])

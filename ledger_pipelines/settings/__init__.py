@@ -1,7 +1,7 @@
-"""The settings: the one place that reads the environment and `.env`, and says clearly what is wrong there.
+"""Settings: the only package that reads the environment and `.env`, with clear messages for wrong values.
 
-Here belong the names, defaults and rules of the `LEDGER_…` variables. What they lead to (addresses of
-the embedded server, the environment of a Dagster process) is worked out in `warehouse/servers.py`.
+It holds the names, defaults and rules of the `LEDGER_…` variables. `warehouse/servers.py` derives other values from
+them, such as addresses of the embedded server and the environment of a Dagster process.
 """
 
 from ledger_pipelines.settings.addresses import database_url, masked

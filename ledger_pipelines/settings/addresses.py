@@ -1,4 +1,4 @@
-"""Addresses: what may be written as one of a database or of a web page, and how one may be shown."""
+"""Validation of database URLs and web origins in the settings, and masking of their secrets."""
 
 import re
 from typing import Annotated
@@ -15,12 +15,12 @@ _SECRET_PARAMETER = re.compile(r"odbc_connect|passw|pwd|secret|token", re.IGNORE
 
 
 def database_url(text: str) -> URL:
-    """The SQLAlchemy URL of a text, with the driver that this project uses (psycopg 3, PyMySQL).
+    """Parse a database URL and set the driver that this project uses (psycopg 3, PyMySQL).
 
-    A password given as a query parameter moves to its own place, where it is masked when shown.
+    A password given as a query parameter becomes the URL's password, which is masked when shown.
 
     Raises:
-        ValueError: the text is no URL of a database; the message holds no part of it but the scheme.
+        ValueError: The text is not a database URL; the message contains no part of the text but the scheme.
     """
     scheme, separator, _ = text.partition("://")
     if not separator:
@@ -32,7 +32,7 @@ def database_url(text: str) -> URL:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
     except NoSuchModuleError:
-        raise ValueError(f"begins with {scheme}://, which is no kind of database known here") from None
+        raise ValueError(f"begins with {scheme}://, which is not a supported kind of database") from None
     except (ArgumentError, ValueError):
         raise ValueError("is not a database URL; is the port a number?") from None
     if "@" in (url.host or ""):
@@ -45,39 +45,39 @@ def database_url(text: str) -> URL:
 
 
 def masked(url: URL) -> str:
-    """An address as it may be shown: without any password."""
+    """Return a URL as text without any password."""
     hidden = {name: "hidden" for name in url.query if _SECRET_PARAMETER.search(name)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
-def listed(value: str | None) -> tuple[str, ...]:
-    """The parts of a text that are separated by commas, without blanks around them."""
+def split_list(value: str | None) -> tuple[str, ...]:
+    """Split a text at commas, strip blanks and drop empty parts."""
     return tuple(part for part in (part.strip() for part in (value or "").split(",")) if part)
 
 
 def is_origin(text: str) -> bool:
-    """Return whether a text is an origin as browsers send it: scheme, host, and a port unless it is the default."""
+    """Return whether a text is an origin as browsers send it: scheme, host, and the port unless it is the default."""
     return _ORIGIN.fullmatch(text) is not None and _DEFAULT_PORT.fullmatch(text) is None
 
 
 def _any_database(value: SecretStr) -> SecretStr:
-    """The value, if it is the URL of a database of any kind."""
+    """Validate the URL of a database of any kind."""
     database_url(value.get_secret_value())
     return value
 
 
 def _postgresql_database(value: SecretStr) -> SecretStr:
-    """The value, if it is the URL of a database of a PostgreSQL server."""
+    """Validate the URL of a PostgreSQL database."""
     url = database_url(value.get_secret_value())
     if url.get_backend_name() != "postgresql":
         raise ValueError(f"is the URL of a {url.get_backend_name()} database; it must be PostgreSQL")
     if not url.database:
-        raise ValueError("names no database; it comes last, after the host and a /")
+        raise ValueError("names no database; write its name after the host and a /")
     return value
 
 
 AnyUrl = Annotated[SecretStr, AfterValidator(_any_database)]
-"""The URL of a database of any kind."""
+"""URL of a database of any kind."""
 
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_database)]
-"""The URL of a database of a PostgreSQL server."""
+"""URL of a PostgreSQL database."""

@@ -1,4 +1,4 @@
-"""The folder of Dagster's instance files, `dagster.yaml` and `workspace.yaml`."""
+"""Folder of Dagster's instance files, `dagster.yaml` and `workspace.yaml`."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from ledger_pipelines.settings.home import make_home
 from ledger_pipelines.settings.variables import project_folder
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "instance"
-"""In a wheel only: see setup.py."""
+"""Exists only in a wheel; see setup.py."""
 
 
 def instance_folder(home: Path) -> Path:
     """Return the folder that holds the instance files: DAGSTER_HOME.
 
-    In a checkout that is the project's folder. An installed wheel copies its own into LEDGER_HOME, because Dagster
-    writes beside them and the package may be read-only.
+    In a checkout this is the project's folder. An installed wheel copies its files into LEDGER_HOME, because Dagster
+    writes into the same folder and the package may be read-only.
 
     Args:
         home: LEDGER_HOME.

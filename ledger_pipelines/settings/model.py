@@ -1,4 +1,4 @@
-"""The settings themselves: the name, default and rule of each `LEDGER_…` variable."""
+"""Settings: the name, default and rule of each `LEDGER_…` variable."""
 
 import re
 from datetime import datetime
@@ -14,13 +14,13 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, listed
-from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, faults_of_old_erp, url_of_old_erp
-from ledger_pipelines.settings.problems import SettingsError, message, shown
-from ledger_pipelines.settings.variables import PREFIX, given_variables, project_folder, unknown_variables, variable
+from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, split_list
+from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, old_erp_problems, old_erp_url
+from ledger_pipelines.settings.problems import SettingsError, quoted, settings_message
+from ledger_pipelines.settings.variables import PREFIX, non_empty_variables, project_folder, unknown_variables, variable
 
 EARLIEST_FIRST_MONTH = "1970-01"
-"""A first month before this one is a slip of the finger: each month is a partition."""
+"""Earliest accepted first month. An earlier one is a typing error: each month is a partition."""
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SHORTEST_SECRET = 16
@@ -29,20 +29,20 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, read from the arguments, else `LEDGER_…` variables, else `.env`.
+    """All settings, read from the arguments, then `LEDGER_…` variables, then `.env`.
 
-    `.env` is looked for in the current folder and in the project's. An empty variable counts as not set.
-    Where the ERP is may also be said by the variables of the old system (`OLD_ERP_VARIABLES`).
-    Each field's description says what its value must be, its example is a right one: messages quote both.
+    `.env` is read from the current folder and from the project's folder. An empty variable counts as not set. The
+    variables of the old system (`OLD_ERP_VARIABLES`) may set the address of the ERP. Error messages quote each field's
+    description, which states the required form, and its example.
 
     Raises:
-        SettingsError: at least one value is wrong, or a variable named `LEDGER_…` is unknown.
+        SettingsError: At least one value is wrong, or a variable named `LEDGER_…` is unknown.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_ignore_empty=True,
-        extra="ignore",  # `.env` may hold other programs' variables; unknown ones of ours are found below
+        extra="ignore",  # `.env` may hold other programs' variables; __init__ reports unknown LEDGER_ variables
         frozen=True,
         hide_input_in_errors=True,
         validate_default=True,
@@ -126,29 +126,29 @@ class Settings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         files = [folder / ".env" for folder in (project_folder(), Path.cwd())]
         problems = unknown_variables(files, values, list(Settings.model_fields))
-        given = given_variables(files)
+        given = non_empty_variables(files)
         if "erp_url" not in values and variable("erp_url") not in given:
             old = {name: given[name] for name in OLD_ERP_VARIABLES if name in given}
-            faults = faults_of_old_erp(old)
-            problems += faults
-            values |= {"erp_url": url_of_old_erp(old)} if old and not faults else {}
+            old_problems = old_erp_problems(old)
+            problems += old_problems
+            values |= {"erp_url": old_erp_url(old)} if old and not old_problems else {}
         try:
             super().__init__(_env_file=files, **values)
         except ValidationError as error:
-            problems += [_explained(detail) for detail in error.errors(include_url=False)]
-        # Not raised inside the except block: pydantic's error, which holds the values, would hang on ours.
+            problems += [_problem_of(detail) for detail in error.errors(include_url=False)]
+        # Not raised inside the except block, which would attach pydantic's error, with the values, as the context.
         if problems:
-            raise SettingsError(message(problems))
+            raise SettingsError(settings_message(problems))
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """The folder, absolute, so that every process of the project means the same one."""
+        """Return the absolute folder, so that every process of the project uses the same one."""
         try:
             folder = (project_folder() / value.expanduser()).resolve()
             if folder.exists() and not folder.is_dir():
                 raise ValueError("is a file, not a folder")
-        except (OSError, RuntimeError) as error:  # too long, unreadable, a loop of links, a user who is unknown
+        except (OSError, RuntimeError) as error:  # too long, unreadable, a loop of links, or an unknown user
             reason = error.strerror if isinstance(error, OSError) else error
             raise ValueError(f"cannot be a folder: {reason}") from None
         return folder
@@ -156,22 +156,22 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        """The name, if it is one of the IANA list."""
+        """Validate that the name is in the IANA list."""
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
-            raise ValueError("is no time zone of the IANA list") from None
+            raise ValueError("is not a time zone of the IANA list") from None
         return value
 
     @field_validator("first_month")
     @classmethod
     def _past_month(cls, value: str, info: ValidationInfo) -> str:
-        """The month, if it is one and not after the current month in the zone."""
+        """Validate that the value is a month and not after the current month in the zone."""
         if not _MONTH.fullmatch(value):
-            raise ValueError("is no month written as YYYY-MM")
+            raise ValueError("is not a month written as YYYY-MM")
         if value < EARLIEST_FIRST_MONTH:
             raise ValueError(f"is before {EARLIEST_FIRST_MONTH}")
-        zone = info.data.get("timezone")  # absent if it was wrong itself
+        zone = info.data.get("timezone")  # absent if the time zone itself is wrong
         if zone is not None and value > f"{datetime.now(ZoneInfo(zone)):%Y-%m}":
             raise ValueError(f"is after the current month in {zone}")
         return value
@@ -179,15 +179,15 @@ class Settings(BaseSettings):
     @field_validator("ui_host", "api_host")
     @classmethod
     def _host(cls, value: str) -> str:
-        """The name or address, if it is one and nothing more."""
+        """Validate that the value is a host name or address only."""
         if not HOST.fullmatch(value):
-            raise ValueError("is no host name or address (without scheme and port)")
+            raise ValueError("is not a host name or address (without scheme and port)")
         return value
 
     @field_validator("code_server_port", "db_port", "api_port")
     @classmethod
     def _port_of_its_own(cls, value: int, info: ValidationInfo) -> int:
-        """The port, if none of the ports read before is the same."""
+        """Validate that the port differs from the other ports."""
         for name in ("ui_port", "code_server_port", "db_port"):
             if info.data.get(name) == value:
                 raise ValueError(f"is the same port as {variable(name)}")
@@ -196,18 +196,18 @@ class Settings(BaseSettings):
     @field_validator("ui_origins", "api_cors_origins")
     @classmethod
     def _origins(cls, value: str | None) -> str | None:
-        """Return the origins if each is written as browsers send it."""
-        wrong = [origin for origin in listed(value) if not is_origin(origin)]
+        """Validate that each origin is written as browsers send it."""
+        wrong = [origin for origin in split_list(value) if not is_origin(origin)]
         if wrong:
             form = "scheme://host, or scheme://host:port if the port is not the default"
-            raise ValueError(f"has {wrong[0]}, which is no origin: {form}")
+            raise ValueError(f"has {wrong[0]}, which is not an origin: {form}")
         return value
 
     @field_validator("api_trusted_proxies")
     @classmethod
     def _networks(cls, value: str | None) -> str | None:
-        """The proxies, if each is an address or a network."""
-        for proxy in listed(value):
+        """Validate that each proxy is an address or a network."""
+        for proxy in split_list(value):
             try:
                 ip_network(proxy)
             except ValueError:
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook_url")
     @classmethod
     def _web_page(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        """The URL, if alerts can be posted there, signed."""
+        """Validate that the URL accepts posts and that a secret to sign them is set."""
         if value is None:
             return None
         try:
@@ -226,48 +226,48 @@ class Settings(BaseSettings):
         except ValueError:
             usable = False
         if not usable or url.username is not None or not _VISIBLE.fullmatch(value.get_secret_value()):
-            raise ValueError("is no URL that begins with http:// or https://, without a user name or blanks")
+            raise ValueError("is not a URL that begins with http:// or https://, without a user name or blanks")
         if info.data.get("alert_webhook_secret", "wrong itself") is None:
             raise ValueError(f"needs a secret to sign with: set {variable('alert_webhook_secret')} too")
         return value
 
     @property
     def zone(self) -> ZoneInfo:
-        """The company's time zone: every month boundary and displayed time is in it."""
+        """Company's time zone, which sets all month boundaries and displayed times."""
         return ZoneInfo(self.timezone)
 
     @property
     def trusted_ui_origins(self) -> tuple[str, ...]:
-        """Return the origins under which a proxy shows Dagster's web UI; none unless they are set."""
-        return listed(self.ui_origins)
+        """Origins under which a proxy serves Dagster's web UI; empty by default."""
+        return split_list(self.ui_origins)
 
     @property
     def cors_origins(self) -> tuple[str, ...]:
-        """The origins whose pages may ask the API; none unless they are set."""
-        return listed(self.api_cors_origins)
+        """Origins whose pages may call the API; empty by default."""
+        return split_list(self.api_cors_origins)
 
     @property
     def trusted_proxies(self) -> tuple[str, ...]:
-        """The proxies whose word on the client's address and scheme is taken; none unless they are set."""
-        return listed(self.api_trusted_proxies)
+        """Proxies that are trusted to report the client's address and scheme; empty by default."""
+        return split_list(self.api_trusted_proxies)
 
 
 @cache
 def load_settings() -> Settings:
-    """The settings of this process, read once.
+    """Return the settings of this process, read once.
 
     Raises:
-        SettingsError: at least one value is wrong, or a variable named `LEDGER_…` is unknown.
+        SettingsError: At least one value is wrong, or a variable named `LEDGER_…` is unknown.
     """
     return Settings()
 
 
-def _explained(detail: ErrorDetails) -> str:
-    """One wrong value in words: the variable, the fault, an example; never a secret."""
+def _problem_of(detail: ErrorDetails) -> str:
+    """Return the message for a wrong value: the variable, the problem and an example, without secrets."""
     field_name = str(detail["loc"][0])
     field = Settings.model_fields[field_name]
     cause = detail.get("ctx", {}).get("error")
     problem = str(cause) if isinstance(cause, ValueError) else f"is not {field.description}"
-    value = "" if field_name.endswith(("_url", "_secret")) else shown(detail["input"])
+    value = "" if field_name.endswith(("_url", "_secret")) else quoted(detail["input"])
     example = (field.examples or [field.default])[0]
     return f"{variable(field_name)}: {value}{problem}. Example: {variable(field_name)}={example}"

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the assets: a pipeline whose runs are Dagster's, on an instance of their own."""
+"""Fixtures of the tests of assets: a code location over its own databases and an ephemeral Dagster instance."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from ledger_pipelines_tests.pipeline import new_pipeline
 
 @pytest.fixture(scope="module")
 def location(embedded_url: sa.URL) -> Iterator[Location]:
-    """The definitions of a code location over two databases of its own, and an ephemeral instance."""
+    """Yield a code location over two databases of its own, with an ephemeral instance."""
     with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
         made = Location(pipeline, instance)
         yield made

@@ -1,4 +1,4 @@
-"""Runs of the real definitions, in process, and what they recorded: helpers of the tests of assets and automation."""
+"""Helpers that run the real definitions in process and return the recorded events."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,14 +26,14 @@ STEPS = (
 
 
 class Location:
-    """A code location over the databases of a pipeline.
+    """Code location over the databases of a pipeline.
 
     Attributes:
         pipeline: The source and the warehouse.
-        instance: Where the runs are recorded.
-        settings: Of the location.
-        databases: Its resource, whose clock stands still.
-        definitions: The location's definitions.
+        instance: Dagster instance of the runs.
+        settings: Settings of the location.
+        databases: Resource of the location, with a fixed clock.
+        definitions: Definitions of the location.
     """
 
     def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, **settings: Any) -> None:
@@ -57,7 +57,7 @@ class Location:
         run_config: dict[str, Any] | None = None,
         **scope: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Run the job over a range of months: all assets of it, or only some."""
+        """Run the ledger job over a range of months, with all of its assets or only some."""
         job = self.definitions.resolve_job_def(ledger_job.name)
         return job.execute_in_process(
             instance=self.instance,
@@ -69,7 +69,7 @@ class Location:
 
 
 def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
-    """The months of an asset that a run materialised, each with its metadata."""
+    """Return the metadata of the months of an asset that a run materialised, by month."""
     return {
         event.partition or "": {name: value.value for name, value in event.materialization.metadata.items()}
         for event in result.all_events
@@ -78,7 +78,7 @@ def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dic
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    """What the failed steps say, by step."""
+    """Return the failure descriptions of the failed steps, by step."""
     return {
         str(event.step_key): str(event.step_failure_data.user_failure_data.description)
         for event in result.all_events
@@ -87,12 +87,12 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
 
 
 def log(location: Location, result: dg.ExecuteInProcessResult) -> str:
-    """What a run logged."""
+    """Return the log messages of a run."""
     return "\n".join(entry.user_message for entry in location.instance.all_logs(result.run_id))
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
-    """The checks of a run, by name; those of rejected rows by asset."""
+    """Return the checks of a run, by `asset/check`."""
     return {
         f"{found.asset_key.to_user_string()}/{found.check_name}": found
         for found in result.get_asset_check_evaluations()

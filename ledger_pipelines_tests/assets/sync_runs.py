@@ -1,4 +1,4 @@
-"""Syncs of the real definitions between an ERP and a warehouse of their own: helpers of the tests of what runs them."""
+"""Helpers that run syncs of the real definitions between an ERP and a warehouse of their own."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,14 +30,14 @@ GUARD = DeletionGuard()
 
 
 class ErpLocation:
-    """A code location over an ERP and a warehouse, both its own, and an instance that records its runs.
+    """Code location over an ERP and a warehouse of its own.
 
     Attributes:
-        erp: The ERP's database.
-        instance: Where the runs are recorded.
-        settings: Of the location.
-        databases: Its resource, whose clock stands still.
-        definitions: The location's definitions.
+        erp: Engine of the ERP's database.
+        instance: Dagster instance of the runs.
+        settings: Settings of the location.
+        databases: Resource of the location, with a fixed clock.
+        definitions: Definitions of the location.
     """
 
     def __init__(self, erp: sa.URL, warehouse: sa.URL, home: Path, instance: dg.DagsterInstance) -> None:
@@ -55,7 +55,7 @@ class ErpLocation:
 
     @property
     def journal(self) -> str:
-        """The log file of the syncs."""
+        """Text of the log file of the syncs."""
         file = journal_file(self.settings)
         return file.read_text() if file.exists() else ""
 
@@ -83,7 +83,7 @@ class ErpLocation:
         tags: dict[str, str] | None = None,
         **sync: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Run the sync over a range of months: all tables, or only some."""
+        """Run the sync job over a range of months, with all tables or only some."""
         return self.definitions.resolve_job_def(erp_job.name).execute_in_process(
             instance=self.instance,
             tags=tags or range_tags(first, last),
@@ -93,36 +93,36 @@ class ErpLocation:
         )
 
     def load(self, first: str, last: str, *names: str) -> None:
-        """Load months of some tables, as a run does, without one."""
+        """Load months of some tables without a run."""
         months = months_between(first, last)
         for name in names:
             sync = Sync(self.databases.erp, self.databases.warehouse, self.databases.horizon(), months, GUARD, "test")
             load_table(sync, erp_table(name))
 
     def claim(self, run_id: str | None = None) -> int:
-        """Begin a sync that nobody carries out."""
+        """Start a sync that no run carries out, and return the id of its log."""
         with self.databases.warehouse.begin() as connection:
             return sync_logs.claim(connection, "manual", run_id).id
 
     def log(self, log_id: int | None = None) -> SyncLog:
-        """A sync; the latest if none is named."""
+        """Return a sync by id, or the latest sync."""
         with self.databases.warehouse.connect() as connection:
             found = sync_history.latest(connection) if log_id is None else sync_history.by_id(connection, log_id)
         assert found is not None
         return found
 
     def tables(self, log: SyncLog) -> dict[str, SyncedTable]:
-        """What a sync did to each table."""
+        """Return the results of a sync, by table."""
         with self.databases.warehouse.connect() as connection:
             return {table.table_name: table for table in sync_history.tables_of(connection, log.id)}
 
     def rows(self, table: str) -> int:
-        """How many rows the copy of a table has."""
+        """Return the number of rows in the copy of a table."""
         with self.databases.warehouse.connect() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(tables.erp_tables[table])) or 0
 
     def dispose(self) -> None:
-        """Let go of the databases."""
+        """Close the connections to the databases."""
         self.databases.warehouse.dispose()
         self.databases.erp.engine.dispose()
         self.erp.dispose()
@@ -130,7 +130,7 @@ class ErpLocation:
 
 @contextmanager
 def new_erp_location(embedded: sa.URL, home: Path, instance: dg.DagsterInstance) -> Iterator[ErpLocation]:
-    """A code location between two fresh databases, both with their tables and nothing in them."""
+    """Yield a code location over two fresh databases with empty tables."""
     with ExitStack() as stack:
         erp = stack.enter_context(fresh_database(embedded))
         warehouse = stack.enter_context(fresh_warehouse(embedded))

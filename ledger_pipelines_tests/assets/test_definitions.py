@@ -1,4 +1,4 @@
-"""What the UI shows of the assets before anything has run."""
+"""Definitions of the assets, as the UI shows them before the first run."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ GROUPS = dict.fromkeys(RECONCILIATION, "reconciliation")
 
 @pytest.fixture(scope="module")
 def graph() -> AssetGraph:
-    """The assets of the definitions."""
+    """Return the asset graph of the definitions."""
     settings = Settings(warehouse_url="postgresql://h/w", billing_url="mysql://h/b", first_month="2025-01")
     graph: AssetGraph = build_definitions(settings).resolve_asset_graph()
     return graph
@@ -55,7 +55,7 @@ def test_the_assets_are_those_of_the_tables(graph: AssetGraph) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
+def test_an_asset_has_metadata(graph: AssetGraph, name: str) -> None:
     node, table = graph.get(dg.AssetKey(name)), ALL[name]
     assert node.group_name == GROUPS.get(name, table.schema)
     assert "postgres" in node.kinds
@@ -107,8 +107,8 @@ def test_lineage(graph: AssetGraph, asset: str, upstream: set[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ERP)
-def test_a_copy_is_not_tried_again_by_a_policy(graph: AssetGraph, name: str) -> None:
-    """Dagster would follow it even after a person has cancelled the step."""
+def test_a_copy_has_no_retry_policy(graph: AssetGraph, name: str) -> None:
+    """Dagster would retry the step even after a user cancelled it."""
     definition = graph.get(dg.AssetKey(name)).assets_def
     assert definition.op.retry_policy is None
 
@@ -120,7 +120,7 @@ def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
     assert (mapping.start_offset, mapping.end_offset) == (-1, -1)
 
 
-def test_every_invariant_and_oddity_is_a_check() -> None:
+def test_every_invariant_and_data_check_is_an_asset_check() -> None:
     specs = [spec for check in asset_checks() for spec in check.check_specs]
     names = {spec.name for spec in specs}
     assert names == {item.name for item in (*INVARIANTS, *ODDITIES)} | {"no_rejected_rows", LATENCY_CHECK}
@@ -147,7 +147,7 @@ def test_the_current_month_in_wib_is_a_partition(moment: str, last: str) -> None
 
 
 def test_loading_the_definitions_touches_no_database() -> None:
-    """The servers do not exist; importing the definitions does not even look for them, and warns of nothing."""
+    """The servers do not exist: importing the definitions does not connect to them and raises no warning."""
     program = "import ledger_pipelines.definitions as d; print(len(d.defs.assets))"
     environment = {
         "LEDGER_WAREHOUSE_URL": "postgresql://me@no-such-host.invalid/w",

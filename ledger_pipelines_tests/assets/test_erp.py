@@ -1,4 +1,4 @@
-"""Real syncs: what a run records of its tables, in Dagster and in the sync's log, and how it fails."""
+"""Syncs of the real definitions: their records in Dagster and in the sync's log, and their failures."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -30,7 +30,7 @@ OF_RUN = {
 
 @pytest.fixture(scope="module")
 def made(embedded_url: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpLocation]:
-    """A location for the module."""
+    """Yield a code location for the module."""
     home = tmp_path_factory.mktemp("home")
     with dg.DagsterInstance.ephemeral() as instance, new_erp_location(embedded_url, home, instance) as location:
         yield location
@@ -38,19 +38,19 @@ def made(embedded_url: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def location(made: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> ErpLocation:
-    """The module's location, emptied; a step that is tried again does not wait."""
+    """Return the module's location, emptied; retries do not wait."""
     monkeypatch.setattr(erp_assets, "_RETRY_SECONDS", 0)
     made.reset()
     return made
 
 
-def said(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
-    """What a run logged."""
+def log_of(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
+    """Return the log messages of a run."""
     return "\n".join(entry.user_message for entry in location.instance.all_logs(result.run_id))
 
 
 def order(number: int, day: str | None) -> dict[str, Any]:
-    """A warehouse order."""
+    """Return a row of a warehouse order."""
     return {"order_origin_code": f"O{number}", "order_date": day and date.fromisoformat(day)}
 
 
@@ -114,7 +114,7 @@ def test_only_some_tables_and_months(location: ErpLocation) -> None:
     assert location.rows(HEADERS) == 1
 
 
-def test_a_broken_table_fails_the_sync_and_no_other_table(location: ErpLocation) -> None:
+def test_a_broken_table_fails_the_sync_but_no_other_table(location: ErpLocation) -> None:
     location.insert(HEADERS, order(1, "2025-02-03"))
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
     with location.erp.begin() as connection:
@@ -138,7 +138,7 @@ def test_a_broken_table_fails_the_sync_and_no_other_table(location: ErpLocation)
     assert retries == [], "a missing column does not come back by itself"
 
 
-def test_a_source_that_breaks_off_is_tried_again(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_source_is_retried(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
     def breaks_off_once(sync: Sync, table: ErpTable) -> Report:
@@ -152,15 +152,13 @@ def test_a_source_that_breaks_off_is_tried_again(location: ErpLocation, monkeypa
     result = location.run(only=[HEADERS])
     assert result.success
     assert attempts == [HEADERS, HEADERS]
-    assert "The ERP went away. Trying again in 0 s." in said(location, result)
+    assert "The ERP went away. Retrying in 0 s." in log_of(location, result)
     log = location.log()
     assert (log.status, log.total_records) == ("completed", 1)
     assert location.tables(log)[HEADERS].error_message is None
 
 
-def test_a_source_that_stays_away_fails_in_its_own_words(
-    location: ErpLocation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_source_fails_with_its_message(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
     def away(_sync: Sync, table: ErpTable) -> Report:
@@ -174,7 +172,7 @@ def test_a_source_that_stays_away_fails_in_its_own_words(
     assert (location.log().status, location.log().error_message) == ("failed", f"{HEADERS}: The ERP went away.")
 
 
-def test_a_sync_that_catches_up_asks_for_what_was_never_loaded(
+def test_a_sync_that_catches_up_reads_months_never_loaded(
     location: ErpLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, tuple[str, ...]] = {}
@@ -191,7 +189,7 @@ def test_a_sync_that_catches_up_asks_for_what_was_never_loaded(
     assert asked["so_invoice_line"] == ("2025-05", "2025-06")
     assert asked[HEADERS] == everything
     location.run(only=["so_invoice_line"])
-    assert asked["so_invoice_line"] == everything, "a person who names months means them"
+    assert asked["so_invoice_line"] == everything, "months named by a user are read"
 
 
 def test_a_run_joins_the_sync_that_was_claimed_for_it(location: ErpLocation) -> None:
@@ -202,7 +200,7 @@ def test_a_run_joins_the_sync_that_was_claimed_for_it(location: ErpLocation) -> 
     assert location.log().id == log_id, "no second log"
 
 
-def test_a_run_whose_sync_was_cancelled_before_it_started_does_nothing(location: ErpLocation) -> None:
+def test_a_run_of_a_cancelled_sync_does_nothing(location: ErpLocation) -> None:
     location.insert(HEADERS, order(1, "2025-02-03"))
     log_id = location.claim()
     with location.databases.warehouse.begin() as connection:
@@ -218,18 +216,18 @@ def _why(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
     return "\n".join(str(entry.dagster_event or "") for entry in entries)
 
 
-def test_a_scheduled_run_that_comes_too_late_is_skipped(location: ErpLocation) -> None:
+def test_a_scheduled_run_during_another_sync_is_skipped(location: ErpLocation) -> None:
     log_id = location.claim()
     result = location.run(sync_type="scheduled")
     run = location.instance.get_run_by_id(result.run_id)
     assert run is not None
-    assert run.status is dg.DagsterRunStatus.CANCELED, "nobody is to be called for it"
-    assert f"It is skipped: Sync {log_id} (manual) has been running since" in _why(location, result)
+    assert run.status is dg.DagsterRunStatus.CANCELED, "a skipped run must not look like a failure"
+    assert f"Skipped: Sync {log_id} (manual) has been running since" in _why(location, result)
     assert location.log().id == log_id
     assert f"scheduled sync refused: sync {log_id} is running" in location.journal
 
 
-def test_a_run_of_the_ui_waits_for_its_turn(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manual_run_waits_for_the_running_sync(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     log_id = location.claim()
 
     def other_ends(_seconds: float) -> None:
@@ -240,19 +238,19 @@ def test_a_run_of_the_ui_waits_for_its_turn(location: ErpLocation, monkeypatch: 
     result = location.run(only=[HEADERS])
     assert result.success
     assert location.log().run_id == result.run_id
-    assert f"Waiting for sync {log_id} to end" in said(location, result)
+    assert f"Waiting for sync {log_id} to end" in log_of(location, result)
 
 
-def test_a_run_of_the_ui_does_not_wait_for_ever(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manual_run_stops_waiting_after_a_timeout(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     log_id = location.claim()
-    monkeypatch.setattr("ledger_pipelines.resources.sync.PATIENCE_SECONDS", -1)
+    monkeypatch.setattr("ledger_pipelines.resources.sync.WAIT_TIMEOUT_SECONDS", -1)
     result = location.run(only=[HEADERS])
     assert not result.success
     assert f"Sync {log_id} (manual) has been running since" in _why(location, result)
     assert location.log().id == log_id
 
 
-def test_a_run_that_is_executed_again_has_a_log_of_its_own(location: ErpLocation) -> None:
+def test_a_reexecuted_run_has_its_own_log(location: ErpLocation) -> None:
     log_id = location.claim()
     first = location.run(only=[HEADERS], sync_log_id=log_id)
     again = location.run(
@@ -260,7 +258,7 @@ def test_a_run_that_is_executed_again_has_a_log_of_its_own(location: ErpLocation
         sync_log_id=log_id,
         tags={"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": CURRENT},
     )
-    assert not again.success, "the same configuration without a parent is a mistake"
+    assert not again.success, "the same configuration without a parent run is an error"
     job = location.definitions.resolve_job_def("erp_sync").get_subset(asset_selection={dg.AssetKey(HEADERS)})
     parent = location.instance.get_run_by_id(first.run_id)
     assert parent is not None
@@ -277,9 +275,7 @@ def test_a_run_that_is_executed_again_has_a_log_of_its_own(location: ErpLocation
     assert location.log().run_id == rerun.run_id
 
 
-def test_a_sync_that_was_closed_meanwhile_touches_no_further_table(
-    location: ErpLocation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_sync_changes_no_further_table(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     location.insert(HEADERS, order(1, "2025-02-03"))
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
     first = []
@@ -318,20 +314,20 @@ def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: p
     assert "cancelled: 0 read" in location.journal
 
 
-def test_sessions_of_a_sync_are_known_by_name(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_carry_the_name_of_the_sync(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
 
-    def look(sync: Sync, table: ErpTable) -> Report:
+    def record_name(sync: Sync, table: ErpTable) -> Report:
         with sync.warehouse.connect() as connection:
             names.append(connection.scalar(sa.text("SHOW application_name")))
         return load_table(sync, table)
 
-    monkeypatch.setattr(erp_assets, "load_table", look)
+    monkeypatch.setattr(erp_assets, "load_table", record_name)
     assert location.run(only=[HEADERS]).success
     assert names == [f"ledger_sync_{location.log().id}"]
 
 
-def test_a_guard_stops_a_table_until_a_person_says_so(location: ErpLocation) -> None:
+def test_the_guard_stops_a_table_until_deletions_are_accepted(location: ErpLocation) -> None:
     location.insert(HEADERS, *(order(number, "2025-02-03") for number in range(300)))
     assert location.run(only=[HEADERS]).success
     with location.erp.begin() as connection:

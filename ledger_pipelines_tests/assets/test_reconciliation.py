@@ -1,4 +1,4 @@
-"""The reconciliations as assets: what a run records, its checks, and that no other run waits for it or it for them."""
+"""Assets of the reconciliations: recorded metadata, checks, and independence from other runs."""
 
 import json
 from datetime import date
@@ -33,7 +33,7 @@ CHECKS = {
 
 
 def source(bill: str = "100") -> SourceState:
-    """Three fob customers who bought for 100 rupiah in May and in June each; the first one's bill in May varies."""
+    """Return three fob customers with purchases of 100 rupiah in May and in June; the first bill of May varies."""
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal(10), "total_purchases": Decimal(200)}
     users = tuple(user_row(number, "fob", no_kontrak=f"K{number}", **price) for number in (1, 2, 3))
     readings = [
@@ -47,7 +47,7 @@ def source(bill: str = "100") -> SourceState:
 
 
 def invoice(pipeline: Pipeline, bp_code: str, amount: int, day: str) -> None:
-    """A line of so_invoice_line in the copy."""
+    """Insert a line into the copy of so_invoice_line."""
     values = {"year_month": day[:7], "bp_code": bp_code, "amount_hc": amount, "invoice_date": date.fromisoformat(day)}
     with pipeline.warehouse.begin() as connection:
         connection.execute(sa.insert(LINES).values(values))
@@ -55,7 +55,7 @@ def invoice(pipeline: Pipeline, bp_code: str, amount: int, day: str) -> None:
 
 @pytest.fixture
 def fresh(location: Location) -> Location:
-    """The location with a computed ledger and a copy of the ERP in which nobody has been invoiced."""
+    """Return the location with a computed ledger and a copy of the ERP without invoices."""
     pipeline = location.pipeline
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(source())
@@ -68,13 +68,13 @@ def fresh(location: Location) -> Location:
 
 
 def run(location: Location, first: str = FIRST, last: str = CURRENT) -> dg.ExecuteInProcessResult:
-    """Run the job over a range of months."""
+    """Run the reconciliation job over a range of months."""
     job = location.definitions.resolve_job_def(reconciliation_job.name)
     tags = range_tags(first, last)
     return job.execute_in_process(instance=location.instance, tags=tags, raise_on_error=False)
 
 
-def test_all_matches_is_what_a_run_records(fresh: Location) -> None:
+def test_a_run_records_that_everything_matches(fresh: Location) -> None:
     for number in (1, 2, 3):
         invoice(fresh.pipeline, f"K{number}", 100, "2025-05-31")
     result = run(fresh)
@@ -88,14 +88,16 @@ def test_all_matches_is_what_a_run_records(fresh: Location) -> None:
     assert (months["2025-05"]["month_mismatches"], months["2025-06"]["month_mismatches"]) == (0, 3)
     assert (months["2025-05"]["month_purchases_rupiah"], months["2025-06"]["month_invoiced_rupiah"]) == (300, 0)
     assert "| 2025-05 | 3 | 300.00 | 300 | 0.00 | 3 | 0 |" in months["2025-05"]["months"]
-    assert {name: check.passed for name, check in checks(result).items()} == dict.fromkeys(CHECKS, True), "June is open"
+    assert {name: check.passed for name, check in checks(result).items()} == dict.fromkeys(CHECKS, True), (
+        "June is not over"
+    )
     again = run(fresh)
     for asset in ("balance_comparison", "invoice_reconciliation"):
         for metadata in materialised(again, asset).values():
             assert [metadata[f"rows_{what}"] for what in ("inserted", "updated", "deleted")] == [0, 0, 0]
 
 
-def test_what_does_not_match_is_a_warning_with_its_amount(fresh: Location) -> None:
+def test_a_mismatch_is_a_warning_with_its_amount(fresh: Location) -> None:
     fresh.pipeline.fill(source(bill="70.5"))
     with fresh.pipeline.warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE billing.customers SET no_kontrak = NULL WHERE customer_id = 3"))
@@ -111,19 +113,19 @@ def test_what_does_not_match_is_a_warning_with_its_amount(fresh: Location) -> No
     found = checks(run(fresh))
     assert {name for name, check in found.items() if not check.passed} == CHECKS
     assert {check.severity for check in found.values()} == {dg.AssetCheckSeverity.WARN}
-    said = {name.partition("/")[2]: {key: str(value.value) for key, value in check.metadata.items()}
-            for name, check in found.items()}  # fmt: skip
-    assert {name: (one["rows"], one["rupiah"]) for name, one in said.items()} == {
+    metadata = {name.partition("/")[2]: {key: str(value.value) for key, value in check.metadata.items()}
+                for name, check in found.items()}  # fmt: skip
+    assert {name: (values["rows"], values["rupiah"]) for name, values in metadata.items()} == {
         "balances_match": ("3", "-4,822.50"),
         "every_difference_is_explained": ("1", "207.00"),
         "invoices_match": ("2", "140.00"),
         "every_customer_has_a_partner": ("1", "100.00"),
         "every_partner_has_a_customer": ("1", "1,234"),
     }
-    examples = said["balances_match"]["examples"].splitlines()
+    examples = metadata["balances_match"]["examples"].splitlines()
     assert examples[0].startswith("| customer_id | last_month | ledger_balance |")
     assert [line.split(" | ")[0] for line in examples[2:]] == ["| 2", "| 3", "| 1"], "the largest first"
-    assert "partner:K7" in said["every_partner_has_a_customer"]["examples"]
+    assert "partner:K7" in metadata["every_partner_has_a_customer"]["examples"]
 
 
 def test_a_range_touches_no_other_month(fresh: Location) -> None:
@@ -140,8 +142,8 @@ def test_months_that_were_never_copied_are_named(fresh: Location) -> None:
     assert len(fresh.pipeline.rows(tables.balance_comparison)) == 3
 
 
-def test_no_writer_waits_and_none_is_waited_for(fresh: Location) -> None:
-    """A run of the ledger holds its locks and has written rows; the reconciliation sees what was there before."""
+def test_a_run_does_not_wait_for_writers(fresh: Location) -> None:
+    """A run of the ledger holds its locks and has written rows; the reconciliation sees the committed rows."""
     ledger_tables = (*(table for table in tables.metadata.sorted_tables if table.schema == "billing"),
                      tables.transaction_calculations, tables.monthly_customer_balances, LINES)  # fmt: skip
     with fresh.pipeline.warehouse.begin() as writing:
@@ -154,8 +156,8 @@ def test_no_writer_waits_and_none_is_waited_for(fresh: Location) -> None:
     assert all(row["matches"] for row in fresh.pipeline.rows(tables.balance_comparison))
 
 
-def test_the_schedule_asks_for_a_run_that_succeeds(fresh: Location) -> None:
-    """Every day at 03:00; without an ERP, only the comparison with the application."""
+def test_the_schedule_requests_a_run_that_succeeds(fresh: Location) -> None:
+    """It ticks daily at 03:00; without an ERP, it requests only the comparison with the application."""
     schedule = fresh.definitions.resolve_schedule_def("daily_comparison")
     start = NOW.timestamp()
     tick = next(schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone))

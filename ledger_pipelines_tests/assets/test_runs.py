@@ -1,4 +1,4 @@
-"""Real runs of the assets: one run a range, what it records month by month, and how it fails."""
+"""Runs of the real assets: one run per range, its metadata by month, and its failures."""
 
 import json
 from decimal import Decimal
@@ -32,7 +32,7 @@ OF_BALANCES = {
 
 
 def source(volume: object = 10, deposits: str | None = None) -> SourceState:
-    """Three customers; the volume of the first one's reading in February, and its deposits, vary."""
+    """Return three customers; the volume of the first customer's reading in February, and its deposits, vary."""
     price = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
     readings = [("2025-02-03", volume, 1), ("2025-04-03", 20, 1), ("2025-02-04", 30, 2), ("2025-06-01", 7, 2)]
     return SourceState(
@@ -46,19 +46,19 @@ def source(volume: object = 10, deposits: str | None = None) -> SourceState:
 
 @pytest.fixture
 def fresh(location: Location) -> Location:
-    """The location, its warehouse emptied and its source filled."""
+    """Return the location with an empty warehouse and a filled source."""
     location.pipeline.reset(FIRST, CURRENT)
     location.pipeline.fill(source())
     return location
 
 
 def balances(location: Location) -> list[dict[str, Any]]:
-    """The balances as they are."""
+    """Return all stored balances."""
     return [dict(row) for row in location.pipeline.rows(tables.monthly_customer_balances)]
 
 
 def closing(location: Location, customer: int, month: str) -> Decimal:
-    """A customer's closing balance."""
+    """Return a customer's closing balance of a month."""
     return location.pipeline.ledger().balances[customer, month].closing_balance
 
 
@@ -85,9 +85,9 @@ def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: Location) -> None:
     again = fresh.run()
     assert again.success
     assert balances(fresh) == before
-    said = log(fresh, again)
+    messages = log(fresh, again)
     for asset in STEPS:
-        assert f"{tables.metadata.tables[_table(asset)]}: nothing to write, all" in said
+        assert f"{tables.metadata.tables[_table(asset)]}: nothing to write, all" in messages
         assert {metadata["rows_unchanged"] for metadata in materialised(again, asset).values()} != {0} or (
             asset in {"prices", "deposits"}
         )
@@ -120,7 +120,7 @@ def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: Location) -
 
 
 def test_each_asset_runs_by_itself_over_a_range(fresh: Location) -> None:
-    """As a backfill launches it: one run an asset."""
+    """A backfill launches one run per asset."""
     for asset in STEPS:
         result = fresh.run("2025-01", "2025-06", only=[asset])
         assert result.success
@@ -185,7 +185,7 @@ def test_months_that_were_never_computed_are_named(fresh: Location) -> None:
         ("2024-12", "2025-06", "2024-12 is before 2025-01, the first month of the partitions"),
     ],
 )
-def test_a_range_that_is_none(fresh: Location, first: str, last: str, message: str) -> None:
+def test_a_range_outside_the_horizon_is_refused(fresh: Location, first: str, last: str, message: str) -> None:
     result = fresh.run(first, last, only=["meter_readings"])
     assert not result.success
     assert message in str(failures(result))
@@ -193,13 +193,13 @@ def test_a_range_that_is_none(fresh: Location, first: str, last: str, message: s
 
 
 @pytest.mark.parametrize("only", [["meter_readings"], ["transaction_calculations"], ["monthly_customer_balances"]])
-def test_a_range_that_runs_backwards_is_refused_in_words(fresh: Location, only: list[str]) -> None:
+def test_a_range_that_runs_backwards_is_refused(fresh: Location, only: list[str]) -> None:
     result = fresh.run("2025-06", "2025-01", only=only)
     assert not result.success
     assert "2025-06" in str(failures(result)), "no readable failure"
 
 
-def test_an_emptied_source_stops_the_run_until_a_person_says_so(fresh: Location) -> None:
+def test_an_emptied_source_stops_the_run_until_deletions_are_accepted(fresh: Location) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
     fresh.pipeline.fill(SourceState())
@@ -211,7 +211,7 @@ def test_an_emptied_source_stops_the_run_until_a_person_says_so(fresh: Location)
     assert balances(fresh) == []
 
 
-def test_an_unreadable_source_is_a_failure_in_words(fresh: Location) -> None:
+def test_an_unreadable_source_is_a_failure_with_a_message(fresh: Location) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
     with fresh.pipeline.source.begin() as connection:
@@ -222,7 +222,7 @@ def test_an_unreadable_source_is_a_failure_in_words(fresh: Location) -> None:
         with fresh.pipeline.source.begin() as connection:
             connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME hidden TO data_input"))
     assert not result.success
-    assert list(failures(result)) == ["customers"], "said once, by the first step"
+    assert list(failures(result)) == ["customers"], "reported once, by the first step"
     assert "lacks the column data_input" in failures(result)["customers"]
     password = fresh.pipeline.source.url.password
     assert password
@@ -237,7 +237,7 @@ def test_checks_pass_on_a_healthy_ledger(fresh: Location) -> None:
     assert len(found) == 9 + 6 + 5 + 1
 
 
-def test_what_is_wrong_is_an_error_and_what_is_odd_a_warning(fresh: Location) -> None:
+def test_invariants_are_errors_and_data_checks_are_warnings(fresh: Location) -> None:
     odd = source(volume=0)
     rejected = reading_row(9, 3, '{"waktu": "2025-03-01", "volume_sm3": 1}')
     fresh.pipeline.fill(SourceState(odd.users, (*odd.readings, rejected, reading_row(10, 1, None))))
@@ -264,8 +264,8 @@ def test_what_is_wrong_is_an_error_and_what_is_odd_a_warning(fresh: Location) ->
     assert "| customer_id | year_month |" in str(examples)
 
 
-def test_no_month_is_called_unsynced_after_a_run(fresh: Location) -> None:
-    """Of what is out of date `ledger.stale_months` knows; Dagster, which sees only that a run wrote, must not guess."""
+def test_dagster_reports_no_month_as_stale_after_a_run(fresh: Location) -> None:
+    """Only `ledger.stale_months` determines what is out of date; Dagster's own staleness check is off."""
     graph = fresh.definitions.resolve_asset_graph()
 
     def unsynced() -> list[tuple[str, str | None]]:
@@ -281,29 +281,29 @@ def test_no_month_is_called_unsynced_after_a_run(fresh: Location) -> None:
     assert sorted(materialised(result, "monthly_customer_balances")) == [f"2025-0{month}" for month in range(2, 7)]
 
 
-def test_a_run_says_why_it_rejects_and_which_first_month_to_set(fresh: Location) -> None:
+def test_a_run_reports_rejections_and_the_first_month_to_set(fresh: Location) -> None:
     given = source(deposits='[{"date": "2023-08-05", "amount": 1}, {"date": "1999-01-01", "amount": 1}]')
     earlier = [reading_row(number, 2, json.dumps({"waktu": "2023-05-03", "volume_sm3": 1})) for number in range(10, 30)]
     unpriced = reading_row(31, 3, json.dumps({"waktu": "2025-02-03", "volume_sm3": 1}))
     fresh.pipeline.fill(SourceState(given.users, (*given.readings, *earlier, unpriced)))
     result = fresh.run()
     assert result.success
-    said = log(fresh, result)
-    about = {
+    messages = log(fresh, result)
+    metadata = {
         asset: materialised(result, asset)[month] for asset, month in (("deposits", FIRST), ("meter_readings", FIRST))
     }
     readings = (
         "20 of 25 readings are rejected: dated before 2025-01, the first month of the partitions (20, in 2023-05)."
     )
-    assert about["meter_readings"]["rejected_because"] == readings
-    assert about["meter_readings"]["first_month_to_set"] == "2023-05"
-    assert f"{readings} Set LEDGER_FIRST_MONTH=2023-05" in said
-    assert "2 of 2 deposit entries are rejected" in about["deposits"]["rejected_because"]
-    assert "1 of 5 readings is rejected: no price (1)." in said
+    assert metadata["meter_readings"]["rejected_because"] == readings
+    assert metadata["meter_readings"]["first_month_to_set"] == "2023-05"
+    assert f"{readings} To load them, set LEDGER_FIRST_MONTH=2023-05" in messages
+    assert "2 of 2 deposit entries are rejected" in metadata["deposits"]["rejected_because"]
+    assert "1 of 5 readings is rejected: no price (1)." in messages
     assert "rejected_because" not in materialised(result, "customers")[""]
 
 
-def test_a_run_says_once_which_columns_are_missing(fresh: Location) -> None:
+def test_a_run_reports_missing_columns_once(fresh: Location) -> None:
     columns = {"users": ("alamat", "balance_last_updated_at"), "data_pencatatan": ("harga_final",)}
     with fresh.pipeline.source.begin() as connection:
         for table, names in columns.items():
@@ -317,7 +317,7 @@ def test_a_run_says_once_which_columns_are_missing(fresh: Location) -> None:
                 for name in names:
                     connection.execute(sa.text(f"ALTER TABLE {table} RENAME was_{name} TO {name}"))
     assert result.success
-    said = log(fresh, result)
-    assert [said.count(name) for name in ("alamat, balance_last_updated_at", "harga_final")] == [1, 1]
+    messages = log(fresh, result)
+    assert [messages.count(name) for name in ("alamat, balance_last_updated_at", "harga_final")] == [1, 1]
     assert "alamat" in materialised(result, "customers")[""]["columns_missing"]
     assert "harga_final" in materialised(result, "meter_readings")[FIRST]["columns_missing"]

@@ -1,4 +1,4 @@
-"""The end of a sync whose warehouse is away when its log is to be closed."""
+"""End of a sync whose warehouse is unavailable."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +15,11 @@ from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port
 
 
-def test_a_log_that_cannot_be_closed_is_left_to_others_who_can_read_why(
+def test_a_log_that_cannot_be_closed_has_the_reason_in_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync_resource, "AWAY_SECONDS", 0.01)
-    monkeypatch.setattr(sync_resource, "_TURN_SECONDS", 0.02)
+    monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
     settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")
     databases = Databases(settings)
     started = datetime(2025, 6, 1, tzinfo=WIB)
@@ -29,5 +29,5 @@ def test_a_log_that_cannot_be_closed_is_left_to_others_who_can_read_why(
     databases.warehouse.dispose()
     waits, gives_up = journal_file(settings).read_text().splitlines()
     assert "sync 7 waits until it can be closed: The warehouse" in waits
-    assert "sync 7 could not be closed, which is left to the next look at it: The warehouse" in gives_up
+    assert "sync 7 could not be closed; the sensor finished_syncs or the next sync closes it: The warehouse" in gives_up
     assert "hush" not in waits + gives_up

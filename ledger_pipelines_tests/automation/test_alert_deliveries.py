@@ -1,4 +1,4 @@
-"""The sensor that posts incidents and low balances: real ticks over a real run's alerts, to a real receiver."""
+"""Sensor that posts incidents and low balances: ticks over the alerts of a real run, to a real receiver."""
 
 import json
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ WITHDRAWN = '[{"date": "2025-03-05", "amount": -5}]'
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A web server of its own."""
+    """Yield a receiver of its own."""
     with running_receiver() as made:
         yield made
 
 
 @pytest.fixture
 def location(pipeline: Pipeline) -> Iterator[Location]:
-    """A code location whose only customer owes 5 rupiah."""
+    """Yield a code location whose only customer owes 5 rupiah."""
     pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=1, deposit_history=WITHDRAWN),)))
     with dg.DagsterInstance.ephemeral() as instance:
         made = Location(pipeline, instance)
@@ -39,7 +39,7 @@ def location(pipeline: Pipeline) -> Iterator[Location]:
 
 
 def tick(location: Location, **settings: str) -> str:
-    """What the sensor does now, in its own words."""
+    """Return the skip message of one tick of the sensor."""
     validated = Settings(**settings)
     update = {name: getattr(validated, name) for name in settings}
     definitions = build_definitions(
@@ -60,13 +60,13 @@ def tick(location: Location, **settings: str) -> str:
 def test_a_run_records_and_the_sensor_posts(location: Location, receiver: Receiver) -> None:
     result = location.run()
     assert result.success
-    ((_, about),) = list(materialised(result, "monthly_customer_balances").items())[-1:]
-    assert about["customers_owing"] == 1
+    ((_, metadata),) = list(materialised(result, "monthly_customer_balances").items())[-1:]
+    assert metadata["customers_owing"] == 1
     assert "LEDGER_ALERT_WEBHOOK_URL is not set" in tick(location)
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
     receiver.answers = [500]
-    assert tick(location, **webhook) == "0 delivered; 1 later again: status 500: what the receiver says"
-    assert tick(location, **webhook) == "No message waits."
+    assert tick(location, **webhook) == "0 delivered; 1 to be retried: status 500: what the receiver says"
+    assert tick(location, **webhook) == "No messages to deliver."
     with location.databases.warehouse.begin() as connection:
         connection.execute(sa.update(balance_alerts).values(next_attempt_at=sa.func.now()))
     assert tick(location, **webhook) == "1 delivered."
@@ -79,12 +79,11 @@ def test_an_incident_is_posted_by_the_same_sensor(location: Location, receiver: 
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
     with opened(location.databases.warehouse, REFUSED):
         assert tick(location, **webhook) == "1 delivered."
-        assert tick(location, **webhook) == "No message waits."
+        assert tick(location, **webhook) == "No messages to deliver."
     assert [json.loads(message.body)["type"] for message in receiver.received] == ["incident.opened"]
 
 
-def test_a_run_does_not_wait_for_the_webhook(location: Location, receiver: Receiver) -> None:
-    """Nor does it fail for it: it does not know of it."""
+def test_a_run_does_not_depend_on_the_webhook(location: Location, receiver: Receiver) -> None:
     receiver.answers = ["silence"]
     location.pipeline.run()
     assert location.pipeline.rows(balance_alerts)

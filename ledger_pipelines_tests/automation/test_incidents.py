@@ -1,4 +1,4 @@
-"""Failures of sensors, runs and syncs as incidents: recorded by real ticks and runs, closed when they are made good."""
+"""Incidents of failing sensors, runs and syncs: recorded by real ticks and runs, closed by the next success."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,9 +27,9 @@ LARGE = [reading_row(number, 2, READING) for number in range(10, 160)]
 
 @pytest.fixture
 def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    """A code location over a computed ledger of two customers; ticks that look but once."""
+    """Yield a code location over a computed ledger of two customers; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     pipeline.reset(FIRST, CURRENT)
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2))
     pipeline.fill(SourceState(customers, (reading_row(1, 1, READING), *LARGE)))
@@ -41,7 +41,7 @@ def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lo
 
 
 def tick(location: Location, name: str) -> Any:
-    """One tick of a sensor."""
+    """Evaluate one tick of a sensor."""
     context = dg.build_sensor_context(
         instance=location.instance,
         resources={"databases": location.databases},
@@ -55,7 +55,7 @@ def opened(location: Location) -> list[Incident]:
         return incidents.open_incidents(connection)
 
 
-def test_a_sensor_that_fails_is_an_incident_until_it_succeeds(location: Location) -> None:
+def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: Location) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_a_sensor_that_fails_is_an_incident_until_it_succeeds(location: Location
     assert opened(location) == []
 
 
-def test_a_real_time_run_that_fails_is_an_incident_until_one_succeeds(
+def test_a_failed_real_time_run_is_an_incident_until_one_succeeds(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with location.pipeline.source.begin() as connection:
@@ -94,7 +94,7 @@ def test_a_real_time_run_that_fails_is_an_incident_until_one_succeeds(
     assert opened(location) == []
 
 
-def test_a_run_that_is_refused_and_one_that_makes_it_good(location: Location) -> None:
+def test_a_refused_run_is_resolved_by_accepted_deletions(location: Location) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
         connection.execute(sa.delete(users).where(users.c.id == 2))
@@ -108,13 +108,13 @@ def test_a_run_that_is_refused_and_one_that_makes_it_good(location: Location) ->
     assert failed.run_id is not None
     assert location.run(customer_ids=[1]).success
     tick(location, "incident_review")
-    assert len(opened(location)) == 2, "one customer's run makes good nothing of the others"
+    assert len(opened(location)) == 2, "a run of one customer does not cover the others"
     assert location.run(accept_deletions=True).success
     tick(location, "incident_review")
     assert opened(location) == []
 
 
-def test_a_failed_run_of_some_customers_is_made_good_by_one_of_all(
+def test_a_failed_run_of_some_customers_is_resolved_by_one_of_all(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -135,7 +135,7 @@ def test_a_failed_run_of_some_customers_is_made_good_by_one_of_all(
 
 
 def end_sync(warehouse: sa.Engine, status: Any) -> None:
-    """Let a sync have begun and ended."""
+    """Record a sync that began and ended."""
     with warehouse.begin() as connection:
         log = sync_logs.claim(connection, "scheduled")
         sync_logs.close(connection, log.id, Ending(status, "the ERP is away" if status == "failed" else None))
@@ -145,7 +145,7 @@ def kinds_of(connection: sa.Connection, now: datetime, watched_since: datetime) 
     return [cause.kind.value for cause in sync_causes(connection, now, watched_since=watched_since)]
 
 
-def test_a_sync_that_failed_is_made_good_by_one_that_is_completed(location: Location) -> None:
+def test_a_failed_sync_is_resolved_by_a_completed_one(location: Location) -> None:
     warehouse, now = location.pipeline.warehouse, datetime.now(UTC)
     for status, expected in (
         ("completed", []),
@@ -162,9 +162,7 @@ def test_a_sync_that_failed_is_made_good_by_one_that_is_completed(location: Loca
     ("minutes", "watched_hours", "expected"),
     [(9, 1, []), (10, 1, ["sync_missed"]), (59, 1, ["sync_missed"]), (69, 1, ["sync_missed"]), (30, 0, [])],
 )
-def test_an_hourly_sync_that_did_not_happen(
-    location: Location, minutes: int, watched_hours: int, expected: list[str]
-) -> None:
+def test_a_missed_hourly_sync(location: Location, minutes: int, watched_hours: int, expected: list[str]) -> None:
     end_sync(location.pipeline.warehouse, "completed")
     in_two_hours = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
     now = in_two_hours + timedelta(minutes=minutes)
@@ -173,14 +171,14 @@ def test_an_hourly_sync_that_did_not_happen(
         assert kinds_of(connection, now, watched_since) == expected
 
 
-def test_a_real_time_run_that_failed_with_nothing_to_do_is_made_good_by_itself(location: Location) -> None:
-    cause = Cause(Kind.POLL_FAILED, REALTIME_RUN, "the source was away", "wait")
+def test_a_failed_real_time_run_is_resolved_without_changes(location: Location) -> None:
+    cause = Cause(Kind.POLL_FAILED, REALTIME_RUN, "the source was unavailable", "wait")
     with location.pipeline.warehouse.begin() as connection:
         incidents.record(connection, cause)
         pending.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
-        pending.failed(connection, pending.take(connection, 1), "the source was away")
+        pending.failed(connection, pending.take(connection, 1), "the source was unavailable")
     tick(location, "incident_review")
-    assert len(opened(location)) == 1, "a change waits to be tried again"
+    assert len(opened(location)) == 1, "a change waits for its retry"
     with location.pipeline.warehouse.begin() as connection:
         connection.execute(sa.delete(tables.pending_changes))
     tick(location, "incident_review")
@@ -203,7 +201,7 @@ def test_a_change_that_no_run_applies(location: Location) -> None:
     assert opened(location) == []
 
 
-def test_a_month_that_nobody_turns(location: Location) -> None:
+def test_a_month_that_no_process_turns(location: Location) -> None:
     next_month = Location(location.pipeline, location.instance)
     next_month.databases._clock = lambda: datetime(2025, 7, 1, 0, 2, tzinfo=WIB)
     tick(next_month, "incident_review")

@@ -1,4 +1,4 @@
-"""The turn of the month by sensor, run and schedule, with the clock in our hands: at 23:59:59 and at 00:00:01."""
+"""Turn of the month by sensor, run and schedule, with a controlled clock: at 23:59:59 and at 00:00:01."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,9 +26,9 @@ JUNE, JULY = "2025-06", "2025-07"
 
 @pytest.fixture
 def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    """A ledger of two customers, computed in June; ticks that look but once."""
+    """Yield a code location over a ledger of two customers, computed in June; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     shared_pipeline.reset(FIRST, JUNE)
     users = (user_row(1, deposit_history=DEPOSITS), user_row(2, role="fob", harga_per_meter_kubik=100))
     reading = reading_row(1, 2, '{"waktu": "2025-06-03", "volume_sm3": 10}')
@@ -40,14 +40,14 @@ def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iter
         made.databases.dispose()
 
 
-def it_is(location: Location, moment: datetime) -> None:
-    """Set the clock of the location's processes; PostgreSQL's is another."""
+def set_clock(location: Location, moment: datetime) -> None:
+    """Set the clock of the location's processes; PostgreSQL's clock is separate."""
     clocked = Databases(location.settings, clock=lambda: moment)
-    location.databases.now = clocked.now  # type: ignore[method-assign]  # the definitions hold this very resource
+    location.databases.now = clocked.now  # type: ignore[method-assign]  # the definitions hold this resource
 
 
 def closings(location: Location, month: str) -> dict[int, int]:
-    """The closing balances of a month, by customer."""
+    """Return the closing balances of a month, by customer."""
     rows = location.pipeline.rows(tables.monthly_customer_balances)
     return {row["customer_id"]: int(row["closing_balance"]) for row in rows if row["year_month"] == month}
 
@@ -57,7 +57,7 @@ def test_a_sensor_turns_the_month(location: Location, name: str) -> None:
     sensor = location.definitions.resolve_sensor_def(name)
     seen = []
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT, MIDNIGHT + timedelta(seconds=1)):
-        it_is(location, moment)
+        set_clock(location, moment)
         context = dg.build_sensor_context(instance=location.instance, resources={"databases": location.databases})
         assert not sensor.evaluate_tick(context).run_requests
         seen.append(closings(location, JULY))
@@ -67,8 +67,8 @@ def test_a_sensor_turns_the_month(location: Location, name: str) -> None:
     assert (event.partition_key, event.asset_materialization is not None) == (JULY, True)
 
 
-def test_a_real_time_run_that_lives_over_midnight_turns_the_month(location: Location) -> None:
-    it_is(location, MIDNIGHT + timedelta(seconds=1))
+def test_a_real_time_run_over_midnight_turns_the_month(location: Location) -> None:
+    set_clock(location, MIDNIGHT + timedelta(seconds=1))
     job = location.definitions.resolve_job_def(realtime.JOB)
     result = job.execute_in_process(instance=location.instance)
     assert closings(location, JULY) == {1: 507, 2: -1000}
@@ -76,8 +76,8 @@ def test_a_real_time_run_that_lives_over_midnight_turns_the_month(location: Loca
     assert months == [JULY]
 
 
-def test_a_run_of_one_customer_leaves_no_other_behind(location: Location) -> None:
-    it_is(location, MIDNIGHT + timedelta(seconds=1))
+def test_a_run_of_one_customer_turns_the_month_for_all(location: Location) -> None:
+    set_clock(location, MIDNIGHT + timedelta(seconds=1))
     result = location.run(last=JULY, customer_ids=[2])
     assert result.success
     assert closings(location, JULY) == {1: 507, 2: -1000}
@@ -85,8 +85,8 @@ def test_a_run_of_one_customer_leaves_no_other_behind(location: Location) -> Non
     assert all(check.passed for name, check in found.items() if "no_rejected_rows" not in name), found
 
 
-def test_the_schedule_reads_the_new_month_for_everybody(location: Location) -> None:
-    it_is(location, MIDNIGHT)
+def test_the_schedule_reads_the_new_month_for_all_customers(location: Location) -> None:
+    set_clock(location, MIDNIGHT)
     schedule = location.definitions.resolve_schedule_def("month_turn")
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=MIDNIGHT, resources={"databases": location.databases}
@@ -105,7 +105,7 @@ def test_the_schedule_reads_the_new_month_for_everybody(location: Location) -> N
     ("zone", "midnight"),
     [("Asia/Jakarta", "2028-02-29T17:00:00+00:00"), ("America/New_York", "2026-12-01T05:00:00+00:00")],
 )
-def test_the_schedule_ticks_at_midnight_of_the_companys_zone(location: Location, zone: str, midnight: str) -> None:
+def test_the_schedule_ticks_at_midnight_in_the_companys_zone(location: Location, zone: str, midnight: str) -> None:
     schedule = location.definitions.resolve_schedule_def("month_turn")
     start = datetime.fromisoformat(midnight)
     before = (start - timedelta(days=2)).timestamp()
@@ -113,7 +113,7 @@ def test_the_schedule_ticks_at_midnight_of_the_companys_zone(location: Location,
     assert schedule.execution_timezone == "Asia/Jakarta"
 
 
-def test_dagsters_partitions_have_the_new_month_at_its_first_second(location: Location) -> None:
+def test_partitions_have_the_new_month_in_its_first_second(location: Location) -> None:
     partitions = location.definitions.resolve_asset_graph().get(dg.AssetKey("meter_readings")).partitions_def
     assert partitions is not None
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=1)):
@@ -121,11 +121,11 @@ def test_dagsters_partitions_have_the_new_month_at_its_first_second(location: Lo
             assert partitions.get_partition_keys()[-1] == month_of(moment, WIB)
 
 
-def test_the_clock_of_postgresql_makes_no_month(location: Location) -> None:
-    """It is years ahead of the location's: nothing is turned by it, and no alert's use is counted by it."""
+def test_the_clock_of_postgresql_turns_no_month(location: Location) -> None:
+    """PostgreSQL's clock is years ahead of the location's: it turns no month and counts no usage of an alert."""
     with location.pipeline.warehouse.connect() as connection:
         assert month_of(connection.execute(sa.select(sa.func.now())).scalar_one(), WIB) > JULY
-    it_is(location, MIDNIGHT - timedelta(seconds=1))
+    set_clock(location, MIDNIGHT - timedelta(seconds=1))
     assert location.run(first=JUNE, last=JUNE).success
     assert closings(location, JULY) == {}
     known = {"", *months_between(FIRST, JUNE)}

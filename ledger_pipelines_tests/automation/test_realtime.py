@@ -1,4 +1,4 @@
-"""The sensors of readings, prices and deposits, and the job they ask for: real ticks, real runs."""
+"""Sensors of readings, prices and deposits, and the job that they request: real ticks, real runs."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,16 +26,16 @@ SENSORS = ["readings", "prices", "deposits"]
 
 @pytest.fixture(scope="module")
 def shared(embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """Two databases for the tests of this module, which fill them anew."""
+    """Yield two databases that each test of this module fills again."""
     with new_pipeline(embedded_url, embedded_url) as pipeline:
         yield pipeline
 
 
 @pytest.fixture
 def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    """A code location over a ledger of three customers that was computed once; ticks that look but once."""
+    """Yield a code location over a computed ledger of three customers; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     shared.reset(FIRST, "2025-06")
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2, 3))
     shared.fill(SourceState(customers, tuple(reading_row(number, number, READING) for number in (1, 2, 3))))
@@ -48,25 +48,25 @@ def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
 
 
 def tick(location: Location, name: str) -> SensorExecutionData:
-    """One tick of a sensor."""
+    """Evaluate one tick of a sensor."""
     context = dg.build_sensor_context(instance=location.instance, resources={"databases": location.databases})
     return location.definitions.resolve_sensor_def(name).evaluate_tick(context)
 
 
 def request_of(location: Location, name: str) -> dg.RunRequest:
-    """The one run that a tick asks for."""
+    """Return the only run request of a tick."""
     (request,) = tick(location, name).run_requests or ()
     return request
 
 
-def take_up(location: Location, **options: Any) -> dg.ExecuteInProcessResult:
-    """One run of the job."""
+def apply_changes(location: Location, **options: Any) -> dg.ExecuteInProcessResult:
+    """Run the real-time job once."""
     job = location.definitions.resolve_job_def(realtime.JOB)
     return job.execute_in_process(instance=location.instance, raise_on_error=False, **options)
 
 
 def change(location: Location, statement: sa.Update | sa.Insert | sa.Delete, at: datetime | None = NOW) -> None:
-    """Change the billing application as it does itself, or by plain SQL, which forgets `updated_at`."""
+    """Change a row as the billing application does, or without setting `updated_at` as plain SQL does."""
     if at is not None and not isinstance(statement, sa.Delete):
         statement = statement.values(updated_at=at.replace(tzinfo=None))
     with location.pipeline.source.begin() as connection:
@@ -74,13 +74,13 @@ def change(location: Location, statement: sa.Update | sa.Insert | sa.Delete, at:
 
 
 def closing(location: Location, customer: int) -> Decimal:
-    """The latest closing balance of a customer."""
+    """Return the latest closing balance of a customer."""
     balances = location.pipeline.rows(tables.monthly_customer_balances)
     latest: Decimal = [row for row in balances if row["customer_id"] == customer][-1]["closing_balance"]
     return latest
 
 
-def test_the_sensors_are_on_and_quick(location: Location) -> None:
+def test_the_sensors_are_on_with_a_short_interval(location: Location) -> None:
     for name in SENSORS:
         sensor = location.definitions.resolve_sensor_def(name)
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
@@ -90,7 +90,7 @@ def test_the_sensors_are_on_and_quick(location: Location) -> None:
 
 
 @pytest.mark.parametrize("name", SENSORS)
-def test_before_the_first_computation_nothing_is_watched_and_the_tick_says_so(location: Location, name: str) -> None:
+def test_before_the_first_computation_a_tick_is_skipped(location: Location, name: str) -> None:
     change(location, sa.update(users).values(harga_per_meter_kubik=300))
     with never_computed(location.pipeline.warehouse):
         found = tick(location, name)
@@ -101,12 +101,12 @@ def test_before_the_first_computation_nothing_is_watched_and_the_tick_says_so(lo
         assert not [row for row in location.pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
 
 
-def test_a_run_by_hand_before_the_first_computation_fails_with_the_reason(
+def test_a_run_before_the_first_computation_fails_with_the_reason(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(realtime, "LINGER_SECONDS", 10)  # it would end before it looks for changes
+    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 10)  # otherwise it ends before it polls
     with never_computed(location.pipeline.warehouse):
-        result = take_up(location)
+        result = apply_changes(location)
     assert not result.success
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.user_failure_data is not None
@@ -114,7 +114,7 @@ def test_a_run_by_hand_before_the_first_computation_fails_with_the_reason(
 
 
 @pytest.mark.parametrize("name", SENSORS)
-def test_nothing_has_changed(location: Location, name: str) -> None:
+def test_a_tick_without_changes_requests_no_run(location: Location, name: str) -> None:
     assert not tick(location, name).run_requests
 
 
@@ -140,14 +140,14 @@ def reading_change() -> sa.Update:
         ("readings", reading_change(), -1500, {"2025-02", "2025-03", "2025-04", "2025-05", "2025-06"}),
     ],
 )
-def test_a_change_is_in_the_balances_one_run_later(
+def test_a_change_is_in_the_balances_after_one_run(
     location: Location, name: str, statement: sa.Update, balance: int, months: set[str]
 ) -> None:
     before = {row["customer_id"]: row for row in location.pipeline.rows(tables.monthly_customer_balances)}
     change(location, statement)
     request = request_of(location, name)
-    assert not tick(location, name).run_requests, "one run was asked for already"
-    result = take_up(location, tags=dict(request.tags))
+    assert not tick(location, name).run_requests, "a run has already been requested"
+    result = apply_changes(location, tags=dict(request.tags))
     assert result.success
     assert closing(location, 2) == balance
     after = {row["customer_id"]: row for row in location.pipeline.rows(tables.monthly_customer_balances)}
@@ -170,7 +170,7 @@ def test_a_burst_is_one_run(location: Location) -> None:
     request = request_of(location, "prices")
     change(location, sa.update(data_pencatatan).values(data_input=READING.replace("10", "20")))
     assert not tick(location, "readings").run_requests
-    assert take_up(location, tags=dict(request.tags)).success
+    assert apply_changes(location, tags=dict(request.tags)).success
     assert [closing(location, customer) for customer in (1, 2, 3)] == [-6000] * 3
     with location.pipeline.warehouse.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(tables.realtime_batches)) == 1
@@ -184,63 +184,61 @@ def test_a_burst_is_one_run(location: Location) -> None:
         ("prices", sa.update(users).where(users.c.id == 2).values(role="admin"), {1, 3}),
     ],
 )
-def test_what_no_timestamp_tells_is_found(
+def test_a_change_without_a_timestamp_is_detected(
     location: Location, name: str, statement: sa.Delete | sa.Update, left: set[int]
 ) -> None:
     change(location, statement, at=None)
     request = request_of(location, name)
-    assert take_up(location, tags=dict(request.tags)).success
+    assert apply_changes(location, tags=dict(request.tags)).success
     assert {row["customer_id"] for row in location.pipeline.rows(tables.transaction_calculations)} == left
     assert location.pipeline.rows(tables.pending_changes) == []
 
 
-def test_a_customer_whose_recalculation_is_off_is_left_alone_until_it_is_on(location: Location) -> None:
+def test_changes_are_held_while_recalculation_is_off(location: Location) -> None:
     off = sa.update(users).where(users.c.id == 2).values(use_realtime_calculation=False, harga_per_meter_kubik=200)
     change(location, off)
     change(location, sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
     assert tick(location, "prices").run_requests
-    assert take_up(location).success
+    assert apply_changes(location).success
     assert [closing(location, customer) for customer in (1, 2)] == [-2000, -1000]
-    assert not tick(location, "prices").run_requests, "what is put aside asks for no run"
+    assert not tick(location, "prices").run_requests, "a held change requests no run"
     change(location, sa.update(users).where(users.c.id == 2).values(use_realtime_calculation=True))
     assert tick(location, "prices").run_requests
-    assert take_up(location).success
+    assert apply_changes(location).success
     assert closing(location, 2) == -2000
 
 
-def test_a_request_that_came_to_nothing_is_made_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_a_run_is_repeated(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     first = request_of(location, "prices")
     assert not tick(location, "deposits").run_requests
-    monkeypatch.setattr(realtime, "BEGIN_SECONDS", 0)
+    monkeypatch.setattr(realtime, "START_TIMEOUT_SECONDS", 0)
     second = request_of(location, "prices")
     assert first.run_key != second.run_key
 
 
-def test_a_run_that_fails_leaves_its_changes_and_they_are_tried_later(
-    location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_of_a_failed_run_are_retried_later(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     assert tick(location, "prices").run_requests
 
     def fail(*_: Any, **__: Any) -> None:
-        raise sa.exc.IntegrityError("statement", {}, Exception("a row that cannot be"))
+        raise sa.exc.IntegrityError("statement", {}, Exception("an impossible row"))
 
     with monkeypatch.context() as patched:
         patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
-        assert not take_up(location).success
+        assert not apply_changes(location).success
     (waiting,) = location.pipeline.rows(tables.pending_changes)
-    assert "a row that cannot be" in waiting["error"]
+    assert "an impossible row" in waiting["error"]
     assert waiting["retry_at"] is not None
-    assert not tick(location, "prices").run_requests, "not at once"
+    assert not tick(location, "prices").run_requests, "not before the retry time"
     with location.pipeline.warehouse.begin() as connection:
         connection.execute(sa.update(tables.pending_changes).values(retry_at=sa.func.now()))
     assert tick(location, "prices").run_requests
-    assert take_up(location).success
+    assert apply_changes(location).success
     assert closing(location, 2) == -2000
 
 
-def test_one_customer_does_not_keep_the_others_waiting(location: Location) -> None:
+def test_a_refused_customer_does_not_block_the_others(location: Location) -> None:
     many = [reading_row(number, 2, READING) for number in range(10, 160)]
     location.pipeline.fill(
         SourceState(
@@ -252,7 +250,7 @@ def test_one_customer_does_not_keep_the_others_waiting(location: Location) -> No
     change(location, sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
     change(location, sa.update(users).values(harga_per_meter_kubik=200))
     assert tick(location, "prices").run_requests
-    result = take_up(location)
+    result = apply_changes(location)
     assert not result.success
     assert [closing(location, customer) for customer in (1, 2, 3)] == [-2000, -151_000, -2000]
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
@@ -260,91 +258,91 @@ def test_one_customer_does_not_keep_the_others_waiting(location: Location) -> No
     assert "Customer 2: This would delete" in str(failure.user_failure_data.description)
 
 
-def test_a_ledger_that_was_never_computed_is_not_kept_up(location: Location) -> None:
+def test_a_ledger_that_was_never_computed_is_not_updated(location: Location) -> None:
     location.pipeline.reset(FIRST, "2025-06")
     result = tick(location, "prices")
     assert not result.run_requests
     assert "ledger balance initialize --all" in str(result.skip_message)
 
 
-def test_a_look_after_a_restart_goes_on_where_it_was(location: Location) -> None:
+def test_a_poll_after_a_restart_continues_at_the_watermark(location: Location) -> None:
     with location.pipeline.warehouse.begin() as connection:
         cursors.move(connection, "watch of prices", "2025-06-17T15:00:00")
     change(location, price_change(), at=datetime(2025, 6, 17, 15, 10, tzinfo=WIB))
     request = request_of(location, "prices")
     assert request.run_key
-    assert take_up(location).success
+    assert apply_changes(location).success
     assert closing(location, 2) == -2000
 
 
-def test_a_run_leaves_its_changes_while_others_write_the_tables(location: Location) -> None:
+def test_a_run_leaves_its_changes_while_another_writes_the_tables(location: Location) -> None:
     change(location, price_change())
     assert tick(location, "prices").run_requests
     with location.pipeline.warehouse.begin() as writing:
         lock(writing, tables.meter_readings)
-        assert take_up(location).success
+        assert apply_changes(location).success
         assert closing(location, 2) == -1000
-    assert take_up(location).success
+    assert apply_changes(location).success
     assert closing(location, 2) == -2000
 
 
 @pytest.fixture
 def cautious(location: Location) -> Iterator[Location]:
-    """The same location where a balance should last 400 days."""
+    """Yield the same location with a limit of 400 days for low balances."""
     made = Location(location.pipeline, location.instance, alert_days=400)
     yield made
     made.databases.dispose()
 
 
-def test_what_low_means_is_as_it_is_set(cautious: Location) -> None:
+def test_the_limit_of_low_balances_is_the_setting(cautious: Location) -> None:
     history = '[{"date": "2025-03-05 14:04:00", "amount": 12000, "keterangan": "penambahan"}]'
     change(cautious, sa.update(users).where(users.c.id == 2).values(deposit_history=history))
     assert tick(cautious, "deposits").run_requests
-    assert take_up(cautious).success
+    assert apply_changes(cautious).success
     assert not low_for_days(cautious), "nothing was used in the last 30 days"
     change(cautious, sa.update(data_pencatatan).where(data_pencatatan.c.id == 2).values(data_input=IN_JUNE))
     assert tick(cautious, "readings").run_requests
-    assert take_up(cautious).success
+    assert apply_changes(cautious).success
     assert low_for_days(cautious) == [(2, 400)], "11,000 rupiah last eleven months"
 
 
 def low_for_days(location: Location) -> list[tuple[int, int]]:
-    """Which balances last too few days, and what that means."""
+    """Return the customers whose balances last too few days, and the limit in days."""
     alerts = location.pipeline.rows(tables.balance_alerts)
     return [(row["customer_id"], row["days"]) for row in alerts if row["kind"] == "days_left"]
 
 
-def test_a_run_that_has_worked_long_enough_is_relieved(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_run_is_handed_over(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     request = request_of(location, "prices")
     job = location.definitions.resolve_job_def(realtime.JOB)
     run = location.instance.create_run_for_job(job, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTING)
-    monkeypatch.setattr(realtime, "BEGIN_SECONDS", 0)
-    assert not tick(location, "prices").run_requests, "it has not begun yet"
+    monkeypatch.setattr(realtime, "START_TIMEOUT_SECONDS", 0)
+    assert not tick(location, "prices").run_requests, "the run has not started yet"
     event = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=realtime.JOB)
     location.instance.report_dagster_event(event, run_id=run.run_id)
-    assert not tick(location, "prices").run_requests, "it has just begun"
-    monkeypatch.setattr(realtime, "RELIEF_SECONDS", 0)
+    assert not tick(location, "prices").run_requests, "the run has just started"
+    monkeypatch.setattr(realtime, "HANDOVER_SECONDS", 0)
     assert tick(location, "prices").run_requests
 
 
-def test_while_a_run_looks_sensors_do_not(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realtime, "LOOK_WHILE_KEPT_SECONDS", 0)
+def test_sensors_do_not_poll_while_a_run_does(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime, "LEASED_PAUSE_SECONDS", 0)
     with location.databases.warehouse.begin() as connection:
-        cursors.move(connection, realtime._SERVING, "a run")
+        cursors.move(connection, realtime._POLLING_LEASE, "a run")
     change(location, deposit_change())
     assert not tick(location, "deposits").run_requests
     assert not location.pipeline.rows(tables.pending_changes)
     with location.databases.warehouse.begin() as connection:
-        assert cursors.keep(connection, realtime._SERVING, "a run")
-        cursors.forget(connection, realtime._SERVING, "another run")
-    assert not tick(location, "deposits").run_requests, "it is still at it"
-    monkeypatch.setattr(realtime, "KEPT_SECONDS", 0)
-    assert tick(location, "deposits").run_requests, "it has not said for long that it is"
+        assert cursors.keep(connection, realtime._POLLING_LEASE, "a run")
+        cursors.forget(connection, realtime._POLLING_LEASE, "another run")
+    assert not tick(location, "deposits").run_requests, "the lease is live"
+    monkeypatch.setattr(realtime, "LEASE_SECONDS", 0)
+    assert tick(location, "deposits").run_requests, "the lease has expired"
 
 
-def test_a_run_that_ends_leaves_the_looking_to_the_sensors(location: Location) -> None:
+def test_sensors_poll_after_a_run_ends(location: Location) -> None:
     change(location, price_change())
-    assert take_up(location).success
+    assert apply_changes(location).success
     change(location, price_change().values(harga_per_meter_kubik=300))
     assert tick(location, "prices").run_requests

@@ -1,4 +1,4 @@
-"""The sensor of the first reconciliation: real ticks, real runs."""
+"""Sensor of the first reconciliation: real ticks, real runs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
 
 @pytest.fixture(scope="module")
 def made(embedded_url: sa.URL) -> Iterator[Location]:
-    """A code location over two databases of its own."""
+    """Yield a code location over two databases of its own."""
     with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
         location = Location(pipeline, instance)
         yield location
@@ -37,7 +37,7 @@ def made(embedded_url: sa.URL) -> Iterator[Location]:
 
 @pytest.fixture
 def location(made: Location) -> Location:
-    """The module's location with a customer and a reading in the source, and nothing computed."""
+    """Return the module's location with a customer and a reading in the source and an empty ledger."""
     made.pipeline.reset(FIRST, CURRENT)
     reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
     made.pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
@@ -45,7 +45,7 @@ def location(made: Location) -> Location:
 
 
 def evaluated(location: Location, *, with_erp: bool = True) -> SensorExecutionData:
-    """A tick of the sensor."""
+    """Evaluate a tick of the sensor."""
     erp = {"erp_url": location.settings.warehouse_url if with_erp else None}
     (sensor,) = reconciliation_sensors(location.settings.model_copy(update=erp))
     context = dg.build_sensor_context(
@@ -55,12 +55,12 @@ def evaluated(location: Location, *, with_erp: bool = True) -> SensorExecutionDa
 
 
 def tick(location: Location, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
-    """What the sensor asks for now."""
+    """Return the run requests of a tick."""
     return evaluated(location, with_erp=with_erp).run_requests or ()
 
 
 def copy_invoices(location: Location) -> None:
-    """Copy the ERP's invoices, of which there are none."""
+    """Mark the ERP's invoices as copied, without any rows."""
     with location.pipeline.warehouse.begin() as connection:
         for month in location.pipeline.horizon.months:
             ensure_partition(connection, LINES, month)
@@ -68,7 +68,7 @@ def copy_invoices(location: Location) -> None:
 
 
 def run(location: Location, request: dg.RunRequest) -> bool:
-    """Carry out what was asked for."""
+    """Execute a requested run and return whether it succeeded."""
     job = location.definitions.resolve_job_def(reconciliation_job.name)
     result = job.execute_in_process(
         instance=location.instance, tags=dict(request.tags), asset_selection=request.asset_selection
@@ -77,41 +77,43 @@ def run(location: Location, request: dg.RunRequest) -> bool:
 
 
 def assets(requests: Sequence[dg.RunRequest]) -> list[str]:
-    """The names of what is asked for."""
+    """Return the names of the requested assets."""
     return [key.to_user_string() for request in requests for key in request.asset_selection or ()]
 
 
-def test_nothing_is_asked_for_before_there_are_balances(location: Location) -> None:
+def test_no_run_is_requested_before_there_are_balances(location: Location) -> None:
     copy_invoices(location)
     assert tick(location) == ()
     assert str(evaluated(location).skip_message).startswith("The ledger has never been computed")
 
 
-def test_the_balances_are_compared_as_soon_as_they_are_there(location: Location) -> None:
+def test_the_comparison_is_requested_once_balances_exist(location: Location) -> None:
     location.pipeline.run()
     for with_erp in (True, False):
-        assert assets(tick(location, with_erp=with_erp)) == [COMPARISON], "the invoices are not there, or never will be"
+        assert assets(tick(location, with_erp=with_erp)) == [COMPARISON], (
+            "the invoices are not loaded, or there is no ERP"
+        )
     (request,) = tick(location)
     assert run(location, request)
     assert len(location.pipeline.rows(balance_comparison)) == 1
     assert tick(location) == ()
 
 
-def test_the_invoices_are_compared_as_soon_as_they_are_there(location: Location) -> None:
+def test_the_invoices_are_reconciled_once_loaded(location: Location) -> None:
     location.pipeline.run()
     copy_invoices(location)
     requests = tick(location)
     assert assets(requests) == [COMPARISON, INVOICES]
     (_, request) = requests
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
-    assert all(run(location, one) for one in requests)
+    assert all(run(location, each) for each in requests)
     assert len(location.pipeline.rows(invoice_reconciliation)) == 1
     assert tick(location) == ()
     assert assets(tick(location, with_erp=False)) == []
 
 
 def nightly(location: Location) -> ScheduleExecutionData:
-    """A tick of the nightly schedule, with an ERP."""
+    """Evaluate a tick of the nightly schedule, with an ERP."""
     settings = location.settings.model_copy(update={"erp_url": location.settings.warehouse_url})
     (schedule,) = reconciliation_schedules(settings)
     context = dg.build_schedule_context(
@@ -120,7 +122,7 @@ def nightly(location: Location) -> ScheduleExecutionData:
     return schedule.evaluate_tick(context)
 
 
-def test_the_nightly_comparison_leaves_out_what_has_not_been_read(location: Location) -> None:
+def test_the_nightly_comparison_leaves_out_unread_tables(location: Location) -> None:
     location.pipeline.run()
     assert assets(nightly(location).run_requests or ()) == [COMPARISON], "the invoices have not been copied"
     copy_invoices(location)
@@ -132,8 +134,8 @@ def test_the_nightly_comparison_leaves_out_what_has_not_been_read(location: Loca
     assert str(nightly(location).skip_message).startswith("Balances of a month are missing")
 
 
-def test_a_run_that_failed_is_asked_for_again_when_there_is_news(location: Location) -> None:
-    """Dagster takes up a run key once; until something is loaded again, nothing would be different."""
+def test_a_failed_run_is_requested_again_after_a_load(location: Location) -> None:
+    """Dagster accepts a run key once; until the next load, another run would have the same result."""
     location.pipeline.run()
     keys = [request.run_key for request in (*tick(location), *tick(location))]
     assert keys[0] == keys[1]
@@ -144,7 +146,7 @@ def test_a_run_that_failed_is_asked_for_again_when_there_is_news(location: Locat
     assert request.run_key not in keys
 
 
-def test_it_is_on(location: Location) -> None:
+def test_the_sensor_is_on(location: Location) -> None:
     sensor: Any = location.definitions.resolve_sensor_def("first_reconciliation")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert sensor.job_name == reconciliation_job.name

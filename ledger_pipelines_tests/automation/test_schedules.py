@@ -1,4 +1,4 @@
-"""The ledger's schedules: when they tick, that what they ask for can be run, and that they wait for the first run."""
+"""Schedules of the ledger: their ticks, their run requests, and their wait for the first computation."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,7 +22,7 @@ SCHEDULES = {"daily_reconciliation": ("0 2 * * *", False), "weekly_recalculation
 
 @pytest.fixture(scope="module")
 def location(embedded_url: sa.URL) -> Iterator[Location]:
-    """A code location over two databases of its own, with one reading of one customer in the source."""
+    """Yield a code location over two databases of its own, with one reading of one customer in the source."""
     with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
         made = Location(pipeline, instance)
         reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
@@ -33,7 +33,7 @@ def location(embedded_url: sa.URL) -> Iterator[Location]:
         made.databases.billing.dispose()
 
 
-def test_there_are_two_beside_that_of_the_erp_and_they_run(location: Location) -> None:
+def test_the_schedules_are_defined_and_on(location: Location) -> None:
     schedules = {schedule.name: schedule for schedule in location.definitions.schedules or ()}
     assert schedules.keys() == SCHEDULES.keys() | {"month_turn", "hourly_sync", "daily_comparison"}
     for name, (cron, _) in SCHEDULES.items():
@@ -47,7 +47,7 @@ def test_there_are_two_beside_that_of_the_erp_and_they_run(location: Location) -
 
 
 def tick_of(location: Location, name: str) -> ScheduleExecutionData:
-    """What a schedule asks for now."""
+    """Evaluate a tick of a schedule."""
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
     )
@@ -55,7 +55,7 @@ def tick_of(location: Location, name: str) -> ScheduleExecutionData:
 
 
 @pytest.mark.parametrize("name", [*SCHEDULES, "daily_comparison"])
-def test_nothing_is_computed_before_somebody_asks_for_the_first_time(location: Location, name: str) -> None:
+def test_a_tick_is_skipped_before_the_first_computation(location: Location, name: str) -> None:
     schedule = location.definitions.resolve_schedule_def(name)
     assert "ledger balance initialize --all" in str(schedule.description)
     assert tick_of(location, name).run_requests
@@ -68,7 +68,7 @@ def test_nothing_is_computed_before_somebody_asks_for_the_first_time(location: L
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_tick_asks_for_a_run_that_succeeds(location: Location, name: str) -> None:
+def test_a_tick_requests_a_run_that_succeeds(location: Location, name: str) -> None:
     tick = tick_of(location, name)
     assert tick.skip_message is None
     (request,) = tick.run_requests or ()
@@ -97,14 +97,13 @@ def test_a_tick_asks_for_a_run_that_succeeds(location: Location, name: str) -> N
         ("weekly_recalculation", "2025-06-17T00:00:00", "2025-06-22T01:00:00+07:00"),
     ],
 )
-def test_when_it_ticks_next(location: Location, name: str, after: str, expected: str) -> None:
+def test_the_next_tick(location: Location, name: str, after: str, expected: str) -> None:
     schedule = location.definitions.resolve_schedule_def(name)
     start = datetime.fromisoformat(after).replace(tzinfo=WIB).timestamp()
-    ticks = get_ticks(start, schedule)
-    assert ticks.isoformat() == expected
+    assert next_tick(start, schedule).isoformat() == expected
 
 
-def get_ticks(start: float, schedule: dg.ScheduleDefinition) -> datetime:
-    """The first moment after ``start`` (seconds) at which a schedule ticks."""
+def next_tick(start: float, schedule: dg.ScheduleDefinition) -> datetime:
+    """Return the time of a schedule's first tick after ``start`` (seconds since 1970)."""
     tick: datetime = next(schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone))
     return tick

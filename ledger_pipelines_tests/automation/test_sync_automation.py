@@ -1,4 +1,4 @@
-"""The hourly sync and the sensor that looks after syncs: real ticks on an instance of their own."""
+"""Hourly sync and the sensor that closes unfinished syncs: real ticks on an instance of their own."""
 
 import uuid
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from ledger_pipelines_tests.pipeline import WIB
 
 @pytest.fixture(scope="module")
 def made(embedded_url: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ErpLocation]:
-    """A location for the module."""
+    """Yield a code location for the module."""
     home = tmp_path_factory.mktemp("home")
     with (
         dg.DagsterInstance.local_temp(str(home)) as instance,  # a schedule looks its instance up by reference
@@ -38,7 +38,7 @@ def made(embedded_url: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def location(made: ErpLocation) -> ErpLocation:
-    """The module's location, emptied, its runs forgotten."""
+    """Return the module's location, emptied and without runs."""
     made.reset()
     for run in made.instance.get_runs():
         made.instance.delete_run(run.run_id)
@@ -46,15 +46,15 @@ def location(made: ErpLocation) -> ErpLocation:
 
 
 def tick(location: ErpLocation) -> ScheduleExecutionData:
-    """What the hourly sync asks for now."""
+    """Evaluate a tick of the hourly sync."""
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
     )
     return location.definitions.resolve_schedule_def("hourly_sync").evaluate_tick(context)
 
 
-def look(location: ErpLocation) -> str:
-    """What the sensor finds now."""
+def tick_finished_syncs(location: ErpLocation) -> str:
+    """Return the skip message of one tick of the sensor."""
     context = dg.build_sensor_context(
         instance=location.instance,
         resources={"databases": location.databases},
@@ -66,7 +66,7 @@ def look(location: ErpLocation) -> str:
 
 
 def run_of_status(location: ErpLocation, status: dg.DagsterRunStatus, tags: dict[str, str] | None = None) -> str:
-    """A run of the sync that has come to a status without doing anything."""
+    """Create a run of the sync in a status, without executing it, and return its id."""
     job = location.definitions.resolve_job_def(erp_job.name)
     run = location.instance.create_run_for_job(job, run_id=str(uuid.uuid4()), status=status, tags=tags or {})
     return run.run_id
@@ -86,7 +86,7 @@ def test_it_is_on_and_ticks_at_every_full_hour(location: ErpLocation) -> None:
     ]
 
 
-def test_the_first_tick_loads_everything_and_the_next_the_last_two_months(location: ErpLocation) -> None:
+def test_the_first_tick_loads_all_months_and_later_ones_two(location: ErpLocation) -> None:
     location.insert(HEADERS, {"order_origin_code": "O1", "order_date": datetime(2025, 2, 3, tzinfo=WIB)})
     (request,) = tick(location).run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
@@ -117,43 +117,43 @@ def test_it_is_skipped_while_a_sync_runs(location: ErpLocation) -> None:
     log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.STARTED))
     skipped = tick(location)
     assert not skipped.run_requests
-    assert f"Sync {log_id} is running since" in str(skipped.skip_message)
-    assert f"hourly sync skipped: Sync {log_id} is running" in location.journal
+    assert f"Sync {log_id} has been running since" in str(skipped.skip_message)
+    assert f"hourly sync skipped: Sync {log_id} has been running" in location.journal
     assert location.log().status == "running"
 
 
-def test_it_is_skipped_while_a_run_waits_for_its_turn(location: ErpLocation) -> None:
+def test_it_is_skipped_while_another_run_is_queued(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.NOT_STARTED)
-    assert f"Run {run_id} is going to sync the ERP already" in str(tick(location).skip_message)
+    assert f"Run {run_id} is queued to sync the ERP" in str(tick(location).skip_message)
 
 
-def test_a_sync_whose_run_is_over_does_not_hold_it_up(location: ErpLocation) -> None:
+def test_a_sync_whose_run_has_ended_does_not_block_it(location: ErpLocation) -> None:
     log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.FAILURE))
     assert tick(location).run_requests
     assert location.log(log_id).status == "failed"
 
 
 @pytest.mark.parametrize(
-    ("status", "ending", "words"),
+    ("status", "ending", "message"),
     [
-        (dg.DagsterRunStatus.FAILURE, "failed", "the next sync takes up what is missing"),
+        (dg.DagsterRunStatus.FAILURE, "failed", "the next sync loads what is missing"),
         (dg.DagsterRunStatus.CANCELED, "cancelled", "was cancelled"),
         (dg.DagsterRunStatus.SUCCESS, "completed", "None"),
     ],
 )
 def test_a_sync_is_closed_as_its_run_has_ended(
-    location: ErpLocation, status: dg.DagsterRunStatus, ending: str, words: str
+    location: ErpLocation, status: dg.DagsterRunStatus, ending: str, message: str
 ) -> None:
     run_id = run_of_status(location, status)
     log_id = location.claim(run_id)
-    assert f"Sync {log_id} was left behind; its log is closed as {ending}" in look(location)
+    assert f"Closed the unfinished log of sync {log_id} as {ending}" in tick_finished_syncs(location)
     log = location.log(log_id)
     assert log.status == ending
-    assert words in str(log.error_message)
+    assert message in str(log.error_message)
     if ending != "completed":
         assert run_id in str(log.error_message)
     assert f"sync {log_id} {ending}" in location.journal
-    assert look(location) == "No sync was left behind."
+    assert tick_finished_syncs(location) == "No unfinished sync log was found."
 
 
 @pytest.mark.parametrize(
@@ -167,28 +167,28 @@ def test_a_sync_is_closed_as_its_run_has_ended(
 )
 def test_a_sync_whose_run_is_under_way_is_left_alone(location: ErpLocation, status: dg.DagsterRunStatus) -> None:
     location.claim(run_of_status(location, status))
-    assert look(location) == "No sync was left behind."
+    assert tick_finished_syncs(location) == "No unfinished sync log was found."
     assert location.log().status == "running"
 
 
-def test_the_words_of_a_killed_run_are_in_its_log(location: ErpLocation) -> None:
+def test_the_log_has_the_error_of_a_killed_run(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.STARTED)
     location.claim(run_id)
     run = location.instance.get_run_by_id(run_id)
     assert run is not None
     location.instance.report_run_failed(run, "The process that executed this run is gone.")
-    look(location)
+    tick_finished_syncs(location)
     assert f"Run {run_id} failed: The process that executed this run is gone." in str(location.log().error_message)
 
 
-def test_a_run_that_was_asked_to_end_before_it_began_is_cancelled(location: ErpLocation) -> None:
+def test_a_run_cancelled_before_it_began_is_cancelled(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.STARTING)
     location.claim(run_id)
     run = location.instance.get_run_by_id(run_id)
     assert run is not None
     location.instance.report_run_canceling(run)
-    location.instance.report_run_failed(run)  # as a code server does whose run's process would not begin any more
-    look(location)
+    location.instance.report_run_failed(run)  # as a code server does if the run's process cannot start any more
+    tick_finished_syncs(location)
     log = location.log()
     assert log.status == "cancelled"
     assert f"Run {run_id} was cancelled." in str(log.error_message)
@@ -196,7 +196,7 @@ def test_a_run_that_was_asked_to_end_before_it_began_is_cancelled(location: ErpL
 
 @contextmanager
 def process_of(location: ErpLocation, log_run: str, tagged_run: str, tags: dict[str, str]) -> Iterator[Popen[bytes]]:
-    """A process that is said to execute a run, and does nothing."""
+    """Yield an idle process that is tagged as executing a run."""
     with Popen(["sleep", "600"]) as process:
         started = started_at(process.pid)
         assert started is not None
@@ -219,21 +219,21 @@ LAUNCHED = {CODE_SERVER_TAG: "{}"}
         (dg.DagsterRunStatus.CANCELED, {}, SIGINT),
     ],
 )
-def test_what_is_left_of_a_run_that_is_over_is_ended(
+def test_the_process_of_an_ended_run_is_ended(
     location: ErpLocation, status: dg.DagsterRunStatus, tags: dict[str, str], ended_by: Signals
 ) -> None:
     run_id = run_of_status(location, status)
     with process_of(location, run_id, run_id, tags) as process:
-        look(location)
+        tick_finished_syncs(location)
         assert process.wait(30) == -ended_by
 
 
 @pytest.mark.parametrize(
     ("status", "is_its_own", "tags"),
     [
-        (dg.DagsterRunStatus.STARTED, True, LAUNCHED),  # it is not over
-        (dg.DagsterRunStatus.FAILURE, True, {}),  # a command, which is about to say so
-        (dg.DagsterRunStatus.CANCELED, False, LAUNCHED),  # the process of another run, whose tags it inherited
+        (dg.DagsterRunStatus.STARTED, True, LAUNCHED),  # the run has not ended
+        (dg.DagsterRunStatus.FAILURE, True, {}),  # a command, which reports the failure itself
+        (dg.DagsterRunStatus.CANCELED, False, LAUNCHED),  # the process of another run, whose tags the run inherited
     ],
 )
 def test_other_processes_are_left_alone(
@@ -241,27 +241,27 @@ def test_other_processes_are_left_alone(
 ) -> None:
     run_id = run_of_status(location, status)
     with process_of(location, run_id, run_id if is_its_own else str(uuid.uuid4()), tags) as process:
-        look(location)
+        tick_finished_syncs(location)
         assert process.poll() is None
 
 
-def test_the_sessions_of_a_run_that_is_over_are_ended(location: ErpLocation) -> None:
-    """A server may take its time to notice that nobody is there any more."""
+def test_the_sessions_of_an_ended_run_are_ended(location: ErpLocation) -> None:
+    """A server may notice late that a client is gone."""
     log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.FAILURE))
     url = servers.warehouse(location.settings)
     left = warehouse_engine(url, location.settings.zone, sync_logs.session_name(log_id))
     with left.connect() as connection:
-        look(location)
+        tick_finished_syncs(location)
         with pytest.raises(sa.exc.OperationalError, match="terminating connection"):
             connection.execute(sa.text("SELECT 1"))
     left.dispose()
 
 
-def test_a_sync_of_which_dagster_knows_no_run_is_closed(location: ErpLocation) -> None:
+def test_a_sync_with_an_unknown_run_is_closed(location: ErpLocation) -> None:
     location.claim("no-such-run")
-    look(location)
+    tick_finished_syncs(location)
     assert location.log().status == "failed"
-    assert "run no-such-run is not known to Dagster any more" in str(location.log().error_message)
+    assert "run no-such-run is no longer known to Dagster" in str(location.log().error_message)
 
 
 def _minutes_later(location: ErpLocation) -> None:
@@ -269,25 +269,25 @@ def _minutes_later(location: ErpLocation) -> None:
         connection.execute(sa.text("UPDATE ops.sync_logs SET started_at = started_at - interval '121 s'"))
 
 
-def test_a_sync_that_never_got_a_run_is_closed_after_a_while(location: ErpLocation) -> None:
+def test_a_sync_without_a_run_is_closed_after_a_timeout(location: ErpLocation) -> None:
     location.claim()
-    assert look(location) == "No sync was left behind."
+    assert tick_finished_syncs(location) == "No unfinished sync log was found."
     _minutes_later(location)
-    look(location)
+    tick_finished_syncs(location)
     assert location.log().status == "failed"
     assert "No run was launched within 120 s" in str(location.log().error_message)
 
 
-def test_a_sync_whose_run_waits_in_the_queue_is_left_alone(location: ErpLocation) -> None:
+def test_a_sync_whose_run_is_queued_is_left_alone(location: ErpLocation) -> None:
     log_id = location.claim()
     run_of_status(location, dg.DagsterRunStatus.NOT_STARTED, {SYNC_TAG: str(log_id)})
     _minutes_later(location)
-    assert look(location) == "No sync was left behind."
+    assert tick_finished_syncs(location) == "No unfinished sync log was found."
     assert location.log().status == "running"
 
 
-def test_a_sync_is_closed_although_its_run_is_executed_again(location: ErpLocation) -> None:
-    """The second run inherits the tag of the first, and claims a log of its own."""
+def test_a_sync_is_closed_although_its_run_is_reexecuted(location: ErpLocation) -> None:
+    """The second run inherits the tag of the first, and claims its own log."""
     log_id = location.claim()
     tag = {SYNC_TAG: str(log_id)}
     first = run_of_status(location, dg.DagsterRunStatus.CANCELED, tag)
@@ -295,7 +295,7 @@ def test_a_sync_is_closed_although_its_run_is_executed_again(location: ErpLocati
     location.instance.create_run_for_job(
         job, status=dg.DagsterRunStatus.NOT_STARTED, tags=tag, parent_run_id=first, root_run_id=first
     )
-    look(location)
+    tick_finished_syncs(location)
     assert location.log().status == "cancelled"
 
 

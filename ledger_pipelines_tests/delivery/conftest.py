@@ -1,4 +1,4 @@
-"""A receiver for the tests of deliveries."""
+"""Fixture of a receiver for the tests of deliveries."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from ledger_pipelines_tests.delivery.receiver import Receiver, running_receiver
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A web server of its own."""
+    """Yield a receiver of its own."""
     with running_receiver() as made:
         yield made

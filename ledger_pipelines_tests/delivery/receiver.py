@@ -1,4 +1,4 @@
-"""A web server that receives alerts, and answers as a test wants it to."""
+"""Web server that receives messages of a webhook and answers as a test requires."""
 
 import threading
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-SECRET = "whoever-knows-this-may-sign"  # noqa: S105 - of the tests' own server
+SECRET = "a-secret-key-for-signatures"  # noqa: S105 - of the tests' own server
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message as it arrived."""
+    """Message as received."""
 
     path: str
     headers: dict[str, str]
@@ -20,12 +20,14 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A running server.
+    """Running server.
 
     Attributes:
-        answers: What it answers to the next messages, then always 200. A status; "silence": nothing, until the server
-            ends; "hang up": nothing; "drip": a byte of a header now and then; a URL: a redirect.
-        received: The messages.
+        port: Port of the server.
+        answers: Answers to the next messages; 200 if empty. A number is a status, a URL a redirect. "silence" sends no
+            answer until the server ends, "hang up" closes the connection, "drip" sends a byte of a header now and then.
+        received: The received messages.
+        closing: Set when the server ends.
     """
 
     port: int = 0
@@ -35,7 +37,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens, with what a real URL may have."""
+        """URL of the server, with a path and a query."""
         return f"http://127.0.0.1:{self.port}/alerts?of=balances"
 
 
@@ -47,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        """Take a message down, and answer."""
+        """Record a message and answer."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         receiver = self.server.receiver
@@ -74,12 +76,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing on stderr."""
+        """Log nothing to stderr."""
 
 
 @contextmanager
 def running_receiver() -> Iterator[Receiver]:
-    """A server of its own on loopback."""
+    """Yield a server of its own on loopback."""
     made = Receiver()
     server = _Server(("127.0.0.1", 0), _Handler)
     server.receiver, made.port = made, server.server_port

@@ -1,4 +1,4 @@
-"""Deliveries: every alert at least once whatever dies, again with a growing wait, and never for ever."""
+"""Deliveries: each alert is posted at least once, retried with a growing wait, and given up after three days."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ NO_DIGIT_IS_LOST = Decimal("-12345678901234567890.12")
 
 @pytest.fixture
 def warehouse(empty_warehouse: sa.Engine) -> sa.Engine:
-    """The module's warehouse, without alerts, with one customer."""
+    """Return the module's warehouse with one customer and no alerts."""
     with empty_warehouse.begin() as connection:
         connection.execute(sa.delete(balance_alerts))
         connection.execute(sa.delete(customers))
@@ -34,20 +34,20 @@ def warehouse(empty_warehouse: sa.Engine) -> sa.Engine:
 
 def raise_alerts(warehouse: sa.Engine, *customer_ids: int, **columns: Any) -> None:
     """Record a low balance of each customer."""
-    usual = {"kind": "threshold", "balance": NO_DIGIT_IS_LOST, "threshold": 0, "days": 7, "run_id": "test"}
+    defaults = {"kind": "threshold", "balance": NO_DIGIT_IS_LOST, "threshold": 0, "days": 7, "run_id": "test"}
     with warehouse.begin() as connection:
         for customer_id in customer_ids:
-            connection.execute(sa.insert(balance_alerts).values(usual | columns | {"customer_id": customer_id}))
+            connection.execute(sa.insert(balance_alerts).values(defaults | columns | {"customer_id": customer_id}))
 
 
 def rows(warehouse: sa.Engine) -> list[sa.RowMapping]:
-    """The alerts by number."""
+    """Return the alerts, ordered by id."""
     with warehouse.connect() as connection:
         return list(connection.execute(sa.select(balance_alerts).order_by(balance_alerts.c.id)).mappings())
 
 
 def come_due(warehouse: sa.Engine) -> list[timedelta]:
-    """Let every alert that waits be due now, and say how long each would have waited."""
+    """Make every waiting alert due now, and return the remaining waits."""
     waits = sa.select(balance_alerts.c.next_attempt_at - sa.func.now()).where(balance_alerts.c.delivered_at.is_(None))
     with warehouse.begin() as connection:
         found = list(connection.scalars(waits))
@@ -55,16 +55,16 @@ def come_due(warehouse: sa.Engine) -> list[timedelta]:
     return found
 
 
-def test_an_alert_is_posted_once_it_is_accepted_never_again(warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_an_accepted_alert_is_not_posted_again(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, 1)
     webhook = Webhook(receiver.url, SECRET)
     assert deliver(warehouse, webhook, clock=lambda: 1_760_000_000.9).delivered == 1
     assert deliver(warehouse, webhook).delivered == 0
     (message,), (row,) = receiver.received, rows(warehouse)
     assert (message.headers["webhook-id"], message.headers["webhook-timestamp"]) == (str(row["event_id"]), "1760000000")
-    told = json.loads(message.body)
-    assert told["type"] == "balance_alert.raised"
-    assert told["data"] == {
+    posted = json.loads(message.body)
+    assert posted["type"] == "balance_alert.raised"
+    assert posted["data"] == {
         "event_id": str(row["event_id"]),
         "customer_id": 1,
         "customer_name": "Bu Siti",
@@ -76,14 +76,12 @@ def test_an_alert_is_posted_once_it_is_accepted_never_again(warehouse: sa.Engine
         "days": 7,
         "cleared_at": None,
     }
-    assert datetime.fromisoformat(told["data"]["raised_at"]).utcoffset() == timedelta(hours=7)
+    assert datetime.fromisoformat(posted["data"]["raised_at"]).utcoffset() == timedelta(hours=7)
     assert (row["attempts"], row["last_error"]) == (1, None)
     assert row["delivered_at"] >= row["raised_at"]
 
 
-def test_what_fails_is_posted_again_with_the_same_id_and_growing_waits(
-    warehouse: sa.Engine, receiver: Receiver
-) -> None:
+def test_a_failed_alert_is_retried_with_the_same_id_and_growing_waits(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, 1)
     webhook = Webhook(receiver.url, SECRET)
     receiver.answers += [500] * 3 + [400] * 10
@@ -104,7 +102,7 @@ def test_what_fails_is_posted_again_with_the_same_id_and_growing_waits(
     assert len({message.headers["webhook-id"] for message in receiver.received}) == 1
 
 
-def test_one_that_is_refused_keeps_no_other_waiting(warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_a_refused_alert_does_not_delay_the_others(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, 1, 2, 3)
     receiver.answers = [200, 422, 200]
     done = deliver(warehouse, Webhook(receiver.url, SECRET))
@@ -113,9 +111,7 @@ def test_one_that_is_refused_keeps_no_other_waiting(warehouse: sa.Engine, receiv
 
 
 @pytest.mark.parametrize("answer", [503, "silence", "hang up", "http://127.0.0.1:1/elsewhere"])
-def test_a_receiver_that_takes_none_is_left_alone_for_a_while(
-    warehouse: sa.Engine, receiver: Receiver, answer: int | str
-) -> None:
+def test_an_unavailable_receiver_ends_the_round(warehouse: sa.Engine, receiver: Receiver, answer: int | str) -> None:
     raise_alerts(warehouse, 1, 2, 3)
     receiver.answers = [answer]
     done = deliver(warehouse, Webhook(receiver.url, SECRET, timeout_seconds=1))
@@ -125,7 +121,7 @@ def test_a_receiver_that_takes_none_is_left_alone_for_a_while(
     assert deliver(warehouse, Webhook(receiver.url, SECRET)).delivered == 3
 
 
-def test_whoever_dies_while_posting_leaves_the_alert_to_be_posted_again(
+def test_an_alert_is_posted_again_after_the_process_died(
     warehouse: sa.Engine, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raise_alerts(warehouse, 1)
@@ -138,7 +134,7 @@ def test_whoever_dies_while_posting_leaves_the_alert_to_be_posted_again(
     come_due(warehouse)
     assert deliver(warehouse, webhook).delivered == 1
     ids = Counter(message.headers["webhook-id"] for message in receiver.received)
-    assert list(ids.values()) == [2], "at least once, known again by its id"
+    assert list(ids.values()) == [2], "posted twice with the same id"
 
 
 _post = Webhook.post
@@ -149,7 +145,7 @@ def _post_and_die(webhook: Webhook, *arguments: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_several_at_once_post_each_alert_once(warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_concurrent_rounds_post_each_alert_once(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, *range(1, 31))
     webhook = Webhook(receiver.url, SECRET)
     threads = [threading.Thread(target=deliver, args=(warehouse, webhook)) for _ in range(2)]
@@ -160,7 +156,7 @@ def test_several_at_once_post_each_alert_once(warehouse: sa.Engine, receiver: Re
     assert sorted(json.loads(message.body)["data"]["customer_id"] for message in receiver.received) == [*range(1, 31)]
 
 
-def test_no_transaction_is_open_while_the_receiver_thinks(warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_no_transaction_is_open_while_the_receiver_is_slow(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, 1)
     receiver.answers = ["silence"]
     posting = threading.Thread(target=deliver, args=(warehouse, Webhook(receiver.url, SECRET, timeout_seconds=5)))
@@ -174,8 +170,8 @@ def test_no_transaction_is_open_while_the_receiver_thinks(warehouse: sa.Engine, 
     posting.join()
 
 
-def test_after_three_days_it_is_given_up(warehouse: sa.Engine, receiver: Receiver) -> None:
-    """So a webhook that is set later is not told of the past."""
+def test_an_alert_is_given_up_after_three_days(warehouse: sa.Engine, receiver: Receiver) -> None:
+    """A webhook that is set later does not receive old alerts."""
     now = datetime.now(WIB)
     raise_alerts(warehouse, 1, raised_at=now - timedelta(days=3, minutes=1))
     raise_alerts(warehouse, 2, raised_at=now - timedelta(days=2, hours=23))

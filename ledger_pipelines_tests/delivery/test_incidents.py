@@ -1,4 +1,4 @@
-"""Incidents that are posted: once, when their grace is over and they are still open, before low balances."""
+"""Posting of incidents: once, after their grace period if still open, before low balances."""
 
 import json
 from datetime import timedelta
@@ -15,11 +15,11 @@ from ledger_pipelines.warehouse.tables import incidents as table
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 
-RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", customers=(7, 3))
+RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "fix it", customers=(7, 3))
 
 
 def types(receiver: Receiver) -> list[str]:
-    """Return the types of what arrived."""
+    """Return the types of the received messages."""
     return [json.loads(message.body)["type"] for message in receiver.received]
 
 
@@ -65,7 +65,7 @@ def test_an_incident_is_posted_once(empty_warehouse: sa.Engine, receiver: Receiv
     }
 
 
-def test_what_fails_is_posted_again_with_the_same_id(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_a_failed_incident_is_retried_with_the_same_id(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     webhook = Webhook(receiver.url, SECRET)
     receiver.answers = [503]
     with opened(empty_warehouse, REFUSED):
@@ -78,7 +78,7 @@ def test_what_fails_is_posted_again_with_the_same_id(empty_warehouse: sa.Engine,
     assert len({message.headers["webhook-id"] for message in receiver.received}) == 1
 
 
-def test_one_that_may_pass_by_itself_is_posted_after_its_grace(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_a_transient_incident_is_posted_after_its_grace_period(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     webhook = Webhook(receiver.url, SECRET)
     with opened(empty_warehouse, RETRIED):
         assert deliver(empty_warehouse, webhook).delivered == 0
@@ -87,7 +87,7 @@ def test_one_that_may_pass_by_itself_is_posted_after_its_grace(empty_warehouse: 
 
 
 @pytest.mark.parametrize("cause", [REFUSED, RETRIED])
-def test_one_that_is_closed_before_it_is_announced_is_not_posted(
+def test_an_incident_closed_before_its_announcement_is_not_posted(
     empty_warehouse: sa.Engine, receiver: Receiver, cause: Cause
 ) -> None:
     with opened(empty_warehouse, cause):
@@ -98,13 +98,13 @@ def test_one_that_is_closed_before_it_is_announced_is_not_posted(
     assert receiver.received == []
 
 
-def test_one_that_stays_open_is_not_given_up(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_an_open_incident_is_never_given_up(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     with opened(empty_warehouse, REFUSED):
         change(empty_warehouse, opened_at=table.c.opened_at - timedelta(days=30))
         assert deliver(empty_warehouse, Webhook(receiver.url, SECRET)).delivered == 1
 
 
-def test_incidents_are_posted_first_and_keep_no_balance_waiting(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_incidents_are_posted_first_without_delaying_balances(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     low = {"customer_id": 1, "kind": "threshold", "balance": -5, "threshold": 0, "days": 7, "run_id": "test"}
     with empty_warehouse.begin() as connection:
         connection.execute(sa.insert(balance_alerts).values(low))

@@ -1,4 +1,4 @@
-"""The webhook: what is posted and how it is signed, and what is made of every kind of answer."""
+"""Webhook: posted messages, their signature, and the handling of each kind of answer."""
 
 import base64
 import hashlib
@@ -14,13 +14,13 @@ from ledger_pipelines_tests.servers import free_port
 BODY = '{"name": "Bu Siti ☂"}'.encode()
 
 
-def test_a_receiver_can_check_what_it_gets(receiver: Receiver) -> None:
+def test_a_receiver_can_verify_a_message(receiver: Receiver) -> None:
     Webhook(receiver.url, SECRET).post("b7c1", 1_760_000_000, BODY)
     (message,) = receiver.received
     assert (message.path, message.body) == ("/alerts?of=balances", BODY)
     headers = message.headers
     assert headers["content-type"] == "application/json"
-    # As docs/operations.md tells a receiver to.
+    # The verification that docs/operations.md describes.
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + message.body
     expected = base64.b64encode(hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()).decode()
     assert hmac.compare_digest(headers["webhook-signature"], f"v1,{expected}")
@@ -38,13 +38,13 @@ def test_id_time_and_body_are_signed() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_what_is_accepted(receiver: Receiver, status: int) -> None:
+def test_accepted_statuses(receiver: Receiver, status: int) -> None:
     receiver.answers = [status]
     Webhook(receiver.url, SECRET).post("1", 1, BODY)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words", "whole"),
+    ("answer", "message", "affects_all"),
     [
         (400, "status 400: what the receiver says$", False),
         (422, "status 422", False),
@@ -53,17 +53,17 @@ def test_what_is_accepted(receiver: Receiver, status: int) -> None:
         (429, "status 429", True),
         (500, "status 500", True),
         (503, "status 503", True),
-        ("https://elsewhere.example.com/x", "redirects to https://elsewhere.example.com/x: set that as", True),
-        ("hang up", "hung up without an answer", True),
+        ("https://elsewhere.example.com/x", "redirects to https://elsewhere.example.com/x: set LEDGER_ALERT", True),
+        ("hang up", "closed the connection without an answer", True),
         ("silence", "no answer within 1 seconds", True),
         ("drip", "no answer within 1 seconds", True),
     ],
 )
-def test_what_is_not(receiver: Receiver, answer: int | str, words: str, whole: bool) -> None:
+def test_answers_that_are_not_accepted(receiver: Receiver, answer: int | str, message: str, affects_all: bool) -> None:
     receiver.answers = [answer]
-    with pytest.raises(DeliveryError, match=words) as caught:
+    with pytest.raises(DeliveryError, match=message) as caught:
         Webhook(receiver.url, SECRET, timeout_seconds=1).post("1", 1, BODY)
-    assert caught.value.whole is whole
+    assert caught.value.affects_all is affects_all
     assert len(receiver.received) == 1
     assert "\x00" not in str(caught.value)
 
@@ -76,26 +76,26 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "words"), [("127.0.0.1", "nobody listens there"), ("no-such-host.invalid", "its host is unknown")]
+    ("host", "message"), [("127.0.0.1", "refuses connections"), ("no-such-host.invalid", "receiver's host is unknown")]
 )
-def test_who_is_not_there(host: str, words: str) -> None:
+def test_an_unreachable_receiver(host: str, message: str) -> None:
     url = f"http://{host}:{free_port()}/x"
-    with pytest.raises(DeliveryError, match=words) as caught:
+    with pytest.raises(DeliveryError, match=message) as caught:
         Webhook(url, SECRET, timeout_seconds=5).post("1", 1, BODY)
-    assert caught.value.whole
+    assert caught.value.affects_all
 
 
-def test_a_server_without_tls_is_no_https(receiver: Receiver) -> None:
+def test_https_to_a_server_without_tls_fails(receiver: Receiver) -> None:
     with pytest.raises(DeliveryError) as caught:
         Webhook(receiver.url.replace("http", "https"), SECRET, timeout_seconds=5).post("1", 1, BODY)
     assert "SSL" in str(caught.value)
 
 
-def test_neither_url_nor_secret_are_shown() -> None:
+def test_the_repr_hides_url_and_secret() -> None:
     assert repr(Webhook("https://host/hidden", SECRET)) == "Webhook(timeout_seconds=10)"
 
 
-def test_the_settings_name_a_webhook_or_none() -> None:
+def test_a_webhook_needs_url_and_secret() -> None:
     assert webhook_of(Settings()) is None
     assert webhook_of(Settings(alert_webhook_secret=SECRET)) is None
     named = Settings(alert_webhook_url="https://host/x", alert_webhook_secret=SECRET)

@@ -1,4 +1,4 @@
-"""Runs that are stopped with their code server: cancelled with the reason, and executed again once."""
+"""Runs that are stopped with their code server: cancelled with the reason, and resumed once."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def launched_run(instance: dg.DagsterInstance, status: Status, port: int = PORT) -> str:
-    """A run that the code server at a port launched."""
+    """Create a run that the code server at a port launched, and return its id."""
     tags = {CODE_SERVER_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
     return str(create_run_for_test(instance, job_name="billing_ledger", status=status, tags=tags).run_id)
 
@@ -34,7 +34,7 @@ def status_of(instance: dg.DagsterInstance, run_id: str) -> Status:
 
 
 def reasons_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """What was recorded when the cancellation began."""
+    """Return the messages that were recorded when the cancellation began."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING).records
     return [
         record.event_log_entry.dagster_event.message or "" for record in records if record.event_log_entry.dagster_event
@@ -66,7 +66,7 @@ def test_run_that_fails_while_it_is_stopped_is_cancelled(instance: dg.DagsterIns
     stopped = interruption.cancel_launched_runs(instance, PORT)
     run = instance.get_run_by_id(run_id)
     assert run is not None
-    instance.report_run_failed(run)  # its process began after the request, and did nothing
+    instance.report_run_failed(run)  # its process started after the request and did nothing
     interruption.confirm_cancelled(instance, stopped)
     assert interruption.runs_to_resume(instance) == [run_id]
 
@@ -91,7 +91,7 @@ def test_run_that_is_replaced_is_found(instance: dg.DagsterInstance) -> None:
 
 def test_run_whose_stop_is_cut_short_is_cancelled_and_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED)
-    interruption.cancel_launched_runs(instance, PORT)  # then the machine loses its power
+    interruption.cancel_launched_runs(instance, PORT)  # then the machine loses power
     assert interruption.fail_dead_runs(instance, code_server_port=PORT) == []
     assert status_of(instance, run_id) is Status.CANCELED
     assert interruption.runs_to_resume(instance) == [run_id]

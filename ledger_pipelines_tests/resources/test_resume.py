@@ -1,4 +1,4 @@
-"""Resuming runs through the web server: once, also where an answer was lost."""
+"""Resuming runs through the web server: once, even if an answer is lost."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @dataclass(frozen=True)
 class FakeWebUi(WebUi):
-    """A web server that executes runs again, and raises an error before or after it does."""
+    """Web server that executes runs again, and raises an error before or after."""
 
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
     before: ServingError | None = None
@@ -74,7 +74,7 @@ def test_run_whose_answer_was_lost_is_not_executed_twice(instance: dg.DagsterIns
     assert number_of_runs(instance) == 2
 
 
-def test_refused_run_is_not_tried_again(instance: dg.DagsterInstance) -> None:
+def test_refused_run_is_not_retried(instance: dg.DagsterInstance) -> None:
     run_id, refusal = cancelled_run(instance), ServingError("no such job")
     web_ui = FakeWebUi("http://here", instance=instance, before=refusal)
     assert list(dagster_client.resume(instance, web_ui)) == [(run_id, refusal)]

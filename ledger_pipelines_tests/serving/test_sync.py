@@ -230,7 +230,7 @@ def test_a_killed_sync_fails_with_a_message_and_the_next_one_succeeds(synced: In
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     message = shown["data"]["error_message"]
     assert "The process that executed this run is gone" in message
-    assert "the next sync takes up what is missing" in message
+    assert "the next sync loads what is missing" in message
     lines = next(table for table in shown["tables"] if table["table_name"] == LINES.name)
     assert (lines["status"], lines["rows_loaded"]) == ("failed", 0)
     assert synced.fingerprint() == before

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or 2))
 FULL = "has no room left on its disk"
 GONE = "The process that executed this run is gone"
-NEXT = "the next sync takes up what is missing"
+NEXT = "the next sync loads what is missing"
 
 
 @pytest.fixture(scope="module")

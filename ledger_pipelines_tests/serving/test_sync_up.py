@@ -130,7 +130,7 @@ def test_one_is_killed(up: Up) -> None:
         assert sessions(installation) == 0
     failed = latest(installation)
     assert failed["data"]["status"] == "failed"
-    assert "the next sync takes up what is missing" in failed["data"]["error_message"]
+    assert "the next sync loads what is missing" in failed["data"]["error_message"]
     assert [table["status"] for table in failed["tables"]] == ["failed"]
 
 

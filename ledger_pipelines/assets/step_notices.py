@@ -1,6 +1,6 @@
-"""What a person should know of a step that succeeded: rows that it rejected and why, columns that the source lacks.
+"""Notices of a successful step: rejected rows with their reasons, and columns missing in the source.
 
-Each is one sentence, in the run's log and in the metadata of its materialisation, which the commands print.
+Each notice is one sentence in the run's log and in the metadata of the materialisation, which the commands print.
 """
 
 from collections import Counter
@@ -17,15 +17,15 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries import rejections_of_run
 from ledger_pipelines.warehouse.report import Report
 
-#: One in so many rows rejected is a warning.
-_MANY = 10
-#: The asset that says which columns a table of the source lacks: one of those that read it, so that a run says it once.
-_SAID_BY = {tables.customers.name: users.name, tables.meter_readings.name: data_pencatatan.name}
+#: Rejected rows are logged as a warning if they exceed one in this number of rows.
+_WARNING_RATIO = 10
+#: Source table by the asset that reports its missing columns. Several assets read `users`; one reports, once per run.
+_REPORTED_BY = {tables.customers.name: users.name, tables.meter_readings.name: data_pencatatan.name}
 
 
-def of_columns(context: dg.AssetExecutionContext, app: BillingApp) -> Metadata:
-    """Say which columns that no amount needs are missing in the table that an asset is loaded from."""
-    table = _SAID_BY.get(context.asset_key.path[-1])
+def log_missing_columns(context: dg.AssetExecutionContext, app: BillingApp) -> Metadata:
+    """Log the optional columns that are missing in the asset's source table, and return them as metadata."""
+    table = _REPORTED_BY.get(context.asset_key.path[-1])
     missing = "" if table is None else app.columns[table].in_words
     if not missing:
         return {}
@@ -33,8 +33,8 @@ def of_columns(context: dg.AssetExecutionContext, app: BillingApp) -> Metadata:
     return {"columns_missing": missing}
 
 
-def of_rejections(context: dg.AssetExecutionContext, databases: Databases, report: Report) -> Metadata:
-    """Say why a step rejected rows, and which first month to set for those that are dated before it."""
+def log_rejections(context: dg.AssetExecutionContext, databases: Databases, report: Report) -> Metadata:
+    """Log why a step rejected rows and which first month would load rows dated before it; return both as metadata."""
     if not any(report.rejected.values()):
         return {}
     asset, horizon, reasons = context.asset_key.path[-1], databases.horizon(), Reasons()
@@ -43,11 +43,11 @@ def of_rejections(context: dg.AssetExecutionContext, databases: Databases, repor
             reasons.add(row.reason, row.source_row, row.rows)
     sentence = reasons.sentence(asset, report.read)
     first = first_month(reasons.before_first + Counter({horizon.first: report.loaded}))
-    # A few odd rows are in any source, and a run every day: a warning is shown on the terminal of `ledger up`.
-    many = sum(report.rejected.values()) * _MANY > report.read
+    # Every source has a few bad rows. Only many are a warning: `ledger up` prints warnings, and a run is made daily.
+    many = sum(report.rejected.values()) * _WARNING_RATIO > report.read
     log = context.log.warning if many else context.log.info
     if first is None or first >= horizon.first:
         log(sentence)
         return {"rejected_because": sentence}
-    log(f"{sentence} Set LEDGER_FIRST_MONTH={first}, and run all months again, to load them.")
+    log(f"{sentence} To load them, set LEDGER_FIRST_MONTH={first} and run all months again.")
     return {"rejected_because": sentence, "first_month_to_set": first}
