@@ -1,4 +1,4 @@
-"""Fixtures for all tests: real servers, and a pipeline between a source and a warehouse of its own."""
+"""Fixtures for all tests: real servers, and pipelines with their own source and warehouse."""
 
 import gc
 import os
@@ -16,9 +16,9 @@ from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.signals import hear_interrupts
 
-# Of each property: enough for a developer who runs the tests many times a day, and many more in CI: 2,000 in all.
+# Per property test: few for developers who run the tests many times a day, many more in CI (2,000 in total).
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (110 if os.environ.get("CI") else 3))
-# Of those whose examples are whole histories, with a sync or a run after each change.
+# For property tests whose examples are whole histories, with a sync or a run after each change.
 HISTORIES = EXAMPLES // 5 + 2
 
 hear_interrupts()
@@ -33,21 +33,21 @@ settings.load_profile("ledger")
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector all that was imported, which stays anyway."""
+    """Exclude the imported modules from garbage collection: they stay for the whole session."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def embedded_url() -> Iterator[sa.URL]:
-    """The embedded server, one a test process: the URL of its maintenance database."""
+    """URL of the maintenance database of the test process's embedded server."""
     with servers.running_embedded_server() as server:
         yield server.url("postgres")
 
 
 @pytest.fixture(scope="session", params=["embedded", "machine"])
 def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
-    """Both PostgreSQL servers, in turn: the embedded one and the machine's own."""
+    """URL of each PostgreSQL server in turn: the embedded one and the machine's own."""
     if request.param == "machine":
         return servers.require(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
     url = request.getfixturevalue("embedded_url")
@@ -57,13 +57,13 @@ def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
 
 @pytest.fixture(scope="session")
 def mariadb_url() -> sa.URL:
-    """The machine's MariaDB."""
+    """URL of the machine's MariaDB."""
     return servers.require(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
 
 
 @pytest.fixture(scope="module")
 def empty_warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    """A warehouse of a module's own, with its tables and nothing in them."""
+    """An engine for the module's own warehouse, with empty tables."""
     with servers.fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
         yield engine
@@ -72,7 +72,7 @@ def empty_warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def connection(empty_warehouse: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction in it that is rolled back."""
+    """A transaction on the module's warehouse, rolled back after the test."""
     with empty_warehouse.connect() as connection:
         yield connection
         connection.rollback()
@@ -80,22 +80,22 @@ def connection(empty_warehouse: sa.Engine) -> Iterator[sa.Connection]:
 
 @pytest.fixture
 def pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A pipeline of its own on the embedded server, its source and warehouse empty."""
-    with new_pipeline(embedded_url, embedded_url) as made:
-        yield made
+    """The test's own pipeline on the embedded server, with empty source and warehouse."""
+    with new_pipeline(embedded_url, embedded_url) as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
 def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
-    """A pipeline for the tests of a module that empty it themselves (`Pipeline.reset`)."""
-    with new_pipeline(embedded_url, embedded_url) as made:
-        yield made
+    """A pipeline shared by the tests of a module, which empty it themselves (`Pipeline.reset`)."""
+    with new_pipeline(embedded_url, embedded_url) as created:
+        yield created
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def erp_copy(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[ErpCopy]:
-    """An ERP on each kind of server, and its copy; for the tests of a module, which empty them (`ErpCopy.reset`)."""
+    """An ERP on each kind of server and its copy, shared by a module's tests, which empty them (`ErpCopy.reset`)."""
     server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
     assert isinstance(server, sa.URL)
-    with new_erp_copy(server, embedded_url, lambda url: Erp(erp_engine(url))) as made:
-        yield made
+    with new_erp_copy(server, embedded_url, lambda url: Erp(erp_engine(url))) as created:
+        yield created

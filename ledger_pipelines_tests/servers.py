@@ -1,4 +1,4 @@
-"""The database servers that the tests run on: the embedded one, and the machine's own PostgreSQL and MariaDB."""
+"""Database servers of the tests: the embedded one, and the machine's own PostgreSQL and MariaDB."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ MARIADB = database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a free port on loopback."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_embedded_server(*, fast_and_unsafe: bool = True) -> Iterator[EmbeddedServer]:
-    """An embedded server of its own, gone afterwards."""
+    """Yield a new embedded server that is deleted afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
     server = EmbeddedServer(folder / "postgres", free_port(), fast_and_unsafe=fast_and_unsafe)
     server.start()
@@ -45,7 +45,7 @@ def running_embedded_server(*, fast_and_unsafe: bool = True) -> Iterator[Embedde
 
 @contextmanager
 def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.URL]:
-    """A database of its own on a server (its URL names another database of it), dropped afterwards."""
+    """Yield a new database on the server of a URL (of any of its databases), dropped afterwards."""
     url = _new_database(server, template)
     try:
         yield url
@@ -56,14 +56,14 @@ def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.U
 
 @contextmanager
 def fresh_warehouse(embedded: sa.URL) -> Iterator[sa.URL]:
-    """A database of its own on an embedded server, with the warehouse's tables and nothing in them."""
+    """Yield a new database on an embedded server with the warehouse's empty tables."""
     with fresh_database(embedded, template=_warehouse_template(embedded)) as url:
         yield url
 
 
 @cache
 def _warehouse_template(embedded: sa.URL) -> str:
-    """The database of which warehouses are copies, which is quicker than to migrate each; it goes with its server."""
+    """Create the template of the warehouses: copying is faster than migrating each. It is deleted with its server."""
     url = _new_database(embedded)
     engine = sa.create_engine(url)
     schema.upgrade(engine)
@@ -84,7 +84,7 @@ def _execute(server: sa.URL, statement: str) -> None:
 
 
 def require(url: sa.URL, variable: str) -> sa.URL:
-    """The URL, if its server answers; else the test is skipped, or fails where CI promises the server."""
+    """Return the URL; skip the test if its server does not answer, or fail it in CI, which provides the server."""
     engine = sa.create_engine(url)
     try:
         engine.connect().close()
@@ -104,14 +104,14 @@ def require_unixodbc() -> list[str]:
 
 
 def require_odbc(driver: str, package: str) -> str:
-    """The name of an ODBC driver that this machine has; else the test is skipped, or fails in CI, which installs it."""
+    """Return the name of an ODBC driver; skip the test where it is missing, or fail it in CI, which installs it."""
     if driver not in require_unixodbc():
         _skip(f"no ODBC driver {driver!r} (Debian: {package})")
     return driver
 
 
 def require_chromium() -> str:
-    """The path of this machine's Chromium; else the test is skipped, or fails in CI, which installs it."""
+    """Return the path of Chromium; skip the test where it is missing, or fail it in CI, which installs it."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         _skip("no Chromium (Debian: chromium)")
@@ -119,7 +119,7 @@ def require_chromium() -> str:
 
 
 def require_compiler() -> str:
-    """The path of this machine's C compiler; else the test is skipped, or fails in CI, which installs it."""
+    """Return the path of the C compiler; skip the test where it is missing, or fail it in CI, which installs it."""
     found = shutil.which("cc")
     if found is None:
         _skip("no C compiler (Debian: gcc libc6-dev)")
@@ -127,7 +127,7 @@ def require_compiler() -> str:
 
 
 def _skip(reason: str) -> NoReturn:
-    """Skip the test, or fail it in CI, which promises everything that tests need."""
+    """Skip the test, or fail it in CI, which provides everything that tests need."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,1 +1,1 @@
-"""STORAGE: the warehouse tables, their migrations and how a month of them is written. No Dagster here."""
+"""STORAGE: the warehouse tables, their migrations, and the writes to them month by month. No Dagster here."""

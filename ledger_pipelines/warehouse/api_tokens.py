@@ -1,4 +1,4 @@
-"""`ops.api_tokens`: who may use the API. Nothing here knows a token; it is made and checked in `serving/access/`."""
+"""`ops.api_tokens`: the API's tokens. Only digests are stored; `serving/access/` creates and checks the tokens."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -18,7 +18,7 @@ _MINUTE: sa.ColumnElement[Any] = sa.literal_column("interval '1 minute'")
 
 @dataclass(frozen=True)
 class Token:
-    """A token that was given out, without what makes it one."""
+    """An issued token without its secret."""
 
     id: int
     name: str
@@ -33,12 +33,12 @@ class Token:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a token that is shown is checked against.
+    """A stored token, to check a presented one against.
 
     Attributes:
-        token: Whose it is, and whether it is valid.
+        token: The token with its state.
         digest: SHA-256 of its secret part.
-        noted: Whether its use has been noted within the last minute.
+        noted: Whether its use has been recorded within the last minute.
     """
 
     token: Token
@@ -47,42 +47,42 @@ class Kept:
 
 
 def add(connection: sa.Connection, name: str, role: Role, prefix: str, digest: bytes, days: int | None) -> Token | None:
-    """Keep a new token, which expires after some days or never; None if another of that name is not revoked."""
+    """Store a new token that expires after ``days`` or (None) never; None if an unrevoked token has that name."""
     expires_at = None if days is None else sa.func.now() + sa.func.make_interval(0, 0, 0, days)
-    taken = sa.select(sa.literal(1)).where(_token.name == name, _token.revoked_at.is_(None))
-    # Two who add the same name at once are told apart by a unique index; here one of them is told kindly.
-    if connection.scalar(sa.select(sa.exists(taken))):
+    same_name = sa.select(sa.literal(1)).where(_token.name == name, _token.revoked_at.is_(None))
+    # For a friendly message. A unique index rejects the second of two simultaneous calls with the same name.
+    if connection.scalar(sa.select(sa.exists(same_name))):
         return None
     statement = sa.insert(api_tokens).values(name=name, role=role, prefix=prefix, digest=digest, expires_at=expires_at)
     return Token(*connection.execute(statement.returning(*_columns())).one())
 
 
 def by_prefix(connection: sa.Connection, prefix: str) -> Kept | None:
-    """The token with a public part; None if there is none."""
+    """Return the token with a public part, or None."""
     row = connection.execute(_by_prefix(), {"prefix": prefix}).one_or_none()
     return None if row is None else Kept(Token(*row[2:]), row[0], row[1])
 
 
 @cache
 def _by_prefix() -> sa.Select[Any]:
-    """One row: the token with a public part. Every request asks for it, so it is composed once."""
+    """One row: the token with a public part. Cached because every request uses the statement."""
     noted = sa.func.coalesce(_token.last_used_at > sa.func.now() - _MINUTE, sa.false())
     return sa.select(_token.digest, noted, *_columns()).where(_token.prefix == sa.bindparam("prefix"))
 
 
 def used(connection: sa.Connection, token_id: int) -> None:
-    """Note that a token is used, unless that was noted within the last minute."""
-    long_ago = sa.or_(_token.last_used_at.is_(None), _token.last_used_at <= sa.func.now() - _MINUTE)
-    connection.execute(sa.update(api_tokens).where(_token.id == token_id, long_ago).values(last_used_at=sa.func.now()))
+    """Record that a token is used, at most once per minute."""
+    is_due = sa.or_(_token.last_used_at.is_(None), _token.last_used_at <= sa.func.now() - _MINUTE)
+    connection.execute(sa.update(api_tokens).where(_token.id == token_id, is_due).values(last_used_at=sa.func.now()))
 
 
 def every(connection: sa.Connection) -> list[Token]:
-    """All tokens, the newest first."""
+    """Return all tokens, newest first."""
     return [Token(*row) for row in connection.execute(sa.select(*_columns()).order_by(_token.id.desc()))]
 
 
 def revoke(connection: sa.Connection, name: str) -> Token | None:
-    """Refuse the token of a name from now on; None if there is none that is not revoked."""
+    """Revoke the token with a name; None if no unrevoked token has it."""
     statement = (
         sa.update(api_tokens)
         .where(_token.name == name, _token.revoked_at.is_(None))
@@ -94,12 +94,12 @@ def revoke(connection: sa.Connection, name: str) -> Token | None:
 
 
 def any_ever(connection: sa.Connection) -> bool:
-    """Whether a token was ever given out."""
+    """Return whether any token has ever been issued."""
     return bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(api_tokens)))))
 
 
 def _columns() -> list[sa.ColumnElement[Any]]:
-    """The columns that make a `Token`, in order."""
+    """Return the columns of a `Token`, in order."""
     state = sa.case(
         (_token.revoked_at.is_not(None), "revoked"),
         (_token.expires_at <= sa.func.now(), "expired"),

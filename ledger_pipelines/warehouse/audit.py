@@ -1,4 +1,7 @@
-"""`ops.audit_log`: what was done or asked for in vain, by whom. A row is written before the act and closed after it."""
+"""`ops.audit_log`: commands with their actor and outcome, refused ones too.
+
+An entry is written before the command runs and closed after it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -17,14 +20,14 @@ _entry = audit_log.c
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody asks for.
+    """A command to audit.
 
     Attributes:
-        action: What is to be done.
-        target: Of what; None: of nothing in particular.
-        actor: The token's name, or a user of the command line; None: not known.
-        token_id: The token, where one is used.
-        address: From where; None: on the machine itself.
+        action: Name of the command.
+        target: What the command acts on, if anything in particular.
+        actor: Name of the token or of the command line's user; None: unknown.
+        token_id: The token, if one is used.
+        address: The client's address; None: this machine.
     """
 
     action: str
@@ -36,7 +39,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Entry:
-    """An act as it was written down."""
+    """A stored entry of the audit log."""
 
     id: int
     started_at: datetime
@@ -50,35 +53,35 @@ class Entry:
 
 
 def begin(connection: sa.Connection, act: Act) -> int:
-    """Write down that somebody asks for something; the number of the entry."""
-    values = {item.name: _kept(getattr(act, item.name)) for item in fields(act)}
-    number: int = connection.execute(sa.insert(audit_log).values(values).returning(_entry.id)).scalar_one()
-    return number
+    """Write an entry for a command that is about to run, and return its id."""
+    values = {item.name: _storable(getattr(act, item.name)) for item in fields(act)}
+    entry_id: int = connection.execute(sa.insert(audit_log).values(values).returning(_entry.id)).scalar_one()
+    return entry_id
 
 
 def end(connection: sa.Connection, entry_id: int, outcome: Outcome, message: str | None) -> None:
-    """Write down what became of it."""
+    """Close an entry with the command's outcome."""
     connection.execute(
         sa.update(audit_log)
         .where(_entry.id == entry_id)
-        .values(outcome=outcome, message=_kept(message), ended_at=sa.func.clock_timestamp())
+        .values(outcome=outcome, message=_storable(message), ended_at=sa.func.clock_timestamp())
     )
 
 
 def latest(connection: sa.Connection, *, limit: int, offset: int = 0) -> Sequence[Entry]:
-    """The newest entries, the newest first."""
+    """Return the newest entries, newest first."""
     columns = [_entry[item.name] for item in fields(Entry)]
     statement = sa.select(*columns).order_by(_entry.id.desc()).limit(limit).offset(offset)
     return [Entry(*row) for row in connection.execute(statement)]
 
 
 def count(connection: sa.Connection) -> int:
-    """How many entries there are."""
+    """Return the number of entries."""
     return connection.scalar(sa.select(sa.func.count()).select_from(audit_log)) or 0
 
 
-def _kept(value: str | int | None) -> str | int | None:
-    """A value as it is written down: what a stranger sends may be long, and hold what a text cannot."""
+def _storable(value: str | int | None) -> str | int | None:
+    """Return a value as it can be stored: a client's text may be too long or hold characters that cannot be stored."""
     if not isinstance(value, str):
         return value
     readable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value)

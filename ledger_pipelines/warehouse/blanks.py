@@ -1,4 +1,4 @@
-"""Blanks in texts of the ERP: some of its systems pad codes to a fixed length, and write blanks for nothing."""
+"""Trailing blanks in the ERP's codes: some of its systems pad codes to a fixed length and store blanks for NULL."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ _EMPTY: sa.ColumnElement[str] = sa.literal_column("''")
 
 
 def unpadded(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A code without the blanks behind it; NULL if there is nothing else."""
+    """Return a code without trailing blanks; NULL if it is blank."""
     return sa.func.nullif(sa.func.rtrim(column), _EMPTY, type_=sa.Text)
 
 
 def unpadded_or_empty(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The same, empty where there is none: so codes that are not said are equal."""
+    """Return a code without trailing blanks; an empty text for NULL, so that missing codes are equal."""
     return sa.func.coalesce(sa.func.rtrim(column), _EMPTY, type_=sa.Text)

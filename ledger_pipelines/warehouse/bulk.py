@@ -1,4 +1,4 @@
-"""Rows from Python into a table by COPY, the way PostgreSQL loads fastest."""
+"""Bulk loading of rows from Python by COPY, PostgreSQL's fastest way."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,10 +9,10 @@ from typing import Any, cast
 import psycopg
 import sqlalchemy as sa
 
-_ROWS_UNTOLD = 100_000  # written before it is asked whether the server has taken them: it may have refused the first
+_ROWS_PER_COPY = 100_000  # then COPY ends, so that an error of the server surfaces: it may have refused the first row
 _NULL = "\\N"
 _NONE = type(None)
-_FEW = frozenset((date, bool, _NONE))  # of which a column has few different values, however many rows
+_FEW_VALUES = frozenset((date, bool, _NONE))  # types of which a column has few distinct values
 _NUMBERS = frozenset((int, Decimal, _NONE))
 _TEXTS = frozenset((str, _NONE))
 _SPECIAL = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
@@ -20,13 +20,13 @@ _ESCAPES = str.maketrans(_SPECIAL)
 
 
 def copy_rows(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Append ``rows`` to a table in the connection's transaction and return how many there were.
+    """Append ``rows`` to a table in the connection's transaction and return their number.
 
     Args:
         connection: To PostgreSQL by psycopg 3.
         table: The table to fill.
-        columns: The columns that each row gives, in order.
-        rows: Values as psycopg adapts them; streamed, never held together.
+        columns: The columns of each row, in order.
+        rows: Values as psycopg adapts them; streamed, never all in memory.
     """
     count = 0
     with _driver(connection).cursor() as cursor, cursor.copy(_statement(connection, table, columns)) as copy:
@@ -37,13 +37,14 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Sequence[str]
 
 
 class ColumnCopy:
-    """Rows into a table, given column by column, by a COPY that stays open from one chunk to the next.
+    """Bulk load of chunks that are given column by column; the COPY stays open from one chunk to the next.
 
-    The server takes one chunk in while the next is made. As long as it is open, the connection is good for nothing
-    else: `pause` it first. Several times as fast as `copy_rows` for wide rows: each column is written out at once.
+    The server stores one chunk while the caller prepares the next. While the COPY is open, the connection can run no
+    other statement: call `pause` first. Several times as fast as `copy_rows` for wide rows, because each column of a
+    chunk is formatted in one pass.
 
     Args:
-        connection: To PostgreSQL by psycopg 3; the rows come in its transaction.
+        connection: To PostgreSQL by psycopg 3; the rows are part of its transaction.
         table: The table to fill.
     """
 
@@ -61,14 +62,14 @@ class ColumnCopy:
         self._open.__exit__(*error)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> int:
-        """Append rows and return how many there were.
+        """Append rows and return their number.
 
         Args:
-            columns: The values of each column, as many in each, the same columns each time: text, None, or what `str`
-                writes as PostgreSQL reads it (numbers, dates, truth values).
+            columns: The values of each column, all of the same length; the same columns in every call. A value is
+                text, None, or of a type whose `str` PostgreSQL reads (numbers, dates, booleans).
         """
-        lines = list(map("\t".join, zip(*map(_written, columns.values()), strict=True)))
-        if self._rows >= _ROWS_UNTOLD:
+        lines = list(map("\t".join, zip(*map(_formatted, columns.values()), strict=True)))
+        if self._rows >= _ROWS_PER_COPY:
             self.pause()
         if self._copy is None:
             cursor = self._open.enter_context(_driver(self._connection).cursor())
@@ -79,25 +80,25 @@ class ColumnCopy:
         return len(lines)
 
     def pause(self) -> None:
-        """Wait until the server has taken in, or refused, what was written."""
+        """End the open COPY: wait until the server has stored the rows, or raise its error."""
         self._copy, self._rows = None, 0
         self._open.close()
 
 
-def _written(values: Sequence[Any]) -> Sequence[str]:
-    """A column's values as COPY's text format has them."""
+def _formatted(values: Sequence[Any]) -> Sequence[str]:
+    """Return a column's values in COPY's text format."""
     types = set(map(type, values))
-    if types <= _FEW:
+    if types <= _FEW_VALUES:
         texts = {value: _NULL if value is None else str(value) for value in set(values)}
         return list(map(texts.__getitem__, values))
-    if types <= _TEXTS and not _special("".join(filter(None, values))):
+    if types <= _TEXTS and not _needs_escaping("".join(filter(None, values))):
         return [_NULL if value is None else value for value in values] if _NONE in types else values
-    write = str if types <= _NUMBERS else _escaped
-    return [_NULL if value is None else write(value) for value in values]
+    format_value = str if types <= _NUMBERS else _escaped
+    return [_NULL if value is None else format_value(value) for value in values]
 
 
-def _special(text: str) -> bool:
-    """True if a character means something to COPY: looked for one by one, which is faster than all at once."""
+def _needs_escaping(text: str) -> bool:
+    """Return whether a character is special in COPY; one search per character is faster than one for all."""
     return any(map(text.__contains__, _SPECIAL))
 
 

@@ -1,7 +1,7 @@
-"""Tables without a key, whose rows are identified by their content: how a month of one is made equal to another.
+"""Merge of a month of a keyless table: rows are identified by their content, and only those that differ are written.
 
-A row is known by a hash of its columns and by its place among rows of the same hash. Duplicates thus survive, and the
-difference is exact: rows that meet are compared in full, to the last trailing zero, so that nothing hangs on the hash.
+A row is identified by a hash of its columns and by its ordinal among rows of the same hash, so duplicates survive. Rows
+with the same identity are then compared in full, to the last trailing zero: a hash collision cannot lose a difference.
 """
 
 from collections import defaultdict
@@ -22,14 +22,15 @@ _DAYS = sa.bindparam("days", type_=sa.ARRAY(sa.Date))
 
 @dataclass(frozen=True)
 class Contents:
-    """A table by month whose rows have no key.
+    """A table partitioned by month whose rows have no key.
 
     Attributes:
         table: The table.
-        columns: The columns that are content, in order.
-        days: The columns whose first non-null date is a row's day; empty if rows have none.
-        key: Columns that tell a changed row from a deleted and an inserted one, as far as they hold.
-        amounts: The columns whose sums prove that nothing was lost.
+        columns: The content columns, in order.
+        days: Columns of which the first non-null date is the row's day; empty if rows have no day.
+        key: Columns that mostly identify a row. They are used for counting only: a deleted and an inserted row with
+            the same values here count as one update.
+        amounts: Columns whose sums prove that no row was lost.
     """
 
     table: sa.Table
@@ -39,13 +40,13 @@ class Contents:
     amounts: tuple[str, ...]
 
     def day(self) -> sa.ColumnElement[date | None]:
-        """The day of a row."""
+        """Return the expression for a row's day."""
         return sa.func.coalesce(*(self.table.c[name] for name in self.days), sa.cast(sa.null(), sa.Date))
 
 
 @dataclass(frozen=True)
 class Sums:
-    """How many rows there are, and the sum of each amount (NULL counts as 0)."""
+    """Number of rows, and the sum of each amount column (NULL counts as 0)."""
 
     rows: int
     sums: Mapping[str, Decimal]
@@ -54,7 +55,7 @@ class Sums:
 def day_sums(
     connection: sa.Connection, contents: Contents, months: Collection[str] | None = None
 ) -> dict[str, dict[date | None, Sums]]:
-    """What each month of a table (or some of them) holds, day by day; one without rows is not named."""
+    """Return the sums of each day by month, for all months or the given ones; months without rows are left out."""
     month, day = contents.table.c.year_month, contents.day()
     sums = (sa.func.coalesce(sa.func.sum(contents.table.c[name]), 0).label(name) for name in contents.amounts)
     statement = sa.select(month, day.label("day"), sa.func.count().label("rows"), *sums).group_by(month, day)
@@ -70,51 +71,53 @@ def day_sums(
 def make_equal(
     connection: sa.Connection,
     contents: Contents,
-    aside: sa.Table,
+    staged: sa.Table,
     month: str,
     days: Collection[date] | None = None,
 ) -> Counts:
-    """Make a month of a table equal to what stands aside, touching only the rows that differ.
+    """Make a month of a table equal to the staged rows, writing only the rows that differ.
 
-    One statement, so one snapshot. Rows that have the same key and a different content count as updated.
+    One statement, so one snapshot. Rows with the same key and different content count as updated.
 
     Args:
-        connection: Within a transaction that keeps other writers away: rows are deleted by their place.
+        connection: Within a transaction that excludes other writers: rows are deleted by their ctid.
         contents: The table.
-        aside: The rows that should be there.
+        staged: The staging table with the rows that the month should have.
         month: The month.
-        days: Only the rows of these days are spoken for; None: of the whole month.
+        days: Compare the rows of these days only; None: the whole month.
     """
-    statement = _statement(contents, aside.name, by_days=days is not None)
+    statement = _statement(contents, staged.name, by_days=days is not None)
     found = connection.execute(statement, {"month": month, "days": sorted(days or ())}).one()
     return Counts(
-        inserted=found.come - found.updated,
+        inserted=found.added - found.updated,
         updated=found.updated,
-        deleted=found.gone - found.updated,
-        unchanged=found.present - found.gone,
+        deleted=found.removed - found.updated,
+        unchanged=found.present - found.removed,
     )
 
 
 @cache
-def _statement(contents: Contents, aside_name: str, *, by_days: bool) -> sa.Select[Any]:
-    """Delete and insert what differs in ``:month``, or in ``:days`` of it.
+def _statement(contents: Contents, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
+    """Delete and insert the rows that differ in ``:month``, or in its ``:days``.
 
-    One row: how many rows went, came, changed, and were there. Composed once, for it takes longer than running it.
+    One row: how many rows were removed, added, updated, and present before. Cached because composing the statement
+    takes longer than running it.
     """
-    contents = replace(contents, table=_placed(contents.table))
-    table, aside = contents.table, contents.table.to_metadata(sa.MetaData(), name=aside_name)
+    contents = replace(contents, table=_with_row_locations(contents.table))
+    table, staged = contents.table, contents.table.to_metadata(sa.MetaData(), name=staged_name)
     within = table.c.year_month == _MONTH
     if by_days:
         within = sa.and_(within, contents.day() == sa.any_(_DAYS))
-    difference = _difference(contents, aside, within).cte("difference")
-    same_place = sa.and_(table.c.ctid == difference.c.ctid, table.c.tableoid == difference.c.tableoid)
-    gone = sa.delete(table).where(table.c.year_month == _MONTH, same_place).returning(sa.literal(1)).cte("gone")
+    difference = _difference(contents, staged, within).cte("difference")
+    same_location = sa.and_(table.c.ctid == difference.c.ctid, table.c.tableoid == difference.c.tableoid)
+    in_month = table.c.year_month == _MONTH
+    removed = sa.delete(table).where(in_month, same_location).returning(sa.literal(1)).cte("removed")
     names = ["year_month", *contents.columns]
-    come = sa.select(*(difference.c[name] for name in names)).where(difference.c.is_new)
-    added = sa.insert(table).from_select(names, come).returning(sa.literal(1)).cte("added")
+    new_rows = sa.select(*(difference.c[name] for name in names)).where(difference.c.is_new)
+    added = sa.insert(table).from_select(names, new_rows).returning(sa.literal(1)).cte("added")
     columns = {
-        "gone": sa.select(sa.func.count()).select_from(gone),
-        "come": sa.select(sa.func.count()).select_from(added),
+        "removed": sa.select(sa.func.count()).select_from(removed),
+        "added": sa.select(sa.func.count()).select_from(added),
         # Cast: sum() of a count is NUMERIC, and would arrive as a Decimal.
         "updated": sa.select(
             sa.cast(sa.func.coalesce(sa.func.sum(_changed_rows(contents, difference).c.rows), 0), sa.BigInteger)
@@ -125,20 +128,20 @@ def _statement(contents: Contents, aside_name: str, *, by_days: bool) -> sa.Sele
 
 
 @cache
-def _placed(table: sa.Table) -> sa.Table:
-    """The table with the system columns that say where a row is; a place holds as long as the statement runs."""
-    place = (sa.Column(name, sa.types.NullType, system=True) for name in ("ctid", "tableoid"))
+def _with_row_locations(table: sa.Table) -> sa.Table:
+    """Return the table with the system columns that locate a row; a location is valid within one statement."""
+    locations = (sa.Column(name, sa.types.NullType, system=True) for name in ("ctid", "tableoid"))
     columns = (sa.Column(column.name, column.type) for column in table.columns)
-    return sa.Table(table.name, sa.MetaData(), *columns, *place, schema=table.schema)
+    return sa.Table(table.name, sa.MetaData(), *columns, *locations, schema=table.schema)
 
 
-def _difference(contents: Contents, aside: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """One row: a row that is there and should not be (its place and its key), or one that should and is not, or both.
+def _difference(contents: Contents, staged: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """One row: a row to remove (its location and key), a row to insert, or both.
 
-    Both where two rows of the same hash meet whose contents differ.
+    Both where two rows have the same hash and ordinal but different contents.
     """
     table = contents.table
-    wanted = _identified(contents, aside).where(aside.c.year_month == _MONTH).subquery("wanted")
+    wanted = _identified(contents, staged).where(staged.c.year_month == _MONTH).subquery("wanted")
     present = _identified(contents, table, table.c.ctid, table.c.tableoid).where(within).subquery("present")
     same = sa.and_(wanted.c.content_hash == present.c.content_hash, wanted.c.ordinal == present.c.ordinal)
     differs = _record(contents, wanted).op("*<>", is_comparison=True)(_record(contents, present))
@@ -160,7 +163,7 @@ def _difference(contents: Contents, aside: sa.Table, within: sa.ColumnElement[bo
 def _identified(contents: Contents, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
     columns = [table.c[name] for name in contents.columns]
-    # The hash of a number does not tell 1.5 from 1.50.
+    # The hash of a number is the same for 1.5 and 1.50.
     scales = (sa.func.scale(column) for column in columns if isinstance(column.type, sa.Numeric))
     content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *scales), _Record), 0)
     ordinal = sa.func.row_number().over(partition_by=content)
@@ -168,12 +171,12 @@ def _identified(contents: Contents, table: sa.Table, *more: sa.ColumnElement[Any
 
 
 class _Record(sa.types.UserDefinedType[Any]):
-    """A row as one value; by ``*=`` and ``*<>`` such values are compared byte by byte, so that 1.5 is not 1.50."""
+    """A row as one value. The operators ``*=`` and ``*<>`` compare such values byte by byte: 1.5 differs from 1.50."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """Its name in SQL."""
+        """Return the type's name in SQL."""
         return "record"
 
 
@@ -182,13 +185,17 @@ def _record(contents: Contents, table: sa.FromClause) -> sa.ColumnElement[Any]:
 
 
 def _changed_rows(contents: Contents, difference: sa.CTE) -> sa.Subquery:
-    """One row: a key, with the number of rows that had it and went while as many came."""
-    went = sa.select(*(difference.c[f"old_{name}"].label(name) for name in contents.key), sa.literal(1).label("went"))
-    came = sa.select(*(difference.c[name] for name in contents.key), sa.literal(0))
-    both = sa.union_all(went.where(difference.c.is_gone), came.where(difference.c.is_new)).subquery("both_sides")
+    """One row: a key, with the number of its rows that count as updated: removed while as many were added."""
+    removed = sa.select(
+        *(difference.c[f"old_{name}"].label(name) for name in contents.key), sa.literal(1).label("is_removed")
+    )
+    added = sa.select(*(difference.c[name] for name in contents.key), sa.literal(0))
+    both = sa.union_all(removed.where(difference.c.is_gone), added.where(difference.c.is_new)).subquery("both_sides")
     count = sa.func.count()
     return (
-        sa.select(sa.func.least(count.filter(both.c.went == 1), count.filter(both.c.went == 0)).label("rows"))
+        sa.select(
+            sa.func.least(count.filter(both.c.is_removed == 1), count.filter(both.c.is_removed == 0)).label("rows")
+        )
         .group_by(*(both.c[name] for name in contents.key))
         .subquery("changed")
     )

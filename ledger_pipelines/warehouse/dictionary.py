@@ -1,4 +1,4 @@
-"""The data dictionary: every table, view and column of the warehouse with its comment, out of the declarations."""
+"""The data dictionary: every table, view and column of the warehouse with its comment, from the declarations."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,7 +18,7 @@ comments."""
 
 
 def markdown(views: Sequence[View]) -> str:
-    """The dictionary as Markdown: a section for each schema, a table for each table and for each of the views."""
+    """Return the dictionary as Markdown: a section per schema, with a Markdown table for each table and view."""
     sections = (section for schema in SCHEMAS for section in _schema(schema, views if schema == SCHEMA else ()))
     return "\n\n".join([_INTRODUCTION, *sections]) + "\n"
 

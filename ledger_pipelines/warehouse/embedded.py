@@ -1,9 +1,9 @@
-"""The PostgreSQL server that comes with the package: start, stop, address.
+"""The embedded PostgreSQL server that comes with the package: start, stop, URL.
 
-The server belongs to a data folder and to nobody's process: it survives whoever started it and is found again
-by its `postmaster.pid`. It listens on loopback only and asks for a password, which lies beside the data in a
-file that only its owner can read. Its parts: `postgres_programs.py` (where the programs are and as whom they
-run), `postgres_processes.py` (what runs), `postgres_data.py` (the data folder), `postgres_tuning.py`.
+The server belongs to a data folder, not to a process: it outlives the process that started it and is found again by
+its `postmaster.pid`. It listens on loopback only and requires a password, which is stored next to the data in a file
+that only its owner can read. Its parts: `postgres_programs.py` (location of the programs and the OS user they run as),
+`postgres_processes.py` (running processes), `postgres_data.py` (the data folder), `postgres_tuning.py`.
 """
 
 import hashlib
@@ -40,14 +40,14 @@ from ledger_pipelines.warehouse.postgres_programs import (
 
 __all__ = ["EmbeddedServer", "EmbeddedServerError", "ServerStatus"]
 
-_START_SECONDS = 300  # after a crash, gigabytes of log may have to be replayed
+_START_SECONDS = 300  # after a crash, gigabytes of WAL may have to be replayed
 _STOP_SECONDS = 60
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known of the server without connecting to it."""
+    """Status of the server, read without connecting to it."""
 
     running: bool
     pid: int | None
@@ -60,10 +60,10 @@ class EmbeddedServer:
     """The server of one data folder.
 
     Args:
-        data_folder: the server's files; its parent holds the password file, the lock and the logs. Where the
-            server's OS user cannot reach it (root only), it becomes a link to a folder that it can.
-        port: the port on loopback.
-        fast_and_unsafe: for tests: a crash of the machine may lose everything.
+        data_folder: The server's files; its parent holds the password file, the lock and the logs. If the server's OS
+            user cannot reach it (only when root starts the server), it becomes a link to a folder that the user can.
+        port: The port on loopback.
+        fast_and_unsafe: For tests: a crash of the machine may lose all data.
     """
 
     def __init__(self, data_folder: Path, port: int, *, fast_and_unsafe: bool = False) -> None:
@@ -72,9 +72,9 @@ class EmbeddedServer:
         self.fast_and_unsafe = fast_and_unsafe
 
     def start(self) -> bool:
-        """Start the server unless it runs; True if this call started it. Safe to call from many processes.
+        """Start the server unless it is running; True if this call started it. Safe to call from many processes.
 
-        A data folder is made where there is none, and a server that was killed is recovered.
+        Creates a missing data folder, and recovers a server that was killed.
 
         Raises:
             EmbeddedServerError: the server cannot be started; the message says why and what to do.
@@ -83,7 +83,7 @@ class EmbeddedServer:
             if running := running_server(self._data):
                 self._await(running)
                 return False
-            account = self._placed()
+            account = self._create_folders()
             programs = programs_for(account)
             if not (self._data / "PG_VERSION").exists():
                 postgres_data.initialise(self._data, programs, account, sync=not self.fast_and_unsafe)
@@ -103,7 +103,7 @@ class EmbeddedServer:
             return True
 
     def stop(self) -> bool:
-        """Stop the server, ending its sessions; True if it ran.
+        """Stop the server and end its sessions; True if it was running.
 
         Raises:
             EmbeddedServerError: it does not stop.
@@ -115,12 +115,12 @@ class EmbeddedServer:
                 return False
             account = account_for(self._data)
             program = programs_for(account) / "pg_ctl"
-            for mode in ("fast", "immediate"):  # the latter if a session does not end; it costs a recovery
+            for mode in ("fast", "immediate"):  # "immediate" if a session does not end; the next start must recover
                 options = ["-w", "-t", str(_STOP_SECONDS), "-m", mode]
                 answer = account.run(program, "stop", *options, "-D", self._data, timeout=_STOP_SECONDS + 10)
                 if answer.returncode == 0 or running_server(self._data) is None:
                     return True
-            raise EmbeddedServerError(f"The embedded server does not stop: {answer.stderr.strip()}{self._log_tail()}")
+            raise EmbeddedServerError(f"The embedded server did not stop: {answer.stderr.strip()}{self._log_tail()}")
 
     def delete(self) -> None:
         """Stop the server and delete its data, password and logs."""
@@ -128,18 +128,18 @@ class EmbeddedServer:
         for folder in (self._data, self._log_folder):
             shutil.rmtree(folder, ignore_errors=True)
         if self.data_folder.is_symlink():
-            with suppress(OSError):  # somebody else's file may lie there
+            with suppress(OSError):  # the folder may hold files of other programs
                 self._log_folder.parent.rmdir()
                 self._data.parent.rmdir()
             self.data_folder.unlink()
         self._password_file.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
-        """Whether the server runs (or is just starting or stopping)."""
+        """Return whether the server is running, starting or stopping."""
         return self.status().running
 
     def status(self) -> ServerStatus:
-        """What is known of the server without connecting to it."""
+        """Return the server's status without connecting to it."""
         try:
             running = running_server(self._data)
         except PermissionError as error:
@@ -153,7 +153,7 @@ class EmbeddedServer:
         )
 
     def url(self, database: str) -> URL:
-        """The address of a database of the server, password included, for psycopg 3."""
+        """Return the URL of a database of the server, with the password, for psycopg 3."""
         return URL.create(
             "postgresql+psycopg",
             username=ROLE,
@@ -165,8 +165,8 @@ class EmbeddedServer:
 
     def ensure_database(self, name: str) -> bool:
         """Create a database unless it exists; True if this call created it. The server must be running."""
-        address = self.url("postgres").set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as connection:
+        url = self.url("postgres").set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 return False
             try:
@@ -177,38 +177,38 @@ class EmbeddedServer:
 
     @property
     def _data(self) -> Path:
-        """The data folder itself, where the link that may stand in its place leads."""
+        """The data folder itself, with links resolved."""
         return self.data_folder.resolve()
 
     @property
     def _log_folder(self) -> Path:
-        """Where the server logs, beside the data; its own, since its OS user writes there."""
+        """The folder of the server's logs, next to the data; owned by the server's OS user, which writes there."""
         return self._data.parent / "logs" / "postgres"
 
     @property
     def _password_file(self) -> Path:
-        """The file that holds the password, readable by whoever started the server first."""
+        """The password file, readable only by the user who first started the server."""
         return self.data_folder.parent / "postgres.password"
 
     @property
     def _cluster_name(self) -> str:
-        """What the titles of this server's processes hold; they do not hold the data folder."""
+        """A name derived from the data folder, which PostgreSQL shows in the titles of the server's processes."""
         return f"ledger-{hashlib.sha256(str(self._data).encode()).hexdigest()[:12]}"
 
     def _password(self) -> str:
-        """The password, made at its first use."""
+        """Return the password; the first call generates it."""
         try:
             return postgres_data.password_of(self._password_file)
         except PermissionError as error:
             raise self._not_ours() from error
 
     def _log_file(self) -> Path | None:
-        """The log file written to last."""
+        """Return the log file that was written last, or None."""
         files = self._log_folder.glob("*.log")
         return max(files, key=lambda file: file.stat().st_mtime, default=None)
 
     def _log_tail(self) -> str:
-        """The last lines of the log, for an error message."""
+        """Return the last lines of the log, for an error message."""
         file = self._log_file()
         if file is None:
             return ""
@@ -217,7 +217,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        """Hold the lock of the data folder."""
+        """Hold the data folder's lock."""
         try:
             self.data_folder.parent.mkdir(parents=True, exist_ok=True)
             with locked(self.data_folder.parent / "postgres.lock"):
@@ -227,12 +227,12 @@ class EmbeddedServer:
 
     def _not_ours(self) -> EmbeddedServerError:
         return EmbeddedServerError(
-            f"The embedded server's data in {self.data_folder} belong to another user of this machine. Run as "
-            "that user (or as root), or set LEDGER_HOME to a folder of your own."
+            f"The embedded server's data in {self.data_folder} belong to another user of this machine. Run the command "
+            "as that user (or as root), or set LEDGER_HOME to a folder of your own."
         )
 
-    def _placed(self) -> Account:
-        """Make the data and log folders where the server's OS user can reach them; the OS user."""
+    def _create_folders(self) -> Account:
+        """Create the data and log folders where the server's OS user can reach them, and return that user."""
         account = account_for(self._data)
         if account.gid is not None:
             let_group_pass(self.data_folder.parent, account.gid)
@@ -243,14 +243,14 @@ class EmbeddedServer:
                 place = shared_place(self.data_folder)
                 self.data_folder.symlink_to(place)
                 own_folder(place, account)
-                _log.info("The server's OS user cannot reach %s: its data are in %s", self.data_folder, place)
+                _log.info("The server's OS user cannot reach %s; the data are in %s", self.data_folder, place)
         own_folder(self._log_folder, account)
         return account
 
     def _await(self, running: RunningServer) -> None:
-        """Wait until a running server is ready; refuse one on another port than the one addresses name."""
+        """Wait until a running server is ready; raise if it runs on a port other than the configured one."""
         deadline = time.monotonic() + _START_SECONDS
-        while not running.ready and time.monotonic() < deadline:  # whoever started it was interrupted
+        while not running.ready and time.monotonic() < deadline:  # the process that started it was interrupted
             time.sleep(0.1)
             running = running_server(self._data) or running
         if running.port != self.port:
@@ -268,7 +268,7 @@ class EmbeddedServer:
             return
         if port_is_taken(self.port):
             raise EmbeddedServerError(
-                f"The embedded server cannot start: port {self.port} on {HOST} is used by another program "
-                "(the embedded server of another project?). Set LEDGER_DB_PORT to a free port."
+                f"The embedded server cannot start: port {self.port} on {HOST} is used by another program, possibly "
+                "the embedded server of another project. Set LEDGER_DB_PORT to a free port."
             )
-        raise EmbeddedServerError(f"The embedded server does not start.{self._log_tail()}")
+        raise EmbeddedServerError(f"The embedded server did not start.{self._log_tail()}")

@@ -1,4 +1,4 @@
-"""Engines: one way to make them, for the warehouse and for the sources."""
+"""Creation of the SQLAlchemy engines for the warehouse and the sources."""
 
 import json
 from collections.abc import Iterator
@@ -19,30 +19,30 @@ from ledger_pipelines.settings import masked
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 CONNECT_TIMEOUT_SECONDS = 10
-#: Classes of SQLSTATE by which a server says that it is away, lets nobody in, or lacks the database.
-_AWAY = ("08", "28", "3D", "57P")
+#: SQLSTATE classes of a server that is unreachable, refuses the login, or lacks the database.
+_UNAVAILABLE = ("08", "28", "3D", "57P")
 _DISK_FULL = "53100"
 _LONGEST_INTEGER = 18
 
 
-def _whole(digits: str) -> int | Decimal:
-    """A number without decimals; one that others could not take for a 64-bit integer as a decimal."""
+def _integer(digits: str) -> int | Decimal:
+    """Return an integer; a Decimal if other programs could not store it in 64 bits."""
     return int(digits) if len(digits) <= _LONGEST_INTEGER else Decimal(digits)
 
 
-#: Numbers in JSON are decimals too: a price entry is what somebody was billed by.
-_JSON = partial(json.loads, parse_float=Decimal, parse_int=_whole)
+#: Numbers in JSON stay exact: customers were billed by the price entries that are stored as JSON.
+_JSON = partial(json.loads, parse_float=Decimal, parse_int=_integer)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """How many connections an engine keeps, and how patient it is.
+    """Size and timeouts of an engine's connection pool.
 
     Attributes:
-        size: How many it keeps open.
-        overflow: How many more it opens when those are taken.
-        wait_seconds: How long one waits for a connection.
-        statement_seconds: How long a statement may take; None: as long as it needs.
+        size: Number of connections that stay open.
+        overflow: Number of additional connections when those are in use.
+        wait_seconds: Timeout for a free connection.
+        statement_seconds: Timeout of a statement; None: no timeout.
     """
 
     size: int = 2
@@ -51,7 +51,7 @@ class Pool:
     statement_seconds: int | None = None
 
 
-_FEW = Pool()
+_DEFAULT_POOL = Pool()
 
 
 class WarehouseFullError(WarehouseError):
@@ -59,18 +59,23 @@ class WarehouseFullError(WarehouseError):
 
 
 def warehouse_engine(
-    url: sa.URL, zone: ZoneInfo, application: str = "ledger_pipelines", pool: Pool = _FEW, *, read_only: bool = False
+    url: sa.URL,
+    zone: ZoneInfo,
+    application: str = "ledger_pipelines",
+    pool: Pool = _DEFAULT_POOL,
+    *,
+    read_only: bool = False,
 ) -> sa.Engine:
-    """An engine for the warehouse whose sessions show times in the company's zone.
+    """Return an engine for the warehouse whose sessions show times in the company's zone.
 
     Args:
         url: The warehouse.
-        zone: The company's.
-        application: Under which name the sessions are known to the server; no blanks.
-        pool: How many sessions, and how patient.
-        read_only: Whether the server is to refuse whatever would change something.
+        zone: The company's time zone.
+        application: The sessions' application_name, without blanks.
+        pool: Size and timeouts of the connection pool.
+        read_only: Whether the server refuses statements that write.
     """
-    # A role may be called as one of our schemas ("$user" in the default path); names of ours are always qualified.
+    # The default search_path has "$user", and a role may have the name of a schema. All names in SQL are qualified.
     options = f"-c timezone={zone.key} -c application_name={application} -c search_path=public"
     if read_only:
         options += " -c default_transaction_read_only=on"
@@ -89,26 +94,26 @@ def warehouse_engine(
 
 
 def source_engine(url: sa.URL) -> sa.Engine:
-    """An engine for a source database of any kind.
+    """Return an engine for a source database of any kind.
 
-    A moment that Python's calendar does not have (infinity, a zero date) comes as text from any of them.
+    Timestamps that Python cannot represent (infinity, a zero date) are returned as text.
     """
     timeouts = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mariadb": "connect_timeout"}
     argument = timeouts.get(url.get_backend_name())
     connect_args = {argument: CONNECT_TIMEOUT_SECONDS} if argument else {}
     engine = sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
     if engine.dialect.driver == "psycopg":
-        sa.event.listen(engine, "connect", _read_any_moment)
+        sa.event.listen(engine, "connect", _load_any_timestamp)
     return engine
 
 
-def _read_any_moment(connection: "psycopg.Connection[Any]", _: object) -> None:
+def _load_any_timestamp(connection: "psycopg.Connection[Any]", _: object) -> None:
     for name, loader in (("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
         connection.adapters.register_loader(name, _or_text(loader))
 
 
 def _or_text(loader: type[Loader]) -> type[Loader]:
-    """A loader that gives the text of what another cannot load."""
+    """Return a loader that falls back to the text where the given loader fails."""
 
     class OrText(loader):  # type: ignore[valid-type,misc]  # the class is the argument
         def load(self, data: Any) -> Any:
@@ -122,26 +127,26 @@ def _or_text(loader: type[Loader]) -> type[Loader]:
 
 @contextmanager
 def reachable(engine: sa.Engine) -> Iterator[None]:
-    """Turn the driver's word that the warehouse is away into one that says where and what to do.
+    """Turn driver errors about an unavailable warehouse into errors that say where it is and what to do.
 
     Raises:
-        WarehouseError: the server refused, or went away.
-        WarehouseFullError: its disk is full.
+        WarehouseError: the server refused the connection, or the connection broke.
+        WarehouseFullError: the server's disk is full.
     """
     try:
         yield
-    # COPY is the driver's own affair, and so are its errors.
+    # COPY bypasses SQLAlchemy, so its errors are psycopg's own.
     except (exc.OperationalError, exc.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
         state = getattr(original, "sqlstate", None)
-        if state is not None and state != _DISK_FULL and not state.startswith(_AWAY):
+        if state is not None and state != _DISK_FULL and not state.startswith(_UNAVAILABLE):
             raise
         reason = str(original).strip().splitlines()[0] if str(original).strip() else "the connection broke"
         sentence = reason if reason.endswith(".") else f"{reason}."
         if state == _DISK_FULL:
             raise WarehouseFullError(
                 f"The warehouse {masked(engine.url)} has no room left on its disk: {sentence} "
-                "Nothing was changed. Make room there, then start again."
+                "Nothing was changed. Free space on the disk, then start again."
             ) from error
         raise WarehouseError(
             f"The warehouse {masked(engine.url)} cannot be used: {sentence} "

@@ -1,4 +1,4 @@
-"""`ops.source_fingerprints`: what each day of an ERP table looked like at the source when it was last read."""
+"""`ops.source_fingerprints`: row count and digest of each day of an ERP table, as of its last read."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -11,13 +11,13 @@ from ledger_pipelines.warehouse.tables import source_fingerprints as fingerprint
 
 @dataclass(frozen=True)
 class Known:
-    """One day as it was.
+    """Stored fingerprint of one day.
 
     Attributes:
-        day: As 2025-03-31; empty for rows without any date.
+        day: Such as 2025-03-31; empty for rows without any date.
         year_month: The month in which its rows are stored; empty if they are outside the partitions.
-        row_count: How many rows the source had.
-        digest: The source's digest of them.
+        row_count: Number of the source's rows.
+        digest: The source's digest of those rows.
     """
 
     day: str
@@ -27,30 +27,30 @@ class Known:
 
 
 def known(connection: sa.Connection, table: str) -> dict[str, Known]:
-    """The days of a table as they were when they were last read."""
+    """Return the stored fingerprints of a table, by day."""
     columns = (fingerprints.c[name] for name in Known.__dataclass_fields__)
     rows = connection.execute(sa.select(*columns).where(fingerprints.c.table_name == table))
     return {row["day"]: Known(**row) for row in rows.mappings()}
 
 
 def remember(
-    connection: sa.Connection, table: str, days: Iterable[Known], forgotten: Collection[str], run_id: str
+    connection: sa.Connection, table: str, days: Iterable[Known], removed: Collection[str], run_id: str
 ) -> None:
-    """Note days as they are now, and forget others."""
+    """Store the fingerprints of days, and delete those of the days in ``removed``."""
     of_table = fingerprints.c.table_name == table
-    if forgotten:
+    if removed:
         connection.execute(
             sa.delete(fingerprints).where(
-                of_table, fingerprints.c.day == sa.any_(sa.literal(list(forgotten), sa.ARRAY(sa.Text)))
+                of_table, fingerprints.c.day == sa.any_(sa.literal(list(removed), sa.ARRAY(sa.Text)))
             )
         )
     statement = insert(fingerprints)
-    renewed = {column.name: statement.excluded[column.name] for column in fingerprints.c if column.name != "taken_at"}
-    noted = [{"table_name": table, "run_id": run_id, **asdict(day)} for day in days]
-    if noted:
+    updated = {column.name: statement.excluded[column.name] for column in fingerprints.c if column.name != "taken_at"}
+    rows = [{"table_name": table, "run_id": run_id, **asdict(day)} for day in days]
+    if rows:
         connection.execute(
             statement.on_conflict_do_update(
-                constraint=fingerprints.primary_key, set_=renewed | {"taken_at": sa.func.now()}
+                constraint=fingerprints.primary_key, set_=updated | {"taken_at": sa.func.now()}
             ),
-            noted,
+            rows,
         )

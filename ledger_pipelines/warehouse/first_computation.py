@@ -1,6 +1,6 @@
-"""The first computation of the ledger: whether it has been made, of which billing application, and how to start it.
+"""The ledger's first computation: whether it has run, for which billing application, and the command that starts it.
 
-Nothing computes the ledger of one's own billing application before a person asks for it.
+The ledger of a user's own billing application is not computed until a person starts the first computation.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ from ledger_pipelines.warehouse.tables import monthly_customer_balances
 CHECK_COMMAND = "ledger billing test-connection"
 COMPUTE_COMMAND = "ledger balance initialize --all"
 
-#: The row of `ops.cursors` that holds whether the ledger is the demo's.
+#: The row of `ops.cursors` that records whether the ledger is the demo's.
 _SOURCE = "source of the ledger"
 _Source = Literal["demo", "own"]
 
@@ -28,41 +28,41 @@ class NotComputedError(Exception):
 def is_computed(connection: sa.Connection) -> bool:
     """Return whether balances of any month have been written for every customer.
 
-    Balances of single customers (`ledger balance initialize --customer-id N`) are no first computation.
+    Balances of single customers (`ledger balance initialize --customer-id N`) do not count.
     """
     return bool(months_loaded(connection, monthly_customer_balances))
 
 
 def never_computed(settings: Settings) -> str:
-    """Return the message for an installation whose ledger has never been computed: what to wait for, or to type."""
+    """Return the message for a ledger that has never been computed: what to wait for, or which command to run."""
     if servers.uses_demo_billing(settings):
         return (
-            "The ledger has never been computed. `ledger up` computes the demo's when it first starts: wait until that "
-            f"run has ended. Without it: {COMPUTE_COMMAND}"
+            "The ledger has never been computed. `ledger up` computes the demo's ledger when it first starts: wait "
+            f"until that run has ended. Without `ledger up`, run `{COMPUTE_COMMAND}`."
         )
     return (
-        "The ledger has never been computed, and it is not computed until an administrator asks for it. "
-        f"Check the billing application by `{CHECK_COMMAND}`, then compute everything by `{COMPUTE_COMMAND}`."
+        "The ledger has never been computed, and it is not computed until an administrator starts it. "
+        f"Check the billing application with `{CHECK_COMMAND}`, then compute everything with `{COMPUTE_COMMAND}`."
     )
 
 
 def note_source(connection: sa.Connection, settings: Settings) -> None:
-    """Note whether the warehouse is for the demo or for one's own billing application, until its ledger is computed."""
+    """Record whether the warehouse is for the demo or a user's own billing application, unless it is computed."""
     if not is_computed(connection):
         cursors.move(connection, _SOURCE, _source_of(settings))
 
 
 def demand_same_source(connection: sa.Connection, settings: Settings) -> None:
-    """Make sure that the demo's figures and one's own never come into one ledger.
+    """Raise if the settings would mix the demo's figures with those of a user's own billing application.
 
     Raises:
-        WarehouseError: the ledger is the demo's and the settings name one's own billing application, or the reverse.
+        WarehouseError: the ledger is the demo's and the settings name a billing application, or the reverse.
     """
-    noted = cursors.position_of(connection, _SOURCE)
-    if noted in (None, _source_of(settings)) or not is_computed(connection):
+    recorded = cursors.position_of(connection, _SOURCE)
+    if recorded in (None, _source_of(settings)) or not is_computed(connection):
         return
     elsewhere = "LEDGER_HOME to a new folder (or LEDGER_WAREHOUSE_URL to an empty database)"
-    if noted == "demo":
+    if recorded == "demo":
         raise WarehouseError(
             "This warehouse holds the demo's ledger, and LEDGER_BILLING_URL names a billing application of your own. "
             f"Set {elsewhere}: the two must not be mixed."

@@ -1,7 +1,7 @@
-"""`ops.incidents`: what is wrong and waits for a person, from the moment it is found until its cause is gone.
+"""`ops.incidents`: problems that need a person, each open from its detection until its cause is gone.
 
-There is one list. A kind is either recorded and closed where it happens (`record`, `close`), or reconciled with all its
-causes at once (`reconcile`). No incident is closed by hand: its cause goes away, or it is no incident.
+Incidents of a kind are either opened and closed where the problem occurs (`record`, `close`), or reconciled with the
+complete list of current causes (`reconcile`). No command closes an incident; it closes when its cause is gone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines.warehouse.tables import incidents
 
-#: An incident that comes back this soon is the same one, so that a cause that flickers is announced once.
+#: A cause that returns within this time reopens its incident, so that a flapping cause is announced once.
 _SAME_FOR: sa.ColumnElement[Any] = sa.literal_column("interval '5 minutes'")
 _LONGEST = 4_000
 _incident = incidents.c
@@ -36,27 +36,27 @@ class Kind(StrEnum):
 
     @property
     def owner(self) -> str:
-        """Return the team that takes care of it, as the owners of the assets are called."""
+        """Return the responsible team, named like the owners of the assets."""
         return "team:erp" if self in (Kind.SYNC_FAILED, Kind.SYNC_MISSED) else "team:billing"
 
     @property
     def grace_seconds(self) -> int:
-        """Return how long it is open before it is announced: a server that restarts is back by itself."""
+        """Return how long an incident is open before it is announced: a restarting server recovers without help."""
         return 20 if self in (Kind.POLL_FAILED, Kind.CHANGE_RETRIED) else 0
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A cause of an incident, as it is seen now.
+    """A current cause of an incident.
 
     Attributes:
-        kind: The kind.
-        subject: What it is about; at most one incident of a kind and subject is open.
-        reason: What is wrong.
-        what_to_do: What a person does about it.
-        customers: The customers whose figures may be wrong because of it.
-        details: What the kind keeps besides, as JSON.
-        run_id: The Dagster run that sees it.
+        kind: The kind of incident.
+        subject: The affected object; at most one incident of a kind and subject is open.
+        reason: The problem.
+        what_to_do: Instructions for the person who resolves it.
+        customers: The customers whose figures may be wrong.
+        details: Further data of the kind, as JSON.
+        run_id: The Dagster run that detects it.
     """
 
     kind: Kind
@@ -96,7 +96,7 @@ class Incident:
 
     @property
     def rows_to_confirm(self) -> int:
-        """Return how many rows a person can confirm to be deleted; 0: there is nothing to confirm."""
+        """Return how many refused deletions of rows a person can confirm; 0 if none."""
         if self.kind != Kind.DELETION_REFUSED or self.state != "open":
             return 0
         of_customers: Mapping[str, Mapping[str, int]] = self.details.get("rows", {})
@@ -109,7 +109,7 @@ def about_customer(customer_id: int) -> str:
 
 
 def record(connection: sa.Connection, cause: Cause) -> None:
-    """Open an incident, or renew the one that is open for the same cause."""
+    """Open an incident, or update the open incident of the same kind and subject."""
     _reopen(connection, cause)
     values = {
         "kind": cause.kind.value,
@@ -121,12 +121,12 @@ def record(connection: sa.Connection, cause: Cause) -> None:
         "details": dict(cause.details),
         "run_id": cause.run_id,
     }
-    adding = insert(incidents).values(values)
-    renewed: dict[str, Any] = {name: adding.excluded[name] for name in values if name not in ("kind", "subject")}
-    renewed |= {"last_seen_at": sa.func.clock_timestamp(), "occurrences": _incident.occurrences + 1}
+    addition = insert(incidents).values(values)
+    updated: dict[str, Any] = {name: addition.excluded[name] for name in values if name not in ("kind", "subject")}
+    updated |= {"last_seen_at": sa.func.clock_timestamp(), "occurrences": _incident.occurrences + 1}
     connection.execute(
-        adding.on_conflict_do_update(
-            index_elements=["kind", "subject"], index_where=sa.text("state = 'open'"), set_=renewed
+        addition.on_conflict_do_update(
+            index_elements=["kind", "subject"], index_where=sa.text("state = 'open'"), set_=updated
         )
     )
 
@@ -142,22 +142,22 @@ def close(
 
     Args:
         connection: To the warehouse.
-        kinds: Of these kinds.
-        subjects: About these; None: about anything.
-        but_of_run: Leave open what this run itself has recorded.
+        kinds: Incidents of these kinds.
+        subjects: Incidents with these subjects; None: with any.
+        but_of_run: Leave the incidents open that this run recorded.
     """
-    about = sa.true() if subjects is None else _incident.subject.in_(subjects)
-    of_others = sa.true() if but_of_run is None else _incident.run_id.is_distinct_from(but_of_run)
-    return _close(connection, kinds, sa.and_(about, of_others))
+    has_subject = sa.true() if subjects is None else _incident.subject.in_(subjects)
+    of_other_runs = sa.true() if but_of_run is None else _incident.run_id.is_distinct_from(but_of_run)
+    return _close(connection, kinds, sa.and_(has_subject, of_other_runs))
 
 
 def close_unseen(connection: sa.Connection, kind: Kind, subject: str, since: datetime) -> int:
-    """Close an incident that was not seen since a moment, and return how many that is."""
+    """Close an incident that was last seen before ``since``; return 1 if it was open, else 0."""
     return _close(connection, [kind], sa.and_(_incident.subject == subject, _incident.last_seen_at < since))
 
 
 def reconcile(connection: sa.Connection, kinds: Collection[Kind], causes: Collection[Cause]) -> None:
-    """Make the open incidents of some kinds those that the causes say."""
+    """Record an incident for each cause, and close the other open incidents of these kinds."""
     for cause in causes:
         record(connection, cause)
     seen = [(cause.kind.value, cause.subject) for cause in causes]
@@ -165,39 +165,39 @@ def reconcile(connection: sa.Connection, kinds: Collection[Kind], causes: Collec
 
 
 def open_incidents(connection: sa.Connection, *, announced_only: bool = False) -> list[Incident]:
-    """Return the open incidents, the oldest first.
+    """Return the open incidents, oldest first.
 
     Args:
         connection: To the warehouse.
-        announced_only: Leave out those that are open for less than their grace.
+        announced_only: Leave out incidents still within their grace period.
     """
     where = sa.and_(OPEN, due()) if announced_only else OPEN
     return _read(connection, sa.select(incidents).where(where).order_by(_incident.opened_at, _incident.id))
 
 
 def newest_incidents(connection: sa.Connection, limit: int, offset: int = 0) -> list[Incident]:
-    """Return the incidents that were opened last, open or closed, the newest first."""
+    """Return the newest incidents, open or closed, newest first."""
     return _read(connection, sa.select(incidents).order_by(_incident.id.desc()).limit(limit).offset(offset))
 
 
 def incident_of(connection: sa.Connection, incident_id: int) -> Incident | None:
-    """Return the incident of a number, open or closed; None: there is none."""
+    """Return the incident with an id, open or closed, or None."""
     return next(iter(_read(connection, sa.select(incidents).where(_incident.id == incident_id))), None)
 
 
 def count(connection: sa.Connection) -> int:
-    """Return how many incidents there are, open or closed."""
+    """Return the number of incidents, open or closed."""
     return connection.scalar(sa.select(sa.func.count()).select_from(incidents)) or 0
 
 
 def count_open(connection: sa.Connection) -> dict[str, int]:
-    """Return how many incidents are open by kind; kinds without one are 0."""
+    """Return the number of open incidents by kind, 0 included."""
     counted = sa.select(_incident.kind, sa.func.count()).where(OPEN).group_by(_incident.kind)
     return {kind.value: 0 for kind in Kind} | dict(connection.execute(counted).all())
 
 
 def due() -> sa.ColumnElement[bool]:
-    """Return the condition on incidents that their grace is over, so that they are announced."""
+    """Return the condition that an incident's grace period is over, so that it is announced."""
     graces = sa.case(
         *((_incident.kind == kind.value, sa.literal(kind.grace_seconds)) for kind in Kind if kind.grace_seconds),
         else_=0,
@@ -211,7 +211,7 @@ def _read(connection: sa.Connection, statement: sa.Select[Any]) -> list[Incident
 
 
 def _reopen(connection: sa.Connection, cause: Cause) -> None:
-    """Open the last incident of the same cause again, if it was closed a moment ago and none is open."""
+    """Reopen the last incident of the same kind and subject if it was closed within `_SAME_FOR` and none is open."""
     same = sa.and_(_incident.kind == cause.kind.value, _incident.subject == cause.subject)
     other = incidents.alias("other")
     is_open = sa.exists().where(
@@ -235,6 +235,6 @@ def _close(connection: sa.Connection, kinds: Collection[Kind], where: sa.ColumnE
 
 
 def _storable(text: str) -> str:
-    """Return the text as the server can store it, cut to a length that a person reads."""
+    """Return the text as the server can store it, truncated to 4,000 characters."""
     whole = text.replace("\x00", "\ufffd")
     return whole if len(whole) <= _LONGEST else f"{whole[:_LONGEST]} …"

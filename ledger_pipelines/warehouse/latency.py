@@ -1,4 +1,4 @@
-"""`ops.realtime_batches`: how long changes had waited by the time they were in the balances."""
+"""`ops.realtime_batches`: latency of changes, from the change to the updated balances."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _batch = realtime_batches.c
 
 @dataclass(frozen=True)
 class Batch:
-    """Changes that were taken up together.
+    """Changes that were applied in one transaction.
 
     Attributes:
-        customers: How many customers were recalculated.
-        changes: How many changes were taken up.
-        first_month: The earliest month that was recalculated.
-        since_change_ms: Milliseconds since each changed by its own word; those that say nothing are left out.
-        since_notice_ms: Milliseconds since each was noticed.
+        customers: Number of recalculated customers.
+        changes: Number of applied changes.
+        first_month: The earliest recalculated month.
+        since_change_ms: Milliseconds since each row's own time of change; rows without one are left out.
+        since_notice_ms: Milliseconds since each change was queued.
     """
 
     customers: int
@@ -35,7 +35,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Spread:
-    """How long changes took, from change to balance, in milliseconds; ``slow`` of them longer than they should."""
+    """Latency from change to balance in milliseconds.
+
+    Attributes:
+        changes: Number of changes.
+        slow: Number of changes above the objective.
+        half: The median.
+        most: The 95th percentile.
+        longest: The maximum.
+    """
 
     changes: int
     slow: int
@@ -44,15 +52,15 @@ class Spread:
     longest: int
 
 
-def record(connection: sa.Connection, run_id: str, taken: Collection[Waiting], customers: Collection[int]) -> Batch:
-    """Record, as the last thing in the transaction that takes changes up, how long they have waited."""
+def record(connection: sa.Connection, run_id: str, changes: Collection[Waiting], customers: Collection[int]) -> Batch:
+    """Record the latency of applied changes; call it last in the transaction that applies them."""
     now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
     batch = Batch(
         customers=len(customers),
-        changes=len(taken),
-        first_month=min(change.first_month for change in taken),
-        since_change_ms=tuple(_ms(now, change.changed_at) for change in taken if change.changed_at is not None),
-        since_notice_ms=tuple(_ms(now, change.noticed_at) for change in taken),
+        changes=len(changes),
+        first_month=min(change.first_month for change in changes),
+        since_change_ms=tuple(_ms(now, change.changed_at) for change in changes if change.changed_at is not None),
+        since_notice_ms=tuple(_ms(now, change.noticed_at) for change in changes),
     )
     values = {name: getattr(batch, name) for name in Batch.__dataclass_fields__} | {"run_id": run_id}
     values |= {name: list(values[name]) for name in ("since_change_ms", "since_notice_ms")}
@@ -61,25 +69,26 @@ def record(connection: sa.Connection, run_id: str, taken: Collection[Waiting], c
 
 
 def forget_old(connection: sa.Connection) -> None:
-    """Remove batches of more than 30 days ago."""
+    """Delete batches older than 30 days."""
     since = sa.func.now() - sa.literal_column(f"interval '{_KEPT_DAYS} days'")
     connection.execute(sa.delete(realtime_batches).where(_batch.committed_at < since))
 
 
 def spread(connection: sa.Connection, minutes: int, objective_ms: int) -> Spread | None:
-    """How long the changes of the last minutes took; None if there were none."""
+    """Return the latency of the changes applied in the last ``minutes``; None if there were none."""
     since = sa.func.now() - minutes * sa.literal_column("interval '1 minute'")
-    took = sa.select(sa.func.unnest(_batch.since_change_ms).label("ms")).where(_batch.committed_at >= since).subquery()
-    shares = [sa.func.percentile_disc(share).within_group(took.c.ms) for share in (0.5, 0.95)]
-    slow = sa.func.count().filter(took.c.ms > objective_ms)
+    unnested = sa.select(sa.func.unnest(_batch.since_change_ms).label("ms")).where(_batch.committed_at >= since)
+    latencies = unnested.subquery()
+    percentiles = [sa.func.percentile_disc(share).within_group(latencies.c.ms) for share in (0.5, 0.95)]
+    slow = sa.func.count().filter(latencies.c.ms > objective_ms)
     found = connection.execute(
-        sa.select(sa.func.count(), slow, *shares, sa.func.max(took.c.ms)).select_from(took)
+        sa.select(sa.func.count(), slow, *percentiles, sa.func.max(latencies.c.ms)).select_from(latencies)
     ).one()
     return Spread(*found) if found[0] else None
 
 
 def of(values: Sequence[int]) -> tuple[int, int, int] | None:
-    """The least, the middle and the greatest of some values; None without any."""
+    """Return the minimum, median and maximum of some values; None without any."""
     ordered = sorted(values)
     return (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else None
 

@@ -1,4 +1,4 @@
-"""`ops.loaded_months`: which months of a table have been written for every customer at least once."""
+"""`ops.loaded_months`: the months of a table that have been written for every customer at least once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,26 +18,26 @@ from ledger_pipelines.warehouse.tables import (
     transaction_calculations,
 )
 
-#: The tables that a run of the ledger writes month by month.
+#: The tables that a ledger run writes month by month.
 BY_MONTH = (deposits, meter_readings, transaction_calculations, monthly_customer_balances)
 _REACHED = "month that balances have reached"
 
 
 class MonthsMissingError(Exception):
-    """A table cannot be computed because what it stands on has not been loaded; the message names what."""
+    """A table cannot be computed because an input has never been loaded; the message names the input."""
 
 
 def mark_loaded(connection: sa.Connection, table: sa.Table, months: Iterable[str], run_id: str) -> None:
-    """Note that months of a table have been written for every customer."""
+    """Record that months of a table have been written for every customer."""
     statement = insert(loaded_months)
-    renewed = {"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()}
+    updated = {"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()}
     marks = [{"table_name": qualified(table), "year_month": month, "run_id": run_id} for month in months]
     if marks:
-        connection.execute(statement.on_conflict_do_update(constraint=loaded_months.primary_key, set_=renewed), marks)
+        connection.execute(statement.on_conflict_do_update(constraint=loaded_months.primary_key, set_=updated), marks)
 
 
 def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
-    """The months of a table that have been written for every customer at least once."""
+    """Return the months of a table that have been written for every customer at least once."""
     return frozenset(
         connection.scalars(sa.select(loaded_months.c.year_month).where(loaded_months.c.table_name == qualified(table)))
     )
@@ -46,16 +46,16 @@ def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:
 def months_behind(
     connection: sa.Connection, horizon: Horizon, table: sa.Table = monthly_customer_balances
 ) -> tuple[str, ...]:
-    """Return the months up to the clock's current one that do not have balances of every customer, in order."""
+    """Return the months up to the clock's current month that have not been written for every customer, in order."""
     loaded = months_loaded(connection, table)
     return tuple(month for month in horizon.months if month not in loaded)
 
 
 def months_to_turn(connection: sa.Connection, horizon: Horizon) -> tuple[str, ...]:
-    """Return the months that have begun since the balances reached the current month, in order.
+    """Return the months that have begun since the balances reached the then current month, in order.
 
-    There are none while earlier months are missing, too, or before balances have reached a current month: those need a
-    run that reads the source.
+    Empty while earlier months are missing too, or before the balances have ever reached the current month: both cases
+    need a run that reads the source.
     """
     behind = months_behind(connection, horizon)
     reached = cursors.position_of(connection, _REACHED) if behind else None
@@ -63,15 +63,15 @@ def months_to_turn(connection: sa.Connection, horizon: Horizon) -> tuple[str, ..
 
 
 def note_reached(connection: sa.Connection, month: str) -> None:
-    """Record that every customer has balances up to a month that is the current one."""
+    """Record that every customer has balances up to ``month``, which is the current month."""
     cursors.advance(connection, _REACHED, month)
 
 
 def as_turned(connection: sa.Connection, horizon: Horizon) -> Horizon:
-    """Return the horizon as the ledger has it: its current month is the newest with balances of every customer.
+    """Return the horizon whose current month is the newest month with balances of every customer.
 
-    That is the clock's month, except between the start of a month and the commit of its turn. A ledger that has never
-    been computed goes by the clock.
+    This is the clock's month, except between the start of a month and the commit of its month turn. For a ledger that
+    has never been computed, the horizon is unchanged.
     """
     mark = loaded_months.c
     newest = sa.select(sa.func.max(mark.year_month)).where(
@@ -81,7 +81,7 @@ def as_turned(connection: sa.Connection, horizon: Horizon) -> Horizon:
 
 
 def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetime | None:
-    """When a month of a table was last written for every customer; None: never."""
+    """Return when a month of a table was last written for every customer; None: never."""
     marks = loaded_months.c
     return connection.scalar(
         sa.select(marks.loaded_at).where(marks.table_name == qualified(table), marks.year_month == month)
@@ -89,23 +89,23 @@ def loaded_at(connection: sa.Connection, table: sa.Table, month: str) -> datetim
 
 
 def loaded_since(connection: sa.Connection, table: sa.Table) -> datetime:
-    """When a month of a table that has been loaded was last written for every customer."""
+    """Return when any month of a table was last written for every customer; the table must have been loaded."""
     newest = sa.select(sa.func.max(loaded_months.c.loaded_at)).where(loaded_months.c.table_name == qualified(table))
     since: datetime = connection.execute(newest).scalar_one()
     return since
 
 
 def require_loaded(connection: sa.Connection, table: sa.Table, months: Sequence[str], needed_for: str) -> None:
-    """Make sure that months of a table have been written for every customer.
+    """Raise unless months of a table have been written for every customer.
 
     Args:
         connection: To the warehouse.
-        table: The table.
-        months: The months; ``[NO_MONTH]`` for a table that has none.
-        needed_for: What stands on it, for the message.
+        table: The input table.
+        months: The required months; ``[NO_MONTH]`` for a table that is not partitioned by month.
+        needed_for: The dependent table, for the message.
 
     Raises:
-        MonthsMissingError: one has not; the message names the first and the last.
+        MonthsMissingError: months are missing; the message names the first and the last.
     """
     present = months_loaded(connection, table)
     missing = [month for month in months if month not in present]

@@ -1,7 +1,7 @@
-"""How a month of a table is written: atomically, touching only the rows that differ, and counting them.
+"""Atomic writes of the months of a table: only rows that differ are written, and they are counted.
 
-Two ways, one entrance (`write`): a month that is not there yet is built aside, indexed and attached; one that is, is
-compared with what should be there. Either way the caller owns the transaction.
+`write` handles both cases. A month without a partition is built in a staging partition, indexed and attached. An
+existing month is merged with the rows that it should have. The caller owns the transaction.
 """
 
 from collections import defaultdict
@@ -15,13 +15,13 @@ from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ids import fits
 from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, without_partition
 
-#: The month under which a table without months is counted and marked.
+#: The month key under which a table that is not partitioned by month is counted and marked as loaded.
 NO_MONTH = ""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a write did to a table, in rows."""
+    """Numbers of rows that a write inserted, updated, deleted and left unchanged."""
 
     inserted: int = 0
     updated: int = 0
@@ -29,7 +29,7 @@ class Counts:
     unchanged: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        """The two together."""
+        """Return the sum of both."""
         return Counts(
             self.inserted + other.inserted,
             self.updated + other.updated,
@@ -39,7 +39,7 @@ class Counts:
 
     @property
     def written(self) -> int:
-        """Rows that are not as they were."""
+        """Number of rows that changed."""
         return self.inserted + self.updated + self.deleted
 
 
@@ -47,24 +47,24 @@ CountsByMonth = dict[str, Counts]
 
 
 def add(first: CountsByMonth, second: CountsByMonth) -> CountsByMonth:
-    """The two together, month by month."""
+    """Return the sum of both, month by month."""
     return {month: first.get(month, Counts()) + second.get(month, Counts()) for month in {**first, **second}}
 
 
 def total(counts: Mapping[str, Counts]) -> Counts:
-    """The sum over all months."""
+    """Return the sum over all months."""
     return sum(counts.values(), Counts())
 
 
 @dataclass(frozen=True)
 class Written:
-    """A table as the writers see it.
+    """A table to write.
 
     Attributes:
         table: The table; partitioned by month if it has a column ``year_month`` and `partitioned` is true.
-        stamps: Columns that say when and how a row was written. They are no content: two rows that differ in
-            them alone are equal. The value is what an insert sets.
-        stamps_on_change: What an update, and an insert under ``force``, sets instead.
+        stamps: Columns that record when and how a row was written, with the values that an insert sets. They are not
+            compared: two rows that differ only in them are equal.
+        stamps_on_change: The values that an update, and an insert under ``force``, sets instead.
     """
 
     table: sa.Table
@@ -73,17 +73,17 @@ class Written:
 
     @property
     def key(self) -> list[str]:
-        """The identifying columns."""
+        """Names of the primary key columns."""
         return [column.name for column in self.table.primary_key]
 
     @property
     def content(self) -> list[str]:
-        """The columns that a target supplies, in order: all but the stamps."""
+        """Names of the columns that a target supplies, in order: all except the stamps."""
         return [column.name for column in self.table.columns if column.name not in self.stamps]
 
     @property
     def partitioned(self) -> bool:
-        """True if the table has one partition a month."""
+        """True if the table has one partition per month."""
         return self.table.dialect_options["postgresql"].get("partition_by") is not None
 
 
@@ -101,11 +101,11 @@ def write(
     Args:
         connection: Within a transaction.
         written: The table; it has the columns ``year_month`` and ``customer_id``.
-        target: Given months, the rows that they should have (the content columns, in order), for the customers of
-            the scope.
-        scope: The months and customers that ``target`` speaks for; no row outside is touched.
-        kept: Customers whose rows stay as they are, because nothing is known of what they should be.
-        force: Drop the rows and build them again, even where nothing differs.
+        target: Function that returns the rows that some months should have (the content columns, in order), for the
+            customers of the scope.
+        scope: The months and customers that ``target`` covers; no row outside is written.
+        kept: Customers whose rows are left unchanged because their target rows are unknown.
+        force: Delete and insert the rows even where nothing differs.
     """
     counts: CountsByMonth = {}
     if written.partitioned:
@@ -116,20 +116,20 @@ def write(
                 ensure_partition(connection, written.table, month)
     rest = Scope(tuple(month for month in scope.months if month not in counts), scope.customers)
     if rest.months:
-        within = _but(written.table, kept, rows_of(written.table, rest))
+        within = _except(written.table, kept, rows_of(written.table, rest))
         cleared = clear(connection, written.table, within) if force else {}
         counts |= add(cleared, merge(connection, written, target(rest.months), within, changes=force))
     return {month: counts.get(month, Counts()) for month in scope.months}
 
 
-def _but(table: sa.Table, kept: Collection[int], within: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _except(table: sa.Table, kept: Collection[int], within: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     if not kept:
         return within
     return sa.and_(within, ~one_of(table.c.customer_id, kept))
 
 
 def clear(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[bool]) -> CountsByMonth:
-    """Delete the rows of a table that lie ``within`` and return the counts of the months they were in."""
+    """Delete the rows that match ``within`` and return the counts by month."""
     gone = sa.delete(table).where(within).returning(_month(table)).cte("gone")
     counted = connection.execute(sa.select(gone.c.year_month, sa.func.count()).group_by(gone.c.year_month))
     return {month: Counts(deleted=count) for month, count in counted}
@@ -143,17 +143,17 @@ def merge(
     *,
     changes: bool = False,
 ) -> CountsByMonth:
-    """Make the rows of a table that lie ``within`` equal to ``target``, touching only those that differ.
+    """Make the rows that match ``within`` equal to ``target``, writing only those that differ.
 
-    One statement, so one snapshot. Returns the counts of the months in which there are rows or were.
+    One statement, so one snapshot. Returns the counts of the months that have or had such rows.
 
     Args:
         connection: Within a transaction.
         written: The table.
-        target: The rows that should be there, with the content columns. A row of the table that has the key of one of
-            them lies ``within``, too.
-        within: The rows of the table that ``target`` speaks for.
-        changes: True if what is inserted replaces rows that were there, and is to be stamped so.
+        target: The rows that the table should have, with the content columns. An existing row with the key of a target
+            row must match ``within``.
+        within: Condition on the rows of the table that ``target`` replaces.
+        changes: True if inserted rows replace deleted ones: they get ``stamps_on_change``.
     """
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for month, what, count in connection.execute(_merge_statement(written, target, within, changes=changes)):
@@ -174,7 +174,10 @@ def _month(source: sa.FromClause) -> sa.ColumnElement[str]:
 def _merge_statement(
     written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
 ) -> sa.Select[Any]:
-    """Delete, update and insert what differs; one row: a month, what was done (or was there), and to how many rows."""
+    """Delete, update and insert the rows that differ.
+
+    One row: a month, what was done ("present": rows that were there before), and the number of rows.
+    """
     table, key, content = written.table, written.key, written.content
     values = [name for name in content if name not in key]
     difference = _difference(written, target, within).cte("difference")
@@ -207,7 +210,7 @@ def _merge_statement(
 
 
 def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """One row: a key at which what is there and what should be there differ, with the content that should be there."""
+    """One row: a key at which the table and the target differ, with the target's content."""
     values = [name for name in written.content if name not in written.key]
     wanted = target.subquery("wanted")
     present = sa.select(*(written.table.c[name] for name in written.content)).where(within).subquery("present")
@@ -224,12 +227,12 @@ def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnEleme
 
 
 def one_of(column: sa.ColumnElement[int], wanted: Collection[int]) -> sa.ColumnElement[bool]:
-    """True where the BIGINT column holds one of the ids: an array, and so one parameter however many they are."""
+    """Return the condition that a BIGINT column holds one of the ids: one array parameter for any number of ids."""
     return column == sa.any_(sa.literal(list(filter(fits, wanted)), sa.ARRAY(sa.BigInteger)))
 
 
 def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
-    """The rows of a table with year_month and customer_id that lie in a scope."""
+    """Return the condition that a row, by its year_month and customer_id, lies in a scope."""
     conditions: list[sa.ColumnElement[bool]] = [table.c.year_month.in_(scope.months)]
     if scope.customers is not None:
         conditions.append(one_of(table.c.customer_id, scope.customers))
@@ -237,7 +240,7 @@ def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
 
 
 def _build_partition(connection: sa.Connection, written: Written, target: sa.Select[Any], month: str) -> int:
-    """Fill a fresh partition from ``target``, index it, attach it, and return how many rows it has."""
+    """Build a new partition from ``target``, attach it, and return its number of rows."""
     found = target.subquery("found")
     row = {name: found.c[name] for name in written.content} | dict(written.stamps)
     columns = (row[column.name] for column in written.table.columns)
@@ -247,5 +250,5 @@ def _build_partition(connection: sa.Connection, written: Written, target: sa.Sel
 
 
 def qualified(table: sa.Table) -> str:
-    """The table's name with its schema."""
+    """Return the table's name with its schema."""
     return f"{table.schema}.{table.name}"

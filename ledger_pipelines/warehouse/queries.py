@@ -1,4 +1,4 @@
-"""What the run metadata, the command line and the health check ask of the warehouse."""
+"""Summaries of the warehouse's tables for run metadata, the command line and the health check."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def monthly_summary(scope: Scope) -> sa.Select[Any]:
 
 
 def transaction_summary(scope: Scope) -> sa.Select[Any]:
-    """One row: a month of the scope with the sums of its transactions, and how many each price rule priced."""
+    """One row: a month of the scope with the sums of its transactions, and their numbers by price rule."""
     rule = _transaction.pricing_used["rule"].astext
     return (
         sa.select(
@@ -57,7 +57,7 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
 
 
 def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
-    """One row: a customer with the balance of the last month that it has one for."""
+    """One row: a customer with its latest balance."""
     statement = (
         sa.select(
             _balance.customer_id,
@@ -78,7 +78,7 @@ def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
 
 
 def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
-    """One row: how many rows each table has, of some customers or of all."""
+    """One row: the number of rows of each table, of some customers or of all."""
     tables = (customers, deposits, meter_readings, transaction_calculations, monthly_customer_balances, rejected_rows)
     counts = []
     for table in tables:
@@ -88,9 +88,9 @@ def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
 
 
 def rejections_by_reason(asset: str) -> sa.Select[Any]:
-    """One row: a reason for which an asset rejects rows, with how many, and one of them.
+    """One row: a reason why an asset rejects rows, with the number of rows and an example.
 
-    Numbers and names in a reason vary, so reasons are told apart by their first words.
+    Reasons are grouped by the text before their first colon, because numbers and names after it vary.
     """
     kind = sa.func.split_part(rejected_rows.c.reason, ":", 1)
     example = sa.func.min(rejected_rows.c.source_table.concat(" ").concat(rejected_rows.c.source_id))
@@ -103,12 +103,12 @@ def rejections_by_reason(asset: str) -> sa.Select[Any]:
 
 
 def rejections_of_run(asset: str, run_id: str, *, apart: str) -> sa.Select[Any, str, int]:
-    """One row: a kind of reason for which an asset rejected rows in a run, with a reason, how many, and one of them.
+    """One row: a kind of reason why an asset rejected rows in a run, with a reason, the number of rows and an example.
 
     Args:
         asset: Name of the asset.
         run_id: The run.
-        apart: Reasons that LIKE finds by this pattern are one row each.
+        apart: LIKE pattern of reasons that are not grouped by kind.
     """
     row = rejected_rows.c
     example = sa.func.min(row.source_table.concat(" ").concat(row.source_id))

@@ -1,4 +1,4 @@
-"""`ops.rejected_rows`: what could not be used, kept as long as the source has it so."""
+"""`ops.rejected_rows`: source rows that cannot be used, each stored until the source is corrected."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.months import NO_MONTH, one_of
 from ledger_pipelines.warehouse.tables import rejected_rows
 
-#: What a rejection says, apart from who noticed it and when.
+#: The columns of a rejection, except those that record which run found it and when.
 CONTENT = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
 
 
@@ -24,7 +24,7 @@ def of_customers(scope: Scope) -> sa.ColumnElement[bool]:
 
 
 def bigint_of(source_id: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
-    """Return the id that a text is, NULL where a BIGINT does not hold it."""
+    """Return the id in a text as BIGINT, NULL where it does not fit."""
     number = sa.cast(source_id, sa.Numeric)
     fits = sa.and_(number.between(ids.SMALLEST, ids.LARGEST), number == sa.func.trunc(number))
     return sa.case((fits, sa.cast(number, sa.BigInteger)))
@@ -37,20 +37,20 @@ def replace_rejections(
     within: sa.ColumnElement[bool],
     run_id: str,
 ) -> dict[str, int]:
-    """Make an asset's rejected rows ``within`` a scope equal to ``rejections`` and return how many, by month.
+    """Make an asset's rejected rows that match ``within`` equal to ``rejections`` and return their numbers by month.
 
-    A row that is still rejected keeps its ``first_seen``; one that is rejected no more leaves the table.
+    A row that is still rejected keeps its ``first_seen``; one that is no longer rejected is deleted.
 
     Args:
         connection: Within the transaction that writes the asset's table.
-        asset: Name of the asset that rejects.
-        rejections: The columns of `CONTENT`, in order.
-        within: The rows of the table that ``rejections`` speaks for.
-        run_id: The run that noticed.
+        asset: Name of the asset that rejects the rows.
+        rejections: The rejected rows, with the columns of `CONTENT` in order.
+        within: Condition on the rows of `ops.rejected_rows` that ``rejections`` replaces.
+        run_id: The run that rejects them.
     """
     seen = rejections.cte("rejections")
     table = rejected_rows
-    adding = insert(table).from_select(
+    addition = insert(table).from_select(
         ["asset", *CONTENT, "run_id", "first_seen", "last_seen"],
         sa.select(
             sa.literal(asset),
@@ -60,14 +60,14 @@ def replace_rejections(
             sa.func.now(),
         ),
     )
-    renewed = {name: adding.excluded[name] for name in (*CONTENT, "run_id", "last_seen")}
-    added = adding.on_conflict_do_update(constraint=table.primary_key, set_=renewed).returning(table.c.year_month)
+    updated = {name: addition.excluded[name] for name in (*CONTENT, "run_id", "last_seen")}
+    upsert = addition.on_conflict_do_update(constraint=table.primary_key, set_=updated).returning(table.c.year_month)
     same = sa.and_(table.c.source_table == seen.c.source_table, table.c.source_id == seen.c.source_id)
-    gone = (
+    removal = (
         sa.delete(table)
         .where(table.c.asset == asset, within, ~sa.exists(sa.select(1).where(same).correlate(table)))
         .returning(table.c.asset)
     )
-    month = sa.func.coalesce(added.cte("added").c.year_month, NO_MONTH)
-    statement = sa.select(month, sa.func.count()).group_by(month).add_cte(gone.cte("gone"))
+    month = sa.func.coalesce(upsert.cte("added").c.year_month, NO_MONTH)
+    statement = sa.select(month, sa.func.count()).group_by(month).add_cte(removal.cte("gone"))
     return dict(connection.execute(statement).all())

@@ -1,4 +1,4 @@
-"""What a load or a recalculation did, in numbers that a person can check against each other."""
+"""Report of a load or a recalculation: row counts that can be checked against each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from ledger_pipelines.warehouse.months import Counts, CountsByMonth, total
 
 @dataclass(frozen=True)
 class Report:
-    """What one step did to one table.
+    """Row counts of one step for one table.
 
     Attributes:
         table: The table's name with its schema.
-        rejected: Rejected rows by month; the key is `NO_MONTH` for rows that have none.
-        counts: Rows written, by month.
-        unreadable: Lists that could not be read at all and left what they had loaded as it was.
+        counts: Written rows by month.
+        rejected: Rejected rows by month; the key is `NO_MONTH` for rows without a month.
+        unreadable: Number of JSON lists that could not be read at all; rows loaded from them earlier are unchanged.
     """
 
     table: str
@@ -24,16 +24,16 @@ class Report:
 
     @property
     def total(self) -> Counts:
-        """The sum over all months."""
+        """Sum of the counts over all months."""
         return total(self.counts)
 
     @property
     def loaded(self) -> int:
-        """Rows that the table has now where the step looked."""
+        """Number of rows in the table, within the scope of the step."""
         of = self.total
         return of.inserted + of.updated + of.unchanged
 
     @property
     def read(self) -> int:
-        """Rows that the source had: loaded plus rejected."""
+        """Number of rows in the source: loaded plus rejected."""
         return self.loaded + sum(self.rejected.values())

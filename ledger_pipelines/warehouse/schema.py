@@ -1,4 +1,4 @@
-"""The warehouse's schema at its newest version: Alembic, called by our own commands instead of an alembic.ini."""
+"""Upgrades of the warehouse's schema: Alembic, called by the project's commands instead of an alembic.ini."""
 
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,8 @@ _VERSIONS = sa.Table(
     sa.Column("version_num", sa.String(32), nullable=False),
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-#: SQLSTATEs of what another process makes at this moment: IF NOT EXISTS does not see that yet.
-_MADE_MEANWHILE = ("23505", "42P07", "42710")
+#: SQLSTATEs of an object that another process is creating: IF NOT EXISTS does not see uncommitted objects.
+_CREATED_CONCURRENTLY = ("23505", "42P07", "42710")
 
 
 class WarehouseError(Exception):
@@ -30,8 +30,8 @@ class WarehouseError(Exception):
 
 
 def alembic_config(connection: sa.Connection) -> "Config":
-    """Alembic's configuration for our migrations, run on ``connection``."""
-    # Alembic is imported where it is used: every process of ours imports this module, few change the schema.
+    """Return Alembic's configuration for the migrations, to run on ``connection``."""
+    # Alembic is imported where it is used: every process imports this module, but few change the schema.
     from alembic.config import Config
 
     config = Config()
@@ -41,23 +41,23 @@ def alembic_config(connection: sa.Connection) -> "Config":
 
 
 def upgrade(engine: sa.Engine) -> str:
-    """Bring the schema to the newest version and return that version.
+    """Upgrade the schema to the newest version and return that version.
 
-    Safe to call at every start and from several processes at once.
+    Safe to call at every start, and from several processes simultaneously.
 
     Raises:
         WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program.
     """
     with engine.connect() as connection:
         _check_server(connection)
-        _make_version_table(connection)
-        # Nobody else upgrades until this transaction ends; nobody can take this lock but who may write the table.
+        _create_version_table(connection)
+        # Excludes other upgrades until this transaction ends. Only a role that may write the table can take the lock.
         connection.execute(sa.text(f"LOCK TABLE {_VERSIONS} IN SHARE UPDATE EXCLUSIVE MODE"))
         return _upgrade(connection)
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """Whether the schema has the newest version that this program knows."""
+    """Return whether the schema has the newest version that this program supports."""
     if connection.scalar(sa.select(sa.func.to_regclass("ops.alembic_version"))) is None:
         return False
     return connection.scalars(sa.select(_VERSIONS.c.version_num)).all() == [newest()]
@@ -65,7 +65,7 @@ def is_current(connection: sa.Connection) -> bool:
 
 @cache
 def newest() -> str:
-    """The newest version that this program knows."""
+    """Return the newest version that this program supports."""
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
@@ -87,25 +87,25 @@ def _upgrade(connection: sa.Connection) -> str:
     current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
     if current is not None and current not in known:
         raise WarehouseError(
-            f"The warehouse's schema has version {current}, which this program does not know: it was written by "
+            f"The warehouse's schema has version {current}, which this program does not support: it was created by "
             "a newer one. Install that version, or restore the warehouse's backup."
         )
     command.upgrade(config, "head")
-    rights = [{"table_name": qualified(table)} for table in metadata.sorted_tables]
-    connection.execute(insert(write_locks).values(rights).on_conflict_do_nothing())
+    lock_rows = [{"table_name": qualified(table)} for table in metadata.sorted_tables]
+    connection.execute(insert(write_locks).values(lock_rows).on_conflict_do_nothing())
     connection.commit()
     return script.get_current_head() or ""
 
 
-def _make_version_table(connection: sa.Connection) -> None:
-    """Make the table in which Alembic notes the version, as Alembic makes it: it is locked before Alembic begins."""
+def _create_version_table(connection: sa.Connection) -> None:
+    """Create Alembic's version table as Alembic would: it is locked before Alembic starts."""
     while True:
         try:
             connection.execute(sa.schema.CreateSchema("ops", if_not_exists=True))
             connection.execute(sa.schema.CreateTable(_VERSIONS, if_not_exists=True))
             connection.commit()
         except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _MADE_MEANWHILE:
+            if getattr(error.orig, "sqlstate", None) not in _CREATED_CONCURRENTLY:
                 raise
             connection.rollback()
         else:

@@ -1,4 +1,4 @@
-"""`ops.sessions`: who is logged in to the dashboard. Nothing here knows a session's secret; see `serving/access/`."""
+"""`ops.sessions`: login sessions of the dashboard. Only digests of secrets are stored; see `serving/access/`."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _session, _token = sessions.c, api_tokens.c
 
 @dataclass(frozen=True)
 class Session:
-    """Whose session it is: the token that opened it, by the columns of `ops.api_tokens`."""
+    """A session's token, by the columns of `ops.api_tokens`."""
 
     token_id: int
     name: str
@@ -20,26 +20,26 @@ class Session:
 
 
 def add(connection: sa.Connection, token_id: int, digest: bytes, hours: int) -> None:
-    """Keep a new session for some hours; those that have expired are forgotten."""
+    """Store a new session that expires after ``hours``, and delete all expired sessions."""
     connection.execute(sa.delete(sessions).where(_session.expires_at <= sa.func.now()))
     expires_at = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, hours)
     connection.execute(sa.insert(sessions).values(token_id=token_id, digest=digest, expires_at=expires_at))
 
 
 def by_digest(connection: sa.Connection, digest: bytes) -> Session | None:
-    """The session of a secret; None if there is none, or it is over, or its token is not valid any more."""
-    token_counts = sa.and_(
+    """Return the session of a secret's digest; None if it is unknown or expired, or its token is no longer valid."""
+    token_is_valid = sa.and_(
         _token.revoked_at.is_(None), sa.or_(_token.expires_at.is_(None), _token.expires_at > sa.func.now())
     )
     statement = (
         sa.select(_token.id, _token.name, _token.role)
         .join_from(sessions, api_tokens, _token.id == _session.token_id)
-        .where(_session.digest == digest, _session.expires_at > sa.func.now(), token_counts)
+        .where(_session.digest == digest, _session.expires_at > sa.func.now(), token_is_valid)
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else Session(*row)
 
 
 def remove(connection: sa.Connection, digest: bytes) -> None:
-    """Forget a session."""
+    """Delete a session."""
     connection.execute(sa.delete(sessions).where(_session.digest == digest))

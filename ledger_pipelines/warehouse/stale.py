@@ -1,7 +1,8 @@
-"""`ledger.stale_months`: the notes by which one step tells the next that a month's inputs changed.
+"""`ledger.stale_months`: invalidations of months whose inputs changed.
 
-A step that changes rows notes the months; the step that recalculates them takes the notes first and reads the
-inputs afterwards, in one transaction, so a change committed in between leaves its note for the next run.
+A step that changes rows invalidates the months computed from them. The step that recalculates the months consumes the
+invalidations first and reads the inputs afterwards, in one transaction. An invalidation committed in between stays for
+the next run.
 """
 
 from collections.abc import Collection
@@ -22,49 +23,47 @@ def note_stale(
     *,
     covered: Scope | None = None,
 ) -> None:
-    """Note that some months of a table are to be recalculated.
+    """Mark months of a table as to be recalculated.
 
     Args:
-        connection: Within the transaction that changes what they are computed from.
-        table: The table.
-        months: The months.
-        customers: Of these customers; None: of all.
-        covered: What is recalculated within the same transaction anyway: if that is all of it, nothing is noted.
+        connection: Within the transaction that changes the inputs of those months.
+        table: The table to recalculate.
+        months: The months to recalculate.
+        customers: The customers to recalculate; None: all.
+        covered: The scope that the same transaction recalculates anyway. If it covers everything, nothing is written.
     """
     if covered is not None and covered.covers(months, customers):
         return
-    who = [None] if customers is None else sorted(set(customers))
-    every_month = sa.select(
-        sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")
-    ).subquery()
-    everybody = sa.select(sa.func.unnest(sa.literal(who, sa.ARRAY(sa.BigInteger))).label("customer")).subquery()
-    notes = sa.select(sa.literal(qualified(table)), every_month.c.month, everybody.c.customer)
-    noting = insert(stale_months).from_select(
-        ["table_name", "year_month", "customer_id"], notes.select_from(sa.join(every_month, everybody, sa.true()))
+    customer_ids = [None] if customers is None else sorted(set(customers))
+    month = sa.select(sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")).subquery()
+    customer = sa.select(sa.func.unnest(sa.literal(customer_ids, sa.ARRAY(sa.BigInteger))).label("customer")).subquery()
+    invalidations = sa.select(sa.literal(qualified(table)), month.c.month, customer.c.customer)
+    statement = insert(stale_months).from_select(
+        ["table_name", "year_month", "customer_id"], invalidations.select_from(sa.join(month, customer, sa.true()))
     )
-    # Not "do nothing": a note that somebody is taking at this moment must be there again when they are done.
-    renewed = noting.on_conflict_do_update(
+    # Not DO NOTHING: where another transaction is deleting the same row, the row must exist again after its commit.
+    upsert = statement.on_conflict_do_update(
         index_elements=["table_name", "year_month", "customer_id"], set_={"noted_at": sa.func.now()}
     )
-    connection.execute(renewed)
+    connection.execute(upsert)
 
 
 def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:
-    """Remove the notes up to the month ``until`` that a recalculation settles and return the scope it has to cover.
+    """Remove the invalidations up to the month ``until`` and return the scope that the recalculation must cover.
 
-    That is the given scope, widened by the months noted and, where it names customers, by the customers noted: a
-    reading that moved from one customer to another changes both. Notes for all customers widen the months of a scope
-    of some, but stay for the others.
+    The returned scope is the given one plus the invalidated months. A scope of single customers also gains the
+    invalidated customers: a reading that moved from one customer to another changes both. An invalidation of all
+    customers widens the months of a scope of single customers, but stays in the table for the other customers.
     """
-    notes = stale_months.c
-    named = sa.and_(notes.table_name == qualified(table), notes.year_month <= until)
-    taking = sa.delete(stale_months).where(named).returning(notes.year_month, notes.customer_id)
+    row = stale_months.c
+    of_table = sa.and_(row.table_name == qualified(table), row.year_month <= until)
+    removal = sa.delete(stale_months).where(of_table).returning(row.year_month, row.customer_id)
     if scope.customers is None:
-        months = {note.year_month for note in connection.execute(taking)}
+        months = {removed.year_month for removed in connection.execute(removal)}
         return Scope(tuple(sorted({*scope.months, *months})))
-    own = connection.execute(taking.where(notes.customer_id.is_not(None))).all()
-    shared = connection.scalars(sa.select(notes.year_month).where(named, notes.customer_id.is_(None))).all()
+    own = connection.execute(removal.where(row.customer_id.is_not(None))).all()
+    shared = connection.scalars(sa.select(row.year_month).where(of_table, row.customer_id.is_(None))).all()
     return Scope(
-        tuple(sorted({*scope.months, *shared, *(note.year_month for note in own)})),
-        tuple(sorted({*scope.customers, *(note.customer_id for note in own)})),
+        tuple(sorted({*scope.months, *shared, *(removed.year_month for removed in own)})),
+        tuple(sorted({*scope.customers, *(removed.customer_id for removed in own)})),
     )

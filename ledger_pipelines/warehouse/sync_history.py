@@ -1,4 +1,4 @@
-"""What is asked of `ops.sync_logs`: one sync, the latest, a page of them, and statistics; for commands and programs."""
+"""Queries of `ops.sync_logs`: one sync, the latest sync, a page of syncs, and statistics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -17,16 +17,16 @@ _newest_first = sync_logs.c.id.desc()
 
 @dataclass(frozen=True)
 class Statistics:
-    """The syncs of some days in numbers, and the newest of all.
+    """Statistics of the syncs started in a period, and the newest syncs of all.
 
     Attributes:
-        total_syncs: How many were started.
-        successful_syncs: How many of these are completed.
-        failed_syncs: How many failed; cancelled ones are neither.
-        running_syncs: 1 if one of these runs, else 0.
-        avg_records: Rows read by a completed one; None if none is.
-        avg_duration: Seconds that a completed one took; None likewise.
-        recent_logs: The newest five, whenever they were started.
+        total_syncs: Number of syncs.
+        successful_syncs: Number of completed syncs.
+        failed_syncs: Number of failed syncs; cancelled syncs count as neither completed nor failed.
+        running_syncs: 1 if one of the syncs is running, else 0.
+        avg_records: Average rows read by a completed sync; None without one.
+        avg_duration: Average seconds of a completed sync; None without one.
+        recent_logs: The newest five syncs, started in the period or not.
     """
 
     total_syncs: int
@@ -38,13 +38,13 @@ class Statistics:
     recent_logs: Sequence[SyncLog]
 
     def as_dict(self) -> dict[str, Any]:
-        """The statistics for a program."""
+        """Return the statistics as the API returns them."""
         numbers = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "recent_logs"}
         return {"statistics": numbers, "recent_logs": [log.as_dict() for log in self.recent_logs]}
 
 
 def latest(connection: sa.Connection) -> SyncLog | None:
-    """The newest sync; None if there has never been one."""
+    """Return the newest sync; None if there has never been one."""
     return _one(connection, sa.select(*columns()).order_by(_newest_first).limit(1))
 
 
@@ -55,12 +55,12 @@ def latest_outcome(connection: sa.Connection) -> SyncLog | None:
 
 
 def by_id(connection: sa.Connection, log_id: int) -> SyncLog | None:
-    """A sync by its number; None if there is none of this number."""
+    """Return the sync with an id, or None."""
     return _one(connection, sa.select(*columns()).where(sync_logs.c.id == log_id))
 
 
 def tables_of(connection: sa.Connection, log_id: int) -> list[SyncedTable]:
-    """What a sync did to each table, by the tables' names."""
+    """Return the tables of a sync, ordered by name."""
     query = (
         sa.select(*(sync_log_tables.c[item.name] for item in fields(SyncedTable)))
         .where(sync_log_tables.c.sync_log_id == log_id)
@@ -77,14 +77,14 @@ def page(
     status: Status | None = None,
     sync_type: SyncType | None = None,
 ) -> Paged[SyncLog]:
-    """A page of the logs, newest first.
+    """Return a page of the logs, newest first.
 
     Args:
         connection: To the warehouse.
-        per_page: How many logs a page has, at least 1.
-        number: Of the page, from 1; a page after the last has no logs.
-        status: Only logs of this status.
-        sync_type: Only logs of this type.
+        per_page: Number of logs per page, at least 1.
+        number: Number of the page, from 1; a page after the last is empty.
+        status: Filter by status.
+        sync_type: Filter by type.
     """
     wanted = [
         column == value
@@ -98,7 +98,7 @@ def page(
 
 
 def statistics(connection: sa.Connection, days: int = 7) -> Statistics:
-    """The syncs started in the last ``days`` days in numbers."""
+    """Return the statistics of the syncs started in the last ``days`` days."""
     status = sync_logs.c.status
     completed = status == "completed"
     since = sa.func.now() - sa.func.make_interval(0, 0, 0, days)

@@ -1,4 +1,4 @@
-"""The log file of the syncs, `logs/sync.log` under LEDGER_HOME: one line an event, for people and their tools."""
+"""The log file of the syncs, `logs/sync.log` under LEDGER_HOME: one line per event."""
 
 import fcntl
 import logging
@@ -14,15 +14,15 @@ _FILES_KEPT = 5
 
 
 def journal_file(settings: Settings) -> Path:
-    """Where it is."""
+    """Return the path of the log file."""
     return settings.home / "logs" / "sync.log"
 
 
 def note(settings: Settings, message: str) -> None:
-    """Add a line with the time in the company's zone.
+    """Append a line with the time in the company's zone; a file that cannot be written only causes a warning.
 
-    Several processes write here, and each may be the one that has to begin a new file; so each opens it for the one
-    line, while the others wait. A file that cannot be written to is no reason to let a sync fail.
+    Several processes write to the file, and any of them may have to rotate it. Each therefore opens it for one line
+    under a lock.
     """
     file = journal_file(settings)
     line = f"{datetime.now(settings.zone):%Y-%m-%d %H:%M:%S %z} {' / '.join(message.splitlines())}"
@@ -30,16 +30,16 @@ def note(settings: Settings, message: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with closing(_Journal(file, maxBytes=_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")) as handler:
+            with closing(_Handler(file, maxBytes=_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")) as handler:
                 handler.emit(logging.LogRecord("sync", logging.INFO, "", 0, "%s", (line,), None))
     except OSError as error:
-        logging.getLogger(__name__).warning("%s cannot be written (%s); it would say: %s", file, error.strerror, line)
+        logging.getLogger(__name__).warning("cannot write %s (%s); lost line: %s", file, error.strerror, line)
 
 
-class _Journal(RotatingFileHandler):
-    """A handler that raises what keeps it from writing; logging itself would print a traceback."""
+class _Handler(RotatingFileHandler):
+    """Log handler that raises its errors; the standard one prints a traceback instead."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Raise the error at hand."""
+        """Raise the current error."""
         del record
-        raise  # logging calls this while it handles the error
+        raise  # logging calls this method from its except block

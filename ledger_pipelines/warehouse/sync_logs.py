@@ -1,7 +1,7 @@
-"""`ops.sync_logs`: what each sync of the ERP did and how it ended, and the claim that keeps syncs apart.
+"""`ops.sync_logs`: progress and result of each sync of the ERP, and the constraint of one running sync at a time.
 
-Whoever writes here does so in short transactions of their own, apart from those of the data, so that a log survives
-when the data's transaction is rolled back. What is read here is in `sync_history.py`.
+Logs are written in short transactions of their own, so that they survive a rollback of the data. The queries of the
+logs are in `sync_history.py`.
 """
 
 from collections.abc import Collection, Iterable
@@ -19,8 +19,8 @@ from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
 SyncType = Literal["manual", "scheduled"]
 Status = Literal["running", "completed", "failed", "cancelled"]
 
-_NOT_FINISHED = "It was not finished; a table changes as a whole or not at all."
-_TABLE_OF = ("sync_log_id", "table_name")
+_NOT_FINISHED = "The table was not finished and is unchanged: a sync writes a table completely or not at all."
+_TABLE_KEY = ("sync_log_id", "table_name")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SyncLog:
     run_id: str | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The log for a program: the names that it is known by, times in ISO 8601 with their offset."""
+        """Return the log as the API returns it: all fields except `run_id`, times in ISO 8601 with their offset."""
         return {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name in (item.name for item in fields(self))
@@ -52,7 +52,7 @@ class SyncLog:
 
 @dataclass(frozen=True)
 class SyncedTable:
-    """What a sync did to one table, by the columns of `ops.sync_log_tables`; while it runs, only `rows_read` counts."""
+    """Result of a sync for one table, by the columns of `ops.sync_log_tables`; a running one has `rows_read` only."""
 
     table_name: str
     status: Status
@@ -70,44 +70,44 @@ class SyncedTable:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a sync ends: its status, and why if it is not completed."""
+    """Final status of a sync, with an error message if it is not completed."""
 
     status: Status
     error_message: str | None = None
 
 
 class SyncRunningError(Exception):
-    """A sync cannot start because another runs.
+    """A sync cannot start because another is running.
 
     Attributes:
-        running: That other one.
+        running: The running sync.
     """
 
     def __init__(self, running: SyncLog) -> None:
         run = f" in run {running.run_id[:8]}" if running.run_id else ""
         super().__init__(
             f"Sync {running.id} ({running.sync_type}) has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
-            f"{run}. Only one runs at a time: wait for it, or end it by `ledger sync cancel`."
+            f"{run}. Only one sync runs at a time: wait until it ends, or cancel it with `ledger sync cancel`."
         )
         self.running = running
 
 
 class SyncEndedError(Exception):
-    """A run has no sync to work for: its log is closed, or has never been there. The message says what to do."""
+    """A run's sync has ended or does not exist; the message says what to do."""
 
 
 def claim(connection: sa.Connection, sync_type: SyncType, run_id: str | None = None) -> SyncLog:
-    """Begin a sync: write its log, unless another sync runs.
+    """Start a sync by writing its log, unless another sync is running.
 
-    Two who claim at the same moment are told apart by a unique index.
+    A unique index rejects the second of two simultaneous calls.
 
     Args:
-        connection: In a transaction that the caller commits at once: a second claim waits for it.
-        sync_type: Who starts it.
-        run_id: The Dagster run, where it is known already.
+        connection: In a transaction that the caller commits immediately: a second call waits for the commit.
+        sync_type: How the sync was started.
+        run_id: The Dagster run, if known already.
 
     Raises:
-        SyncRunningError: another runs.
+        SyncRunningError: another sync is running.
     """
     statement = (
         insert(sync_logs)
@@ -118,57 +118,57 @@ def claim(connection: sa.Connection, sync_type: SyncType, run_id: str | None = N
         .returning(*columns())
     )
     while True:
-        # Looked for first: an insertion that fails uses up a number.
+        # Checked before inserting, because a failed INSERT uses up an id.
         if (other := running(connection)) is not None:
             raise SyncRunningError(other)
         if (row := connection.execute(statement).one_or_none()) is not None:
             return SyncLog(*row)
-        # Another one began between the two statements; it may have ended by now.
+        # Another sync started between the two statements; it may have ended by now, so try again.
 
 
 def session_name(log_id: int) -> str:
-    """Under which name the server knows the sessions that write the data of a sync."""
+    """Return the application_name of the database sessions that write the data of a sync."""
     return f"ledger_sync_{log_id}"
 
 
 def end_sessions(connection: sa.Connection, log_id: int) -> int:
-    """End the sessions that write the data of a sync, and with them what they have not committed; how many there were.
+    """Terminate the database sessions that write the data of a sync, roll back their work, and return their number.
 
-    Each is given five seconds: a server that is busy may need them.
-
-    The role of the connection must be that of the sessions, or may end others'.
+    Waits up to five seconds for each session. The role of the connection must be that of the sessions, or have
+    pg_signal_backend.
     """
-    ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = :name"
-    return connection.scalar(sa.text(f"{ended} AND datname = current_database()"), {"name": session_name(log_id)}) or 0
+    terminated = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = :name"
+    statement = sa.text(f"{terminated} AND datname = current_database()")
+    return connection.scalar(statement, {"name": session_name(log_id)}) or 0
 
 
 def columns() -> list[sa.Column[Any]]:
-    """The columns of `ops.sync_logs` that make a `SyncLog`, in order."""
+    """Return the columns of a `SyncLog`, in order."""
     return [sync_logs.c[item.name] for item in fields(SyncLog)]
 
 
 def running(connection: sa.Connection) -> SyncLog | None:
-    """The sync that runs; None if none does."""
+    """Return the running sync, or None."""
     row = connection.execute(sa.select(*columns()).where(sync_logs.c.status == "running")).one_or_none()
     return None if row is None else SyncLog(*row)
 
 
 def was_claimed_before(connection: sa.Connection, log_id: int, seconds: int) -> bool:
-    """Whether a sync started more than some seconds ago, by the server's clock."""
+    """Return whether a sync started more than ``seconds`` ago, by the server's clock."""
     age = sa.func.clock_timestamp() - sync_logs.c.started_at
-    old = sa.select(age > sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)).where(sync_logs.c.id == log_id)
-    return bool(connection.scalar(old))
+    is_older = sa.select(age > sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)).where(sync_logs.c.id == log_id)
+    return bool(connection.scalar(is_older))
 
 
 def attach_run(connection: sa.Connection, log_id: int, run_id: str) -> SyncLog:
-    """Tie a sync to its Dagster run.
+    """Assign a Dagster run to a running sync.
 
     Raises:
-        SyncEndedError: the sync does not run any more, has another run, or there is none of this number.
+        SyncEndedError: the sync has ended, has another run, or does not exist.
     """
-    free = sa.or_(sync_logs.c.run_id.is_(None), sync_logs.c.run_id == run_id)
-    mine = sa.and_(sync_logs.c.id == log_id, sync_logs.c.status == "running", free)
-    statement = sa.update(sync_logs).where(mine).values(run_id=run_id).returning(*columns())
+    is_free = sa.or_(sync_logs.c.run_id.is_(None), sync_logs.c.run_id == run_id)
+    matches = sa.and_(sync_logs.c.id == log_id, sync_logs.c.status == "running", is_free)
+    statement = sa.update(sync_logs).where(matches).values(run_id=run_id).returning(*columns())
     if (row := connection.execute(statement).one_or_none()) is not None:
         return SyncLog(*row)
     found = connection.execute(
@@ -179,39 +179,41 @@ def attach_run(connection: sa.Connection, log_id: int, run_id: str) -> SyncLog:
     elif found.status == "running":
         state = f"has another run, {found.run_id}"
     else:
-        state = f"is {found.status} already"
-    raise SyncEndedError(f"Sync {log_id} {state}; this run has nothing to do. Start a new one by `ledger sync start`.")
+        state = f"is already {found.status}"
+    raise SyncEndedError(
+        f"Sync {log_id} {state}; this run has nothing to do. Start a new sync with `ledger sync start`."
+    )
 
 
 def table_started(connection: sa.Connection, log_id: int, table: str) -> None:
-    """Note that a table is being synced, for the first time or again after an error.
+    """Record that the sync of a table has started, for the first time or again after an error.
 
     Raises:
-        SyncEndedError: the sync does not run any more: it was cancelled meanwhile.
+        SyncEndedError: the sync has ended, for example by a cancellation.
     """
-    alive = sa.select(sync_logs.c.status).where(sync_logs.c.id == log_id).with_for_update(read=True)
-    status = connection.scalar(alive)
+    locked_status = sa.select(sync_logs.c.status).where(sync_logs.c.id == log_id).with_for_update(read=True)
+    status = connection.scalar(locked_status)
     if status != "running":
-        raise SyncEndedError(f"Sync {log_id} is {status} already; {table} is left as it is.")
-    anew = {
+        raise SyncEndedError(f"Sync {log_id} is already {status}; {table} is unchanged.")
+    reset = {
         column.name: None if column.server_default is None else sa.text("DEFAULT")
         for column in sync_log_tables.columns
-        if column.name not in _TABLE_OF
+        if column.name not in _TABLE_KEY
     } | {"status": "running"}
     statement = insert(sync_log_tables).values(sync_log_id=log_id, table_name=table, status="running")
-    connection.execute(statement.on_conflict_do_update(index_elements=_TABLE_OF, set_=anew))
+    connection.execute(statement.on_conflict_do_update(index_elements=_TABLE_KEY, set_=reset))
 
 
 def table_progressed(connection: sa.Connection, log_id: int, table: str, rows_read: int) -> None:
-    """Note how many rows of a table have been read so far."""
-    of_table = _is(log_id, table)
+    """Record how many rows of a table have been read so far."""
+    of_table = _is_table(log_id, table)
     connection.execute(
         sa.update(sync_log_tables).where(of_table, sync_log_tables.c.status == "running").values(rows_read=rows_read)
     )
 
 
 def table_finished(connection: sa.Connection, log_id: int, table: str, report: Report, seconds: Decimal) -> None:
-    """Note what was done to a table. That stays true even if the sync was closed meanwhile, so it is noted then too."""
+    """Record the result of a table, even if the sync has been closed in the meantime: the data are committed."""
     counts = report.total
     _write_table(
         connection,
@@ -232,15 +234,15 @@ def table_finished(connection: sa.Connection, log_id: int, table: str, report: R
 
 
 def table_failed(connection: sa.Connection, log_id: int, table: str, ending: Ending, seconds: Decimal) -> None:
-    """Note why a table was not synced; it is as it was."""
+    """Record why a table was not synced; its copy is unchanged."""
     _write_table(connection, log_id, table, status=ending.status, seconds=seconds, error_message=ending.error_message)
 
 
 def close(connection: sa.Connection, log_id: int, ending: Ending) -> SyncLog | None:
-    """End a sync; its numbers are the sums of its tables.
+    """End a sync and set its numbers to the sums over its tables.
 
     Returns:
-        The closed log; None if the sync had ended before, in which case nothing changes.
+        The closed log; None if the sync had already ended, in which case nothing changes.
     """
     closed = (
         sa.update(sync_logs)
@@ -262,42 +264,42 @@ def close(connection: sa.Connection, log_id: int, ending: Ending) -> SyncLog | N
     return SyncLog(*row)
 
 
-def verdict(found: Iterable[SyncedTable], planned: Collection[str], *, interrupted: bool) -> Ending:
-    """How a sync has ended, from what became of its tables.
+def verdict(results: Iterable[SyncedTable], planned: Collection[str], *, interrupted: bool) -> Ending:
+    """Return the final status of a sync, derived from the results of its tables.
 
     Args:
-        found: The tables as they are in the log.
-        planned: The names of those that were to be synced.
-        interrupted: Whether a person ended it.
+        results: The tables in the log.
+        planned: The names of the tables to sync.
+        interrupted: Whether a person cancelled the sync.
     """
-    tables = {table.table_name: table for table in found}
+    tables = {table.table_name: table for table in results}
     done = [name for name in planned if name in tables and tables[name].status == "completed"]
     if len(done) == len(planned):
         return Ending("completed")
-    left = [name for name in planned if name not in done]
-    if interrupted or any(tables[name].status == "cancelled" for name in left if name in tables):
-        before = f" {', '.join(done)} had been synced before." if done else ""
-        return Ending("cancelled", f"It was cancelled; {', '.join(left)} stayed as before.{before}")
-    reasons: dict[str, list[str]] = {}  # an ERP that is away is told of once, not table by table
-    for name in left:
-        reason = tables[name].error_message or _NOT_FINISHED if name in tables else "It was not reached."
+    remaining = [name for name in planned if name not in done]
+    if interrupted or any(tables[name].status == "cancelled" for name in remaining if name in tables):
+        synced = f" Already synced: {', '.join(done)}." if done else ""
+        return Ending("cancelled", f"It was cancelled. Unchanged: {', '.join(remaining)}.{synced}")
+    reasons: dict[str, list[str]] = {}  # tables with the same reason share a line, as when the ERP is unreachable
+    for name in remaining:
+        reason = tables[name].error_message or _NOT_FINISHED if name in tables else "Not reached before the sync ended."
         reasons.setdefault(reason, []).append(name)
     lines = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
-    if not any(name in tables for name in left):
-        lines.insert(0, "Its run was stopped between two tables, or the program was.")
+    if not any(name in tables for name in remaining):
+        lines.insert(0, "The run, or its program, was stopped between two tables.")
     return Ending("failed", "\n".join(lines))
 
 
-def _is(log_id: int, table: str) -> sa.ColumnElement[bool]:
+def _is_table(log_id: int, table: str) -> sa.ColumnElement[bool]:
     return sa.and_(sync_log_tables.c.sync_log_id == log_id, sync_log_tables.c.table_name == table)
 
 
 def _write_table(connection: sa.Connection, log_id: int, table: str, **values: Any) -> None:
-    connection.execute(sa.update(sync_log_tables).where(_is(log_id, table)).values(**values))
+    connection.execute(sa.update(sync_log_tables).where(_is_table(log_id, table)).values(**values))
 
 
 def _totals(log_id: int) -> dict[str, Any]:
-    """The sums over a sync's finished tables, as values of its log."""
+    """Return the sums over a sync's completed tables, as values of its log."""
     of = sync_log_tables.c
 
     def total(of_rows: sa.ColumnElement[int]) -> sa.ColumnElement[int]:

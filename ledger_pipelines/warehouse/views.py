@@ -1,7 +1,6 @@
-"""What a view of the warehouse is: a SELECT with a name and comments, and the SQL that makes it.
+"""Views of the warehouse: a SELECT with a name and comments, and the SQL that creates it.
 
-The views themselves are declared in ``analytics/``. A migration holds their SQL as it was; a test holds the two
-together.
+The views themselves are declared in ``analytics/``. A migration holds a copy of their SQL; a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateView, SetColumnComment
 
 SCHEMA = "analytics"
-# With named parameters a percent sign is a percent sign.
+# With named parameters, a percent sign is not doubled.
 _DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
@@ -23,9 +22,9 @@ class View:
 
     Attributes:
         name: Its name.
-        comment: What one row of it is.
+        comment: Meaning of one row.
         rows: The query.
-        columns: What each column of the query means, in order.
+        columns: Comment of each column of the query, in order.
     """
 
     name: str
@@ -40,7 +39,7 @@ class View:
 
     @property
     def table(self) -> sa.Table:
-        """The view as a table to select from, its comments included."""
+        """The view as a table to select from, with its comments."""
         columns = (
             sa.Column(column.name, column.type, comment=self.columns[column.name])
             for column in self.rows.selected_columns
@@ -48,7 +47,7 @@ class View:
         return sa.Table(self.name, sa.MetaData(), *columns, schema=SCHEMA, comment=self.comment)
 
     def sql(self) -> list[str]:
-        """The statements that create the view and its comments."""
+        """Return the statements that create the view and its comments."""
         create = CreateView(self.rows, self.name, schema=SCHEMA).compile(dialect=_DIALECT)
         name = _DIALECT.identifier_preparer.format_table(self.table)
         comment = sa.literal(self.comment).compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})

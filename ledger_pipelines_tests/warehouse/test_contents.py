@@ -1,4 +1,4 @@
-"""Months of tables without a key: made equal to what stands aside, row for row, duplicates included."""
+"""Merges of months of keyless tables, row for row, duplicates included."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,18 +31,18 @@ rows = st.fixed_dictionaries(
 
 
 def exactly(row: Row) -> tuple[Any, ...]:
-    """A row with its decimals as they are written, for 1.5 equals 1.50."""
+    """Return a row with its decimals as text, because 1.5 equals 1.50 as a Decimal."""
     values = (row.get(name) for name in TABLE.names)
     return tuple(f"{value:f}" if isinstance(value, Decimal) else value for value in values)
 
 
 def write(connection: sa.Connection, wanted: Sequence[Row], only: Sequence[date] | None = None) -> Counts:
-    aside = make_aside(connection, COPY, [MONTH])
+    staged = make_aside(connection, COPY, [MONTH])
     columns = {name: [row.get(name) for row in wanted] for name in TABLE.names}
-    with ColumnCopy(connection, aside) as copy:
+    with ColumnCopy(connection, staged) as copy:
         copy.write({"year_month": [MONTH] * len(wanted), **columns})
     if has_partition(connection, COPY, MONTH):
-        counts = make_equal(connection, CONTENTS, aside, MONTH, only)
+        counts = make_equal(connection, CONTENTS, staged, MONTH, only)
     else:
         adopt(connection, COPY, MONTH)
         counts = Counts(inserted=len(wanted))
@@ -50,23 +50,23 @@ def write(connection: sa.Connection, wanted: Sequence[Row], only: Sequence[date]
     return counts
 
 
-def found(connection: sa.Connection) -> list[sa.RowMapping]:
+def stored_rows(connection: sa.Connection) -> list[sa.RowMapping]:
     return list(connection.execute(sa.select(COPY, sa.literal_column("xmin::text").label("version"))).mappings())
 
 
 @given(old=st.lists(rows, max_size=8), new=st.lists(rows, max_size=8), kept=st.integers(0, 8))
-def test_a_month_becomes_what_stands_aside(
+def test_apply_diff_makes_a_month_equal_to_the_staged_rows(
     empty_warehouse: sa.Engine, old: list[Row], new: list[Row], kept: int
 ) -> None:
     wanted = [*old[:kept], *new]
     with empty_warehouse.connect() as connection:
         connection.exec_driver_sql("SET enable_nestloop = off")
         write(connection, old)
-        before = Counter(exactly(dict(row)) for row in found(connection))
+        before = Counter(exactly(dict(row)) for row in stored_rows(connection))
         assert before == Counter(map(exactly, old))
         stays = Counter(map(exactly, old)) & Counter(map(exactly, wanted))
         counts = write(connection, wanted)
-        assert Counter(exactly(dict(row)) for row in found(connection)) == Counter(map(exactly, wanted))
+        assert Counter(exactly(dict(row)) for row in stored_rows(connection)) == Counter(map(exactly, wanted))
         assert counts.unchanged == stays.total()
         assert counts.inserted + counts.updated == len(wanted) - stays.total()
         assert counts.deleted + counts.updated == len(old) - stays.total()
@@ -74,19 +74,19 @@ def test_a_month_becomes_what_stands_aside(
         connection.rollback()
 
 
-def test_only_some_days_are_spoken_for(empty_warehouse: sa.Engine) -> None:
+def test_apply_diff_of_some_days_leaves_the_other_days_unchanged(empty_warehouse: sa.Engine) -> None:
     first, second = date(2025, 3, 1), date(2025, 3, 2)
     old = [{"prod_index": n, "planning_date": day} for n in (1, 2) for day in (first, second)]
     new = [{"prod_index": 1, "planning_date": first, "status": "done"}]
     with empty_warehouse.connect() as connection:
         write(connection, old)
         assert write(connection, new, [first]) == Counts(updated=1, deleted=1)
-        kept = {(row["prod_index"], row["planning_date"], row["status"]) for row in found(connection)}
+        kept = {(row["prod_index"], row["planning_date"], row["status"]) for row in stored_rows(connection)}
         assert kept == {(1, first, "done"), (1, second, None), (2, second, None)}
         connection.rollback()
 
 
-def test_a_row_that_stays_is_not_touched(empty_warehouse: sa.Engine) -> None:
+def test_apply_diff_does_not_rewrite_unchanged_rows(empty_warehouse: sa.Engine) -> None:
     twice = {"prod_index": 1, "planning_date": date(2025, 3, 1), "status": "twice"}
     changed = {"prod_index": 2, "planning_date": date(2025, 3, 1), "qty_os": Decimal("1.5")}
     with empty_warehouse.connect() as connection:
@@ -101,7 +101,7 @@ def test_a_row_that_stays_is_not_touched(empty_warehouse: sa.Engine) -> None:
         connection.rollback()
 
 
-def test_what_each_day_holds(empty_warehouse: sa.Engine) -> None:
+def test_day_sums(empty_warehouse: sa.Engine) -> None:
     day = date(2025, 3, 1)
     with empty_warehouse.connect() as connection:
         write(
@@ -112,7 +112,7 @@ def test_what_each_day_holds(empty_warehouse: sa.Engine) -> None:
                 {"planning_date": date(2025, 3, 2)},
             ],
         )
-        held = day_sums(connection, CONTENTS)[MONTH]
-        assert held[day] == Sums(2, {"qty_order": Decimal(3), "qty_os": Decimal("1.75")})
-        assert held[date(2025, 3, 2)] == Sums(1, {"qty_order": Decimal(0), "qty_os": Decimal(0)})
+        sums = day_sums(connection, CONTENTS)[MONTH]
+        assert sums[day] == Sums(2, {"qty_order": Decimal(3), "qty_os": Decimal("1.75")})
+        assert sums[date(2025, 3, 2)] == Sums(1, {"qty_order": Decimal(0), "qty_os": Decimal(0)})
         connection.rollback()

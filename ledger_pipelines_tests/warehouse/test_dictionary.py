@@ -1,4 +1,4 @@
-"""The data dictionary in docs/ says what the declarations say."""
+"""The data dictionary in docs/ agrees with the declarations."""
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.settings import project_folder

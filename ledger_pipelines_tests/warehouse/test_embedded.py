@@ -1,4 +1,4 @@
-"""The embedded server: started by anyone, once; it outlives its starter and recovers from a crash."""
+"""The embedded server: started once by any process, outlives its starter, recovers from a crash."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ print(server.start(), flush=True)
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -38,8 +38,8 @@ def free_port() -> int:
     return port
 
 
-def starter(server: EmbeddedServer, program: str = STARTER) -> subprocess.Popen[str]:
-    """Another Python process that starts the server."""
+def start_in_process(server: EmbeddedServer, program: str = STARTER) -> subprocess.Popen[str]:
+    """Start the server in another Python process."""
     return subprocess.Popen(
         [sys.executable, "-c", program, str(server.data_folder), str(server.port)],
         stdout=subprocess.PIPE,
@@ -49,7 +49,7 @@ def starter(server: EmbeddedServer, program: str = STARTER) -> subprocess.Popen[
 
 
 def query(server: EmbeddedServer, statement: str) -> object:
-    """The first value of a statement's first row; None if it has none."""
+    """Return the first value of a statement's first row, or None."""
     address = server.url("postgres").set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
@@ -59,7 +59,7 @@ def query(server: EmbeddedServer, statement: str) -> object:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder that every OS user can reach, as pytest's own cannot be when root runs it."""
+    """A folder that every OS user can reach; when root runs the tests, pytest's own folder is private."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-test-"))
     folder.chmod(0o755)
     yield folder
@@ -67,16 +67,16 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def fresh(home: Path) -> Iterator[EmbeddedServer]:
-    """A server without data yet."""
+def new_server(home: Path) -> Iterator[EmbeddedServer]:
+    """A server without data."""
     server = EmbeddedServer(home / "postgres", free_port(), fast_and_unsafe=True)
     yield server
     server.delete()
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[EmbeddedServer]:
-    """A server with data, for tests that leave it usable: running or not."""
+def server() -> Iterator[EmbeddedServer]:
+    """A server shared by tests that leave it usable, running or not."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-test-"))
     server = EmbeddedServer(folder / "postgres", free_port(), fast_and_unsafe=True)
     yield server
@@ -84,153 +84,153 @@ def made() -> Iterator[EmbeddedServer]:
     shutil.rmtree(folder)
 
 
-def test_two_processes_start_it_at_once(fresh: EmbeddedServer) -> None:
-    assert not fresh.is_running()
-    with starter(fresh) as one, starter(fresh) as other:
+def test_two_processes_start_it_simultaneously(new_server: EmbeddedServer) -> None:
+    assert not new_server.is_running()
+    with start_in_process(new_server) as one, start_in_process(new_server) as other:
         answers = {one.communicate()[0].strip(), other.communicate()[0].strip()}
     assert answers == {"True", "False"}
-    assert fresh.is_running(), "it survives the processes that started it"
-    assert query(fresh, "SELECT 1") == 1
+    assert new_server.is_running(), "it survives the processes that started it"
+    assert query(new_server, "SELECT 1") == 1
 
 
-def test_interrupting_the_starter_does_not_reach_it(made: EmbeddedServer) -> None:
-    made.stop()
-    with starter(made, f"{STARTER}\nimport time; time.sleep(60)") as process:
+def test_server_survives_an_interrupt_of_its_starter(server: EmbeddedServer) -> None:
+    server.stop()
+    with start_in_process(server, f"{STARTER}\nimport time; time.sleep(60)") as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "True"
-        pid = made.status().pid
+        pid = server.status().pid
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
         process.wait()
     assert pid is not None
-    assert made.status().pid == pid
-    assert query(made, "SELECT 1") == 1
+    assert server.status().pid == pid
+    assert query(server, "SELECT 1") == 1
 
 
-def test_start_and_stop_are_idempotent_and_data_stay(made: EmbeddedServer) -> None:
-    made.start()
-    assert made.start() is False
-    query(made, "CREATE TABLE stays AS SELECT 42 AS answer")
-    assert made.stop() is True
-    assert made.is_running() is False
-    assert made.status().pid is None
-    assert made.stop() is False
-    assert made.start() is True
-    assert query(made, "SELECT answer FROM stays") == 42
+def test_start_and_stop_are_idempotent_and_keep_the_data(server: EmbeddedServer) -> None:
+    server.start()
+    assert server.start() is False
+    query(server, "CREATE TABLE stays AS SELECT 42 AS answer")
+    assert server.stop() is True
+    assert server.is_running() is False
+    assert server.status().pid is None
+    assert server.stop() is False
+    assert server.start() is True
+    assert query(server, "SELECT answer FROM stays") == 42
 
 
-def test_a_server_that_was_never_started_can_be_asked_and_stopped(home: Path) -> None:
+def test_status_and_stop_without_data(home: Path) -> None:
     server = EmbeddedServer(home / "never" / "postgres", free_port())
     assert server.stop() is False
     assert server.status().running is False
     assert not (home / "never").exists()
 
 
-def test_it_recovers_after_a_kill_even_while_a_session_is_busy(
-    made: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+def test_start_recovers_a_killed_server_with_a_busy_session(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_processes, "_ORPHAN_SECONDS", 0.3)
-    made.start()
-    made.stop()
-    durable = EmbeddedServer(made.data_folder, made.port)
+    server.start()
+    server.stop()
+    durable = EmbeddedServer(server.data_folder, server.port)
     durable.start()
     query(durable, "CREATE TABLE survives AS SELECT 7 AS n")
     busy = "SELECT count(*) FROM generate_series(1, 100000000000) n CROSS JOIN generate_series(1, 9)"
 
     def work() -> None:
         with suppress(psycopg.OperationalError):
-            query(made, busy)
+            query(server, busy)
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not query(made, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM gen%'"):
+    while not query(server, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM gen%'"):
         pass
-    pid = made.status().pid
+    pid = server.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    while made.is_running():  # the signal is sent, not yet obeyed
+    while server.is_running():  # the signal takes effect later
         pass
     assert durable.start() is True
     thread.join()
     assert query(durable, "SELECT n FROM survives") == 7
 
 
-def test_a_stale_pid_file_whose_number_is_another_programs(made: EmbeddedServer) -> None:
-    made.start()
-    pid_file = made.status().data_folder / "postmaster.pid"
+def test_a_pid_file_with_a_reused_pid_is_ignored(server: EmbeddedServer) -> None:
+    server.start()
+    pid_file = server.status().data_folder / "postmaster.pid"
     lines = pid_file.read_text().split("\n")
-    made.stop()
+    server.stop()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
-    assert made.is_running() is False
-    assert made.stop() is False
-    assert made.start() is True
-    assert query(made, "SELECT 1") == 1
+    assert server.is_running() is False
+    assert server.stop() is False
+    assert server.start() is True
+    assert query(server, "SELECT 1") == 1
 
 
-def test_a_taken_port_is_one_clear_error(made: EmbeddedServer) -> None:
-    made.start()
-    made.stop()
+def test_a_port_in_use_raises_a_clear_error(server: EmbeddedServer) -> None:
+    server.start()
+    server.stop()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(EmbeddedServerError, match=f"port {port} .* Set LEDGER_DB_PORT"):
-            EmbeddedServer(made.data_folder, port).start()
-    assert made.start() is True
+            EmbeddedServer(server.data_folder, port).start()
+    assert server.start() is True
 
 
-def test_a_server_on_another_port_is_not_taken_for_this_one(made: EmbeddedServer) -> None:
-    made.start()
-    with pytest.raises(EmbeddedServerError, match=f"on port {made.port}, not on 1.*LEDGER_DB_PORT={made.port}"):
-        EmbeddedServer(made.data_folder, 1).start()
-    assert EmbeddedServer(made.data_folder, 1).status().port == made.port
+def test_a_server_on_another_port_raises(server: EmbeddedServer) -> None:
+    server.start()
+    with pytest.raises(EmbeddedServerError, match=f"on port {server.port}, not on 1.*LEDGER_DB_PORT={server.port}"):
+        EmbeddedServer(server.data_folder, 1).start()
+    assert EmbeddedServer(server.data_folder, 1).status().port == server.port
 
 
 def test_data_of_another_major_version(home: Path) -> None:
     (home / "postgres").mkdir()
     (home / "postgres" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 16, .* Move that folder aside"):
+    with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 16, .* Move that folder away"):
         EmbeddedServer(home / "postgres", free_port()).start()
 
 
-def test_only_those_who_can_read_the_password_get_in(made: EmbeddedServer) -> None:
-    made.start()
-    password_file = made.data_folder.parent / "postgres.password"
+def test_login_requires_the_password(server: EmbeddedServer) -> None:
+    server.start()
+    password_file = server.data_folder.parent / "postgres.password"
     assert password_file.stat().st_mode & 0o777 == 0o600
     for wrong in (None, "guessed"):
         with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(host="127.0.0.1", port=made.port, user="ledger", password=wrong, dbname="postgres")
-    assert password_file.read_text() not in f"{made.url('postgres')!r} {made.status()!r}"
+            psycopg.connect(host="127.0.0.1", port=server.port, user="ledger", password=wrong, dbname="postgres")
+    assert password_file.read_text() not in f"{server.url('postgres')!r} {server.status()!r}"
 
 
-def test_logging_in_costs_one_round(made: EmbeddedServer) -> None:
-    with psycopg.connect(made.url("postgres").set(drivername="postgresql").render_as_string(False)) as connection:
+def test_password_is_stored_with_one_scram_round(server: EmbeddedServer) -> None:
+    with psycopg.connect(server.url("postgres").set(drivername="postgresql").render_as_string(False)) as connection:
         (stored,) = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'ledger'").fetchone() or ("",)
     assert stored.startswith("SCRAM-SHA-256$1:")
 
 
-def test_a_lost_password_is_replaced_at_the_next_start(made: EmbeddedServer) -> None:
-    made.start()
-    made.stop()
-    password_file = made.data_folder.parent / "postgres.password"
+def test_a_lost_password_is_replaced_at_the_next_start(server: EmbeddedServer) -> None:
+    server.start()
+    server.stop()
+    password_file = server.data_folder.parent / "postgres.password"
     before = password_file.read_text()
     password_file.unlink()
-    made.start()
+    server.start()
     assert password_file.read_text() != before
-    assert query(made, "SELECT 1") == 1
+    assert query(server, "SELECT 1") == 1
 
 
-def test_databases_are_created_once(made: EmbeddedServer) -> None:
-    made.start()
-    assert made.ensure_database('a "quoted" name') is True
-    assert made.ensure_database('a "quoted" name') is False
+def test_databases_are_created_once(server: EmbeddedServer) -> None:
+    server.start()
+    assert server.ensure_database('a "quoted" name') is True
+    assert server.ensure_database('a "quoted" name') is False
 
 
-def test_what_the_ledger_relies_on(made: EmbeddedServer) -> None:
-    made.start()
-    assert query(made, "SHOW server_encoding") == "UTF8"
-    assert query(made, "SHOW data_checksums") == "on"
-    assert query(made, "SHOW listen_addresses") == "127.0.0.1"
-    assert query(made, "SHOW max_wal_size") == "6GB"
-    assert query(made, "SELECT 'B' < 'a' AND upper('é') = 'É'") is True, "ordered by bytes, yet knows letters"
-    log = made.status().log_file
+def test_server_configuration(server: EmbeddedServer) -> None:
+    server.start()
+    assert query(server, "SHOW server_encoding") == "UTF8"
+    assert query(server, "SHOW data_checksums") == "on"
+    assert query(server, "SHOW listen_addresses") == "127.0.0.1"
+    assert query(server, "SHOW max_wal_size") == "6GB"
+    assert query(server, "SELECT 'B' < 'a' AND upper('é') = 'É'") is True, "bytewise order, but Unicode case mapping"
+    log = server.status().log_file
     assert log is not None
     assert "FATAL" not in (log.parent / "start.log").read_text()
 
@@ -249,7 +249,7 @@ def test_memory_follows_the_machine() -> None:
 
 
 @ROOT_ONLY
-def test_below_a_private_folder_the_data_get_a_place_of_their_own(
+def test_data_below_a_private_folder_move_to_the_shared_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -258,7 +258,7 @@ def test_below_a_private_folder_the_data_get_a_place_of_their_own(
     private.mkdir(mode=0o700)
     server = EmbeddedServer(private / ".ledger" / "postgres", free_port(), fast_and_unsafe=True)
     assert server.start() is True
-    assert private.stat().st_mode & 0o777 == 0o700, "nobody's private folder is opened"
+    assert private.stat().st_mode & 0o777 == 0o700, "the permissions of the private folder changed"
     assert server.data_folder.is_symlink()
     assert (home / "shared") in server.status().data_folder.parents
     assert sum("cannot reach" in message for message in caplog.messages) == 1

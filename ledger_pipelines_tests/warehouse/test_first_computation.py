@@ -1,4 +1,4 @@
-"""Whether the ledger has been computed, and of which billing application it is."""
+"""The first computation, and the protection against mixing the demo's ledger with a user's own."""
 
 from pathlib import Path
 
@@ -22,20 +22,20 @@ DEMO = Settings(home=Path("/nowhere"))
 OWN = DEMO.model_copy(update={"billing_url": SecretStr("mysql+pymysql://reader@db.example.com/billing")})
 
 
-def compute(connection: sa.Connection) -> None:
-    """Mark a month of the balances as written for every customer."""
+def mark_computed(connection: sa.Connection) -> None:
+    """Mark a month of balances as written for every customer."""
     mark_loaded(connection, tables.monthly_customer_balances, ["2025-01"], "test")
 
 
-def test_only_balances_of_every_customer_are_a_first_computation(connection: sa.Connection) -> None:
+def test_only_balances_of_every_customer_count_as_computed(connection: sa.Connection) -> None:
     assert not is_computed(connection)
     mark_loaded(connection, tables.meter_readings, ["2025-01"], "test")
     assert not is_computed(connection)
-    compute(connection)
+    mark_computed(connection)
     assert is_computed(connection)
 
 
-def test_each_installation_is_told_what_is_true_for_it() -> None:
+def test_never_computed_message_depends_on_the_billing_application() -> None:
     assert "the demo's" in never_computed(DEMO)
     assert "demo" not in never_computed(OWN)
     assert "ledger billing test-connection" in never_computed(OWN)
@@ -43,32 +43,32 @@ def test_each_installation_is_told_what_is_true_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "expected"),
+    ("recorded", "other", "expected"),
     [(DEMO, OWN, "holds the demo's ledger"), (OWN, DEMO, "holds the ledger of your own billing application")],
 )
-def test_the_demo_and_ones_own_are_not_mixed(
-    connection: sa.Connection, first: Settings, then: Settings, expected: str
+def test_demo_and_own_billing_are_not_mixed(
+    connection: sa.Connection, recorded: Settings, other: Settings, expected: str
 ) -> None:
-    note_source(connection, first)
-    demand_same_source(connection, then)  # nothing has been computed: the warehouse may still be of either
-    compute(connection)
-    note_source(connection, then)  # as every later command does
-    demand_same_source(connection, first)
+    note_source(connection, recorded)
+    demand_same_source(connection, other)  # nothing has been computed: both are still allowed
+    mark_computed(connection)
+    note_source(connection, other)  # as every later command does
+    demand_same_source(connection, recorded)
     with pytest.raises(WarehouseError, match=expected):
-        demand_same_source(connection, then)
+        demand_same_source(connection, other)
 
 
-def test_an_empty_warehouse_becomes_that_of_the_settings(connection: sa.Connection) -> None:
+def test_an_empty_warehouse_takes_the_latest_settings(connection: sa.Connection) -> None:
     for settings in (DEMO, OWN):
         note_source(connection, settings)
-    compute(connection)
+    mark_computed(connection)
     demand_same_source(connection, OWN)
     with pytest.raises(WarehouseError):
         demand_same_source(connection, DEMO)
 
 
-def test_a_computed_ledger_without_a_mark_gets_none(connection: sa.Connection) -> None:
-    """A command in a shell with other settings must not decide whose ledger it is."""
-    compute(connection)
+def test_a_computed_ledger_without_a_recorded_source_stays_without(connection: sa.Connection) -> None:
+    """A command run with other settings must not decide which billing application the ledger belongs to."""
+    mark_computed(connection)
     note_source(connection, DEMO)
     demand_same_source(connection, OWN)

@@ -1,4 +1,4 @@
-"""Incidents: one open row a cause, renewed while the cause lasts, closed when it is gone."""
+"""Incidents: one open row per cause, updated while the cause lasts, closed when it is gone."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +13,12 @@ CAUSE = Cause(Kind.CHANGE_RETRIED, "customer 7", "it \x00 fails", "mend it", cus
 OTHER = Cause(Kind.SYNC_FAILED, "sync", "it failed", "look")
 
 
-def found(connection: sa.Connection) -> list[Incident]:
+def newest(connection: sa.Connection) -> list[Incident]:
     return incidents.newest_incidents(connection, 10)
 
 
-def age(connection: sa.Connection, by: timedelta) -> None:
-    """Let all incidents be older."""
+def make_older(connection: sa.Connection, by: timedelta) -> None:
+    """Move the times of all incidents into the past."""
     columns = tables.incidents.c
     connection.execute(
         sa.update(tables.incidents).values(
@@ -27,7 +27,7 @@ def age(connection: sa.Connection, by: timedelta) -> None:
     )
 
 
-def test_a_cause_that_lasts_is_one_incident(connection: sa.Connection) -> None:
+def test_a_cause_recorded_again_updates_its_open_incident(connection: sa.Connection) -> None:
     for reason in ("first", "second"):
         incidents.record(connection, replace(CAUSE, reason=reason))
     (one,) = incidents.open_incidents(connection)
@@ -36,12 +36,12 @@ def test_a_cause_that_lasts_is_one_incident(connection: sa.Connection) -> None:
     assert (list(one.customers), dict(one.details)) == ([3, 7], {"rows": 5})
 
 
-def test_what_the_server_cannot_store_is_replaced(connection: sa.Connection) -> None:
+def test_characters_that_cannot_be_stored_are_replaced(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
-    assert found(connection)[0].reason == "it \ufffd fails"
+    assert newest(connection)[0].reason == "it \ufffd fails"
 
 
-def test_an_incident_is_closed_and_counts_no_longer(connection: sa.Connection) -> None:
+def test_close_and_count_open(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
     incidents.record(connection, OTHER)
     assert incidents.count_open(connection) == dict.fromkeys((kind.value for kind in Kind), 0) | {
@@ -55,37 +55,37 @@ def test_an_incident_is_closed_and_counts_no_longer(connection: sa.Connection) -
     assert incidents.open_incidents(connection) == []
 
 
-@pytest.mark.parametrize(("after", "incident_count"), [(timedelta(minutes=4), 1), (timedelta(minutes=6), 2)])
-def test_what_flickers_is_one_incident(connection: sa.Connection, after: timedelta, incident_count: int) -> None:
+@pytest.mark.parametrize(("after", "count"), [(timedelta(minutes=4), 1), (timedelta(minutes=6), 2)])
+def test_a_flapping_cause_reopens_its_incident(connection: sa.Connection, after: timedelta, count: int) -> None:
     incidents.record(connection, CAUSE)
     incidents.close(connection, [CAUSE.kind])
-    age(connection, after)
+    make_older(connection, after)
     incidents.record(connection, CAUSE)
-    assert len(found(connection)) == incident_count
+    assert len(newest(connection)) == count
     (one,) = incidents.open_incidents(connection)
-    assert (one.occurrences, one.closed_at) == (3 - incident_count, None)
+    assert (one.occurrences, one.closed_at) == (3 - count, None)
 
 
-def test_kinds_are_reconciled_with_their_causes(connection: sa.Connection) -> None:
-    kept, gone = replace(CAUSE, subject="customer 1"), replace(CAUSE, subject="customer 2")
-    for cause in (kept, gone, OTHER):
+def test_reconcile_opens_and_closes_incidents_of_its_kinds(connection: sa.Connection) -> None:
+    still_open, closed = replace(CAUSE, subject="customer 1"), replace(CAUSE, subject="customer 2")
+    for cause in (still_open, closed, OTHER):
         incidents.record(connection, cause)
-    incidents.reconcile(connection, [Kind.CHANGE_RETRIED], [kept, replace(CAUSE, subject="customer 3")])
+    incidents.reconcile(connection, [Kind.CHANGE_RETRIED], [still_open, replace(CAUSE, subject="customer 3")])
     assert {one.subject for one in incidents.open_incidents(connection)} == {"customer 1", "customer 3", "sync"}
     incidents.reconcile(connection, [Kind.CHANGE_RETRIED], [])
     assert {one.subject for one in incidents.open_incidents(connection)} == {"sync"}
 
 
-def test_one_that_was_not_seen_since_is_closed(connection: sa.Connection) -> None:
+def test_close_unseen(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
-    (one,) = found(connection)
+    (one,) = newest(connection)
     assert incidents.close_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at) == 0
     assert incidents.close_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at + timedelta(seconds=1)) == 1
 
 
-def test_what_may_pass_by_itself_is_announced_later(connection: sa.Connection) -> None:
+def test_announced_only_leaves_out_incidents_within_their_grace(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
     incidents.record(connection, OTHER)
     assert [one.kind for one in incidents.open_incidents(connection, announced_only=True)] == ["sync_failed"]
-    age(connection, timedelta(seconds=CAUSE.kind.grace_seconds))
+    make_older(connection, timedelta(seconds=CAUSE.kind.grace_seconds))
     assert len(incidents.open_incidents(connection, announced_only=True)) == 2

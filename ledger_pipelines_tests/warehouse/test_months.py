@@ -1,4 +1,4 @@
-"""How a month of a table is written: what is counted, what is touched, and what others see meanwhile."""
+"""Writes of the months of a table: counts, unchanged rows, and what other sessions see."""
 
 import threading
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ JAN, FEB = "2025-01", "2025-02"
 STAMPS = {"calculated_at", "is_recalculated"}
 
 Row = tuple[int, int, str, int]
-"""A row that should be there: reading, customer, month, volume."""
+"""A target row: reading, customer, month, volume."""
 
 
 @pytest.fixture
 def engine(empty_warehouse: sa.Engine) -> sa.Engine:
-    """The module's warehouse, emptied: no row and no partition."""
+    """The module's warehouse without rows and partitions."""
     with empty_warehouse.begin() as connection:
         for month in (JAN, FEB):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS {partition(month)}"))
@@ -35,12 +35,12 @@ def engine(empty_warehouse: sa.Engine) -> sa.Engine:
 
 
 def partition(month: str) -> str:
-    """A partition's name with its schema."""
+    """Return a partition's name with its schema."""
     return f"{TABLE.schema}.{partitions.partition_name(TABLE, month)}"
 
 
 def target(rows: Sequence[Row], within: Scope) -> Any:
-    """What `months.write` asks for the rows of a scope: the content columns of those of some months."""
+    """Return a `target` function for `months.write`: the content columns of the rows of some months in a scope."""
     wanted = [row for row in rows if within.customers is None or row[1] in within.customers]
 
     def of_months(keys: Sequence[str]) -> sa.Select[Any]:
@@ -82,14 +82,14 @@ def write(
 
 
 def stored(engine: sa.Engine) -> dict[tuple[str, int], dict[str, Any]]:
-    """What is there, by month and reading."""
+    """Return the stored rows by month and reading."""
     with engine.connect() as connection:
         rows = connection.execute(sa.select(TABLE)).mappings()
         return {(row["year_month"], row["data_pencatatan_id"]): dict(row) for row in rows}
 
 
 def contents(engine: sa.Engine) -> set[Row]:
-    """What is there, as the rows that were asked for."""
+    """Return the stored rows in the form of the target rows."""
     return {
         (row["data_pencatatan_id"], row["customer_id"], row["year_month"], int(row["volume_flow_meter"]))
         for row in stored(engine).values()
@@ -106,12 +106,12 @@ def test_a_new_month_is_inserted(engine: sa.Engine) -> None:
     assert not any(row["is_recalculated"] for row in stored(engine).values())
 
 
-def test_an_empty_month_is_reported_too(engine: sa.Engine) -> None:
+def test_an_empty_month_has_counts(engine: sa.Engine) -> None:
     assert write(engine, [], JAN) == {JAN: Counts()}
     assert write(engine, [], JAN) == {JAN: Counts()}
 
 
-def test_only_what_differs_is_touched_and_each_row_is_counted(engine: sa.Engine) -> None:
+def test_only_different_rows_are_written_and_all_are_counted(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     counts = write(engine, SECOND, JAN, FEB)
@@ -136,7 +136,7 @@ def test_a_rerun_writes_nothing(engine: sa.Engine) -> None:
         assert connection.execute(sa.text(f"SELECT tableoid, ctid, xmin FROM {TABLE}")).all() == versions
 
 
-def test_null_and_a_value_differ_and_null_and_null_do_not(engine: sa.Engine) -> None:
+def test_null_differs_from_a_value_but_not_from_null(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     with engine.begin() as connection:
         connection.execute(sa.update(TABLE).where(TABLE.c.data_pencatatan_id == 1).values(suhu=20))
@@ -144,7 +144,7 @@ def test_null_and_a_value_differ_and_null_and_null_do_not(engine: sa.Engine) -> 
     assert stored(engine)[JAN, 1]["suhu"] is None
 
 
-def test_a_scoped_write_touches_its_customers_alone(engine: sa.Engine) -> None:
+def test_a_write_of_some_customers_leaves_others_unchanged(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     counts = write(engine, [(1, 1, JAN, 11), (9, 2, JAN, 99)], JAN, customers=(1,))
@@ -155,19 +155,19 @@ def test_a_scoped_write_touches_its_customers_alone(engine: sa.Engine) -> None:
     }
 
 
-def test_a_scoped_write_makes_the_month_that_is_not_there(engine: sa.Engine) -> None:
+def test_a_write_of_some_customers_creates_a_missing_partition(engine: sa.Engine) -> None:
     assert write(engine, FIRST, JAN, customers=(2,)) == {JAN: Counts(inserted=1)}
     assert write(engine, FIRST, JAN, FEB) == {JAN: Counts(inserted=2, unchanged=1), FEB: Counts(inserted=1)}
 
 
-def test_a_month_outside_the_scope_is_untouched(engine: sa.Engine) -> None:
+def test_a_month_outside_the_scope_is_unchanged(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     assert write(engine, [], JAN) == {JAN: Counts(deleted=3)}
     assert stored(engine) == {key: row for key, row in before.items() if key[0] == FEB}
 
 
-def test_customers_that_are_kept_stay_as_they_are(engine: sa.Engine) -> None:
+def test_kept_customers_are_unchanged(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     counts = write(engine, [(1, 1, JAN, 12)], JAN, FEB, kept=(2,))
@@ -177,7 +177,7 @@ def test_customers_that_are_kept_stay_as_they_are(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("customers", [None, (1, 2)])
-def test_force_builds_the_rows_again(engine: sa.Engine, customers: tuple[int, ...] | None) -> None:
+def test_force_replaces_all_rows(engine: sa.Engine, customers: tuple[int, ...] | None) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     counts = write(engine, FIRST, JAN, customers=customers, force=True)
@@ -189,7 +189,7 @@ def test_force_builds_the_rows_again(engine: sa.Engine, customers: tuple[int, ..
     assert after[FEB, 4] == before[FEB, 4]
 
 
-def test_force_of_some_customers_spares_the_others(engine: sa.Engine) -> None:
+def test_force_for_some_customers_leaves_others_unchanged(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
     assert write(engine, FIRST, JAN, FEB, customers=(1,), force=True)[JAN] == Counts(inserted=2, deleted=2)
@@ -199,7 +199,7 @@ def test_force_of_some_customers_spares_the_others(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_failure_in_the_middle_leaves_everything_as_it_was(engine: sa.Engine, force: bool) -> None:
+def test_an_exception_changes_nothing(engine: sa.Engine, force: bool) -> None:
     write(engine, FIRST, JAN)
     before = stored(engine)
 
@@ -221,7 +221,7 @@ def test_a_failure_in_the_middle_leaves_everything_as_it_was(engine: sa.Engine, 
     assert not sa.inspect(engine).has_table(f"{TABLE.name}_2025_02", "ledger")
 
 
-def test_an_error_of_the_database_in_the_middle_leaves_everything_as_it_was(engine: sa.Engine) -> None:
+def test_a_database_error_changes_nothing(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN)
     before = stored(engine)
     twice = [(7, 1, FEB, 1), (7, 1, FEB, 2)]
@@ -231,7 +231,7 @@ def test_an_error_of_the_database_in_the_middle_leaves_everything_as_it_was(engi
 
 
 def structure(engine: sa.Engine, table: str) -> dict[str, Any]:
-    """What a partition is made of, names of indexes and constraints aside."""
+    """Return a partition's columns, indexes, constraints and parent, without names of indexes and constraints."""
     relation = f"'{table}'::regclass"
     queries = {
         "columns": "SELECT attname, format_type(atttypid, atttypmod), attnotnull, attcollation::regcollation::text, "
@@ -250,7 +250,7 @@ def structure(engine: sa.Engine, table: str) -> dict[str, Any]:
         return {name: [tuple(row) for row in connection.execute(sa.text(query))] for name, query in queries.items()}
 
 
-def test_a_partition_built_aside_is_like_one_created_empty(engine: sa.Engine) -> None:
+def test_a_staged_partition_equals_one_created_by_postgresql(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN)
     with engine.begin() as connection:
         connection.execute(
@@ -267,14 +267,14 @@ def test_a_partition_built_aside_is_like_one_created_empty(engine: sa.Engine) ->
         assert built[part] == created[part]
 
 
-def test_a_replaced_partition_is_like_the_one_before(engine: sa.Engine) -> None:
+def test_a_replaced_partition_has_the_same_structure(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN)
     before = structure(engine, partition(JAN))
     write(engine, SECOND, JAN, force=True)
     assert structure(engine, partition(JAN)) == before
 
 
-def test_an_empty_partition_is_made_once(engine: sa.Engine) -> None:
+def test_ensure_partition_is_idempotent(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         partitions.ensure_partition(connection, TABLE, JAN)
         partitions.ensure_partition(connection, TABLE, JAN)
@@ -285,7 +285,7 @@ def test_an_empty_partition_is_made_once(engine: sa.Engine) -> None:
 
 
 def test_a_table_without_partitions(engine: sa.Engine) -> None:
-    """Balances are merged in one table; their counts are by month all the same."""
+    """Balances are merged in one table, but counted by month."""
     table = tables.monthly_customer_balances
     stamp = {"last_calculated_at": sa.func.now()}
     written = months.Written(table, stamp, stamp)
@@ -314,8 +314,8 @@ def test_a_table_without_partitions(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_reader_sees_the_old_month_or_the_new_one(engine: sa.Engine, force: bool) -> None:
-    """Somebody reads while the month is replaced again and again; each answer is one of the two states."""
+def test_a_reader_sees_the_old_or_the_new_month(engine: sa.Engine, force: bool) -> None:
+    """A session reads while the month is replaced repeatedly; each result is one of the two states."""
     old = [(reading, 1, JAN, 1) for reading in range(1, 301)]
     new = [(reading, 1, JAN, 2) for reading in range(101, 501)]
     write(engine, old, JAN)
@@ -342,7 +342,7 @@ def test_a_reader_sees_the_old_month_or_the_new_one(engine: sa.Engine, force: bo
     assert seen <= {(300, Decimal(300)), (400, Decimal(800))}
 
 
-def test_nobody_sees_a_month_before_it_is_committed(engine: sa.Engine) -> None:
+def test_uncommitted_rows_are_not_visible(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN)
     before = contents(engine)
     scope = Scope((JAN,))
@@ -352,7 +352,7 @@ def test_nobody_sees_a_month_before_it_is_committed(engine: sa.Engine) -> None:
     assert contents(engine) == {row for row in SECOND if row[2] == JAN}
 
 
-def test_the_lock_keeps_two_writers_of_a_table_apart(engine: sa.Engine) -> None:
+def test_lock_excludes_other_writers_of_a_table(engine: sa.Engine) -> None:
     with engine.begin() as first, engine.connect() as second:
         session.lock(first, TABLE)
         second.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
@@ -364,7 +364,7 @@ def test_the_lock_keeps_two_writers_of_a_table_apart(engine: sa.Engine) -> None:
         session.lock(third, TABLE)
 
 
-def test_several_rights_are_had_together_or_not_at_all(engine: sa.Engine) -> None:
+def test_try_lock_needs_all_locks(engine: sa.Engine) -> None:
     with engine.begin() as first, engine.begin() as second:
         session.lock(first, TABLE)
         assert not session.try_lock(second, (TABLE, tables.deposits))
@@ -373,7 +373,7 @@ def test_several_rights_are_had_together_or_not_at_all(engine: sa.Engine) -> Non
         assert session.try_lock(third, (TABLE, tables.deposits))
 
 
-def test_a_right_that_is_not_there_is_no_right(engine: sa.Engine) -> None:
+def test_lock_of_a_table_without_a_row_raises(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(tables.write_locks).where(tables.write_locks.c.table_name == "billing.deposits"))
         with pytest.raises(WarehouseError, match=r"no row of billing\.deposits"):
@@ -385,7 +385,7 @@ def test_a_right_that_is_not_there_is_no_right(engine: sa.Engine) -> None:
         session.lock(connection, tables.deposits)
 
 
-def test_which_months_are_loaded(engine: sa.Engine) -> None:
+def test_mark_loaded(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         assert loaded.months_loaded(connection, TABLE) == frozenset()
         loaded.mark_loaded(connection, TABLE, [JAN, FEB], "first")
@@ -406,7 +406,7 @@ def test_counts_add_up() -> None:
     assert Counts(1, 2, 3, 4).written == 6
 
 
-def test_stamps_are_moments_with_a_zone(engine: sa.Engine) -> None:
+def test_stamps_have_a_time_zone(engine: sa.Engine) -> None:
     before = datetime.now(UTC)
     write(engine, FIRST, JAN)
     assert all(abs((row["calculated_at"] - before).total_seconds()) < 60 for row in stored(engine).values())

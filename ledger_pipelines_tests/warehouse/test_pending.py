@@ -1,4 +1,4 @@
-"""What waits to be taken up: noted once, in order, put off and put aside, and never lost."""
+"""The change queue: deduplication, order, retries, held changes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,24 +16,22 @@ CHANGE = Noticed("users", 1, 1, "2025-03", "as it was first", MOMENT)
 AGAIN = replace(CHANGE, digest="as it is now")
 
 
-def rows(connection: sa.Connection) -> list[dict[str, Any]]:
-    """The changes that wait, in order."""
+def queued_rows(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Return the rows of the queue, in order."""
     found = connection.execute(sa.select(pending_changes).order_by(pending_changes.c.number)).mappings()
     return [dict(row) for row in found]
 
 
-def of(number: int) -> Noticed:
-    """A change of a customer."""
-    return replace(CHANGE, source_id=number, customer_id=number)
+def change_of(customer_id: int) -> Noticed:
+    return replace(CHANGE, source_id=customer_id, customer_id=customer_id)
 
 
-def customers(waiting: list[Waiting]) -> list[int]:
-    """Whom changes touch, in their order."""
+def customers_of(waiting: list[Waiting]) -> list[int]:
     return [change.customer_id for change in waiting]
 
 
 @pytest.mark.parametrize(
-    ("second", "news"),
+    ("second", "count"),
     [
         (CHANGE, 0),
         (AGAIN, 1),
@@ -44,26 +42,26 @@ def customers(waiting: list[Waiting]) -> list[int]:
         (replace(CHANGE, source_table="data_pencatatan"), 1),
     ],
 )
-def test_what_waits_as_it_is_is_no_news(connection: sa.Connection, second: Noticed, news: int) -> None:
+def test_enqueue_counts_new_and_different_changes(connection: sa.Connection, second: Noticed, count: int) -> None:
     assert pending.note(connection, [CHANGE]) == 1
-    assert pending.note(connection, [second]) == news
+    assert pending.note(connection, [second]) == count
     assert pending.note(connection, [second]) == 0
 
 
-def test_nothing_is_no_news(connection: sa.Connection) -> None:
+def test_enqueue_nothing(connection: sa.Connection) -> None:
     assert pending.note(connection, []) == 0
 
 
 @pytest.mark.parametrize("months", [("2025-03", "2025-01"), ("2025-01", "2025-03")])
-def test_of_two_changes_of_a_row_the_earliest_month_stays(connection: sa.Connection, months: tuple[str, str]) -> None:
+def test_enqueue_again_keeps_the_earliest_month(connection: sa.Connection, months: tuple[str, str]) -> None:
     pending.note(connection, [replace(CHANGE, first_month=months[0])])
     pending.note(connection, [replace(AGAIN, first_month=months[1])])
-    (row,) = rows(connection)
+    (row,) = queued_rows(connection)
     assert row["first_month"] == "2025-01"
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "stays"),
+    ("first", "second", "expected"),
     [
         (MOMENT, MOMENT + timedelta(minutes=5), MOMENT),
         (MOMENT, None, MOMENT),
@@ -71,71 +69,71 @@ def test_of_two_changes_of_a_row_the_earliest_month_stays(connection: sa.Connect
         (MOMENT, MOMENT - timedelta(minutes=5), MOMENT - timedelta(minutes=5)),
     ],
 )
-def test_a_change_waits_since_the_first_of_its_row(
-    connection: sa.Connection, first: datetime | None, second: datetime | None, stays: datetime
+def test_enqueue_again_keeps_the_earliest_time_of_change(
+    connection: sa.Connection, first: datetime | None, second: datetime | None, expected: datetime
 ) -> None:
     pending.note(connection, [replace(CHANGE, changed_at=first)])
     pending.note(connection, [replace(AGAIN, changed_at=second)])
-    (row,) = rows(connection)
-    assert row["changed_at"] == stays
+    (row,) = queued_rows(connection)
+    assert row["changed_at"] == expected
 
 
-def test_what_changes_again_queues_anew(connection: sa.Connection) -> None:
-    pending.note(connection, [of(1), of(2)])
+def test_enqueue_again_moves_the_change_to_the_end(connection: sa.Connection) -> None:
+    pending.note(connection, [change_of(1), change_of(2)])
     pending.note(connection, [AGAIN])
-    assert [row["customer_id"] for row in rows(connection)] == [2, 1]
-    assert pending.newest(connection) == rows(connection)[1]["number"]
+    assert [row["customer_id"] for row in queued_rows(connection)] == [2, 1]
+    assert pending.newest(connection) == queued_rows(connection)[1]["number"]
 
 
-def test_the_oldest_are_taken_and_what_else_waits_for_their_customers(connection: sa.Connection) -> None:
+def test_dequeue_returns_the_oldest_with_all_changes_of_their_customers(connection: sa.Connection) -> None:
     for number in (3, 1, 2):
-        pending.note(connection, [of(number)])
+        pending.note(connection, [change_of(number)])
     pending.note(connection, [replace(CHANGE, source_table="data_pencatatan", source_id=7, customer_id=3)])
-    assert customers(pending.take(connection, 2)) == [3, 1, 3]
-    assert customers(pending.take(connection, 1, of=[2, 99])) == [2]
+    assert customers_of(pending.take(connection, 2)) == [3, 1, 3]
+    assert customers_of(pending.take(connection, 1, of=[2, 99])) == [2]
     assert pending.take(connection, 10, of=[]) == []
 
 
-def test_what_was_put_off_goes_with_what_else_its_customer_has(connection: sa.Connection) -> None:
+def test_dequeue_includes_failed_changes_of_the_same_customer(connection: sa.Connection) -> None:
     pending.note(connection, [CHANGE])
     pending.failed(connection, pending.take(connection, 1), "no price")
     pending.note(connection, [replace(CHANGE, source_id=8)])
     assert len(pending.take(connection, 10)) == 2
 
 
-def test_what_was_put_off_is_not_tried_at_once_unless_it_changes(connection: sa.Connection) -> None:
-    pending.note(connection, [of(1), of(2)])
+def test_a_failed_change_waits_for_its_retry_unless_it_changes(connection: sa.Connection) -> None:
+    pending.note(connection, [change_of(1), change_of(2)])
     pending.failed(connection, pending.take(connection, 1), "no price")
-    assert customers(pending.take(connection, 1)) == [2]
-    assert pending.newest(connection) == rows(connection)[1]["number"]
-    assert (rows(connection)[0]["attempts"], rows(connection)[0]["error"]) == (1, "no price")
+    assert customers_of(pending.take(connection, 1)) == [2]
+    assert pending.newest(connection) == queued_rows(connection)[1]["number"]
+    assert (queued_rows(connection)[0]["attempts"], queued_rows(connection)[0]["error"]) == (1, "no price")
     pending.note(connection, [AGAIN])
-    assert customers(pending.take(connection, 10)) == [2, 1]
+    assert customers_of(pending.take(connection, 10)) == [2, 1]
 
 
-def test_it_is_tried_more_and_more_seldom_but_every_hour(connection: sa.Connection) -> None:
+def test_retries_back_off_up_to_an_hour(connection: sa.Connection) -> None:
     pending.note(connection, [CHANGE])
-    waits = []
+    delays = []
     for _ in range(12):
-        (row,) = rows(connection)
+        (row,) = queued_rows(connection)
         pending.failed(connection, [Waiting(row["number"], 1, "2025-03", None, MOMENT)], "no price")
-        (row,) = rows(connection)
+        (row,) = queued_rows(connection)
         now = connection.scalar(sa.select(sa.func.clock_timestamp()))
-        waits.append(round((row["retry_at"] - now).total_seconds(), -1))
-    assert waits == [30, 60, 120, 240, 480, 960, 1920, *[3600] * 5]
+        delays.append(round((row["retry_at"] - now).total_seconds(), -1))
+    assert delays == [30, 60, 120, 240, 480, 960, 1920, *[3600] * 5]
 
 
-def test_what_is_put_aside_waits_until_it_is_released(connection: sa.Connection) -> None:
-    pending.note(connection, [of(1), of(2)])
+def test_a_held_change_waits_until_it_is_released(connection: sa.Connection) -> None:
+    pending.note(connection, [change_of(1), change_of(2)])
     pending.hold(connection, pending.take(connection, 1))
-    assert customers(pending.take(connection, 10)) == [2]
+    assert customers_of(pending.take(connection, 10)) == [2]
     assert [pending.release(connection, [2]), pending.release(connection, [1, 2])] == [0, 1]
-    assert customers(pending.take(connection, 10)) == [1, 2]
+    assert customers_of(pending.take(connection, 10)) == [1, 2]
 
 
-def test_what_has_changed_again_is_not_done(connection: sa.Connection) -> None:
-    pending.note(connection, [of(1), of(2)])
-    taken = pending.take(connection, 10)
+def test_a_change_queued_again_is_not_removed(connection: sa.Connection) -> None:
+    pending.note(connection, [change_of(1), change_of(2)])
+    dequeued = pending.take(connection, 10)
     pending.note(connection, [AGAIN])
-    pending.done(connection, taken)
-    assert [(row["customer_id"], row["digest"]) for row in rows(connection)] == [(1, AGAIN.digest)]
+    pending.done(connection, dequeued)
+    assert [(row["customer_id"], row["digest"]) for row in queued_rows(connection)] == [(1, AGAIN.digest)]

@@ -1,4 +1,4 @@
-"""Work that gives way: it waits without holding anything, is begun again, and gives up in words."""
+"""Low-priority work: it waits without holding locks, is retried, and fails with a clear message."""
 
 import threading
 from collections.abc import Iterator
@@ -26,37 +26,36 @@ def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
 
 
 def add_one(connection: sa.Connection) -> int:
-    """Change the row, and say what it was."""
+    """Increment the number and return the previous one."""
     return int(connection.scalar(sa.text("UPDATE numbers SET n = n + 1 RETURNING n - 1")) or 0)
 
 
-def never() -> None:
-    """Nobody is in the way."""
+def fail_if_called() -> None:
     raise AssertionError
 
 
-def test_work_is_done_and_committed(engine: sa.Engine) -> None:
-    before = politely(engine, add_one, never)
-    assert politely(engine, add_one, never) == before + 1
+def test_work_is_committed(engine: sa.Engine) -> None:
+    before = politely(engine, add_one, fail_if_called)
+    assert politely(engine, add_one, fail_if_called) == before + 1
 
 
-def test_it_waits_for_a_writer_says_so_once_and_sees_what_was_written(engine: sa.Engine) -> None:
+def test_waits_for_a_writer_and_reports_it_once(engine: sa.Engine) -> None:
     with engine.connect() as writer:
         before = add_one(writer)
-        told: list[str] = []
+        reports: list[str] = []
 
         def waiting() -> None:
-            told.append("waiting")
+            reports.append("waiting")
             threading.Timer(0.2, writer.commit).start()
 
         assert politely(engine, add_one, waiting) == before + 1
-    assert told == ["waiting"]
+    assert reports == ["waiting"]
 
 
-def test_a_snapshot_that_is_overtaken_is_taken_again(engine: sa.Engine) -> None:
+def test_a_serialization_failure_is_retried(engine: sa.Engine) -> None:
     attempts: list[int] = []
 
-    def overtaken(connection: sa.Connection) -> int:
+    def read_then_write(connection: sa.Connection) -> int:
         seen = int(connection.scalar(sa.text("SELECT n FROM numbers")) or 0)
         attempts.append(seen)
         if len(attempts) == 1:
@@ -64,25 +63,25 @@ def test_a_snapshot_that_is_overtaken_is_taken_again(engine: sa.Engine) -> None:
                 add_one(other)
         return add_one(connection)
 
-    assert politely(engine, overtaken, lambda: None) == attempts[0] + 1
+    assert politely(engine, read_then_write, lambda: None) == attempts[0] + 1
     assert attempts == [attempts[0], attempts[0] + 1]
 
 
-def test_it_gives_up_in_words_and_holds_nothing(engine: sa.Engine) -> None:
+def test_timeout_raises_and_releases_the_locks(engine: sa.Engine) -> None:
     with engine.connect() as writer:
         before = add_one(writer)
-        with pytest.raises(WarehouseBusyError, match=r"written.*0 seconds\. Nothing was changed\. Try again"):
-            politely(engine, add_one, never, patience_seconds=0)
+        with pytest.raises(WarehouseBusyError, match=r"writing.*0 seconds\. Nothing was changed\. Try again"):
+            politely(engine, add_one, fail_if_called, patience_seconds=0)
         writer.commit()
-    assert politely(engine, add_one, never) == before + 1
+    assert politely(engine, add_one, fail_if_called) == before + 1
 
 
-def test_what_takes_too_long_is_given_up_in_words(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_statement_is_cancelled_with_a_clear_message(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polite, "_STATEMENT_TIMEOUT", "50ms")
-    with pytest.raises(WarehouseError, match=r"longer than 50ms, and was given up\. Nothing was changed"):
-        politely(engine, lambda connection: connection.execute(sa.text("SELECT pg_sleep(20)")), never)
+    with pytest.raises(WarehouseError, match=r"longer than 50ms and was cancelled\. Nothing was changed"):
+        politely(engine, lambda connection: connection.execute(sa.text("SELECT pg_sleep(20)")), fail_if_called)
 
 
-def test_other_errors_are_nobodys_to_wait_for(engine: sa.Engine) -> None:
+def test_other_errors_are_not_retried(engine: sa.Engine) -> None:
     with pytest.raises(sa.exc.ProgrammingError):
-        politely(engine, lambda connection: connection.execute(sa.text("SELECT * FROM nothing")), never)
+        politely(engine, lambda connection: connection.execute(sa.text("SELECT * FROM nothing")), fail_if_called)

@@ -1,4 +1,4 @@
-"""What the pages ask of the warehouse, against sums that are done here row by row."""
+"""Queries of the pages, compared with sums computed here row by row."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,20 +38,20 @@ balances = st.dictionaries(keys, st.tuples(amounts, amounts, amounts, volumes), 
 
 @pytest.fixture
 def empty(shared_pipeline: Pipeline) -> Iterator[sa.Connection]:
-    """A warehouse with nothing in it; what a test puts there is not kept."""
+    """A transaction on an empty warehouse, rolled back after the test."""
     shared_pipeline.reset("2024-12", "2026-01")
     with shared_pipeline.warehouse.connect() as connection:
         yield connection
 
 
-def put_balances(connection: sa.Connection, rows: Rows) -> None:
-    """Balances with those deposits, purchases, closing balances and volumes."""
+def insert_balances(connection: sa.Connection, rows: Rows) -> None:
+    """Replace all balances by rows of deposits, purchases, closing balance and volume."""
     names = ("total_deposits", "total_purchases", "closing_balance", "total_volume_sm3")
     connection.execute(sa.delete(monthly_customer_balances))
     if rows:
-        usual = {"opening_balance": 0, "calculation_details": {}, "last_calculated_at": NOW}
+        defaults = {"opening_balance": 0, "calculation_details": {}, "last_calculated_at": NOW}
         values = [
-            usual | {"customer_id": customer, "year_month": month} | dict(zip(names, row, strict=True))
+            defaults | {"customer_id": customer, "year_month": month} | dict(zip(names, row, strict=True))
             for (customer, month), row in rows.items()
         ]
         connection.execute(sa.insert(monthly_customer_balances), values)
@@ -62,7 +62,7 @@ def test_a_year_is_the_sum_of_its_rows(
     shared_pipeline: Pipeline, rows: dict[tuple[int, str], tuple[Decimal, ...]]
 ) -> None:
     with shared_pipeline.warehouse.connect() as connection:
-        put_balances(connection, rows)
+        insert_balances(connection, rows)
         for year in (2024, 2025, 2026, 2030):
             found = year_of(connection, year)
             mine = {
@@ -80,22 +80,22 @@ def test_a_year_is_the_sum_of_its_rows(
                 assert month.customers == len(of_month)
                 assert month.monthly_balance == total((row[2] for row in of_month), 2)
             volumes_of = {one: total((row[3] for key, row in mine.items() if key[0] == one), 4) for one in last}
-            greatest = sorted(volumes_of, key=lambda one: (-volumes_of[one], one))[:10]
-            assert [one.id for one in found.top_customers] == greatest
+            largest = sorted(volumes_of, key=lambda one: (-volumes_of[one], one))[:10]
+            assert [one.id for one in found.top_customers] == largest
             for one in found.top_customers:
                 assert one.total_volume == volumes_of[one.id]
         connection.rollback()
 
 
-def test_the_years_are_all_from_the_first_to_the_last(empty: sa.Connection) -> None:
+def test_years_with_balances_has_no_gaps(empty: sa.Connection) -> None:
     assert years_with_balances(empty) == []
     nothing = (Decimal(0),) * 4
-    put_balances(empty, {(1, "2024-12"): nothing, (1, "2026-01"): nothing})
+    insert_balances(empty, {(1, "2024-12"): nothing, (1, "2026-01"): nothing})
     assert years_with_balances(empty) == [2026, 2025, 2024]
 
 
-def test_what_names_a_customer_best_comes_first(empty: sa.Connection) -> None:
-    usual = {"role": "customer", "use_realtime_calculation": True}
+def test_customer_search_returns_the_best_match_first(empty: sa.Connection) -> None:
+    defaults = {"role": "customer", "use_realtime_calculation": True}
     names = {
         7: ("PT Tujuh 12", "K-1"),
         12: ("PT Dua Belas", "K-7"),
@@ -104,7 +104,7 @@ def test_what_names_a_customer_best_comes_first(empty: sa.Connection) -> None:
     }
     empty.execute(
         sa.insert(customers),
-        [usual | {"customer_id": n, "name": name, "no_kontrak": contract} for n, (name, contract) in names.items()],
+        [defaults | {"customer_id": n, "name": name, "no_kontrak": contract} for n, (name, contract) in names.items()],
     )
     assert [one.customer_id for one in find_customers(empty, "12", 10)] == [12, 14, 13, 7]
     assert [one.customer_id for one in find_customers(empty, " dua BELAS ", 10)] == [12]
@@ -114,8 +114,8 @@ def test_what_names_a_customer_best_comes_first(empty: sa.Connection) -> None:
     assert find_customers(empty, "9" * 40, 10) == []
 
 
-def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection) -> None:
-    usual = {"source_table": "users", "raw_row": "{}", "run_id": "run", "first_seen": NOW, "last_seen": NOW}
+def test_reasons_that_differ_only_in_numbers_are_one_kind(empty: sa.Connection) -> None:
+    defaults = {"source_table": "users", "raw_row": "{}", "run_id": "run", "first_seen": NOW, "last_seen": NOW}
     reasons = {
         "1": "customer 17 does not exist in users",
         "2": "customer 4 does not exist in users",
@@ -123,7 +123,7 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     }
     empty.execute(
         sa.insert(rejected_rows),
-        [usual | {"asset": "meter_readings", "source_id": one, "reason": reason} for one, reason in reasons.items()],
+        [defaults | {"asset": "meter_readings", "source_id": one, "reason": reason} for one, reason in reasons.items()],
     )
     kinds = [(one.kind, one.rows) for one in rejections(empty)]
     assert kinds == [("customer … does not exist in users", 2), ("no price", 1)]
@@ -134,35 +134,35 @@ def test_reasons_that_differ_in_numbers_alone_are_one_kind(empty: sa.Connection)
     assert rejected(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
 
 
-def test_no_page_works_the_kinds_of_all_reasons_out(empty: sa.Connection) -> None:
-    """The kind is stored with the row, and found by index."""
-    asked: list[str] = []
-    sa.event.listen(empty, "before_cursor_execute", lambda *of: asked.append(of[2]))
+def test_queries_of_rejections_read_the_stored_kind(empty: sa.Connection) -> None:
+    """The kind is stored in the row and found by an index."""
+    statements: list[str] = []
+    sa.event.listen(empty, "before_cursor_execute", lambda *of: statements.append(of[2]))
     rejections(empty)
     rejected(empty, asset="meter_readings", kind="no price")
-    assert len(asked) == 3
-    assert not any("regexp" in statement or "split_part" in statement for statement in asked)
+    assert len(statements) == 3
+    assert not any("regexp" in statement or "split_part" in statement for statement in statements)
 
 
-def test_a_customer_who_is_low_in_two_ways_is_one_customer(empty: sa.Connection) -> None:
-    usual = {"raised_at": NOW, "balance": 0, "threshold": 1, "days_left": 1, "days": 3, "run_id": "run"}
+def test_a_customer_with_two_alerts_counts_once(empty: sa.Connection) -> None:
+    defaults = {"raised_at": NOW, "balance": 0, "threshold": 1, "days_left": 1, "days": 3, "run_id": "run"}
     low = [(1, "threshold", None), (1, "days_left", None), (2, "threshold", None), (3, "threshold", NOW)]
     empty.execute(
         sa.insert(balance_alerts),
-        [usual | {"customer_id": one, "kind": kind, "cleared_at": cleared} for one, kind, cleared in low],
+        [defaults | {"customer_id": one, "kind": kind, "cleared_at": cleared} for one, kind, cleared in low],
     )
     assert customers_alerted(empty) == 2
 
 
-def test_freshness_tells_what_waits_and_what_is_put_aside(empty: sa.Connection) -> None:
+def test_freshness_counts_pending_failing_and_held_changes(empty: sa.Connection) -> None:
     assert freshness(empty).last_batch_at is None
-    usual = {"source_table": "users", "customer_id": 1, "first_month": "2025-01", "digest": ""}
+    defaults = {"source_table": "users", "customer_id": 1, "first_month": "2025-01", "digest": ""}
     empty.execute(
         sa.insert(pending_changes),
         [
-            usual | {"source_id": 1, "held": False, "error": None},
-            usual | {"source_id": 2, "held": False, "error": "it fails"},
-            usual | {"source_id": 3, "held": True, "error": None},
+            defaults | {"source_id": 1, "held": False, "error": None},
+            defaults | {"source_id": 2, "held": False, "error": "it fails"},
+            defaults | {"source_id": 3, "held": True, "error": None},
         ],
     )
     batch = {"run_id": "run", "customers": 1, "changes": 5, "first_month": "2025-01"}
@@ -171,7 +171,7 @@ def test_freshness_tells_what_waits_and_what_is_put_aside(empty: sa.Connection) 
     assert (found.pending, found.failing, found.held, found.last_batch_changes) == (2, 1, 1, 5)
 
 
-def test_a_session_that_has_expired_is_forgotten_with_the_next(empty: sa.Connection) -> None:
+def test_adding_a_session_deletes_expired_ones(empty: sa.Connection) -> None:
     token = {"name": "one", "role": "viewer", "prefix": "0", "digest": b"0"}
     token_id = empty.execute(sa.insert(api_tokens).values(token).returning(api_tokens.c.id)).scalar_one()
     sessions.add(empty, token_id, b"old", 0)

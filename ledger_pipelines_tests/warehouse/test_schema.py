@@ -1,4 +1,4 @@
-"""The warehouse's schema: made by migrations, on both servers, as the tables declare it."""
+"""The warehouse's schema: migrations create what the tables declare, on both servers."""
 
 import subprocess
 import sys
@@ -26,26 +26,26 @@ PARTITIONED = (
 
 @pytest.fixture
 def engine(postgres_url: sa.URL) -> Iterator[sa.Engine]:
-    """An empty database on each of the two servers."""
+    """An empty database, on each of the two servers."""
     with fresh_database(postgres_url) as url:
-        made = warehouse_engine(url, WIB)
-        made.connect().close()
-        yield made
-        made.dispose()
+        created = warehouse_engine(url, WIB)
+        created.connect().close()
+        yield created
+        created.dispose()
 
 
 @pytest.fixture
 def embedded_engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """An empty database on the embedded server."""
     with fresh_database(embedded_url) as url:
-        made = warehouse_engine(url, WIB)
-        made.connect().close()
-        yield made
-        made.dispose()
+        created = warehouse_engine(url, WIB)
+        created.connect().close()
+        yield created
+        created.dispose()
 
 
 def differences(engine: sa.Engine) -> list[object]:
-    """What `alembic check` would find: differences of the tables declared and those in the database."""
+    """Return what `alembic check` would report: differences between the declared tables and the database."""
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
@@ -62,13 +62,13 @@ def differences(engine: sa.Engine) -> list[object]:
 
 
 def is_declared(item: object, name: str | None, kind: str) -> bool:
-    """False for a month's partition, and for what hangs on it."""
+    """Return False for a monthly partition and its indexes."""
     table = name if kind == "table" else getattr(getattr(item, "table", None), "name", "")
     return not any(str(table).startswith(f"{parent.name}_20") for parent in PARTITIONED)
 
 
 def snapshot(engine: sa.Engine) -> list[tuple[object, ...]]:
-    """Every table, index and constraint of the schemas, with its internal number."""
+    """Return every table and index of the schemas with its OID."""
     query = (
         "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE n.nspname IN ('billing', 'erp', 'ledger', 'ops') ORDER BY 1"
@@ -77,19 +77,19 @@ def snapshot(engine: sa.Engine) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(sa.text(query))]
 
 
-def make_partitions(engine: sa.Engine) -> None:
-    """Make two months of each partitioned table."""
+def create_partitions(engine: sa.Engine) -> None:
+    """Create partitions for two months of each partitioned table."""
     with engine.begin() as connection:
         for table in PARTITIONED:
             for month in ("2025-01", "2025-02"):
                 partitions.ensure_partition(connection, table, month)
 
 
-def test_the_schema_is_as_declared_and_a_second_upgrade_changes_nothing(engine: sa.Engine) -> None:
+def test_upgrade_creates_the_declared_schema_and_is_idempotent(engine: sa.Engine) -> None:
     version = schema.upgrade(engine)
     assert differences(engine) == []
-    make_partitions(engine)
-    assert differences(engine) == [], "partitions are taken for differences"
+    create_partitions(engine)
+    assert differences(engine) == [], "partitions count as differences"
     before = snapshot(engine)
     assert len(before) > 20
     assert schema.upgrade(engine) == version
@@ -98,7 +98,7 @@ def test_the_schema_is_as_declared_and_a_second_upgrade_changes_nothing(engine: 
         assert connection.scalars(sa.text("SELECT version_num FROM ops.alembic_version")).all() == [version]
 
 
-def test_the_comparison_can_find_differences(embedded_engine: sa.Engine) -> None:
+def test_differences_are_detected(embedded_engine: sa.Engine) -> None:
     schema.upgrade(embedded_engine)
     with embedded_engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE billing.customers DROP COLUMN balance_last_updated_at"))
@@ -112,7 +112,7 @@ def test_the_comparison_can_find_differences(embedded_engine: sa.Engine) -> None
 
 def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:
     schema.upgrade(engine)
-    make_partitions(engine)
+    create_partitions(engine)
     inspector = sa.inspect(engine)
     for table in tables.metadata.sorted_tables:
         assert inspector.get_table_comment(table.name, table.schema)["text"] == table.comment
@@ -123,7 +123,7 @@ def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_upgrade_at_once(engine: sa.Engine) -> None:
+def test_two_processes_upgrade_simultaneously(engine: sa.Engine) -> None:
     program = (
         "import sys; from zoneinfo import ZoneInfo\n"
         "from ledger_pipelines.settings import database_url\n"
@@ -162,8 +162,8 @@ def test_two_processes_upgrade_at_once(engine: sa.Engine) -> None:
     assert differences(engine) == []
 
 
-def test_another_process_need_not_wait_until_the_first_ends(embedded_engine: sa.Engine) -> None:
-    """The engine that has upgraded keeps its connection in the pool, but no lock with it."""
+def test_upgrade_leaves_no_lock_behind(embedded_engine: sa.Engine) -> None:
+    """The upgrading engine keeps its connection in the pool, but must not keep the lock."""
     version = schema.upgrade(embedded_engine)
     other = sa.create_engine(embedded_engine.url.update_query_dict({"options": "-c lock_timeout=2s"}))
     try:
@@ -172,8 +172,8 @@ def test_another_process_need_not_wait_until_the_first_ends(embedded_engine: sa.
         other.dispose()
 
 
-def test_the_comparison_of_a_later_connection_finds_nothing_either(embedded_engine: sa.Engine) -> None:
-    """The embedded server's role is called as one of the schemas is, which must not make that the default schema."""
+def test_a_later_connection_finds_no_differences(embedded_engine: sa.Engine) -> None:
+    """The embedded server's role has the name of a schema, which must not make it the default schema."""
     schema.upgrade(embedded_engine)
     later = warehouse_engine(embedded_engine.url, WIB)
     try:
@@ -199,7 +199,7 @@ def test_an_old_server_is_refused(embedded_engine: sa.Engine, monkeypatch: pytes
     assert snapshot(embedded_engine) == []
 
 
-def test_the_oldest_supported_server_is_taken(embedded_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_supported_server_is_accepted(embedded_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_engine.dialect, "server_version_info", (15, 0))
     assert schema.upgrade(embedded_engine)
 
@@ -209,7 +209,7 @@ def test_sessions_show_times_in_the_companys_zone(embedded_engine: sa.Engine) ->
         assert connection.scalar(sa.text("SHOW timezone")) == "Asia/Jakarta"
 
 
-def test_an_unreachable_warehouse_is_named_without_its_password() -> None:
+def test_error_about_an_unreachable_warehouse_hides_the_password() -> None:
     engine = warehouse_engine(sa.make_url("postgresql+psycopg://me:geheim@127.0.0.1:1/gone"), WIB)
     with (
         pytest.raises(WarehouseError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/gone") as caught,
@@ -223,7 +223,7 @@ def test_an_unreachable_warehouse_is_named_without_its_password() -> None:
 
 
 def test_the_order_of_months_is_the_order_of_text(embedded_engine: sa.Engine) -> None:
-    """Under any locale of the database, so that a range of months is a range of text."""
+    """Under any locale of the database: a range of months must be a range of text."""
     schema.upgrade(embedded_engine)
     scope = Scope(("2024-12", "2025-01"))
     with embedded_engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""From settings to addresses: what is not set leads to the embedded server."""
+"""Database URLs from settings; unset ones lead to the embedded server."""
 
 import os
 from pathlib import Path
@@ -14,38 +14,37 @@ EXTERNAL = "postgres://me:p%40ss@db.example.com:5433/gas?sslmode=require"
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without settings."""
+    """Remove all settings from the environment."""
     for name in [name for name in os.environ if name.startswith("LEDGER_")]:
         monkeypatch.delenv(name)
 
 
-def full(url: URL) -> str:
-    """An address, password included."""
+def unmasked(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_what_is_not_set_is_in_the_embedded_server(tmp_path: Path) -> None:
+def test_databases_default_to_the_embedded_server(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", db_port=5999)
     address = f"ledger:{servers.warehouse(settings).password}@127.0.0.1:5999"
     assert len(servers.warehouse(settings).password or "") > 30
-    assert full(servers.warehouse(settings)) == f"postgresql+psycopg://{address}/warehouse"
-    assert full(servers.billing(settings)) == f"postgresql+psycopg://{address}/demo_billing"
-    assert full(servers.dagster_storage(settings)) == f"postgresql+psycopg2://{address}/warehouse_dagster"
+    assert unmasked(servers.warehouse(settings)) == f"postgresql+psycopg://{address}/warehouse"
+    assert unmasked(servers.billing(settings)) == f"postgresql+psycopg://{address}/demo_billing"
+    assert unmasked(servers.dagster_storage(settings)) == f"postgresql+psycopg2://{address}/warehouse_dagster"
     assert servers.embedded_server(settings).data_folder == tmp_path / "home" / "postgres"
 
 
-def test_an_external_warehouse_holds_the_storage_of_dagster_too(tmp_path: Path) -> None:
+def test_dagster_storage_defaults_to_the_server_of_the_warehouse(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", warehouse_url=EXTERNAL, billing_url="mysql://me:x@h/app")
     there = "me:p%40ss@db.example.com:5433"
-    assert full(servers.warehouse(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
-    assert full(servers.billing(settings)) == "mysql+pymysql://me:x@h/app"
-    assert full(servers.dagster_storage(settings)) == f"postgresql+psycopg2://{there}/gas_dagster?sslmode=require"
-    assert not (tmp_path / "home").exists(), "nothing of the embedded server is made when it is not used"
+    assert unmasked(servers.warehouse(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
+    assert unmasked(servers.billing(settings)) == "mysql+pymysql://me:x@h/app"
+    assert unmasked(servers.dagster_storage(settings)) == f"postgresql+psycopg2://{there}/gas_dagster?sslmode=require"
+    assert not (tmp_path / "home").exists(), "an unused embedded server leaves files"
 
 
-def test_the_storage_of_dagster_can_be_elsewhere() -> None:
+def test_dagster_storage_can_be_elsewhere() -> None:
     settings = Settings(warehouse_url=EXTERNAL, dagster_url="postgresql+psycopg://d:e@other/runs")
-    assert full(servers.dagster_storage(settings)) == "postgresql+psycopg2://d:e@other/runs"
+    assert unmasked(servers.dagster_storage(settings)) == "postgresql+psycopg2://d:e@other/runs"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_uses_embedded_server(warehouse: str | None, billing: str | None, erp: s
 
 
 @pytest.mark.parametrize("warehouse", [None, EXTERNAL])
-def test_a_process_with_the_environment_resolves_the_same(
+def test_environment_makes_other_processes_resolve_the_same_urls(
     warehouse: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Settings(home=tmp_path / "home", warehouse_url=warehouse, db_port=5999, deletion_guard_share="0.5")
@@ -82,16 +81,16 @@ def test_a_process_with_the_environment_resolves_the_same(
     assert servers.uses_embedded_server(there) is servers.uses_embedded_server(here)
 
 
-def test_an_erp_told_of_by_the_old_variables_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_includes_an_erp_set_by_the_old_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     old = {"HOST": "erp.example.com", "DATABASE": "soi107", "USERNAME": "reader", "PASSWORD": "p@ss"}
     for name, value in old.items():
         monkeypatch.setenv(f"DB_{name}2", value)
     here = Settings(warehouse_url=EXTERNAL)
-    assert servers.environment(here)["LEDGER_ERP_URL"] == full(servers.erp(here))
-    assert full(servers.erp(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
+    assert servers.environment(here)["LEDGER_ERP_URL"] == unmasked(servers.erp(here))
+    assert unmasked(servers.erp(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
 
 
-def test_the_demos_erp_is_not_used_beside_an_application_of_ones_own() -> None:
+def test_demo_erp_is_not_used_with_an_own_billing_application() -> None:
     demo, own, both = Settings(), Settings(billing_url="mysql://h/app"), Settings(erp_url="mysql://h/erp")
     assert [servers.has_erp(settings) for settings in (demo, own, both)] == [True, False, True]
     assert servers.erp(demo).database == servers.DEMO_ERP_DATABASE

@@ -1,4 +1,4 @@
-"""The notes of what is to be recalculated: who takes which of them, and what they make of a scope."""
+"""Invalidations: which of them a recalculation consumes, and how they widen its scope."""
 
 import pytest
 import sqlalchemy as sa
@@ -13,49 +13,49 @@ MARCH = ("2025-03",)
 LAST = "2025-06"
 
 
-def notes(connection: sa.Connection) -> list[tuple[str, int | None]]:
-    """The months noted, of whom."""
-    note = stale_months.c
-    found = connection.execute(sa.select(note.year_month, note.customer_id).order_by(note.year_month, note.customer_id))
-    return [(row.year_month, row.customer_id) for row in found]
+def invalidations(connection: sa.Connection) -> list[tuple[str, int | None]]:
+    """Return the stored invalidations as pairs of month and customer."""
+    row = stale_months.c
+    found = connection.execute(sa.select(row.year_month, row.customer_id).order_by(row.year_month, row.customer_id))
+    return [(found_row.year_month, found_row.customer_id) for found_row in found]
 
 
-def test_a_recalculation_of_all_takes_every_note_of_its_table(connection: sa.Connection) -> None:
+def test_a_scope_of_all_customers_consumes_all_invalidations(connection: sa.Connection) -> None:
     note_stale(connection, balances, ["2025-01"], [7])
     note_stale(connection, balances, ["2025-02", "2025-04"], None)
     note_stale(connection, transactions, ["2025-05"], None)
     taken = take_stale(connection, balances, Scope(MARCH), until=LAST)
     assert taken == Scope(("2025-01", "2025-02", "2025-03", "2025-04"))
-    assert notes(connection) == [("2025-05", None)]
+    assert invalidations(connection) == [("2025-05", None)]
 
 
-def test_a_recalculation_of_some_is_widened_by_the_notes_of_others(connection: sa.Connection) -> None:
+def test_a_scope_of_some_customers_gains_the_invalidated_customers(connection: sa.Connection) -> None:
     note_stale(connection, balances, ["2025-01"], [7, 8])
     assert take_stale(connection, balances, Scope(MARCH, (8, 9)), until=LAST) == Scope(("2025-01", *MARCH), (7, 8, 9))
-    assert notes(connection) == []
+    assert invalidations(connection) == []
 
 
-def test_what_is_noted_for_all_widens_the_months_of_some_and_stays_for_the_others(connection: sa.Connection) -> None:
+def test_an_invalidation_of_all_widens_the_months_and_stays(connection: sa.Connection) -> None:
     note_stale(connection, balances, ["2025-01"], None)
     assert take_stale(connection, balances, Scope(MARCH, (8,)), until=LAST) == Scope(("2025-01", *MARCH), (8,))
-    assert notes(connection) == [("2025-01", None)]
+    assert invalidations(connection) == [("2025-01", None)]
 
 
 @pytest.mark.parametrize("scope", [Scope(MARCH), Scope(MARCH, (7,))])
-def test_what_is_noted_of_later_months_stays(connection: sa.Connection, scope: Scope) -> None:
+def test_invalidations_of_later_months_stay(connection: sa.Connection, scope: Scope) -> None:
     note_stale(connection, balances, ["2025-06", "2025-07"], [7])
     assert take_stale(connection, balances, scope, until=LAST).months == ("2025-03", "2025-06")
-    assert notes(connection) == [("2025-07", 7)]
+    assert invalidations(connection) == [("2025-07", 7)]
 
 
-def test_what_is_noted_twice_is_noted_once(connection: sa.Connection) -> None:
+def test_repeated_invalidations_are_stored_once(connection: sa.Connection) -> None:
     for customers in ([7], [7], None, None):
         note_stale(connection, balances, ["2025-01", "2025-01"], customers)
-    assert notes(connection) == [("2025-01", 7), ("2025-01", None)]
+    assert invalidations(connection) == [("2025-01", 7), ("2025-01", None)]
 
 
 @pytest.mark.parametrize(
-    ("months", "customers", "covered", "noted"),
+    ("months", "customers", "covered", "expected"),
     [
         (MARCH, [7], Scope(MARCH, (7, 8)), []),
         (MARCH, None, Scope(MARCH), []),
@@ -65,12 +65,12 @@ def test_what_is_noted_twice_is_noted_once(connection: sa.Connection) -> None:
         ([], [7], None, []),
     ],
 )
-def test_what_is_recalculated_anyway_is_not_noted(
+def test_a_covered_invalidation_is_not_stored(
     connection: sa.Connection,
     months: list[str],
     customers: list[int] | None,
     covered: Scope | None,
-    noted: list[tuple[str, int | None]],
+    expected: list[tuple[str, int | None]],
 ) -> None:
     note_stale(connection, balances, months, customers, covered=covered)
-    assert notes(connection) == noted
+    assert invalidations(connection) == expected

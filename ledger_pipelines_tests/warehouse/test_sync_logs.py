@@ -1,4 +1,4 @@
-"""The logs of the syncs: one at a time, closed once, sums that are those of the tables, and what is asked of them."""
+"""Logs of the syncs: one running sync, one end, totals from the tables, and queries."""
 
 import os
 from collections.abc import Iterator
@@ -46,14 +46,14 @@ def warehouse(database: sa.Engine) -> sa.Engine:
     return database
 
 
-def started(warehouse: sa.Engine, run_id: str | None = None) -> int:
+def start_sync(warehouse: sa.Engine, run_id: str | None = None) -> int:
     with warehouse.begin() as connection:
         return sync_logs.claim(connection, "manual", run_id).id
 
 
-def closed(warehouse: sa.Engine, ending: Ending = COMPLETED, *, days_ago: int = 0, records: int = 0) -> int:
-    """A sync that has ended, having taken ten seconds."""
-    log_id = started(warehouse)
+def run_sync(warehouse: sa.Engine, ending: Ending = COMPLETED, *, days_ago: int = 0, records: int = 0) -> int:
+    """Start and end a sync that takes ten seconds, and return its id."""
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "stockbywh")
         report = Report("erp.stockbywh", {"2025-01": Counts(inserted=records)})
@@ -77,12 +77,12 @@ def tables_of(warehouse: sa.Engine, log_id: int) -> dict[str, SyncedTable]:
         return {table.table_name: table for table in sync_history.tables_of(connection, log_id)}
 
 
-def test_of_two_at_the_same_instant_one_runs_and_the_other_is_told_which(warehouse: sa.Engine) -> None:
-    """Each of the two on a connection of its own, let go at the same moment."""
+def test_of_two_simultaneous_starts_one_is_refused(warehouse: sa.Engine) -> None:
+    """Each start has its own connection; a barrier releases both at the same moment."""
     with ThreadPoolExecutor(2) as pool, warehouse.connect() as first, warehouse.connect() as second:
         for number in range(ROUNDS):
             barrier = Barrier(2)
-            attempts = [pool.submit(_claim_at, barrier, connection) for connection in (first, second)]
+            attempts = [pool.submit(_start_at_barrier, barrier, connection) for connection in (first, second)]
             results = [attempt.result() for attempt in attempts]
             won = [result for result in results if isinstance(result, SyncLog)]
             refused = [result for result in results if isinstance(result, SyncRunningError)]
@@ -95,7 +95,7 @@ def test_of_two_at_the_same_instant_one_runs_and_the_other_is_told_which(warehou
         assert sync_history.page(connection).total == ROUNDS
 
 
-def _claim_at(barrier: Barrier, connection: sa.Connection) -> SyncLog | SyncRunningError:
+def _start_at_barrier(barrier: Barrier, connection: sa.Connection) -> SyncLog | SyncRunningError:
     barrier.wait(10)
     try:
         with connection.begin():
@@ -104,19 +104,19 @@ def _claim_at(barrier: Barrier, connection: sa.Connection) -> SyncLog | SyncRunn
         return error
 
 
-def test_a_claim_waits_for_one_that_is_not_committed_and_takes_its_place_if_it_is_taken_back(
+def test_a_start_waits_for_an_uncommitted_one_and_succeeds_after_rollback(
     warehouse: sa.Engine,
 ) -> None:
     with ThreadPoolExecutor(1) as pool, warehouse.connect() as first:
         transaction = first.begin()
         sync_logs.claim(first, "manual")
-        second = pool.submit(started, warehouse)
-        _await_lock(warehouse)
+        second = pool.submit(start_sync, warehouse)
+        _wait_for_lock(warehouse)
         transaction.rollback()
         assert log_of(warehouse, second.result(10)).status == "running"
 
 
-def _await_lock(warehouse: sa.Engine) -> None:
+def _wait_for_lock(warehouse: sa.Engine) -> None:
     waiting = sa.text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
@@ -124,29 +124,28 @@ def _await_lock(warehouse: sa.Engine) -> None:
     with warehouse.connect() as connection:
         while not connection.scalar(waiting):
             connection.rollback()
-            assert datetime.now(UTC) < deadline, "nobody waits"
+            assert datetime.now(UTC) < deadline, "no session waits for a lock"
 
 
-def test_nobody_can_write_a_second_running_log(warehouse: sa.Engine) -> None:
-    """Not even who knows nothing of claims."""
-    started(warehouse)
+def test_a_unique_index_refuses_a_second_running_log(warehouse: sa.Engine) -> None:
+    start_sync(warehouse)
     with pytest.raises(sa.exc.IntegrityError, match="uq_sync_logs_running"), warehouse.begin() as connection:
         connection.execute(sa.text("INSERT INTO ops.sync_logs (sync_type, status) VALUES ('manual', 'running')"))
 
 
-def test_a_refused_claim_uses_up_no_number(warehouse: sa.Engine) -> None:
-    first = closed(warehouse)
-    running = started(warehouse)
+def test_a_refused_start_uses_no_id(warehouse: sa.Engine) -> None:
+    first = run_sync(warehouse)
+    running = start_sync(warehouse)
     for _ in range(3):
         with pytest.raises(SyncRunningError):
-            started(warehouse)
+            start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.close(connection, running, COMPLETED)
-    assert (running, started(warehouse)) == (first + 1, first + 2)
+    assert (running, start_sync(warehouse)) == (first + 1, first + 2)
 
 
-def test_the_numbers_of_a_sync_are_the_sums_of_its_finished_tables(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+def test_totals_are_sums_of_the_completed_tables(warehouse: sa.Engine) -> None:
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         for table in ("so_invoice_line", "stockbywh", "view_prod_header"):
             sync_logs.table_started(connection, log_id, table)
@@ -174,8 +173,8 @@ def test_the_numbers_of_a_sync_are_the_sums_of_its_finished_tables(warehouse: sa
     assert tables["view_prod_header"].error_message == "no such table"
 
 
-def test_a_table_that_is_tried_again_starts_from_nothing(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+def test_a_retried_table_is_reset(warehouse: sa.Engine) -> None:
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "stockbywh")
         sync_logs.table_finished(connection, log_id, "stockbywh", REPORT, Decimal(1))
@@ -186,7 +185,7 @@ def test_a_table_that_is_tried_again_starts_from_nothing(warehouse: sa.Engine) -
 
 
 def test_a_sync_ends_once(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         assert sync_logs.close(connection, log_id, Ending("cancelled", "It was cancelled.")) is not None
         assert sync_logs.close(connection, log_id, COMPLETED) is None
@@ -195,15 +194,15 @@ def test_a_sync_ends_once(warehouse: sa.Engine) -> None:
         "cancelled",
         "It was cancelled.",
     )
-    started(warehouse)
+    start_sync(warehouse)
 
 
-def test_an_ended_sync_takes_no_new_table_but_keeps_what_was_done(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+def test_an_ended_sync_accepts_results_but_no_new_table(warehouse: sa.Engine) -> None:
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "so_invoice_line")
         sync_logs.close(connection, log_id, Ending("cancelled"))
-        with pytest.raises(SyncEndedError, match=f"Sync {log_id} is cancelled already; stockbywh is left as it is"):
+        with pytest.raises(SyncEndedError, match=f"Sync {log_id} is already cancelled; stockbywh is unchanged"):
             sync_logs.table_started(connection, log_id, "stockbywh")
         sync_logs.table_progressed(connection, log_id, "so_invoice_line", 999)
         assert sync_history.tables_of(connection, log_id)[0].rows_read == 0
@@ -212,8 +211,8 @@ def test_an_ended_sync_takes_no_new_table_but_keeps_what_was_done(warehouse: sa.
     assert (log_of(warehouse, log_id).status, log_of(warehouse, log_id).total_records) == ("cancelled", 12)
 
 
-def test_a_run_joins_the_sync_that_was_claimed_for_it(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+def test_attach_run(warehouse: sa.Engine) -> None:
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         assert sync_logs.attach_run(connection, log_id, "abc").run_id == "abc"
         assert sync_logs.attach_run(connection, log_id, "abc").run_id == "abc"
@@ -222,14 +221,14 @@ def test_a_run_joins_the_sync_that_was_claimed_for_it(warehouse: sa.Engine) -> N
         with pytest.raises(SyncRunningError, match="in run abc"):
             sync_logs.claim(connection, "scheduled")
         sync_logs.close(connection, log_id, Ending("cancelled"))
-        with pytest.raises(SyncEndedError, match="is cancelled already"):
+        with pytest.raises(SyncEndedError, match="is already cancelled"):
             sync_logs.attach_run(connection, log_id, "abc")
         with pytest.raises(SyncEndedError, match=r"is not in ops\.sync_logs"):
             sync_logs.attach_run(connection, log_id + 1, "abc")
 
 
-def test_how_long_ago_a_sync_was_claimed(warehouse: sa.Engine) -> None:
-    log_id = started(warehouse)
+def test_was_claimed_before(warehouse: sa.Engine) -> None:
+    log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         assert not sync_logs.was_claimed_before(connection, log_id, 120)
         connection.execute(sa.text("UPDATE ops.sync_logs SET started_at = now() - interval '121 s'"))
@@ -241,7 +240,7 @@ def table(name: str, status: sync_logs.Status, error: str | None = None) -> Sync
 
 
 @pytest.mark.parametrize(
-    ("found", "interrupted", "expected"),
+    ("results", "interrupted", "expected"),
     [
         ([table("a", "completed"), table("b", "completed")], False, COMPLETED),
         ([table("a", "completed"), table("b", "completed")], True, COMPLETED),
@@ -255,25 +254,32 @@ def table(name: str, status: sync_logs.Status, error: str | None = None) -> Sync
             False,
             Ending("failed", "a, b: the ERP is away"),
         ),
-        ([table("b", "failed", "no such table")], False, Ending("failed", "a: It was not reached.\nb: no such table")),
+        (
+            [table("b", "failed", "no such table")],
+            False,
+            Ending("failed", "a: Not reached before the sync ended.\nb: no such table"),
+        ),
         (
             [table("a", "completed"), table("b", "cancelled")],
             False,
-            Ending("cancelled", "It was cancelled; b stayed as before. a had been synced before."),
+            Ending("cancelled", "It was cancelled. Unchanged: b. Already synced: a."),
         ),
-        ([], True, Ending("cancelled", "It was cancelled; a, b stayed as before.")),
+        ([], True, Ending("cancelled", "It was cancelled. Unchanged: a, b.")),
         (
             [table("a", "completed")],
             False,
-            Ending("failed", "Its run was stopped between two tables, or the program was.\nb: It was not reached."),
+            Ending(
+                "failed",
+                "The run, or its program, was stopped between two tables.\nb: Not reached before the sync ended.",
+            ),
         ),
     ],
 )
-def test_verdict(found: list[SyncedTable], interrupted: bool, expected: Ending) -> None:
-    assert sync_logs.verdict(found, ["a", "b"], interrupted=interrupted) == expected
+def test_verdict(results: list[SyncedTable], interrupted: bool, expected: Ending) -> None:
+    assert sync_logs.verdict(results, ["a", "b"], interrupted=interrupted) == expected
 
 
-def test_there_is_no_latest_at_first(warehouse: sa.Engine) -> None:
+def test_queries_without_any_sync(warehouse: sa.Engine) -> None:
     with warehouse.connect() as connection:
         assert sync_history.latest(connection) is None
         assert sync_history.by_id(connection, 1) is None
@@ -296,8 +302,8 @@ def test_there_is_no_latest_at_first(warehouse: sa.Engine) -> None:
         }
 
 
-def test_a_log_for_a_program(warehouse: sa.Engine) -> None:
-    log_id = closed(warehouse, records=4)
+def test_log_as_dict(warehouse: sa.Engine) -> None:
+    log_id = run_sync(warehouse, records=4)
     with warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE ops.sync_logs SET started_at = '2025-03-01 00:00:00+07'"))
         connection.execute(sa.text("UPDATE ops.sync_logs SET completed_at = '2025-02-28 17:01:00.5+00'"))
@@ -317,10 +323,10 @@ def test_a_log_for_a_program(warehouse: sa.Engine) -> None:
 
 
 @pytest.fixture
-def seven(warehouse: sa.Engine) -> list[int]:
-    """The numbers of seven syncs, in order; the third and the fourth failed."""
+def seven_syncs(warehouse: sa.Engine) -> list[int]:
+    """Ids of seven syncs, in order; the third and the fourth failed."""
     endings = [COMPLETED] * 2 + [Ending("failed", "it broke")] * 2 + [COMPLETED] * 3
-    return [closed(warehouse, ending) for ending in endings]
+    return [run_sync(warehouse, ending) for ending in endings]
 
 
 @pytest.mark.parametrize(
@@ -338,25 +344,25 @@ def seven(warehouse: sa.Engine) -> list[int]:
 )
 def test_pages(
     warehouse: sa.Engine,
-    seven: list[int],
+    seven_syncs: list[int],
     options: dict[str, Any],
     positions: list[int],
     pagination: tuple[int | None, ...],
 ) -> None:
     with warehouse.connect() as connection:
         page = sync_history.page(connection, **options)
-    assert [log.id for log in page.items] == [seven[position] for position in positions]
+    assert [log.id for log in page.items] == [seven_syncs[position] for position in positions]
     names = ("current_page", "last_page", "per_page", "total", "from", "to")
     assert page.pagination() == dict(zip(names, pagination, strict=True))
 
 
 def test_statistics(warehouse: sa.Engine) -> None:
-    closed(warehouse, days_ago=8, records=1000)
+    run_sync(warehouse, days_ago=8, records=1000)
     for records in (10, 11):
-        closed(warehouse, records=records)
-    failed = closed(warehouse, Ending("failed", "it broke"), records=500)
-    cancelled = closed(warehouse, Ending("cancelled"))
-    running = started(warehouse)
+        run_sync(warehouse, records=records)
+    failed = run_sync(warehouse, Ending("failed", "it broke"), records=500)
+    cancelled = run_sync(warehouse, Ending("cancelled"))
+    running = start_sync(warehouse)
     with warehouse.connect() as connection:
         week = sync_history.statistics(connection)
         month = sync_history.statistics(connection, days=30)

@@ -1,1 +1,1 @@
-"""How the warehouse's schema came to be, one Alembic revision a change."""
+"""Migrations of the warehouse's schema: one Alembic revision per change."""

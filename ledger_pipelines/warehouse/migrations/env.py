@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `schema.upgrade` hands over."""
+"""Alembic's entry point: runs the migrations on the connection that `schema.upgrade` passes."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ _PARTITION = re.compile(r".*_\d{4}_\d{2}(_new)?")
 
 
 def _is_declared(item: SchemaItem, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Leave out what is made at run time: the partitions of the tables by month and what hangs on them."""
+    """Return False for objects created at run time: the monthly partitions and their indexes."""
     del compare_to
     table = getattr(item, "table", item)
     return not (reflected and kind in {"table", "index"} and _PARTITION.fullmatch(getattr(table, "name", name) or ""))

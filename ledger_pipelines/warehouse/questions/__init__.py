@@ -1,1 +1,1 @@
-"""What applications and pages ask of the warehouse: plain functions, a connection in, frozen dataclasses out."""
+"""Queries (read models) of the API and the dashboard: functions of a connection that return frozen dataclasses."""

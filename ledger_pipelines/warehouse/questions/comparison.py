@@ -1,7 +1,7 @@
-"""The balances beside the billing application's own totals, as they were last compared: plain rows, page by page.
+"""Stored comparison of the balances with the billing application's own totals, page by page.
 
-How they are compared is in ``ledger/reconciliation``. A row that did not change keeps its ``compared_at``; when all of
-it was last looked at is in the summary.
+``ledger/reconciliation`` computes the comparison. A row that did not change keeps its ``compared_at``; the time of the
+last complete comparison is in the summary.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _compared = comparison_table.c
 
 @dataclass(frozen=True)
 class Reason:
-    """Why two balances differ.
+    """A reason why two balances differ.
 
     Attributes:
         name: One of `DIFFERENCE_REASONS`.
-        amount: What it adds to the difference, in rupiah.
-        rows: How many rows it comes from; None where it comes from totals.
+        amount: Its part of the difference, in rupiah.
+        rows: Number of rows that cause it; None if the reason is derived from totals.
     """
 
     name: str
@@ -40,14 +40,14 @@ class ComparedBalance:
 
     Attributes:
         customer_id: The customer.
-        customer_name: As in the application.
-        last_month: The month of the latest balance; None if there is none.
-        ledger_balance: Its closing balance.
+        customer_name: The name in the application.
+        last_month: The month of the latest balance; None without a balance.
+        ledger_balance: Closing balance of that month.
         application_balance: total_deposit - total_purchases.
-        difference: The one less the other.
-        matches: Whether that is below 0.01 either way.
-        reasons: Those that add something to the difference, in the order of `DIFFERENCE_REASONS`.
-        compared_at: When this last changed.
+        difference: ledger_balance - application_balance.
+        matches: Whether the absolute difference is below 0.01.
+        reasons: The reasons with an amount, in the order of `DIFFERENCE_REASONS`.
+        compared_at: When this row last changed.
     """
 
     customer_id: int
@@ -63,17 +63,17 @@ class ComparedBalance:
 
 @dataclass(frozen=True)
 class ComparisonSummary:
-    """The comparison as a whole.
+    """Totals of the comparison.
 
     Attributes:
-        customers: How many were compared.
-        mismatches: How many of them do not match.
-        ledger_balance: The sum of our balances.
-        application_balance: The sum of the application's.
-        difference: The one less the other.
-        largest_difference: The difference of the customer who has the largest, without its sign.
-        reasons: What each reason adds to the sum of the differences, and the number of customers with it; all reasons.
-        compared_at: When all was last compared; None: never.
+        customers: Number of compared customers.
+        mismatches: Number of customers that do not match.
+        ledger_balance: Sum of the ledger's balances.
+        application_balance: Sum of the application's balances.
+        difference: ledger_balance - application_balance.
+        largest_difference: The largest absolute difference of a customer.
+        reasons: Every reason, with its part of the sum of the differences and the number of customers that have it.
+        compared_at: When all customers were last compared; None: never.
     """
 
     customers: int
@@ -87,7 +87,7 @@ class ComparisonSummary:
 
     @property
     def matches(self) -> int:
-        """How many customers match."""
+        """Number of customers that match."""
         return self.customers - self.mismatches
 
 
@@ -99,16 +99,21 @@ def balance_comparison(
     limit: int = 50,
     offset: int = 0,
 ) -> list[ComparedBalance]:
-    """Customers with their balances compared, by their id or (``largest_first``) by the size of the difference.
+    """Return a page of the compared customers.
 
-    With ``only_mismatches`` those that do not match.
+    Args:
+        connection: To the warehouse.
+        only_mismatches: Leave out the customers that match.
+        largest_first: Order by the absolute difference, largest first, instead of by id.
+        limit: Maximum number of customers.
+        offset: Number of customers to skip.
     """
     statement = compared_customers(only_mismatches=only_mismatches, largest_first=largest_first)
     return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
 
 
 def compared_customers(*, only_mismatches: bool = False, largest_first: bool = False) -> sa.Select[Any]:
-    """One row: a customer with both balances and the customer's name; those that do not match are found by index."""
+    """One row: a customer with both balances and the customer's name; an index finds those that do not match."""
     statement = sa.select(comparison_table, customers.c.name.label("customer_name")).outerjoin(
         customers, customers.c.customer_id == _compared.customer_id
     )
@@ -135,7 +140,7 @@ def _compared_balance(row: sa.Row[Any]) -> ComparedBalance:
 
 
 def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
-    """The comparison of all customers in figures."""
+    """Return the totals over all customers."""
     sums = ("ledger_balance", "application_balance", "difference")
     statement = sa.select(
         sa.func.count().label("customers"),
@@ -160,5 +165,5 @@ def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
 
 
 def balances_compared_at(connection: sa.Connection) -> datetime | None:
-    """When all balances were last compared; None: never. What was found changes with this moment, and at no other."""
+    """Return when all balances were last compared; None: never. The results change only with this time."""
     return loaded_at(connection, comparison_table, NO_MONTH)

@@ -1,4 +1,4 @@
-"""Which refused deletions a person has confirmed, and until when."""
+"""Valid confirmations of refused deletions."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _confirmation = deletion_confirmations.c
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A confirmation of a deletion.
+    """A valid confirmation of a deletion.
 
     Attributes:
-        by: Who confirmed it.
+        by: Name of the person who confirmed it.
         until: When it expires.
     """
 
@@ -26,7 +26,7 @@ class Confirmed:
 
 
 def confirmed(connection: sa.Connection, incidents: Collection[Incident]) -> dict[int, Confirmed]:
-    """Return the valid confirmations of incidents, by the incident's number; one of fewer rows counts as none."""
+    """Return the valid confirmations by incident id; one that covers fewer rows than the incident is left out."""
     wanted = {one.id: one.details["rows"] for one in incidents if one.rows_to_confirm}
     if not wanted:
         return {}

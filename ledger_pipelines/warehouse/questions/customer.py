@@ -1,6 +1,6 @@
-"""What is asked of one customer: who it is, its balances, and the transactions of a month. All by index.
+"""Queries of one customer: details, balances, and the transactions of a month. All use an index.
 
-Which customer a person means is found in ``customer_search``.
+``customer_search`` finds customers by a text.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer of the billing application, or one that was: then it has balances, and no name any more."""
+    """A customer of the billing application, or a former customer, which has balances but no name."""
 
     customer_id: int
     name: str | None
@@ -57,7 +57,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Transaction:
-    """What a reading cost."""
+    """A reading's cost, by the columns of `ledger.transaction_calculations`."""
 
     data_pencatatan_id: int
     transaction_date: datetime
@@ -74,23 +74,23 @@ class Transaction:
 
 
 _ID, _MONTH = sa.bindparam("customer_id", type_=sa.BigInteger), sa.bindparam("month", type_=MonthKey)
-# These are asked some hundred times a second, so they are composed once.
+# Composed once: the API may execute these statements several hundred times a second.
 
 KNOWN = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == _ID)
 """One row: a customer of the billing application."""
 
 DETAILS = sa.select(*(customers.c[item.name] for item in fields(CustomerDetails))).where(customers.c.customer_id == _ID)
-"""One row: the same with all that is known of it."""
+"""One row: a customer of the billing application with all details."""
 
 MONTHS = sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_month)).where(
     _balance.customer_id == _ID
 )
-"""One row: the first and the last month of which a customer has a balance; null if it has none."""
+"""One row: the first and the last month with a balance of a customer; null without a balance."""
 
 _BALANCES = sa.select(*(_balance[item.name] for item in fields(Balance))).where(_balance.customer_id == _ID)
 
 BALANCES = _BALANCES.order_by(_balance.year_month)
-"""One row: the balance of a customer and month, the earliest first."""
+"""One row: the balance of a customer and month, earliest first."""
 
 BALANCE = _BALANCES.where(_balance.year_month == _MONTH)
 """One row: the balance of a customer and month."""
@@ -100,40 +100,40 @@ TRANSACTIONS = (
     .where(_transaction.customer_id == _ID, _transaction.year_month == _MONTH)
     .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
 )
-"""One row: a transaction of a customer and month, the earliest first."""
+"""One row: a transaction of a customer and month, earliest first."""
 
 
 def customer_of(connection: sa.Connection, customer_id: int) -> Customer | None:
-    """The customer of an id; None if it is neither the billing application's nor has a balance."""
+    """Return the customer with an id; None if the billing application does not have it and it has no balance."""
     if (row := connection.execute(KNOWN, {"customer_id": customer_id}).one_or_none()) is not None:
         return Customer(*row)
     return None if months_of(connection, customer_id) is None else Customer(customer_id, None)
 
 
 def details_of(connection: sa.Connection, customer_id: int) -> CustomerDetails | None:
-    """What the billing application knows of a customer; None if it has none of this id."""
+    """Return the billing application's data of a customer; None for an unknown id."""
     row = connection.execute(DETAILS, {"customer_id": customer_id}).one_or_none()
     return None if row is None else CustomerDetails(*row)
 
 
 def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:
-    """The first and the last month of which a customer has a balance, none missing in between; None if it has none."""
+    """Return the first and last month with a balance of a customer, which has no gap in between; None without one."""
     first, last = connection.execute(MONTHS, {"customer_id": customer_id}).one()
     return None if first is None else (first, last)
 
 
 def balance_of(connection: sa.Connection, customer_id: int, month: str) -> Balance | None:
-    """A customer's balance of a month; None if it has none."""
+    """Return a customer's balance of a month, or None."""
     row = connection.execute(BALANCE, {"customer_id": customer_id, "month": month}).one_or_none()
     return None if row is None else Balance(*row)
 
 
 def balances_of(connection: sa.Connection, customer_id: int) -> Sequence[Balance]:
-    """Every month of a customer, the earliest first."""
+    """Return all balances of a customer, earliest first."""
     return [Balance(*row) for row in connection.execute(BALANCES, {"customer_id": customer_id})]
 
 
 def transactions_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Transaction]:
-    """A customer's transactions of a month, the earliest first."""
+    """Return a customer's transactions of a month, earliest first."""
     rows = connection.execute(TRANSACTIONS, {"customer_id": customer_id, "month": month})
     return [Transaction(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""Customers found by what a person knows of them."""
+"""Search of customers by id, contract number or name."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
 _customer, _balance = customers.c, monthly_customer_balances.c
-#: A customer's number fits a BIGINT.
+#: A number of this many digits fits a BIGINT.
 _LONGEST_ID = 18
 
 
 @dataclass(frozen=True)
 class FoundCustomer:
-    """A customer that a search found, with the balance of its latest month; None without any."""
+    """A customer that a search found, with its latest balance; None without a balance."""
 
     customer_id: int
     name: str | None
@@ -26,10 +26,10 @@ class FoundCustomer:
 
 
 def find_customers(connection: sa.Connection, text: str, limit: int) -> list[FoundCustomer]:
-    """The customers whose number is the text, or whose contract number or name contains it, best first.
+    """Return the customers whose id is the text, or whose contract number or name contains it, best match first.
 
-    Names begin alike (PT, CV), so a search from their beginning would find little. All names are looked through, which
-    takes a tenth of a second for a hundred thousand; no index that every server offers would serve.
+    Many names start with the same letters (PT, CV), so a prefix search would not help. The search scans all names,
+    which takes a tenth of a second for a hundred thousand. No index type that every server offers supports it.
     """
     found = matching(text, limit).subquery("found")
     latest = (
@@ -49,7 +49,7 @@ def find_customers(connection: sa.Connection, text: str, limit: int) -> list[Fou
 
 
 def matching(text: str, limit: int) -> sa.Select[Any]:
-    """One row: a customer that a text finds, and its place: 0 found by number, 1 by contract, 2 and 3 by name."""
+    """One row: a matching customer and its rank: 0 id, 1 contract number, 2 start of the name, 3 any other match."""
     wanted = text.strip()
     contract, name = (sa.func.lower(column) for column in (_customer.no_kontrak, _customer.name))
     lowered = sa.func.lower(sa.literal(wanted))

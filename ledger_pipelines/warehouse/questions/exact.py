@@ -1,13 +1,13 @@
-"""Sums of exact numbers outside the database: Python's decimals round to 28 digits unless they are told otherwise."""
+"""Exact sums of decimals in Python, whose default context rounds to 28 digits."""
 
 from collections.abc import Iterable
 from decimal import Context, Decimal, localcontext
 
-#: Room for every digit that the warehouse can hold.
+#: Enough digits for every number that the warehouse can hold.
 EXACT = Context(prec=200)
 
 
 def total(values: Iterable[Decimal], decimals: int) -> Decimal:
-    """The sum of numbers that have so many decimals; 0 with as many if there are none."""
+    """Return the sum of numbers with ``decimals`` decimal places; without values, 0 with as many places."""
     with localcontext(EXACT):
         return sum(values, Decimal(0).scaleb(-decimals))

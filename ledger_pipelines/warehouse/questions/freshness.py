@@ -1,4 +1,4 @@
-"""How fresh the warehouse is: what was taken up last, and what waits."""
+"""Freshness of the warehouse: the last applied batch of changes, and the queued changes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,17 +12,17 @@ _pending, _batch = pending_changes.c, realtime_batches.c
 
 @dataclass(frozen=True)
 class Freshness:
-    """What was taken up last, and what waits.
+    """The last applied batch of changes, and the queued changes.
 
     Attributes:
         asked_at: The server's time.
-        last_batch_at: When changes of the billing application were last taken up; None: never, or long ago.
-        last_batch_changes: How many changes that were.
-        pending: Changes that wait to be taken up; those put aside (`held`) do not count.
-        failing: Those of them that could not be taken up and are tried again.
-        held: Changes of customers that automatic recalculation leaves alone.
-        oldest_pending: When the oldest that waits was noticed.
-        stale: Months of a ledger table that are to be recalculated.
+        last_batch_at: When changes of the billing application were last applied; None: not within the last 30 days.
+        last_batch_changes: Number of those changes.
+        pending: Number of queued changes, except held ones.
+        failing: Number of queued changes whose last attempt failed and that are retried.
+        held: Number of changes of customers without automatic recalculation.
+        oldest_pending: When the oldest queued change was found, held ones excluded.
+        stale: Number of invalidations: months of a ledger table to recalculate.
     """
 
     asked_at: datetime
@@ -36,14 +36,14 @@ class Freshness:
 
 
 def freshness(connection: sa.Connection) -> Freshness:
-    """How fresh the warehouse is, in one statement and so at one moment."""
+    """Return the freshness, read in one statement and so as of one moment."""
     last = sa.select(_batch.committed_at, _batch.changes).order_by(_batch.committed_at.desc()).limit(1).subquery()
-    waits = ~_pending.held
+    is_pending = ~_pending.held
     pending = sa.select(
-        sa.func.count().filter(waits).label("pending"),
-        sa.func.count().filter(waits, _pending.error.is_not(None)).label("failing"),
+        sa.func.count().filter(is_pending).label("pending"),
+        sa.func.count().filter(is_pending, _pending.error.is_not(None)).label("failing"),
         sa.func.count().filter(_pending.held).label("held"),
-        sa.func.min(_pending.noticed_at).filter(waits).label("oldest"),
+        sa.func.min(_pending.noticed_at).filter(is_pending).label("oldest"),
     ).subquery()
     stale = sa.select(sa.func.count()).select_from(stale_months).scalar_subquery()
     statement = sa.select(sa.func.now(), last.c.committed_at, last.c.changes, *pending.c, stale).select_from(

@@ -1,7 +1,7 @@
-"""Purchases beside what the ERP invoiced, as they were last compared: a month's accounts, page by page.
+"""Stored comparison of purchases with the ERP's invoices: the accounts of a month, page by page.
 
-How they are compared is in ``ledger/reconciliation``. A row that did not change keeps its ``compared_at``; when all of
-the month was last looked at is in the summary.
+``ledger/reconciliation`` computes the comparison. A row that did not change keeps its ``compared_at``; the time of the
+month's last complete comparison is in the summary.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,27 +28,27 @@ SELECTIONS: Mapping[str, tuple[str, ...]] = {
     "mismatches": MISMATCHES,
     "unmatched": ("customer_without_partner", "partner_without_customer"),
 }
-"""Which accounts somebody wants to see, by their statuses; those that are unmatched have one side only."""
+"""Filters of the accounts by name, with their statuses; unmatched accounts have customers or partners only."""
 
 
 @dataclass(frozen=True)
 class ReconciledAccount:
-    """A month of an account: what customers bought, and what their business partners were invoiced.
+    """A month of an account: the purchases of its customers, and the invoices to their business partners.
 
     Attributes:
         year_month: The month.
         account: customer:N or partner:C.
-        customer_id: The first of the customers; None if there is none.
-        customer_name: That customer's name.
-        customers: All of them.
+        customer_id: The first of the customers; None without a customer.
+        customer_name: Name of the first customer.
+        customers: All customers.
         bp_codes: The business partners.
-        partner_name: Name of one of them, as an invoice has it.
-        purchases: Of the customers, in rupiah.
-        invoiced: To the business partners, in rupiah.
-        invoice_lines: How many invoiced lines that are.
+        partner_name: Name of one of the business partners, from an invoice.
+        purchases: Purchases of the customers, in rupiah.
+        invoiced: Amount invoiced to the business partners, in rupiah.
+        invoice_lines: Number of invoiced lines.
         difference: purchases - invoiced.
         status: One of `INVOICE_STATUSES`.
-        compared_at: When this last changed.
+        compared_at: When this row last changed.
     """
 
     year_month: str
@@ -68,7 +68,7 @@ class ReconciledAccount:
 
 @dataclass(frozen=True)
 class StatusTotals:
-    """How many accounts of a month have a status, and their sums in rupiah."""
+    """Number of accounts of a month with a status, and their sums in rupiah."""
 
     status: str
     accounts: int
@@ -79,11 +79,11 @@ class StatusTotals:
 
 @dataclass(frozen=True)
 class InvoiceSummary:
-    """A month as a whole.
+    """Totals of a month.
 
     Attributes:
         year_month: The month.
-        totals: One for each of `INVOICE_STATUSES`, in that order.
+        totals: One item for each of `INVOICE_STATUSES`, in that order.
         compared_at: When the month was last compared; None: never.
     """
 
@@ -93,16 +93,16 @@ class InvoiceSummary:
 
     @property
     def accounts(self) -> int:
-        """How many accounts the month has."""
+        """Number of accounts of the month."""
         return sum(total.accounts for total in self.totals)
 
     @property
     def mismatches(self) -> int:
-        """How many of them do not match."""
+        """Number of accounts that do not match."""
         return self.having(MISMATCHES)
 
     def having(self, statuses: Collection[str]) -> int:
-        """How many accounts have one of some statuses."""
+        """Return the number of accounts with one of the statuses."""
         return sum(total.accounts for total in self.totals if total.status in statuses)
 
 
@@ -114,7 +114,7 @@ def invoice_reconciliation(
     limit: int = 50,
     offset: int = 0,
 ) -> list[ReconciledAccount]:
-    """Accounts of a month that have one of some statuses, the largest difference first."""
+    """Return a page of the accounts of a month with one of the statuses, largest absolute difference first."""
     statement = (
         sa.select(invoices_table, customers.c.name.label("customer_name"))
         .outerjoin(customers, customers.c.customer_id == _invoiced.customer_id)
@@ -130,7 +130,7 @@ def _reconciled_account(row: sa.Row[Any]) -> ReconciledAccount:
 
 
 def invoice_summary(connection: sa.Connection, month: str) -> InvoiceSummary:
-    """A month's accounts in figures."""
+    """Return the totals of a month's accounts."""
     sums = ("purchases", "invoiced", "difference")
     statement = (
         sa.select(_invoiced.status, sa.func.count(), *(sa.func.sum(_invoiced[name]) for name in sums))
@@ -144,5 +144,5 @@ def invoice_summary(connection: sa.Connection, month: str) -> InvoiceSummary:
 
 
 def invoice_months(connection: sa.Connection) -> list[str]:
-    """The months that have been reconciled, in order."""
+    """Return the months that have been reconciled, in order."""
     return sorted(months_loaded(connection, invoices_table))

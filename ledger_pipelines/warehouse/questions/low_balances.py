@@ -1,4 +1,4 @@
-"""Alerts of low balances: how many are open, and which."""
+"""Queries of the alerts of low balances."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ class Alert:
 
 
 def customers_alerted(connection: sa.Connection) -> int:
-    """How many customers have a balance that is low now; one may be low in more ways than one."""
+    """Return the number of customers with an open alert; a customer may have several kinds of alerts."""
     found = sa.select(sa.func.count(_alert.customer_id.distinct())).where(_alert.cleared_at.is_(None))
     return connection.scalar(found) or 0
 
@@ -43,7 +43,7 @@ def alerts(
     number: int = 1,
     per_page: int = 25,
 ) -> Paged[Alert]:
-    """A page of the alerts, newest first: of a customer or (None) of all; the cleared ones only if asked for."""
+    """Return a page of the alerts, newest first, of one customer or (None) of all; cleared ones only on request."""
     wanted: list[sa.ColumnElement[bool]] = [] if cleared else [_alert.cleared_at.is_(None)]
     if customer_id is not None:
         wanted.append(_alert.customer_id == customer_id)

@@ -1,4 +1,4 @@
-"""What a customer's month is made of: each reading with its price, and each deposit."""
+"""Details of a customer's month: each reading with its price, and each deposit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _transaction, _reading, _deposit = transaction_calculations.c, meter_readings.c,
 
 @dataclass(frozen=True)
 class PricedReading:
-    """A transaction by the columns of `ledger.transaction_calculations`, and the reading that it stands for.
+    """A transaction by the columns of `ledger.transaction_calculations`, with its reading.
 
-    The columns of the reading are None while the reading has changed and the transaction has not followed yet.
+    The reading's columns are None while the reading has been deleted or moved and the transaction is not updated yet.
     """
 
     data_pencatatan_id: int
@@ -52,7 +52,7 @@ _OF_READING = ("ended_at", "opening_volume", "closing_volume", "status_pembayara
 
 
 def priced_readings_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[PricedReading]:
-    """The transactions of a customer in a month, in order of time."""
+    """Return the transactions of a customer in a month, earliest first."""
     columns = [(_reading if name in _OF_READING else _transaction)[name] for name in PricedReading.__dataclass_fields__]
     same = sa.and_(
         _reading.reading_id == _transaction.data_pencatatan_id, _reading.year_month == _transaction.year_month
@@ -67,7 +67,7 @@ def priced_readings_of(connection: sa.Connection, customer_id: int, month: str) 
 
 
 def deposits_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Deposit]:
-    """The deposit entries of a customer in a month, in order of time."""
+    """Return the deposit entries of a customer in a month, earliest first."""
     columns = [_deposit[name] for name in Deposit.__dataclass_fields__]
     statement = (
         sa.select(*columns)

@@ -1,4 +1,4 @@
-"""A page of a longer list."""
+"""Pages of a list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Paged(Generic[Item]):
-    """Some items of a list, and which they are.
+    """A page of a list.
 
     Attributes:
-        items: Those of this page.
-        number: Which page it is, from 1.
-        per_page: How many items a full page has.
-        total: How many items there are on all pages.
+        items: The items of this page.
+        number: Number of the page, from 1.
+        per_page: Maximum number of items per page.
+        total: Number of items on all pages.
     """
 
     items: Sequence[Item]
@@ -25,21 +25,21 @@ class Paged(Generic[Item]):
 
     @property
     def last_page(self) -> int:
-        """The number of the last page; 1 if there are no items at all."""
+        """Number of the last page; 1 for an empty list."""
         return max(1, -(-self.total // self.per_page))
 
     @property
     def first_item(self) -> int:
-        """The number of the first item of this page, counted over all pages; 0 if it has none."""
+        """Number of this page's first item, counted over all pages; 0 for an empty page."""
         return (self.number - 1) * self.per_page + 1 if self.items else 0
 
     @property
     def last_item(self) -> int:
-        """The number of the last item of this page; 0 if it has none."""
+        """Number of this page's last item, counted over all pages; 0 for an empty page."""
         return self.first_item + len(self.items) - 1 if self.items else 0
 
     def pagination(self) -> dict[str, int | None]:
-        """Which part of the list it is, for a program; `from` and `to` are null on a page without items."""
+        """Return the API's pagination fields; `from` and `to` are null for an empty page."""
         return {
             "current_page": self.number,
             "last_page": self.last_page,
@@ -51,5 +51,5 @@ class Paged(Generic[Item]):
 
 
 def offset(number: int, per_page: int) -> int:
-    """How many items come before a page."""
+    """Return the number of items before a page."""
     return (number - 1) * per_page

@@ -1,4 +1,4 @@
-"""How the pipeline is, in numbers: what waits, what the syncs did, how long changes take. All from small tables."""
+"""Metrics of the pipeline: queued changes, syncs, latency, incidents. All are read from small tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _change, _sync, _batch = pending_changes.c, sync_logs.c, realtime_batches.c
 
 @dataclass(frozen=True)
 class Syncs:
-    """The syncs of a type and status together."""
+    """Totals of the syncs of a type and status."""
 
     runs: int
     rows_loaded: int
@@ -35,21 +35,21 @@ class Syncs:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The pipeline in numbers.
+    """Metrics of the pipeline.
 
     Attributes:
-        syncs: By type and status.
-        last_sync_seconds: Seconds since the end of the last completed sync; None: there is none.
-        pending: Changes that wait to be taken up.
-        held: Changes put aside, because their customers are not recalculated by themselves.
-        oldest_pending_seconds: How long the oldest that waits has; None: none does.
-        stale_months: Months whose inputs changed and which were not recalculated yet.
-        rejected: Rejected rows by the asset that rejects them.
-        batches: Batches of changes taken up within the last 30 days.
-        changes: Changes taken up in them.
-        latency: How long the changes of the last hour took; None: there were none.
-        open_incidents: Open incidents by kind, each kind.
-        oldest_incident_seconds: Seconds since the oldest open incident was opened; None: none is open.
+        syncs: Totals of the syncs by type and status.
+        last_sync_seconds: Seconds since the end of the last completed sync; None without one.
+        pending: Number of queued changes, except held ones.
+        held: Number of held changes, whose customers have automatic recalculation switched off.
+        oldest_pending_seconds: Age of the oldest queued change, held ones excluded; None for an empty queue.
+        stale_months: Number of invalidations: months to recalculate because their inputs changed.
+        rejected: Number of rejected rows by asset.
+        batches: Number of batches of changes applied within the last 30 days.
+        changes: Number of changes in those batches.
+        latency: Latency of the changes applied in the last hour; None without any.
+        open_incidents: Number of open incidents of every kind.
+        oldest_incident_seconds: Seconds since the oldest open incident was opened; None without one.
     """
 
     syncs: Mapping[tuple[str, str], Syncs]
@@ -67,11 +67,11 @@ class Pipeline:
 
 
 def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
-    """The pipeline in numbers, now.
+    """Return the current metrics.
 
     Args:
         connection: To the warehouse.
-        objective_ms: Changes that take longer are counted as slow.
+        objective_ms: Latency objective: changes above it count as slow.
     """
     numbers = connection.execute(_numbers()).one()
     return Pipeline(
@@ -84,9 +84,9 @@ def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
 
 
 def _numbers() -> sa.Select[Any]:
-    """One row: what waits, when the last sync ended, and since when an incident is open."""
+    """One row: the numbers of queued changes, batches and invalidations, and the ages of the last sync and incident."""
     last_sync = sa.select(_age(sa.func.max(_sync.completed_at))).where(_sync.status == "completed")
-    waits = sa.select(
+    queue = sa.select(
         sa.func.count().filter(~_change.held).label("pending"),
         sa.func.count().filter(_change.held).label("held"),
         _age(sa.func.min(_change.noticed_at).filter(~_change.held)).label("oldest_pending_seconds"),
@@ -97,16 +97,16 @@ def _numbers() -> sa.Select[Any]:
     stale = sa.select(sa.func.count()).select_from(stale_months)
     oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(OPEN)
     return sa.select(
-        *waits.c,
+        *queue.c,
         *batches.c,
         last_sync.scalar_subquery().label("last_sync_seconds"),
         stale.scalar_subquery().label("stale_months"),
         oldest_incident.scalar_subquery().label("oldest_incident_seconds"),
-    ).join_from(waits, batches, sa.true())
+    ).join_from(queue, batches, sa.true())
 
 
 def _syncs() -> sa.Select[Any]:
-    """One row: the syncs of a type and status together."""
+    """One row: the totals of the syncs of a type and status."""
     return sa.select(
         _sync.sync_type,
         _sync.status,
@@ -118,10 +118,10 @@ def _syncs() -> sa.Select[Any]:
 
 
 def _rejected() -> sa.Select[Any]:
-    """One row: an asset that rejects rows, and how many."""
+    """One row: an asset with its number of rejected rows."""
     return sa.select(rejected_rows.c.asset, sa.func.count().label("rows")).group_by(rejected_rows.c.asset)
 
 
 def _age(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Decimal]:
-    """Seconds since a moment."""
+    """Return the seconds since a moment."""
     return sa.func.round(sa.extract("epoch", sa.func.now() - moment), 3)

@@ -1,4 +1,4 @@
-"""Rejected rows: how many for which reason, and which."""
+"""Queries of rejected rows: numbers by kind of reason, and pages of the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Rejections:
-    """How many rows of a table of the source an asset rejects for a kind of reason."""
+    """Number of rows of a source table that an asset rejects for a kind of reason."""
 
     asset: str
     source_table: str
@@ -39,7 +39,7 @@ class Rejections:
 
 
 def rejections(connection: sa.Connection) -> Sequence[Rejections]:
-    """The kinds of reasons of each asset and table of the source, the most frequent first, two hundred at most."""
+    """Return the kinds of reasons by asset and source table, most frequent first, at most 200."""
     statement = (
         sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count())
         .group_by(_row.asset, _row.source_table, _row.reason_kind)
@@ -50,12 +50,12 @@ def rejections(connection: sa.Connection) -> Sequence[Rejections]:
 
 
 def how_many(connection: sa.Connection) -> int:
-    """How many rows are rejected."""
+    """Return the number of rejected rows."""
     return connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows)) or 0
 
 
 def why_no_customer(connection: sa.Connection, customer_id: int) -> str | None:
-    """Return why a customer's own row cannot be used; None if it is not rejected."""
+    """Return the reason why a customer's own row is rejected, or None."""
     own_row = sa.and_(_row.asset == customers.name, _row.source_id == str(customer_id))
     return connection.scalar(sa.select(_row.reason).where(own_row))
 
@@ -69,13 +69,13 @@ def rejected(
     number: int = 1,
     per_page: int = 25,
 ) -> Paged[RejectedRow]:
-    """A page of the rejected rows, newest first: of an asset, a table of the source and a kind of reason, or of all."""
-    asked = ((_row.asset, asset), (_row.source_table, source_table), (_row.reason_kind, kind))
-    wanted = [column == value for column, value in asked if value is not None]
-    total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*wanted)) or 0
+    """Return a page of the rejected rows, newest first, filtered by asset, source table and kind of reason."""
+    filters = ((_row.asset, asset), (_row.source_table, source_table), (_row.reason_kind, kind))
+    conditions = [column == value for column, value in filters if value is not None]
+    total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*conditions)) or 0
     statement = (
         sa.select(*(_row[name] for name in RejectedRow.__dataclass_fields__))
-        .where(*wanted)
+        .where(*conditions)
         .order_by(_row.first_seen.desc(), _row.asset, _row.source_table, _row.source_id)
         .limit(per_page)
         .offset(offset(number, per_page))

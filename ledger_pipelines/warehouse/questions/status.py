@@ -1,6 +1,6 @@
-"""What is asked of the ledger as a whole: how large it is, how current, and what changed last.
+"""Status of the ledger: numbers of rows, queued work, and the latest updates.
 
-These are counts of large tables: ask them seldom.
+Slow: the queries count rows of large tables, so call them rarely.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _balance = monthly_customer_balances.c
 
 @dataclass(frozen=True)
 class Update:
-    """A balance that was written."""
+    """A balance with the time of its last change."""
 
     customer_name: str | None
     year_month: str
@@ -35,16 +35,16 @@ class Update:
 
 @dataclass(frozen=True)
 class Status:
-    """The ledger in numbers.
+    """Status of the ledger.
 
     Attributes:
-        total_monthly_balances: Rows of `monthly_customer_balances`.
-        total_transaction_calculations: Rows of `transaction_calculations`.
-        active_customers: The billing application's customers that have a balance.
-        pending_changes: Changes of the billing application that wait to be taken up; those put aside do not.
-        stale_months: Months whose inputs changed and which were not recalculated yet.
-        recent_updates: The balances that were written last, the newest first.
-        checked_at: When it was so.
+        total_monthly_balances: Number of rows of `monthly_customer_balances`.
+        total_transaction_calculations: Number of rows of `transaction_calculations`.
+        active_customers: Number of the billing application's customers that have a balance.
+        pending_changes: Number of queued changes of the billing application, except held ones.
+        stale_months: Number of invalidations: months to recalculate because their inputs changed.
+        recent_updates: The balances that changed last, newest first.
+        checked_at: The time of the counts.
     """
 
     total_monthly_balances: int
@@ -57,19 +57,19 @@ class Status:
 
 
 def status(connection: sa.Connection) -> Status:
-    """The ledger in numbers, now."""
+    """Return the current status."""
     counted = connection.execute(_counts()).one()
     updates = [Update(*row) for row in connection.execute(_recent_updates())]
     return Status(**counted._mapping, recent_updates=updates)
 
 
 def _counts() -> sa.Select[Any]:
-    """One row: the counts, and when they were taken."""
-    of_customer = sa.select(1).where(_balance.customer_id == customers.c.customer_id)
+    """One row: the counts and their time."""
+    balance_of_customer = sa.select(1).where(_balance.customer_id == customers.c.customer_id)
     counts = {
         "total_monthly_balances": sa.select(sa.func.count()).select_from(monthly_customer_balances),
         "total_transaction_calculations": sa.select(sa.func.count()).select_from(transaction_calculations),
-        "active_customers": sa.select(sa.func.count()).select_from(customers).where(sa.exists(of_customer)),
+        "active_customers": sa.select(sa.func.count()).select_from(customers).where(sa.exists(balance_of_customer)),
         "pending_changes": sa.select(sa.func.count()).select_from(pending_changes).where(~pending_changes.c.held),
         "stale_months": sa.select(sa.func.count()).select_from(stale_months),
     }
@@ -78,7 +78,7 @@ def _counts() -> sa.Select[Any]:
 
 
 def _recent_updates() -> sa.Select[Any]:
-    """One row: a balance that was written of late, the newest first."""
+    """One row: a recently changed balance, newest first."""
     newest = (
         sa.select(_balance.customer_id, _balance.year_month, _balance.last_calculated_at, _balance.closing_balance)
         .order_by(_balance.last_calculated_at.desc(), _balance.year_month.desc(), _balance.customer_id)

@@ -1,7 +1,7 @@
-"""What is asked of a year: its sums, its months, and the customers that used most.
+"""Summary of a year: its sums, its months, and the customers with the largest volumes.
 
-Every balance of the year is added up, which takes half a second for a hundred thousand customers: whoever asks often
-keeps the answer for a while, and says as of when it is.
+The queries add up every balance of the year, which takes half a second for a hundred thousand customers. Frequent
+callers cache the result and show its time.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _balance = monthly_customer_balances.c
 
 @dataclass(frozen=True)
 class Summary:
-    """A year's sums; `total_closing_balance` adds each customer's balance in the last month that has one."""
+    """A year's sums; `total_closing_balance` adds up the balance of each customer's last month with a balance."""
 
     total_customers: int
     total_deposits: Decimal
@@ -33,7 +33,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class MonthTrend:
-    """The sums over all customers of a month; ``customers`` is how many have a balance."""
+    """Sums over all customers of a month; ``customers`` is the number of customers with a balance."""
 
     year_month: str
     customers: int
@@ -45,7 +45,7 @@ class MonthTrend:
 
 @dataclass(frozen=True)
 class TopCustomer:
-    """A customer that used much in a year; ``avg_balance`` is the mean of its closing balances, to the cent."""
+    """A customer with a large volume in a year; ``avg_balance`` is the mean of its closing balances, to the cent."""
 
     id: int
     name: str | None
@@ -56,7 +56,7 @@ class TopCustomer:
 
 @dataclass(frozen=True)
 class Year:
-    """A year in figures."""
+    """Summary of a year."""
 
     year: int
     summary: Summary
@@ -66,11 +66,11 @@ class Year:
 
 
 def year_of(connection: sa.Connection, year: int) -> Year:
-    """A year in figures; one without any balance has sums of 0, no months and no customers.
+    """Return the summary of a year; without balances the sums are 0, and months and customers are empty.
 
-    The connection is to be in a transaction of its own in REPEATABLE READ, so that the figures agree with each other.
+    The connection must be in a REPEATABLE READ transaction of its own, so that the figures are consistent.
     """
-    # The rows of a year lie all over the table: to read it through takes half as long as to follow the index.
+    # The rows of a year are scattered over the table: a sequential scan takes half as long as the index.
     connection.execute(sa.text("SET LOCAL enable_indexscan = off"))
     months = [MonthTrend(*row) for row in connection.execute(monthly_trend(year))]
     top = connection.execute(top_customers(year)).all()
@@ -84,20 +84,20 @@ def year_of(connection: sa.Connection, year: int) -> Year:
 
 
 def years_with_balances(connection: sa.Connection) -> list[int]:
-    """The years from the first to the last month that has balances, the newest first."""
+    """Return the years from the first to the last month with balances, newest first."""
     first, last = connection.execute(
         sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_month))
     ).one()
     return [] if first is None else list(range(int(last[:4]), int(first[:4]) - 1, -1))
 
 
-def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], customers_then: int) -> Summary:
+def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> Summary:
     closing = [months[-1].monthly_balance] if months else []
-    if months and customers_then > months[-1].customers:  # rare: customers of whom no further month was computed
-        left = connection.execute(left_before(year, months[-1].year_month))
-        closing += [row.closing_balance for row in left]
+    if months and total_customers > months[-1].customers:  # rare: customers without a balance in the last month
+        others = connection.execute(left_before(year, months[-1].year_month))
+        closing += [row.closing_balance for row in others]
     return Summary(
-        total_customers=customers_then,
+        total_customers=total_customers,
         total_deposits=total((month.monthly_deposits for month in months), 2),
         total_purchases=total((month.monthly_purchases for month in months), 2),
         total_closing_balance=total(closing, 2),
@@ -105,7 +105,7 @@ def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend],
     )
 
 
-def _in(year: int) -> sa.ColumnElement[bool]:
+def _is_in(year: int) -> sa.ColumnElement[bool]:
     return _balance.year_month.between(f"{year:04d}-01", f"{year:04d}-12")
 
 
@@ -114,19 +114,19 @@ def monthly_trend(year: int) -> sa.Select[Any]:
     sums = ("total_deposits", "total_purchases", "closing_balance", "total_volume_sm3")
     return (
         sa.select(_balance.year_month, sa.func.count(), *(sa.func.sum(_balance[name]) for name in sums))
-        .where(_in(year))
+        .where(_is_in(year))
         .group_by(_balance.year_month)
         .order_by(_balance.year_month)
     )
 
 
 def left_before(year: int, newest: str) -> sa.Select[Any]:
-    """One row: a customer with balances in the year but none in its newest month, with the last balance it has."""
-    stayed = sa.select(_balance.customer_id).where(_balance.year_month == newest).scalar_subquery()
+    """One row: a customer with balances in the year but not in its newest month, with its last balance of the year."""
+    in_newest = sa.select(_balance.customer_id).where(_balance.year_month == newest).scalar_subquery()
     return (
         sa.select(_balance.customer_id, _balance.closing_balance)
         .ext(distinct_on(_balance.customer_id))
-        .where(_in(year), _balance.year_month < newest, _balance.customer_id.not_in(stayed))
+        .where(_is_in(year), _balance.year_month < newest, _balance.customer_id.not_in(in_newest))
         .order_by(_balance.customer_id, _balance.year_month.desc())
     )
 
@@ -134,12 +134,12 @@ def left_before(year: int, newest: str) -> sa.Select[Any]:
 def top_customers(year: int) -> sa.Select[Any]:
     """One row: one of the customers with the largest volume of the year, with the sums over its months.
 
-    The last column is how many customers have a balance in the year: they have all been looked at.
+    The last column is the number of all customers with a balance in the year; the query reads them anyway.
     """
     volume = sa.func.sum(_balance.total_volume_sm3).label("volume")
     top = (
         sa.select(_balance.customer_id, volume, sa.func.count().over().label("customers"))
-        .where(_in(year))
+        .where(_is_in(year))
         .group_by(_balance.customer_id)
         .order_by(volume.desc(), _balance.customer_id)
         .limit(_TOP)
@@ -156,7 +156,7 @@ def top_customers(year: int) -> sa.Select[Any]:
         )
         .join_from(top, monthly_customer_balances, _balance.customer_id == top.c.customer_id)
         .outerjoin(customers, customers.c.customer_id == top.c.customer_id)
-        .where(_in(year))
+        .where(_is_in(year))
         .group_by(top.c.customer_id, customers.c.name, top.c.volume, top.c.customers)
         .order_by(top.c.volume.desc(), top.c.customer_id)
     )

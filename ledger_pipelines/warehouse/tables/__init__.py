@@ -1,8 +1,8 @@
 """Every table of the warehouse, declared once: columns, types, keys and comments.
 
-What belongs here: declarations, a module for each group of tables. How a month of a table is written is in
-``months.py``; how the schema changes over time is in ``migrations/`` (a test holds the two together). The ERP's tables
-are made from their catalogue, which is a declaration too and knows no library.
+Contains only declarations, one module per group of tables. ``months.py`` writes the months of a table. ``migrations/``
+changes the schema; a test compares the migrated schema with the declarations. The ERP's tables are derived from their
+catalogue, which is a declaration that depends on no library.
 """
 
 from ledger_pipelines.warehouse.tables.access import api_tokens, audit_log, sessions

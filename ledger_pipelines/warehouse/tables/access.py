@@ -1,4 +1,4 @@
-"""The tables of schema ``ops`` about who may do what, and who did."""
+"""The tables of schema ``ops`` for API tokens, sessions and the audit log."""
 
 import sqlalchemy as sa
 
@@ -21,7 +21,7 @@ api_tokens = table(
     column("last_used_at", Moment, "When it was last used, to the minute; null: never", null=True),
     sa.UniqueConstraint("prefix"),
     sa.CheckConstraint(_ROLES, name="role"),
-    # Whoever acts is named in the audit log: a name means one token at a time.
+    # The audit log records the name, so at most one unrevoked token may have it.
     sa.Index("uq_api_tokens_name", "name", unique=True, postgresql_where=sa.text("revoked_at IS NULL")),
 )
 

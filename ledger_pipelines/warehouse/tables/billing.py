@@ -1,4 +1,4 @@
-"""The tables of schema ``billing``: what the billing application holds, normalised."""
+"""The tables of schema ``billing``: the billing application's data, normalised."""
 
 from collections.abc import Sequence
 from typing import Any

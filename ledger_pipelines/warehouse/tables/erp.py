@@ -1,4 +1,4 @@
-"""The copies of the ERP's tables, made from their catalogue, and the journal of their syncs in ``ops``."""
+"""The copies of the ERP's tables, derived from their catalogue, and the logs of their syncs in ``ops``."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _TYPES: dict[Kind, Any] = {
 
 
 def _copy(source: ErpTable) -> sa.Table:
-    """The copy of an ERP table. It has no key: what identifies a row is its whole content, and equal rows may be."""
+    """Return the copy of an ERP table. It has no key: rows are identified by their content and may be duplicated."""
     classes = {name: "text_pattern_ops" for name in source.key[:2] if name in source.names_of(Kind.TEXT)}
     bytewise: dict[str, Any] = {"postgresql_ops": classes} if classes else {}
     of_month = "in which the row was read" if source.is_snapshot else f"of {', else '.join(source.month_columns)}"
@@ -28,7 +28,7 @@ def _copy(source: ErpTable) -> sa.Table:
         year_month(f"Month {of_month}, in WIB"),
         *(column(declared.name, _TYPES[declared.kind], declared.comment, null=True) for declared in source.columns),
         column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
-        # Bytewise order builds several times as fast as the locale's, and serves to find a key as well.
+        # An index in bytewise order is built several times as fast as one in the locale's order, and finds a key too.
         sa.Index(f"ix_{source.name}_key", *source.key[:2], **bytewise),
         by_month=True,
     )
@@ -84,7 +84,7 @@ sync_logs = table(
     sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
     sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
     sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
-    # The constraint that keeps syncs apart, whoever starts them.
+    # Guarantees that at most one sync is running, whichever process starts it.
     sa.Index("uq_sync_logs_running", "status", unique=True, postgresql_where=_RUNNING),
     sa.Index(None, "run_id"),
 )

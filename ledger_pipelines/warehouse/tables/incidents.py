@@ -1,4 +1,4 @@
-"""The tables of schema ``ops`` about what is wrong: incidents, and the deletions that a person confirmed."""
+"""The tables of schema ``ops`` for incidents and the deletions that a person confirmed."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB

@@ -1,4 +1,4 @@
-"""The tables of schema ``ledger`` that are computed: transactions, balances, low balances."""
+"""The computed tables of schema ``ledger``: transactions, balances, invalidations, alerts of low balances."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -125,7 +125,7 @@ balance_alerts = table(
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),
     sa.CheckConstraint("kind IN ('threshold', 'days_left')", name="kind"),
-    # Whoever writes balances at the same time: a customer is low once.
+    # At most one open alert per customer and kind, even if several processes write balances.
     sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),
 )

@@ -1,4 +1,4 @@
-"""The tables of schema ``ops`` about loading: rejected rows, months loaded, who writes, changes that wait or not."""
+"""The tables of schema ``ops`` for loading: rejected rows, loaded months, change queue, watermarks, write locks."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""The tables of schema ``ledger`` that hold it against the application's totals and the ERP's invoices."""
+"""The tables of schema ``ledger`` that compare it with the application's totals and the ERP's invoices."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,7 +15,7 @@ from ledger_pipelines.warehouse.tables.parts import (
     year_month,
 )
 
-#: Why a balance of ours and one of the application differ; each adds so much to the difference.
+#: Reasons why a balance of the ledger and of the application differ; their amounts add up to the difference.
 DIFFERENCE_REASONS = {
     "rounding": "cents of rounding in the application's bills and totals",
     "readings_without_price": "bills of readings that have no price or factor by any rule",
@@ -64,7 +64,7 @@ customer_business_partners = table(
     sa.Index(None, "bp_code"),
 )
 
-#: What came of a month of an account.
+#: Results of the comparison of a month of an account.
 INVOICE_STATUSES = (
     "matched",
     "differs",
