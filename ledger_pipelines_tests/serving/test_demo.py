@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.demo import usual_plan
+from ledger_pipelines.serving.demo import default_plan
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.sources.sample.erp import erp_source_tables
 from ledger_pipelines.warehouse import servers
@@ -27,7 +27,7 @@ def written(url: sa.URL) -> str:
 
 @pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
-    whole = {"LEDGER_FIRST_MONTH": usual_plan().first_month}
+    whole = {"LEDGER_FIRST_MONTH": default_plan().first_month}
     result = installation.run("demo", "run", **whole)
     assert result.exit_code == 0, result.output
     assert "The latest balances" in result.stdout

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.serving.cli import price as price_command
-from ledger_pipelines.serving.cli.console import say
+from ledger_pipelines.serving.cli.console import print_message
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
@@ -80,7 +80,7 @@ def test_it_waits_for_a_run_and_says_so(
     with computed.warehouse("READ COMMITTED") as writer:
 
         def end_the_run(message: str) -> None:
-            say(message)
+            print_message(message)
             if "A run is writing the tables" in message:
                 writer.commit()
 
