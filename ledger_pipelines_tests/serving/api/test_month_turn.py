@@ -69,7 +69,7 @@ def test_a_month_that_has_just_begun_is_no_problem_and_one_that_is_late_is(
         tests_of_system.append(json_of(computed.run("balance", "test-system", "--json")))
     assert [found["problems"] for found in tests_of_system] == [
         [],
-        ["monthly_customer_balances: 1 months have never been computed: ledger balance sync --all"],
+        ["monthly_customer_balances: 1 months have never been computed. Run: ledger balance sync --all"],
     ]
 
 

@@ -295,7 +295,7 @@ def test_cancelling_a_sync_ends_no_other(admin: Desk, synced: int, monkeypatch: 
         closed = sync_logs.close(connection, running, Ending("cancelled", "by the test"))
     assert closed is not None, "it was ended"
     assert answer.status_code == 409
-    assert f"Sync {running} does, and goes on." in text_of(answer)
+    assert f"Sync {running} is running and continues." in text_of(answer)
 
 
 def test_dagster_that_is_away_is_told(viewer: Desk) -> None:
