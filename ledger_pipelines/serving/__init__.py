@@ -1,1 +1,1 @@
-"""What people and programs talk to: the command line (and later the API and the dashboard)."""
+"""Interfaces of the product: command line, API, dashboard, and the guarded Dagster web server."""

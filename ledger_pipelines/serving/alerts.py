@@ -1,4 +1,4 @@
-"""Low balances for a person or a program: what is recorded, and when a customer's balance is low."""
+"""Alerts of low balances and the customers' thresholds: list them, change a threshold."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -20,7 +20,13 @@ _alert, _threshold = balance_alerts.c, balance_thresholds.c
 
 
 def recorded(databases: Databases, *, customer_id: int | None, cleared: bool, limit: int) -> list[Mapping[str, Any]]:
-    """The alerts, newest first: of a customer or (None) of all; those of balances that have recovered only if asked.
+    """Return alerts, newest first.
+
+    Args:
+        databases: The installation's databases.
+        customer_id: Only of this customer; None for all.
+        cleared: Include alerts of balances that have recovered.
+        limit: Maximum number of alerts.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -36,7 +42,7 @@ def recorded(databases: Databases, *, customer_id: int | None, cleared: bool, li
 
 
 def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
-    """The customers of whom something of their own is said, by id.
+    """Return the customers that have a threshold of their own, by id.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -50,7 +56,7 @@ def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
 
 
 def by_days_left(databases: Databases) -> list[DaysLeft]:
-    """Return how many customers owe, are low, or have how many weeks left, and the sums of their balances.
+    """Return the number of customers and the sum of their balances, grouped by the time the balances last.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -74,22 +80,22 @@ def change_threshold(
     days: int | None = None,
     forget: bool = False,
 ) -> Signals:
-    """Say when a customer's balance is low, or (``forget``) that it is as for all others, and look at it at once.
+    """Set or remove (``forget``) the threshold of a customer, and evaluate its balance immediately.
 
     Args:
-        databases: Of the installation.
+        databases: The installation's databases.
         customer_id: The customer.
-        waiting: Called if a run has to be waited for.
-        threshold: Below this it is low, in rupiah; None: as it was.
-        days: If it lasts fewer days it is low; 0: never for that; None: as it was.
-        forget: Forget what was said.
+        waiting: Called if the change has to wait for a run.
+        threshold: A balance below this, in rupiah, is low; None leaves it unchanged.
+        days: A balance that lasts fewer days is low; 0 turns this off; None leaves it unchanged.
+        forget: Remove the customer's threshold, so that the default applies.
 
     Returns:
-        The alerts that were raised and cleared by it.
+        The numbers of alerts that were raised and cleared.
 
     Raises:
-        ServingError: the customer is unknown to the warehouse.
-        WarehouseError: the warehouse cannot be used, or is written all the time.
+        ServingError: the customer is not in the warehouse.
+        WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
     low = LowBalance(days=databases.settings.alert_days)
 
@@ -109,6 +115,6 @@ def _check_known(connection: sa.Connection, customer_id: int) -> None:
     known = sa.exists(sa.select(1).where(customers.c.customer_id == customer_id))
     if not connection.scalar(sa.select(known)):
         raise ServingError(
-            f"There is no customer {customer_id} in the warehouse. Customers are named by their id in the billing "
-            f"application; one that is new there is loaded by: ledger balance sync --customer-id {customer_id}"
+            f"There is no customer {customer_id} in the warehouse. Use the customer's id in the billing application. "
+            f"To load a customer that is new there: ledger balance sync --customer-id {customer_id}"
         )

@@ -1,4 +1,4 @@
-"""The analysts of a warehouse: created, listed, given passwords, dropped."""
+"""Analysts, read-only roles of the warehouse: create, list, change passwords, drop."""
 
 import re
 import secrets
@@ -16,23 +16,23 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import reachable
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_SHORTEST_PASSWORD = 12
+_MIN_PASSWORD_LENGTH = 12
 _GENERATED_BYTES = 24
-_MAY_NOT = "42501"  # SQLSTATE: insufficient privilege
+_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
 @dataclass(frozen=True)
 class Created:
-    """What creating an analyst came to.
+    """Result of creating an analyst.
 
     Attributes:
-        name: The role.
-        password: The one that was generated; None: it was given, or the role was there and keeps its own.
-        existed: Whether the role was there already, and only its grants were made anew.
-        address: Where it logs in, without a password.
-        open_databases: Other databases of the server that it may connect to, as everybody may.
-        for_administrator: The SQL that takes from everybody what is more than reading, where the configured user may
-            not; empty: nothing is left to be taken.
+        name: Name of the role.
+        password: The generated password; None if one was given, or if the role existed and keeps its own.
+        existed: Whether the role existed already and only its grants were renewed.
+        address: URL for logging in, without a password.
+        open_databases: Other databases of the server that every role may connect to.
+        for_administrator: SQL that revokes more than reading from PUBLIC and that the configured user may not run;
+            empty if nothing is left to revoke.
     """
 
     name: str
@@ -44,32 +44,34 @@ class Created:
 
 
 def create(databases: Databases, name: str, password: str | None) -> Created:
-    """Create a role for an analyst, and the group with its grants where there is none yet.
+    """Create a role for an analyst, and the group with the grants if it does not exist yet.
 
     Args:
-        databases: Of the installation.
-        name: The role.
-        password: Its password; None: one is generated.
+        databases: The installation's databases.
+        name: Name of the role.
+        password: Its password; None to generate one.
 
     Raises:
-        AnalystError: the name or the password will not do, or the configured user may not create roles: the message
-            then has the SQL for an administrator.
+        AnalystError: the name or the password is invalid, or the configured user may not create roles; the message
+            then contains the SQL for an administrator.
         WarehouseError: the warehouse cannot be used.
     """
     if not _NAME.fullmatch(name):
-        raise AnalystError(f"{name!r} is no name for a role: use small letters, digits and underscores, 63 at most.")
+        raise AnalystError(
+            f"{name!r} is not a valid role name. Use lower-case letters, digits and underscores, 63 characters at most."
+        )
     given = _checked(password)
     with reachable(databases.warehouse), databases.warehouse.begin() as connection:
         existed = _exists(connection, name)
         stored = role.scrambled(connection, name, given)
-        with _permitted(databases, _for_an_administrator(connection, name, databases.settings), name):
+        with _permitted(databases, _administrator_sql(connection, name, databases.settings), name):
             if not role.exists(connection, role.group_of(connection)):
                 connection.exec_driver_sql(role.group_creation(connection))
             if not existed:
                 for statement in role.login_creation(connection, name, databases.settings.timezone, stored):
                     connection.exec_driver_sql(statement)
             role.grant(connection)
-            role.shut(connection, _databases_to_shut(connection, databases.settings))
+            role.shut(connection, _databases_to_close(connection, databases.settings))
         open_databases = tuple(role.databases_open_to(connection, name))
         left = tuple(statement for opening in role.openings(connection) for statement in opening.closing)
     generated = None if existed or password is not None else given
@@ -77,7 +79,7 @@ def create(databases: Databases, name: str, password: str | None) -> Created:
 
 
 def listed(databases: Databases) -> list[Analyst]:
-    """The analysts by name.
+    """Return the analysts, ordered by name.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -87,10 +89,10 @@ def listed(databases: Databases) -> list[Analyst]:
 
 
 def drop(databases: Databases, name: str) -> None:
-    """Drop an analyst's role, ending its sessions.
+    """Drop an analyst's role and end its sessions.
 
     Raises:
-        AnalystError: there is no such analyst, or the configured user may not.
+        AnalystError: there is no such analyst, or the configured user may not drop it.
         WarehouseError: the warehouse cannot be used.
     """
     with reachable(databases.warehouse), databases.warehouse.begin() as connection:
@@ -100,10 +102,10 @@ def drop(databases: Databases, name: str) -> None:
 
 
 def change_password(databases: Databases, name: str, password: str | None) -> str | None:
-    """Give an analyst another password; returns the one that was generated, None if it was given.
+    """Change an analyst's password; return the generated one, None if one was given.
 
     Raises:
-        AnalystError: there is no such analyst, the password will not do, or the configured user may not.
+        AnalystError: there is no such analyst, the password is invalid, or the configured user may not change it.
         WarehouseError: the warehouse cannot be used.
     """
     given = _checked(password)
@@ -115,22 +117,22 @@ def change_password(databases: Databases, name: str, password: str | None) -> st
 
 
 def _checked(password: str | None) -> str:
-    """The password that was given, or a new one."""
+    """Return the password if it is valid; generate one for None."""
     if password is None:
         return secrets.token_urlsafe(_GENERATED_BYTES)
-    if len(password) < _SHORTEST_PASSWORD:
-        raise AnalystError(f"The password is too short: {_SHORTEST_PASSWORD} characters or more.")
+    if len(password) < _MIN_PASSWORD_LENGTH:
+        raise AnalystError(f"The password is too short. Use {_MIN_PASSWORD_LENGTH} characters or more.")
     if not password.isprintable():
-        raise AnalystError("The password has characters that cannot be printed.")
+        raise AnalystError("The password contains characters that are not printable.")
     return password
 
 
 def _exists(connection: sa.Connection, name: str) -> bool:
-    """Whether the analyst is there already; refuses what is somebody else's role."""
+    """Return whether the analyst exists; raise an error if the name belongs to a role that is no analyst."""
     if not role.exists(connection, name):
         return False
     if name not in {analyst.name for analyst in role.analysts(connection)}:
-        raise AnalystError(f"The server has a role {name} that is no analyst's. Choose another name: --name")
+        raise AnalystError(f"The server has a role {name} that is not an analyst. Choose another name with --name.")
     return True
 
 
@@ -139,31 +141,31 @@ def _check_is_analyst(connection: sa.Connection, name: str) -> None:
         raise AnalystError(f"There is no analyst {name!r}. See: ledger analyst list")
 
 
-def _for_an_administrator(connection: sa.Connection, name: str, settings: Settings) -> list[str]:
-    """The SQL that somebody who may create roles has to run."""
+def _administrator_sql(connection: sa.Connection, name: str, settings: Settings) -> list[str]:
+    """Return the SQL that a user who may create roles has to run."""
     group = [] if role.exists(connection, role.group_of(connection)) else [role.group_creation(connection)]
     return [*group, *role.login_creation(connection, name, settings.timezone, "choose a password")]
 
 
 @contextmanager
 def _permitted(databases: Databases, statements: Sequence[str], name: str | None = None) -> Iterator[None]:
-    """Turn the server's refusal into one that says who has to do what."""
+    """Convert a missing privilege into an error with the SQL for an administrator."""
     try:
         yield
     except sa.exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _MAY_NOT:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
             raise
-        again = f"Then let the grants be made: ledger analyst create --name {name}" if name else ""
+        then = f"Then run again, for the grants: ledger analyst create --name {name}" if name else ""
         raise AnalystError(
-            f"The user {databases.warehouse.url.username} of LEDGER_WAREHOUSE_URL may not do that: {error.orig} "
-            "Nothing was changed. Let an administrator of the server run:\n\n"
+            f"The user {databases.warehouse.url.username} of LEDGER_WAREHOUSE_URL lacks a privilege: {error.orig} "
+            "Nothing was changed. An administrator of the server has to run:\n\n"
             + "".join(f"    {statement};\n" for statement in statements)
-            + f"\n{again}"
+            + f"\n{then}"
         ) from error
 
 
-def _databases_to_shut(connection: sa.Connection, settings: Settings) -> list[str]:
-    """The server's databases that are ours and no analyst's: all others of the embedded server, else Dagster's."""
+def _databases_to_close(connection: sa.Connection, settings: Settings) -> list[str]:
+    """Return the server's databases to close to analysts: all others of the embedded server, else only Dagster's."""
     owned = role.owned_databases(connection)
     if settings.warehouse_url is None:
         return owned

@@ -1,4 +1,4 @@
-"""The test of the connection to the billing application: what its server says, and what a load would make of it."""
+"""Test of the connection to the billing application: diagnosis of its database, and a trial read of every row."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +17,12 @@ from ledger_pipelines.warehouse import tables
 
 @dataclass(frozen=True)
 class Tested:
-    """What a test of the connection found.
+    """Result of a connection test.
 
     Attributes:
-        diagnosis: All of it.
-        inspected: What a load would read for each table; empty if the application cannot be read.
-        first_month: The first month with activity, of readings and deposits; None if there is none.
+        diagnosis: All findings.
+        inspected: Numbers of rows that a load would read and reject, by table; empty if the application cannot be read.
+        first_month: First month with readings or deposits; None if there are none.
     """
 
     diagnosis: Diagnosis
@@ -31,10 +31,10 @@ class Tested:
 
 
 def examine(databases: Databases, progress: Callable[[int], None] = lambda _: None) -> Tested:
-    """Look at the billing application, and read every row once if it can be read; change nothing.
+    """Diagnose the billing application and, if possible, read every row once; change nothing.
 
     Args:
-        databases: Of the settings.
+        databases: The installation's databases.
         progress: Called with the number of rows read so far.
     """
     app = databases.billing_app
@@ -46,29 +46,29 @@ def examine(databases: Databases, progress: Callable[[int], None] = lambda _: No
     except SourceError as error:
         return Tested(replace(found, findings=(*found.findings, Finding(Level.ERROR, "rows", str(error)))))
     months = sum((of.months for of in inspected.values()), Counter[str]())
-    findings = (*found.findings, _of_months(months, inspected, app.horizon), *_of_rows(inspected))
+    findings = (*found.findings, _month_finding(months, inspected, app.horizon), *_row_findings(inspected))
     return Tested(replace(found, findings=findings), inspected, first_month(months))
 
 
-def _of_months(months: Counter[str], inspected: Mapping[str, Inspected], horizon: Horizon) -> Finding:
-    """Where readings and deposits begin, and what to set if that is before the first month of the partitions."""
+def _month_finding(months: Counter[str], inspected: Mapping[str, Inspected], horizon: Horizon) -> Finding:
+    """Compare the first month of readings and deposits with LEDGER_FIRST_MONTH, and say what to set."""
     first = first_month(months)
     if first is None:
-        return Finding(Level.WARNING, "first month", "no reading or deposit has a month")
+        return Finding(Level.WARNING, "first month", "no reading or deposit has a valid month")
     found = f"readings and deposits begin in {first}; LEDGER_FIRST_MONTH is {horizon.first}"
     mistyped = sum(rows for month, rows in months.items() if month < first)
     if mistyped:
-        found += f"; {mistyped:,} rows of {min(months)} and later lie long before all others: mistyped?"
+        found += f"; {mistyped:,} rows, from {min(months)} on, are dated long before all others and may be mistyped"
     if first >= horizon.first:
         return Finding(Level.OK, "first month", found)
-    lost = {name: of.reasons.before_first.total() for name, of in inspected.items()}
-    rejected = " and ".join(f"{rows:,} {ROWS[name]}" for name, rows in lost.items() if rows)
+    early = {name: of.reasons.before_first.total() for name, of in inspected.items()}
+    rejected = " and ".join(f"{rows:,} {ROWS[name]}" for name, rows in early.items() if rows)
     found += f", so {rejected} would be rejected"
     return Finding(Level.WARNING, "first month", found, f"Set LEDGER_FIRST_MONTH={first} before the first computation.")
 
 
-def _of_rows(inspected: Mapping[str, Inspected]) -> Iterator[Finding]:
-    """How many rows of each kind can be used, and why the others cannot."""
+def _row_findings(inspected: Mapping[str, Inspected]) -> Iterator[Finding]:
+    """Yield one finding per table: the number of usable rows, and why the others are rejected."""
     for name, of in inspected.items():
         if not of.reasons.total:
             empty = not of.read and name in {tables.customers.name, tables.meter_readings.name}

@@ -1,4 +1,4 @@
-"""One child process of `ledger up`: its own group, its output in a log file, its warnings also told to a person."""
+"""Managed process of `ledger up`: own process group, output in a log file, warnings on the terminal, restarts."""
 
 import logging
 import logging.handlers
@@ -19,29 +19,29 @@ from ledger_pipelines.processes import ProcessId, process_of
 LOG_BYTES = 10_000_000
 LOG_FILES_KEPT = 3
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# What a run does is in the web interface, event by event; that runs are looked after, every two seconds, is no news.
+# The web interface shows each event of a run, and the daemon's monitoring of runs logs a line every two seconds.
 _NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon - INFO - (Collected|Checking) ")
-_AT = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
-# The daemon prints its own warnings twice: the second time by Python's root logger, after a database was away.
-_WORTH_TELLING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):(?!dagster\.)|Error: ")
-# A sensor that fails does so every few seconds, in three lines without the reason, which its ticks show.
-_TOLD_BY_TICKS = re.compile(r" - dagster\.daemon\.SensorDaemon - ERROR - |SensorExecutionError: ")
-_LONGEST_WAIT = 30.0
+_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
+# After a database was unreachable, the daemon prints its warnings twice: the second time through the root logger.
+_REPORTED = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^(WARNING|ERROR|CRITICAL):(?!dagster\.)|Error: ")
+# A failing sensor logs three lines every few seconds, without the reason; its ticks show the reason.
+_SHOWN_BY_TICKS = re.compile(r" - dagster\.daemon\.SensorDaemon - ERROR - |SensorExecutionError: ")
+_MAX_BACKOFF_SECONDS = 30.0
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
 
 @dataclass
 class Child:
-    """A program that is to run until it is told to stop.
+    """Program that runs until it is stopped, and is restarted when it dies.
 
     Attributes:
-        name: of the program and of its log file.
-        command: its arguments.
-        environment: all of it.
-        folder: in which it runs.
-        log: its log file.
-        tell: told of warnings and errors, and of its end.
+        name: Name of the program and of its log file.
+        command: Program and arguments.
+        environment: The whole environment.
+        folder: Working directory.
+        log: Log file.
+        report: Called with each warning and error, and when the process dies.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Child:
     environment: Mapping[str, str]
     folder: Path
     log: Path
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     process: subprocess.Popen[str] | None = None
     last_line: str = ""
     is_stopping: bool = False
@@ -62,10 +62,10 @@ class Child:
     def __post_init__(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._logger = logging.Logger(self.name)
-        self._logger.addHandler(_LogFile(self.log, self.tell))
+        self._logger.addHandler(_LogFile(self.log, self.report))
 
     def start(self) -> None:
-        """Start it, in a group of its own: what a terminal sends to ours must not reach it."""
+        """Start the process in its own session: signals of the terminal must not reach it."""
         self.process = subprocess.Popen(
             list(self.command),
             cwd=self.folder,
@@ -83,16 +83,16 @@ class Child:
 
     @property
     def identity(self) -> ProcessId | None:
-        """Its process, as it can be found again; None if it does not run."""
+        """Identity of the process that survives pid reuse; None if it does not run."""
         return None if self.process is None else process_of(self.process.pid)
 
     @property
     def ended(self) -> int | None:
-        """Its exit code if it has ended, negative for a signal; None while it runs."""
+        """Exit code, negative for a signal; None while the process runs or before it was started."""
         return None if self.process is None else self.process.poll()
 
     def must_restart(self) -> bool:
-        """Whether it has died and it is time to start it again: the more often it died of late, the later."""
+        """Return whether the process has died and its backoff has passed; the backoff doubles with each early death."""
         code = self.ended
         if code is None:
             return False
@@ -101,25 +101,25 @@ class Child:
             end_group(self.process.pid if self.process else 0, signal.SIGKILL)
             if now - self._started_at > _STABLE_SECONDS:
                 self._failures = 0
-            wait = min(2.0**self._failures, _LONGEST_WAIT)
+            wait = min(2.0**self._failures, _MAX_BACKOFF_SECONDS)
             self._failures += 1
             self._start_after = now + wait
             reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            last = f" Its last words: {self.last_line}" if self.last_line else ""
-            self.tell(f"{self.name} died ({reason}); it is started again in {wait:.0f} s.{last} Log: {self.log}")
+            last = f" Last output: {self.last_line}" if self.last_line else ""
+            self.report(f"{self.name} died ({reason}); it will be restarted in {wait:.0f} s.{last} Log: {self.log}")
         if now < self._start_after:
             return False
         self._start_after = 0.0
         return True
 
     def ask_to_stop(self) -> None:
-        """Send the signal to end to it and its own children; what it prints from now on is only logged."""
+        """Send SIGTERM to the process and its children; log its further output without reporting it."""
         self.is_stopping = True
         if self.process is not None:
             end_group(self.process.pid, signal.SIGTERM)
 
     def stop(self) -> None:
-        """Wait until it and its own children have ended; kill what does not."""
+        """Wait until the process and its children have ended; kill those that do not end."""
         if self.process is None:
             return
         with suppress(subprocess.TimeoutExpired):
@@ -135,7 +135,7 @@ class Child:
             handler.close()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Copy the output to the log, plain, and tell what a person should know."""
+        """Copy the output to the log without colours, and report warnings and errors."""
         if process.stdout is None:
             return
         with process.stdout as output:
@@ -143,28 +143,28 @@ class Child:
                 self._take(line)
 
     def _take(self, line: str) -> None:
-        """Log a line, and tell it if a person should know."""
+        """Log a line, and report it if it is a warning or an error."""
         plain = _COLOURS.sub("", line).rstrip("\n")
         if _NOISE.search(plain):
             return
         self._logger.info("%s", plain)
         if plain.strip():
             self.last_line = plain.strip()
-        if _WORTH_TELLING.search(plain) and not _TOLD_BY_TICKS.search(plain) and not self.is_stopping:
-            self.tell(f"{self.name}: {_AT.sub('', plain.strip())}")
+        if _REPORTED.search(plain) and not _SHOWN_BY_TICKS.search(plain) and not self.is_stopping:
+            self.report(f"{self.name}: {_TIMESTAMP.sub('', plain.strip())}")
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """A log file that tells once that it cannot be written, and once that it can be again.
+    """Log file that reports once that it cannot be written, and once that it can be written again.
 
     Args:
-        file: Where it is.
-        tell: Told what a person should know.
+        file: Path of the log file.
+        report: Called with each message.
     """
 
-    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, file: Path, report: Callable[[str], None]) -> None:
         super().__init__(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
-        self._tell = tell
+        self._report = report
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -173,7 +173,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         super().emit(record)
         if lost and lost == self._lost:
             self._lost = 0
-            self._tell(f"{self.baseFilename} can be written again. It lacks {lost:,} lines.")
+            self._report(f"{self.baseFilename} can be written again. {lost:,} lines are missing from it.")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Count a line that could not be written; logging itself would print a traceback for each."""
@@ -182,13 +182,13 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         if self._lost == 1:
             error = sys.exc_info()[1]
             reason = error.strerror if isinstance(error, OSError) else error
-            self._tell(f"{self.baseFilename} cannot be written: {reason}")
-        with suppress(OSError):  # of what it still holds; the next line opens the file again
+            self._report(f"{self.baseFilename} cannot be written: {reason}")
+        with suppress(OSError):  # from flushing its buffer; the next line opens the file again
             self.close()
 
 
 def group_lives(leader: int) -> bool:
-    """Whether any process of a group, or its leader, is left."""
+    """Return whether any process of a group is still alive."""
     try:
         os.killpg(leader, 0)
     except (ProcessLookupError, PermissionError):

@@ -1,6 +1,6 @@
-"""The one module of `serving` that speaks with Dagster: runs executed here, ended here, or whose process died.
+"""The only module of `serving` that imports Dagster: execute, launch, resume and end runs.
 
-Commands import it when they need it: the import costs a second or two.
+Commands import it only when they need it: the import takes a second or two.
 """
 
 import logging
@@ -44,13 +44,13 @@ RECONCILIATION_JOB = "reconciliation"
 _RECONCILIATION_POOL = "reconciliation"
 _COMMAND_TAG = "ledger/command"
 _POLL_SECONDS = 1.0
-#: How long Dagster's storage uses a connection, in seconds. It does not test one before it uses it, and after a restart
-#: of the database every connection in its pool is dead.
+#: Lifetime of the connections of Dagster's storage, in seconds. The storage does not test a connection before use, and
+#: after a restart of the database every connection in its pool is dead.
 CONNECTION_SECONDS = 1
-# What a run of a command does is told by the command; what Dagster prints of it would only be in the way.
+# The command itself reports the progress of its run; Dagster's own output is suppressed.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
-#: What knows of all runs, schedules and pools.
+#: Dagster's instance: all runs, schedules and pools.
 Instance = dg.DagsterInstance
 
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
@@ -58,21 +58,21 @@ cancel_launched_runs = interruption.cancel_launched_runs
 confirm_cancelled = interruption.confirm_cancelled
 fail_dead_runs = interruption.fail_dead_runs
 
-#: Told of progress: what is being done, how many steps are done, and how many there are.
+#: Callback for progress: the current step, the number of finished steps, the total number.
 Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
 def instance_of(settings: Settings) -> Iterator[Instance]:
-    """Dagster's instance; the tables of its storage are made if they are missing.
+    """Yield Dagster's instance; create the tables of its storage if they are missing.
 
-    Steps that run in this process write to its own terminal: nothing of it is captured.
+    The output of steps that run in this process goes to its terminal and is not captured.
     """
     os.environ.update(dagster_environment(settings))
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(str(instance_folder(settings.home)), overrides={"compute_logs": uncaptured})
     with dg.DagsterInstance.from_ref(reference) as instance:
-        # Without a pool its storage connects anew for every statement, a thousand times in a run of two years.
+        # Without a pool the storage opens a connection for each statement, a thousand times in a run of two years.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=CONNECTION_SECONDS, max_overflow=5)
         yield instance
 
@@ -80,18 +80,18 @@ def instance_of(settings: Settings) -> Iterator[Instance]:
 def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
     """Execute the ledger's job in this process, as a run that the web interface shows.
 
-    Waits while another run writes the ledger's tables.
+    Wait first until no other run writes the ledger's tables.
     """
     tags = {**range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
     started = time.monotonic()
-    run_id, watch = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
-    return watch.outcome(order, run_id, time.monotonic() - started)
+    run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
+    return recorder.outcome(order, run_id, time.monotonic() - started)
 
 
 def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> None:
-    """Execute a sync that has been claimed in this process, as a run that the web interface shows.
+    """Execute a registered sync in this process, as a run that the web interface shows.
 
-    How it went is in its log. A signal to end is a cancellation.
+    The result is in the sync's log. A termination signal cancels the sync.
     """
     setup_interrupt_handlers()
     tags = _sync_tags(order)
@@ -99,11 +99,11 @@ def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> No
 
 
 def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> Outcome:
-    """Execute the reconciliations in this process, or some of them, as a run that the web interface shows."""
+    """Execute some of the reconciliations in this process, as a run that the web interface shows."""
     started = time.monotonic()
     job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
-    run_id, watch = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
-    return watch.outcome(order, run_id, time.monotonic() - started)
+    run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
+    return recorder.outcome(order, run_id, time.monotonic() - started)
 
 
 def _execute(
@@ -114,11 +114,11 @@ def _execute(
     resources: Mapping[str, Any],
     assets: Sequence[str] | None,
     progress: Progress,
-) -> tuple[str, "_Watch"]:
-    """Execute a job, or some of its assets; the id of the run, and what was seen of it."""
-    with _quietly(), instance_of(settings) as instance:
+) -> tuple[str, "_RunRecorder"]:
+    """Execute a job, or some of its assets; return the id of the run and the recorded events."""
+    with _silenced(), instance_of(settings) as instance:
         from ledger_pipelines.automation.incidents import review
-        from ledger_pipelines.definitions import build_definitions  # the module reads the settings when it is imported
+        from ledger_pipelines.definitions import build_definitions  # reads the settings when imported
         from ledger_pipelines.resources import Databases as Resource
 
         fail_dead_runs(instance)
@@ -129,8 +129,8 @@ def _execute(
         steps = len(job.nodes)
         _wait_for_pool(instance, pool, lambda message: progress(message, 0, steps))
         run_id = str(uuid.uuid4())
-        watch = _Watch(progress, steps)
-        instance.add_event_listener(run_id, watch.see)
+        recorder = _RunRecorder(progress, steps)
+        instance.add_event_listener(run_id, recorder.record)
         try:
             job.execute_in_process(
                 instance=instance,
@@ -142,39 +142,39 @@ def _execute(
                 },
                 raise_on_error=False,
             )
-            review(instance, databases)  # no sensor need be there to find that a failure is made good
+            review(instance, databases)  # a sensor that could find a failure resolved may not be running
         finally:
             databases.dispose()
-        return run_id, watch
+        return run_id, recorder
 
 
 def has_unfinished_runs(instance: Instance) -> bool:
-    """Whether a run of the ledger's job is under way or waits for its turn."""
+    """Return whether a run of the ledger's job is running or queued."""
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
 
 
 def launch(web_ui: WebUi, order: Order) -> str:
-    """Put a run into the queue of a running `ledger up` and return its id.
+    """Queue a run of the ledger's job in a running `ledger up` and return its id.
 
     Raises:
-        ServingError: it is refused.
+        ServingError: the run is refused.
     """
     tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
     return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
 
 
 def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | ServingError]]:
-    """Execute the runs again that were cancelled because `ledger up` was stopped.
+    """Re-execute the runs that were cancelled because `ledger up` was stopped.
 
-    A run that the web server did not answer for stays to be resumed by the next start.
+    If the web server does not answer, the run is left to the next start.
 
     Yields:
-        The id of each run, and the id of the run that is executed instead, or the error that prevents it.
+        The id of each cancelled run, and the id of its replacement or the error that prevents it.
     """
     for run_id in interruption.runs_to_resume(instance):
         outcome: str | ServingError
         try:
-            # An earlier start may have been interrupted between the launch and the note of it.
+            # An earlier start may have been interrupted after the launch, before it was recorded.
             outcome = interruption.replacement(instance, run_id) or web_ui.execute_again(
                 run_id, {interruption.RESUME_TAG: interruption.instead_of(run_id)}
             )
@@ -188,17 +188,17 @@ def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | Servi
 
 
 def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
-    """Put a sync that has been claimed into the queue of a running `ledger up` and return the run's id.
+    """Queue a registered sync in a running `ledger up` and return the run's id.
 
     Raises:
-        ServingError: it is refused.
+        ServingError: the run is refused.
     """
     tags = _sync_tags(order)
     return web_ui.launch(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
 
 
 def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) -> str:
-    """Put the reconciliations, or some of them, into the queue of a running `ledger up` and return the run's id.
+    """Queue some of the reconciliations in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
@@ -207,7 +207,7 @@ def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) ->
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
-    """Close the log of a sync whose run is over or was never launched, and return it; None if there is none such.
+    """Close and return the log of a sync whose run has ended or was never launched; None if there is none.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -216,7 +216,7 @@ def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | N
 
 
 def ask_sync_to_end(instance: Instance, log: SyncLog) -> bool:
-    """Ask the run of a sync to end, wherever it is; False if it has none."""
+    """Request that the run of a sync terminates, in any process; return False if the sync has no run."""
     run = run_of(instance, log)
     if run is None:
         return False
@@ -224,10 +224,10 @@ def ask_sync_to_end(instance: Instance, log: SyncLog) -> bool:
         return True
     process = process_executing(run)
     if process is None or not process.alive:
-        with suppress(DagsterUserCodeUnreachableError):  # it is gone; the run is ended by force later on
+        with suppress(DagsterUserCodeUnreachableError):  # the code server is gone; the run is ended by force later
             instance.run_coordinator.cancel_run(run.run_id)
-    else:  # never by way of a code server: that waits for an answer, and launches nothing until it gets one
-        instance.report_run_canceling(run)  # else Dagster would take it for a failure
+    else:  # not through the code server: it would wait for the process, and launch nothing meanwhile
+        instance.report_run_canceling(run)  # otherwise Dagster would record a failure
         send(process, signal.SIGINT)
     return True
 
@@ -237,15 +237,15 @@ def end_sync_by_force(instance: Instance, log: SyncLog) -> None:
     run = run_of(instance, log)
     if run is None or run.is_finished:
         return
-    # In this order: a code server that finds its process dead before takes the run for failed.
-    instance.report_run_canceled(run, "It did not end when it was asked to, and was ended by force.")
+    # In this order: a code server that finds the process dead first would mark the run as failed.
+    instance.report_run_canceled(run, "The run did not end when requested and was ended by force.")
     if (process := process_executing(run)) is not None:
         send(process, signal.SIGKILL)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def code_server_answers(port: int) -> bool:
-    """Whether the code server has loaded the definitions and takes requests."""
+    """Return whether the code server has loaded the definitions and accepts requests."""
     try:
         DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
     except DagsterUserCodeUnreachableError:
@@ -254,8 +254,8 @@ def code_server_answers(port: int) -> bool:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep what Dagster says of itself off the terminal."""
+def _silenced() -> Iterator[None]:
+    """Suppress Dagster's own log messages and warnings."""
     logger = logging.getLogger("dagster")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -268,7 +268,7 @@ def _quietly() -> Iterator[None]:
 
 
 def _reconciliation_tags(order: Order, assets: Sequence[str]) -> dict[str, str]:
-    """Months, if any of the assets has such."""
+    """Return the tags of the run, with its months if one of the assets is partitioned."""
     months = range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
     return months | {_COMMAND_TAG: f"ledger {order.command}"}
 
@@ -278,21 +278,21 @@ def _sync_tags(order: SyncOrder) -> dict[str, str]:
     return range_tags(order.first, order.last) | tags
 
 
-def _wait_for_pool(instance: Instance, pool: str, say: Callable[[str], None]) -> None:
-    """Wait until no other run holds the pool: a step that waited for it would keep a processor busy."""
+def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None]) -> None:
+    """Wait until no other run holds the pool: a step that waits for it keeps a processor busy."""
     while holders := instance.event_log_storage.get_concurrency_info(pool).active_run_ids:
-        say(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
+        report(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
         fail_dead_runs(instance)
         for run_id in holders:
             run = instance.get_run_by_id(run_id)
-            if run is None or run.is_finished:  # its storage was away when its step ended
+            if run is None or run.is_finished:  # the storage was unreachable when its step ended
                 instance.event_log_storage.free_concurrency_slots_for_run(run_id)
         time.sleep(_POLL_SECONDS)
 
 
 @dataclass
-class _Watch:
-    """A run's events as they come: progress is told, results are kept."""
+class _RunRecorder:
+    """Listener for the events of a run that reports progress and collects results."""
 
     progress: Progress
     of: int
@@ -301,8 +301,8 @@ class _Watch:
     checks: list[CheckResult] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
-    def see(self, entry: EventLogEntry) -> None:
-        """Take note of one event."""
+    def record(self, entry: EventLogEntry) -> None:
+        """Record one event."""
         event = entry.dagster_event
         if event is None:
             return
@@ -324,11 +324,11 @@ class _Watch:
             self.faults.append(Fault(None, "the run was cancelled"))
 
     def outcome(self, order: Order, run_id: str, seconds: float) -> Outcome:
-        """What it all came to."""
+        """Return the summary of the run."""
         return Outcome(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
 
     def _materialised(self, event: dg.DagsterEvent) -> None:
-        """Keep what the step did as a whole: it is told again with each of its months."""
+        """Keep the event with the totals of the step; the events of its single months have no row counts."""
         metadata = {
             name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
         }

@@ -1,6 +1,6 @@
-"""The databases made ready for whoever serves: started, created, brought to the newest schema, connected to.
+"""Databases of an installation: start the embedded server, create databases, upgrade the schema, connect.
 
-No Dagster here: what Dagster does with its own database is its own affair, that the database exists is ours.
+This module does not import Dagster. It creates Dagster's database; Dagster creates the tables in it.
 """
 
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ from ledger_pipelines.warehouse.tables import customers, monthly_customer_balanc
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` found and did.
+    """Result of `prepare`.
 
     Attributes:
-        started: whether the embedded server was started just now.
-        version: the schema's version in the warehouse.
+        started: Whether this call started the embedded server.
+        version: Version of the warehouse's schema.
     """
 
     started: bool
@@ -40,7 +40,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Databases:
-    """The databases of some settings, connected to when first used, let go of at the end of a `with`."""
+    """Databases of the settings: connected at first use, disposed of at the end of a `with` block."""
 
     settings: Settings
 
@@ -65,7 +65,7 @@ class Databases:
 
     @property
     def horizon(self) -> Horizon:
-        """The months that count now, by the clock: a process may live longer than a month."""
+        """The months up to now, computed at each call: a process may live longer than a month."""
         return Horizon.until(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
 
     @property
@@ -74,15 +74,15 @@ class Databases:
         return BillingApp(self.billing, self.horizon)
 
     def is_computed(self) -> bool:
-        """Whether the ledger has been computed for every customer at least once."""
+        """Return whether the ledger has been computed for all customers at least once."""
         with reachable(self.warehouse), self.warehouse.connect() as connection:
             return is_computed(connection)
 
     def demand_same_source(self) -> None:
-        """Make sure that the ledger is of the billing application that the settings name.
+        """Check that the ledger was computed from the billing application that the settings name.
 
         Raises:
-            WarehouseError: it is the demo's and the settings name one's own, or the reverse.
+            WarehouseError: the ledger is the demo's and the settings name another application, or the reverse.
         """
         with reachable(self.warehouse), self.warehouse.connect() as connection:
             demand_same_source(connection, self.settings)
@@ -96,21 +96,21 @@ class Databases:
         return None
 
     def demand_customers(self, ids: tuple[int, ...]) -> None:
-        """See that each of the ids is a customer.
+        """Check that each id belongs to a customer.
 
         Raises:
-            ServingError: some are none; the message names them.
+            ServingError: some ids do not; the message names them.
             SourceError: the billing application's database cannot be read.
             WarehouseError: the warehouse cannot be used.
         """
         if unknown := self.unknown_customers(ids):
             raise ServingError(
                 f"There is no customer {', '.join(map(str, unknown))}, neither in the billing application nor in the "
-                "warehouse. Customers are its users with role customer or fob, named by their id."
+                "warehouse. Use the id of a user of the billing application whose role is customer or fob."
             )
 
     def unknown_customers(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Those of the ids that are customers neither in the billing application nor in the warehouse.
+        """Return the ids of customers that are neither in the billing application nor in the warehouse.
 
         Raises:
             SourceError: the billing application's database cannot be read.
@@ -125,7 +125,7 @@ class Databases:
 
 
 def prepare(settings: Settings) -> Prepared:
-    """Start the embedded server if it is used, create what databases are missing, and upgrade the warehouse's schema.
+    """Start the embedded server if it is used, create missing databases, and upgrade the warehouse's schema.
 
     Raises:
         SettingsError: LEDGER_HOME cannot be used.
@@ -139,11 +139,11 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def start_embedded(settings: Settings) -> bool:
-    """Start the embedded server and create its databases; True if it was not running.
+    """Start the embedded server and create its databases; return whether this call started it.
 
     Raises:
         SettingsError: LEDGER_HOME cannot be used.
-        EmbeddedServerError: it cannot be started.
+        EmbeddedServerError: the server cannot be started.
     """
     make_home(settings.home)
     server = servers.embedded_server(settings)
@@ -158,7 +158,7 @@ def start_embedded(settings: Settings) -> bool:
 
 
 def upgrade(settings: Settings) -> str:
-    """Bring the warehouse's schema to the newest version, let analysts read it, and return the version.
+    """Upgrade the warehouse's schema, renew the grants of analysts, and return the version.
 
     Raises:
         WarehouseError: the warehouse cannot be used, or its schema is newer than this program.
@@ -174,17 +174,17 @@ def upgrade(settings: Settings) -> str:
     except sa.exc.ProgrammingError as error:
         raise WarehouseError(
             f"The schema of the warehouse {masked(engine.url)} cannot be upgraded: {error.orig} "
-            "The user that LEDGER_WAREHOUSE_URL names must own its schemas, or may create them."
+            "The user in LEDGER_WAREHOUSE_URL must own the schemas or be allowed to create them."
         ) from error
     finally:
         engine.dispose()
 
 
 def ensure_dagster_database(settings: Settings) -> bool:
-    """Create the database of Dagster's own storage unless it exists; True if this call created it.
+    """Create the database of Dagster's storage unless it exists; return whether this call created it.
 
     Raises:
-        WarehouseError: it does not exist and may not be created, or its server is away.
+        WarehouseError: the database does not exist and cannot be created, or its server is unreachable.
     """
     url = servers.dagster_storage(settings).set(drivername="postgresql")
     if (reason := refusal(url)) is None:
@@ -194,20 +194,20 @@ def ensure_dagster_database(settings: Settings) -> bool:
         with psycopg.connect(_address(maintenance), autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as server:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(url.database or "")))
     except psycopg.errors.DuplicateDatabase:
-        pass  # another process was quicker, or the database is there and refuses us
+        pass  # another process created it, or it exists and refuses the connection
     except psycopg.errors.Error as error:
         raise WarehouseError(
-            f"Dagster's own storage {masked(url)} cannot be used ({reason}), nor can its database be created "
-            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for it, for example "
+            f"Dagster's database {masked(url)} cannot be used ({reason}) and cannot be created "
+            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
             "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
         ) from error
     if (reason := refusal(url)) is not None:
-        raise WarehouseError(f"Dagster's own storage {masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
+        raise WarehouseError(f"Dagster's database {masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
     return True
 
 
 def refusal(url: sa.URL) -> str | None:
-    """Why a PostgreSQL database cannot be connected to; None if it can."""
+    """Return why connecting to a PostgreSQL database fails; None if it succeeds."""
     try:
         psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
     except psycopg.Error as error:

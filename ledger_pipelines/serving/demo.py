@@ -1,4 +1,4 @@
-"""The demo's billing application and ERP, as the commands make and disturb them."""
+"""The demo's billing application and ERP: seed them, and change rows of the ERP at random."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,23 +19,23 @@ from ledger_pipelines.warehouse import servers
 from ledger_pipelines.warehouse.engine import source_engine
 
 
-def usual_plan() -> SeedPlan:
-    """The billing application that the first start makes: a few dozen customers over two years, up to last midnight."""
+def default_plan() -> SeedPlan:
+    """Return the plan of the billing application at the first start: 36 customers, 24 months, up to last midnight."""
     midnight = _last_midnight()
     return SeedPlan(current_month=month_of(midnight, WIB), until=midnight)
 
 
-def usual_erp_plan() -> ErpPlan:
-    """The ERP that the first start makes: some thousands of rows over the same two years."""
+def default_erp_plan() -> ErpPlan:
+    """Return the plan of the ERP at the first start: thousands of rows over the same 24 months."""
     midnight = _last_midnight()
     return ErpPlan(current_month=month_of(midnight, WIB), until=midnight)
 
 
 def has_billing_tables(engine: sa.Engine) -> bool:
-    """Whether a database has the billing application's users, the demo's or others.
+    """Return whether a database has the table `users` of a billing application, the demo's or another.
 
     Raises:
-        ServingError: it cannot be reached.
+        ServingError: the database cannot be reached.
     """
     return _has_any(engine, [billing_schema.users.name])
 
@@ -44,8 +44,8 @@ def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], 
     """Fill a database with a demo of the billing application.
 
     Raises:
-        SeedRefused: it holds what seeding would destroy or contradict.
-        ServingError: it cannot be reached or written to.
+        SeedRefused: seeding would destroy or contradict existing tables.
+        ServingError: the database cannot be reached or written to.
     """
     try:
         return seed(engine, plan, progress)
@@ -57,8 +57,8 @@ def seed_demo_erp(engine: sa.Engine, plan: ErpPlan, progress: Callable[[int, int
     """Fill a database with a demo of the ERP.
 
     Raises:
-        SeedRefused: it holds what seeding would destroy or contradict.
-        ServingError: it cannot be reached or written to.
+        SeedRefused: seeding would destroy or contradict existing tables.
+        ServingError: the database cannot be reached or written to.
     """
     try:
         return seed_erp(engine, plan, progress)
@@ -67,7 +67,7 @@ def seed_demo_erp(engine: sa.Engine, plan: ErpPlan, progress: Callable[[int, int
 
 
 def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
-    """Fill the demo's ERP at the first start; None if an ERP of its own is set, or the demo's has tables already.
+    """Seed the demo's ERP at the first start; None if another ERP is configured or the demo's has tables already.
 
     Raises:
         ServingError: the embedded server cannot be reached or written to.
@@ -76,7 +76,7 @@ def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
         return None
     engine = source_engine(servers.erp(settings))
     try:
-        return None if _has_any(engine, list(erp_source_tables)) else seed_demo_erp(engine, usual_erp_plan())
+        return None if _has_any(engine, list(erp_source_tables)) else seed_demo_erp(engine, default_erp_plan())
     finally:
         engine.dispose()
 
@@ -85,8 +85,8 @@ def disturb_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[
     """Change some rows of a demo's ERP at random, up to the month after the current one.
 
     Raises:
-        SeedRefused: the database has no demo's ERP.
-        ServingError: it cannot be reached or written to, or another program changed the same row.
+        SeedRefused: the database contains no demo ERP.
+        ServingError: the database cannot be reached or written to, or another program changed the same row.
     """
     try:
         return disturb(engine, changes, random_seed, month_of(datetime.now(WIB), WIB))

@@ -1,4 +1,4 @@
-"""The environment of Dagster's processes: the addresses of the databases, and what `dagster.yaml` asks for besides."""
+"""Environment variables of Dagster's processes: addresses of the databases, and variables of `dagster.yaml`."""
 
 import os
 
@@ -8,12 +8,12 @@ from ledger_pipelines.warehouse import servers
 DEFINITIONS = "ledger_pipelines.definitions"
 """The module that Dagster loads."""
 
-# Backfill policies have been "in beta" for years; every process would say so once for each asset.
+# Every process would warn once per asset that backfill policies are "in beta", which they have been for years.
 _BETA = "ignore:Parameter `backfill_policy` of"
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:
-    """What every process of Dagster needs in its environment. The values hold passwords."""
+    """Return the variables that every process of Dagster needs; the values contain passwords."""
     warnings = [given] if (given := os.environ.get("PYTHONWARNINGS", "")) else []
     if _BETA not in given:
         warnings.append(_BETA)

@@ -1,4 +1,4 @@
-"""The errors that are told to a person as one message: what is wrong, and what to do. All others are faults of ours."""
+"""Explained errors: shown as one message that says what is wrong and what to do. All others are bugs."""
 
 from ledger_pipelines.analytics.role import AnalystError
 from ledger_pipelines.horizon import MonthError
@@ -13,7 +13,7 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 
 
 class ServingError(Exception):
-    """A command cannot do what it was asked; the message says why and what to do."""
+    """Failure of a command or request; the message says why and what to do."""
 
 
 EXPLAINED = (

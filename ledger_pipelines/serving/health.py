@@ -1,4 +1,4 @@
-"""The health check: whether everything answers, what data there are, whether the ledger is right, how fast it is."""
+"""Health check: databases, incidents, data, accuracy of the ledger, query speed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from ledger_pipelines.warehouse.tables import (
 )
 
 _REJECTING = (customers, prices, deposits, meter_readings, transaction_calculations)
-#: How long after the start of a month its turn, and the run that reads it from the application, may take.
+#: How long after the start of a month the turn of the month, and the run that loads its rows, may take.
 _TURN, _READ = timedelta(minutes=1), timedelta(minutes=10)
 _OF_INCIDENT = {
     "kind": "kind",
@@ -43,23 +43,23 @@ _OF_INCIDENT = {
     "what is wrong": "reason",
     "what to do": "what_to_do",
 }
-_TIMES = 5
+_REPETITIONS = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
 
-#: Told of progress: what is being looked at, how many things are done, and how many there are.
+#: Callback for progress: the current check, the number of finished checks, the total number.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Service:
-    """A database and whether it answers.
+    """State of a database.
 
     Attributes:
-        name: What it is.
-        address: Where it is, without a password; empty if there is none.
-        fault: Why it does not answer; empty if it does, or was not asked.
-        skipped: Why it was not asked; empty if it was.
+        name: Its role.
+        address: URL without the password; empty if none is configured.
+        fault: Why it does not answer; empty if it does or was not tested.
+        skipped: Why it was not tested; empty if it was.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Finding:
-    """An invariant of the ledger, and how many rows violate it."""
+    """Invariant of the ledger, and the number of rows that violate it."""
 
     name: str
     holds: str
@@ -79,7 +79,7 @@ class Finding:
 
 @dataclass
 class Health:
-    """What the check found; data, findings and speed are empty if the warehouse does not answer."""
+    """Result of the check; data, findings and speed are empty if the warehouse does not answer."""
 
     services: list[Service] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
@@ -93,13 +93,13 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no problem was found."""
         return not self.problems
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report as a table."""
+    """Section of the report, as a table."""
 
     title: str
     columns: Sequence[str]
@@ -107,10 +107,10 @@ class Section:
 
 
 def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> Health:
-    """Examine the system, or what it has of some customers; nothing is started and nothing changed.
+    """Check the system, for all customers or only the wanted ones, without starting or changing anything.
 
     Raises:
-        ServingError: one of the customers is none; it is not looked for where a database is away.
+        ServingError: there is no such customer. This is not checked while a database is unreachable.
     """
     found = Health()
     steps = len(INVARIANTS) + 3
@@ -131,7 +131,9 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
             found.query_ms = usual_query_ms(connection, wanted)
     except exc.ProgrammingError as error:
         fault = str(error.orig).splitlines()[0]
-        found.problems.append(f"The warehouse's schema is not what this program expects ({fault}): ledger db upgrade")
+        found.problems.append(
+            f"The schema of the warehouse is not the one this program expects ({fault}). Run: ledger db upgrade"
+        )
     progress("done", steps, steps)
     return found
 
@@ -143,7 +145,7 @@ def _services(databases: Databases, found: Health) -> None:
         found.services.append(Service(name, masked(url.set(drivername="postgresql")), fault))
     billing = servers.billing(settings)
     try:
-        fault = "" if databases.billing_app.has_customers() else "it has no customers"
+        fault = "" if databases.billing_app.has_customers() else "no customers found"
     except SourceError as error:
         fault = str(error)
     found.services.append(Service(_BILLING, masked(billing), fault))
@@ -153,7 +155,7 @@ def _services(databases: Databases, found: Health) -> None:
 
 def _erp(settings: Settings) -> Service:
     if not servers.has_erp(settings):
-        return Service("ERP", "", "", skipped="none is set (LEDGER_ERP_URL)")
+        return Service("ERP", "", "", skipped="not configured (LEDGER_ERP_URL is not set)")
     address, fault = servers.erp(settings), ""
     try:
         engine = erp_engine(address)
@@ -167,7 +169,7 @@ def _erp(settings: Settings) -> Service:
 
 
 def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
-    """Find the open incidents; of some customers those about them, and those about no customer in particular."""
+    """Add the open incidents: those of the wanted customers, and those of no particular customer."""
     for incident in open_incidents(connection):
         if wanted is None or not incident.customers or not set(wanted).isdisjoint(incident.customers):
             found.incidents.append(incident)
@@ -180,21 +182,23 @@ def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ..
     found.months_expected = len(horizon.months)
     computed = is_computed(connection)
     if not computed:
-        found.problems.append(f"The ledger has never been computed: {COMPUTE_COMMAND}")
+        found.problems.append(f"The ledger has never been computed. Run: {COMPUTE_COMMAND}")
     for table in BY_MONTH:
         behind = months_behind(connection, horizon, table)
         found.months_loaded[table.name] = found.months_expected - len(behind)
-        patience = _TURN if table is monthly_customer_balances else _READ
-        begun_before = month_of(datetime.now(horizon.zone) - patience, horizon.zone)
+        allowance = _TURN if table is monthly_customer_balances else _READ
+        begun_before = month_of(datetime.now(horizon.zone) - allowance, horizon.zone)
         late = sum(month <= begun_before for month in behind)
         if computed and late:
-            found.problems.append(f"{table.name}: {late} months have never been computed: ledger balance sync --all")
+            found.problems.append(
+                f"{table.name}: {late} months have never been computed. Run: ledger balance sync --all"
+            )
     if wanted is None:
         for table in _REJECTING:
             for row in connection.execute(rejections_by_reason(table.name)):
                 found.rejected.append((table.name, row.reason, row.rows, row.example))
     elif computed and not found.rows[monthly_customer_balances.name]:
-        found.problems.append(f"There are no balances of {', '.join(str(customer) for customer in wanted)}.")
+        found.problems.append(f"There are no balances of customer {', '.join(str(customer) for customer in wanted)}.")
 
 
 def _accuracy(
@@ -210,27 +214,30 @@ def _accuracy(
         rows = connection.scalar(sa.select(sa.func.count()).select_from(violations)) or 0
         found.findings.append(Finding(invariant.name, invariant.description, rows))
         if rows:
-            found.problems.append(f"{invariant.name}: {rows:,} rows violate: {invariant.description}")
+            found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")
 
 
 def usual_query_ms(connection: sa.Connection, wanted: tuple[int, ...] | None = None) -> dict[str, float]:
-    """How long what a person asks most takes: a customer's balance, and its transactions of a month."""
-    newest = sa.select(monthly_customer_balances.c.customer_id, monthly_customer_balances.c.year_month)
+    """Measure the two most frequent queries, in ms: a customer's balance, and its transactions of a month."""
+    newest_query = sa.select(monthly_customer_balances.c.customer_id, monthly_customer_balances.c.year_month)
     if wanted is not None:
-        newest = newest.where(monthly_customer_balances.c.customer_id.in_(wanted))
-    somebody = connection.execute(newest.order_by(monthly_customer_balances.c.year_month.desc()).limit(1)).first()
-    if somebody is None:
+        newest_query = newest_query.where(monthly_customer_balances.c.customer_id.in_(wanted))
+    newest_balance = connection.execute(
+        newest_query.order_by(monthly_customer_balances.c.year_month.desc()).limit(1)
+    ).first()
+    if newest_balance is None:
         return {}
     column = transaction_calculations.c
     transactions = sa.select(transaction_calculations).where(
-        column.customer_id == somebody.customer_id, column.year_month == somebody.year_month
+        column.customer_id == newest_balance.customer_id, column.year_month == newest_balance.year_month
     )
-    usual = {
-        "balance of a customer": latest_balances((somebody.customer_id,)),
+    queries = {
+        "balance of a customer": latest_balances((newest_balance.customer_id,)),
         "transactions of a customer in a month": transactions,
     }
     return {
-        name: round(median(_milliseconds(connection, query) for _ in range(_TIMES)), 2) for name, query in usual.items()
+        name: round(median(_milliseconds(connection, query) for _ in range(_REPETITIONS)), 2)
+        for name, query in queries.items()
     }
 
 
@@ -241,7 +248,7 @@ def _milliseconds(connection: sa.Connection, query: sa.Select[Any]) -> float:
 
 
 def sections(found: Health) -> list[Section]:
-    """The report for a person."""
+    """Return the report as tables."""
     services = [
         (service.name, service.address, service.fault or service.skipped or "answers") for service in found.services
     ]
@@ -251,23 +258,23 @@ def sections(found: Health) -> list[Section]:
     ]
     incidents = [tuple(getattr(one, name) for name in _OF_INCIDENT.values()) for one in found.incidents]
     parts = [
-        Section("Status", ("what", "where", "state"), services),
+        Section("Databases", ("database", "address", "state"), services),
         Section("Incidents", tuple(_OF_INCIDENT), incidents),
         Section("Data", ("table", "rows", "months computed"), data),
-        Section("Rejected rows", ("by", "reason", "rows", "for example"), found.rejected),
+        Section("Rejected rows", ("table", "reason", "rows", "example"), found.rejected),
         Section(
             "Accuracy",
-            ("what must hold", "violations", ""),
-            [(finding.holds, finding.rows, "wrong" if finding.rows else "holds") for finding in found.findings],
+            ("rule", "violations", "result"),
+            [(finding.holds, finding.rows, "violated" if finding.rows else "holds") for finding in found.findings],
         ),
-        Section("Speed", ("query", "ms"), list(found.query_ms.items())),
-        Section("Problems", ("what is wrong",), [(problem,) for problem in found.problems]),
+        Section("Query speed", ("query", "median, ms"), list(found.query_ms.items())),
+        Section("Problems", ("problem",), [(problem,) for problem in found.problems]),
     ]
     return [part for part in parts if part.rows]
 
 
 def answer(found: Health) -> dict[str, Any]:
-    """The report for a program."""
+    """Return the report as JSON."""
     names = ("asset", "reason", "rows", "example")
     return {
         "success": found.healthy,

@@ -1,4 +1,4 @@
-"""Incidents on the terminal of `ledger up`: each once when it is announced, and one line when it is closed."""
+"""Incidents on the terminal of `ledger up`: a message when one is announced, and a line when it is closed."""
 
 import time
 from collections.abc import Callable
@@ -13,37 +13,37 @@ from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
 from ledger_pipelines.warehouse.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.schema import WarehouseError
 
-#: An incident that is gone for less is not called closed: its cause may flicker.
-_QUIET_SECONDS = 10.0
+#: An incident that is closed for a shorter time is not reported as closed: its cause may flicker.
+_CLOSED_SECONDS = 10.0
 _POOL = Pool(size=1, overflow=0, statement_seconds=5)
 
 
 @dataclass
 class IncidentWatch:
-    """Tells a person about incidents as they come and go.
+    """Poller of the open incidents that reports each opening and closing.
 
     Attributes:
-        settings: They name the warehouse.
-        tell: Told what comes and goes.
-        complain: Told why incidents cannot be read, at each look.
-        clock: Seconds, for how long an incident is gone.
+        settings: Settings that name the warehouse.
+        report: Called with each message about an incident.
+        report_error: Called at each poll that fails to read the incidents, with the reason.
+        clock: Current time in seconds, to measure how long an incident has been closed.
     """
 
     settings: Settings
-    tell: Callable[[str], None]
-    complain: Callable[[str], None]
+    report: Callable[[str], None]
+    report_error: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
-    _told: dict[int, Incident] = field(default_factory=dict)
-    _seen: dict[int, float] = field(default_factory=dict)
+    _reported: dict[int, Incident] = field(default_factory=dict)
+    _last_seen: dict[int, float] = field(default_factory=dict)
 
     @cached_property
     def _warehouse(self) -> sa.Engine:
         return warehouse_engine(servers.warehouse(self.settings), self.settings.zone, "ledger_up", _POOL)
 
-    def look(self) -> None:
-        """Tell about incidents that were announced or closed since the last look.
+    def poll(self) -> None:
+        """Report incidents that were announced or closed since the last poll.
 
-        Of a warehouse that does not answer nothing is told: other processes report it.
+        A warehouse that does not answer is ignored here: other processes report it.
         """
         try:
             with reachable(self._warehouse), self._warehouse.connect() as connection:
@@ -51,23 +51,23 @@ class IncidentWatch:
         except WarehouseError:
             return
         except sa.exc.SQLAlchemyError as error:
-            self.complain(f"The incidents cannot be read: {str(error).splitlines()[0]}")
+            self.report_error(f"The incidents cannot be read: {str(error).splitlines()[0]}")
             return
         now = self.clock()
         for incident in found:
-            if incident.id not in self._told:
-                self.tell(_opened(incident))
-            self._told[incident.id], self._seen[incident.id] = incident, now
-        for gone in [one for one in self._told.values() if now - self._seen[one.id] >= _QUIET_SECONDS]:
-            del self._told[gone.id], self._seen[gone.id]
-            self.tell(f"Incident {gone.id} is closed: {gone.in_words}.")
+            if incident.id not in self._reported:
+                self.report(_opening_message(incident))
+            self._reported[incident.id], self._last_seen[incident.id] = incident, now
+        for closed in [one for one in self._reported.values() if now - self._last_seen[one.id] >= _CLOSED_SECONDS]:
+            del self._reported[closed.id], self._last_seen[closed.id]
+            self.report(f"Incident {closed.id} is closed: {closed.in_words}.")
 
     def close(self) -> None:
-        """Let go of the warehouse."""
+        """Close the connections to the warehouse."""
         self._warehouse.dispose()
 
 
-def _opened(incident: Incident) -> str:
+def _opening_message(incident: Incident) -> str:
     lines = (
         f"Incident {incident.id}: {incident.in_words}",
         f"  what is wrong: {incident.reason}",

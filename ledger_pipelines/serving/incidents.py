@@ -1,4 +1,4 @@
-"""Confirming refused deletions, customer by customer."""
+"""Confirmation of refused deletions, per customer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from ledger_pipelines.warehouse.incidents import Kind, about_customer, open_inci
 
 @dataclass(frozen=True)
 class ConfirmedDeletion:
-    """A deletion that a person has confirmed.
+    """Deletion that a user has confirmed.
 
     Attributes:
         customer_id: The customer.
-        rows: How many rows may go, by table.
+        rows: Number of rows that may be deleted, by table.
         until: When the confirmation expires.
     """
 
@@ -27,16 +27,16 @@ class ConfirmedDeletion:
 
 
 def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int | None = None) -> ConfirmedDeletion:
-    """Confirm the deletion of a customer's rows that the guard has refused.
+    """Confirm the deletion of a customer's rows that the deletion guard has refused.
 
     Args:
-        databases: Of the installation.
+        databases: The installation's databases.
         customer_id: The customer.
-        by: Who confirms it.
-        rows: How many rows the person was shown; None: as many as are refused now.
+        by: The user who confirms.
+        rows: Number of rows that the user was shown; None to accept the number that is refused now.
 
     Raises:
-        ServingError: no deletion of this customer waits for a confirmation, or of another number of rows.
+        ServingError: no deletion of this customer waits for confirmation, or the number of rows has changed.
         WarehouseError: the warehouse cannot be used.
     """
     with reachable(databases.warehouse), databases.warehouse.begin() as connection:
@@ -46,13 +46,13 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
         if incident is None:
             others = ", ".join(one.subject for one in refused) or "none"
             raise ServingError(
-                f"No deletion of customer {customer_id} waits for a confirmation. Refused deletions: {others}. "
-                "See: ledger incidents list"
+                f"No deletion of customer {customer_id} waits for confirmation. Refused deletions: {others}. "
+                "To list them: ledger incidents list"
             )
         if rows not in (None, incident.rows_to_confirm):
             raise ServingError(
-                f"The refused deletion of customer {customer_id} is of {incident.rows_to_confirm:,} rows now, not of "
-                f"{rows:,}. Look at it again: ledger incidents list"
+                f"The refused deletion of customer {customer_id} now has {incident.rows_to_confirm:,} rows, not "
+                f"{rows:,}. Check it again: ledger incidents list"
             )
         try:
             until = confirm(connection, incident, by)

@@ -1,4 +1,4 @@
-"""One `ledger up` at a time for a data folder, and the end of what an earlier one left behind when it was killed."""
+"""Lock that allows one `ledger up` per data folder, and cleanup of the processes that a killed one left running."""
 
 import fcntl
 import json
@@ -22,21 +22,21 @@ _BYTES = 4096
 
 @dataclass
 class InstanceLock:
-    """The lock, held by this process: a file that says who runs, and what is to be stopped with it.
+    """The lock, held by this process: a file that lists the processes to stop with it.
 
     Attributes:
-        file: the lock file.
-        owns_database: whether the embedded server was started here, or by a predecessor that was killed.
+        file: The lock file.
+        owns_database: Whether this process, or a killed predecessor, started the embedded server.
     """
 
     file: IO[str]
     owns_database: bool = False
 
-    def note(self, children: Iterable[ProcessId | None]) -> None:
-        """Write down what is to be stopped, so that a successor can do it if this process is killed."""
-        noted = [asdict(child) for child in children if child is not None]
-        state = {"pid": os.getpid(), "owns_database": self.owns_database, "children": noted}
-        # One write in place, always of the same length: neither a kill nor a full disk leaves half of it.
+    def record(self, children: Iterable[ProcessId | None]) -> None:
+        """Record the processes to stop, so that the next start can stop them if this process is killed."""
+        recorded = [asdict(child) for child in children if child is not None]
+        state = {"pid": os.getpid(), "owns_database": self.owns_database, "children": recorded}
+        # A single write in place, always of the same length: a kill or a full disk cannot leave half of it.
         os.pwrite(self.file.fileno(), json.dumps(state).ljust(_BYTES).encode(), 0)
 
 
@@ -44,10 +44,10 @@ class InstanceLock:
 def only_one(home: Path) -> Iterator[InstanceLock]:
     """Hold the lock of a data folder.
 
-    The lock is the system's own and vanishes with its holder, however that ends.
+    The operating system releases the lock when its holder ends, even if it is killed.
 
     Raises:
-        ServingError: another process holds it; the message names it.
+        ServingError: another process holds the lock; the message names the process.
         SettingsError: the folder cannot be used.
     """
     make_home(home)
@@ -58,23 +58,23 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServingError(
-                f"It runs already: ledger up, process {_state(file).get('pid', 'unknown')}, with its data in {home}. "
-                "Stop that one first (Ctrl-C, or kill), or set LEDGER_HOME and the ports to start another beside it."
+                f"ledger up is already running: process {_state(file).get('pid', 'unknown')}, data folder {home}. Stop "
+                "it first (Ctrl-C or kill), or set LEDGER_HOME and other ports to run a second one."
             ) from None
-        left = _state(file)
-        _end_left_behind(left)
-        lock = InstanceLock(file, owns_database=left.get("owns_database") is True)
-        lock.note([])
+        previous = _state(file)
+        _end_orphans(previous)
+        lock = InstanceLock(file, owns_database=previous.get("owns_database") is True)
+        lock.record([])
         try:
             yield lock
         finally:
-            # What still runs must be found by the next start.
+            # The next start must find the processes that are still running.
             if not lock.owns_database and not _children_alive(_state(file)):
                 file.truncate(0)
 
 
 def anybody_serves(home: Path) -> bool:
-    """Whether a `ledger up` runs for a data folder, or processes that one left behind when it was killed."""
+    """Return whether a `ledger up` runs for a data folder, or processes that a killed one left running."""
     lock = home / "up.lock"
     if not lock.exists():
         return False
@@ -87,7 +87,7 @@ def anybody_serves(home: Path) -> bool:
 
 
 def _state(file: IO[str]) -> dict[str, object]:
-    """What the file says; nothing where it says nothing that can be read."""
+    """Return the content of the lock file; empty if it cannot be parsed."""
     file.seek(0)
     try:
         state = json.load(file)
@@ -97,13 +97,15 @@ def _state(file: IO[str]) -> dict[str, object]:
 
 
 def _children_alive(state: dict[str, object]) -> list[ProcessId]:
-    noted = state.get("children")
-    children = [ProcessId(**child) for child in noted if isinstance(child, dict)] if isinstance(noted, list) else []
+    recorded = state.get("children")
+    children = (
+        [ProcessId(**child) for child in recorded if isinstance(child, dict)] if isinstance(recorded, list) else []
+    )
     return [child for child in children if child.alive]
 
 
-def _end_left_behind(state: dict[str, object]) -> None:
-    """End the children of a predecessor that was killed."""
+def _end_orphans(state: dict[str, object]) -> None:
+    """End the child processes of a predecessor that was killed."""
     leaders = [child.pid for child in _children_alive(state)]
     for leader in leaders:
         end_group(leader, signal.SIGTERM)

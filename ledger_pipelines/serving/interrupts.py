@@ -1,4 +1,4 @@
-"""Signals that end `ledger up`: the first one interrupts it, all later ones change nothing.
+"""Termination signals of `ledger up`: the first one raises KeyboardInterrupt, all later ones are ignored.
 
 A log-out or systemd sends SIGHUP and SIGTERM together. A second KeyboardInterrupt, raised while the first one is
 handled, would leave processes running.
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """The ending signals of this process while the context is open.
+    """Handler of the termination signals of this process, as a context manager.
 
     Attributes:
-        received: Whether one has arrived. Python drops an exception that is raised inside a finalizer, so loops ask.
+        received: Whether a signal has arrived. Loops must check it: Python drops an exception raised in a finalizer.
     """
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class Interrupts:
         self._deferred = False
 
     def __enter__(self) -> "Interrupts":
-        # nohup starts a program with SIGHUP ignored, and means it.
+        # nohup starts a program with SIGHUP ignored; it must stay ignored.
         is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        numbers = [number for number in _ENDING if not (number is signal.SIGHUP and is_nohup)]
+        numbers = [number for number in _TERMINATION_SIGNALS if not (number is signal.SIGHUP and is_nohup)]
         self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
         return self
 
@@ -36,7 +36,7 @@ class Interrupts:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Raise what arrives in this context at its end: between starting a process and noting it, for example.
+        """Delay a signal that arrives in this context to its end, for example while a process is started and recorded.
 
         Raises:
             KeyboardInterrupt: a signal has arrived.
@@ -51,7 +51,7 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def ignore(self) -> None:
-        """Ignore all signals from now on: everything is being stopped."""
+        """Ignore all further signals, while everything is being stopped."""
         self.received = True
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What a run of the ledger came to, free of Dagster's own types, for a person or as JSON."""
+"""Order and summary of a run of the ledger, without Dagster's types."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,15 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be run: the months, whose, and how.
+    """Parameters of a run of the ledger.
 
     Attributes:
-        first: the first month.
-        last: the last month.
-        customers: None for all.
-        force: drop and rebuild what is calculated.
-        accept_deletions: go on even if implausibly many rows would be deleted.
-        command: which command orders it; the run is marked by it in the web interface.
+        first: First month.
+        last: Last month.
+        customers: Customer ids; None for all.
+        command: The command that requests the run; the run is tagged with it in the web interface.
+        force: Drop the calculated rows and rebuild them.
+        accept_deletions: Accept deletions that the deletion guard would refuse.
     """
 
     first: str
@@ -31,12 +31,12 @@ REMARKS = ("rejected_because", "first_month_to_set", "columns_missing")
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step did to its table, in rows, and what a person should know of it.
+    """Result of one step: row counts of its table, and remarks.
 
     Attributes:
-        rejected_because: one sentence; empty if nothing is rejected.
-        first_month_to_set: the month in which rows begin that are rejected since they are before the first month.
-        columns_missing: one sentence; empty if the source lacks no column.
+        rejected_because: One sentence; empty if no row is rejected.
+        first_month_to_set: Earliest month of the rows that are rejected because they are before the first month.
+        columns_missing: One sentence; empty if the source has all columns.
     """
 
     asset: str
@@ -53,7 +53,7 @@ class StepResult:
 
     @classmethod
     def of(cls, asset: str, metadata: Mapping[str, Any]) -> "StepResult":
-        """The numbers out of a materialisation's metadata."""
+        """Return the result from the metadata of a materialization."""
         values: dict[str, Any] = {
             name: int(metadata[f"rows_{name}"]) for name in cls.__dataclass_fields__ if f"rows_{name}" in metadata
         }
@@ -62,13 +62,13 @@ class StepResult:
 
     @property
     def counts(self) -> tuple[Any, ...]:
-        """What it did, without the remarks."""
+        """All fields except the remarks."""
         return tuple(value for name, value in vars(self).items() if name not in REMARKS)
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check that did not pass: how many rows it found, and whether that is an error or a warning."""
+    """Check that did not pass: the number of rows it found, and whether its severity is ERROR or WARN."""
 
     name: str
     asset: str
@@ -78,7 +78,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a run failed: the step, and its words."""
+    """Error of a run: the step that failed, if any, and its message."""
 
     step: str | None
     message: str
@@ -86,15 +86,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """Summary of a run that has ended.
 
     Attributes:
-        order: what was ordered.
-        run_id: by which the run is found in the web interface.
-        seconds: from its start to its end.
-        steps: what each step that was finished did, in order.
-        checks: those that did not pass.
-        faults: why it failed; empty if it did not.
+        order: The parameters of the run.
+        run_id: Id of the run in the web interface.
+        seconds: Duration.
+        steps: Results of the finished steps, in order.
+        checks: Checks that did not pass.
+        faults: Errors of the run; empty if it did not fail.
     """
 
     order: Order
@@ -106,17 +106,17 @@ class Outcome:
 
     @property
     def success(self) -> bool:
-        """Whether every step was finished and no check found an error."""
+        """Whether the run did not fail and no check found an error."""
         return not self.faults and not any(check.is_error for check in self.checks)
 
     @property
     def first_month_to_set(self) -> str | None:
-        """The earliest month in which rows begin that are rejected since they are before the first month."""
+        """The earliest month of rows that are rejected because they are before the first month."""
         return min((step.first_month_to_set for step in self.steps if step.first_month_to_set), default=None)
 
 
 def scope_config(order: Order) -> dict[str, Any]:
-    """The order as the configuration of the resource `scope`."""
+    """Return the configuration of the resource `scope`."""
     return {
         "customer_ids": list(order.customers or ()),
         "force": order.force,
@@ -125,7 +125,7 @@ def scope_config(order: Order) -> dict[str, Any]:
 
 
 def answer(outcome: Outcome) -> dict[str, Any]:
-    """The outcome for a program."""
+    """Return the summary as JSON."""
     order = outcome.order
     return {
         "success": outcome.success,

@@ -1,4 +1,4 @@
-"""Business partners of customers for a person or a program: what is said, saying it, and what might be."""
+"""Business partners of customers: list, set, remove and suggest them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _mapping = customer_business_partners.c
 
 
 def said(databases: Databases, *, customer_id: int | None, limit: int) -> list[Mapping[str, Any]]:
-    """What is said of a customer or (None) of all, by customer and partner.
+    """Return the partners of a customer, or of all for None, ordered by customer and partner.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -33,10 +33,10 @@ def said(databases: Databases, *, customer_id: int | None, limit: int) -> list[M
 
 
 def set_partner(databases: Databases, customer_id: int, bp_code: str, waiting: Callable[[], None]) -> None:
-    """Say that a customer is invoiced as a business partner.
+    """Add a business partner to a customer; ``waiting`` is called if that has to wait for a reconciliation.
 
     Raises:
-        PartnerError: that cannot be said.
+        PartnerError: the customer or the partner does not exist, or the mapping would be ambiguous.
         WarehouseError: the warehouse cannot be used.
     """
     politely(databases.warehouse, lambda connection: partners.set_partner(connection, customer_id, bp_code), waiting)
@@ -45,23 +45,23 @@ def set_partner(databases: Databases, customer_id: int, bp_code: str, waiting: C
 def remove_partner(
     databases: Databases, customer_id: int, bp_code: str | None, waiting: Callable[[], None]
 ) -> list[partners.Mapping]:
-    """Say that a customer is not invoiced as a business partner (None: as any); what was said before.
+    """Remove a business partner, or all for None, from a customer; return the removed mappings.
 
     Raises:
-        ServingError: nothing of the kind was said.
+        ServingError: the customer has no such partner.
         WarehouseError: the warehouse cannot be used.
     """
-    gone = politely(
+    removed = politely(
         databases.warehouse, lambda connection: partners.remove_partner(connection, customer_id, bp_code), waiting
     )
-    if not gone:
-        who = "a business partner" if bp_code is None else f"the business partner {bp_code!r}"
-        raise ServingError(f"Customer {customer_id} has not {who}. See: ledger partners list")
-    return gone
+    if not removed:
+        what = "business partner" if bp_code is None else f"business partner {bp_code!r}"
+        raise ServingError(f"Customer {customer_id} has no {what}. To list them: ledger partners list")
+    return removed
 
 
 def suggested(databases: Databases, limit: int) -> list[Suggestion]:
-    """Customers without a partner, and the partners without a customer who look like them.
+    """Return customers without a partner, each with a matching partner that has no customer.
 
     Raises:
         WarehouseError: the warehouse cannot be used.

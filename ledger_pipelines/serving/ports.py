@@ -1,4 +1,4 @@
-"""The ports that `ledger up` listens on, all of them looked at before anything is started."""
+"""Ports that `ledger up` listens on; all are checked before anything is started."""
 
 import errno
 import socket
@@ -11,21 +11,21 @@ from ledger_pipelines.settings import Settings, variable
 from ledger_pipelines.warehouse import servers
 
 LOOPBACK = "127.0.0.1"
-_FIRST_OF_ANYBODY = 1024
+_FIRST_UNPRIVILEGED = 1024
 _LAST = 65_535
-#: What another number helps against.
-_OF_THE_NUMBER = (errno.EADDRINUSE, errno.EACCES)
+#: Errors that another port number avoids.
+_OTHER_NUMBER_HELPS = (errno.EADDRINUSE, errno.EACCES)
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port that is to be listened on.
+    """Port that a process listens on.
 
     Attributes:
-        what: What listens there.
-        variable: The variable that sets its number.
-        host: The name or address that it is listened on.
-        number: Its number.
+        what: The process that listens.
+        variable: The environment variable that sets the number.
+        host: The name or address to bind.
+        number: The port number.
     """
 
     what: str
@@ -35,10 +35,10 @@ class Port:
 
 
 def needed(settings: Settings) -> list[Port]:
-    """The ports that a start listens on; the embedded server's is among them if the server has yet to be started.
+    """Return the ports that a start listens on; the embedded server's port only if the server is not running yet.
 
     Raises:
-        EmbeddedServerError: the embedded server belongs to somebody else.
+        EmbeddedServerError: the embedded server belongs to another operating-system user.
     """
     ports = [
         Port("the web interface", variable("ui_port"), settings.ui_host, settings.ui_port),
@@ -51,39 +51,39 @@ def needed(settings: Settings) -> list[Port]:
 
 
 def check_ports(settings: Settings) -> None:
-    """See that every port that a start needs can be listened on, all of them at the same time.
+    """Check that all ports of a start can be bound at the same time.
 
     Raises:
-        ServingError: some cannot; the one message names each, its variable, and a number that is free.
-        EmbeddedServerError: the embedded server belongs to somebody else.
+        ServingError: some cannot; the message names each port, its variable, and a free number.
+        EmbeddedServerError: the embedded server belongs to another operating-system user.
     """
     ports = needed(settings)
     numbers = {port.number for port in ports}
     lines = []
-    with ExitStack() as listening:  # each goes on while the next one is tried: settings may name one port twice
+    with ExitStack() as listening:  # all stay bound until the end: two settings may name the same port
         for port in ports:
             try:
                 listening.enter_context(_listening(port.host, port.number))
             except OSError as fault:
-                line = f"  {port.number} on {port.host}, of {port.what}: {fault.strerror}."
-                if fault.errno in _OF_THE_NUMBER and (free := _free_number(port, numbers)) is not None:
+                line = f"  {port.number} on {port.host}, for {port.what}: {fault.strerror}."
+                if fault.errno in _OTHER_NUMBER_HELPS and (free := _free_number(port, numbers)) is not None:
                     numbers.add(free)
                     line += f" Set {port.variable} to a free port, for example {port.variable}={free}"
                 lines.append(line)
     if lines:
-        which = "These ports" if len(lines) > 1 else "This port"
-        told = "\n".join(lines)
+        subject = "These ports" if len(lines) > 1 else "This port"
+        details = "\n".join(lines)
         raise ServingError(
-            f"{which} cannot be listened on; another program may be there (another ledger up?), or two settings name "
-            f"the same port:\n{told}\nNothing was started."
+            f"{subject} cannot be used. Another program may use the port (another ledger up?), or two settings name "
+            f"the same port:\n{details}\nNothing was started."
         )
 
 
 def _free_number(port: Port, others: Collection[int]) -> int | None:
-    """The next number that is free on the port's host and none of the others; None if there is none."""
-    behind = range(max(port.number + 1, _FIRST_OF_ANYBODY), _LAST + 1)
-    before = range(_FIRST_OF_ANYBODY, port.number)
-    candidates = (number for numbers in (behind, before) for number in numbers if number not in others)
+    """Return the next free number on the port's host that is not among the others; None if there is none."""
+    above = range(max(port.number + 1, _FIRST_UNPRIVILEGED), _LAST + 1)
+    below = range(_FIRST_UNPRIVILEGED, port.number)
+    candidates = (number for numbers in (above, below) for number in numbers if number not in others)
     return next((number for number in candidates if _is_free(port.host, number)), None)
 
 
@@ -96,10 +96,10 @@ def _is_free(host: str, number: int) -> bool:
 
 
 def _listening(host: str, number: int) -> socket.socket:
-    """A socket that listens on a port.
+    """Return a socket that listens on a port.
 
     Raises:
-        OSError: the port cannot be listened on.
+        OSError: the port cannot be bound.
     """
     family, *_, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family)

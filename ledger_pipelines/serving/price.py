@@ -1,4 +1,4 @@
-"""A price preview for a person or a program: asked politely, answered in figures."""
+"""Preview of a price change, as JSON and in totals; it retries while a run locks the tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from ledger_pipelines.warehouse.tables import customers
 
 @dataclass(frozen=True)
 class Answer:
-    """What a price would change for a customer.
+    """Preview of a price change for a customer.
 
     Attributes:
-        customer_name: The customer's name, where it has one.
-        automatic: False: automatic recalculation leaves the customer alone, so a command has to take the change up.
-        preview: What it would change.
+        customer_name: Name of the customer, if any.
+        automatic: Whether automatic recalculation is on; if it is off, a command has to apply the change.
+        preview: The transactions and balances that would change.
     """
 
     customer_name: str | None
@@ -32,10 +32,10 @@ class Answer:
 
 
 def amount(text: str, option: str) -> Decimal:
-    """The number, not below 0, that an option of a command is.
+    """Parse a number that is not negative from a command-line option.
 
     Raises:
-        ServingError: it is none, or one that the ledger does not compute with.
+        ServingError: the text is not a number, is negative, or is outside the range of the ledger.
     """
     value = signed_amount(text, option)
     if value < 0:
@@ -44,50 +44,52 @@ def amount(text: str, option: str) -> Decimal:
 
 
 def signed_amount(text: str, option: str) -> Decimal:
-    """The number that an option of a command is.
+    """Parse a number from a command-line option.
 
     Raises:
-        ServingError: it is none, or one that the ledger does not compute with.
+        ServingError: the text is not a number, or is outside the range of the ledger.
     """
     try:
         value = number(text, option)
     except UnusableError as problem:
-        raise ServingError(f"{problem}. Write it with a point, without separators: 12500.50") from None
+        raise ServingError(
+            f"{problem}. Write it with a decimal point, without thousands separators: 12500.50"
+        ) from None
     if value is None:
         raise ServingError(f"{option} is missing. Write for example 12500.50")
     return value
 
 
 def inquire(databases: Databases, change: PriceChange, waiting: Callable[[], None]) -> Answer:
-    """What a price would change; nothing is changed, and the billing application is not needed.
+    """Compute what a price would change, without changing anything or reading the billing application.
 
     Args:
-        databases: Of the installation.
-        change: The price.
-        waiting: Called if a run has to be waited for.
+        databases: The installation's databases.
+        change: The price change.
+        waiting: Called if the preview has to wait for a run.
 
     Raises:
-        ServingError: the customer is unknown to the warehouse.
+        ServingError: the customer is not in the warehouse.
         MonthsMissingError: none of the months has been computed.
-        WarehouseError: the warehouse cannot be used, or is written all the time.
+        WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
 
-    def look(connection: sa.Connection) -> Answer:
+    def compute(connection: sa.Connection) -> Answer:
         known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
         row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
         if row is None:
             raise ServingError(
-                f"There is no customer {change.customer_id} in the warehouse. Customers are named by their id in the "
-                "billing application; one that is new there is loaded by: ledger balance sync --customer-id "
+                f"There is no customer {change.customer_id} in the warehouse. Use the customer's id in the billing "
+                "application. To load a customer that is new there: ledger balance sync --customer-id "
                 f"{change.customer_id}"
             )
         return Answer(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
 
-    return politely(databases.warehouse, look, waiting)
+    return politely(databases.warehouse, compute, waiting)
 
 
 def answer(found: Answer) -> dict[str, Any]:
-    """The preview for a program; amounts are text, so that no digit is lost."""
+    """Return the preview as JSON; amounts become strings, which keep every digit."""
     told, change = found.preview, found.preview.change
     return {
         "success": True,
@@ -110,7 +112,7 @@ def answer(found: Answer) -> dict[str, Any]:
 
 
 def totals(told: Preview) -> dict[str, Any]:
-    """The preview in a few figures: rupiah before and after, and the balance it all ends in."""
+    """Return the totals of the preview: counts, rupiah before and after, and the last closing balance."""
     before, after = (
         sum((one.amount for one in side if one is not None), Decimal("0.00"))
         for side in ([one.before for one in told.transactions], [one.after for one in told.transactions])
@@ -129,10 +131,10 @@ def totals(told: Preview) -> dict[str, Any]:
 
 
 def why_kept(one: TransactionChange) -> str:
-    """Why a transaction of the months of a change would stay as it is."""
+    """Return why a transaction in the months of the change would stay the same."""
     if one.after is not None and one.after.rule == "custom_period":
-        return "a custom period prices it"
-    return "it has this price and factor already"
+        return "priced by a custom period"
+    return "already has this price and factor"
 
 
 def _transaction(one: TransactionChange) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which reconciliations can be made, for whoever asks for them now."""
+"""Reconciliations that the settings allow."""
 
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings
@@ -9,15 +9,15 @@ COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
 
 
 def possible(settings: Settings) -> tuple[str, ...]:
-    """The reconciliations that these settings allow: without an ERP there are no invoices."""
+    """Return the names of the possible reconciliations; those of invoices need an ERP."""
     return (COMPARISON, INVOICES) if servers.has_erp(settings) else (COMPARISON,)
 
 
 def demand_possible(settings: Settings, name: str) -> None:
-    """See that a reconciliation can be made.
+    """Check that a reconciliation is possible.
 
     Raises:
-        ServingError: it cannot.
+        ServingError: the reconciliation needs an ERP and none is configured.
     """
     if name not in possible(settings):
-        raise ServingError("There is no ERP whose invoices could be compared: LEDGER_ERP_URL is not set.")
+        raise ServingError("Invoices cannot be compared because no ERP is configured: LEDGER_ERP_URL is not set.")

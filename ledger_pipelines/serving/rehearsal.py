@@ -1,4 +1,4 @@
-"""The dry run of the ledger: what the billing application holds of each customer, and what the warehouse has now."""
+"""Dry run of the ledger: rows of each customer in the billing application, and its balance in the warehouse."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,19 +16,19 @@ from ledger_pipelines.warehouse.queries import latest_balances
 
 @dataclass
 class CustomerNow:
-    """What is known of one customer before a run.
+    """State of one customer before a run.
 
     Attributes:
-        customer_id: users.id of the billing application.
-        name: as there.
-        readings: rows of data_pencatatan.
-        usable: those that can be read; whether a price is known for each is seen when it is calculated.
-        rejected: those that cannot.
-        deposit_entries: usable entries of the deposit history.
-        deposits_rejected: entries that cannot be used; the whole list counts as one if it is unreadable.
-        total_deposit: the application's own running total, rupiah.
-        total_purchases: likewise.
-        closing_balance: the latest in the warehouse; None if there is none.
+        customer_id: `users.id` of the billing application.
+        name: `users.name`.
+        readings: Number of rows of `data_pencatatan`.
+        usable: Readings that can be parsed; a missing price is found only by the calculation.
+        rejected: Readings that cannot be parsed.
+        deposit_entries: Usable entries of the deposit history.
+        deposits_rejected: Unusable entries; an unreadable history counts as one.
+        total_deposit: The application's own running total, in rupiah.
+        total_purchases: The application's own running total, in rupiah.
+        closing_balance: The latest closing balance in the warehouse; None if there is none.
     """
 
     customer_id: int
@@ -45,11 +45,11 @@ class CustomerNow:
 
 @dataclass
 class Rehearsal:
-    """What a dry run found.
+    """Result of a dry run.
 
     Attributes:
-        customers: by their ids.
-        strays: readings of nobody's, or of users who are no customers.
+        customers: Customers by id.
+        strays: Number of orphan readings, whose user does not exist or is no customer.
     """
 
     customers: dict[int, CustomerNow] = field(default_factory=dict)
@@ -57,10 +57,10 @@ class Rehearsal:
 
 
 def rehearse(databases: Databases, customers: tuple[int, ...] | None) -> Rehearsal:
-    """Read the billing application and change nothing.
+    """Read the billing application and count its rows by customer; change nothing.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the billing application cannot be read.
         WarehouseError: the warehouse cannot be used.
     """
     horizon = databases.horizon
@@ -72,11 +72,11 @@ def rehearse(databases: Databases, customers: tuple[int, ...] | None) -> Rehears
     strays = 0
     for chunk in databases.billing_app.readings(scope):
         for row in chunk:
-            owner = found.get(row["customer_id"])
-            if owner is None:
+            customer = found.get(row["customer_id"])
+            if customer is None:
                 strays += 1
             else:
-                _count(owner, billing_rows.reading(row, horizon))
+                _count(customer, billing_rows.reading(row, horizon))
     with reachable(databases.warehouse), databases.warehouse.connect() as connection:
         for balance in connection.execute(latest_balances(customers)):
             if balance.customer_id in found:
@@ -102,9 +102,9 @@ def _customer(row: Row, horizon: Horizon) -> CustomerNow:
     return now
 
 
-def _count(owner: CustomerNow, reading: Reading | Rejection) -> None:
-    owner.readings += 1
+def _count(customer: CustomerNow, reading: Reading | Rejection) -> None:
+    customer.readings += 1
     if isinstance(reading, Rejection) or reading.volume < 0:
-        owner.rejected += 1
+        customer.rejected += 1
     else:
-        owner.usable += 1
+        customer.usable += 1

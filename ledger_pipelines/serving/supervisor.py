@@ -1,4 +1,4 @@
-"""Everything that `ledger up` runs: Dagster's three processes and the API, watched over until the end."""
+"""Supervisor of the processes of `ledger up`: Dagster's three processes and the API."""
 
 import os
 import sys
@@ -29,39 +29,39 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.sync_logs import SyncRunningError
 
 _READY_SECONDS = 180.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _DATABASE_SECONDS = 5.0
 _DEAD_RUNS_SECONDS = 60.0
 _SYNCS_SECONDS = 15.0
 _INCIDENTS_SECONDS = 3.0
 
-#: Told what a person should know.
-Tell = Callable[[str], None]
+#: Callback for messages on the terminal.
+Report = Callable[[str], None]
 
 
 @dataclass
 class Supervisor:
-    """The processes of one `ledger up`.
+    """Supervisor of one `ledger up`.
 
     Attributes:
-        settings: Where everything is.
-        instance: Dagster's.
-        lock: Held for the settings' data folder.
-        interrupts: The signals that end it.
-        tell: Told what a person should know.
+        settings: The settings.
+        instance: Dagster's instance.
+        lock: The lock of the data folder.
+        interrupts: The termination signals.
+        report: Called with each message for the terminal.
     """
 
     settings: Settings
     instance: dagster_client.Instance
     lock: InstanceLock
     interrupts: Interrupts
-    tell: Tell
+    report: Report
     _children: list[Child] = field(init=False)
     _last: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settings, self._announce = self.settings, Announcer(self.tell)
-        self._incidents = IncidentWatch(settings, self.tell, self._announce)
+        settings, self._announce = self.settings, Announcer(self.report)
+        self._incidents = IncidentWatch(settings, self.report, self._announce)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
         workspace = ["-w", str(instance_folder(settings.home) / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
@@ -79,14 +79,14 @@ class Supervisor:
 
     @property
     def web_ui(self) -> WebUi:
-        """The web interface, reached from this machine."""
+        """The web interface, as reached from this machine."""
         return web_ui_of(self.settings)
 
     def start(self) -> None:
         """Start everything and wait until the web interface has loaded the definitions and the API answers.
 
         Raises:
-            ServingError: something does not come up; the message says why.
+            ServingError: a process does not start; the message says why.
         """
         self._fail_dead_runs(code_server_is_gone=True)
         self._start(self._code_server)
@@ -97,24 +97,27 @@ class Supervisor:
         self._await(lambda: is_ready(self.settings))
 
     def resume_runs(self) -> None:
-        """Execute the runs again that were cancelled because `ledger up` was stopped."""
-        self._close_finished_sync()  # else a sync that is executed again would wait for itself
+        """Re-execute the runs that were cancelled because `ledger up` was stopped."""
+        self._close_finished_sync()  # otherwise a re-executed sync would wait for itself
         with self._storage():
             for run_id, outcome in dagster_client.resume(self.instance, self.web_ui):
                 cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
                 if isinstance(outcome, ServingError):
-                    self.tell(f"{cancelled}, and is not resumed: {outcome}")
+                    self.report(f"{cancelled}, and is not resumed: {outcome}")
                 else:
-                    self.tell(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(outcome)}")
+                    self.report(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(outcome)}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
-        """Let the demo be computed and copied if this is its first start; what is under way, and the run's id.
+        """Launch the first computation and sync of the demo, if needed.
+
+        Yields:
+            A description of each run, and its id.
 
         Raises:
             ServingError: a run is refused.
         """
         horizon = databases.horizon
-        if _computes_nothing_yet(databases) and not dagster_client.has_unfinished_runs(self.instance):
+        if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
             order = Order(horizon.first, horizon.current, None, "up")
             yield "The whole ledger is being computed", dagster_client.launch(self.web_ui, order)
         syncs = Syncs(databases, self.instance)
@@ -124,15 +127,15 @@ class Supervisor:
                 yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
 
     def watch(self) -> None:
-        """Start again what dies, and tell about incidents, until a signal arrives."""
+        """Restart processes that die, and report incidents, until a signal arrives."""
         while not self.interrupts.received:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
             for child in self._children:
                 if child.must_restart():
                     if child is self._code_server:
                         self._fail_dead_runs(code_server_is_gone=True)
                     self._start(child)
-                    self.tell(f"{child.name} is started again.")
+                    self.report(f"{child.name} was restarted.")
             if self._is_time_for("database", _DATABASE_SECONDS):
                 self._watch_database()
             if self._is_time_for("dead runs", _DEAD_RUNS_SECONDS):
@@ -140,10 +143,10 @@ class Supervisor:
             if self._is_time_for("syncs", _SYNCS_SECONDS):
                 self._close_finished_sync()
             if self._is_time_for("incidents", _INCIDENTS_SECONDS):
-                self._incidents.look()
+                self._incidents.poll()
 
     def stop(self) -> None:
-        """Stop everything: first what starts runs, then the runs, and the code server that executes them with them."""
+        """Stop first the processes that start runs, then the runs, then the code server that executes them."""
         starters = [child for child in reversed(self._children) if child is not self._code_server]
         runs: Sequence[str] = ()
         self._incidents.close()
@@ -159,10 +162,10 @@ class Supervisor:
                 self._close_finished_sync()
 
     def _start(self, child: Child) -> None:
-        """Start a process and note it; a signal waits for both, so that no process is left behind unknown."""
+        """Start a process and record it; signals are deferred meanwhile, so that no unrecorded process is left."""
         with self.interrupts.deferred():
             child.start()
-            self._note()
+            self._record_children()
 
     def _child(self, name: str, module: str, *arguments: str) -> Child:
         environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_MODULE_NAME"}
@@ -172,17 +175,17 @@ class Supervisor:
             environment=environment | dagster_environment(self.settings),
             folder=project_folder(),
             log=self.settings.home / "logs" / f"{name}.log",
-            tell=self._announce,
+            report=self._announce,
         )
 
-    def _note(self) -> None:
+    def _record_children(self) -> None:
         try:
-            self.lock.note(child.identity for child in self._children)
+            self.lock.record(child.identity for child in self._children)
         except OSError as error:
             self._announce(f"{self.lock.file.name} cannot be written: {error.strerror}")
 
     def _await(self, ready: Callable[[], bool]) -> None:
-        """Wait until something is ready; give up if a child ends, or after a while."""
+        """Wait until a condition holds; raise an error if a process ends, or after the timeout."""
         deadline = time.monotonic() + _READY_SECONDS
         while not ready():
             if self.interrupts.received:
@@ -190,12 +193,12 @@ class Supervisor:
             for child in self._children:
                 if (code := child.ended) is not None:
                     raise ServingError(
-                        f"{child.name} does not start (exit code {code}): {child.last_line} All of it: {child.log}"
+                        f"{child.name} does not start (exit code {code}): {child.last_line} Log: {child.log}"
                     )
             if time.monotonic() > deadline:
                 logs = ", ".join(str(child.log) for child in self._children)
-                raise ServingError(f"Not everything is ready after {_READY_SECONDS:.0f} s. Its logs: {logs}")
-            time.sleep(_LOOK_SECONDS)
+                raise ServingError(f"The start did not finish within {_READY_SECONDS:.0f} s. Logs: {logs}")
+            time.sleep(_POLL_SECONDS)
 
     def _is_time_for(self, what: str, seconds: float) -> bool:
         now = time.monotonic()
@@ -208,18 +211,18 @@ class Supervisor:
         port = self.settings.code_server_port if code_server_is_gone else None
         with self._storage():
             for run_id in dagster_client.fail_dead_runs(self.instance, code_server_port=port):
-                self.tell(f"Run {run_id[:8]} is marked as failed: the process that executed it is gone.")
+                self.report(f"Run {run_id[:8]} is marked as failed: its process is gone.")
 
     @contextmanager
     def _storage(self) -> Iterator[None]:
-        """Tell that Dagster's storage does not answer, and go on: what is not done now is done at another time."""
+        """Report that Dagster's storage does not answer, and continue: the work is repeated later."""
         try:
             yield
         except dagster_client.STORAGE_ERRORS as error:
             self._announce(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
 
     def _close_finished_sync(self) -> None:
-        """See to it that a sync that was killed stands in nobody's way, even if the daemon does not look."""
+        """Close the log of a killed sync, so that it blocks no other sync, even if the daemon does not run."""
         try:
             with Databases(self.settings) as databases:
                 closed = dagster_client.close_finished_sync(self.instance, databases)
@@ -227,28 +230,30 @@ class Supervisor:
             self._announce(str(error).splitlines()[0])
         else:
             if closed is not None:
-                self.tell(f"Sync {closed.id} was left behind; its log is closed as {closed.status}.")
+                self.report(
+                    f"Sync {closed.id} had ended without closing its log; the log is closed as {closed.status}."
+                )
 
     def _watch_database(self) -> None:
         if not servers.uses_embedded_server(self.settings):
             return
         try:
             if servers.embedded_server(self.settings).start():
-                self.tell("The embedded server had stopped; it is started again.")
+                self.report("The embedded server had stopped; it was restarted.")
                 self.lock.owns_database = True
-                self._note()
+                self._record_children()
         except EmbeddedServerError as error:
             self._announce(str(error))
 
 
 def _stop(children: Sequence[Child]) -> None:
-    """Stop some processes at the same time."""
+    """Stop several processes at the same time."""
     for child in children:
         child.ask_to_stop()
     for child in children:
         child.stop()
 
 
-def _computes_nothing_yet(databases: Databases) -> bool:
-    """Whether the demo's ledger has never been computed."""
+def _demo_is_not_computed(databases: Databases) -> bool:
+    """Return whether the settings use the demo and its ledger has never been computed."""
     return servers.uses_demo_billing(databases.settings) and not databases.is_computed()

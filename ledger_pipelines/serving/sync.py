@@ -1,4 +1,4 @@
-"""Syncs of the ERP as the commands and the API have them: started, watched, ended, and told of."""
+"""Service for syncs of the ERP, used by the commands and the API: start, wait, cancel, read their logs."""
 
 import os
 import subprocess
@@ -29,15 +29,15 @@ GRACE_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 BY_COMMAND = "`ledger sync cancel`"
-_BY_FORCE = "Its run did not end when it was asked to, and was ended by force."
+_BY_FORCE = "Its run did not end when requested and was ended by force."
 
-#: Told of a sync that runs: its log and the tables so far.
-Look = Callable[[SyncLog, list[SyncedTable]], None]
+#: Callback for the progress of a running sync: its log and the tables so far.
+OnProgress = Callable[[SyncLog, list[SyncedTable]], None]
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asks of a sync."""
+    """Options of a sync that a user requests."""
 
     months: Months
     tables: tuple[str, ...] = ()
@@ -46,19 +46,19 @@ class Wish:
 
 
 class OtherSyncRunsError(Exception):
-    """A certain sync was to be ended, but another runs by now, and goes on.
+    """Refusal to cancel a sync that is not the running one; the running one continues.
 
     Attributes:
-        running: That other one.
+        running: Log of the running sync.
     """
 
     def __init__(self, wanted: int, running: SyncLog) -> None:
-        super().__init__(f"Sync {wanted} does not run. Sync {running.id} does, and goes on.")
+        super().__init__(f"Sync {wanted} is not running. Sync {running.id} is running and continues.")
         self.running = running
 
 
 class Syncs:
-    """The syncs of some settings, with Dagster's instance, which knows of their runs."""
+    """Service for the syncs of an installation, with Dagster's instance for their runs."""
 
     def __init__(self, databases: Databases, instance: dagster_client.Instance) -> None:
         self.databases = databases
@@ -66,30 +66,30 @@ class Syncs:
 
     @property
     def settings(self) -> Settings:
-        """Where everything is."""
+        """The settings."""
         return self.databases.settings
 
     def settle(self) -> None:
-        """Close the log of a sync that was killed, so that it stands in nobody's way."""
-        # A code server that is gone took its runs with it; where one runs, others look after them.
+        """Close the log of a killed sync, so that it blocks no other sync."""
+        # Without a code server its runs are dead; with one, `ledger up` takes care of them.
         port = None if anybody_serves(self.settings.home) else self.settings.code_server_port
         dagster_client.fail_dead_runs(self.instance, code_server_port=port)
         dagster_client.close_finished_sync(self.instance, self.databases)
 
-    def claim(self, wish: Wish) -> SyncOrder:
-        """Begin a sync, which is then to be launched.
+    def claim(self, request: Wish) -> SyncOrder:
+        """Register a sync as running; the caller then launches it.
 
         Raises:
-            SyncRunningError: another runs.
-            MonthError: a month that is none, or lies outside the partitions.
-            ServingError: an unknown table.
-            SettingsError: there is no ERP.
+            SyncRunningError: another sync is running.
+            MonthError: a month is invalid or outside the partitions.
+            ServingError: a table is unknown.
+            SettingsError: no ERP is configured.
         """
-        servers.erp(self.settings)  # a sync without an ERP is not begun
-        horizon, tables = self.databases.horizon, known_tables(wish.tables)
+        servers.erp(self.settings)  # raises an error without an ERP
+        horizon, tables = self.databases.horizon, known_tables(request.tables)
         with self._connection() as connection:
-            usual = first_to_sync(connection, horizon, tables or ERP_TABLES)
-            first, last = wish.months.within(horizon, usual)
+            default_first = first_to_sync(connection, horizon, tables or ERP_TABLES)
+            first, last = request.months.within(horizon, default_first)
             try:
                 log = sync_logs.claim(connection, "manual")
             except SyncRunningError as error:
@@ -100,23 +100,23 @@ class Syncs:
             first=first,
             last=last,
             tables=None if tables is None else tuple(table.name for table in tables),
-            catch_up=wish.months.unnamed,
-            full=wish.full,
-            accept_deletions=wish.accept_deletions,
+            catch_up=request.months.unnamed,
+            full=request.full,
+            accept_deletions=request.accept_deletions,
         )
 
     def server(self) -> WebUi | None:
-        """The web interface of a `ledger up` that serves; None if there is none.
+        """Return the web interface of a running `ledger up`; None if there is none.
 
         Raises:
-            ServingError: it cannot load the definitions.
+            ServingError: the web interface cannot load the definitions.
         """
         web_ui = web_ui_of(self.settings)
         return web_ui if anybody_serves(self.settings.home) and web_ui.location_is_loaded() else None
 
     @contextmanager
     def launching(self, order: SyncOrder) -> Iterator[None]:
-        """Close the log again if what is done here fails: nobody is going to work for it."""
+        """Close the log again if the body fails: no process is going to execute the sync."""
         try:
             yield
         except KeyboardInterrupt:
@@ -127,14 +127,14 @@ class Syncs:
             raise
 
     def launch(self, order: SyncOrder, web_ui: WebUi) -> str:
-        """Let a `ledger up` carry the sync out; the id of its run.
+        """Launch the sync in a running `ledger up` and return the id of its run.
 
         Raises:
-            ServingError: it refuses.
+            ServingError: the run is refused.
         """
         with self.launching(order):
             run_id = dagster_client.launch_sync(web_ui, order)
-        # The run joins its log by itself, too, and may have ended by now.
+        # The run also attaches itself to its log, and may have ended already.
         with suppress(SyncEndedError), self._connection() as connection:
             sync_logs.attach_run(connection, order.log_id, run_id)
         return run_id
@@ -155,60 +155,60 @@ class Syncs:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            # Whoever outlives it would keep it as a zombie.
+            # Without this wait a process that ends first would stay a zombie.
             Thread(target=process.wait, name=f"end of sync {order.log_id}", daemon=True).start()
 
     def execute(self, order: SyncOrder, progress: dagster_client.Progress) -> None:
-        """Carry the sync out in this process; how it went is in its log."""
+        """Execute the sync in this process; the result is in its log."""
         with self.launching(order):
             dagster_client.execute_sync(self.settings, order, progress)
-        # A run that failed before it joined its log has left it open.
+        # A run that failed before it attached itself to its log left the log open.
         self._close(order.log_id, Ending("failed", "Its run failed before it had begun; see the web interface."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
-        """A sync; without a number the latest."""
+        """Return the log of a sync; None for the latest."""
         with self._connection() as connection:
             if log_id is None:
                 return sync_history.latest(connection)
             return sync_history.by_id(connection, log_id)
 
     def tables(self, log_id: int) -> list[SyncedTable]:
-        """What a sync did to each table."""
+        """Return the result of a sync for each table."""
         with self._connection() as connection:
             return sync_history.tables_of(connection, log_id)
 
-    def await_end(self, log_id: int, look: Look, seconds: float | None = None) -> bool:
-        """Wait until a sync has ended, and say so; give up after some seconds."""
+    def await_end(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
+        """Wait until a sync has ended; return False if it has not after the given seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        looked = 0.0
+        settled_at = 0.0
         while True:
-            if time.monotonic() - looked > 2:  # it may have been killed
+            if time.monotonic() - settled_at > 2:  # the sync may have been killed
                 self.settle()
-                looked = time.monotonic()
+                settled_at = time.monotonic()
             log = self.log(log_id)
             if log is None or log.status != "running":
                 return True
-            look(log, self.tables(log_id))
+            on_progress(log, self.tables(log_id))
             if deadline is not None and time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def cancel(self, log_id: int | None, *, patience: float, look: Look, by: str = BY_COMMAND) -> SyncLog | None:
-        """End the sync that runs: ask its run to end, and end it by force if it does not.
+    def cancel(self, log_id: int | None, *, patience: float, look: OnProgress, by: str = BY_COMMAND) -> SyncLog | None:
+        """Cancel the running sync: request that its run ends, and end it by force if it does not.
 
-        Tables that were finished stay; the one at work is as it was.
+        Finished tables keep their new rows; a table in progress stays as it was.
 
         Args:
-            log_id: Only this one; None: whichever runs.
-            patience: Seconds that the run may take to end by itself.
-            look: Told what it does meanwhile.
-            by: Who ends it, as the log is to say.
+            log_id: Only this sync; None for the running one.
+            patience: Seconds until the run is ended by force.
+            look: Called with the progress while waiting.
+            by: The command or user that cancels, for the log.
 
         Returns:
-            The log as it was closed; None if no sync runs.
+            The closed log; None if no sync is running.
 
         Raises:
-            OtherSyncRunsError: another runs than this one.
+            OtherSyncRunsError: another sync is running.
         """
         self.settle()
         with self._connection() as connection:
@@ -221,7 +221,7 @@ class Syncs:
         if not dagster_client.ask_sync_to_end(self.instance, log):
             self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. It had not begun."))
         elif not self.await_end(log.id, look, patience):
-            # First the log: no step may begin on another table.
+            # The log first: no step may then begin with another table.
             self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
             dagster_client.end_sync_by_force(self.instance, log)
             with self._connection() as connection:
@@ -242,13 +242,13 @@ class Syncs:
 
 @contextmanager
 def syncs_of(settings: Settings) -> Iterator[Syncs]:
-    """The syncs of some settings, whose databases are ready."""
+    """Yield the sync service of the settings; the databases must be ready."""
     with Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
         yield Syncs(databases, instance)
 
 
 def _options(order: SyncOrder) -> list[str]:
-    """How an order is told to a process of its own."""
+    """Return the command-line options of an order."""
     flags = {"--catch-up": order.catch_up, "--full": order.full, "--accept-deletions": order.accept_deletions}
     tables = [part for table in order.tables or () for part in ("--table", table)]
     return [*(name for name, given in flags.items() if given), *tables]

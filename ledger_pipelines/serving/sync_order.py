@@ -1,4 +1,4 @@
-"""What is asked of a sync: months, tables, and how; checked before anything is claimed."""
+"""Request for a sync: months, tables and options, validated before the sync is registered."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable
 
 @dataclass(frozen=True)
 class SyncOrder:
-    """A sync that has been claimed, and is to be carried out.
+    """Registered sync, ready to be executed.
 
     Attributes:
-        log_id: Its log.
-        first: The first month.
-        last: The last month.
-        tables: None for all.
+        log_id: Id of its log.
+        first: First month.
+        last: Last month.
+        tables: Names of the tables; None for all.
         catch_up: Of the months before the last two, read only those that a table has never loaded.
         full: Read every month that was ever loaded.
-        accept_deletions: Go on even if implausibly many rows would be deleted.
-        command: Which command orders it; the run is marked by it in the web interface.
+        accept_deletions: Accept deletions that the deletion guard would refuse.
+        command: The command that requests the sync; the run is tagged with it in the web interface.
     """
 
     log_id: int
@@ -36,7 +36,7 @@ class SyncOrder:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The order as the configuration of the resource `sync`."""
+        """The configuration of the resource `sync`."""
         return {
             "sync_log_id": self.log_id,
             "catch_up": self.catch_up,
@@ -47,7 +47,7 @@ class SyncOrder:
 
 @dataclass(frozen=True)
 class Months:
-    """The months that a person asks for; all None: those that a sync looks at by itself."""
+    """Months of a sync: one month, a range, or (all None) the default months."""
 
     only: str | None = None
     first: str | None = None
@@ -55,26 +55,26 @@ class Months:
 
     @property
     def unnamed(self) -> bool:
-        """Whether none is named."""
+        """Whether no month is given."""
         return (self.only, self.first, self.last) == (None, None, None)
 
-    def within(self, horizon: Horizon, usual_first: str) -> tuple[str, str]:
-        """The first and the last month.
+    def within(self, horizon: Horizon, default_first: str) -> tuple[str, str]:
+        """Return the first and the last month.
 
         Args:
             horizon: The months of the partitions.
-            usual_first: The first month of a sync for which none is named.
+            default_first: The default first month.
 
         Raises:
-            MonthError: one is no month, or lies outside the horizon, or the range ends before it starts.
-            ServingError: a month is named beside a range.
+            MonthError: a month is invalid or outside the horizon, or the range ends before it starts.
+            ServingError: both a month and a range are given.
         """
         if self.only is not None:
             if self.first is not None or self.last is not None:
-                raise ServingError("Name either one month by --month, or a range by --from-month and --to-month.")
+                raise ServingError("Give either one month with --month, or a range with --from-month and --to-month.")
             return horizon.check(self.only), self.only
         if self.unnamed:
-            return usual_first, horizon.current
+            return default_first, horizon.current
         first = horizon.first if self.first is None else horizon.check(self.first)
         last = horizon.current if self.last is None else horizon.check(self.last)
         if last < first:
@@ -83,10 +83,10 @@ class Months:
 
 
 def known_tables(names: Sequence[str]) -> tuple[ErpTable, ...] | None:
-    """The tables of some names, each once, in the catalogue's order; None if none is named: all.
+    """Return the named tables in the order of the catalogue, without duplicates; None (all) if no name is given.
 
     Raises:
-        ServingError: there is no such table; the message says which there are.
+        ServingError: a table is unknown; the message lists the known ones.
     """
     known = [table.name for table in ERP_TABLES]
     for name in names:

@@ -1,4 +1,4 @@
-"""A sync of the ERP between two servers that a test may break, and what must hold whenever it has done so."""
+"""Support for syncs of the ERP between two servers that tests stop, and checks of the state afterwards."""
 
 import os
 import random
@@ -34,14 +34,14 @@ PATIENCE = 120
 LINES_A_MONTH = 8_000 if os.environ.get("LEDGER_TEST_KILLS") else 3_000
 NAMES = [table.name for table in ERP_TABLES]
 
-#: What the warehouse knows of one table: its rows, rejected rows, fingerprints and months, each as a sum of hashes.
+#: State of one table in the warehouse: rows, rejected rows, fingerprints and months, each as a sum of hashes.
 State = tuple[str, ...]
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A point at which a sync can be held, by a lock on what it needs there."""
+    """Point at which a sync can be blocked, by a lock on the table that it needs there."""
 
     name: str
     lock: str
@@ -51,7 +51,7 @@ class Phase:
         return self.name
 
 
-#: The large table's way through a sync, and what each step of it has to wait for.
+#: Phases of the largest table in a sync, each with the lock that blocks it.
 ASKING = Phase("asking", "LOCK TABLE so_invoice_line IN ACCESS EXCLUSIVE MODE", at_erp=True)
 COMPARING = Phase("comparing", "LOCK TABLE erp.so_invoice_line IN EXCLUSIVE MODE")
 REJECTING = Phase("rejecting", "LOCK TABLE ops.rejected_rows IN EXCLUSIVE MODE")
@@ -60,15 +60,15 @@ PHASES = (ASKING, COMPARING, REJECTING, COMMITTING)
 
 
 def wait(until: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def stop_at_once(server: EmbeddedServer) -> None:
-    """Stop a server as a power cut would: no session is ended in order, nothing is written that was not."""
+def stop_immediately(server: EmbeddedServer) -> None:
+    """Stop a server like a power cut: sessions are aborted and nothing is flushed."""
     account = account_for(server.data_folder.resolve())
     program = programs_for(account) / "pg_ctl"
     answer = account.run(program, "stop", "-w", "-m", "immediate", "-D", server.data_folder.resolve())
@@ -77,13 +77,13 @@ def stop_at_once(server: EmbeddedServer) -> None:
 
 @dataclass
 class Scene:
-    """An installation whose ERP is on a server of its own.
+    """Installation whose ERP is on a separate server.
 
     Attributes:
-        installation: With the warehouse.
+        installation: The installation, with the warehouse.
         erp_server: The ERP's server.
         erp: The ERP's database.
-        seconds: How long each table takes to sync after `churn`, if nobody disturbs.
+        seconds: Undisturbed duration of the sync of each table after `churn`.
     """
 
     installation: Installation
@@ -108,17 +108,17 @@ class Scene:
         disturb(self.erp, 60, self._churned, month_of(datetime.now(WIB), WIB))
 
     def start(self) -> int:
-        """Start a sync in a process of its own; its number."""
+        """Start a sync in a separate process and return its id."""
         result = self.installation.run("sync", "start", "--json")
         assert result.exit_code == 0, result.output
         return int(json_of(result)["sync_log_id"])
 
     def status(self) -> Answer:
-        """The latest sync, as the command tells it, with its tables."""
+        """Return the JSON output of `ledger sync status` for the latest sync."""
         return json_of(self.installation.run("sync", "status", "--json"))
 
     def ended(self) -> Answer:
-        """The latest sync, as soon as it has ended."""
+        """Wait until the latest sync has ended and return it."""
         found: list[Answer] = []
 
         def is_over() -> bool:
@@ -129,11 +129,11 @@ class Scene:
         return found[0]
 
     def sync(self) -> Answer:
-        """A sync in this process, from its start to its end."""
+        """Run a sync in this process and return it."""
         return json_of(self.installation.run("sync", "start", "--wait", "--json"))
 
     def process(self, log_id: int) -> int:
-        """The process that executes a sync, as soon as there is one."""
+        """Wait for the process that executes a sync and return its id."""
         query = (
             "SELECT pid.value FROM run_tags AS pid JOIN run_tags AS log USING (run_id) "
             "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
@@ -154,7 +154,7 @@ class Scene:
         os.kill(process, signal.SIGKILL)
 
     def await_table(self, log_id: int, table: str) -> None:
-        """Wait until a sync is at a table, or past it, or over."""
+        """Wait until a sync has reached a table or has ended."""
         query = (
             "SELECT EXISTS (SELECT FROM ops.sync_log_tables WHERE sync_log_id = :log AND table_name = :table) "
             "OR EXISTS (SELECT FROM ops.sync_logs WHERE id = :log AND status <> 'running')"
@@ -163,26 +163,26 @@ class Scene:
             wait(lambda: bool(connection.scalar(sa.text(query), {"log": log_id, "table": table})))
 
     def random_moment(self, log_id: int, rng: random.Random) -> str:
-        """Let a sync run until a random moment at a random table, whose name is returned."""
+        """Let a sync run until a random moment within a random table; return the name of the table."""
         table = rng.choice(NAMES)
         self.await_table(log_id, table)
         time.sleep(rng.random() * 0.9 * self.seconds[table])
         return table
 
-    def says(self, words: str) -> bool:
-        """Whether the log file of the syncs has some words."""
+    def log_contains(self, text: str) -> bool:
+        """Return whether the log file of the syncs contains a text."""
         file = journal_file(self.installation.settings)
-        return file.exists() and words in file.read_text()
+        return file.exists() and text in file.read_text()
 
     def states(self) -> dict[str, State]:
-        """What the warehouse knows of each table."""
+        """Return the state of each table in the warehouse."""
         with self.installation.warehouse() as connection:
             return {name: tuple(_digest(connection, part) for part in _parts(name)) for name in NAMES}
 
     def left_behind(self) -> list[str]:
-        """What syncs have left in the warehouse and at the ERP: sessions, locks, tables aside."""
+        """Return what syncs left in the warehouse and at the ERP: sessions, locks, staging tables."""
         sessions = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
-        aside = "SELECT relname FROM pg_class WHERE relname LIKE '%\\_new' AND relkind IN ('r', 'p')"
+        staging = "SELECT relname FROM pg_class WHERE relname LIKE '%\\_new' AND relkind IN ('r', 'p')"
         locks = (
             "WITH free AS (SELECT table_name FROM ops.write_locks FOR UPDATE SKIP LOCKED) "
             "SELECT table_name FROM ops.write_locks WHERE table_name NOT IN (SELECT table_name FROM free) "
@@ -190,11 +190,11 @@ class Scene:
         )
         at_erp = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         with self.installation.warehouse() as warehouse, self.erp.connect() as erp:
-            found = [str(name) for query in (sessions, aside, locks) for name in warehouse.scalars(sa.text(query))]
+            found = [str(name) for query in (sessions, staging, locks) for name in warehouse.scalars(sa.text(query))]
             return found + [f"at the ERP: {query}" for query in erp.scalars(sa.text(at_erp))]
 
     def check_equal(self) -> None:
-        """See that the copy is exactly what the ERP has, but for the rows that are listed as rejected."""
+        """Check that the copy equals the ERP, except for the rows that are listed as rejected."""
         installation = self.installation
         horizon = Horizon.until(datetime.now(WIB), first=installation.variables["LEDGER_FIRST_MONTH"], zone=WIB)
         rejected = "SELECT count(*) FROM ops.rejected_rows WHERE asset = :asset"
@@ -213,42 +213,42 @@ class Scene:
             assert copied.total() + refused == len(rows), table.name
             assert (wanted - copied).total() <= refused, table.name
 
-    def written_by_one_more(self) -> dict[str, int]:
-        """How many rows of each table one more sync writes."""
+    def rows_written_by_another_sync(self) -> dict[str, int]:
+        """Run another sync and return the number of rows it writes to each table."""
         settings = self.installation.settings
         databases = Databases(settings)
         months = (shift(databases.horizon().current, -1), databases.horizon().current)
-        order = Sync(databases.erp, databases.warehouse, databases.horizon(), months, WITHOUT_GUARD, "one more")
+        order = Sync(databases.erp, databases.warehouse, databases.horizon(), months, WITHOUT_GUARD, "another sync")
         try:
             return {table.name: load_table(order, table).total.written for table in ERP_TABLES}
         finally:
             databases.warehouse.dispose()
 
-    def check_whole(self, before: dict[str, State], broken: Answer) -> None:
-        """See that nothing is half done, that nothing stands in the way, and that the next sync makes everything right.
+    def check_recovery(self, before: dict[str, State], broken: Answer) -> None:
+        """Check that no table is partially written, nothing is left behind, and the next sync repairs the copy.
 
         Args:
-            before: What the warehouse knew before the ERP was changed.
-            broken: The sync that was broken, as it was closed.
+            before: The states before the ERP was changed.
+            broken: The closed log of the failed sync.
         """
         wait(lambda: not self.left_behind())
         after_break = self.states()
-        mended = self.sync()
-        assert mended["data"]["status"] == "completed", mended
+        recovered = self.sync()
+        assert recovered["data"]["status"] == "completed", recovered
         after = self.states()
         self.check_equal()
         for name in NAMES:
             assert before[name] != after[name], f"{name}: nothing was changed at the ERP"
-            assert after_break[name] in (before[name], after[name]), f"{name} was neither as before nor as the ERP"
+            assert after_break[name] in (before[name], after[name]), f"{name} is neither as before nor as in the ERP"
         completed = {table["table_name"] for table in broken["tables"] if table["status"] == "completed"}
         assert completed <= {name for name in NAMES if after_break[name] == after[name]}
-        written = self.written_by_one_more()
+        written = self.rows_written_by_another_sync()
         assert written == dict.fromkeys(NAMES, 0), written
         assert self.states() == after
 
     @contextmanager
     def held(self, phase: "Phase") -> Iterator[None]:
-        """Keep any sync from going past a phase."""
+        """Block syncs at a phase."""
         url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
         with self._connected(url, "READ COMMITTED") as connection:
             connection.exec_driver_sql(phase.lock)
@@ -257,7 +257,7 @@ class Scene:
                 connection.rollback()
 
     def await_phase(self, phase: "Phase") -> None:
-        """Wait until a sync waits for what is held."""
+        """Wait until a sync is blocked at a phase."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
         with self._connected(url) as connection:
@@ -291,7 +291,7 @@ def _digest(connection: sa.Connection, query: str) -> str:
 
 @contextmanager
 def new_scene() -> Iterator[Scene]:
-    """A scene whose copy is up to date."""
+    """Yield a scene whose copy is up to date."""
     with ExitStack() as stack:
         installation = stack.enter_context(new_installation(durable=True))
         erp_server = stack.enter_context(running_embedded_server())

@@ -1,4 +1,4 @@
-"""An installation of its own for the commands: a data folder, free ports, an embedded server, a small demo."""
+"""Installations for the commands: a data folder, free ports, an embedded server, a small demo."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ NARROW = 80
 
 @contextmanager
 def environment_of(variables: dict[str, str]) -> Iterator[None]:
-    """Other LEDGER_ variables for a while; commands change the environment, and that is undone too."""
+    """Replace the LEDGER_ variables; restore the whole environment, which commands also change."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("LEDGER_", "DAGSTER_"))]:
         del os.environ[name]
@@ -49,34 +49,34 @@ def environment_of(variables: dict[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Installation:
-    """Settings of its own, and commands run with them."""
+    """Installation with its own settings, and commands that use them."""
 
     variables: dict[str, str]
 
     @property
     def settings(self) -> Settings:
-        """What a command reads."""
+        """The settings of the commands."""
         with environment_of(self.variables):
             return Settings()
 
     def run(self, *arguments: str, **variables: str) -> Result:
-        """Run a command in this process, some variables set otherwise."""
+        """Run a command in this process, with additional variables."""
         with environment_of(self.variables | variables):
             result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
             logging.getLogger("alembic").setLevel(logging.WARNING)
             return result
 
     def spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a command in a process of its own."""
+        """Start a command in a separate process."""
         command = [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments]
         return subprocess.Popen(command, env=self._environment(), text=True, **options)
 
     def output_of(self, *arguments: str) -> str:
-        """Run a command in a process of its own that must succeed; return what it prints."""
+        """Run a command that must succeed in a separate process; return its output."""
         return self._output_of("-m", "ledger_pipelines.serving.cli", *arguments)
 
     def python(self, script: str) -> str:
-        """Run a script in a process of its own, where warnings are errors; what it prints."""
+        """Run a script in a separate process, with warnings as errors; return its output."""
         return self._output_of("-W", "error", script)
 
     def _output_of(self, *arguments: str) -> str:
@@ -91,7 +91,7 @@ class Installation:
 
     @contextmanager
     def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
-        """A connection to the warehouse."""
+        """Yield a connection to the warehouse."""
         engine = sa.create_engine(servers.warehouse(self.settings), isolation_level=isolation)
         try:
             with engine.connect() as connection:
@@ -100,18 +100,18 @@ class Installation:
             engine.dispose()
 
     def fingerprint(self) -> dict[str, str]:
-        """What every table of the data holds, to the last digit and time stamp."""
+        """Return a hash of the rows of each data table, including time stamps."""
         data = [table for table in tables.metadata.sorted_tables if table.schema != "ops"]
         with self.warehouse() as connection:
             return {table.name: _fingerprint_of(connection, table) for table in data}
 
     @contextmanager
     def source(self) -> Iterator[sa.Engine]:
-        """A copy of the demo's billing application, to be spoilt."""
-        name = f"spoilt_{free_port()}"
-        leave = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :database"
-        with self.warehouse() as connection:  # commands of this process keep connections in their pools
-            connection.execute(sa.text(leave), {"database": servers.DEMO_BILLING_DATABASE})
+        """Yield a copy of the demo's billing application, for invalid changes."""
+        name = f"changed_{free_port()}"
+        disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :database"
+        with self.warehouse() as connection:  # connection pools of this process would block the copy
+            connection.execute(sa.text(disconnect), {"database": servers.DEMO_BILLING_DATABASE})
             connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {servers.DEMO_BILLING_DATABASE}"))
         engine = sa.create_engine(servers.embedded_server(self.settings).url(name))
         try:
@@ -128,17 +128,17 @@ def _fingerprint_of(connection: sa.Connection, table: sa.Table) -> str:
 
 
 def json_of(result: Result) -> dict[str, Any]:
-    """The answer of a command as JSON: all of its stdout."""
+    """Return the whole stdout of a command, parsed as JSON."""
     answer: dict[str, Any] = json.loads(result.stdout)
     return answer
 
 
 @contextmanager
 def new_installation(*, durable: bool = False) -> Iterator[Installation]:
-    """An installation of its own, gone afterwards with all that ran in it.
+    """Yield a new installation; delete it afterwards.
 
-    Its embedded server does without what protects data against a crash of the machine, unless it is to be durable:
-    then it is made by the first command that needs it.
+    Its embedded server runs without protection against a crash of the machine, unless it is to be durable: then the
+    first command that needs the server creates it.
     """
     home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
     current = month_of(datetime.now(WIB), WIB)
@@ -146,15 +146,15 @@ def new_installation(*, durable: bool = False) -> Iterator[Installation]:
     made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift(current, 1 - MONTHS), **ports})
     try:
         if not durable:
-            _make_quick_server(made.settings)
+            _create_fast_server(made.settings)
         yield made
     finally:
         servers.embedded_server(made.settings).delete()
         shutil.rmtree(home)
 
 
-def _make_quick_server(settings: Settings) -> None:
-    """Let the embedded server be there, stopped, and quick for good: every start writes its configuration anew."""
+def _create_fast_server(settings: Settings) -> None:
+    """Create the embedded server without durability, which later starts would otherwise switch on again."""
     server = EmbeddedServer(servers.embedded_server(settings).data_folder, settings.db_port, fast_and_unsafe=True)
     server.start()
     engine = sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
@@ -167,20 +167,20 @@ def _make_quick_server(settings: Settings) -> None:
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """An installation of which nothing runs yet."""
+    """An installation where no process runs yet."""
     with new_installation() as made:
         yield made
 
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of usual width, which is narrow for a table."""
+    """A terminal of 80 columns, which is narrow for a table."""
     monkeypatch.setattr(console.out, "width", NARROW)
 
 
 @pytest.fixture(scope="session")
 def computed() -> Iterator[Installation]:
-    """An installation with a small demo, computed. Tests leave it as they found it."""
+    """An installation with a small computed demo; tests leave it unchanged."""
     seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
     with new_installation() as made:
         for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"]):

@@ -1,4 +1,4 @@
-"""An installation all of whose processes, PostgreSQL's too, have a clock that a test sets (`shifted_clock.c`)."""
+"""Installation whose processes, including PostgreSQL, have a clock that the test sets (`shifted_clock.c`)."""
 
 import json
 import os
@@ -30,12 +30,12 @@ from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, new_in
 
 PATIENCE = 240
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
-#: Within so many seconds what was due while the clock was set has begun.
+#: Seconds until the work that became due when the clock was set has begun.
 _BEGUN_SECONDS = 8
 
 
 class Clock:
-    """The time of all processes that are started with `environment`: the machine's, shifted by what a file says."""
+    """Clock of all processes started with `environment`: the machine's time, shifted by the offset in a file."""
 
     def __init__(self, folder: Path) -> None:
         library, offset = folder / "shifted_clock.so", folder / "offset"
@@ -57,33 +57,33 @@ class Clock:
         self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(offset)}
 
     def set(self, moment: datetime) -> None:
-        """Set it, for all processes at the same moment."""
+        """Set the clock of all processes simultaneously."""
         self._offset = round((moment.timestamp() - time.time()) * 1e9)
         os.pwrite(self._file.fileno(), self._offset.to_bytes(8, sys.byteorder, signed=True), 0)
 
     def close(self) -> None:
-        """Leave the file."""
+        """Close the file of the offset."""
         self._file.close()
 
     def now(self) -> datetime:
-        """Return what time it is."""
+        """Return the shifted time."""
         return datetime.fromtimestamp(time.time() + self._offset / 1e9, WIB)
 
     def reach(self, moment: datetime) -> None:
-        """Wait until it is some time."""
+        """Wait until the clock reaches a time."""
         time.sleep(max(0.0, (moment - self.now()).total_seconds()))
 
 
 @dataclass
 class Shifted:
-    """A `ledger up` under a clock, and what a person sees of it.
+    """Running `ledger up` under a shifted clock, with its interfaces.
 
     Attributes:
-        installation: With the demo, computed.
-        clock: Of all its processes.
-        token: An administrator's.
-        output: Where `ledger up` writes.
-        process: `ledger up`.
+        installation: An installation with the computed demo.
+        clock: The clock of all its processes.
+        token: An administrator's token.
+        output: File with the output of `ledger up`.
+        process: The process of `ledger up`.
     """
 
     installation: Installation
@@ -103,14 +103,14 @@ class Shifted:
         self.process.wait(60)
 
     def get(self, path: str, **parameters: str | int) -> tuple[int, Any]:
-        """Return the status and the answer of the API."""
+        """Return status code and JSON of a request to the API."""
         answer = self._client.get(
             f"/api/realtime-balance/{path}", headers=bearer(self.token), params=parameters or None
         )
         return answer.status_code, answer.json()
 
     def page(self, path: str) -> str:
-        """Return a page of the dashboard as somebody sees who has just logged in."""
+        """Log in and return a page of the dashboard."""
         with httpx2.Client(base_url=address_of(self.installation.settings), timeout=60) as browser:
             form = browser.get("/login").text
             hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
@@ -120,14 +120,14 @@ class Shifted:
             return str(answer.text)
 
     def command(self, *arguments: str) -> tuple[int, Any]:
-        """Return the exit code and the JSON answer of a command."""
+        """Return the exit code and the JSON output of a command."""
         process = self.installation.spawn(*arguments, "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, error = process.communicate(timeout=PATIENCE)
         assert out, error
         return process.returncode, json.loads(out)
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         deadline = time.monotonic() + PATIENCE
         while not until():
             assert self.process.poll() is None, self.output.read_text()
@@ -154,7 +154,7 @@ class Shifted:
         return failed
 
     def wake(self, moment: datetime) -> None:
-        """Set the clock as a machine does that wakes up, and wait until the runs that are due have ended."""
+        """Set the clock, as after a suspend; wait until the work that became due has run."""
         self.set(moment)
         time.sleep(_BEGUN_SECONDS)
         self.settle()
@@ -165,15 +165,15 @@ class Shifted:
         self.clock.set(moment)
 
     def settle(self) -> None:
-        """Wait until no run is in progress but the real-time worker, which stays while there may be changes."""
+        """Wait until no run is in progress, except the real-time worker, which stays until its idle timeout."""
         self.wait(lambda: {status for job, status in self.runs() if job != "realtime"} <= _ENDED)
 
 
 @contextmanager
 def shifted_up(moment: datetime) -> Iterator[Shifted]:
-    """A `ledger up` of an installation of its own, with a small demo, computed; it is that moment when it starts."""
+    """Run `ledger up` on a new installation with a small computed demo, started at the given time."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-clock-"))
-    folder.chmod(0o755)  # PostgreSQL's OS user reads the clock, too
+    folder.chmod(0o755)  # PostgreSQL's OS user reads the clock too
     clock = Clock(folder)
     clock.set(moment)
     first = shift(month_of(moment, WIB), 1 - MONTHS)
@@ -200,7 +200,7 @@ def shifted_up(moment: datetime) -> Iterator[Shifted]:
 
 
 def _start_postgres(installation: Installation, clock: Clock) -> None:
-    """Start the embedded server under the clock: the product starts it with a clean environment."""
+    """Start the embedded server under the clock; the product would start it with a clean environment."""
     server = servers.embedded_server(installation.settings)
     data = server.data_folder.resolve()
     account = account_for(data)

@@ -1,10 +1,10 @@
-/* A clock that a test sets, for a whole process: LD_PRELOAD this library, and SHIFTED_CLOCK names a file that holds the
- * number of nanoseconds by which the time of day is shifted, as a 64-bit integer of this machine. The file is mapped, so
- * that all processes see the clock set at the same moment.
+/* Clock of a process that a test sets. Load this library with LD_PRELOAD. SHIFTED_CLOCK names a file with the offset of
+ * the time of day in nanoseconds, as a native 64-bit integer. The file is mapped into memory, so all processes see a new
+ * offset simultaneously.
  *
- * The monotonic clock is left alone, and so is every wait that is relative or goes by it. Waits until a time of day are
- * shifted back. (libfaketime 0.9.10 cannot do that: where it leaves the monotonic clock alone, Python's time.sleep fails
- * with EINVAL; where it does not, threading.Event.wait never ends.)
+ * The monotonic clock and all relative waits are unchanged. Deadlines given as a time of day are shifted back.
+ * (libfaketime 0.9.10 cannot do this: without faking the monotonic clock, Python's time.sleep fails with EINVAL; with it,
+ * threading.Event.wait never ends.)
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define SECOND 1000000000LL
-/* A deadline later than this, in seconds, is a time of day: no machine has been up for thirty years. */
+/* A deadline above this number of seconds is a time of day: no machine has an uptime of thirty years. */
 #define TIME_OF_DAY 1000000000LL
 
 static const volatile int64_t nowhere = 0, *offset = &nowhere;
@@ -78,7 +78,7 @@ int timespec_get(struct timespec *at, int base) {
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
     static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
-    /* The plain name may find the one of 2003, with another layout of the condition. */
+    /* dlsym alone may return the version of 2003, whose condition variable has another layout. */
     if (real == NULL) real = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
     if (real == NULL) real = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
     struct timespec then = deadline(until);
@@ -100,7 +100,7 @@ int sem_timedwait(sem_t *semaphore, const struct timespec *until) {
     return real(semaphore, &then);
 }
 
-/* Locks that are no pthread's (gRPC's) ask the kernel themselves. */
+/* Locks outside pthread, such as gRPC's, call the kernel directly. */
 long syscall(long number, ...) {
     va_list rest;
     long given[6];

@@ -1,4 +1,4 @@
-"""`ledger alerts` on a small demo: who is low, a customer's own limits, and the webhook."""
+"""`ledger alerts` on a small demo: alerts, thresholds of single customers, and delivery to the webhook."""
 
 import re
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ CUSTOMER = 11
 
 @pytest.fixture(scope="module")
 def made(computed: Installation) -> Iterator[Installation]:
-    """The small demo without alerts and thresholds; afterwards with the alerts that are its own."""
-    _forget(computed)
+    """The small demo without alerts and thresholds; its own alerts are restored afterwards."""
+    _delete_alerts(computed)
     yield computed
-    _forget(computed)
+    _delete_alerts(computed)
     assert computed.run("balance", "sync", "--all").exit_code == 0
 
 
-def _forget(installation: Installation) -> None:
+def _delete_alerts(installation: Installation) -> None:
     with installation.warehouse() as connection:
         connection.execute(sa.delete(balance_alerts))
         connection.execute(sa.delete(balance_thresholds))
@@ -35,11 +35,11 @@ def _forget(installation: Installation) -> None:
 def demo(made: Installation) -> Iterator[Installation]:
     """The demo, without alerts and thresholds."""
     yield made
-    _forget(made)
+    _delete_alerts(made)
 
 
 def balance_of(installation: Installation) -> Decimal:
-    """The customer's current balance."""
+    """Return the customer's current balance."""
     balance = monthly_customer_balances.c
     latest = sa.select(balance.closing_balance).where(balance.customer_id == CUSTOMER)
     with installation.warehouse() as connection:
@@ -49,44 +49,44 @@ def balance_of(installation: Installation) -> Decimal:
 
 
 def listed(installation: Installation, *options: str) -> list[dict[str, Any]]:
-    """The alerts that a program is told."""
+    """Return the alerts in the JSON output of `ledger alerts list`."""
     alerts: list[dict[str, Any]] = json_of(installation.run("alerts", "list", *options, "--json"))["alerts"]
     return alerts
 
 
-def say(installation: Installation, *options: str) -> dict[str, Any]:
-    """Say when the customer's balance is low."""
+def set_threshold(installation: Installation, *options: str) -> dict[str, Any]:
+    """Run `ledger alerts set` for the customer and return its JSON output."""
     return json_of(installation.run("alerts", "set", "--customer-id", str(CUSTOMER), *options, "--json"))
 
 
-def test_a_threshold_is_looked_at_at_once(demo: Installation) -> None:
+def test_new_threshold_is_evaluated_immediately(demo: Installation) -> None:
     balance = balance_of(demo)
-    assert say(demo, "--threshold", str(balance + 1), "--days", "0")["raised"] == 1
-    assert say(demo, "--threshold", str(balance + 2))["raised"] == 0
+    assert set_threshold(demo, "--threshold", str(balance + 1), "--days", "0")["raised"] == 1
+    assert set_threshold(demo, "--threshold", str(balance + 2))["raised"] == 0
     (alert,) = listed(demo)
     assert (alert["customer_id"], alert["kind"], Decimal(alert["balance"])) == (CUSTOMER, "threshold", balance)
     assert Decimal(alert["threshold"]) == balance + 1
     assert alert["delivered_at"] is None
-    assert say(demo, "--threshold", str(balance))["cleared"] == 1
+    assert set_threshold(demo, "--threshold", str(balance))["cleared"] == 1
     assert listed(demo) == []
     assert [one["id"] for one in listed(demo, "--all", "--customer-id", str(CUSTOMER))] == [alert["id"]]
     assert listed(demo, "--all", "--customer-id", "4711") == []
 
 
 def test_thresholds_are_listed_and_cleared(demo: Installation) -> None:
-    say(demo, "--threshold", "-1000000.5")
-    say(demo, "--days", "30")
-    told = json_of(demo.run("alerts", "thresholds", "--json"))
-    assert told["usual"] == {"threshold": "0.00", "days": 7}
-    (own,) = told["thresholds"]
+    set_threshold(demo, "--threshold", "-1000000.5")
+    set_threshold(demo, "--days", "30")
+    answer = json_of(demo.run("alerts", "thresholds", "--json"))
+    assert answer["usual"] == {"threshold": "0.00", "days": 7}
+    (own,) = answer["thresholds"]
     assert (own["customer_id"], own["threshold"], own["days"]) == (CUSTOMER, "-1000000.50", 30)
     assert "-1,000,000.50" in demo.run("alerts", "thresholds").stdout
     assert demo.run("alerts", "clear", "--customer-id", str(CUSTOMER)).exit_code == 0
     assert json_of(demo.run("alerts", "thresholds", "--json"))["thresholds"] == []
 
 
-def test_what_is_changed_is_written_down(demo: Installation) -> None:
-    say(demo, "--threshold", "-5", "--days", "30")
+def test_changes_are_audited(demo: Installation) -> None:
+    set_threshold(demo, "--threshold", "-5", "--days", "30")
     demo.run("alerts", "clear", "--customer-id", str(CUSTOMER))
     demo.run("alerts", "list")
     with demo.warehouse() as connection:
@@ -98,7 +98,7 @@ def test_what_is_changed_is_written_down(demo: Installation) -> None:
 
 
 @pytest.mark.usefixtures("narrow")
-def test_a_person_is_told(demo: Installation) -> None:
+def test_text_output(demo: Installation) -> None:
     result = demo.run(
         "alerts", "set", "--customer-id", str(CUSTOMER), "--threshold", str(balance_of(demo) + 1), "--days", "0"
     )
@@ -108,22 +108,22 @@ def test_a_person_is_told(demo: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["set", "--customer-id", "4711", "--days", "3"], "There is no customer 4711"),
-        (["set", "--customer-id", "11"], "Say what is low"),
+        (["set", "--customer-id", "11"], "Give --threshold (in rupiah), --days, or both."),
         (["set", "--customer-id", "11", "--threshold", "much"], "--threshold is not a number"),
         (["deliver"], "LEDGER_ALERT_WEBHOOK_URL"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+def test_invalid_request_is_explained(demo: Installation, arguments: list[str], message: str) -> None:
     result = demo.run("alerts", *arguments, "--json")
     assert result.exit_code == 1
-    assert words in json_of(result)["error"]
+    assert message in json_of(result)["error"]
 
 
-def test_alerts_are_delivered_by_hand(demo: Installation) -> None:
-    say(demo, "--threshold", str(balance_of(demo) + 1), "--days", "0")
+def test_deliver_command(demo: Installation) -> None:
+    set_threshold(demo, "--threshold", str(balance_of(demo) + 1), "--days", "0")
     with running_receiver() as receiver:
         webhook = {"LEDGER_ALERT_WEBHOOK_URL": receiver.url, "LEDGER_ALERT_WEBHOOK_SECRET": SECRET}
         receiver.answers = [422]

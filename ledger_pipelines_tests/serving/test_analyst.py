@@ -1,4 +1,4 @@
-"""`ledger analyst`: on the embedded server, and on one by URL whose user may or may not create roles."""
+"""`ledger analyst` on the embedded server, and on a server whose user may or may not create roles."""
 
 import getpass
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ OTHERS = (servers.DEMO_BILLING_DATABASE, servers.DEMO_ERP_DATABASE, "warehouse_d
 
 @pytest.fixture
 def demo(computed: Installation) -> Iterator[Installation]:
-    """The small demo; no analyst before and after."""
+    """The small demo; without analysts before and after the test."""
     yield computed
     computed.run("analyst", "drop")
     with computed.warehouse() as connection:
@@ -30,13 +30,13 @@ def demo(computed: Installation) -> Iterator[Installation]:
 
 
 def log_in(installation: Installation, password: str, database: str = "warehouse") -> sa.Engine:
-    """The analyst's engine."""
+    """Return an engine that logs in as the analyst."""
     url = servers.embedded_server(installation.settings).url(database)
     return sa.create_engine(url.set(username=NAME, password=password), poolclass=sa.NullPool)
 
 
-def answers(installation: Installation, password: str, database: str = "warehouse") -> bool:
-    """Whether the analyst can log in."""
+def can_log_in(installation: Installation, password: str, database: str = "warehouse") -> bool:
+    """Return whether the analyst can log in."""
     try:
         log_in(installation, password, database).connect().close()
     except sa.exc.OperationalError:
@@ -44,7 +44,7 @@ def answers(installation: Installation, password: str, database: str = "warehous
     return True
 
 
-def test_a_generated_password_is_printed_once_and_works(demo: Installation) -> None:
+def test_generated_password_is_printed_once_and_works(demo: Installation) -> None:
     result = demo.run("analyst", "create")
     assert result.exit_code == 0, result.output
     password = result.stdout.strip()
@@ -58,40 +58,40 @@ def test_a_generated_password_is_printed_once_and_works(demo: Installation) -> N
     assert again.exit_code == 0
     assert again.stdout == ""
     assert "keeps its password" in again.stderr
-    assert answers(demo, password)
+    assert can_log_in(demo, password)
 
 
-def test_it_can_connect_to_nothing_else(demo: Installation) -> None:
+def test_analyst_cannot_connect_to_other_databases(demo: Installation) -> None:
     password = json_of(demo.run("analyst", "create", "--json"))["password"]
     with demo.warehouse() as connection:
         there = set(connection.scalars(sa.text("SELECT datname FROM pg_database")))
     others = [name for name in OTHERS if name in there]
     assert {"demo_billing", "warehouse_dagster"} <= set(others)
-    assert [name for name in others if answers(demo, password, name)] == []
-    assert demo.run("balance", "test-system").exit_code == 0, "the program itself is not shut out"
+    assert [name for name in others if can_log_in(demo, password, name)] == []
+    assert demo.run("balance", "test-system").exit_code == 0, "the program itself can still connect"
 
 
 def test_list_password_drop(demo: Installation) -> None:
     with environment_of(demo.variables):
-        made = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="kata sandi pertama\n")
-    assert made.exit_code == 0, made.output
-    assert "kata sandi" not in made.output
+        created = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="kata sandi pertama\n")
+    assert created.exit_code == 0, created.output
+    assert "kata sandi" not in created.output
     (one,) = json_of(demo.run("analyst", "list", "--json"))["analysts"]
     assert (one["name"], one["sessions"]) == (NAME, 0)
     session = log_in(demo, "kata sandi pertama").connect()
     assert NAME in demo.run("analyst", "list").stdout
     changed = json_of(demo.run("analyst", "password", "--json"))["password"]
-    assert not answers(demo, "kata sandi pertama")
-    assert answers(demo, changed)
+    assert not can_log_in(demo, "kata sandi pertama")
+    assert can_log_in(demo, changed)
     assert demo.run("analyst", "drop").exit_code == 0
     with pytest.raises(sa.exc.OperationalError):
         session.exec_driver_sql("SELECT 1")
     session.invalidate()
-    assert not answers(demo, changed)
+    assert not can_log_in(demo, changed)
     assert json_of(demo.run("analyst", "list", "--json"))["analysts"] == []
 
 
-def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
+def test_commands_are_audited(demo: Installation) -> None:
     password = json_of(demo.run("analyst", "create", "--json"))["password"]
     for arguments in (["create", "--name", "ledger"], ["password"], ["drop"], ["drop"], ["list"]):
         demo.run("analyst", *arguments)
@@ -110,19 +110,19 @@ def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
-        (["create", "--name", "Ana; DROP"], "is no name for a role"),
-        (["create", "--name", "ledger"], "that is no analyst's"),
+        (["create", "--name", "Ana; DROP"], "is not a valid role name"),
+        (["create", "--name", "ledger"], "that is not an analyst"),
         (["create", "--password-stdin"], "There is no password on stdin"),
         (["password"], "There is no analyst 'analyst'"),
         (["drop", "--name", "ledger"], "There is no analyst 'ledger'"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+def test_invalid_request_is_explained(demo: Installation, arguments: list[str], message: str) -> None:
     result = demo.run("analyst", *arguments, "--json")
     assert result.exit_code == 1
-    assert words in json_of(result)["error"]
+    assert message in json_of(result)["error"]
 
 
 def test_a_short_password_is_refused(demo: Installation) -> None:
@@ -135,7 +135,7 @@ def test_a_short_password_is_refused(demo: Installation) -> None:
 
 @contextmanager
 def own_database(server: sa.URL, options: str) -> Iterator[sa.URL]:
-    """A database that belongs to a user who may do little, upgraded by that user."""
+    """Yield the URL of a new database that belongs to a user with the given role options."""
     with fresh_database(server) as url:
         user = f"{url.database}_owner"
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
@@ -143,7 +143,7 @@ def own_database(server: sa.URL, options: str) -> Iterator[sa.URL]:
             connection.exec_driver_sql(f"CREATE ROLE {user} LOGIN PASSWORD 'x' {options}")
             connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO {user}")
         try:
-            yield url.set(username=user, password="x")  # noqa: S106 - of a role that lives as long as a test
+            yield url.set(username=user, password="x")  # noqa: S106 - of a role that exists only during the test
         finally:
             with engine.connect() as connection:
                 connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
@@ -154,63 +154,66 @@ def own_database(server: sa.URL, options: str) -> Iterator[sa.URL]:
             engine.dispose()
 
 
-def given(url: sa.URL) -> dict[str, Any]:
-    """The variables for a warehouse by URL."""
+def warehouse_variables(url: sa.URL) -> dict[str, Any]:
+    """Return the variables that make a database the warehouse."""
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return {f"LEDGER_{name}_URL": address for name in ("WAREHOUSE", "BILLING", "ERP", "DAGSTER")}
 
 
-def test_a_user_who_may_create_roles_needs_no_administrator(installation: Installation, postgres_url: sa.URL) -> None:
+def test_user_with_createrole_needs_no_administrator(installation: Installation, postgres_url: sa.URL) -> None:
     with own_database(postgres_url, "CREATEROLE") as url:
         name = f"{url.database}_reader"
-        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
-        made = json_of(installation.run("analyst", "create", "--name", name, "--json", **given(url)))
-        assert made["success"], made
-        assert made["address"].startswith(f"postgresql://{name}@")
-        engine = sa.create_engine(url.set(username=name, password=made["password"]), poolclass=sa.NullPool)
+        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
+        created = json_of(installation.run("analyst", "create", "--name", name, "--json", **warehouse_variables(url)))
+        assert created["success"], created
+        assert created["address"].startswith(f"postgresql://{name}@")
+        engine = sa.create_engine(url.set(username=name, password=created["password"]), poolclass=sa.NullPool)
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM current_balances").scalar_one() == 0
-        assert installation.run("analyst", "password", "--name", name, **given(url)).exit_code == 0
-        dropped = installation.run("analyst", "drop", "--name", name, **given(url))
+        assert installation.run("analyst", "password", "--name", name, **warehouse_variables(url)).exit_code == 0
+        dropped = installation.run("analyst", "drop", "--name", name, **warehouse_variables(url))
         assert dropped.exit_code == 0, dropped.output
 
 
 @pytest.mark.parametrize("owns_database", [True, False])
-def test_what_only_an_administrator_can_forbid_is_told(
+def test_administrator_sql_revokes_more_than_reading(
     installation: Installation, postgres_url: sa.URL, owns_database: bool
 ) -> None:
-    """Advisory locks, large objects and, in another's database, temporary tables; the program itself keeps those."""
+    """Advisory locks, large objects and, in a database of another owner, temporary tables.
+
+    The program itself keeps these privileges.
+    """
     with own_database(postgres_url, "CREATEROLE") as url:
         name = f"{url.database}_reader"
         create = ("analyst", "create", "--name", name)
         administrator = sa.create_engine(postgres_url.set(database=url.database), isolation_level="AUTOCOMMIT")
-        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
+        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
         with administrator.connect() as connection:
             if not owns_database:
                 connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
-            statements = json_of(installation.run(*create, "--json", **given(url)))["for_administrator"]
+            statements = json_of(installation.run(*create, "--json", **warehouse_variables(url)))["for_administrator"]
             assert len(statements) == (1 if owns_database else 3)
-            told = installation.run(*create, **given(url)).stderr
-            assert "let an administrator of the server run" in told
-            assert all(statement in told for statement in statements)
+            output = installation.run(*create, **warehouse_variables(url)).stderr
+            assert "administrator of the server has to run" in output
+            assert all(statement in output for statement in statements)
             for statement in statements:
                 connection.exec_driver_sql(statement)
             may = sa.text("SELECT has_database_privilege(:name, current_database(), 'TEMPORARY')")
             assert [connection.scalar(may, {"name": user}) for user in (url.username, name)] == [True, False]
         administrator.dispose()
-        assert json_of(installation.run(*create, "--json", **given(url)))["for_administrator"] == []
-        assert installation.run("analyst", "drop", "--name", name, **given(url)).exit_code == 0
+        assert json_of(installation.run(*create, "--json", **warehouse_variables(url)))["for_administrator"] == []
+        assert installation.run("analyst", "drop", "--name", name, **warehouse_variables(url)).exit_code == 0
 
 
-def test_else_the_administrator_is_told_what_to_run(installation: Installation, postgres_url: sa.URL) -> None:
+def test_user_without_createrole_gets_administrator_sql(installation: Installation, postgres_url: sa.URL) -> None:
     with own_database(postgres_url, "") as url:
         name = f"{url.database}_reader"
-        assert installation.run("db", "upgrade", **given(url)).exit_code == 0
+        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
         create = ("analyst", "create", "--name", name, "--json")
-        refused = installation.run(*create, **given(url))
+        refused = installation.run(*create, **warehouse_variables(url))
         assert refused.exit_code == 1
         message = json_of(refused)["error"]
-        assert f"The user {url.username} of LEDGER_WAREHOUSE_URL may not do that" in message
+        assert f"The user {url.username} of LEDGER_WAREHOUSE_URL lacks a privilege" in message
         statements = [line.strip() for line in message.splitlines() if line.startswith("    ")]
         assert len(statements) == 7
         administrator = sa.create_engine(postgres_url.set(database=url.database), isolation_level="AUTOCOMMIT")
@@ -218,7 +221,7 @@ def test_else_the_administrator_is_told_what_to_run(installation: Installation, 
             for statement in statements:
                 connection.exec_driver_sql(statement)
         administrator.dispose()
-        assert json_of(installation.run(*create, **given(url)))["existed"] is True
+        assert json_of(installation.run(*create, **warehouse_variables(url)))["existed"] is True
         engine = sa.create_engine(url.set(username=name, password="choose a password"), poolclass=sa.NullPool)  # noqa: S106
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SHOW search_path").scalar_one().startswith("analytics")

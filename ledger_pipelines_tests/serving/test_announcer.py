@@ -1,4 +1,4 @@
-"""Messages on the terminal: each once a minute, a full disk in one sentence."""
+"""Messages on the terminal: each at most once a minute, a full disk in one sentence."""
 
 import time
 
@@ -8,21 +8,21 @@ from ledger_pipelines.serving.announcer import DISK_FULL, Announcer
 
 
 def test_message_is_printed_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    announce = Announcer(told.append)
+    reported: list[str] = []
+    announce = Announcer(reported.append)
     clock = [0.0, 1.0, 58.0, 59.0, 61.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock.pop(0))
     for message in ("daemon: ERROR one", "daemon: ERROR two") * 2:
         announce(message)
-    assert told == ["daemon: ERROR one", "daemon: ERROR two"]
+    assert reported == ["daemon: ERROR one", "daemon: ERROR two"]
     announce("daemon: ERROR one")
-    assert told[2:] == ["daemon: ERROR one"]
+    assert reported[2:] == ["daemon: ERROR one"]
 
 
 def test_full_disk_is_one_sentence() -> None:
-    told: list[str] = []
-    announce = Announcer(told.append)
+    reported: list[str] = []
+    announce = Announcer(reported.append)
     announce("daemon: ERROR could not extend file: No space left on device")
     announce("logs/api.log cannot be written: No space left on device")
     announce("daemon: ERROR something else")
-    assert told == [DISK_FULL, "daemon: ERROR something else"]
+    assert reported == [DISK_FULL, "daemon: ERROR something else"]

@@ -1,4 +1,4 @@
-"""A billing application that cannot be read, or holds nonsense: what is printed, and that nothing changes."""
+"""A billing application that cannot be read or has invalid data: the message, and that nothing changes."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ SYNC = ("balance", "sync", "--all")
 
 
 def refused(computed: Installation, url: sa.URL) -> str:
-    """What is printed when a sync from that source is refused; nothing may have changed."""
+    """Run a sync from a source, check that it fails and changes nothing, and return its error message."""
     before = computed.fingerprint()
     result = computed.run(*SYNC, LEDGER_BILLING_URL=url.render_as_string(hide_password=False))
     assert result.exit_code == 1
@@ -42,14 +42,14 @@ def test_wrong_password(computed: Installation) -> None:
         ("DELETE FROM users", "no customers at all"),
     ],
 )
-def test_spoilt(computed: Installation, statement: str, message: str) -> None:
+def test_invalid_source_is_refused(computed: Installation, statement: str, message: str) -> None:
     with computed.source() as source:
         with source.begin() as connection:
             connection.execute(sa.text(statement))
         assert message in refused(computed, source.url)
 
 
-def test_an_emptied_source_is_taken_for_true_if_a_person_says_so(computed: Installation) -> None:
+def test_empty_source_is_accepted_with_accept_deletions(computed: Installation) -> None:
     with computed.source() as source:
         with source.begin() as connection:
             connection.execute(sa.text("DELETE FROM users"))
@@ -61,9 +61,9 @@ def test_an_emptied_source_is_taken_for_true_if_a_person_says_so(computed: Insta
     assert computed.run(*SYNC, "--accept-deletions").exit_code == 0
 
 
-def test_unparsable_json_keeps_what_was_loaded_and_is_listed(computed: Installation) -> None:
-    deposits_of: Callable[[], dict[str, str]] = computed.fingerprint
-    before = deposits_of()
+def test_unparsable_json_keeps_loaded_rows_and_is_rejected(computed: Installation) -> None:
+    fingerprint: Callable[[], dict[str, str]] = computed.fingerprint
+    before = fingerprint()
     with computed.source() as source:
         with source.begin() as connection:
             connection.execute(sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))

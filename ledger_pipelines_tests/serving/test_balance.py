@@ -1,4 +1,4 @@
-"""`ledger balance` on a small demo: what runs, what is printed, and what is left alone."""
+"""`ledger balance` on a small demo: runs, output, and data that must stay unchanged."""
 
 import json
 import re
@@ -34,12 +34,12 @@ def test_a_dry_run_changes_nothing(computed: Installation) -> None:
             reading = sa.select(sa.func.min(data_pencatatan.c.id)).where(
                 data_pencatatan.c.customer_id == FIRST_CUSTOMER
             )
-            spoil = sa.update(data_pencatatan).where(data_pencatatan.c.id == reading.scalar_subquery())
-            connection.execute(spoil.values(data_input='{"waktu": "yesterday"}'))
+            invalidate = sa.update(data_pencatatan).where(data_pencatatan.c.id == reading.scalar_subquery())
+            connection.execute(invalidate.values(data_input='{"waktu": "yesterday"}'))
         url = source.url.render_as_string(hide_password=False)
         command = ("balance", "initialize", "--all", "--dry-run")
         answer = json_of(computed.run(*command, "--json", LEDGER_BILLING_URL=url))
-        assert "Dry run: nothing is changed" in computed.run(*command, LEDGER_BILLING_URL=url).stdout
+        assert "Dry run: nothing was changed" in computed.run(*command, LEDGER_BILLING_URL=url).stdout
     assert computed.fingerprint() == before
     assert len(answer["customers"]) == 6
     for customer in answer["customers"]:
@@ -56,29 +56,29 @@ def test_a_second_run_writes_nothing(computed: Installation) -> None:
     assert computed.fingerprint() == before
 
 
-def test_force_calculates_anew(computed: Installation) -> None:
+def test_force_rebuilds_calculated_rows(computed: Installation) -> None:
     answer = json_of(computed.run("balance", "sync", "--all", "--force", "--json"))
     steps = {step["asset"]: step for step in answer["steps"]}
     assert steps["monthly_customer_balances"]["unchanged"] == 0
     assert steps["meter_readings"]["unchanged"] > 0
 
 
-def test_one_customer_is_corrected_and_no_other_touched(computed: Installation) -> None:
+def test_sync_of_one_customer_leaves_others_unchanged(computed: Installation) -> None:
     with computed.source() as source:
         with source.begin() as connection:
             connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id <= FIRST_CUSTOMER + 1))
         url = source.url.render_as_string(hide_password=False)
-        before = _others(computed)
+        before = _balances_of_others(computed)
         result = computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER), "--json", LEDGER_BILLING_URL=url)
         assert result.exit_code == 0, result.output
         answer = json_of(result)
     assert answer["customers"] == [FIRST_CUSTOMER]
     assert {step["asset"]: step["deleted"] for step in answer["steps"]}["transaction_calculations"] > 0
-    assert _others(computed) == before
+    assert _balances_of_others(computed) == before
     assert computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER)).exit_code == 0
 
 
-def _others(installation: Installation) -> list[sa.Row[tuple[object, ...]]]:
+def _balances_of_others(installation: Installation) -> list[sa.Row[tuple[object, ...]]]:
     with installation.warehouse() as connection:
         query = sa.select(monthly_customer_balances).where(monthly_customer_balances.c.customer_id != FIRST_CUSTOMER)
         return list(connection.execute(query.order_by(*monthly_customer_balances.primary_key)).all())
@@ -95,7 +95,7 @@ def _others(installation: Installation) -> list[sa.Row[tuple[object, ...]]]:
         (["--all", "--customer-id", "11"], "--all"),
     ],
 )
-def test_what_cannot_be_done_is_said(computed: Installation, arguments: list[str], message: str) -> None:
+def test_invalid_options_are_explained(computed: Installation, arguments: list[str], message: str) -> None:
     before = computed.fingerprint()
     result = computed.run("balance", "sync", *arguments)
     assert result.exit_code == 1
@@ -121,16 +121,16 @@ def test_the_system_is_healthy(computed: Installation) -> None:
 
 
 @pytest.mark.parametrize("customers", [[], ["--customer-id", str(FIRST_CUSTOMER)]])
-def test_a_ledger_that_was_never_computed_is_one_problem(computed: Installation, customers: list[str]) -> None:
+def test_uncomputed_ledger_is_one_problem(computed: Installation, customers: list[str]) -> None:
     engine = sa.create_engine(servers.warehouse(computed.settings))
     with never_computed(engine):
         result = computed.run("balance", "test-system", *customers, "--json")
     engine.dispose()
     assert result.exit_code == 1
-    assert json_of(result)["problems"] == ["The ledger has never been computed: ledger balance initialize --all"]
+    assert json_of(result)["problems"] == ["The ledger has never been computed. Run: ledger balance initialize --all"]
 
 
-def test_months_that_were_never_computed_are_named_by_table(computed: Installation) -> None:
+def test_uncomputed_months_are_reported_per_table(computed: Installation) -> None:
     marks, current = loaded_months, shift(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
     newest = marks.c.year_month == current
     with computed.warehouse() as connection:
@@ -140,11 +140,11 @@ def test_months_that_were_never_computed_are_named_by_table(computed: Installati
     with computed.warehouse() as connection:
         connection.execute(sa.insert(marks), list(map(dict, before)))
     assert len(problems) == 4
-    assert all("1 months have never been computed: ledger balance sync --all" in problem for problem in problems)
+    assert all("1 months have never been computed. Run: ledger balance sync --all" in problem for problem in problems)
 
 
-def test_the_demos_ledger_is_not_computed_from_ones_own_application(computed: Installation) -> None:
-    """The dry run goes through: it writes nothing."""
+def test_demo_ledger_is_not_computed_from_another_application(computed: Installation) -> None:
+    """Only computing is refused; a dry run is allowed because it writes nothing."""
     own = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
     before = computed.fingerprint()
     result = computed.run("balance", "initialize", "--all", **own)
@@ -154,33 +154,33 @@ def test_the_demos_ledger_is_not_computed_from_ones_own_application(computed: In
 
 
 def state_of_erp(installation: Installation, **variables: str) -> dict[str, str]:
-    """What the health check says of the ERP."""
+    """Return the state of the ERP in the health check."""
     services = json_of(installation.run("balance", "test-system", "--json", **variables))["services"]
     (erp,) = [service for service in services if service["name"] == "ERP"]
     return dict(erp)
 
 
-def test_the_erp_is_looked_at(computed: Installation) -> None:
-    answering = state_of_erp(computed)
-    assert (answering["fault"], answering["skipped"]) == ("", "")
-    assert "demo_erp" in answering["address"]
+def test_health_check_includes_the_erp(computed: Installation) -> None:
+    reachable_erp = state_of_erp(computed)
+    assert (reachable_erp["fault"], reachable_erp["skipped"]) == ("", "")
+    assert "demo_erp" in reachable_erp["address"]
 
-    away = {"LEDGER_ERP_URL": "postgresql://reader:hush@127.0.0.1:1/erp"}
-    assert "127.0.0.1:1" in state_of_erp(computed, **away)["fault"]
-    told = computed.run("balance", "test-system", **away)
-    assert told.exit_code == 1
-    assert "hush" not in told.output
+    unreachable = {"LEDGER_ERP_URL": "postgresql://reader:hush@127.0.0.1:1/erp"}
+    assert "127.0.0.1:1" in state_of_erp(computed, **unreachable)["fault"]
+    result = computed.run("balance", "test-system", **unreachable)
+    assert result.exit_code == 1
+    assert "hush" not in result.output
 
 
-def test_no_erp_is_no_fault(computed: Installation) -> None:
+def test_missing_erp_is_not_a_problem(computed: Installation) -> None:
     billing = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
-    assert state_of_erp(computed, **billing)["skipped"] == "none is set (LEDGER_ERP_URL)"
-    told = computed.run("balance", "test-system", **billing)
-    assert told.exit_code == 0
-    assert re.search(r"^ +ERP +none is set", told.stdout, re.MULTILINE)
+    assert state_of_erp(computed, **billing)["skipped"] == "not configured (LEDGER_ERP_URL is not set)"
+    result = computed.run("balance", "test-system", **billing)
+    assert result.exit_code == 0
+    assert re.search(r"^ +ERP +not configured", result.stdout, re.MULTILINE)
 
 
-def test_the_health_of_nobody_is_not_told(computed: Installation) -> None:
+def test_health_check_of_unknown_customer_is_refused(computed: Installation) -> None:
     known = computed.run("balance", "test-system", "--customer-id", str(FIRST_CUSTOMER))
     assert known.exit_code == 0
     result = computed.run("balance", "test-system", "--customer-id", "99999", "--customer-id", str(FIRST_CUSTOMER))
@@ -189,7 +189,7 @@ def test_the_health_of_nobody_is_not_told(computed: Installation) -> None:
     assert "holds" not in result.output
 
 
-def test_a_wrong_balance_is_found(computed: Installation) -> None:
+def test_wrong_balance_is_reported(computed: Installation) -> None:
     closing = monthly_customer_balances.c.closing_balance
     with computed.warehouse() as connection:
         connection.execute(sa.update(monthly_customer_balances).values(closing_balance=closing + 1))
@@ -200,8 +200,8 @@ def test_a_wrong_balance_is_found(computed: Installation) -> None:
         connection.execute(sa.update(monthly_customer_balances).values(closing_balance=closing - 1))
 
 
-def test_balances_and_invoices_are_compared_now(computed: Installation) -> None:
-    """What cannot be compared is named, and the rest is."""
+def test_compare_runs_all_possible_reconciliations(computed: Installation) -> None:
+    """A comparison that lacks its source is reported as an error; the others run."""
     lines, first = erp_tables["so_invoice_line"], computed.settings.first_month
     found = (balance_comparison, invoice_reconciliation, customer_business_partners, loaded_months)
     with computed.warehouse() as connection:
@@ -233,7 +233,7 @@ def test_stdout_holds_nothing_but_json(computed: Installation) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_whose_process_was_killed_is_ended(computed: Installation) -> None:
+def test_run_of_a_killed_process_is_marked_as_failed(computed: Installation) -> None:
     with computed.warehouse("READ COMMITTED") as connection:
         connection.execute(sa.text("LOCK TABLE billing.customers IN ACCESS EXCLUSIVE MODE"))
         process = computed.spawn("balance", "sync", "--all", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

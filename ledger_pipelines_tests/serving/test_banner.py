@@ -1,4 +1,4 @@
-"""What `ledger up` prints when it is up: every line can be copied, and every command works in another terminal."""
+"""Banner of `ledger up`: every line can be copied, and every command works in another terminal."""
 
 import subprocess
 import sys
@@ -15,17 +15,17 @@ from ledger_pipelines.settings import Settings
 pytestmark = pytest.mark.usefixtures("narrow")
 
 UI = "http://127.0.0.1:3000"
-AWAY = SecretStr("mysql+pymysql://reader:hush@127.0.0.1:1/billing")
+UNREACHABLE = SecretStr("mysql+pymysql://reader:hush@127.0.0.1:1/billing")
 
 
 def commands(printed: str) -> list[str]:
-    """The lines that are to be typed, without what is said of them."""
+    """Return the commands of the banner, without their descriptions."""
     _, _, below = printed.partition("In another terminal:\n")
     return [line.strip().partition("   ")[0] for line in below.splitlines() if line.strip()]
 
 
-def environment_at(folder: Path) -> None:
-    """Lay out what of a virtual environment a shell needs; its `ledger` prints what it is called with."""
+def create_environment(folder: Path) -> None:
+    """Create a minimal virtual environment whose `ledger` prints its arguments."""
     programs = folder / "bin"
     programs.mkdir(parents=True)
     (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
@@ -38,7 +38,7 @@ def test_the_commands_work_in_another_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "a folder" / ("long" * 20) / ".venv"
-    environment_at(folder)
+    create_environment(folder)
     monkeypatch.setattr(sys, "prefix", str(folder))
     show_banner(Settings(home=tmp_path / "data"), UI, computed=True)
     script = "\n".join(commands(capsys.readouterr().out))
@@ -49,7 +49,7 @@ def test_the_commands_work_in_another_terminal(
     assert "called: balance test-system" in called
 
 
-def test_where_nothing_has_to_be_entered_nothing_is_said(
+def test_no_activation_outside_a_virtual_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
@@ -66,11 +66,11 @@ def test_where_nothing_has_to_be_entered_nothing_is_said(
     [
         (None, False, ["ledger balance test-system", "ledger balance sync --all"]),
         (None, True, ["ledger balance test-system", "ledger balance sync --all"]),
-        (AWAY, False, ["ledger billing test-connection", "ledger balance initialize --all"]),
-        (AWAY, True, ["ledger balance test-system", "ledger balance compare"]),
+        (UNREACHABLE, False, ["ledger billing test-connection", "ledger balance initialize --all"]),
+        (UNREACHABLE, True, ["ledger balance test-system", "ledger balance compare"]),
     ],
 )
-def test_the_next_commands_come_in_the_order_in_which_they_are_typed(
+def test_next_commands_are_in_order(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -87,12 +87,12 @@ def test_the_next_commands_come_in_the_order_in_which_they_are_typed(
     assert ("Nothing has been computed yet" in printed) == (billing is not None and not computed)
 
 
-def test_what_is_read_is_named_without_a_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_are_shown_without_passwords(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_banner(Settings(home=tmp_path), UI, computed=False)
     demo = capsys.readouterr().out
     assert "Billing         the demo's\n" in demo
     assert "ERP             the demo's\n" in demo
-    show_banner(Settings(home=tmp_path, billing_url=AWAY), UI, computed=False)
+    show_banner(Settings(home=tmp_path, billing_url=UNREACHABLE), UI, computed=False)
     own = capsys.readouterr().out
     assert "Billing         mysql+pymysql://reader:***@127.0.0.1:1/billing\n" in own
     assert "ERP             none (LEDGER_ERP_URL is not set)\n" in own
@@ -100,12 +100,12 @@ def test_what_is_read_is_named_without_a_password(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize("computed", [True, False])
-def test_a_billing_application_that_cannot_be_read_is_told_once(
+def test_unreadable_billing_application_is_reported_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], computed: bool
 ) -> None:
-    with Databases(Settings(home=tmp_path, billing_url=AWAY)) as databases:
+    with Databases(Settings(home=tmp_path, billing_url=UNREACHABLE)) as databases:
         up._warn_of_billing(databases, computed=computed)
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith("The billing database mysql+pymysql://reader:***@127.0.0.1:1/billing cannot be read: ")
-    assert told.endswith("What to change: ledger billing test-connection")
-    assert ("The figures in the warehouse can be read" in told) == computed
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith("The billing database mysql+pymysql://reader:***@127.0.0.1:1/billing cannot be read: ")
+    assert warning.endswith("To find out what to change: ledger billing test-connection")
+    assert ("The figures in the warehouse can be read" in warning) == computed

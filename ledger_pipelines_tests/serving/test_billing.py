@@ -1,4 +1,4 @@
-"""`ledger billing test-connection`, and what a run says of the same, as an administrator starts them."""
+"""`ledger billing test-connection`, and the same findings in the output of a run."""
 
 import re
 
@@ -16,7 +16,7 @@ TEST_CONNECTION = ("billing", "test-connection")
 def test_the_demo_can_be_read(computed: Installation) -> None:
     result = computed.run(*TEST_CONNECTION)
     assert result.exit_code == 0, result.output
-    assert "LEDGER_BILLING_URL is not set: this is the demo's" in result.stderr
+    assert "LEDGER_BILLING_URL is not set: testing the demo's" in result.stderr
     assert "The billing application can be read" in result.stderr
     assert re.search(r"^GRANT SELECT \(id, name, .*\) ON public.users TO ledger;$", result.stdout, re.M)
     with computed.warehouse() as connection:
@@ -28,7 +28,7 @@ def test_the_demo_can_be_read(computed: Installation) -> None:
     assert answer["rows"]["deposits"]["rejected"] > 0
 
 
-def test_the_first_month_to_set_is_said(computed: Installation) -> None:
+def test_first_month_to_set_is_reported(computed: Installation) -> None:
     first = str(computed.settings.first_month)
     later = {"LEDGER_FIRST_MONTH": shift(first, 1)}
     answer = json_of(computed.run(*TEST_CONNECTION, "--json", **later))
@@ -39,7 +39,7 @@ def test_the_first_month_to_set_is_said(computed: Installation) -> None:
     assert finding["advice"] == f"Set LEDGER_FIRST_MONTH={answer['first_month']} before the first computation."
 
 
-def test_a_run_says_the_same(computed: Installation) -> None:
+def test_run_reports_the_same_first_month(computed: Installation) -> None:
     """One deposit of the demo is dated before its first month."""
     rejected = tables.rejected_rows.c
     before = sa.select(rejected.customer_id).where(rejected.asset == "deposits", rejected.reason.like("%, before %"))
@@ -48,7 +48,7 @@ def test_a_run_says_the_same(computed: Installation) -> None:
     sync = ("balance", "sync", "--customer-id", str(customer))
     printed = computed.run(*sync).stdout
     assert re.search(r"^1 of \d+ deposit entries is rejected: dated before \d{4}-\d\d, the first month", printed, re.M)
-    (advised,) = re.findall(r"^Set LEDGER_FIRST_MONTH=(.*), and run", printed, re.M)
+    (advised,) = re.findall(r"^To load earlier rows, set LEDGER_FIRST_MONTH=(.*) and run", printed, re.M)
     answer = json_of(computed.run(*sync, "--json"))
     assert answer["first_month_to_set"] == advised == shift(computed.settings.first_month, -1)
     because = {step["asset"]: step["rejected_because"] for step in answer["steps"]}
@@ -56,7 +56,7 @@ def test_a_run_says_the_same(computed: Installation) -> None:
     assert because["customers"] == ""
 
 
-def test_what_cannot_be_read_is_said(installation: Installation, embedded_url: sa.URL) -> None:
+def test_unreadable_application_is_reported(installation: Installation, embedded_url: sa.URL) -> None:
     with servers.fresh_database(embedded_url) as url:
         given = {"LEDGER_BILLING_URL": url.render_as_string(hide_password=False)}
         result = installation.run(*TEST_CONNECTION, **given)

@@ -1,4 +1,4 @@
-"""`ledger demo`: the whole ledger without the web interface, and the two source databases."""
+"""`ledger demo`: seed and change the two source databases, and compute the ledger without the web interface."""
 
 import re
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.demo import usual_plan
+from ledger_pipelines.serving.demo import default_plan
 from ledger_pipelines.sources.erp_tables import ERP_TABLES
 from ledger_pipelines.sources.sample.erp import erp_source_tables
 from ledger_pipelines.warehouse import servers
@@ -21,19 +21,19 @@ def tables_of(url: sa.URL) -> set[str]:
     return set(sa.inspect(engine).get_table_names())
 
 
-def written(url: sa.URL) -> str:
+def url_text(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
 @pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
-    whole = {"LEDGER_FIRST_MONTH": usual_plan().first_month}
-    result = installation.run("demo", "run", **whole)
+    variables = {"LEDGER_FIRST_MONTH": default_plan().first_month}
+    result = installation.run("demo", "run", **variables)
     assert result.exit_code == 0, result.output
-    assert "The latest balances" in result.stdout
-    balances, _, days_left = result.stdout.partition("The latest balances")[2].partition("How long the balances last")
+    assert "Latest balances" in result.stdout
+    balances, _, days_left = result.stdout.partition("Latest balances")[2].partition("How long the balances last")
     assert len(re.findall(r"^ +\d+ +PT |^ +\d+ +CV ", balances, re.MULTILINE)) == 36, balances
-    groups = json_of(installation.run("alerts", "list", "--json", **whole))["days_left"]
+    groups = json_of(installation.run("alerts", "list", "--json", **variables))["days_left"]
     count = {group["group"]: group["customers"] for group in groups}
     assert (count["owes"], count["low"], count["no use"]) == (3, 3, 1)
     assert count["2 to 6 weeks"] >= 25
@@ -47,17 +47,17 @@ def test_run_seeds_computes_and_prints_the_balances(installation: Installation) 
 
 
 @pytest.mark.slow
-def test_the_same_demo_is_not_made_twice_and_another_is_refused(installation: Installation) -> None:
+def test_same_plan_is_kept_and_another_plan_is_refused(installation: Installation) -> None:
     seed = ("demo", "seed", "--customers", "5", "--months", "2", "--replace")
-    assert installation.run(*seed).stdout.count("has now") == 2
-    assert installation.run(*seed).stdout.count("has now") == 2
-    assert installation.run(*seed[:-1]).stdout.count("had before") == 2
+    assert installation.run(*seed).stdout.count("was seeded") == 2
+    assert installation.run(*seed).stdout.count("was seeded") == 2
+    assert installation.run(*seed[:-1]).stdout.count("exists already") == 2
     refused = installation.run("demo", "seed", "--customers", "6")
     assert refused.exit_code == 1
     assert "another plan" in refused.stderr
 
 
-def test_a_real_application_is_left_alone(installation: Installation) -> None:
+def test_own_billing_application_is_not_seeded(installation: Installation) -> None:
     result = installation.run("demo", "seed", LEDGER_BILLING_URL="mysql+pymysql://me@nowhere/billing")
     assert result.exit_code == 1
     assert "--url" in result.stderr
@@ -71,14 +71,14 @@ def test_a_real_application_is_left_alone(installation: Installation) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("server", ["embedded_url", "mariadb_url"])
-def test_each_source_can_be_made_alone_in_a_database_of_its_own(
+def test_each_source_can_be_seeded_separately(
     installation: Installation, request: pytest.FixtureRequest, server: str
 ) -> None:
     with fresh_database(request.getfixturevalue(server)) as url:
-        result = installation.run("demo", "seed", "--erp-url", written(url), *SMALL_ERP)
+        result = installation.run("demo", "seed", "--erp-url", url_text(url), *SMALL_ERP)
         assert result.exit_code == 0, result.output
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed"}
-        result = installation.run("demo", "seed", "--url", written(url), "--customers", "1", "--months", "1")
+        result = installation.run("demo", "seed", "--url", url_text(url), "--customers", "1", "--months", "1")
         assert result.exit_code == 0, result.output
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed", "users", "data_pencatatan"}
         assert "so_invoice_line" not in result.stdout
@@ -93,43 +93,43 @@ def test_urls_and_only_must_agree(installation: Installation) -> None:
     assert "--erp-url is not a database URL" in result.stderr
 
 
-def test_a_real_erp_is_left_alone(installation: Installation) -> None:
+def test_own_erp_is_not_seeded(installation: Installation) -> None:
     real = {"LEDGER_ERP_URL": "mssql+pyodbc://me@nowhere/erp?driver=FreeTDS"}
     for command in (("demo", "seed", "--only", "erp"), ("demo", "disturb")):
         result = installation.run(*command, **real)
         assert result.exit_code == 1
-        assert "names an ERP of its own" in result.stderr
+        assert "names an ERP of your own" in result.stderr
     result = installation.run("demo", "seed", "--customers", "5", "--months", "2", "--replace", **real)
     assert result.exit_code == 0, result.output
-    assert "stays away from" in result.stderr
+    assert "does not touch" in result.stderr
     assert "so_invoice_line" not in result.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
-def test_disturb_says_what_it_did(installation: Installation) -> None:
+def test_disturb_reports_its_changes(installation: Installation) -> None:
     assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
-    told = json_of(installation.run("demo", "disturb", "--changes", "40", "--seed", "3", "--json"))
-    assert (told["success"], told["seed"], len(told["disturbances"])) == (True, 3, 40)
-    assert {"table", "operation", "months", "key", "column", "old", "new"} == told["disturbances"][0].keys()
+    answer = json_of(installation.run("demo", "disturb", "--changes", "40", "--seed", "3", "--json"))
+    assert (answer["success"], answer["seed"], len(answer["disturbances"])) == (True, 3, 40)
+    assert {"table", "operation", "months", "key", "column", "old", "new"} == answer["disturbances"][0].keys()
 
     assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
     again = installation.run("demo", "disturb", "--changes", "40", "--seed", "3")
     assert again.exit_code == 0, again.output
     assert "(seed 3)" in again.stdout
-    for done in told["disturbances"]:  # to be copied, so in one piece
+    for done in answer["disturbances"]:  # keys must not be wrapped, so that they can be copied
         values = {column: "NULL" if value is None else repr(value) for column, value in done["key"].items()}
         assert ", ".join(f"{column}={value}" for column, value in values.items()) in again.stdout
     for operation in ("change", "move", "duplicate", "insert", "delete"):
-        count = sum(done["operation"] == operation for done in told["disturbances"])
+        count = sum(done["operation"] == operation for done in answer["disturbances"])
         assert len(re.findall(rf"^ +\w+ +{operation} ", again.stdout, re.MULTILINE)) == count > 0
 
     assert installation.run("demo", "disturb").stdout != installation.run("demo", "disturb").stdout
 
 
-def test_what_is_no_demo_is_not_disturbed(installation: Installation, embedded_url: sa.URL) -> None:
+def test_disturb_refuses_other_databases(installation: Installation, embedded_url: sa.URL) -> None:
     with fresh_database(embedded_url) as url:
-        result = installation.run("demo", "disturb", "--url", written(url), "--json")
+        result = installation.run("demo", "disturb", "--url", url_text(url), "--json")
         assert result.exit_code == 1
         assert json_of(result)["success"] is False
         assert "has no demo's ERP" in json_of(result)["error"]

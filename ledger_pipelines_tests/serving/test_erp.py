@@ -1,4 +1,4 @@
-"""`ledger erp test-connection`, as an administrator starts it."""
+"""`ledger erp test-connection`."""
 
 import json
 
@@ -17,13 +17,13 @@ TEST_CONNECTION = ("erp", "test-connection")
 
 @pytest.fixture
 def url(embedded_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> sa.URL:
-    """An empty database that the settings call the ERP, for the length of a test."""
+    """An empty database that is the ERP of the settings during a test."""
     monkeypatch.setenv("LEDGER_ERP_URL", embedded_url.render_as_string(hide_password=False))
     monkeypatch.setattr("ledger_pipelines.serving.cli.erp.load_settings", load_settings.__wrapped__)
     return embedded_url
 
 
-def test_what_works_is_said(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_working_connection(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
     with servers.fresh_database(url) as database:
         monkeypatch.setenv("LEDGER_ERP_URL", database.render_as_string(hide_password=False))
         engine = sa.create_engine(database)
@@ -51,7 +51,7 @@ def test_what_works_is_said(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Non
         ("?driver=FreeTDS", "Check the host and the port in LEDGER_ERP_URL, that the server is up"),
     ],
 )
-def test_every_command_says_the_same(installation: Installation, options: str, message: str) -> None:
+def test_all_commands_report_the_same_error(installation: Installation, options: str, message: str) -> None:
     servers.require_odbc("FreeTDS", "tdsodbc")
     erp = f"mssql+pyodbc://reader:s3cret@127.0.0.1:{servers.free_port()}/soi107{options}"
     answers = [
@@ -66,7 +66,7 @@ def test_every_command_says_the_same(installation: Installation, options: str, m
 
 
 @pytest.mark.usefixtures("url")
-def test_what_does_not_work_is_said() -> None:
+def test_failing_connection() -> None:
     result = CliRunner().invoke(app, TEST_CONNECTION)
     assert result.exit_code == 1
     assert "has no table or view" in result.stdout

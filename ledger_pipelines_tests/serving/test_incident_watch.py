@@ -1,4 +1,4 @@
-"""Incidents on the terminal of `ledger up`: each once, when its grace is over, and one line when it is closed."""
+"""Incidents on the terminal of `ledger up`: one message when announced, one line when closed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,25 +18,27 @@ RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", custom
 
 @dataclass
 class Terminal:
-    """A watch, what it has told, and its clock."""
+    """Watch with its output and its clock."""
 
     warehouse: sa.Engine
     watch: IncidentWatch
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     now: float = 0.0
 
     def after(self, seconds: float) -> list[str]:
-        """Return what is told by a look some seconds later."""
+        """Poll some seconds later and return the messages."""
         self.now += seconds
-        self.told.clear()
-        self.watch.look()
-        return list(self.told)
+        self.messages.clear()
+        self.watch.poll()
+        return list(self.messages)
 
 
 def terminal_of(warehouse: sa.Engine) -> Terminal:
-    """Return a terminal that has told nothing yet."""
+    """Return a terminal without messages."""
     settings = Settings(warehouse_url=warehouse.url.render_as_string(hide_password=False))
-    watch = IncidentWatch(settings, lambda text: made.told.append(text), lambda text: made.told.append(f"? {text}"))
+    watch = IncidentWatch(
+        settings, lambda text: made.messages.append(text), lambda text: made.messages.append(f"? {text}")
+    )
     made = Terminal(warehouse, watch)
     watch.clock = lambda: made.now
     return made
@@ -52,16 +54,16 @@ def terminal(empty_warehouse: sa.Engine) -> Iterator[Terminal]:
 
 
 def close(terminal: Terminal, kind: Kind) -> None:
-    """Let the cause of a kind be gone."""
+    """Close the incidents of a kind."""
     with terminal.warehouse.begin() as connection:
         assert incidents.close(connection, [kind]) == 1
 
 
-def test_an_incident_is_told_once_and_once_when_it_is_closed(terminal: Terminal) -> None:
+def test_incident_is_reported_when_announced_and_when_closed(terminal: Terminal) -> None:
     assert terminal.after(3) == []
     with opened(terminal.warehouse, REFUSED) as (incident,):
-        (told,) = terminal.after(3)
-        assert told.splitlines() == [
+        (message,) = terminal.after(3)
+        assert message.splitlines() == [
             f"Incident {incident.id}: deletion refused, customer 11",
             f"  what is wrong: {REFUSED.reason}",
             f"  what to do: {REFUSED.what_to_do}",
@@ -75,7 +77,7 @@ def test_an_incident_is_told_once_and_once_when_it_is_closed(terminal: Terminal)
         assert terminal.after(10) == []
 
 
-def test_one_that_flickers_is_told_once(terminal: Terminal) -> None:
+def test_flickering_incident_is_reported_once(terminal: Terminal) -> None:
     with opened(terminal.warehouse, FAILED):
         assert len(terminal.after(3)) == 1
         for _ in range(3):
@@ -86,14 +88,14 @@ def test_one_that_flickers_is_told_once(terminal: Terminal) -> None:
             assert terminal.after(5) == []
 
 
-def test_one_that_passes_by_itself_is_not_told(terminal: Terminal) -> None:
+def test_incident_closed_before_announcement_is_not_reported(terminal: Terminal) -> None:
     with opened(terminal.warehouse, RETRIED):
         assert terminal.after(3) == []
         close(terminal, RETRIED.kind)
         assert terminal.after(30) == []
 
 
-def test_what_is_open_at_the_start_is_told(terminal: Terminal) -> None:
+def test_incidents_open_at_start_are_reported(terminal: Terminal) -> None:
     with opened(terminal.warehouse, REFUSED, FAILED):
         terminal.after(3)
         later = terminal_of(terminal.warehouse)
@@ -104,19 +106,19 @@ def test_what_is_open_at_the_start_is_told(terminal: Terminal) -> None:
         later.watch.close()
 
 
-def test_a_warehouse_that_is_away_is_left_to_others(terminal: Terminal) -> None:
-    nowhere = IncidentWatch(
+def test_unreachable_warehouse_is_not_reported(terminal: Terminal) -> None:
+    unreachable = IncidentWatch(
         Settings(warehouse_url=f"postgresql://ledger@127.0.0.1:{free_port()}/warehouse"), pytest.fail, pytest.fail
     )
-    nowhere.look()
+    unreachable.poll()
     with opened(terminal.warehouse, REFUSED):
         terminal.after(3)
         with terminal.warehouse.begin() as connection:
             connection.execute(sa.text("ALTER TABLE ops.incidents RENAME TO elsewhere"))
         try:
-            (told,) = terminal.after(60)
+            (message,) = terminal.after(60)
         finally:
             with terminal.warehouse.begin() as connection:
                 connection.execute(sa.text("ALTER TABLE ops.elsewhere RENAME TO incidents"))
-        assert told.startswith("? The incidents cannot be read: ")
+        assert message.startswith("? The incidents cannot be read: ")
         assert terminal.after(3) == [], "it was open all the time"

@@ -1,4 +1,4 @@
-"""Incidents as `ledger` shows them: a healthy system before, what is wrong while they are open, all well afterwards."""
+"""Incidents in the output of `ledger`: the health check before, during and after an incident, lists, confirmation."""
 
 import getpass
 
@@ -14,13 +14,13 @@ from ledger_pipelines_tests.serving.conftest import Installation, json_of
 TEST = ("balance", "test-system")
 
 
-def test_the_system_is_not_healthy_while_an_incident_is_open(computed: Installation) -> None:
+def test_open_incident_makes_the_system_unhealthy(computed: Installation) -> None:
     assert "Incidents" not in computed.run(*TEST).stdout
     with computed.warehouse() as connection, opened(connection, REFUSED):
         incidents.record(connection, REFUSED)
         result = computed.run(*TEST)
         assert result.exit_code == 1
-        assert "All is well" not in result.stderr
+        assert "All checks passed" not in result.stderr
         answer = json_of(computed.run(*TEST, "--json"))
         incidents.close(connection, [REFUSED.kind])
         assert computed.run(*TEST).exit_code == 0
@@ -36,7 +36,7 @@ def test_the_system_is_not_healthy_while_an_incident_is_open(computed: Installat
 
 
 @pytest.mark.parametrize(("customer", "subjects"), [(11, ["customer 11", "stockbywh"]), (12, ["stockbywh"])])
-def test_of_a_customer_those_about_others_are_left_out(
+def test_health_of_a_customer_omits_incidents_of_others(
     computed: Installation, customer: int, subjects: list[str]
 ) -> None:
     with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
@@ -47,13 +47,13 @@ def test_of_a_customer_those_about_others_are_left_out(
 
 def test_incidents_are_listed(computed: Installation) -> None:
     assert "No incident is open." in computed.run("incidents", "list").stderr
-    assert "There has been no incident." in computed.run("incidents", "list", "--all").stderr
+    assert "There has never been an incident." in computed.run("incidents", "list", "--all").stderr
     with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
         incidents.close(connection, [Kind.SYNC_FAILED])
-        told = computed.run("incidents", "list")
-        assert told.exit_code == 0
-        assert "customer 11" in told.stdout
-        assert "stockbywh" not in told.stdout
+        output = computed.run("incidents", "list")
+        assert output.exit_code == 0
+        assert "customer 11" in output.stdout
+        assert "stockbywh" not in output.stdout
         whole = computed.run("incidents", "list", "--all").stdout
         assert whole.index("stockbywh") < whole.index("customer 11"), "the newest first"
         (one,) = json_of(computed.run("incidents", "list", "--json"))["incidents"]
@@ -65,26 +65,28 @@ def test_incidents_are_listed(computed: Installation) -> None:
     assert "incidents" not in computed.run("alerts", "list").stderr
 
 
-def test_a_deletion_is_confirmed_by_customer(computed: Installation) -> None:
+def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
     confirm = ("incidents", "confirm", "--customer-id")
     with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
-        nobody = computed.run(*confirm, "12")
-        assert nobody.exit_code == 1
-        assert "No deletion of customer 12 waits" in nobody.stderr
-        assert "customer 11" in nobody.stderr
+        unknown = computed.run(*confirm, "12")
+        assert unknown.exit_code == 1
+        assert "No deletion of customer 12 waits" in unknown.stderr
+        assert "customer 11" in unknown.stderr
         other = computed.run(*confirm, "11", "--rows", "850")
         assert other.exit_code == 1
-        assert "is of 854 rows now, not of 850" in other.stderr
+        assert "now has 854 rows, not 850" in other.stderr
         answer = json_of(computed.run(*confirm, "11", "--rows", "854", "--json"))["confirmed"]
         assert answer["rows"] == REFUSED.details["rows"]["11"]
-        told = computed.run(*confirm, "11").stderr
-        assert "850 rows of billing.meter_readings" in told
+        output = computed.run(*confirm, "11").stderr
+        assert "850 rows of billing.meter_readings" in output
         kept = connection.execute(sa.select(deletion_confirmations)).all()
         assert {(row.customer_id, row.table_name, row.rows) for row in kept} == {
             (11, "billing.meter_readings", 850),
             (11, "billing.deposits", 4),
         }
         assert {row.confirmed_by for row in kept} == {f"command line ({getpass.getuser()})"}
-        acts = connection.scalars(sa.select(audit_log.c.target).where(audit_log.c.action == "ledger incidents confirm"))
-        assert list(acts) == [f"deletion of customer {number}" for number in (12, 11, 11, 11)]
+        targets = connection.scalars(
+            sa.select(audit_log.c.target).where(audit_log.c.action == "ledger incidents confirm")
+        )
+        assert list(targets) == [f"deletion of customer {number}" for number in (12, 11, 11, 11)]
         connection.execute(sa.delete(audit_log))

@@ -1,4 +1,4 @@
-"""Incidents beside a running `ledger up`: each is made and healed, and all seven displays say so."""
+"""Incidents with a running `ledger up`: each is caused and resolved, and all seven displays show it."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 
 @dataclass
 class System:
-    """A running `ledger up`, a webhook's receiver, and a person logged in to the dashboard."""
+    """Running `ledger up` with a webhook receiver, an API client and a logged-in browser."""
 
     up: Up
     receiver: Receiver
@@ -40,11 +40,11 @@ class System:
 
     @property
     def installation(self) -> Installation:
-        """Its settings and commands."""
+        """The installation of `ledger up`."""
         return self.up.installation
 
     def displays(self, kind: str) -> dict[str, str]:
-        """What each display says of incidents of a kind, in a word or two."""
+        """Return what each display shows for incidents of a kind, in a word or two."""
         tested = self.installation.run("balance", "test-system", "--json")
         status = self.api.get("/api/realtime-balance/status").json()
         gauge = re.search(
@@ -61,14 +61,14 @@ class System:
         }
 
     def announced(self, kind: str) -> dict[str, int]:
-        """How often incidents of a kind were told on the terminal and posted."""
+        """Return how often incidents of a kind were printed on the terminal and posted to the webhook."""
         bodies = [json.loads(message.body) for message in self.receiver.received]
         posted = [body for body in bodies if body["type"] == "incident.opened" and body["data"]["kind"] == kind]
-        told = re.findall(rf"Incident \d+: {kind.replace('_', ' ')}, ", self.up.output.read_text())
-        return {"terminal": len(told), "webhook": len(posted)}
+        printed = re.findall(rf"Incident \d+: {kind.replace('_', ' ')}, ", self.up.output.read_text())
+        return {"terminal": len(printed), "webhook": len(posted)}
 
     def wait_for(self, kind: str, displays: dict[str, str]) -> None:
-        """Wait until all displays say what they should."""
+        """Wait until all displays show the expected values."""
         deadline = time.monotonic() + PATIENCE
         while (found := self.displays(kind)) != displays:
             assert time.monotonic() < deadline, (kind, found, self.up.output.read_text())
@@ -76,7 +76,7 @@ class System:
 
     @contextmanager
     def source(self, database: str) -> Iterator[sa.Connection]:
-        """A connection to a database of the embedded server, each statement by itself."""
+        """Connect to a database of the embedded server, with autocommit."""
         url = servers.embedded_server(self.installation.settings).url(database)
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         try:
@@ -88,7 +88,7 @@ class System:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    """A small demo, computed and copied, under `ledger up`, with a webhook."""
+    """A computed and synced small demo under `ledger up`, with a webhook."""
     with running_receiver() as receiver, new_installation() as installation:
         installation.variables.update(
             LEDGER_ALERT_WEBHOOK_URL=receiver.url,
@@ -116,17 +116,17 @@ def system() -> Iterator[System]:
             up.process.wait(60)
 
 
-def loud(count: int) -> dict[str, str]:
-    """What displays say while so many incidents are open."""
+def alarmed(count: int) -> dict[str, str]:
+    """Return what the displays show while the given number of incidents is open."""
     numbers = {"metrics": str(count), "ready": f"blocked {count}"}
     return {"test-system": "1", "status": "blocked", "overview": "yes"} | numbers
 
 
 @contextmanager
-def made_and_healed(system: System, kind: str, count: int = 1) -> Iterator[None]:
-    """Let incidents be made before, and healed inside; the displays say so before, during and after."""
+def caused_and_resolved(system: System, kind: str, count: int = 1) -> Iterator[None]:
+    """Expect an incident that was caused before and is resolved in the body; check all displays before and after."""
     before = system.announced(kind)
-    system.wait_for(kind, loud(count))
+    system.wait_for(kind, alarmed(count))
     deadline = time.monotonic() + PATIENCE
     once = {name: number + count for name, number in before.items()}
     while system.announced(kind) != once:
@@ -140,8 +140,8 @@ def made_and_healed(system: System, kind: str, count: int = 1) -> Iterator[None]
     _LOG.info("%s after: %s %s", kind, system.displays(kind), system.announced(kind))
 
 
-def largest(connection: sa.Connection) -> int:
-    """The customer with most readings."""
+def largest_customer(connection: sa.Connection) -> int:
+    """Return the customer with the most readings."""
     column = data_pencatatan.c.customer_id
     counted = sa.select(column).join(users, users.c.id == column).where(users.c.role == "customer")
     customer: int = connection.execute(
@@ -153,25 +153,25 @@ def largest(connection: sa.Connection) -> int:
 KEYS = {"users": "id", "data_pencatatan": "customer_id"}
 
 
-def keep(connection: sa.Connection, customer: int) -> None:
-    """Keep a customer's rows beside, to be put back."""
+def back_up(connection: sa.Connection, customer: int) -> None:
+    """Copy a customer's rows to other tables."""
     for table, key in KEYS.items():
         connection.execute(sa.text(f"CREATE TABLE kept_{table} AS SELECT * FROM {table} WHERE {key} = {customer}"))
 
 
-def put_back(connection: sa.Connection) -> None:
-    """Put back what was kept."""
+def restore(connection: sa.Connection) -> None:
+    """Restore the rows that were backed up."""
     for table in KEYS:
         connection.execute(sa.text(f"INSERT INTO {table} SELECT * FROM kept_{table}"))
 
 
 def delete(connection: sa.Connection, customer: int) -> None:
-    """Delete a customer with all readings, as a foreign key that cascades does."""
+    """Delete a customer with all readings, as a cascading foreign key does."""
     connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == customer))
     connection.execute(sa.delete(users).where(users.c.id == customer))
 
 
-def test_before_anything_is_wrong_all_displays_are_quiet(system: System) -> None:
+def test_displays_are_quiet_without_incidents(system: System) -> None:
     system.wait_for("deletion_refused", QUIET)
     assert system.announced("deletion_refused") == {"terminal": 0, "webhook": 0}
 
@@ -179,18 +179,18 @@ def test_before_anything_is_wrong_all_displays_are_quiet(system: System) -> None
 def test_a_sensor_that_fails(system: System) -> None:
     with system.source(servers.DEMO_BILLING_DATABASE) as billing:
         billing.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
-        with made_and_healed(system, "poll_failed", count=3):  # each poll looks at both tables
+        with caused_and_resolved(system, "poll_failed", count=3):  # each poll reads both tables
             billing.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
 
 
 def test_a_change_that_is_retried(system: System) -> None:
     with system.source(servers.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
-        customer = largest(billing)
+        customer = largest_customer(billing)
         refuse = f"ADD CONSTRAINT broken CHECK (customer_id <> {customer}) NOT VALID"
         warehouse.execute(sa.text(f"ALTER TABLE ledger.monthly_customer_balances {refuse}"))
         price = sa.update(users).where(users.c.id == customer)
         billing.execute(price.values(harga_per_meter_kubik=users.c.harga_per_meter_kubik + 1, updated_at=None))
-        with made_and_healed(system, "change_retried"):
+        with caused_and_resolved(system, "change_retried"):
             warehouse.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances DROP CONSTRAINT broken"))
 
 
@@ -198,7 +198,7 @@ def test_a_sync_that_fails(system: System) -> None:
     with system.source(servers.DEMO_ERP_DATABASE) as erp:
         erp.execute(sa.text("ALTER TABLE stockbywh RENAME TO elsewhere"))
         assert system.installation.run("sync", "start", "--wait").exit_code == 1
-        with made_and_healed(system, "sync_failed"):
+        with caused_and_resolved(system, "sync_failed"):
             erp.execute(sa.text("ALTER TABLE elsewhere RENAME TO stockbywh"))
             assert system.installation.run("sync", "start", "--wait").exit_code == 0
 
@@ -208,30 +208,30 @@ def test_a_run_that_fails(system: System) -> None:
         refuse = "ADD CONSTRAINT broken CHECK (customer_id < 0) NOT VALID"
         warehouse.execute(sa.text(f"ALTER TABLE ledger.monthly_customer_balances {refuse}"))
         assert system.installation.run("balance", "sync", "--all", "--force").exit_code == 1
-        with made_and_healed(system, "run_failed"):
+        with caused_and_resolved(system, "run_failed"):
             warehouse.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances DROP CONSTRAINT broken"))
             assert system.installation.run("balance", "sync", "--all").exit_code == 0
 
 
 def test_a_deletion_that_is_refused_and_restored(system: System) -> None:
     with system.source(servers.DEMO_BILLING_DATABASE) as billing:
-        customer = largest(billing)
-        keep(billing, customer)
+        customer = largest_customer(billing)
+        back_up(billing, customer)
         delete(billing, customer)
-        with made_and_healed(system, "deletion_refused"):
-            put_back(billing)
+        with caused_and_resolved(system, "deletion_refused"):
+            restore(billing)
 
 
 @pytest.mark.parametrize("way", ["command", "click"])
 def test_a_deletion_that_is_refused_and_confirmed(system: System, way: str) -> None:
     with system.source(servers.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
-        customer = largest(billing)
-        # A new subject is a new incident; this one may be that of the test before.
+        customer = largest_customer(billing)
+        # A recently closed incident with the same subject would be reopened; it may be that of the test before.
         warehouse.execute(
             sa.text("UPDATE ops.incidents SET closed_at = closed_at - interval '1 hour' WHERE state = 'closed'")
         )
         delete(billing, customer)
-        with made_and_healed(system, "deletion_refused"):
+        with caused_and_resolved(system, "deletion_refused"):
             if way == "command":
                 answer = json_of(
                     system.installation.run("incidents", "confirm", "--customer-id", str(customer), "--json")

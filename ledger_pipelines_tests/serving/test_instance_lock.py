@@ -1,4 +1,4 @@
-"""The lock of a data folder: who holds it, and what a process that was killed left behind."""
+"""The lock of a data folder, and the cleanup of processes that a killed `ledger up` left running."""
 
 import json
 import signal
@@ -14,23 +14,23 @@ from ledger_pipelines.serving import instance_lock
 from ledger_pipelines.serving.instance_lock import anybody_serves, only_one
 
 
-def test_what_a_killed_predecessor_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a busy machine it may take longer than usual to obey; it must never need more than to be asked.
+def test_orphans_of_a_killed_predecessor_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine the process may end late; SIGTERM alone must suffice.
     monkeypatch.setattr(instance_lock, "_KILL_SECONDS", 60.0)
-    left = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    identity = process_of(left.pid)
+    orphan = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    identity = process_of(orphan.pid)
     assert identity is not None
     (tmp_path / "up.lock").write_text(
-        json.dumps({"pid": 1, "children": [{"pid": left.pid, "started": identity.started}]})
+        json.dumps({"pid": 1, "children": [{"pid": orphan.pid, "started": identity.started}]})
     )
-    reaper = Thread(target=left.wait)  # else it would stay as a zombie: this process is its parent
+    reaper = Thread(target=orphan.wait)  # otherwise the process would stay a zombie of its parent, this process
     reaper.start()
     with only_one(tmp_path):
         reaper.join(10)
-        assert left.returncode == -signal.SIGTERM
+        assert orphan.returncode == -signal.SIGTERM
 
 
-def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path) -> None:
+def test_process_with_a_reused_pid_is_not_ended(tmp_path: Path) -> None:
     other = subprocess.Popen(["sleep", "600"], start_new_session=True)
     (tmp_path / "up.lock").write_text(json.dumps({"pid": 1, "children": [{"pid": other.pid, "started": "earlier"}]}))
     try:
@@ -41,11 +41,11 @@ def test_a_process_that_only_has_the_id_of_one_left_is_not_ended(tmp_path: Path)
         other.wait()
 
 
-def test_processes_that_still_run_stay_noted(tmp_path: Path) -> None:
+def test_running_processes_stay_recorded(tmp_path: Path) -> None:
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         with only_one(tmp_path) as lock:
-            lock.note([process_of(child.pid)])
+            lock.record([process_of(child.pid)])
         assert anybody_serves(tmp_path)
     finally:
         child.kill()
@@ -53,21 +53,21 @@ def test_processes_that_still_run_stay_noted(tmp_path: Path) -> None:
     assert not anybody_serves(tmp_path)
 
 
-def test_nothing_stays_noted_when_everything_has_ended(tmp_path: Path) -> None:
+def test_lock_file_is_empty_when_everything_has_ended(tmp_path: Path) -> None:
     with only_one(tmp_path) as lock:
-        lock.note([])
+        lock.record([])
     assert (tmp_path / "up.lock").read_text() == ""
 
 
-def test_a_database_that_still_runs_stays_noted(tmp_path: Path) -> None:
+def test_running_database_stays_recorded(tmp_path: Path) -> None:
     with only_one(tmp_path) as lock:
         lock.owns_database = True
-        lock.note([])
+        lock.record([])
     with only_one(tmp_path) as lock:
         assert lock.owns_database
 
 
-def test_the_folder_is_its_owner_s_alone(tmp_path: Path) -> None:
+def test_data_folder_is_private(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o755)
     with only_one(home):

@@ -1,4 +1,4 @@
-"""Ending signals: the first one interrupts, the others change nothing, none is lost between two steps."""
+"""Termination signals: the first one interrupts, later ones are ignored, deferred ones are not lost."""
 
 import signal
 from collections.abc import Iterator
@@ -39,11 +39,11 @@ def test_deferred_signal_interrupts_at_the_end(interrupts: Interrupts) -> None:
         with interrupts.deferred():
             signal.raise_signal(signal.SIGTERM)
             steps.append("started")
-            steps.append("noted")
+            steps.append("recorded")
 
     with pytest.raises(KeyboardInterrupt):
         start()
-    assert steps == ["started", "noted"]
+    assert steps == ["started", "recorded"]
     start()  # a later signal interrupts nothing
 
 

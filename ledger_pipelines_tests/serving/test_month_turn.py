@@ -1,6 +1,6 @@
-"""A month, a year and a leap day turn under `ledger up`, with one clock for all processes.
+"""Turn of a month, of a year and of a leap day under `ledger up`, with one clock for all processes.
 
-`pytest -n 0 -m slow --log-cli-level=INFO` on this file shows what was seen from second to second.
+`pytest -n 0 -m slow --log-cli-level=INFO` on this file shows the observations second by second.
 """
 
 import json
@@ -22,11 +22,11 @@ from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.shifted import Shifted, shifted_up
 
 EARLY = Decimal(1_000_000)
-#: Seconds around midnight at which commands are started, which take a while to answer.
+#: Seconds around midnight at which commands are started; a command takes some seconds.
 COMMANDS = (-30, -5, 1, 20)
 AROUND_SECONDS = 40
-#: What the first run of the month may leave to its next step: a reading of the first seconds that it loads before real
-#: time does.
+#: Checks that may fail between two steps of the first run of the month, which may load a reading of the first seconds
+#: before the real-time sensors do.
 BETWEEN_STEPS = ("nothing_stale", "every_reading_accounted_for", "sums_match_rows")
 
 
@@ -42,8 +42,8 @@ def up() -> Iterator[Shifted]:
 
 
 @dataclass
-class Seen:
-    """What somebody saw who asked at a moment; the moment is that before the question."""
+class Observation:
+    """Answers of API and dashboard at one moment; `at` is the time before the first request."""
 
     at: datetime
     balance: dict[str, Any]
@@ -63,42 +63,42 @@ class Seen:
 
 @dataclass
 class Midnight:
-    """A midnight that is looked at from before to after.
+    """Observations around one midnight.
 
     Attributes:
-        up: Where.
+        up: The running `ledger up`.
         moment: Midnight.
-        customer: Whose balance is asked for; there is a deposit of `EARLY` that is dated at midnight.
+        customer: The observed customer, which has a deposit of `EARLY` dated at midnight.
     """
 
     up: Shifted
     moment: datetime
     customer: int
-    seen: list[Seen] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
     answers: list[tuple[datetime, str, int, Any]] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
 
-    def look(self) -> None:
-        """Look at everything, again and again, from before midnight until after it."""
+    def observe(self) -> None:
+        """Collect observations and start commands, from before midnight until after it."""
         due = list(COMMANDS)
         while (now := self.up.clock.now()) < self.moment + timedelta(seconds=AROUND_SECONDS):
             while due and now >= self.moment + timedelta(seconds=due[0]):
                 due.pop(0)
                 self._start("balance", "test-system")
                 self._start("alerts", "list")
-            self.seen.append(self.see())
+            self.observations.append(self.observe_once())
         for thread in self._threads:
             thread.join()
 
-    def see(self) -> Seen:
-        """Look at everything that answers at once."""
+    def observe_once(self) -> Observation:
+        """Return one observation."""
         now = self.up.clock.now()
         status, balance = self.up.get(f"customer/{self.customer}/balance")
         assert status == 200, (now, balance)
         year = self.up.get("dashboard")[1]
         page = self.up.page("/")
         year_of_page = page.split('aria-current="true">')[-1].split("<")[0]
-        return Seen(now, balance, year, self.up.get("status")[1]["status"], year_of_page)
+        return Observation(now, balance, year, self.up.get("status")[1]["status"], year_of_page)
 
     def _start(self, *command: str) -> None:
         def run() -> None:
@@ -110,16 +110,16 @@ class Midnight:
         self._threads[-1].start()
 
     def table(self) -> str:
-        """What was seen, a line for each change and for each second around midnight."""
+        """Return the observations as text: a line for each change and for each second around midnight."""
         lines, last = [], ""
-        for seen in self.seen:
-            line = str(seen)
-            if line[19:] != last or abs((seen.at - self.moment).total_seconds()) < 4:
+        for observation in self.observations:
+            line = str(observation)
+            if line[19:] != last or abs((observation.at - self.moment).total_seconds()) < 4:
                 lines.append(line)
             last = line[19:]
         for began, command, code, answer in sorted(self.answers, key=lambda one: one[0]):
-            told = answer.get("problems") if "problems" in answer else _sums(answer)
-            lines.append(f"{began:%Y-%m-%d %H:%M:%S} | ledger {command}: exit {code} {json.dumps(told)}")
+            result = answer.get("problems") if "problems" in answer else _sums(answer)
+            lines.append(f"{began:%Y-%m-%d %H:%M:%S} | ledger {command}: exit {code} {json.dumps(result)}")
         return "\n".join(lines)
 
 
@@ -130,8 +130,8 @@ def _sums(alerts: Any) -> Any:
     }
 
 
-def a_customer(up: Shifted) -> int:
-    """A customer with a price of its own."""
+def any_customer(up: Shifted) -> int:
+    """Return the id of a customer with its own price."""
     return int(up.get("dashboard")[1]["top_customers"][0]["id"])
 
 
@@ -139,8 +139,8 @@ def source(up: Shifted) -> sa.Engine:
     return sa.create_engine(servers.billing(up.installation.settings), poolclass=sa.NullPool)
 
 
-def deposit(up: Shifted, customer: int, moment: datetime) -> None:
-    """Let the application take a deposit that is dated then."""
+def add_deposit(up: Shifted, customer: int, moment: datetime) -> None:
+    """Add a deposit dated at a moment to the application."""
     engine = source(up)
     entry = {"date": f"{moment:%Y-%m-%d %H:%M:%S}", "amount": str(EARLY), "keterangan": "penambahan"}
     with engine.begin() as connection:
@@ -153,8 +153,8 @@ def deposit(up: Shifted, customer: int, moment: datetime) -> None:
         connection.execute(sa.update(users).where(users.c.id == customer).values(values))
 
 
-def read_the_meter(up: Shifted, customer: int, moment: datetime) -> int:
-    """Let the application have a reading of 10 m³ that is dated then; its id."""
+def add_reading(up: Shifted, customer: int, moment: datetime) -> int:
+    """Add a reading of 10 m³ dated at a moment to the application, and return its id."""
     now = up.clock.now().replace(tzinfo=None, microsecond=0)
     start, end = ({"waktu": f"{moment:%Y-%m-%dT%H:%M:%S}", "volume": volume} for volume in (5, 15))
     given = {"pembacaan_awal": start, "pembacaan_akhir": end, "volume_flow_meter": 10}
@@ -167,7 +167,7 @@ def read_the_meter(up: Shifted, customer: int, moment: datetime) -> int:
 
 
 def readings_of(up: Shifted, customer: int) -> set[int]:
-    """The readings that the current month counts."""
+    """Return the ids of the readings in the current month."""
     found = up.get(f"customer/{customer}/transactions")[1]["transactions"]
     return {transaction["data_pencatatan_id"] for transaction in found}
 
@@ -179,21 +179,21 @@ def readings_of(up: Shifted, customer: int) -> set[int]:
     ["2026-12-01", "2027-01-01", "2028-02-29", "2028-03-01"],
     ids=["month", "year", "leap day", "after a leap day"],
 )
-def test_everything_is_right_before_at_and_after_midnight(up: Shifted, midnight: str) -> None:
+def test_figures_around_midnight(up: Shifted, midnight: str) -> None:
     moment = at(midnight)
-    customer = a_customer(up)
-    up.wake(moment - timedelta(minutes=50))  # what a machine does that was suspended for weeks, and wakes up
-    up.wait(lambda: up.command("balance", "test-system")[0] == 0)  # what was missed has been read
+    customer = any_customer(up)
+    up.wake(moment - timedelta(minutes=50))  # as on a machine that wakes up after weeks of suspend
+    up.wait(lambda: up.command("balance", "test-system")[0] == 0)  # the missed changes have been read
     up.settle()
     up.set(moment - timedelta(seconds=AROUND_SECONDS))
-    deposit(up, customer, moment)
-    early = read_the_meter(up, customer, moment + timedelta(seconds=1))
+    add_deposit(up, customer, moment)
+    early = add_reading(up, customer, moment + timedelta(seconds=1))
     old, new = month_of(moment - timedelta(seconds=1), WIB), month_of(moment, WIB)
     night = Midnight(up, moment, customer)
-    late = threading.Timer(AROUND_SECONDS + 4, lambda: read_the_meter(up, customer, moment + timedelta(seconds=3)))
+    late = threading.Timer(AROUND_SECONDS + 4, lambda: add_reading(up, customer, moment + timedelta(seconds=3)))
     late.start()
     try:
-        night.look()
+        night.observe()
     finally:
         late.join()
         logging.getLogger(__name__).info("%s\n%s", midnight, night.table())
@@ -211,23 +211,23 @@ def test_everything_is_right_before_at_and_after_midnight(up: Shifted, midnight:
 
 
 def check_figures(night: Midnight, old: str, new: str) -> None:
-    """See that nobody saw a month too early, a month again that was over, or a figure of neither."""
-    closing = night.seen[0].balance["balance"]["closing_balance"]
-    customers = night.seen[0].year["summary"]["total_customers"]
-    months = [seen.balance["year_month"] for seen in night.seen]
+    """Check that no observation shows a month too early, a past month again, or mixed figures of two months."""
+    closing = night.observations[0].balance["balance"]["closing_balance"]
+    customers = night.observations[0].year["summary"]["total_customers"]
+    months = [observation.balance["year_month"] for observation in night.observations]
     assert months == sorted(months)
     assert (months[0], months[-1]) == (old, new)
-    for seen in night.seen:
-        of = seen.balance["balance"]
-        if seen.at < night.moment - timedelta(seconds=2):
-            assert seen.balance["year_month"] == old
-        if old != new and seen.balance["year_month"] == new:
+    for observation in night.observations:
+        of = observation.balance["balance"]
+        if observation.at < night.moment - timedelta(seconds=2):
+            assert observation.balance["year_month"] == old
+        if old != new and observation.balance["year_month"] == new:
             assert of["opening_balance"] == closing
             assert Decimal(str(of["total_deposits"])) == EARLY
-        assert seen.year["summary"]["total_customers"] == customers
-        assert seen.year["monthly_trend"][-1]["year_month"] in {old, new}
-        assert seen.page_year in {old[:4], new[:4]}
-        assert seen.status in {"operational", "catching_up"}
-    last = night.seen[-1]
+        assert observation.year["summary"]["total_customers"] == customers
+        assert observation.year["monthly_trend"][-1]["year_month"] in {old, new}
+        assert observation.page_year in {old[:4], new[:4]}
+        assert observation.status in {"operational", "catching_up"}
+    last = night.observations[-1]
     assert (last.year["year"], last.page_year) == (int(new[:4]), new[:4])
     assert last.year["monthly_trend"][-1]["year_month"] == new

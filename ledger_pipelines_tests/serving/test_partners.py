@@ -1,4 +1,4 @@
-"""`ledger partners` on a small demo: what is said, saying it, and what is suggested."""
+"""`ledger partners` on a small demo: list, set, remove, suggest."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,10 +26,13 @@ LINES = erp_tables["so_invoice_line"]
 
 @pytest.fixture
 def demo(computed: Installation) -> Iterator[Installation]:
-    """The small demo with invoices to three partners: one known by contract, one alike, one who bought for as much."""
+    """The small demo with invoices to three partners.
+
+    One has a customer's contract number, one has a similar number, one has purchases of an equal amount.
+    """
     with computed.warehouse("READ COMMITTED") as connection:
         found = connection.execute(sa.select(customers.c.customer_id, customers.c.no_kontrak))
-        people: dict[int, str] = {row.customer_id: row.no_kontrak for row in found}
+        contract_numbers: dict[int, str] = {row.customer_id: row.no_kontrak for row in found}
         balance = monthly_customer_balances.c
         months = sorted(connection.scalars(sa.select(balance.year_month).distinct()))
         bought = connection.scalar(
@@ -38,8 +41,8 @@ def demo(computed: Installation) -> Iterator[Installation]:
         for month in months:
             ensure_partition(connection, LINES, month)
         mark_loaded(connection, LINES, months, "test")
-        alike = people[12].replace("/", "-").lower()
-        for code, name, amount in ((people[CUSTOMER], "A", 1), (alike, "B", 2), ("K9", "C", bought)):
+        similar = contract_numbers[12].replace("/", "-").lower()
+        for code, name, amount in ((contract_numbers[CUSTOMER], "A", 1), (similar, "B", 2), ("K9", "C", bought)):
             row = {"year_month": months[0], "bp_code": code, "bp_name": name, "amount_hc": amount}
             connection.execute(sa.insert(LINES).values(row | {"invoice_date": f"{months[0]}-15"}))
         reconcile(connection, months, "test")
@@ -52,30 +55,30 @@ def demo(computed: Installation) -> Iterator[Installation]:
         connection.execute(sa.delete(loaded_months).where(loaded_months.c.table_name.in_(forgotten)))
 
 
-def said(demo: Installation, *options: str) -> list[tuple[int, str]]:
-    """What a program is told."""
+def listed(demo: Installation, *options: str) -> list[tuple[int, str]]:
+    """Return customer and origin of each mapping in the JSON output of `ledger partners list`."""
     found: list[dict[str, Any]] = json_of(demo.run("partners", "list", *options, "--json"))["partners"]
     return [(one["customer_id"], one["origin"]) for one in found]
 
 
 def test_list_set_remove(demo: Installation) -> None:
-    assert said(demo) == [(CUSTOMER, "default")]
+    assert listed(demo) == [(CUSTOMER, "default")]
     done = demo.run("partners", "set", "--customer-id", "12", "--bp-code", "K9")
     assert done.exit_code == 0, done.output
     assert "is invoiced as K9" in done.stderr
-    assert said(demo) == [(CUSTOMER, "default"), (12, "set")]
-    assert said(demo, "--customer-id", "12") == [(12, "set")]
+    assert listed(demo) == [(CUSTOMER, "default"), (12, "set")]
+    assert listed(demo, "--customer-id", "12") == [(12, "set")]
     assert "K9" in demo.run("partners", "list").stdout
     removed = json_of(demo.run("partners", "remove", "--customer-id", "12", "--json"))["removed"]
     assert removed == [{"customer_id": 12, "bp_code": "K9", "origin": "set"}]
     assert demo.run("partners", "remove", "--customer-id", str(CUSTOMER)).exit_code == 0
-    assert said(demo) == [(CUSTOMER, "excluded")]
+    assert listed(demo) == [(CUSTOMER, "excluded")]
 
 
-def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
+def test_commands_are_audited(demo: Installation) -> None:
     for arguments in (["set", "--customer-id", "12", "--bp-code", "K9"], *[["remove", "--customer-id", "12"]] * 2):
         demo.run("partners", *arguments)
-    said(demo)
+    listed(demo)
     with demo.warehouse() as connection:
         entries = audit.latest(connection, limit=3)
     assert [(entry.action, entry.target, entry.outcome) for entry in entries] == [
@@ -86,7 +89,7 @@ def test_each_act_leaves_a_row_in_the_audit_log(demo: Installation) -> None:
     assert all((entry.actor or "").startswith("command line (") for entry in entries)
 
 
-def test_what_looks_alike_is_suggested(demo: Installation) -> None:
+def test_similar_partners_are_suggested(demo: Installation) -> None:
     found = json_of(demo.run("partners", "suggest", "--json"))["suggestions"]
     signs = [(one["customer_id"], one["same_contract"], one["same_name"], one["equal_months"]) for one in found]
     assert signs == [(12, True, False, 0), (13, False, False, 1)]
@@ -96,7 +99,7 @@ def test_what_looks_alike_is_suggested(demo: Installation) -> None:
     assert [one["customer_id"] for one in json_of(demo.run("partners", "suggest", "--json"))["suggestions"]] == [12]
 
 
-def test_names_are_alike_but_for_the_legal_form(demo: Installation) -> None:
+def test_suggestions_ignore_the_legal_form_of_names(demo: Installation) -> None:
     with demo.warehouse() as connection:
         name = str(connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == 14)))
         changed = f"{name.partition(' ')[2].upper()}, PT."
@@ -106,15 +109,15 @@ def test_names_are_alike_but_for_the_legal_form(demo: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["set", "--customer-id", "4711", "--bp-code", "K9"], "There is no customer 4711"),
         (["set", "--customer-id", "11", "--bp-code", "K"], "No line of so_invoice_line has the business partner 'K'"),
-        (["remove", "--customer-id", "12"], "Customer 12 has not a business partner"),
-        (["remove", "--customer-id", "11", "--bp-code", "K9"], "has not the business partner 'K9'"),
+        (["remove", "--customer-id", "12"], "Customer 12 has no business partner"),
+        (["remove", "--customer-id", "11", "--bp-code", "K9"], "has no business partner 'K9'"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(demo: Installation, arguments: list[str], words: str) -> None:
+def test_invalid_request_is_explained(demo: Installation, arguments: list[str], message: str) -> None:
     result = demo.run("partners", *arguments, "--json")
     assert result.exit_code == 1
-    assert words in json_of(result)["error"]
+    assert message in json_of(result)["error"]

@@ -1,4 +1,4 @@
-"""Ports that are taken, as `ledger up` tells of them before it starts anything."""
+"""Ports in use, as `ledger up` reports them before it starts anything."""
 
 import re
 import socket
@@ -16,51 +16,51 @@ VARIABLES = ("LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT", "LEDGER_API_PORT", "LE
 
 
 @contextmanager
-def taken(*ports: int) -> Iterator[None]:
-    """Another program listens on ports."""
+def occupied(*ports: int) -> Iterator[None]:
+    """Listen on ports, as another program does."""
     with ExitStack() as stack:
         for port in ports:
             listening = stack.enter_context(socket.socket())
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever was there has just left
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port may have been released just now
             listening.bind((LOOPBACK, port))
             listening.listen()
         yield
 
 
-def told(installation: Installation) -> dict[str, int]:
-    """The variables that `ledger up` wants to be set, each with the number that it proposes."""
+def proposals(installation: Installation) -> dict[str, int]:
+    """Return the variables that `ledger up` proposes to set, each with the free number."""
     result = installation.run("up")
     assert result.exit_code == 1
     assert "Nothing was started." in result.stderr
     return {name: int(number) for name, number in re.findall(r"(LEDGER_\w+_PORT)=(\d+)", result.stderr)}
 
 
-def test_all_that_are_taken_are_named_at_once(installation: Installation) -> None:
+def test_all_occupied_ports_are_reported_together(installation: Installation) -> None:
     ports = [int(installation.variables[variable]) for variable in VARIABLES]
-    with taken(*ports):
-        proposed = told(installation)
+    with occupied(*ports):
+        proposed = proposals(installation)
         assert set(proposed) == set(VARIABLES)
         assert not set(proposed.values()) & set(ports)
         assert len(set(proposed.values())) == len(VARIABLES)
-        with taken(*proposed.values()):
+        with occupied(*proposed.values()):
             pass
     assert not servers.embedded_server(installation.settings).is_running()
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_what_is_free_is_not_named(installation: Installation, variable: str) -> None:
-    with taken(int(installation.variables[variable])):
-        assert set(told(installation)) == {variable}
+def test_free_ports_are_not_reported(installation: Installation, variable: str) -> None:
+    with occupied(int(installation.variables[variable])):
+        assert set(proposals(installation)) == {variable}
 
 
-def test_a_port_that_two_settings_name_is_told_of_one(installation: Installation) -> None:
+def test_port_of_two_settings_is_reported_once(installation: Installation) -> None:
     twice = installation.settings.model_copy(update={"api_port": installation.settings.ui_port})
     with pytest.raises(ServingError, match="two settings name the same port") as error:
         check_ports(twice)
     assert re.findall(r"(LEDGER_\w+_PORT)=", str(error.value)) == ["LEDGER_API_PORT"]
 
 
-def test_a_database_that_runs_is_not_in_its_own_way(installation: Installation) -> None:
+def test_running_database_does_not_block_its_own_port(installation: Installation) -> None:
     assert installation.run("db", "start").exit_code == 0
     try:
         assert {port.variable for port in needed(installation.settings)} == set(VARIABLES) - {"LEDGER_DB_PORT"}
@@ -69,8 +69,8 @@ def test_a_database_that_runs_is_not_in_its_own_way(installation: Installation) 
         assert installation.run("db", "stop").exit_code == 0
 
 
-def test_a_host_that_is_not_this_machine_is_no_matter_of_the_number(installation: Installation) -> None:
+def test_foreign_host_gets_no_port_proposal(installation: Installation) -> None:
     elsewhere = installation.settings.model_copy(update={"api_host": "192.0.2.1"})
-    with pytest.raises(ServingError, match=r"on 192\.0\.2\.1, of the API") as error:
+    with pytest.raises(ServingError, match=r"on 192\.0\.2\.1, for the API") as error:
         check_ports(elsewhere)
     assert "LEDGER_API_PORT=" not in str(error.value)

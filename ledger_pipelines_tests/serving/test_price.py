@@ -1,4 +1,4 @@
-"""`ledger price preview` on a small demo: its answer for a person and for a program, and that nothing is changed."""
+"""`ledger price preview` on a small demo: text and JSON output, and that nothing is changed."""
 
 from decimal import Decimal
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.serving.cli import price as price_command
-from ledger_pipelines.serving.cli.console import say
+from ledger_pipelines.serving.cli.console import print_message
 from ledger_pipelines.warehouse.session import lock
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
@@ -16,31 +16,31 @@ CUSTOMER = 11
 
 
 def first_month(installation: Installation) -> str:
-    """The first month of the ledger."""
+    """Return the first month of the ledger."""
     return installation.settings.first_month
 
 
-def test_a_program_is_told_every_figure_and_nothing_is_changed(computed: Installation) -> None:
+def test_json_has_all_figures_and_nothing_changes(computed: Installation) -> None:
     before, first = computed.fingerprint(), first_month(computed)
     result = computed.run(
         "price", "preview", "--customer-id", str(CUSTOMER), "--from", first, "--price", "23456.5", "--json"
     )
     assert result.exit_code == 0, result.output
-    told = json_of(result)
+    answer = json_of(result)
     assert computed.fingerprint() == before
-    assert (told["from_month"], told["to_month"]) == (first, shift(first, MONTHS - 1))
-    assert told["computed_months"] == [shift(first, number) for number in range(MONTHS)]
-    assert told["changed"]
-    for one in told["changed"]:
+    assert (answer["from_month"], answer["to_month"]) == (first, shift(first, MONTHS - 1))
+    assert answer["computed_months"] == [shift(first, number) for number in range(MONTHS)]
+    assert answer["changed"]
+    for one in answer["changed"]:
         assert one["after"]["harga_per_m3"] == "23456.5"
         assert one["after"]["rule"] == "monthly"
         assert one["after"]["volume_sm3"] == one["before"]["volume_sm3"]
-    assert {one["after"]["rule"] for one in told["kept"]} <= {"custom_period"}
-    difference = sum(Decimal(one["difference"]) for one in told["changed"])
-    assert Decimal(told["totals"]["difference"]) == difference != 0
-    last = told["balances"][-1]
+    assert {one["after"]["rule"] for one in answer["kept"]} <= {"custom_period"}
+    difference = sum(Decimal(one["difference"]) for one in answer["changed"])
+    assert Decimal(answer["totals"]["difference"]) == difference != 0
+    last = answer["balances"][-1]
     assert Decimal(last["before"]["closing_balance"]) - Decimal(last["after"]["closing_balance"]) == difference, (
-        "what is paid more is what the balance is less"
+        "higher purchases lower the balance by the same amount"
     )
     stored = sa.select(monthly_customer_balances.c.closing_balance).where(
         monthly_customer_balances.c.customer_id == CUSTOMER,
@@ -50,12 +50,12 @@ def test_a_program_is_told_every_figure_and_nothing_is_changed(computed: Install
         assert connection.scalar(stored) == Decimal(last["before"]["closing_balance"])
 
 
-def test_a_person_is_told_so_too(computed: Installation) -> None:
+def test_text_output(computed: Installation) -> None:
     first = first_month(computed)
-    asked = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first, "--to", first)
-    result = computed.run(*asked, "--price", "23456.5", "--correction", "1.5")
+    command = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first, "--to", first)
+    result = computed.run(*command, "--price", "23456.5", "--correction", "1.5")
     assert result.exit_code == 0, result.output
-    assert "nothing is changed" in result.stderr
+    assert "nothing was changed" in result.stderr
     for words in (
         "Transactions that would change",
         "Balances (before → after)",
@@ -66,33 +66,33 @@ def test_a_person_is_told_so_too(computed: Installation) -> None:
         assert words in result.stdout
 
 
-def test_it_needs_no_billing_application(computed: Installation) -> None:
-    gone = "postgresql://nobody@127.0.0.1:1/gone"
-    asked = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
-    assert computed.run(*asked, LEDGER_BILLING_URL=gone).exit_code == 0
+def test_preview_needs_no_billing_application(computed: Installation) -> None:
+    unreachable = "postgresql://reader@127.0.0.1:1/gone"
+    command = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
+    assert computed.run(*command, LEDGER_BILLING_URL=unreachable).exit_code == 0
 
 
 @pytest.mark.parametrize("table", [transaction_calculations, monthly_customer_balances], ids=lambda table: table.name)
-def test_it_waits_for_a_run_and_says_so(
+def test_preview_waits_for_a_run_with_a_message(
     computed: Installation, table: sa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
+    command = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
     with computed.warehouse("READ COMMITTED") as writer:
 
         def end_the_run(message: str) -> None:
-            say(message)
+            print_message(message)
             if "A run is writing the tables" in message:
                 writer.commit()
 
-        monkeypatch.setattr(price_command, "say", end_the_run)
+        monkeypatch.setattr(price_command, "print_message", end_the_run)
         lock(writer, table)
-        result = computed.run(*asked)
+        result = computed.run(*command)
     assert result.exit_code == 0, result.output
     assert "A run is writing the tables" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"--customer-id": "4711"}, "There is no customer 4711 in the warehouse"),
         ({"--from": "2999-01"}, "2999-01 is in the future"),
@@ -106,16 +106,16 @@ def test_it_waits_for_a_run_and_says_so(
         ({"--correction": "NaN"}, "--correction is not a number"),
     ],
 )
-def test_what_cannot_be_asked_is_said_in_words(computed: Installation, options: dict[str, str], words: str) -> None:
-    usual = {"--customer-id": str(CUSTOMER), "--from": first_month(computed), "--price": "1"}
-    arguments = [argument for pair in (usual | options).items() for argument in pair]
+def test_invalid_options_are_explained(computed: Installation, options: dict[str, str], message: str) -> None:
+    defaults = {"--customer-id": str(CUSTOMER), "--from": first_month(computed), "--price": "1"}
+    arguments = [argument for pair in (defaults | options).items() for argument in pair]
     result = computed.run("price", "preview", *arguments, "--json")
     assert result.exit_code == 1
-    assert words in json_of(result)["error"]
-    assert words in result.stderr.replace("\n", " ")
+    assert message in json_of(result)["error"]
+    assert message in result.stderr.replace("\n", " ")
 
 
-def test_months_that_end_before_they_start_are_refused(computed: Installation) -> None:
+def test_reversed_range_of_months_is_refused(computed: Installation) -> None:
     first = first_month(computed)
     result = computed.run(
         "price", "preview", "--customer-id", "11", "--from", shift(first, 1), "--to", first, "--price", "1"

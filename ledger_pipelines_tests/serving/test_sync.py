@@ -1,4 +1,4 @@
-"""`ledger sync` on a small demo: what runs, what is refused, what is left after a cancellation or a kill."""
+"""`ledger sync` on a small demo: runs, refusals, and the state after a cancellation or a kill."""
 
 import json
 import os
@@ -30,7 +30,7 @@ LINES = erp_tables["so_invoice_line"]
 
 @pytest.fixture(scope="module")
 def synced() -> Iterator[Installation]:
-    """An installation with a small ERP, synced once. Tests leave its tables as they found them."""
+    """An installation with a small ERP, synced once; tests leave its tables unchanged."""
     with new_installation() as made:
         seed = ["demo", "seed", "--only", "erp", "--months", str(MONTHS), "--erp-rows-per-month", "30"]
         result = made.run(*seed)
@@ -48,7 +48,7 @@ def synced() -> Iterator[Installation]:
 
 
 def wait(until: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not until():
         assert time.monotonic() < deadline
@@ -57,27 +57,27 @@ def wait(until: Callable[[], bool]) -> None:
 
 @contextmanager
 def held_up(installation: Installation) -> Iterator[None]:
-    """Somebody else writes a table, so that a sync has to wait there."""
+    """Lock a table, so that a sync has to wait for it."""
     with installation.warehouse("READ COMMITTED") as connection:
         lock(connection, LINES)
         yield
 
 
 def status(installation: Installation) -> str:
-    """The status of the latest sync."""
+    """Return the status of the latest sync."""
     with installation.warehouse() as connection:
         return str(connection.scalar(sa.text("SELECT status FROM ops.sync_logs ORDER BY id DESC LIMIT 1")))
 
 
 def sessions(installation: Installation) -> int:
-    """How many sessions of syncs there are in the warehouse."""
+    """Return the number of sessions of syncs in the warehouse."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
     with installation.warehouse() as connection:
         return connection.scalar(sa.text(query)) or 0
 
 
 def started(installation: Installation) -> int:
-    """A sync in a process of its own, which waits for a table that somebody holds; its number."""
+    """Start a sync in a separate process, wait until it is blocked by the locked table, and return its id."""
     result = installation.run("sync", "start", "--json")
     assert result.exit_code == 0, result.output
     answer = json_of(result)
@@ -87,18 +87,18 @@ def started(installation: Installation) -> int:
         "sync_log_id": answer["sync_log_id"],
         "status": "running",
     }
-    wait(lambda: sessions(installation) > 0 and _waits(installation))
+    wait(lambda: sessions(installation) > 0 and _is_blocked(installation))
     return int(answer["sync_log_id"])
 
 
-def _waits(installation: Installation) -> bool:
+def _is_blocked(installation: Installation) -> bool:
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with installation.warehouse() as connection:
         return bool(connection.scalar(sa.text(query)))
 
 
 def process_of_run(installation: Installation) -> int:
-    """The process that executes the latest run."""
+    """Return the id of the process that executes the latest run."""
     with installation.warehouse() as connection:
         engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
     query = "SELECT value FROM run_tags WHERE key = 'ledger/pid' ORDER BY id DESC LIMIT 1"
@@ -115,19 +115,19 @@ def test_a_second_sync_writes_nothing(synced: Installation) -> None:
     assert answer["data"]["status"] == "completed"
     assert {table["rows_inserted"] + table["rows_deleted"] for table in answer["tables"]} == {0}
     lines = next(table for table in answer["tables"] if table["table_name"] == LINES.name)
-    assert len(lines["months"]) == 2, "the last two months, nothing else differs"
+    assert len(lines["months"]) == 2, "only the last two months: nothing else differs"
     assert synced.fingerprint() == before
 
 
-def test_months_and_tables_that_are_named(synced: Installation) -> None:
+def test_given_months_and_tables(synced: Installation) -> None:
     first = synced.variables["LEDGER_FIRST_MONTH"]
     answer = json_of(synced.run("sync", "start", "--month", first, "--table", LINES.name, "--wait", "--json"))
     assert [(table["table_name"], table["months"]) for table in answer["tables"]] == [(LINES.name, [first])]
-    of_range = ["--from-month", first, "--to-month", shift(first, 1)]
-    answer = json_of(synced.run("sync", "start", *of_range, "--table", LINES.name, "--wait", "--json"))
+    month_range = ["--from-month", first, "--to-month", shift(first, 1)]
+    answer = json_of(synced.run("sync", "start", *month_range, "--table", LINES.name, "--wait", "--json"))
     assert answer["tables"][0]["months"] == [first, shift(first, 1)]
     answer = json_of(synced.run("sync", "start", "--full", "--table", LINES.name, "--wait", "--json"))
-    # What is dated outside the partitions is read again too, to be rejected anew.
+    # Rows dated outside the partitions are read again too, and rejected again.
     assert set(answer["tables"][0]["months"]) >= set(months_between(first, shift(first, MONTHS - 1)))
 
 
@@ -141,16 +141,16 @@ def test_months_and_tables_that_are_named(synced: Installation) -> None:
         (["--table", "so_invoice"], "Did you mean so_invoice_line?"),
     ],
 )
-def test_what_cannot_be_done_is_said(synced: Installation, arguments: list[str], message: str) -> None:
+def test_invalid_options_are_explained(synced: Installation, arguments: list[str], message: str) -> None:
     before = json_of(synced.run("sync", "logs", "--json"))
     result = synced.run("sync", "start", *arguments, "--json")
     assert result.exit_code == 1
     assert message in json_of(result)["error"]
     assert message in result.stderr.replace("\n", " ")
-    assert json_of(synced.run("sync", "logs", "--json")) == before, "nothing was claimed"
+    assert json_of(synced.run("sync", "logs", "--json")) == before, "no sync was registered"
 
 
-def test_a_range_that_runs_backwards_is_refused(synced: Installation) -> None:
+def test_reversed_range_of_months_is_refused(synced: Installation) -> None:
     first = synced.variables["LEDGER_FIRST_MONTH"]
     result = synced.run("sync", "start", "--from-month", shift(first, 1), "--to-month", first)
     assert result.exit_code == 1
@@ -158,12 +158,12 @@ def test_a_range_that_runs_backwards_is_refused(synced: Installation) -> None:
 
 
 def log_file(installation: Installation) -> str:
-    """The log file of the syncs."""
+    """Return the content of the log file of the syncs."""
     return (installation.settings.home / "logs" / "sync.log").read_text()
 
 
 @pytest.mark.slow
-def test_a_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> None:
+def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> None:
     before = synced.fingerprint()
     with held_up(synced):
         log_id = started(synced)
@@ -178,7 +178,7 @@ def test_a_running_sync_refuses_another_and_is_cancelled(synced: Installation) -
         cancelled = synced.run("sync", "cancel", "--json")
         assert cancelled.exit_code == 0, cancelled.output
         assert json_of(cancelled)["sync_log_id"] == log_id
-        assert sessions(synced) == 0, "no statement of it is left in the warehouse"
+        assert sessions(synced) == 0, "the sync has no session left in the warehouse"
     assert synced.fingerprint() == before
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     assert shown["data"]["status"] == "cancelled"
@@ -202,7 +202,7 @@ def _run_status(installation: Installation) -> str:
 
 
 @pytest.mark.slow
-def test_a_run_that_does_not_listen_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
     before = synced.fingerprint()
     with held_up(synced):
@@ -221,7 +221,7 @@ def test_a_run_that_does_not_listen_is_ended_by_force(synced: Installation, monk
 
 
 @pytest.mark.slow
-def test_a_killed_sync_fails_with_a_message_and_the_next_one_succeeds(synced: Installation) -> None:
+def test_killed_sync_fails_and_the_next_one_succeeds(synced: Installation) -> None:
     before = synced.fingerprint()
     with held_up(synced):
         log_id = started(synced)
@@ -237,8 +237,8 @@ def test_a_killed_sync_fails_with_a_message_and_the_next_one_succeeds(synced: In
     assert json_of(synced.run("sync", "start", "--wait", "--json"))["data"]["status"] == "completed"
 
 
-def test_a_sync_that_died_with_its_ledger_up_stands_in_nobodys_way(synced: Installation) -> None:
-    """Both were killed: nobody but the next command can find that out."""
+def test_sync_killed_with_its_ledger_up_blocks_no_other(synced: Installation) -> None:
+    """Both were killed, so only the next command can detect it."""
     with environment_of(synced.variables), dagster_client.instance_of(synced.settings) as instance:
         server = {"host": "127.0.0.1", "port": synced.settings.code_server_port}
         job = build_definitions(synced.settings).resolve_job_def("erp_sync")
@@ -253,7 +253,7 @@ def test_a_sync_that_died_with_its_ledger_up_stands_in_nobodys_way(synced: Insta
 
 
 @pytest.mark.slow
-def test_of_two_processes_that_start_together_one_is_told_of_the_other(synced: Installation) -> None:
+def test_simultaneous_starts_refuse_one(synced: Installation) -> None:
     with held_up(synced):
         both = [synced.spawn("sync", "start", "--json", stdout=subprocess.PIPE) for _ in range(2)]
         answers = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
@@ -264,7 +264,7 @@ def test_of_two_processes_that_start_together_one_is_told_of_the_other(synced: I
     wait(lambda: status(synced) == "completed")
 
 
-def test_what_cannot_be_launched_is_not_left_running(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_launch_closes_the_log(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object, **__: object) -> None:
         raise OSError(12, "Cannot allocate memory")
 
@@ -276,9 +276,7 @@ def test_what_cannot_be_launched_is_not_left_running(synced: Installation, monke
     assert "could not be launched" in shown["error_message"]
 
 
-def test_a_sync_that_ledger_up_carries_out_is_shown_by_its_run(
-    synced: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_start_in_ledger_up_prints_the_url_of_the_run(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_sync.Syncs, "server", lambda _: WebUi("http://127.0.0.1:3000"))
     monkeypatch.setattr(serving_sync.Syncs, "launch", lambda *_: "4f0c")
     result = synced.run("sync", "start")
@@ -287,7 +285,7 @@ def test_a_sync_that_ledger_up_carries_out_is_shown_by_its_run(
     assert synced.run("sync", "cancel").exit_code == 0
 
 
-def test_a_claim_without_a_run_can_be_cancelled(synced: Installation) -> None:
+def test_registered_sync_without_run_can_be_cancelled(synced: Installation) -> None:
     with synced.warehouse() as connection:
         log_id = sync_logs.claim(connection, "manual").id
     other = synced.run("sync", "cancel", str(log_id - 1), "--json")
@@ -304,10 +302,10 @@ def test_nothing_to_cancel(synced: Installation) -> None:
     assert json_of(result) == {"success": False, "message": "No sync is running."}
 
 
-def test_an_erp_that_is_away_fails_the_sync_and_changes_nothing(synced: Installation) -> None:
+def test_unreachable_erp_fails_the_sync(synced: Installation) -> None:
     before = synced.fingerprint()
-    away = "postgresql://reader:hush@127.0.0.1:1/erp"
-    result = synced.run("sync", "start", "--wait", "--table", LINES.name, "--json", LEDGER_ERP_URL=away)
+    unreachable = "postgresql://reader:hush@127.0.0.1:1/erp"
+    result = synced.run("sync", "start", "--wait", "--table", LINES.name, "--json", LEDGER_ERP_URL=unreachable)
     assert result.exit_code == 1
     answer = json_of(result)
     assert (answer["success"], answer["data"]["status"]) == (False, "failed")
@@ -319,7 +317,7 @@ def test_an_erp_that_is_away_fails_the_sync_and_changes_nothing(synced: Installa
 
 def test_logs_and_statistics(synced: Installation) -> None:
     with synced.warehouse() as connection:
-        for _ in range(4):  # beside the one that the installation begins with
+        for _ in range(4):  # in addition to the first sync of the installation
             sync_logs.close(connection, sync_logs.claim(connection, "manual").id, Ending("completed"))
     listed = json_of(synced.run("sync", "logs", "--per-page", "2", "--page", "2", "--json"))
     assert listed["success"]
@@ -340,10 +338,10 @@ def test_logs_and_statistics(synced: Installation) -> None:
 def test_an_unknown_sync(synced: Installation) -> None:
     result = synced.run("sync", "status", "999999", "--json")
     assert result.exit_code == 1
-    assert json_of(result) == {"success": False, "message": "There is no sync 999999. `ledger sync logs` lists them."}
+    assert json_of(result) == {"success": False, "message": "There is no sync 999999. To list syncs: ledger sync logs"}
 
 
-def test_the_log_file_tells_it_all(synced: Installation) -> None:
+def test_log_file_has_start_tables_and_end(synced: Installation) -> None:
     log = log_file(synced)
     for words in ("started (manual, run", f"{LINES.name}: ", "completed: "):
         assert words in log, words

@@ -1,4 +1,4 @@
-"""Syncs whose process, ERP or warehouse dies under them: no half month, a log that says why, and the next one mends."""
+"""Syncs whose process, ERP or warehouse fails: no partial month, an explained error, and recovery by the next sync."""
 
 import os
 import random
@@ -20,13 +20,13 @@ from ledger_pipelines_tests.serving.breaks import (
     Phase,
     Scene,
     new_scene,
-    stop_at_once,
+    stop_immediately,
     wait,
 )
 
 pytestmark = pytest.mark.slow
 
-# Each takes a sync or three; `LEDGER_TEST_KILLS=10` for more of them.
+# Each test takes one to three syncs; LEDGER_TEST_KILLS=10 runs more of them.
 KILLS = range(int(os.environ.get("LEDGER_TEST_KILLS") or 2))
 FULL = "has no room left on its disk"
 GONE = "The process that executed this run is gone"
@@ -41,7 +41,7 @@ def scene() -> Iterator[Scene]:
 
 
 def message(broken: Answer) -> str:
-    """Why a sync failed."""
+    """Return the error message of a failed sync."""
     assert broken["data"]["status"] == "failed", broken
     return str(broken["data"]["error_message"])
 
@@ -54,10 +54,10 @@ def test_killed_at_a_random_moment(scene: Scene, number: int) -> None:
     scene.random_moment(log_id, random.Random(number))
     scene.kill(log_id)
     broken = scene.ended()
-    if broken["data"]["status"] != "completed":  # it may have been quicker
+    if broken["data"]["status"] != "completed":  # the sync may have ended before the kill
         assert GONE in message(broken)
         assert NEXT in message(broken)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=str)
@@ -71,21 +71,21 @@ def test_killed_while(scene: Scene, phase: Phase) -> None:
         broken = scene.ended()
     assert GONE in message(broken)
     assert NEXT in message(broken)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
-def test_the_erp_stops_and_stays_away(scene: Scene) -> None:
+def test_erp_stops_and_stays_unreachable(scene: Scene) -> None:
     before = scene.states()
     scene.churn()
     with scene.held(ASKING):
         scene.start()
         scene.await_phase(ASKING)
-        stop_at_once(scene.erp_server)
+        stop_immediately(scene.erp_server)
     broken = scene.ended()
     scene.erp_server.start()
     assert re.search(r"\bso_invoice_line\b[^:]*: The ERP .* cannot be reached", message(broken))
     assert "Nothing was changed" in message(broken)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
 @pytest.mark.parametrize("number", KILLS)
@@ -94,49 +94,49 @@ def test_the_erp_is_restarted_at_a_random_moment(scene: Scene, number: int) -> N
     scene.churn()
     log_id = scene.start()
     scene.random_moment(log_id, random.Random(number))
-    stop_at_once(scene.erp_server)
+    stop_immediately(scene.erp_server)
     scene.erp_server.start()
-    mended = scene.ended()
-    assert mended["data"]["status"] == "completed", mended
-    scene.check_whole(before, mended)
+    recovered = scene.ended()
+    assert recovered["data"]["status"] == "completed", recovered
+    scene.check_recovery(before, recovered)
 
 
 @pytest.mark.parametrize("phase", PHASES[1:], ids=str)
 def test_the_warehouse_is_restarted_while(scene: Scene, phase: Phase) -> None:
-    """Dagster's storage with it. If it is back in time the step is tried again, else the run is over."""
+    """Dagster's storage stops with it. If both are back in time, the step is retried; otherwise the run fails."""
     before = scene.states()
     scene.churn()
     with scene.held(phase):
         scene.start()
         scene.await_phase(phase)
-        stop_at_once(scene.warehouse_server)
+        stop_immediately(scene.warehouse_server)
     scene.warehouse_server.start()
     broken = scene.ended()
     if broken["data"]["status"] != "completed":
         assert "The warehouse" in message(broken)
         assert "cannot be used" in message(broken)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
-def test_the_warehouse_stays_away_until_the_run_is_over(scene: Scene) -> None:
+def test_warehouse_stays_unreachable_until_the_run_fails(scene: Scene) -> None:
     before = scene.states()
     scene.churn()
     with scene.held(COMPARING):
         log_id = scene.start()
         scene.await_phase(COMPARING)
-        stop_at_once(scene.warehouse_server)
-    wait(lambda: scene.says(f"sync {log_id} waits until it can be closed: The warehouse"))
+        stop_immediately(scene.warehouse_server)
+    wait(lambda: scene.log_contains(f"sync {log_id} waits until it can be closed: The warehouse"))
     scene.warehouse_server.start()
     broken = scene.ended()
     assert "The warehouse" in message(broken)
     assert "cannot be used" in message(broken)
     assert "server closed the connection unexpectedly." in message(broken)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
 @pytest.fixture
 def small_disk(scene: Scene) -> Iterator[None]:
-    """The warehouse writes what is new to a file system of a few megabytes."""
+    """Let the warehouse write new data to a file system of 2 MB."""
     account = account_for(scene.warehouse_server.data_folder.resolve())
     with scene.installation.warehouse() as connection:
         folder = Path(scene.installation.settings.home) / "small"
@@ -160,7 +160,7 @@ def small_disk(scene: Scene) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_disk")
 def test_the_disk_is_full_while_rows_come(scene: Scene) -> None:
-    """A real one, where the tests may mount one."""
+    """A real full disk, if the tests may mount a file system."""
     before = scene.states()
     scene.churn()
     broken = scene.sync()
@@ -169,12 +169,12 @@ def test_the_disk_is_full_while_rows_come(scene: Scene) -> None:
     assert "No space left on device" in message(broken)
     with scene.installation.warehouse() as connection:
         connection.exec_driver_sql("ALTER DATABASE warehouse RESET default_tablespace")
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)
 
 
 @pytest.fixture
 def full_at_commit(scene: Scene) -> Iterator[None]:
-    """The warehouse says at a commit of the large table what it says if its disk is full; that is an imitation."""
+    """Simulate a full disk: the warehouse raises the same error when the large table is committed."""
     with scene.installation.warehouse() as connection:
         connection.exec_driver_sql(_FULL_AT_COMMIT)
         yield
@@ -203,4 +203,4 @@ def test_the_disk_is_full_at_the_commit(scene: Scene) -> None:
     assert set(others.values()) == {"completed"}
     with scene.installation.warehouse() as connection:
         connection.exec_driver_sql(_WITH_ROOM)
-    scene.check_whole(before, broken)
+    scene.check_recovery(before, broken)

@@ -1,4 +1,4 @@
-"""Syncs beside a running `ledger up`: launched there, ended there, and killed there."""
+"""Syncs executed by a running `ledger up`: started, cancelled and killed."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ _INSTIGATORS = """
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Up]:
-    """A `ledger up` whose copy of the ERP is up to date."""
+    """A running `ledger up` whose copy of the ERP is up to date."""
     with running_up("--no-initial-run") as running:
         running.wait(lambda: running.says("The ledger is up"))
         result = running.installation.run("sync", "start", "--wait", "--json")
@@ -44,24 +44,24 @@ def serving() -> Iterator[Up]:
 
 
 def latest(installation: Installation) -> dict[str, Any]:
-    """The latest sync and its tables."""
+    """Return the latest sync and its tables."""
     return json_of(installation.run("sync", "status", "--json"))
 
 
 def ended(installation: Installation) -> bool:
-    """Whether the latest sync has ended."""
+    """Return whether the latest sync has ended."""
     return bool(latest(installation)["data"]["status"] != "running")
 
 
 def run_of(web_ui: WebUi) -> dict[str, str]:
-    """The latest run."""
+    """Return the latest run."""
     (run,) = web_ui.ask(_LATEST)["runsOrError"]["results"]
     return dict(run)
 
 
 @pytest.fixture
 def up(serving: Up) -> Iterator[Up]:
-    """The same for each test, which must leave the copy as it was, and nothing in the way of the next sync."""
+    """The same `ledger up`; each test must leave the copy unchanged and block no later sync."""
     before = serving.installation.fingerprint()
     yield serving
     assert serving.installation.fingerprint() == before
@@ -70,8 +70,8 @@ def up(serving: Up) -> Iterator[Up]:
 
 
 @contextmanager
-def one_held_up(up: Up) -> Iterator[int]:
-    """A sync of a table that somebody else holds; the process that executes it."""
+def blocked_sync(up: Up) -> Iterator[int]:
+    """Start a sync that waits for a locked table; yield the id of the process that executes it."""
     with held_up(up.installation):
         up.wait(web_ui_of(up.installation.settings).location_is_loaded)
         assert up.installation.run("sync", "start", "--table", LINES.name).exit_code == 0
@@ -80,7 +80,7 @@ def one_held_up(up: Up) -> Iterator[int]:
         yield process
 
 
-def test_what_starts_syncs_and_looks_after_them_is_on(up: Up) -> None:
+def test_sync_schedule_and_sensor_are_running(up: Up) -> None:
     web_ui = web_ui_of(up.installation.settings)
     instigators = web_ui.ask(_INSTIGATORS)["repositoryOrError"]
     assert {"name": "hourly_sync", "scheduleState": {"status": "RUNNING"}} in instigators["schedules"]
@@ -88,9 +88,9 @@ def test_what_starts_syncs_and_looks_after_them_is_on(up: Up) -> None:
     up.wait(lambda: run_of(web_ui)["status"] == "SUCCESS")
 
 
-def test_one_is_ended_by_a_command(up: Up) -> None:
+def test_sync_is_cancelled_by_command(up: Up) -> None:
     installation = up.installation
-    with one_held_up(up):
+    with blocked_sync(up):
         refused = installation.run("sync", "start", "--json")
         assert refused.exit_code == 1
         assert json_of(refused)["running_sync_id"] == latest(installation)["data"]["id"]
@@ -100,19 +100,19 @@ def test_one_is_ended_by_a_command(up: Up) -> None:
     up.wait(lambda: run_of(web_ui_of(installation.settings))["status"] == "CANCELED")
 
 
-def test_one_is_ended_in_the_web_interface(up: Up) -> None:
+def test_sync_is_cancelled_in_the_web_interface(up: Up) -> None:
     installation, web_ui = up.installation, web_ui_of(up.installation.settings)
-    with one_held_up(up):
+    with blocked_sync(up):
         web_ui.ask(_TERMINATE, {"run": run_of(web_ui)["runId"]})
         up.wait(lambda: ended(installation))
         assert sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
 
 
-def test_one_is_told_to_end_and_does_not_listen(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its process is killed: it would keep what it holds for ever."""
+def test_unresponsive_sync_is_killed(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process must be killed: it would keep its locks and connections."""
     installation = up.installation
-    with one_held_up(up) as process:
+    with blocked_sync(up) as process:
         monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
         os.kill(process, signal.SIGSTOP)
         assert installation.run("sync", "cancel").exit_code == 0
@@ -122,9 +122,9 @@ def test_one_is_told_to_end_and_does_not_listen(up: Up, monkeypatch: pytest.Monk
     assert run_of(web_ui_of(installation.settings))["status"] == "CANCELED"
 
 
-def test_one_is_killed(up: Up) -> None:
+def test_killed_sync_fails(up: Up) -> None:
     installation = up.installation
-    with one_held_up(up) as process:
+    with blocked_sync(up) as process:
         os.kill(process, signal.SIGKILL)
         up.wait(lambda: ended(installation))
         assert sessions(installation) == 0
@@ -134,7 +134,7 @@ def test_one_is_killed(up: Up) -> None:
     assert [table["status"] for table in failed["tables"]] == ["failed"]
 
 
-def test_one_is_started_and_ended_by_the_api(up: Up) -> None:
+def test_sync_is_started_and_cancelled_by_the_api(up: Up) -> None:
     installation = up.installation
     made = json_of(installation.run("token", "create", "--name", "test", "--role", "admin", "--json"))
     root, headers = address_of(installation.settings), bearer(made["token"])

@@ -1,4 +1,4 @@
-"""Tables in a narrow terminal: what is to be read or copied is never broken, whatever it does to the width."""
+"""Tables in a narrow terminal: words, ids and amounts are never broken; the table becomes wider instead."""
 
 import re
 from dataclasses import fields
@@ -21,17 +21,17 @@ KEY = "order_origin_code='WO 2026/11 0001', line_no=12"
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The lines of the table that was printed, without what is around it."""
+    """Return the lines of the printed table, without rules and blank lines."""
     return [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
 
 
-def test_what_fits_is_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fitting_rows_take_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Some", ("name", "rupiah"), [("PT Gas Satu", Decimal("1234567.50")), ("PT Dua", None)])
     assert lines_of(capsys) == ["Some", "  name                rupiah", "  PT Gas Satu   1,234,567.50", "  PT Dua"]
 
 
-def test_only_texts_are_wrapped_and_only_between_words(capsys: pytest.CaptureFixture[str]) -> None:
-    why = "The webhook did not accept it and will be told again by and by"
+def test_texts_are_wrapped_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "The webhook did not accept the message, which will be posted again"
     print_table(None, ("id", "raised at", "balance", "state", "why"), [("7", AT, Decimal("-1234.50"), "low", why)])
     heading, first, *more = lines_of(capsys)
     assert re.split(r"\s{2,}", heading.strip()) == ["id", "raised at", "balance", "state", "why"]
@@ -41,14 +41,14 @@ def test_only_texts_are_wrapped_and_only_between_words(capsys: pytest.CaptureFix
     assert max(map(cell_len, [heading, first, *more])) <= NARROW
 
 
-def test_a_long_word_takes_its_room_from_other_texts(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(None, ("what", "why"), [(f"told {ADDRESS}", "a text of more words than fit beside it")])
+def test_long_word_narrows_other_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(None, ("what", "why"), [(f"post {ADDRESS}", "a text of more words than fit in this row")])
     lines = lines_of(capsys)
     assert sum(ADDRESS in line for line in lines) == 1
     assert len(lines) > 2, "the other column is wrapped"
 
 
-def test_what_does_not_fit_makes_the_table_wider(capsys: pytest.CaptureFixture[str]) -> None:
+def test_oversized_row_widens_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     columns = [f"a heading of column {number}" for number in range(8)]
     print_table(None, columns, [[f"word-{number}-{'x' * 20}" for number in range(8)]])
     heading, row = lines_of(capsys)
@@ -57,22 +57,22 @@ def test_what_does_not_fit_makes_the_table_wider(capsys: pytest.CaptureFixture[s
     assert cell_len(heading) > NARROW
 
 
-def test_a_key_is_kept_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbatim_column_is_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(None, ("row", "old"), [(KEY, "a text that is long enough to be wrapped in a narrow terminal")], ["row"])
     assert KEY in lines_of(capsys)[1]
 
 
-def test_what_looks_like_markup_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_markup_in_values_is_printed_literally(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("At [bold]", ("[red]",), [("[blue]x[/] [/]",)])
     assert [line.strip() for line in lines_of(capsys)] == ["At [bold]", "[red]", "[blue]x[/] [/]"]
 
 
-def test_a_dry_run_cuts_no_heading(computed: Installation) -> None:
+def test_dry_run_headings_are_complete(computed: Installation) -> None:
     printed = computed.run("balance", "initialize", "--all", "--dry-run").stdout
     headings = [field.name.replace("_", " ") for field in fields(CustomerNow)]
     assert headings in [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
 
 
-def test_yes_and_no_are_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_booleans_are_yes_and_no(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(None, ("known", "rows"), [(True, 1), (False, 20), (None, 3)])
     assert lines_of(capsys) == ["  known   rows", "  yes        1", "  no        20", "             3"]

@@ -13,16 +13,16 @@ from ledger_pipelines.warehouse import audit
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
 
-def whose(installation: Installation, text: str) -> tokens.Caller:
-    """Whose token it is."""
+def authenticate(installation: Installation, text: str) -> tokens.Caller:
+    """Return the caller that a token belongs to."""
     with installation.warehouse() as connection:
         return tokens.authenticate(connection, text)
 
 
 @pytest.mark.usefixtures("narrow")
-def test_from_its_creation_to_its_end(computed: Installation) -> None:
-    made = json_of(computed.run("token", "create", "--name", "Budi", "--role", "viewer", "--days", "30", "--json"))
-    caller = whose(computed, made["token"])
+def test_create_list_and_revoke(computed: Installation) -> None:
+    answer = json_of(computed.run("token", "create", "--name", "Budi", "--role", "viewer", "--days", "30", "--json"))
+    caller = authenticate(computed, answer["token"])
     assert (caller.name, caller.role) == ("Budi", "viewer")
     again = computed.run("token", "create", "--name", "Budi", "--role", "admin", "--json")
     assert again.exit_code == 1
@@ -35,14 +35,14 @@ def test_from_its_creation_to_its_end(computed: Installation) -> None:
     assert listed["last_used_at"].endswith("+07:00")
     assert listed["expires_at"] > listed["created_at"]
     shown = computed.run("token", "list").stdout
-    assert made["token"] not in shown
+    assert answer["token"] not in shown
     created, expires = (datetime.fromisoformat(listed[name]) for name in ("created_at", "expires_at"))
     (line,) = [line for line in shown.splitlines() if "Budi" in line]
     assert f" {created:%Y-%m-%d %H:%M:%S}   {expires:%Y-%m-%d %H:%M:%S} " in line
 
     assert computed.run("token", "revoke", "Budi").exit_code == 0
     with pytest.raises(TokenRefusedError, match="revoked"):
-        whose(computed, made["token"])
+        authenticate(computed, answer["token"])
     assert computed.run("token", "revoke", "Budi").exit_code == 1
     with computed.warehouse() as connection:
         entries = audit.latest(connection, limit=4)
@@ -55,9 +55,9 @@ def test_from_its_creation_to_its_end(computed: Installation) -> None:
     assert all((entry.actor or "").startswith("command line (") for entry in entries)
 
 
-def test_the_token_is_kept_nowhere(computed: Installation) -> None:
-    made = json_of(computed.run("token", "create", "--name", "Sari", "--role", "admin", "--json"))["token"]
-    secret = made.rpartition("_")[2]
+def test_token_text_is_not_stored(computed: Installation) -> None:
+    created = json_of(computed.run("token", "create", "--name", "Sari", "--role", "admin", "--json"))["token"]
+    secret = created.rpartition("_")[2]
     with computed.warehouse() as connection:
         for table in ("api_tokens", "audit_log"):
             rows = connection.scalars(sa.text(f"SELECT t::text FROM ops.{table} AS t")).all()
@@ -66,14 +66,14 @@ def test_the_token_is_kept_nowhere(computed: Installation) -> None:
     computed.run("token", "revoke", "Sari")
 
 
-def test_the_first_token_is_made_once(computed: Installation) -> None:
+def test_first_token_is_created_once(computed: Installation) -> None:
     with computed.warehouse() as connection:
         connection.execute(sa.text("DELETE FROM ops.audit_log"))
         connection.execute(sa.text("DELETE FROM ops.api_tokens"))
     with Databases(computed.settings) as databases:
         first = first_token(databases)
         assert first is not None
-        assert whose(computed, first.text).role == "admin"
+        assert authenticate(computed, first.text).role == "admin"
         assert first_token(databases) is None
         computed.run("token", "revoke", first.token.name)
         assert first_token(databases) is None

@@ -1,4 +1,4 @@
-"""`ledger up` from its start to Ctrl-C: one installation, one story."""
+"""`ledger up` from the first start to Ctrl-C, on one installation."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PATIENCE = 150
 
 
 class Up:
-    """A running `ledger up`."""
+    """Running `ledger up`."""
 
     def __init__(self, installation: Installation, *options: str) -> None:
         self.installation = installation
@@ -40,15 +40,15 @@ class Up:
             )
 
     def says(self, text: str) -> bool:
-        """Whether it has printed something."""
+        """Return whether the output contains a text."""
         return text in self.output.read_text()
 
     def children(self) -> list[ProcessId]:
-        """Code server, web server, daemon and API."""
+        """Return the processes of code server, web server, daemon and API."""
         return [ProcessId(**child) for child in json.loads((self.home / "up.lock").read_text())["children"]]
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         deadline = time.monotonic() + PATIENCE
         while not until():
             assert self.process.poll() is None, self.output.read_text()
@@ -58,7 +58,7 @@ class Up:
 
 @contextmanager
 def running_up(*options: str, durable: bool = False) -> Iterator[Up]:
-    """A `ledger up` of an installation of its own, ended afterwards."""
+    """Run `ledger up` on a new installation."""
     with new_installation(durable=durable) as installation:
         running = Up(installation, *options)
         try:
@@ -75,21 +75,21 @@ def up() -> Iterator[Up]:
 
 
 def statuses(web_ui: WebUi) -> list[str]:
-    """The statuses of all runs."""
+    """Return the statuses of all runs."""
     query = "{ runsOrError { ... on Runs { results { status } } } }"
     runs: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
     return [run["status"] for run in runs]
 
 
 def restart_the_database(up: Up) -> None:
-    """Restart the embedded server; every connection that a pool holds is dead afterwards."""
+    """Restart the embedded server, which invalidates every pooled connection."""
     server = servers.embedded_server(up.installation.settings)
     assert server.stop()
     server.start()
 
 
-def act_by_the_api(up: Up, api: httpx2.Client) -> None:
-    """Start a sync and recalculate a customer, and wait until both are done."""
+def use_the_api(up: Up, api: httpx2.Client) -> None:
+    """Start a sync and recalculate a customer through the API, and wait until both have ended."""
     started = api.post("/api/sync/start", json={"tables": ["stockbywh"]}).json()
     assert started["status"] == "running", started
     log = {"sync_id": started["sync_log_id"]}
@@ -107,22 +107,22 @@ def act_by_the_api(up: Up, api: httpx2.Client) -> None:
     assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
 
 
-def stop_the_time(up: Up) -> None:
-    """examples/stopwatch.py changes a price, a deposit and a reading, and sees each in the balances."""
-    said = up.installation.python(str(project_folder() / "examples" / "stopwatch.py"))
-    found = re.findall(r"^a (\w+): in the balances of (\d+) months after \d+\.\d\d s$", said, flags=re.MULTILINE)
-    assert [kind for kind, _ in found] == ["price", "deposit", "reading"], said
-    assert int(found[0][1]) > 1, "the default price is of all months"
+def run_stopwatch_example(up: Up) -> None:
+    """Run examples/stopwatch.py, which changes a price, a deposit and a reading and waits for the balances."""
+    output = up.installation.python(str(project_folder() / "examples" / "stopwatch.py"))
+    found = re.findall(r"^a (\w+): in the balances of (\d+) months after \d+\.\d\d s$", output, flags=re.MULTILINE)
+    assert [kind for kind, _ in found] == ["price", "deposit", "reading"], output
+    assert int(found[0][1]) > 1, "the default price affects all months"
 
 
 def status_of(web_ui: WebUi, run_id: str) -> str:
-    """The status of a run."""
+    """Return the status of a run."""
     query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
     return str(web_ui.ask(query, {"run": run_id})["runOrError"]["status"])
 
 
 def assert_it_stops(up: Up) -> None:
-    """Ctrl-C ends it and all that it started."""
+    """Check that Ctrl-C ends `ledger up` and every process that it started."""
     children = up.children()
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0, up.output.read_text()
@@ -142,9 +142,9 @@ def test_from_the_start_to_the_end(up: Up) -> None:
 
     second = up.installation.run("up")
     assert second.exit_code == 1
-    assert f"It runs already: ledger up, process {up.process.pid}" in second.stderr
+    assert f"ledger up is already running: process {up.process.pid}" in second.stderr
 
-    # The ledger, the copy of the ERP, and what could then be reconciled.
+    # Runs: the ledger, the copy of the ERP, and both reconciliations.
     up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 4)
     with httpx2.Client(base_url=address_of(up.installation.settings), headers=bearer(token), timeout=30) as api:
         for report in ("comparison-report", "invoice-reconciliation"):
@@ -152,8 +152,8 @@ def test_from_the_start_to_the_end(up: Up) -> None:
             assert found["data"] != [], report
             assert found["summary"]["compared_at"], report
         restart_the_database(up)
-        act_by_the_api(up, api)
-    stop_the_time(up)
+        use_the_api(up, api)
+    run_stopwatch_example(up)
     up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 7)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
@@ -163,7 +163,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
 
     children = up.children()
     os.kill(children[2].pid, signal.SIGKILL)
-    up.wait(lambda: up.says("daemon is started again"))
+    up.wait(lambda: up.says("daemon was restarted"))
     assert [child.alive for child in children] == [True, True, False, True]
     assert all(child.alive for child in up.children())
 
@@ -174,7 +174,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
 
 
 def cancellations(web_ui: WebUi) -> list[str]:
-    """Why runs were cancelled: what was recorded when each cancellation began."""
+    """Return the recorded reasons of the cancelled runs."""
     query = """{ runsOrError(filter: {statuses: [CANCELED]}) { ... on Runs { results {
         eventConnection { events { ... on RunCancelingEvent { message } } } } } } }"""
     found: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
@@ -189,7 +189,7 @@ def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
         up.wait(lambda: up.says("The ERP is being copied"))
         up.wait(lambda: "STARTED" in statuses(web_ui))
         children = up.children()
-        for number in (signal.SIGHUP, signal.SIGTERM):  # as a log-out and systemd send them
+        for number in (signal.SIGHUP, signal.SIGTERM):  # a log-out and systemd send both
             up.process.send_signal(number)
         assert up.process.wait(60) == 0, up.output.read_text()
         assert not any(child.alive for child in children)
@@ -199,7 +199,7 @@ def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
         up = Up(installation)
         try:
             up.wait(lambda: up.says("It is executed again"))
-            # The ledger, the copy of the ERP, and both reconciliations; nothing is launched twice.
+            # Runs: the ledger, the copy of the ERP, and both reconciliations, each launched once.
             up.wait(lambda: statuses(web_ui).count("SUCCESS") == 4)
             reasons = cancellations(web_ui)
             assert len(statuses(web_ui)) == 4 + len(reasons)

@@ -1,4 +1,4 @@
-"""`ledger up` on a billing application of one's own: nothing is computed until a person asks for it."""
+"""`ledger up` on the user's own billing application: nothing is computed until a user requests it."""
 
 import re
 import signal
@@ -31,8 +31,8 @@ CUSTOMER = 11
 SECRET = "hush"  # noqa: S105 - of a user who does not exist
 SECONDS_OF_SILENCE = 20
 CHECK, COMPUTE = "ledger billing test-connection", "ledger balance initialize --all"
-ASKED_BY_ITSELF = ("first_reconciliation", "readings", "prices", "deposits")
-OF_THE_LEDGER = ("daily_reconciliation", "weekly_recalculation", "daily_comparison")
+SENSORS = ("first_reconciliation", "readings", "prices", "deposits")
+LEDGER_SCHEDULES = ("daily_reconciliation", "weekly_recalculation", "daily_comparison")
 
 _TICKS = """
 { repositoryOrError(repositorySelector: {repositoryLocationName: "ledger", repositoryName: "__repository__"}) {
@@ -47,14 +47,14 @@ mutation Tick($schedule: ScheduleSelector!, $at: Float!) {
 
 @pytest.fixture(scope="module")
 def application(mariadb_url: sa.URL) -> Iterator[sa.URL]:
-    """A billing application of one's own on MariaDB."""
+    """The user's own billing application, on MariaDB."""
     with fresh_database(mariadb_url) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def own(application: sa.URL) -> Iterator[Installation]:
-    """An installation that reads it."""
+    """An installation that reads the own billing application."""
     with new_installation() as made:
         address = application.render_as_string(hide_password=False)
         seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
@@ -66,7 +66,7 @@ def own(application: sa.URL) -> Iterator[Installation]:
 
 @pytest.fixture
 def computed_own(own: Installation) -> Installation:
-    """The same, its ledger computed, and its embedded server left to the next `ledger up`."""
+    """The same installation with a computed ledger and a stopped embedded server."""
     assert own.run("balance", "initialize", "--all").exit_code == 0
     assert own.run("db", "stop").exit_code == 0
     return own
@@ -74,7 +74,7 @@ def computed_own(own: Installation) -> Installation:
 
 @contextmanager
 def started(installation: Installation) -> Iterator[Up]:
-    """A `ledger up` as a person starts it, ended afterwards."""
+    """Run `ledger up` on an installation and wait until it has started."""
     running = Up(installation)
     try:
         running.wait(lambda: running.says("The ledger is up"))
@@ -85,23 +85,25 @@ def started(installation: Installation) -> Iterator[Up]:
 
 
 def sensors(web_ui: WebUi) -> dict[str, str]:
-    """Why each sensor asked for nothing when it ticked last; empty if it has not, or did ask."""
+    """Return the skip reason of each sensor's last tick; empty if there was no tick or it did not skip."""
     found: list[dict[str, Any]] = web_ui.ask(_TICKS)["repositoryOrError"]["sensors"]
     ticks = {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in found}
     return {name: str(latest[0]["skipReason"] or "") if latest else "" for name, latest in ticks.items()}
 
 
 def schedule(installation: Installation, name: str) -> dict[str, Any]:
-    """What a schedule would ask for tonight."""
+    """Return the result of a dry run of a schedule for the coming night."""
     selector = {"repositoryLocationName": "ledger", "repositoryName": "__repository__", "scheduleName": name}
     tonight = (datetime.now(WIB) + timedelta(days=1)).replace(hour=2, minute=0, second=0, microsecond=0)
-    asked = {"schedule": selector, "at": tonight.timestamp()}
-    answer: dict[str, Any] = web_ui_of(installation.settings).ask(_DRY_RUN, asked)["scheduleDryRun"]["evaluationResult"]
+    evaluation = {"schedule": selector, "at": tonight.timestamp()}
+    answer: dict[str, Any] = web_ui_of(installation.settings).ask(_DRY_RUN, evaluation)["scheduleDryRun"][
+        "evaluationResult"
+    ]
     return answer
 
 
 def balance(installation: Installation) -> Decimal:
-    """The latest balance of a customer."""
+    """Return the latest balance of the customer."""
     of = monthly_customer_balances.c
     newest = sa.select(of.closing_balance).where(of.customer_id == CUSTOMER).order_by(of.year_month.desc()).limit(1)
     with installation.warehouse() as connection:
@@ -110,7 +112,7 @@ def balance(installation: Installation) -> Decimal:
 
 
 def add_deposit(application: sa.URL, installation: Installation) -> None:
-    """Add a deposit of a thousand rupiah to a customer, as the application does it itself."""
+    """Add a deposit of 1,000 rupiah to the customer, as the application does."""
     engine = sa.create_engine(application)
     first_day = start_of(installation.settings.first_month, WIB)
     deposit = f'[{{"date": "{first_day:%Y-%m-%d %H:%M:%S}", "amount": 1000, "keterangan": "penambahan"}}]'
@@ -124,15 +126,15 @@ def add_deposit(application: sa.URL, installation: Installation) -> None:
 
 
 def assert_nothing_is_computed(up: Up) -> None:
-    """No run, no row, and reasons everywhere."""
+    """Check that there is no run and no row, and that sensors and schedules give the reason."""
     installation, web_ui = up.installation, web_ui_of(up.installation.settings)
     reason = never_computed(installation.settings)
-    up.wait(lambda: all(sensors(web_ui)[name] == reason for name in ASKED_BY_ITSELF))
+    up.wait(lambda: all(sensors(web_ui)[name] == reason for name in SENSORS))
     time.sleep(SECONDS_OF_SILENCE)
     assert statuses(web_ui) == []
-    for name in OF_THE_LEDGER:
-        asked = schedule(installation, name)
-        assert (asked["skipReason"], asked["runRequests"]) == (reason, []), name
+    for name in LEDGER_SCHEDULES:
+        evaluation = schedule(installation, name)
+        assert (evaluation["skipReason"], evaluation["runRequests"]) == (reason, []), name
     assert schedule(installation, "hourly_sync")["skipReason"] == "There is no ERP: LEDGER_ERP_URL is not set."
     with installation.warehouse() as connection:
         for table in (loaded_months, monthly_customer_balances):
@@ -143,12 +145,12 @@ def assert_nothing_is_computed(up: Up) -> None:
 
 @pytest.fixture
 def up(own: Installation) -> Iterator[Up]:
-    """A `ledger up` on one's own billing application."""
+    """A running `ledger up` on the own billing application."""
     with started(own) as running:
         yield running
 
 
-def test_nothing_is_computed_until_it_is_asked_for(up: Up, application: sa.URL) -> None:
+def test_nothing_is_computed_until_requested(up: Up, application: sa.URL) -> None:
     installation, web_ui = up.installation, web_ui_of(up.installation.settings)
     printed = up.output.read_text()
     assert printed.index("Nothing has been computed yet") < printed.index(CHECK) < printed.index(COMPUTE)
@@ -160,7 +162,7 @@ def test_nothing_is_computed_until_it_is_asked_for(up: Up, application: sa.URL) 
         assert never_computed(installation.settings) in api.get(address).json()["message"]
         assert installation.run("balance", "initialize", "--all").exit_code == 0
         assert api.get(address).status_code == 200
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger, and what could then be compared
+    up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
     assert installation.run("balance", "test-system").exit_code == 0
     assert schedule(installation, "daily_reconciliation")["runRequests"] != []
 
@@ -171,20 +173,20 @@ def test_nothing_is_computed_until_it_is_asked_for(up: Up, application: sa.URL) 
     assert_it_stops(up)
 
 
-def test_it_starts_while_the_billing_application_refuses_the_login(
-    computed_own: Installation, application: sa.URL
-) -> None:
-    nobody = application.set(username="nobody_here", password=SECRET).render_as_string(hide_password=False)
-    told = "cannot be read: 1045 Access denied for user 'nobody_here'"
-    with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": nobody})) as up:
-        up.wait(lambda: up.says(told))
+def test_up_starts_while_the_application_refuses_the_login(computed_own: Installation, application: sa.URL) -> None:
+    refused_url = application.set(username="nobody_here", password=SECRET).render_as_string(hide_password=False)
+    message = "cannot be read: 1045 Access denied for user 'nobody_here'"
+    with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": refused_url})) as up:
+        up.wait(lambda: up.says(message))
         web_ui = web_ui_of(up.installation.settings)
-        up.wait(lambda: "FAILURE" in str(web_ui.ask(_TICKS)))  # the sensors of a computed ledger say it in their ticks
+        up.wait(
+            lambda: "FAILURE" in str(web_ui.ask(_TICKS))
+        )  # the sensors of a computed ledger report it in their ticks
         time.sleep(SECONDS_OF_SILENCE)
         printed = up.output.read_text()
-        assert printed.count(CHECK) == 1, "said once at the start"
+        assert printed.count(CHECK) == 1, "printed once at the start"
         incidents = re.findall(r"Incident \d+: poll failed, (.*)", printed)
-        assert printed.count(told) == 1 + len(incidents), "and once by each incident"
+        assert printed.count(message) == 1 + len(incidents), "and once for each incident"
         assert len(set(incidents)) == len(incidents)
         assert "The figures in the warehouse can be read" in printed
         assert "SensorDaemon" not in printed
@@ -192,7 +194,7 @@ def test_it_starts_while_the_billing_application_refuses_the_login(
         assert_it_stops(up)
 
 
-def test_the_demo_does_not_start_on_ones_own_ledger(computed_own: Installation) -> None:
+def test_demo_does_not_start_on_own_ledger(computed_own: Installation) -> None:
     variables = {name: value for name, value in computed_own.variables.items() if name != "LEDGER_BILLING_URL"}
     demo = Installation(variables)
     refused = demo.run("up")

@@ -1,4 +1,4 @@
-"""A machine without unixODBC, whose pyodbc cannot be loaded: everything works that reads no ERP by ODBC."""
+"""A machine without unixODBC, where pyodbc cannot be imported: everything except reading the ERP by ODBC works."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PYODBC = """
 message = "libodbc.so.2: cannot open shared object file: No such file or directory"
 raise ImportError(message, name="pyodbc", path=__file__)
 """
-"""Replacement of pyodbc that fails to import as the real one does."""
+"""Replacement of pyodbc whose import fails in the same way."""
 
 MESSAGE = (
     "The ERP mssql+pyodbc://reader:***@erp.example.com:1433/soi107 cannot be read: unixODBC is not installed "
@@ -33,7 +33,7 @@ for module in pkgutil.walk_packages(ledger_pipelines.__path__, "ledger_pipelines
 
 @pytest.fixture
 def bare(installation: Installation, tmp_path: Path) -> Installation:
-    """Return an installation whose processes cannot load pyodbc."""
+    """Return an installation whose processes cannot import pyodbc."""
     (tmp_path / "pyodbc.py").write_text(PYODBC)
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
     return Installation(installation.variables | {"PYTHONPATH": path})
@@ -52,7 +52,7 @@ def test_help(bare: Installation) -> None:
 @pytest.mark.parametrize(
     "command", [("erp", "test-connection"), ("sync", "start", "--wait"), ("balance", "test-system")]
 )
-def test_every_command_says_what_to_install(bare: Installation, command: tuple[str, ...]) -> None:
+def test_commands_report_what_to_install(bare: Installation, command: tuple[str, ...]) -> None:
     variables = {"LEDGER_ERP_URL": "mssql+pyodbc://reader:s3cret@erp.example.com:1433/soi107"}
     started = Installation(bare.variables | variables).spawn(*command, "--json", stdout=PIPE, stderr=PIPE)
     printed, warned = started.communicate()
@@ -64,4 +64,4 @@ def test_every_command_says_what_to_install(bare: Installation, command: tuple[s
 
 @pytest.mark.slow
 def test_the_demo_runs(bare: Installation) -> None:
-    assert "The latest balances" in bare.output_of("demo", "run")
+    assert "Latest balances" in bare.output_of("demo", "run")

@@ -1,7 +1,6 @@
-"""The console script `ledger`: everything that a person starts.
+"""The console script `ledger`: all commands, and one message for each explained error.
 
-Here the commands are put together, and errors that explain themselves become one message. Modules that import
-Dagster are imported by the commands that need it, so that the others answer at once.
+Only commands that need Dagster import it: the import takes a second or two.
 """
 
 import errno
@@ -28,37 +27,37 @@ from ledger_pipelines.serving.cli import (
     token,
     up,
 )
-from ledger_pipelines.serving.cli.console import complain
+from ledger_pipelines.serving.cli.console import print_error
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import EXPLAINED
 from ledger_pipelines.settings import load_settings
 
-#: The disk is full, the user's quota is used up, or the disk is read-only.
+#: Disk full, quota exceeded, or read-only file system.
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-class _Explained(TyperGroup):
-    """A group of commands whose explained errors are told in one message, without a traceback."""
+class _LedgerGroup(TyperGroup):
+    """Command group that prints an explained error as one message, without a traceback."""
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command that the arguments name; exit code 1 if it fails."""
+        """Run the command that the arguments name; exit with code 1 on an explained error."""
         try:
             return super().main(*args, **options)
         except EXPLAINED as error:
-            complain(error)
+            print_error(error)
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
-            complain(f"{error.filename or 'A file'} cannot be written: {error.strerror}.")
+            print_error(f"{error.filename or 'A file'} cannot be written: {error.strerror}.")
         sys.exit(1)
 
 
 app = typer.Typer(
     name="ledger",
-    cls=_Explained,
+    cls=_LedgerGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Customer balances of a gas distributor, month by month: start it, compute it, check it.",
+    help="Monthly customer balances of a gas distributor: run the pipeline, compute balances, check them.",
 )
 app.add_typer(db.app, name="db")
 app.add_typer(balance.app, name="balance")
@@ -87,13 +86,13 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Customer balances of a gas distributor, month by month: start it, compute it, check it."""
+    """Monthly customer balances of a gas distributor: run the pipeline, compute balances, check them."""
 
 
 @app.command("env")
 def env() -> None:
-    """Print the environment of Dagster's own commands, for a shell: eval "$(ledger env)". It holds passwords."""
+    """Print the environment variables for Dagster's own commands, passwords included. Use: eval "$(ledger env)"."""
     for name, value in dagster_environment(load_settings()).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
-    # Not as DAGSTER_MODULE_NAME: the processes that `dagster dev` starts inherit it, and fail for it.
-    typer.echo(f"# A developer's Dagster, beside no ledger up: dagster dev -m {DEFINITIONS}")
+    # Not exported as DAGSTER_MODULE_NAME: the processes of `dagster dev` inherit the variable and fail because of it.
+    typer.echo(f"# Dagster for development, while no ledger up runs: dagster dev -m {DEFINITIONS}")

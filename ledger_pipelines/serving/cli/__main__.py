@@ -1,4 +1,4 @@
-"""`python -m ledger_pipelines.serving.cli`: the same as `ledger`."""
+"""`python -m ledger_pipelines.serving.cli`: same as `ledger`."""
 
 from ledger_pipelines.serving.cli import app
 

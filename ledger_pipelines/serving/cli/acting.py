@@ -1,4 +1,4 @@
-"""What a command changes, written down in the name of this machine's user."""
+"""Audit of the commands that change data, under the name of the operating-system user."""
 
 import getpass
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from ledger_pipelines.warehouse.audit import Act
 
 
 @contextmanager
-def written_down(databases: Databases, action: str, target: str) -> Iterator[str]:
-    """Leave a row in the audit log: who, what, when, and what became of it; yield who it is.
+def audited_command(databases: Databases, action: str, target: str) -> Iterator[str]:
+    """Record a command and its outcome in the audit log; yield the actor.
 
     Args:
-        databases: Of the installation.
+        databases: The installation's databases.
         action: The command, without `ledger`.
-        target: What it is about; no secret.
+        target: The object of the command, without secrets.
 
     Raises:
-        WarehouseError: it cannot be written down, and so must not be done.
+        WarehouseError: the audit log cannot be written; the command must not be executed.
     """
     actor = f"command line ({getpass.getuser()})"
     with audited(databases.warehouse, Act(f"ledger {action}", target, actor=actor)):

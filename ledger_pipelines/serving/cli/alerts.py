@@ -1,4 +1,4 @@
-"""`ledger alerts`: low balances, when a balance is low, and the webhook that low balances and incidents go to."""
+"""`ledger alerts`: low balances, their thresholds, and the delivery of alerts and incidents to the webhook."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
@@ -11,8 +11,8 @@ from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.ledger.alerts import Signals
 from ledger_pipelines.ledger.days_left import DaysLeft
 from ledger_pipelines.serving import alerts
-from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
+from ledger_pipelines.serving.cli.acting import audited_command
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.price import signed_amount
@@ -20,22 +20,22 @@ from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.incidents import count_open
 
-app = typer.Typer(no_args_is_help=True, help="Low balances: who, since when, and what low means.")
+app = typer.Typer(no_args_is_help=True, help="Low balances: alerts, thresholds and delivery to the webhook.")
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
-_Customer = Annotated[int, typer.Option("--customer-id", help="The customer.")]
+_Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
 _COLUMNS = ("id", "customer_id", "customer_name", "kind", "raised_at", "balance", "threshold", "days_left", "days")
 
 
 @app.command("list")
 def list_alerts(
-    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only of this customer.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Also of balances that have recovered.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")] = 50,
+    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Include alerts of balances that have recovered.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of alerts; the newest are shown.")] = 50,
     as_json: _AsJson = False,
 ) -> None:
-    """Show low balances, since when, and whether the webhook has them; of all customers, how long balances last."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """List low-balance alerts and their delivery; without --customer-id also how many days balances last."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.recorded(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
         with reachable(databases.warehouse), databases.warehouse.connect() as connection:
@@ -49,95 +49,110 @@ def list_alerts(
     if groups is not None:
         print_days_left(groups)
     if incidents:
-        say(f"[yellow]Balances may be wrong while incidents are open ({incidents:,}): ledger incidents list")
+        print_message(
+            f"[yellow]Balances may be wrong: {incidents:,} incidents are open. To list them: ledger incidents list"
+        )
 
 
 def print_days_left(groups: Sequence[DaysLeft]) -> None:
-    """Print how many customers owe, are low, or have how many weeks left, and the sums of their balances."""
+    """Print customers grouped by the days their balances last, with the sums of the balances."""
     rows = [astuple(group) for group in groups]
-    print_table("How long the balances last, in rupiah", ("days left", "customers", "balance"), rows)
+    print_table("How long the balances last", ("days left", "customers", "balance, rupiah"), rows)
 
 
 @app.command("thresholds")
 def list_thresholds(as_json: _AsJson = False) -> None:
-    """Show the customers whose balance is low at another point than everybody's."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """List the customers that have a threshold of their own, and the default for all others."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found, days = alerts.thresholds(databases), databases.settings.alert_days
     if as_json:
         print_json({"success": True, "usual": {"threshold": "0.00", "days": days}, "thresholds": found})
         return
-    _print_table("Thresholds", ("customer_id", "customer_name", "threshold", "days", "set_at"), found)
-    say(f"Everybody else's balance is low below 0 rupiah{f', or if it lasts fewer than {days} days' if days else ''}.")
+    _print_table(
+        "Customers with their own threshold", ("customer_id", "customer_name", "threshold", "days", "set_at"), found
+    )
+    print_message(
+        f"Default: a balance is low below 0 rupiah{f', or if it lasts fewer than {days} days' if days else ''}."
+    )
 
 
 @app.command("set")
 def set_threshold(
     customer_id: _Customer,
     threshold: Annotated[
-        str | None, typer.Option(metavar="RUPIAH", help="Low is a balance below this; not given: as it was.")
+        str | None, typer.Option(metavar="RUPIAH", help="A balance below this amount is low; default: unchanged.")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=0, max=3650, help="Low is what lasts fewer days; 0: never; not given: as it was.")
+        int | None,
+        typer.Option(
+            min=0, max=3650, help="A balance that lasts fewer days is low; 0 turns this off; default: unchanged."
+        ),
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Say when a customer's balance is low, and look at it at once."""
-    with answering(as_json=as_json):
+    """Set when a customer's balance is low, and evaluate it immediately."""
+    with json_errors(as_json=as_json):
         if threshold is None and days is None:
-            raise ServingError("Say what is low: --threshold, in rupiah, or --days, or both.")
+            raise ServingError("Give --threshold (in rupiah), --days, or both.")
         limit = None if threshold is None else signed_amount(threshold, "--threshold")
         _change("alerts set", customer_id, as_json=as_json, threshold=limit, days=days)
 
 
 @app.command("clear")
 def clear_threshold(customer_id: _Customer, as_json: _AsJson = False) -> None:
-    """Let a customer's balance be low when everybody's is, and look at it at once."""
-    with answering(as_json=as_json):
+    """Remove a customer's own threshold, and evaluate its balance with the default immediately."""
+    with json_errors(as_json=as_json):
         _change("alerts clear", customer_id, as_json=as_json, forget=True)
 
 
 @app.command("deliver")
 def deliver_now(as_json: _AsJson = False) -> None:
-    """Post open incidents and low balances to the webhook, as the sensor does; exit code 1 if one is not accepted."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """Post open incidents and alerts to the webhook, as the sensor does; exit code 1 if one is not accepted."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         webhook = webhook_of(databases.settings)
         if webhook is None:
             raise ServingError(
-                "There is no webhook: set LEDGER_ALERT_WEBHOOK_URL and LEDGER_ALERT_WEBHOOK_SECRET (see .env.example)."
+                "No webhook is configured. Set LEDGER_ALERT_WEBHOOK_URL and LEDGER_ALERT_WEBHOOK_SECRET "
+                "(see .env.example)."
             )
         with reachable(databases.warehouse):
             done = deliver(databases.warehouse, webhook)
     if as_json:
         print_json({"success": done.failed == 0} | asdict(done))
     else:
-        say(f"{done.delivered:,} messages delivered.")
+        print_message(f"Delivered {done.delivered:,} messages.")
         if done.failed:
-            say(f"[bold red]{done.failed:,} not, and to be posted again:[/] {done.last_error}")
+            print_message(
+                f"[bold red]{done.failed:,} messages were not accepted and will be posted again:[/] {done.last_error}"
+            )
     raise typer.Exit(0 if done.failed == 0 else 1)
 
 
 def _change(action: str, customer_id: int, *, as_json: bool, **change: Any) -> None:
-    said = (f"{name} {change[name]}" for name in ("threshold", "days") if change.get(name) is not None)
-    target = ", ".join([f"customer {customer_id}", *said])
-    with Databases(load_settings()) as databases, written_down(databases, action, target):
+    parts = (f"{name} {change[name]}" for name in ("threshold", "days") if change.get(name) is not None)
+    target = ", ".join([f"customer {customer_id}", *parts])
+    with Databases(load_settings()) as databases, audited_command(databases, action, target):
         signals = alerts.change_threshold(
-            databases, customer_id, lambda: say("A run is writing the balances; waiting for its end …"), **change
+            databases,
+            customer_id,
+            lambda: print_message("A run is writing the balances; waiting until it ends …"),
+            **change,
         )
     if as_json:
         print_json({"success": True, "customer_id": customer_id} | asdict(signals))
     else:
-        say(f"Said. Customer {customer_id}: {_in_words(signals)}.")
+        print_message(f"Updated customer {customer_id}: {_describe(signals)}.")
 
 
-def _in_words(signals: Signals) -> str:
-    said = [
+def _describe(signals: Signals) -> str:
+    parts = [
         f"{count} alert{'s' if count > 1 else ''} {what}"
         for count, what in ((signals.raised, "raised"), (signals.cleared, "cleared"))
         if count
     ]
-    return " and ".join(said) or "no alert is raised or cleared by it"
+    return " and ".join(parts) or "no alert was raised or cleared"
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     headings = [column.replace("_", " ") for column in columns]
-    print_table(title, headings, [[row[column] for column in columns] for row in rows], whole=("id", "customer id"))
+    print_table(title, headings, [[row[column] for column in columns] for row in rows], verbatim=("id", "customer id"))

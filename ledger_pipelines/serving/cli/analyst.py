@@ -1,4 +1,4 @@
-"""`ledger analyst`: roles that may read the warehouse, and nothing else."""
+"""`ledger analyst`: read-only roles in the warehouse."""
 
 import sys
 from dataclasses import asdict
@@ -8,38 +8,38 @@ import typer
 
 from ledger_pipelines.serving import analysts
 from ledger_pipelines.serving.analysts import Created
-from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
+from ledger_pipelines.serving.cli.acting import audited_command
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Analysts: roles that may read the warehouse, and nothing else.")
+app = typer.Typer(no_args_is_help=True, help="Analysts: database roles that may read the warehouse and change nothing.")
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
-_Name = Annotated[str, typer.Option("--name", help="The role.")]
+_Name = Annotated[str, typer.Option("--name", help="Name of the role.")]
 _FromStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from stdin; without it, one is generated.")
+    bool, typer.Option("--password-stdin", help="Read the password from stdin; default: generate one.")
 ]
 
 
 @app.command("create")
 def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
-    """Create a role that may read everything and change nothing; a generated password is printed once."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """Create a read-only role, or renew the grants of an existing one. A generated password is printed once."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         password = _password(given=password_stdin)
-        with written_down(databases, "analyst create", name):
-            made = analysts.create(databases, name, password)
+        with audited_command(databases, "analyst create", name):
+            created = analysts.create(databases, name, password)
     if as_json:
-        print_json({"success": True} | asdict(made))
+        print_json({"success": True} | asdict(created))
     else:
-        _tell(made)
+        _print_created(created)
 
 
 @app.command("list")
 def list_analysts(as_json: _AsJson = False) -> None:
-    """Show who may read the warehouse, and how many sessions each has."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """List the analysts with the expiry of their passwords and the number of their sessions."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = analysts.listed(databases)
     if as_json:
         print_json({"success": True, "analysts": [asdict(one) for one in found]})
@@ -50,63 +50,63 @@ def list_analysts(as_json: _AsJson = False) -> None:
 
 @app.command("password")
 def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
-    """Give an analyst another password; a generated one is printed once."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """Change the password of an analyst. A generated password is printed once."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         password = _password(given=password_stdin)
-        with written_down(databases, "analyst password", name):
+        with audited_command(databases, "analyst password", name):
             generated = analysts.change_password(databases, name, password)
     if as_json:
         print_json({"success": True, "name": name, "password": generated})
         return
-    say(f"{name} has another password.")
+    print_message(f"Changed the password of {name}.")
     _print_password(generated)
 
 
 @app.command("drop")
 def drop(name: _Name = "analyst", as_json: _AsJson = False) -> None:
-    """Drop an analyst's role and end its sessions."""
+    """Drop the role of an analyst and end its sessions."""
     with (
-        answering(as_json=as_json),
+        json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
-        written_down(databases, "analyst drop", name),
+        audited_command(databases, "analyst drop", name),
     ):
         analysts.drop(databases, name)
     if as_json:
         print_json({"success": True, "name": name})
     else:
-        say(f"{name} is dropped.")
+        print_message(f"Dropped {name}.")
 
 
-def _tell(made: Created) -> None:
-    if made.existed:
-        say(f"{made.name} was there already and keeps its password; what it may read has been granted anew.")
+def _print_created(created: Created) -> None:
+    if created.existed:
+        print_message(f"{created.name} exists already and keeps its password; its grants were renewed.")
     else:
-        say(f"{made.name} may read the warehouse.")
-    say(f'Log in by: psql "{made.address}"')
-    if made.open_databases:
-        say(
-            f"It may also connect to {', '.join(made.open_databases)}, as everybody on this server may; to forbid "
-            "that, let their owner run: REVOKE CONNECT ON DATABASE … FROM PUBLIC"
+        print_message(f"{created.name} may now read the warehouse.")
+    print_message(f'Log in with: psql "{created.address}"')
+    if created.open_databases:
+        print_message(
+            f"The role may also connect to {', '.join(created.open_databases)}, as every role of this server may. To "
+            "prevent that, the owner of each database has to run: REVOKE CONNECT ON DATABASE … FROM PUBLIC"
         )
-    if made.for_administrator:
-        say(
-            "It may also do what every role may here, and that is more than reading: fill the server's memory by "
-            "advisory locks, and its disk by temporary tables or large objects. The user of LEDGER_WAREHOUSE_URL "
-            "cannot forbid that; let an administrator of the server run, in this database:\n"
+    if created.for_administrator:
+        print_message(
+            "Every role of this server, so this one too, may fill the server's memory with advisory locks and its disk "
+            "with temporary tables or large objects. The user of LEDGER_WAREHOUSE_URL may not revoke that. An "
+            "administrator of the server has to run in this database:\n"
         )
-        for statement in made.for_administrator:
-            say(f"    {statement};")
-    _print_password(made.password)
+        for statement in created.for_administrator:
+            print_message(f"    {statement};")
+    _print_password(created.password)
 
 
 def _print_password(generated: str | None) -> None:
     if generated is not None:
-        say("Its password, which is shown this once:")
+        print_message("Its password, shown only once:")
         typer.echo(generated)
 
 
 def _password(*, given: bool) -> str | None:
-    """The password out of stdin, if one is given there."""
+    """Return the password from stdin, None if it is to be generated."""
     if not given:
         return None
     password = sys.stdin.readline().rstrip("\r\n")

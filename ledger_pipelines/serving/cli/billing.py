@@ -1,4 +1,4 @@
-"""`ledger billing`: whether the billing application can be read, and what an administrator has to change if not."""
+"""`ledger billing`: test whether the billing application can be read; report what to change if not."""
 
 from typing import Annotated, Any
 
@@ -6,18 +6,18 @@ import typer
 from rich.text import Text
 
 from ledger_pipelines.serving.billing import Tested, examine
-from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.cli.diagnosis import for_programs, print_findings
-from ledger_pipelines.serving.cli.ready import start_and_tell
+from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table, progress_bar
+from ledger_pipelines.serving.cli.diagnosis import findings_as_json, print_findings
+from ledger_pipelines.serving.cli.ready import start_embedded_server
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import Settings, load_settings
 
-app = typer.Typer(no_args_is_help=True, help="The billing application: whether it can be read.")
+app = typer.Typer(no_args_is_help=True, help="Test the connection to the billing application.")
 
 
 @app.callback()
 def _group() -> None:
-    """The billing application: whether it can be read."""
+    """Test the connection to the billing application."""
 
 
 @app.command("test-connection")
@@ -26,8 +26,8 @@ def check_connection(
         bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
     ] = False,
 ) -> None:
-    """Try what the ledger needs: login, tables, columns, rights, indexes, clock, and every row. Changes nothing."""
-    with answering(as_json=as_json):
+    """Test login, tables, columns, privileges, indexes and clock, and read every row once. Read-only."""
+    with json_errors(as_json=as_json):
         settings = load_settings()
         tested = _tested(settings)
         if as_json:
@@ -39,20 +39,20 @@ def check_connection(
 
 def _tested(settings: Settings) -> Tested:
     if settings.billing_url is None:
-        start_and_tell(settings)
-        say("LEDGER_BILLING_URL is not set: this is the demo's billing application, in the embedded server.")
+        start_embedded_server(settings)
+        print_message("LEDGER_BILLING_URL is not set: testing the demo's billing application in the embedded server.")
     with progress_bar() as progress, Databases(settings) as databases:
         task = progress.add_task("reading rows", total=None)
         return examine(databases, lambda rows: progress.update(task, completed=rows))
 
 
 def answer(tested: Tested, settings: Settings) -> dict[str, Any]:
-    """Return what was found, for a program."""
+    """Return the result of the test as JSON."""
     first = tested.first_month
     return {
         "success": tested.diagnosis.works,
-        "findings": for_programs(tested.diagnosis.findings),
-        "columns": for_programs(tested.diagnosis.columns),
+        "findings": findings_as_json(tested.diagnosis.findings),
+        "columns": findings_as_json(tested.diagnosis.columns),
         "statements": list(tested.diagnosis.statements),
         "first_month": first,
         "first_month_to_set": first if first is not None and first < settings.first_month else None,
@@ -71,22 +71,22 @@ def answer(tested: Tested, settings: Settings) -> dict[str, Any]:
 
 
 def _print(tested: Tested) -> None:
-    """Print what was found, the columns and statements first, so that the verdict is what stays on the screen."""
+    """Print columns and statements first and the verdict last, so that it stays on the screen."""
     columns = tested.diagnosis.columns
     if columns:
         rows = [(each.table, each.column, each.needed, each.type or "missing", each.level.value) for each in columns]
-        print_table("Columns", ("table", "column", "needed", "type", ""), rows)
+        print_table("Columns", ("table", "column", "required", "type", "level"), rows)
     advised = [(each.table, each.column, each.advice) for each in columns if each.advice]
     if advised:
-        print_table("Columns that are missing, or of another type", ("table", "column", "what it means"), advised)
+        print_table("Columns that are missing or have another type", ("table", "column", "consequence"), advised)
     if tested.diagnosis.statements:
-        out.print(Text("For an administrator of the application's database:", "bold"))
+        out.print(Text("Statements for an administrator of the application's database:", "bold"))
         for statement in tested.diagnosis.statements:
             out.print(Text(statement), soft_wrap=True)
         out.print()
     print_findings(
-        "The billing application",
+        "Billing application",
         tested.diagnosis.findings,
-        can="The billing application can be read",
-        cannot="The billing application cannot be read",
+        success="The billing application can be read",
+        failure="The billing application cannot be read",
     )

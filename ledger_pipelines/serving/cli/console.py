@@ -1,4 +1,4 @@
-"""How the commands speak: results on stdout, messages and progress on stderr, everything as JSON if asked for."""
+"""Output of the commands: results on stdout, messages and progress on stderr; JSON with `--json`."""
 
 import json
 import sys
@@ -17,36 +17,36 @@ from rich.text import Text
 
 from ledger_pipelines.serving.errors import EXPLAINED
 
-_FILE_WIDTH = 140  # of tables that go into a file or a pipe
-_LEAST_TEXT = 24  # of a column of texts: times and periods still fit into one line
-_AROUND_A_COLUMN = 3  # a blank on either side, and one where a line would be
-_AROUND_A_TABLE = 1
+_FILE_WIDTH = 140  # of tables written to a file or a pipe
+_MIN_TEXT_WIDTH = 24  # of a text column: timestamps and periods still fit into one line
+_COLUMN_PADDING = 3  # a blank on either side and the separator
+_TABLE_PADDING = 1
 
-#: Where results go.
+#: For results.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
-#: Where messages, progress and errors go.
+#: For messages, progress and errors.
 err = Console(stderr=True, highlight=False)
 
 
-def say(message: str) -> None:
-    """Tell a person, on stderr, what is being done."""
+def print_message(message: str) -> None:
+    """Print a message on stderr."""
     err.print(message, soft_wrap=True)
 
 
-def complain(error: BaseException | str) -> None:
-    """Tell what went wrong, in one message on stderr."""
+def print_error(error: BaseException | str) -> None:
+    """Print an error as one message on stderr."""
     err.print("Error:", style="bold red", end=" ")
     err.print(str(error), markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout; decimals as text, so that no digit is lost."""
+    """Print a value as JSON on stdout; decimals become strings, which keep every digit."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 @contextmanager
-def answering(*, as_json: bool) -> Iterator[None]:
-    """Let an explained error be an answer in JSON too, where one is expected."""
+def json_errors(*, as_json: bool) -> Iterator[None]:
+    """Print an explained error as JSON on stdout, if JSON is wanted, and re-raise it."""
     try:
         yield
     except EXPLAINED as error:
@@ -56,28 +56,31 @@ def answering(*, as_json: bool) -> Iterator[None]:
 
 
 def print_table(
-    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ()
+    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], verbatim: Sequence[str] = ()
 ) -> None:
-    """Print a table; what does not fit makes it wider than the terminal, since what is broken cannot be read or copied.
+    """Print a table. It becomes wider than the terminal rather than break a word, an id or an amount.
 
-    Only texts of several words are wrapped, between words. Numbers are aligned to the right, their thousands separated.
+    Only texts of several words are wrapped, between words. Numbers are right-aligned with thousands separators.
 
     Args:
-        title: Printed above it, if there is one.
+        title: Printed above the table; None for no title.
         columns: The headings.
-        rows: A value for each column; times are shown to the second.
-        whole: Headings of columns that are to be copied, such as ids: not wrapped, and nothing separates thousands.
+        rows: One value per column; times are shown to the second.
+        verbatim: Headings of columns to be copied, such as ids: not wrapped, without thousands separators.
     """
-    cells = [[shown(value, as_it_is=name in whole) for name, value in zip(columns, row, strict=True)] for row in rows]
+    cells = [
+        [format_value(value, verbatim=name in verbatim) for name, value in zip(columns, row, strict=True)]
+        for row in rows
+    ]
     by_column = [[name, *(row[at] for row in cells)] for at, name in enumerate(columns)]
     natural = [max(map(_width, texts)) for texts in by_column]
-    least = [
-        width if name in whole else _least_width(texts, width)
+    minimum = [
+        width if name in verbatim else _min_width(texts, width)
         for name, texts, width in zip(columns, by_column, natural, strict=True)
     ]
-    around = len(columns) * _AROUND_A_COLUMN + _AROUND_A_TABLE
-    widths = _fitted(natural, least, out.width - around)
-    table = Table(box=box.SIMPLE_HEAD, width=sum(widths) + around)
+    padding = len(columns) * _COLUMN_PADDING + _TABLE_PADDING
+    widths = _fit_widths(natural, minimum, out.width - padding)
+    table = Table(box=box.SIMPLE_HEAD, width=sum(widths) + padding)
     for at, (name, width) in enumerate(zip(columns, widths, strict=True)):
         amounts = any(_is_amount(row[at]) for row in rows)
         table.add_column(Text(name), justify="right" if amounts else "left", width=width)
@@ -89,33 +92,33 @@ def print_table(
 
 
 def _width(text: str) -> int:
-    """How many places of a terminal a text takes; if it has several lines, the longest."""
+    """Return the terminal width of the longest line of a text."""
     return max(map(cell_len, text.splitlines()), default=0)
 
 
-def _least_width(texts: Sequence[str], natural: int) -> int:
-    """To what a column may be narrowed: its heading, which comes first, and every word of it stay whole."""
+def _min_width(texts: Sequence[str], natural: int) -> int:
+    """Return the smallest width of a column that breaks neither its heading, which comes first, nor a word."""
     words = (word for text in texts[1:] for word in text.split())
-    return max(_width(texts[0]), min(natural, _LEAST_TEXT), max(map(cell_len, words), default=0))
+    return max(_width(texts[0]), min(natural, _MIN_TEXT_WIDTH), max(map(cell_len, words), default=0))
 
 
-def _fitted(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """The widths of columns that are to fit into a room: the widest are narrowed first, none below its least."""
-    widths = [max(low, min(width, room)) for width, low in zip(natural, least, strict=True)]
+def _fit_widths(natural: Sequence[int], minimum: Sequence[int], room: int) -> list[int]:
+    """Return column widths that fit into the room: the widest are narrowed first, none below its minimum."""
+    widths = [max(low, min(width, room)) for width, low in zip(natural, minimum, strict=True)]
     while sum(widths) > room:
-        loose = [at for at, width in enumerate(widths) if width > least[at]]
-        if not loose:
+        shrinkable = [at for at, width in enumerate(widths) if width > minimum[at]]
+        if not shrinkable:
             break
-        widths[max(loose, key=widths.__getitem__)] -= 1
+        widths[max(shrinkable, key=widths.__getitem__)] -= 1
     return widths
 
 
-def shown(value: object, *, as_it_is: bool = False) -> str:
-    """A value as it is shown in a table; a time by the clock it comes with, which is the company's.
+def format_value(value: object, *, verbatim: bool = False) -> str:
+    """Return the text of a value in a table; a time keeps its own time zone, which is the company's.
 
     Args:
-        value: Of any type.
-        as_it_is: Nothing separates the thousands of a number.
+        value: A value of any type.
+        verbatim: Omit the thousands separators of a number.
     """
     if value is None:
         return ""
@@ -123,16 +126,16 @@ def shown(value: object, *, as_it_is: bool = False) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:,}" if _is_amount(value) and not as_it_is else str(value)
+    return f"{value:,}" if _is_amount(value) and not verbatim else str(value)
 
 
 def _is_amount(value: object) -> bool:
-    """Whether a value is a number, which yes and no are to Python only."""
+    """Return whether a value is a number; Python counts booleans as numbers, this function does not."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def progress_bar() -> Progress:
-    """A progress bar on stderr, gone when done; nothing where stderr is no terminal."""
+    """Return a progress bar on stderr that disappears when done; invisible if stderr is no terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

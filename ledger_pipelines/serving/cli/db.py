@@ -1,91 +1,100 @@
-"""`ledger db`: the embedded PostgreSQL server, and the schema of the warehouse wherever it is."""
+"""`ledger db`: the embedded PostgreSQL server, and the schema of the warehouse on any server."""
 
 from typing import Annotated
 
 import typer
 
 from ledger_pipelines.analytics.views import VIEWS
-from ledger_pipelines.serving.cli.console import print_table, say
-from ledger_pipelines.serving.cli.ready import start_and_tell
+from ledger_pipelines.serving.cli.console import print_message, print_table
+from ledger_pipelines.serving.cli.ready import start_embedded_server
 from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, load_settings, masked
 from ledger_pipelines.warehouse import dictionary, servers
 
-app = typer.Typer(no_args_is_help=True, help="The database server: start, stop, address, schema.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The embedded database server and the warehouse: start, stop, address, schema, data dictionary.",
+)
 
 
 @app.command()
 def url(
     show_password: Annotated[bool, typer.Option("--show-password", help="Print the password too.")] = False,
 ) -> None:
-    """Print the address of the warehouse."""
+    """Print the URL of the warehouse."""
     address = servers.warehouse(load_settings()).set(drivername="postgresql")
     typer.echo(address.render_as_string(hide_password=False) if show_password else masked(address))
 
 
 @app.command()
 def start() -> None:
-    """Start the embedded server, create its databases, and upgrade the warehouse's schema."""
+    """Start the embedded server, create its databases, and upgrade the schema of the warehouse."""
     settings = _embedded("start")
     done = prepare(settings)
     server = servers.embedded_server(settings)
-    say(f"The embedded server {'is started' if done.started else 'was running already'}, on port {server.port}.")
-    say(f"The warehouse's schema has version {done.version}.")
+    print_message(
+        f"The embedded server {'is started' if done.started else 'was already running'} on port {server.port}."
+    )
+    print_message(f"The schema of the warehouse is at version {done.version}.")
 
 
 @app.command()
 def stop() -> None:
-    """Stop the embedded server, ending its sessions."""
+    """Stop the embedded server and end its sessions."""
     settings = _embedded("stop")
     stopped = servers.embedded_server(settings).stop()
-    say("The embedded server is stopped." if stopped else "The embedded server was not running.")
+    print_message("The embedded server is stopped." if stopped else "The embedded server was not running.")
 
 
 @app.command("upgrade")
 def upgrade_schema() -> None:
-    """Bring the warehouse's schema to the newest version, and create Dagster's own database if it is missing."""
+    """Upgrade the schema of the warehouse to the newest version, and create Dagster's database if it is missing."""
     settings = load_settings()
     if servers.uses_embedded_server(settings):
-        start_and_tell(settings)
+        start_embedded_server(settings)
     version = upgrade(settings)
     created = ensure_dagster_database(settings)
-    say(f"The warehouse's schema has version {version}.")
+    print_message(f"The schema of the warehouse is at version {version}.")
     if created:
-        say(f"Dagster's own database {servers.dagster_storage(settings).database} is created.")
+        print_message(f"Created Dagster's database {servers.dagster_storage(settings).database}.")
 
 
 @app.command()
 def status() -> None:
-    """Show where each database is and whether it answers; exit code 1 if the warehouse or Dagster's does not."""
+    """Show each database's address and state; exit with code 1 if the warehouse or Dagster's does not answer."""
     settings = load_settings()
     rows: list[tuple[str, str, str]] = []
     if servers.uses_embedded_server(settings):
         server = servers.embedded_server(settings)
         found = server.status()
-        state = f"running, process {found.pid}" if found.running else "stopped; start it by: ledger db start"
+        state = f"running, process {found.pid}" if found.running else "stopped; to start it: ledger db start"
         rows.append(("embedded server", f"port {found.port}, {found.data_folder}", state))
     reachable = True
     for name, address in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
         reason = refusal(address)
         reachable &= reason is None
         rows.append((name, masked(address.set(drivername="postgresql")), reason or "answers"))
-    print_table(None, ("what", "where", "state"), rows)
+    print_table(None, ("database", "address", "state"), rows)
     raise typer.Exit(0 if reachable else 1)
 
 
 @app.command("dictionary")
 def print_dictionary() -> None:
-    """Print the data dictionary: every table, view and column of the warehouse with its meaning, as Markdown."""
+    """Print the data dictionary as Markdown: every table, view and column of the warehouse with its meaning."""
     typer.echo(dictionary.markdown(VIEWS), nl=False)
 
 
 def _embedded(verb: str) -> Settings:
-    """The settings, if they leave anything to the embedded server."""
+    """Return the settings.
+
+    Raises:
+        ServingError: the settings use no embedded server.
+    """
     settings = load_settings()
     if not servers.uses_embedded_server(settings):
         raise ServingError(
             f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL, LEDGER_BILLING_URL and LEDGER_ERP_URL "
-            f"name servers of their own ({masked(servers.warehouse(settings))})."
+            f"name other servers ({masked(servers.warehouse(settings))})."
         )
     return settings

@@ -1,4 +1,4 @@
-"""`ledger demo`: the demo's billing application and ERP, and the whole ledger once without the web interface."""
+"""`ledger demo`: seed and change the demo's source databases, and compute its ledger without the web interface."""
 
 import dataclasses
 import secrets
@@ -13,17 +13,17 @@ import typer
 from ledger_pipelines.serving.alerts import by_days_left
 from ledger_pipelines.serving.cli.alerts import print_days_left
 from ledger_pipelines.serving.cli.balance import run_and_report
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.cli.ready import make_ready, start_and_tell
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table, progress_bar
+from ledger_pipelines.serving.cli.ready import prepare_databases, start_embedded_server
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.demo import (
+    default_erp_plan,
+    default_plan,
     disturb_demo_erp,
     has_billing_tables,
     seed_demo,
     seed_demo_erp,
     seed_erp_if_new,
-    usual_erp_plan,
-    usual_plan,
 )
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, database_url, load_settings, masked
@@ -35,13 +35,13 @@ from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines.warehouse.queries import latest_balances
 
 app = typer.Typer(no_args_is_help=True, help="The demo: a billing application and an ERP with realistic faults.")
-_BALANCE = (
+_BALANCE_COLUMNS = (
     "customer_id", "name", "opening_balance", "total_deposits", "total_purchases", "closing_balance",
     "total_volume_sm3",
 )  # fmt: skip
-_REAL_ERP = "LEDGER_ERP_URL or DB_HOST2 names an ERP of its own, which the demo stays away from."
-_USUAL = SeedPlan(current_month="2000-01")
-_USUAL_ERP = ErpPlan(current_month="2000-01")
+_OWN_ERP_IS_SET = "LEDGER_ERP_URL or DB_HOST2 names an ERP of your own, which the demo does not touch."
+_DEFAULT_PLAN = SeedPlan(current_month="2000-01")
+_DEFAULT_ERP_PLAN = ErpPlan(current_month="2000-01")
 
 
 class Source(StrEnum):
@@ -53,28 +53,35 @@ class Source(StrEnum):
 
 @app.command()
 def seed(
-    customers: Annotated[int, typer.Option(help="How many users are customers.")] = _USUAL.customers,
-    months: Annotated[int, typer.Option(help="Months of history, the current one included.")] = _USUAL.months,
-    readings_per_month: Annotated[int, typer.Option(help="Of each customer.")] = _USUAL.readings_per_month,
+    customers: Annotated[int, typer.Option(help="Number of customers.")] = _DEFAULT_PLAN.customers,
+    months: Annotated[int, typer.Option(help="Months of history, including the current one.")] = _DEFAULT_PLAN.months,
+    readings_per_month: Annotated[
+        int, typer.Option(help="Readings per customer and month.")
+    ] = _DEFAULT_PLAN.readings_per_month,
     erp_rows_per_month: Annotated[
-        int, typer.Option(help="Of so_invoice_line; the ERP's other tables follow in proportion.")
-    ] = _USUAL_ERP.rows_per_month,
-    random_seed: Annotated[int, typer.Option("--seed", help="Of all random numbers.")] = _USUAL.seed,
+        int, typer.Option(help="Rows of so_invoice_line per month; the ERP's other tables are in proportion.")
+    ] = _DEFAULT_ERP_PLAN.rows_per_month,
+    random_seed: Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")] = _DEFAULT_PLAN.seed,
     url: Annotated[
-        str | None, typer.Option(help="Another database for the billing application: any SQLAlchemy URL.")
+        str | None,
+        typer.Option(
+            help="SQLAlchemy URL of the database for the billing application; default: in the embedded server."
+        ),
     ] = None,
-    erp_url: Annotated[str | None, typer.Option(help="Another database for the ERP: any SQLAlchemy URL.")] = None,
+    erp_url: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the database for the ERP; default: in the embedded server.")
+    ] = None,
     only: Annotated[
-        Source | None, typer.Option(help="Fill one of the two; without it both, or those a URL is given for.")
+        Source | None, typer.Option(help="Seed only this database; default: those for which a URL is given, else both.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Drop an earlier demo first.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Drop an existing demo first.")] = False,
 ) -> None:
-    """Fill databases with a demo of the billing application and of the ERP; the same options make the same rows."""
+    """Seed a demo of the billing application and of the ERP. The same options create the same rows."""
     settings = load_settings()
     wanted = _wanted(only, url, erp_url)
     try:
         plan = dataclasses.replace(
-            usual_plan(),
+            default_plan(),
             customers=customers,
             months=months,
             readings_per_month=readings_per_month,
@@ -82,34 +89,38 @@ def seed(
             replace=replace,
         )
         erp_plan = dataclasses.replace(
-            usual_erp_plan(), months=months, rows_per_month=erp_rows_per_month, seed=random_seed, replace=replace
+            default_erp_plan(), months=months, rows_per_month=erp_rows_per_month, seed=random_seed, replace=replace
         )
     except ValueError as error:
         raise ServingError(str(error)) from None
     if Source.BILLING in wanted:
         address = _target(settings, url)
-        _show(_seed(address, plan), address)
-    if Source.ERP in wanted and not _left_alone(settings, only, erp_url):
+        _print_billing_summary(_seed(address, plan), address)
+    if Source.ERP in wanted and not _skips_real_erp(settings, only, erp_url):
         address = _erp_target(settings, erp_url, "--erp-url")
-        _show_erp(_seed_erp(address, erp_plan), address)
+        _print_erp_summary(_seed_erp(address, erp_plan), address)
     if plan.first_month < settings.first_month:
-        say(
-            f"Its first month is {plan.first_month}, before LEDGER_FIRST_MONTH ({settings.first_month}): what is dated "
-            "before that will be rejected."
+        print_message(
+            f"The demo begins in {plan.first_month}, before LEDGER_FIRST_MONTH ({settings.first_month}): rows dated "
+            "before that month will be rejected."
         )
 
 
 @app.command()
 def disturb(
-    changes: Annotated[int, typer.Option(min=1, max=100_000, help="How many rows to touch.")] = 20,
+    changes: Annotated[int, typer.Option(min=1, max=100_000, help="Number of rows to change.")] = 20,
     random_seed: Annotated[
-        int | None, typer.Option("--seed", help="Of all random numbers; without it, others each time.")
+        int | None, typer.Option("--seed", help="Seed of the random numbers; default: a new one each time.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Another database than the demo's: any SQLAlchemy URL.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the demo's ERP; default: the one in the embedded server.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the changes as JSON, and nothing else, on stdout.")
+    ] = False,
 ) -> None:
-    """Change, move, duplicate, insert and delete rows of the demo's ERP at random, and say what was done."""
-    with answering(as_json=as_json):
+    """Change, move, duplicate, insert and delete random rows of the demo's ERP, and print the changes."""
+    with json_errors(as_json=as_json):
         address = _erp_target(load_settings(), url, "--url")
         number = secrets.randbelow(1_000_000) if random_seed is None else random_seed
         with _engine(address) as engine:
@@ -118,76 +129,77 @@ def disturb(
         print_json({"success": True, "seed": number, "disturbances": [dataclasses.asdict(each) for each in done]})
         return
     headings = ("table", "operation", "months", "row", "column", "old", "new")
-    title = f"What was done to {masked(address)} (seed {number})"
-    print_table(title, headings, [_told(each) for each in done], whole=("row",))
+    title = f"Changes to {masked(address)} (seed {number})"
+    print_table(title, headings, [_table_row(each) for each in done], verbatim=("row",))
 
 
 @app.command()
 def run() -> None:
-    """Compute the whole ledger of the demo once, without the web interface; print balances and how long they last."""
+    """Seed the demo if needed, compute its whole ledger once, and print balances and how many days they last."""
     settings = load_settings()
-    make_ready(settings)
+    prepare_databases(settings)
     with Databases(settings) as databases:
         if settings.billing_url is None and not has_billing_tables(databases.billing):
-            say("Seeding the demo's billing application ...")
-            _show(_seed(databases.billing.url, usual_plan()), databases.billing.url)
+            print_message("Seeding the demo's billing application ...")
+            _print_billing_summary(_seed(databases.billing.url, default_plan()), databases.billing.url)
         if (summary := seed_erp_if_new(settings)) is not None:
-            _show_erp(summary, servers.erp(settings))
+            _print_erp_summary(summary, servers.erp(settings))
         result = run_and_report("demo run", settings, first=databases.horizon.first)
         with databases.warehouse.connect() as connection:
             rows = connection.execute(latest_balances()).all()
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
-        cells = [[getattr(row, column) for column in _BALANCE] for row in rows]
+        cells = [[getattr(row, column) for column in _BALANCE_COLUMNS] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current
-        print_table(f"The latest balances: {month}, in rupiah", headings, cells, whole=("customer",))
+        print_table(f"Latest balances, {month}, in rupiah", headings, cells, verbatim=("customer",))
         print_days_left(by_days_left(databases))
     raise typer.Exit(0 if result.success else 1)
 
 
 def _wanted(only: Source | None, url: str | None, erp_url: str | None) -> set[Source]:
-    """Which databases to fill: the one named, else those a URL is given for, else both."""
-    given = {source for source, address in ((Source.BILLING, url), (Source.ERP, erp_url)) if address is not None}
+    """Return the databases to seed: the one named by --only, else those with a URL, else both."""
+    named = {source for source, address in ((Source.BILLING, url), (Source.ERP, erp_url)) if address is not None}
     if only is None:
-        return given or set(Source)
-    if given - {only}:
-        raise ServingError(f"--only {only} fills that one alone; leave out the other's URL, or --only.")
+        return named or set(Source)
+    if named - {only}:
+        raise ServingError(f"--only {only} seeds that database alone. Omit the URL of the other database, or --only.")
     return {only}
 
 
-def _left_alone(settings: Settings, only: Source | None, erp_url: str | None) -> bool:
-    """Whether the ERP is not seeded, though nobody said so, because a real one is set; if so, that is told."""
-    left_alone = only is None and erp_url is None and settings.erp_url is not None
-    if left_alone:
-        say(f"{_REAL_ERP} No ERP was made.")
-    return left_alone
+def _skips_real_erp(settings: Settings, only: Source | None, erp_url: str | None) -> bool:
+    """Return whether no ERP is seeded because the settings name a real one, and print that."""
+    skipped = only is None and erp_url is None and settings.erp_url is not None
+    if skipped:
+        print_message(f"{_OWN_ERP_IS_SET} No ERP was seeded.")
+    return skipped
 
 
 def _target(settings: Settings, url: str | None) -> sa.URL:
-    """The database for the billing application; the embedded server is started if it is there."""
+    """Return the URL of the database for the billing application; start the embedded server if it is there."""
     if url is not None:
-        return _given(url, "--url")
+        return _parse_url(url, "--url")
     if settings.billing_url is not None:
         raise ServingError(
-            "LEDGER_BILLING_URL names a billing application of its own, which the demo stays away from. "
-            "Name the database to fill by --url, or unset LEDGER_BILLING_URL."
+            "LEDGER_BILLING_URL names a billing application of your own, which the demo does not touch. "
+            "Name the database to seed with --url, or unset LEDGER_BILLING_URL."
         )
-    start_and_tell(settings)
+    start_embedded_server(settings)
     return servers.billing(settings)
 
 
 def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
-    """The database of the demo's ERP; the embedded server is started if it is there."""
+    """Return the URL of the database of the demo's ERP; start the embedded server if it is there."""
     if url is not None:
-        return _given(url, option)
+        return _parse_url(url, option)
     if settings.erp_url is not None:
         raise ServingError(
-            f"{_REAL_ERP} Name the demo's database by {option}, or unset LEDGER_ERP_URL and DB_HOST2 with its fellows."
+            f"{_OWN_ERP_IS_SET} Name the demo's database with {option}, or unset LEDGER_ERP_URL, DB_HOST2 and the "
+            "other DB_…2 variables."
         )
-    start_and_tell(settings)
+    start_embedded_server(settings)
     return servers.erp(settings)
 
 
-def _given(url: str, option: str) -> sa.URL:
+def _parse_url(url: str, option: str) -> sa.URL:
     try:
         return database_url(url)
     except ValueError as error:
@@ -205,7 +217,7 @@ def _engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar, moved on by being told what is done of what there is to do."""
+    """Show a progress bar; yield the function that sets the done and the total number of steps."""
     with progress_bar() as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)
@@ -221,11 +233,11 @@ def _seed_erp(address: sa.URL, plan: ErpPlan) -> ErpSummary:
         return seed_demo_erp(engine, plan, progress)
 
 
-def _show(summary: SeedSummary, address: sa.URL) -> None:
+def _print_billing_summary(summary: SeedSummary, address: sa.URL) -> None:
     rows: list[tuple[str, object]] = [
         ("months", f"{summary.first_month} to {summary.last_month}"),
         ("users", summary.users),
-        ("customers among them", summary.customers),
+        ("users that are customers", summary.customers),
         ("readings", summary.readings),
         ("deposit entries", summary.deposits),
         ("price entries", summary.price_entries),
@@ -233,7 +245,7 @@ def _show(summary: SeedSummary, address: sa.URL) -> None:
     _print_summary(rows, summary.dirt, address, already_there=summary.already_there)
 
 
-def _show_erp(summary: ErpSummary, address: sa.URL) -> None:
+def _print_erp_summary(summary: ErpSummary, address: sa.URL) -> None:
     rows: list[tuple[str, object]] = [("months", f"{summary.first_month} to {summary.last_month}")]
     _print_summary([*rows, *summary.rows.items()], summary.dirt, address, already_there=summary.already_there)
 
@@ -242,12 +254,12 @@ def _print_summary(
     rows: list[tuple[str, object]], dirt: dict[str, int], address: sa.URL, *, already_there: bool
 ) -> None:
     faults = [(f"fault: {kind.replace('_', ' ')}", count) for kind, count in dirt.items() if count]
-    verb = "had before, from the same plan" if already_there else "has now"
-    print_table(f"What {masked(address)} {verb}", ("what", "how many"), [*rows, *faults])
+    state = "exists already, from the same plan" if already_there else "was seeded"
+    print_table(f"{masked(address)} {state}", ("content", "number"), [*rows, *faults])
 
 
-def _told(done: Disturbance) -> list[str]:
-    """A disturbance as a row of a table; texts in quotes, so that blanks and odd characters are seen."""
+def _table_row(done: Disturbance) -> list[str]:
+    """Return a change as a table row; texts are quoted, so that blanks and special characters are visible."""
     months = " → ".join(month or "no date" for month in done.months)
     key = ", ".join(f"{name}={_quoted(value)}" for name, value in done.key.items())
     values = [_quoted(done.old), _quoted(done.new)] if done.column else ["", ""]

@@ -1,22 +1,22 @@
-"""`ledger erp`: whether the ERP can be read, and what an administrator has to change if it cannot."""
+"""`ledger erp`: test whether the ERP can be read, and report what an administrator has to change."""
 
 from typing import Annotated, Any
 
 import typer
 
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, progress_bar, say
-from ledger_pipelines.serving.cli.diagnosis import for_programs, print_findings
-from ledger_pipelines.serving.cli.ready import start_and_tell
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table, progress_bar
+from ledger_pipelines.serving.cli.diagnosis import findings_as_json, print_findings
+from ledger_pipelines.serving.cli.ready import start_embedded_server
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.sources.erp_diagnosis import Diagnosis, diagnose
 from ledger_pipelines.warehouse import servers
 
-app = typer.Typer(no_args_is_help=True, help="The ERP: whether it can be read.")
+app = typer.Typer(no_args_is_help=True, help="Test the connection to the ERP.")
 
 
 @app.callback()
 def _group() -> None:
-    """The ERP: whether it can be read."""
+    """Test the connection to the ERP."""
 
 
 @app.command("test-connection")
@@ -25,8 +25,8 @@ def check_connection(
         bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
     ] = False,
 ) -> None:
-    """Try what a sync needs of the ERP: driver, login, each table, each column and its type. Changes nothing."""
-    with answering(as_json=as_json):
+    """Test what a sync needs from the ERP: driver, login, each table, each column and its type. Read-only."""
+    with json_errors(as_json=as_json):
         settings = load_settings()
         found = _diagnosis(settings)
         if as_json:
@@ -38,8 +38,8 @@ def check_connection(
 
 def _diagnosis(settings: Settings) -> Diagnosis:
     if settings.erp_url is None:
-        start_and_tell(settings)
-        say("LEDGER_ERP_URL is not set: this is the demo's ERP, in the embedded server.")
+        start_embedded_server(settings)
+        print_message("LEDGER_ERP_URL is not set: testing the demo's ERP in the embedded server.")
     with progress_bar() as progress:
         task = progress.add_task("connecting", total=None)
         return diagnose(
@@ -50,20 +50,20 @@ def _diagnosis(settings: Settings) -> Diagnosis:
 
 
 def answer(found: Diagnosis) -> dict[str, Any]:
-    """The diagnosis for a program."""
+    """Return the diagnosis as JSON."""
     return {
         "success": found.works,
-        "findings": for_programs(found.findings),
-        "columns": for_programs(found.columns),
+        "findings": findings_as_json(found.findings),
+        "columns": findings_as_json(found.columns),
     }
 
 
 def _print(found: Diagnosis) -> None:
-    """Print what was found, the columns first, so that the verdict is what stays on the screen."""
+    """Print the columns first and the verdict last, so that it stays on the screen."""
     if found.columns:
         rows = [(each.table, each.column, each.kind, each.type, each.level.value) for each in found.columns]
-        print_table("Columns", ("table", "column", "must be", "type at the ERP", ""), rows)
+        print_table("Columns", ("table", "column", "required type", "type in the ERP", "level"), rows)
         advice = {(each.type, each.kind, each.advice) for each in found.columns if each.advice}
         if advice:
-            print_table("Types that may not suit", ("type", "must be", "what it means"), sorted(advice))
-    print_findings("The ERP", found.findings, can="The ERP can be synced", cannot="The ERP cannot be synced")
+            print_table("Types that may not be suitable", ("type", "required type", "consequence"), sorted(advice))
+    print_findings("ERP", found.findings, success="The ERP can be synced", failure="The ERP cannot be synced")

@@ -1,19 +1,19 @@
-"""`ledger incidents`: what is wrong and waits for a person, and what the person confirms."""
+"""`ledger incidents`: list incidents, and confirm refused deletions."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
+from ledger_pipelines.serving.cli.acting import audited_command
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.incidents import confirm_deletions
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.incidents import newest_incidents, open_incidents
 
-app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do about it.")
+app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do.")
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _COLUMNS = {
@@ -32,13 +32,15 @@ _COLUMNS = {
 
 @app.command("list")
 def list_incidents(
-    every: Annotated[bool, typer.Option("--all", help="Also those whose cause is gone, the newest first.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="With --all: how many, the newest.")] = 50,
+    every: Annotated[bool, typer.Option("--all", help="Include closed incidents, newest first.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="With --all: maximum number of incidents; the newest are shown.")
+    ] = 50,
     as_json: _AsJson = False,
 ) -> None:
-    """Show the open incidents, the oldest first: what is wrong, since when, what to do, and whether it was posted."""
+    """List the open incidents, oldest first: what is wrong, since when, what to do, whether the webhook has it."""
     with (
-        answering(as_json=as_json),
+        json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
         reachable(databases.warehouse),
         databases.warehouse.connect() as connection,
@@ -48,29 +50,35 @@ def list_incidents(
         print_json({"success": True, "incidents": [asdict(one) for one in found]})
         return
     if not found:
-        say("There has been no incident." if every else "No incident is open.")
+        print_message("There has never been an incident." if every else "No incident is open.")
         return
     columns = {name: column for name, column in _COLUMNS.items() if every or name != "closed"}
     rows = [[getattr(one, column) for column in columns.values()] for one in found]
-    print_table("Incidents" if every else "Open incidents", tuple(columns), rows, whole=("id",))
+    print_table("Incidents" if every else "Open incidents", tuple(columns), rows, verbatim=("id",))
 
 
 @app.command()
 def confirm(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="The customer.")],
-    rows: Annotated[int | None, typer.Option("--rows", help="Only if the deletion is of so many rows.")] = None,
+    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    rows: Annotated[
+        int | None, typer.Option("--rows", help="Confirm only if exactly this number of rows would be deleted.")
+    ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Confirm that the rows of a customer whose deletion was refused are to be deleted: as many as were refused."""
+    """Confirm a refused deletion of a customer's rows, up to the number of rows that was refused."""
     with (
-        answering(as_json=as_json),
+        json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
-        written_down(databases, "incidents confirm", f"deletion of customer {customer_id}") as by,
+        audited_command(databases, "incidents confirm", f"deletion of customer {customer_id}") as by,
     ):
         confirmed = confirm_deletions(databases, customer_id, by, rows)
     if as_json:
         print_json({"success": True, "confirmed": asdict(confirmed)})
         return
     listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
-    say(f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: of customer {customer_id}, {listed} may be deleted.")
-    say("While `ledger up` runs it is done within a minute; otherwise by: ledger balance sync --all")
+    print_message(
+        f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: of customer {customer_id}, {listed} may be deleted."
+    )
+    print_message(
+        "If `ledger up` is running, the rows are deleted within a minute. Otherwise run: ledger balance sync --all"
+    )

@@ -1,4 +1,4 @@
-"""`ledger partners`: which business partners of the ERP a customer is invoiced as."""
+"""`ledger partners`: the mapping of customers to business partners of the ERP."""
 
 from dataclasses import asdict, astuple, fields
 from typing import Annotated
@@ -7,91 +7,95 @@ import typer
 
 from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion
 from ledger_pipelines.serving import partners
-from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, print_json, print_table, say
+from ledger_pipelines.serving.cli.acting import audited_command
+from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Business partners of the ERP that customers are invoiced as.")
+app = typer.Typer(
+    no_args_is_help=True, help="Mapping of customers to the ERP's business partners, as which they are invoiced."
+)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
-_Customer = Annotated[int, typer.Option("--customer-id", help="The customer.")]
-_Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")]
-_WHOLE = ("customer id", "bp code")
-_LATER = "It counts at the next reconciliation: daily at 03:00, or now by: ledger balance compare."
+_Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
+_Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows.")]
+_VERBATIM = ("customer id", "bp code")
+_TAKES_EFFECT = "It takes effect at the next reconciliation, daily at 03:00. To run one now: ledger balance compare"
 
 
 @app.command("list")
 def list_partners(
-    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only of this customer.")] = None,
+    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
     limit: _Limit = 1000,
     as_json: _AsJson = False,
 ) -> None:
-    """Show which business partners customers are invoiced as, since when, and whether a person said so."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """List the business partners of customers, since when they apply, and whether each was set by hand."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = partners.said(databases, customer_id=customer_id, limit=limit)
     if as_json:
         print_json({"success": True, "partners": found})
         return
     columns = ("customer_id", "customer_name", "bp_code", "origin", "since")
     rows = [[row[column] for column in columns] for row in found]
-    print_table("Business partners", [column.replace("_", " ") for column in columns], rows, whole=_WHOLE)
+    print_table("Business partners", [column.replace("_", " ") for column in columns], rows, verbatim=_VERBATIM)
 
 
 @app.command("set")
 def set_partner(
     customer_id: _Customer,
-    bp_code: Annotated[str, typer.Option("--bp-code", help="The business partner, to the letter.")],
+    bp_code: Annotated[str, typer.Option("--bp-code", help="Code of the business partner, exactly as in the ERP.")],
     as_json: _AsJson = False,
 ) -> None:
-    """Say that a customer is invoiced as a business partner, beside those that were set before."""
+    """Add a business partner to a customer. Partners that were set before are kept."""
     with (
-        answering(as_json=as_json),
+        json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
-        written_down(databases, "partners set", f"customer {customer_id} as {bp_code}"),
+        audited_command(databases, "partners set", f"customer {customer_id} as {bp_code}"),
     ):
-        partners.set_partner(databases, customer_id, bp_code, _waiting)
+        partners.set_partner(databases, customer_id, bp_code, _print_waiting)
     if as_json:
         print_json({"success": True, "customer_id": customer_id, "bp_code": bp_code})
     else:
-        say(f"Customer {customer_id} is invoiced as {bp_code}. {_LATER}")
+        print_message(f"Customer {customer_id} is invoiced as {bp_code}. {_TAKES_EFFECT}")
 
 
 @app.command("remove")
 def remove_partner(
     customer_id: _Customer,
-    bp_code: Annotated[str | None, typer.Option("--bp-code", help="Only this business partner.")] = None,
+    bp_code: Annotated[
+        str | None, typer.Option("--bp-code", help="Only this business partner; default: all of the customer.")
+    ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Say that a customer is not invoiced as a business partner: forget what was set, exclude a default."""
+    """Remove a business partner from a customer: delete one that was set, exclude a default."""
     with (
-        answering(as_json=as_json),
+        json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
-        written_down(databases, "partners remove", f"customer {customer_id} as {bp_code or 'any'}"),
+        audited_command(databases, "partners remove", f"customer {customer_id} as {bp_code or 'any'}"),
     ):
-        gone = partners.remove_partner(databases, customer_id, bp_code, _waiting)
+        removed = partners.remove_partner(databases, customer_id, bp_code, _print_waiting)
     if as_json:
-        print_json({"success": True, "removed": [asdict(one) for one in gone]})
+        print_json({"success": True, "removed": [asdict(item) for item in removed]})
         return
-    for one in gone:
-        say(f"Customer {customer_id} is not invoiced as {one.bp_code} any more ({one.origin}).")
-    say(_LATER)
+    for item in removed:
+        print_message(f"Customer {customer_id} is no longer invoiced as {item.bp_code} ({item.origin}).")
+    print_message(_TAKES_EFFECT)
 
 
 @app.command("suggest")
 def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
-    """Show customers without a business partner beside the partners who look like them. Changes nothing."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """Suggest business partners for customers without one, by contract number, name or amounts. Read-only."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = partners.suggested(databases, limit)
     if as_json:
-        print_json({"success": True, "suggestions": [asdict(one) for one in found]})
+        print_json({"success": True, "suggestions": [asdict(item) for item in found]})
         return
     columns = [field.name for field in fields(Suggestion)]
-    rows = [astuple(one) for one in found]
-    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows, whole=_WHOLE)
+    rows = [astuple(item) for item in found]
+    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows, verbatim=_VERBATIM)
     if found:
-        say("Take one up by: ledger partners set --customer-id N --bp-code CODE")
+        print_message("To accept a suggestion: ledger partners set --customer-id N --bp-code CODE")
 
 
-def _waiting() -> None:
-    say("A reconciliation is under way; waiting for its end …")
+def _print_waiting() -> None:
+    print_message("A reconciliation is running; waiting until it ends …")

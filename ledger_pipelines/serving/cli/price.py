@@ -1,4 +1,4 @@
-"""`ledger price`: what a price would change."""
+"""`ledger price`: preview of a price change."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,7 +9,7 @@ import typer
 from ledger_pipelines.ledger.preview import MonthChange, Preview
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.serving import price
-from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, say
+from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.serving.price import Answer
@@ -17,31 +17,32 @@ from ledger_pipelines.settings import load_settings
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Prices: what one would change.")
+app = typer.Typer(no_args_is_help=True, help="Preview a price change.")
 
 
 @app.callback()
 def _group() -> None:
-    """Prices: what one would change."""
+    """Preview a price change."""
 
 
 @app.command("preview")
 def show_preview(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="The customer.")],
-    from_month: Annotated[str, typer.Option("--from", metavar="YYYY-MM", help="The first month of the price.")],
-    price_per_m3: Annotated[str, typer.Option("--price", metavar="RUPIAH", help="The price of one Sm³, in rupiah.")],
+    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    from_month: Annotated[str, typer.Option("--from", metavar="YYYY-MM", help="First month of the new price.")],
+    price_per_m3: Annotated[str, typer.Option("--price", metavar="RUPIAH", help="New price per Sm³, in rupiah.")],
     correction: Annotated[
-        str | None, typer.Option(metavar="FACTOR", help="The correction factor; not given: as it is.")
+        str | None, typer.Option(metavar="FACTOR", help="New correction factor; default: unchanged.")
     ] = None,
     to_month: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="The last month; not given: the current one.")
+        str | None,
+        typer.Option("--to", metavar="YYYY-MM", help="Last month of the new price; default: the current month."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
     ] = False,
 ) -> None:
-    """Say which transactions and months a price would change, and by how much. Changes nothing."""
-    with answering(as_json=as_json), Databases(load_settings()) as databases:
+    """Show which transactions and months a price would change, and by how much. Read-only."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         horizon = databases.horizon
         first, last = horizon.check(from_month), horizon.check(to_month or horizon.current)
         if last < first:
@@ -53,7 +54,9 @@ def show_preview(
             price.amount(price_per_m3, "--price"),
             None if correction is None else price.amount(correction, "--correction"),
         )
-        found = price.inquire(databases, change, lambda: say("A run is writing the tables; waiting for its end …"))
+        found = price.inquire(
+            databases, change, lambda: print_message("A run is writing the tables; waiting until it ends …")
+        )
         if as_json:
             print_json(price.answer(found))
         else:
@@ -61,44 +64,51 @@ def show_preview(
 
 
 def _print(found: Answer) -> None:
-    """Print what would change, what would not, and what the application has to hold for it."""
-    told, change = found.preview, found.preview.change
+    """Print what would change, what would not, and the `pricing_history` that causes it."""
+    preview, change = found.preview, found.preview.change
     factor = "" if change.correction is None else f" and the correction factor {change.correction}"
-    say(
-        f"[bold]Preview: nothing is changed.[/] Customer {change.customer_id}, {change.first} to {change.last}: "
-        f"{change.price:,} rupiah for a Sm³{factor}."
+    print_message(
+        f"[bold]Preview: nothing was changed.[/] Customer {change.customer_id}, {change.first} to {change.last}: "
+        f"{change.price:,} rupiah per Sm³{factor}."
     )
-    headings = ("reading", "moment", "rule", "volume", "factor", "price", "rupiah", "more to pay")
-    if told.changed:
-        print_table("Transactions that would change (before → after)", headings, _changed(told), whole=("reading",))
-    if told.kept:
-        rows = [(one.reading_id, one.at, one.after and one.after.rule, price.why_kept(one)) for one in told.kept]
-        print_table("Transactions that would stay", ("reading", "moment", "rule", "why"), rows, whole=("reading",))
-    if told.balances:
-        columns = ("month", "opening", "purchases", "closing", "closing changes by")
-        print_table("Balances (before → after)", columns, [_month(month) for month in told.balances])
+    headings = ("reading", "time", "rule", "volume", "factor", "price", "rupiah", "difference")
+    if preview.changed:
+        print_table(
+            "Transactions that would change (before → after)", headings, _changed(preview), verbatim=("reading",)
+        )
+    if preview.kept:
+        rows = [(one.reading_id, one.at, one.after and one.after.rule, price.why_kept(one)) for one in preview.kept]
+        print_table(
+            "Transactions that would stay the same", ("reading", "time", "rule", "reason"), rows, verbatim=("reading",)
+        )
+    if preview.balances:
+        columns = ("month", "opening", "purchases", "closing", "change of closing")
+        print_table("Balances (before → after)", columns, [_month(month) for month in preview.balances])
     _print_sums(found)
 
 
 def _print_sums(found: Answer) -> None:
-    told, sums = found.preview, price.totals(found.preview)
+    preview, sums = found.preview, price.totals(found.preview)
     out.print(
-        f"{sums['transactions_changed']:,} transactions would change and {sums['transactions_kept']:,} stay: "
+        f"{sums['transactions_changed']:,} transactions would change, {sums['transactions_kept']:,} would stay: "
         f"{sums['amount_before']:,} → {sums['amount_after']:,} rupiah, {sums['difference']:+,}."
     )
-    if told.unpriced:
-        out.print(f"{told.unpriced:,} readings would have no transaction still: see ops.rejected_rows.")
-    if len(told.months) < len(told.entries):
-        out.print(f"Computed so far, and looked at: {told.months[0]} to {told.months[-1]}.")
-    out.print("The customer's pricing_history in the billing application would hold:")
-    for entry in told.entries:
-        where = "new, at the end" if entry.position is None else f"place {entry.position}"
+    if preview.unpriced:
+        out.print(f"{preview.unpriced:,} readings would still have no transaction: see ops.rejected_rows.")
+    if len(preview.months) < len(preview.entries):
+        out.print(f"Only computed months are included: {preview.months[0]} to {preview.months[-1]}.")
+    out.print("Entries of the customer's pricing_history in the billing application that cause this:")
+    for entry in preview.entries:
+        where = "new, at the end" if entry.position is None else f"position {entry.position}"
         out.print(f"  {where}: {entry.entry}", markup=False, soft_wrap=True)
     if not found.automatic:
-        say("Automatic recalculation leaves this customer alone: take the change up by ledger balance sync.")
+        print_message(
+            "Automatic recalculation is off for this customer. To apply the change: ledger balance sync "
+            f"--customer-id {preview.change.customer_id}"
+        )
 
 
-def _changed(told: Preview) -> list[tuple[object, ...]]:
+def _changed(preview: Preview) -> list[tuple[object, ...]]:
     return [
         (
             one.reading_id,
@@ -110,7 +120,7 @@ def _changed(told: Preview) -> list[tuple[object, ...]]:
             _arrow(one.before, one.after, lambda priced: priced.amount),
             one.difference,
         )
-        for one in told.changed
+        for one in preview.changed
     ]
 
 
@@ -127,6 +137,6 @@ def _month(month: MonthChange) -> tuple[object, ...]:
 
 
 def _arrow(before: T | None, after: T | None, figure: Callable[[T], Decimal]) -> str:
-    """A figure before and after; one alone where it would not change."""
+    """Return a figure before and after, or once if it would not change."""
     sides = ["none" if side is None else f"{figure(side):,}" for side in (before, after)]
     return "\n→ ".join(dict.fromkeys(sides))

@@ -1,4 +1,4 @@
-"""`ledger token`: who may use the API."""
+"""`ledger token`: tokens of the API and the dashboard."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ import typer
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import Created
-from ledger_pipelines.serving.cli.acting import written_down
-from ledger_pipelines.serving.cli.console import answering, out, print_json, print_table, say
-from ledger_pipelines.serving.cli.ready import make_ready
+from ledger_pipelines.serving.cli.acting import audited_command
+from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.ready import prepare_databases
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import load_settings
@@ -20,7 +20,7 @@ from ledger_pipelines.warehouse import api_tokens
 from ledger_pipelines.warehouse.api_tokens import Role, Token
 from ledger_pipelines.warehouse.engine import reachable
 
-app = typer.Typer(no_args_is_help=True, help="Who may use the API: create, list and revoke tokens.")
+app = typer.Typer(no_args_is_help=True, help="Access tokens of the API and the dashboard: create, list, revoke.")
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _COLUMNS = ("name", "role", "state", "prefix", "created_at", "expires_at", "revoked_at", "last_used_at")
@@ -29,28 +29,30 @@ _FIRST = "first-admin"
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Whom or what it is given to; the audit log names it.")],
-    role: Annotated[Role, typer.Option(help="viewer: may read; admin: may act, too.")],
+    name: Annotated[
+        str, typer.Option(help="Name of the person or program that gets the token; shown in the audit log.")
+    ],
+    role: Annotated[Role, typer.Option(help="viewer: read only; admin: read and change.")],
     days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="After how many days it expires; not given: never.")
+        int | None, typer.Option(min=1, max=36_500, help="Days until the token expires; default: it never expires.")
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Make a token and print it, this once: only a hash of it is kept."""
-    with answering(as_json=as_json), _databases() as databases:
+    """Create a token and print it. It cannot be shown again: only its hash is stored."""
+    with json_errors(as_json=as_json), _databases() as databases:
         made = _create(databases, name, role, days)
     if as_json:
         print_json({"success": True, "token": made.text} | _shown(made.token))
         return
     until = f"until {made.token.expires_at:%Y-%m-%d %H:%M}" if made.token.expires_at else "until it is revoked"
-    say(f"The token of {name!r}, valid {until}. It is shown this once:")
+    print_message(f"Token of {name!r}, valid {until}. It is shown only once:")
     out.print(made.text, markup=False, soft_wrap=True)
 
 
 @app.command("list")
 def list_tokens(as_json: _AsJson = False) -> None:
-    """List all tokens that were ever given out, the newest first."""
-    with answering(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
+    """List all tokens, also expired and revoked ones, newest first."""
+    with json_errors(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
         found = api_tokens.every(connection)
     if as_json:
         print_json({"success": True, "tokens": [_shown(token) for token in found]})
@@ -61,23 +63,25 @@ def list_tokens(as_json: _AsJson = False) -> None:
 
 @app.command()
 def revoke(
-    name: Annotated[str, typer.Argument(help="Whose token.")],
+    name: Annotated[str, typer.Argument(help="Name of the token.")],
     as_json: _AsJson = False,
 ) -> None:
-    """Refuse a token from now on."""
-    with answering(as_json=as_json), _databases() as databases, written_down(databases, "token revoke", name):
+    """Revoke a token: it is refused from now on."""
+    with json_errors(as_json=as_json), _databases() as databases, audited_command(databases, "token revoke", name):
         with _transaction(databases) as connection:
             revoked = api_tokens.revoke(connection, name)
         if revoked is None:
-            raise ServingError(f"There is no token called {name!r} that is not revoked. `ledger token list` lists all.")
+            raise ServingError(
+                f"There is no token named {name!r}, or it is already revoked. To list all tokens: ledger token list"
+            )
     if as_json:
         print_json({"success": True} | _shown(revoked))
     else:
-        say(f"The token of {name!r} is refused from now on.")
+        print_message(f"The token of {name!r} is revoked.")
 
 
 def first_token(databases: Databases) -> Created | None:
-    """An admin's token where none was ever given out; None where one was."""
+    """Create and return the first administrator token; None if any token was ever created."""
     with _transaction(databases) as connection:
         if api_tokens.any_ever(connection):
             return None
@@ -85,14 +89,14 @@ def first_token(databases: Databases) -> Created | None:
 
 
 def _create(databases: Databases, name: str, role: Role, days: int | None) -> Created:
-    with written_down(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
+    with audited_command(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
         return tokens.create(connection, name, role, days)
 
 
 @contextmanager
 def _databases() -> Iterator[Databases]:
     settings = load_settings()
-    make_ready(settings)
+    prepare_databases(settings)
     with Databases(settings) as databases:
         yield databases
 
@@ -104,7 +108,7 @@ def _transaction(databases: Databases) -> Iterator[sa.Connection]:
 
 
 def _shown(token: Token) -> dict[str, object]:
-    """A token for a program; times in ISO 8601 with their offset."""
+    """Return a token as JSON; times in ISO 8601 with their offset."""
     moments = ("created_at", "expires_at", "revoked_at", "last_used_at")
     shown = asdict(token)
     return shown | {name: shown[name].isoformat() for name in moments if shown[name] is not None}

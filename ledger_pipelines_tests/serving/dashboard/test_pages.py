@@ -295,7 +295,7 @@ def test_cancel_ends_no_other_sync(admin: Desk, failed_sync: int, monkeypatch: p
         closed = sync_logs.close(connection, running, Ending("cancelled", "by the test"))
     assert closed is not None, "the other sync was cancelled"
     assert answer.status_code == 409
-    assert f"Sync {running} does, and goes on." in text_of(answer)
+    assert f"Sync {running} is running and continues." in text_of(answer)
 
 
 def test_unreachable_dagster_is_reported(viewer: Desk) -> None:
