@@ -43,7 +43,7 @@ class Whole:
         return value
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema by which pydantic validates the value."""
+        """Return the schema for validation."""
         return core_schema.no_info_before_validator_function(self.parse, core_schema.int_schema())
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -68,7 +68,7 @@ class OneOf:
         return value
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema by which pydantic validates the value."""
+        """Return the schema for validation."""
         return core_schema.no_info_before_validator_function(self.parse, handler(source))
 
 
@@ -76,7 +76,7 @@ class EmptyAsNone:
     """Validator of an optional parameter; an empty one (`?status=`) counts as not given."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema by which pydantic validates the value."""
+        """Return the schema for validation."""
         return core_schema.no_info_before_validator_function(lambda value: value or None, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

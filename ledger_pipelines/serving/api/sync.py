@@ -97,7 +97,7 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
 
 @router.post("/cancel", response_model=models.SyncCancelled, responses={**error_responses(404), **_RUNNING})
 def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
-    """Cancel the running sync: its statements are cancelled. Finished tables stay; the others keep their old rows."""
+    """Cancel the running sync and its statements. Finished tables stay; the others keep their old rows."""
     log = acts.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
     return ExactJsonResponse(models.SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
 

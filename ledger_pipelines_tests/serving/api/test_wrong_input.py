@@ -168,4 +168,4 @@ def test_a_method_that_is_not_allowed(api: Api) -> None:
     response = api.client.delete("/api/sync/status", headers=bearer(api.callers.admin))
     assert response.status_code == 405
     assert response.headers["Allow"] == "GET"
-    assert response.json()["message"] == "Method not allowed. This path allows: GET"
+    assert response.json()["message"] == "Method not allowed. This path allows: GET."
