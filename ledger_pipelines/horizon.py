@@ -96,9 +96,9 @@ class Horizon:
 
 @dataclass(frozen=True)
 class Scope:
-    """Months and customers of one run; ``customers`` is None for all customers.
+    """Months and customers of one run; without ``customers``, all customers.
 
-    ``months`` is sorted and not empty. `ids.NOBODY` among the customers stands for all customers whose ids do not fit
+    ``months`` is sorted and not empty. `ids.NOBODY` in ``customers`` stands for all customers whose ids do not fit
     into a BIGINT.
     """
 

@@ -19,7 +19,7 @@ class ProcessId:
 
 
 def process_of(pid: int) -> ProcessId | None:
-    """Return the process that has a pid now; None if there is none."""
+    """Return the process that has a pid now, or None."""
     started = started_at(pid)
     return None if started is None else ProcessId(pid, started)
 

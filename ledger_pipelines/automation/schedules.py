@@ -61,7 +61,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         job=ledger_job,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday at 01:00: drop every transaction and balance and compute them anew."
+        description="Sunday at 01:00: drop all transactions and balances and compute them again."
         + SKIPPED_UNTIL_COMPUTED,
     )
     def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:

@@ -67,7 +67,7 @@ def close_finished(instance: dg.DagsterInstance, databases: SyncLogAccess) -> Sy
 
 
 def run_of(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
-    """Return the run of a sync: the run recorded in its log, or else the run launched for it; None if there is none."""
+    """Return the run of a sync: the run recorded in its log, or else the run launched for it, or None."""
     if log.run_id is not None:
         return instance.get_run_by_id(log.run_id)
     launched = instance.get_runs(dg.RunsFilter(tags={SYNC_TAG: str(log.id)}))

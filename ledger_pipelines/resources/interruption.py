@@ -59,7 +59,7 @@ def instead_of(run_id: str) -> str:
 
 
 def replacement(instance: dg.DagsterInstance, run_id: str) -> str | None:
-    """Return the id of the run that replaces a cancelled run; None if there is none yet."""
+    """Return the id of the run that replaces a cancelled run, or None."""
     found = instance.get_runs(RunsFilter(tags={RESUME_TAG: instead_of(run_id)}), limit=1)
     return found[0].run_id if found else None
 

@@ -177,7 +177,10 @@ class SyncRun:
                 # An interruption ends the wait for a statement but not the statement, which would block the next sync.
                 sync_logs.end_sessions(connection, self.log.id)
             with self.log_transaction() as connection:
-                for name, (reason, seconds) in self._failures.items():  # repeated: the warehouse may have been away
+                for name, (
+                    reason,
+                    seconds,
+                ) in self._failures.items():  # repeated: the warehouse may have been unavailable
                     sync_logs.table_failed(connection, self.log.id, name, reason, seconds)
                 found = sync_history.tables_of(connection, self.log.id)
                 ending = sync_logs.verdict(found, self.planned, interrupted=self._interrupted)
