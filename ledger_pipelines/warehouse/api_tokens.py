@@ -32,7 +32,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredToken:
     """A stored token, to check a presented one against.
 
     Attributes:
@@ -57,10 +57,10 @@ def add(connection: sa.Connection, name: str, role: Role, prefix: str, digest: b
     return Token(*connection.execute(statement.returning(*_columns())).one())
 
 
-def by_prefix(connection: sa.Connection, prefix: str) -> Kept | None:
+def by_prefix(connection: sa.Connection, prefix: str) -> StoredToken | None:
     """Return the token with a public part, or None."""
     row = connection.execute(_by_prefix(), {"prefix": prefix}).one_or_none()
-    return None if row is None else Kept(Token(*row[2:]), row[0], row[1])
+    return None if row is None else StoredToken(Token(*row[2:]), row[0], row[1])
 
 
 @cache

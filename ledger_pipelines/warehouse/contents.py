@@ -53,24 +53,24 @@ class Sums:
 
 
 def day_sums(
-    connection: sa.Connection, contents: Contents, months: Collection[str] | None = None
+    connection: sa.Connection, keyless: Contents, months: Collection[str] | None = None
 ) -> dict[str, dict[date | None, Sums]]:
     """Return the sums of each day by month, for all months or the given ones; months without rows are left out."""
-    month, day = contents.table.c.year_month, contents.day()
-    sums = (sa.func.coalesce(sa.func.sum(contents.table.c[name]), 0).label(name) for name in contents.amounts)
+    month, day = keyless.table.c.year_month, keyless.day()
+    sums = (sa.func.coalesce(sa.func.sum(keyless.table.c[name]), 0).label(name) for name in keyless.amounts)
     statement = sa.select(month, day.label("day"), sa.func.count().label("rows"), *sums).group_by(month, day)
     if months is not None:
         statement = statement.where(month.in_(months))
     found: dict[str, dict[date | None, Sums]] = defaultdict(dict)
     for row in connection.execute(statement).mappings():
-        amounts = {name: row[name] for name in contents.amounts}
+        amounts = {name: row[name] for name in keyless.amounts}
         found[row["year_month"]][row["day"]] = Sums(row["rows"], amounts)
     return dict(found)
 
 
 def make_equal(
     connection: sa.Connection,
-    contents: Contents,
+    keyless: Contents,
     staged: sa.Table,
     month: str,
     days: Collection[date] | None = None,
@@ -81,12 +81,12 @@ def make_equal(
 
     Args:
         connection: Within a transaction that excludes other writers: rows are deleted by their ctid.
-        contents: The table.
+        keyless: The table.
         staged: The staging table with the rows that the month should have.
         month: The month.
         days: Compare the rows of these days only; None: the whole month.
     """
-    statement = _statement(contents, staged.name, by_days=days is not None)
+    statement = _statement(keyless, staged.name, by_days=days is not None)
     found = connection.execute(statement, {"month": month, "days": sorted(days or ())}).one()
     return Counts(
         inserted=found.added - found.updated,
@@ -97,22 +97,22 @@ def make_equal(
 
 
 @cache
-def _statement(contents: Contents, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
+def _statement(keyless: Contents, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
     """Delete and insert the rows that differ in ``:month``, or in its ``:days``.
 
     One row: how many rows were removed, added, updated, and present before. Cached because composing the statement
     takes longer than running it.
     """
-    contents = replace(contents, table=_with_row_locations(contents.table))
-    table, staged = contents.table, contents.table.to_metadata(sa.MetaData(), name=staged_name)
+    keyless = replace(keyless, table=_with_row_locations(keyless.table))
+    table, staged = keyless.table, keyless.table.to_metadata(sa.MetaData(), name=staged_name)
     within = table.c.year_month == _MONTH
     if by_days:
-        within = sa.and_(within, contents.day() == sa.any_(_DAYS))
-    difference = _difference(contents, staged, within).cte("difference")
+        within = sa.and_(within, keyless.day() == sa.any_(_DAYS))
+    difference = _difference(keyless, staged, within).cte("difference")
     same_location = sa.and_(table.c.ctid == difference.c.ctid, table.c.tableoid == difference.c.tableoid)
     in_month = table.c.year_month == _MONTH
     removed = sa.delete(table).where(in_month, same_location).returning(sa.literal(1)).cte("removed")
-    names = ["year_month", *contents.columns]
+    names = ["year_month", *keyless.columns]
     new_rows = sa.select(*(difference.c[name] for name in names)).where(difference.c.is_new)
     added = sa.insert(table).from_select(names, new_rows).returning(sa.literal(1)).cte("added")
     columns = {
@@ -120,7 +120,7 @@ def _statement(contents: Contents, staged_name: str, *, by_days: bool) -> sa.Sel
         "added": sa.select(sa.func.count()).select_from(added),
         # Cast: sum() of a count is NUMERIC, and would arrive as a Decimal.
         "updated": sa.select(
-            sa.cast(sa.func.coalesce(sa.func.sum(_changed_rows(contents, difference).c.rows), 0), sa.BigInteger)
+            sa.cast(sa.func.coalesce(sa.func.sum(_changed_rows(keyless, difference).c.rows), 0), sa.BigInteger)
         ),
         "present": sa.select(sa.func.count()).select_from(table).where(within),
     }
@@ -135,21 +135,21 @@ def _with_row_locations(table: sa.Table) -> sa.Table:
     return sa.Table(table.name, sa.MetaData(), *columns, *locations, schema=table.schema)
 
 
-def _difference(contents: Contents, staged: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _difference(keyless: Contents, staged: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """One row: a row to remove (its location and key), a row to insert, or both.
 
     Both where two rows have the same hash and ordinal but different contents.
     """
-    table = contents.table
-    wanted = _identified(contents, staged).where(staged.c.year_month == _MONTH).subquery("wanted")
-    present = _identified(contents, table, table.c.ctid, table.c.tableoid).where(within).subquery("present")
+    table = keyless.table
+    wanted = _identified(keyless, staged).where(staged.c.year_month == _MONTH).subquery("wanted")
+    present = _identified(keyless, table, table.c.ctid, table.c.tableoid).where(within).subquery("present")
     same = sa.and_(wanted.c.content_hash == present.c.content_hash, wanted.c.ordinal == present.c.ordinal)
-    differs = _record(contents, wanted).op("*<>", is_comparison=True)(_record(contents, present))
+    differs = _record(keyless, wanted).op("*<>", is_comparison=True)(_record(keyless, present))
     return (
         sa.select(
             wanted.c.year_month,
-            *(wanted.c[name] for name in contents.columns),
-            *(present.c[name].label(f"old_{name}") for name in contents.key),
+            *(wanted.c[name] for name in keyless.columns),
+            *(present.c[name].label(f"old_{name}") for name in keyless.key),
             present.c.ctid,
             present.c.tableoid,
             wanted.c.ordinal.is_not(None).label("is_new"),
@@ -160,9 +160,9 @@ def _difference(contents: Contents, staged: sa.Table, within: sa.ColumnElement[b
     )
 
 
-def _identified(contents: Contents, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _identified(keyless: Contents, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
-    columns = [table.c[name] for name in contents.columns]
+    columns = [table.c[name] for name in keyless.columns]
     # The hash of a number is the same for 1.5 and 1.50.
     scales = (sa.func.scale(column) for column in columns if isinstance(column.type, sa.Numeric))
     content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *scales), _Record), 0)
@@ -180,22 +180,22 @@ class _Record(sa.types.UserDefinedType[Any]):
         return "record"
 
 
-def _record(contents: Contents, table: sa.FromClause) -> sa.ColumnElement[Any]:
-    return sa.cast(sa.func.row(*(table.c[name] for name in contents.columns)), _Record)
+def _record(keyless: Contents, table: sa.FromClause) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.func.row(*(table.c[name] for name in keyless.columns)), _Record)
 
 
-def _changed_rows(contents: Contents, difference: sa.CTE) -> sa.Subquery:
+def _changed_rows(keyless: Contents, difference: sa.CTE) -> sa.Subquery:
     """One row: a key, with the number of its rows that count as updated: removed while as many were added."""
     removed = sa.select(
-        *(difference.c[f"old_{name}"].label(name) for name in contents.key), sa.literal(1).label("is_removed")
+        *(difference.c[f"old_{name}"].label(name) for name in keyless.key), sa.literal(1).label("is_removed")
     )
-    added = sa.select(*(difference.c[name] for name in contents.key), sa.literal(0))
+    added = sa.select(*(difference.c[name] for name in keyless.key), sa.literal(0))
     both = sa.union_all(removed.where(difference.c.is_gone), added.where(difference.c.is_new)).subquery("both_sides")
     count = sa.func.count()
     return (
         sa.select(
             sa.func.least(count.filter(both.c.is_removed == 1), count.filter(both.c.is_removed == 0)).label("rows")
         )
-        .group_by(*(both.c[name] for name in contents.key))
+        .group_by(*(both.c[name] for name in keyless.key))
         .subquery("changed")
     )

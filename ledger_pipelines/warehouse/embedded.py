@@ -35,7 +35,7 @@ from ledger_pipelines.warehouse.postgres_programs import (
     account_for,
     locked,
     programs_for,
-    shared_place,
+    shared_data_folder,
 )
 
 __all__ = ["EmbeddedServer", "EmbeddedServerError", "ServerStatus"]
@@ -198,7 +198,7 @@ class EmbeddedServer:
     def _password(self) -> str:
         """Return the password; the first call generates it."""
         try:
-            return postgres_data.password_of(self._password_file)
+            return postgres_data.read_or_create_password(self._password_file)
         except PermissionError as error:
             raise self._not_ours() from error
 
@@ -238,9 +238,9 @@ class EmbeddedServer:
             let_group_pass(self.data_folder.parent, account.gid)
         if not self._data.exists():
             own_folder(self._data, account)
-            if not account.reaches(self._data):
+            if not account.can_write_to(self._data):
                 self._data.rmdir()
-                place = shared_place(self.data_folder)
+                place = shared_data_folder(self.data_folder)
                 self.data_folder.symlink_to(place)
                 own_folder(place, account)
                 _log.info("The server's OS user cannot reach %s; the data are in %s", self.data_folder, place)

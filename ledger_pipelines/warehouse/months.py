@@ -13,7 +13,12 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ids import fits
-from ledger_pipelines.warehouse.partitions import attach, ensure_partition, fill_aside, without_partition
+from ledger_pipelines.warehouse.partitions import (
+    build_staging_partition,
+    ensure_partition,
+    index_and_attach,
+    months_without_partition,
+)
 
 #: The month key under which a table that is not partitioned by month is counted and marked as loaded.
 NO_MONTH = ""
@@ -78,7 +83,7 @@ class Written:
 
     @property
     def content(self) -> list[str]:
-        """Names of the columns that a target supplies, in order: all except the stamps."""
+        """Names of the columns that the written rows supply, in order: all except the stamps."""
         return [column.name for column in self.table.columns if column.name not in self.stamps]
 
     @property
@@ -89,36 +94,36 @@ class Written:
 
 def write(
     connection: sa.Connection,
-    written: Written,
-    target: Callable[[Sequence[str]], sa.Select[Any]],
+    target: Written,
+    rows: Callable[[Sequence[str]], sa.Select[Any]],
     scope: Scope,
     *,
     kept: Collection[int] = (),
     force: bool = False,
 ) -> CountsByMonth:
-    """Make the months of a table equal to ``target`` within the scope, in the caller's transaction.
+    """Make the months of a table equal to ``rows`` within the scope, in the caller's transaction.
 
     Args:
         connection: Within a transaction.
-        written: The table; it has the columns ``year_month`` and ``customer_id``.
-        target: Function that returns the rows that some months should have (the content columns, in order), for the
+        target: The table; it has the columns ``year_month`` and ``customer_id``.
+        rows: Function that returns the rows that some months should have (the content columns, in order), for the
             customers of the scope.
-        scope: The months and customers that ``target`` covers; no row outside is written.
-        kept: Customers whose rows are left unchanged because their target rows are unknown.
+        scope: The months and customers that ``rows`` covers; no row outside is written.
+        kept: Customers whose rows are left unchanged because the rows they should have are unknown.
         force: Delete and insert the rows even where nothing differs.
     """
     counts: CountsByMonth = {}
-    if written.partitioned:
-        for month in without_partition(connection, written.table, scope.months):
+    if target.partitioned:
+        for month in months_without_partition(connection, target.table, scope.months):
             if scope.whole:
-                counts[month] = Counts(inserted=_build_partition(connection, written, target([month]), month))
+                counts[month] = Counts(inserted=_build_partition(connection, target, rows([month]), month))
             else:
-                ensure_partition(connection, written.table, month)
+                ensure_partition(connection, target.table, month)
     rest = Scope(tuple(month for month in scope.months if month not in counts), scope.customers)
     if rest.months:
-        within = _except(written.table, kept, rows_of(written.table, rest))
-        cleared = clear(connection, written.table, within) if force else {}
-        counts |= add(cleared, merge(connection, written, target(rest.months), within, changes=force))
+        within = _except(target.table, kept, rows_of(target.table, rest))
+        cleared = clear(connection, target.table, within) if force else {}
+        counts |= add(cleared, merge(connection, target, rows(rest.months), within, changes=force))
     return {month: counts.get(month, Counts()) for month in scope.months}
 
 
@@ -137,26 +142,26 @@ def clear(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[b
 
 def merge(
     connection: sa.Connection,
-    written: Written,
-    target: sa.Select[Any],
+    target: Written,
+    rows: sa.Select[Any],
     within: sa.ColumnElement[bool],
     *,
     changes: bool = False,
 ) -> CountsByMonth:
-    """Make the rows that match ``within`` equal to ``target``, writing only those that differ.
+    """Make a table's rows that match ``within`` equal to ``rows``, writing only those that differ.
 
     One statement, so one snapshot. Returns the counts of the months that have or had such rows.
 
     Args:
         connection: Within a transaction.
-        written: The table.
-        target: The rows that the table should have, with the content columns. An existing row with the key of a target
-            row must match ``within``.
-        within: Condition on the rows of the table that ``target`` replaces.
+        target: The table.
+        rows: The rows that the table should have, with the content columns. An existing row with the key of one of
+            them must match ``within``.
+        within: Condition on the table's rows that ``rows`` replaces.
         changes: True if inserted rows replace deleted ones: they get ``stamps_on_change``.
     """
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for month, what, count in connection.execute(_merge_statement(written, target, within, changes=changes)):
+    for month, what, count in connection.execute(_merge_statement(target, rows, within, changes=changes)):
         found[month][what] = count
     counts: CountsByMonth = {}
     for month, of in found.items():
@@ -172,29 +177,29 @@ def _month(source: sa.FromClause) -> sa.ColumnElement[str]:
 
 
 def _merge_statement(
-    written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
+    target: Written, rows: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
 ) -> sa.Select[Any]:
     """Delete, update and insert the rows that differ.
 
     One row: a month, what was done ("present": rows that were there before), and the number of rows.
     """
-    table, key, content = written.table, written.key, written.content
+    table, key, content = target.table, target.key, target.content
     values = [name for name in content if name not in key]
-    difference = _difference(written, target, within).cte("difference")
+    difference = _difference(target, rows, within).cte("difference")
     at_key = sa.and_(*(table.c[name] == difference.c[name] for name in key))
     gone = sa.delete(table).where(within, at_key, difference.c.is_gone).returning(_month(table)).cte("gone")
     changed = (
         sa.update(table)
-        .values({name: difference.c[name] for name in values} | dict(written.stamps_on_change))
+        .values({name: difference.c[name] for name in values} | dict(target.stamps_on_change))
         .where(within, at_key, ~difference.c.is_gone, ~difference.c.is_new)
         .returning(_month(table))
         .cte("changed")
     )
-    stamps = written.stamps_on_change if changes else written.stamps
-    new_rows = sa.select(*(difference.c[name] for name in content), *(stamps[name] for name in written.stamps))
+    stamps = target.stamps_on_change if changes else target.stamps
+    new_rows = sa.select(*(difference.c[name] for name in content), *(stamps[name] for name in target.stamps))
     added = (
         sa.insert(table)
-        .from_select([*content, *written.stamps], new_rows.where(difference.c.is_new))
+        .from_select([*content, *target.stamps], new_rows.where(difference.c.is_new))
         .returning(_month(table))
         .cte("added")
     )
@@ -209,18 +214,18 @@ def _merge_statement(
     return sa.select(sa.union_all(*counted).subquery())
 
 
-def _difference(written: Written, target: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """One row: a key at which the table and the target differ, with the target's content."""
-    values = [name for name in written.content if name not in written.key]
-    wanted = target.subquery("wanted")
-    present = sa.select(*(written.table.c[name] for name in written.content)).where(within).subquery("present")
-    is_gone, is_new = wanted.c[written.key[0]].is_(None), present.c[written.key[0]].is_(None)
+def _difference(target: Written, rows: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """One row: a key at which the table and ``rows`` differ, with the content of ``rows``."""
+    values = [name for name in target.content if name not in target.key]
+    wanted = rows.subquery("wanted")
+    present = sa.select(*(target.table.c[name] for name in target.content)).where(within).subquery("present")
+    is_gone, is_new = wanted.c[target.key[0]].is_(None), present.c[target.key[0]].is_(None)
     differs = sa.tuple_(*(wanted.c[name] for name in values)).is_distinct_from(
         sa.tuple_(*(present.c[name] for name in values))
     )
-    same_key = sa.and_(*(wanted.c[name] == present.c[name] for name in written.key))
+    same_key = sa.and_(*(wanted.c[name] == present.c[name] for name in target.key))
     columns: list[sa.ColumnElement[Any]] = [is_gone.label("is_gone"), is_new.label("is_new")]
-    columns += [sa.func.coalesce(wanted.c[name], present.c[name]).label(name) for name in written.key]
+    columns += [sa.func.coalesce(wanted.c[name], present.c[name]).label(name) for name in target.key]
     columns += [wanted.c[name] for name in values]
     both = sa.join(wanted, present, same_key, full=True)
     return sa.select(*columns).select_from(both).where(sa.or_(is_gone, is_new, differs))
@@ -239,13 +244,13 @@ def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
     return sa.and_(*conditions)
 
 
-def _build_partition(connection: sa.Connection, written: Written, target: sa.Select[Any], month: str) -> int:
-    """Build a new partition from ``target``, attach it, and return its number of rows."""
-    found = target.subquery("found")
-    row = {name: found.c[name] for name in written.content} | dict(written.stamps)
-    columns = (row[column.name] for column in written.table.columns)
-    inserted = fill_aside(connection, written.table, month, sa.select(*columns))
-    attach(connection, written.table, month)
+def _build_partition(connection: sa.Connection, target: Written, rows: sa.Select[Any], month: str) -> int:
+    """Build a new partition from ``rows``, attach it, and return its number of rows."""
+    found = rows.subquery("found")
+    row = {name: found.c[name] for name in target.content} | dict(target.stamps)
+    columns = (row[column.name] for column in target.table.columns)
+    inserted = build_staging_partition(connection, target.table, month, sa.select(*columns))
+    index_and_attach(connection, target.table, month)
     return inserted
 
 

@@ -21,7 +21,7 @@ def has_partition(connection: sa.Connection, table: sa.Table, month: str) -> boo
     return connection.scalar(sa.select(sa.func.to_regclass(name))) is not None
 
 
-def without_partition(connection: sa.Connection, table: sa.Table, months: Iterable[str]) -> list[str]:
+def months_without_partition(connection: sa.Connection, table: sa.Table, months: Iterable[str]) -> list[str]:
     """Return those of the months that have no partition, in order."""
     names = {f"{table.schema}.{partition_name(table, month)}": month for month in months}
     name = sa.select(sa.func.unnest(sa.literal(list(names), sa.ARRAY(sa.Text))).label("name")).subquery()
@@ -32,11 +32,11 @@ def without_partition(connection: sa.Connection, table: sa.Table, months: Iterab
 def ensure_partition(connection: sa.Connection, table: sa.Table, month: str) -> None:
     """Create an empty partition for a month unless it exists."""
     if not has_partition(connection, table, month):
-        fill_aside(connection, table, month, sa.select(table).where(sa.false()))
-        attach(connection, table, month)
+        build_staging_partition(connection, table, month, sa.select(table).where(sa.false()))
+        index_and_attach(connection, table, month)
 
 
-def fill_aside(connection: sa.Connection, table: sa.Table, month: str, rows: sa.Select[Any]) -> int:
+def build_staging_partition(connection: sa.Connection, table: sa.Table, month: str, rows: sa.Select[Any]) -> int:
     """Create a staging partition from rows and return their number.
 
     `CREATE TABLE … AS` writes faster than `INSERT`. The CHECK constraint on the month saves ATTACH a scan.
@@ -81,7 +81,7 @@ def adopt(connection: sa.Connection, table: sa.Table, month: str) -> None:
     staging = _quoted(table.schema, f"{table.name}_new")
     run = connection.exec_driver_sql
     run(f"ALTER TABLE {staging} DETACH PARTITION {_quoted(table.schema, _staging_name(table, month))}")
-    attach(connection, table, month, every_column=False)
+    index_and_attach(connection, table, month, every_column=False)
 
 
 def drop_aside(connection: sa.Connection, table: sa.Table) -> None:
@@ -97,7 +97,7 @@ def _as_declared(value: sa.ColumnElement[Any], column: sa.Column[Any]) -> sa.Col
     return sa.collate(sa.cast(value, sa.String(declared.length)), declared.collation).label(column.name)
 
 
-def attach(connection: sa.Connection, table: sa.Table, month: str, *, every_column: bool = True) -> None:
+def index_and_attach(connection: sa.Connection, table: sa.Table, month: str, *, every_column: bool = True) -> None:
     """Index a staging partition and attach it to its table.
 
     Args:

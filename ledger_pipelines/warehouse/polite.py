@@ -28,21 +28,21 @@ class WarehouseBusyError(WarehouseError):
 
 
 def politely(
-    engine: sa.Engine, work: Callable[[sa.Connection], T], waiting: Callable[[], None], patience_seconds: int = 120
+    engine: sa.Engine, work: Callable[[sa.Connection], T], on_wait: Callable[[], None], timeout_seconds: int = 120
 ) -> T:
     """Run ``work`` in a REPEATABLE READ transaction and commit it, retrying while other processes hold its locks.
 
     Args:
         engine: Of the warehouse.
         work: The function to run; each attempt calls it in a new transaction.
-        waiting: Called once, before the first retry.
-        patience_seconds: No new attempt starts after this time.
+        on_wait: Called once, before the first retry.
+        timeout_seconds: No new attempt starts after this time.
 
     Raises:
         WarehouseBusyError: no attempt succeeded within that time.
         WarehouseError: a statement took too long, or the warehouse cannot be used.
     """
-    deadline, reported = time.monotonic() + patience_seconds, False
+    deadline, reported = time.monotonic() + timeout_seconds, False
     while True:
         try:
             with reachable(engine), engine.connect() as plain:
@@ -55,11 +55,11 @@ def politely(
             _raise_unless_retryable(error)
         if time.monotonic() > deadline:
             raise WarehouseBusyError(
-                f"Another process has been writing the tables for {patience_seconds} seconds. Nothing was changed. "
+                f"Another process has been writing the tables for {timeout_seconds} seconds. Nothing was changed. "
                 "Try again after its run has ended; the web interface shows it under Runs."
             )
         if not reported:
-            waiting()
+            on_wait()
             reported = True
         time.sleep(_PAUSE_SECONDS)
 

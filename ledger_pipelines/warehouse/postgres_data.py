@@ -23,7 +23,7 @@ def own_folder(folder: Path, account: Account) -> None:
     """Create a private folder of the server's OS user, and its parent folders."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    account.own(folder)
+    account.take_ownership(folder)
 
 
 def initialise(data: Path, programs: Path, account: Account, *, sync: bool) -> None:
@@ -108,7 +108,7 @@ def set_password(data: Path, password: str, programs: Path, account: Account) ->
     _write(digest_file, digest, account)
 
 
-def password_of(file: Path) -> str:
+def read_or_create_password(file: Path) -> str:
     """Return the password in a file; a missing file is created with a random password, readable by its owner only."""
     with suppress(FileNotFoundError):
         return file.read_text().strip()
@@ -129,6 +129,6 @@ def _write(file: Path, text: str, account: Account) -> None:
     """
     handle, name = tempfile.mkstemp(dir=file.parent)
     with os.fdopen(handle, "w") as stream:
-        account.own(handle)
+        account.take_ownership(handle)
         stream.write(text)
     Path(name).replace(file)

@@ -66,12 +66,12 @@ class Account:
             extra_groups=None if self.uid is None else [],
         )
 
-    def own(self, path: Path | int) -> None:
+    def take_ownership(self, path: Path | int) -> None:
         """Make the user the owner of a file, a folder or an open file."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def reaches(self, folder: Path) -> bool:
+    def can_write_to(self, folder: Path) -> bool:
         """Return whether the user can write to a folder and traverse all its parents."""
         return self.run("test", "-w", folder).returncode == 0
 
@@ -127,7 +127,7 @@ def programs_for(account: Account) -> Path:
     return _copied(wheel)
 
 
-def shared_place(data_folder: Path) -> Path:
+def shared_data_folder(data_folder: Path) -> Path:
     """Return the location of the data if the server's OS user cannot reach the configured folder."""
     name = hashlib.sha256(str(data_folder).encode()).hexdigest()[:12]
     return SHARED_FOLDER / name / data_folder.name

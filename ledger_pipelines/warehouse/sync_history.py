@@ -16,7 +16,7 @@ _newest_first = sync_logs.c.id.desc()
 
 
 @dataclass(frozen=True)
-class Statistics:
+class SyncLogStatistics:
     """Statistics of the syncs started in a period, and the newest syncs of all.
 
     Attributes:
@@ -97,7 +97,7 @@ def page(
     return Paged([SyncLog(*row) for row in rows], number, per_page, total)
 
 
-def statistics(connection: sa.Connection, days: int = 7) -> Statistics:
+def statistics(connection: sa.Connection, days: int = 7) -> SyncLogStatistics:
     """Return the statistics of the syncs started in the last ``days`` days."""
     status = sync_logs.c.status
     completed = status == "completed"
@@ -112,7 +112,7 @@ def statistics(connection: sa.Connection, days: int = 7) -> Statistics:
     ).where(sync_logs.c.started_at >= since)
     counted = connection.execute(numbers).mappings().one()
     recent = connection.execute(sa.select(*columns()).order_by(_newest_first).limit(_RECENT)).all()
-    return Statistics(**counted, recent_logs=[SyncLog(*row) for row in recent])
+    return SyncLogStatistics(**counted, recent_logs=[SyncLog(*row) for row in recent])
 
 
 def _one(connection: sa.Connection, query: sa.Select[Any]) -> SyncLog | None:

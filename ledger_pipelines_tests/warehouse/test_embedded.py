@@ -285,6 +285,6 @@ def test_programs_in_a_private_folder_are_copied_once(home: Path, monkeypatch: p
     assert (home / "shared") in copied.parents
     assert postgres_programs.programs_for(account) == copied
     (home / "data").mkdir()
-    account.own(home / "data")
+    account.take_ownership(home / "data")
     answer = account.run(copied / "initdb", "--no-sync", "-D", home / "data")
     assert answer.returncode == 0, answer.stderr

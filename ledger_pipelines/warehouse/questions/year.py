@@ -94,7 +94,7 @@ def years_with_balances(connection: sa.Connection) -> list[int]:
 def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> Summary:
     closing = [months[-1].monthly_balance] if months else []
     if months and total_customers > months[-1].customers:  # rare: customers without a balance in the last month
-        others = connection.execute(left_before(year, months[-1].year_month))
+        others = connection.execute(last_balances_before(year, months[-1].year_month))
         closing += [row.closing_balance for row in others]
     return Summary(
         total_customers=total_customers,
@@ -120,7 +120,7 @@ def monthly_trend(year: int) -> sa.Select[Any]:
     )
 
 
-def left_before(year: int, newest: str) -> sa.Select[Any]:
+def last_balances_before(year: int, newest: str) -> sa.Select[Any]:
     """One row: a customer with balances in the year but not in its newest month, with its last balance of the year."""
     in_newest = sa.select(_balance.customer_id).where(_balance.year_month == newest).scalar_subquery()
     return (

@@ -40,7 +40,7 @@ def partition(month: str) -> str:
 
 
 def target(rows: Sequence[Row], within: Scope) -> Any:
-    """Return a `target` function for `months.write`: the content columns of the rows of some months in a scope."""
+    """Return the function `rows` for `months.write`: the content columns of the rows of some months in a scope."""
     wanted = [row for row in rows if within.customers is None or row[1] in within.customers]
 
     def of_months(keys: Sequence[str]) -> sa.Select[Any]:

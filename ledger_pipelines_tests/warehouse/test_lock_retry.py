@@ -44,11 +44,11 @@ def test_waits_for_a_writer_and_reports_it_once(engine: sa.Engine) -> None:
         before = add_one(writer)
         reports: list[str] = []
 
-        def waiting() -> None:
+        def on_wait() -> None:
             reports.append("waiting")
             threading.Timer(0.2, writer.commit).start()
 
-        assert politely(engine, add_one, waiting) == before + 1
+        assert politely(engine, add_one, on_wait) == before + 1
     assert reports == ["waiting"]
 
 
@@ -71,7 +71,7 @@ def test_timeout_raises_and_releases_the_locks(engine: sa.Engine) -> None:
     with engine.connect() as writer:
         before = add_one(writer)
         with pytest.raises(WarehouseBusyError, match=r"writing.*0 seconds\. Nothing was changed\. Try again"):
-            politely(engine, add_one, fail_if_called, patience_seconds=0)
+            politely(engine, add_one, fail_if_called, timeout_seconds=0)
         writer.commit()
     assert politely(engine, add_one, fail_if_called) == before + 1
 
