@@ -19,7 +19,7 @@ from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds
 _alert, _threshold = balance_alerts.c, balance_thresholds.c
 
 
-def recorded(databases: Databases, *, customer_id: int | None, cleared: bool, limit: int) -> list[Mapping[str, Any]]:
+def alerts_of(databases: Databases, *, customer_id: int | None, cleared: bool, limit: int) -> list[Mapping[str, Any]]:
     """Return alerts, newest first.
 
     Args:
@@ -103,7 +103,7 @@ def change_threshold(
         if forget:
             alerts.clear_threshold(connection, customer_id)
         else:
-            _check_known(connection, customer_id)
+            _check_customer_exists(connection, customer_id)
             alerts.set_threshold(connection, customer_id, threshold=threshold, days=days)
         horizon = as_turned(connection, databases.horizon)
         return alerts.evaluate(connection, (customer_id,), horizon, low, "ledger alerts")
@@ -111,7 +111,7 @@ def change_threshold(
     return politely(databases.warehouse, change, waiting)
 
 
-def _check_known(connection: sa.Connection, customer_id: int) -> None:
+def _check_customer_exists(connection: sa.Connection, customer_id: int) -> None:
     known = sa.exists(sa.select(1).where(customers.c.customer_id == customer_id))
     if not connection.scalar(sa.select(known)):
         raise ServingError(

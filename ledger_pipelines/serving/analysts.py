@@ -78,7 +78,7 @@ def create(databases: Databases, name: str, password: str | None) -> Created:
     return Created(name, generated, existed, _address(databases, name), open_databases, left)
 
 
-def listed(databases: Databases) -> list[Analyst]:
+def list_all(databases: Databases) -> list[Analyst]:
     """Return the analysts, ordered by name.
 
     Raises:

@@ -16,7 +16,7 @@ from ledger_pipelines.warehouse import tables
 
 
 @dataclass(frozen=True)
-class Tested:
+class ConnectionTest:
     """Result of a connection test.
 
     Attributes:
@@ -30,7 +30,7 @@ class Tested:
     first_month: str | None = None
 
 
-def examine(databases: Databases, progress: Callable[[int], None] = lambda _: None) -> Tested:
+def run_connection_test(databases: Databases, progress: Callable[[int], None] = lambda _: None) -> ConnectionTest:
     """Diagnose the billing application and, if possible, read every row once; change nothing.
 
     Args:
@@ -40,14 +40,14 @@ def examine(databases: Databases, progress: Callable[[int], None] = lambda _: No
     app = databases.billing_app
     found = diagnose(app, datetime.now(databases.settings.zone))
     if not found.works:
-        return Tested(found)
+        return ConnectionTest(found)
     try:
         inspected = inspect(app, progress)
     except SourceError as error:
-        return Tested(replace(found, findings=(*found.findings, Finding(Level.ERROR, "rows", str(error)))))
+        return ConnectionTest(replace(found, findings=(*found.findings, Finding(Level.ERROR, "rows", str(error)))))
     months = sum((of.months for of in inspected.values()), Counter[str]())
     findings = (*found.findings, _month_finding(months, inspected, app.horizon), *_row_findings(inspected))
-    return Tested(replace(found, findings=findings), inspected, first_month(months))
+    return ConnectionTest(replace(found, findings=findings), inspected, first_month(months))
 
 
 def _month_finding(months: Counter[str], inspected: Mapping[str, Inspected], horizon: Horizon) -> Finding:

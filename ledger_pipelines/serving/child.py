@@ -32,7 +32,7 @@ _STOP_SECONDS = 10.0
 
 
 @dataclass
-class Child:
+class ManagedProcess:
     """Program that runs until it is stopped, and is restarted when it dies.
 
     Attributes:
@@ -62,7 +62,7 @@ class Child:
     def __post_init__(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._logger = logging.Logger(self.name)
-        self._logger.addHandler(_LogFile(self.log, self.report))
+        self._logger.addHandler(_ReportingLogFile(self.log, self.report))
 
     def start(self) -> None:
         """Start the process in its own session: signals of the terminal must not reach it."""
@@ -87,18 +87,18 @@ class Child:
         return None if self.process is None else process_of(self.process.pid)
 
     @property
-    def ended(self) -> int | None:
+    def exit_code(self) -> int | None:
         """Exit code, negative for a signal; None while the process runs or before it was started."""
         return None if self.process is None else self.process.poll()
 
-    def must_restart(self) -> bool:
+    def should_restart(self) -> bool:
         """Return whether the process has died and its backoff has passed; the backoff doubles with each early death."""
-        code = self.ended
+        code = self.exit_code
         if code is None:
             return False
         now = time.monotonic()
         if not self._start_after:
-            end_group(self.process.pid if self.process else 0, signal.SIGKILL)
+            signal_group(self.process.pid if self.process else 0, signal.SIGKILL)
             if now - self._started_at > _STABLE_SECONDS:
                 self._failures = 0
             wait = min(2.0**self._failures, _MAX_BACKOFF_SECONDS)
@@ -112,11 +112,11 @@ class Child:
         self._start_after = 0.0
         return True
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         """Send SIGTERM to the process and its children; log its further output without reporting it."""
         self.is_stopping = True
         if self.process is not None:
-            end_group(self.process.pid, signal.SIGTERM)
+            signal_group(self.process.pid, signal.SIGTERM)
 
     def stop(self) -> None:
         """Wait until the process and its children have ended; kill those that do not end."""
@@ -125,9 +125,9 @@ class Child:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_STOP_SECONDS)
         deadline = time.monotonic() + _STOP_SECONDS
-        while group_lives(self.process.pid) and time.monotonic() < deadline:
+        while group_is_alive(self.process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
-        end_group(self.process.pid, signal.SIGKILL)
+        signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if self._reader is not None:
             self._reader.join(timeout=1)
@@ -154,7 +154,7 @@ class Child:
             self.report(f"{self.name}: {_TIMESTAMP.sub('', plain.strip())}")
 
 
-class _LogFile(logging.handlers.RotatingFileHandler):
+class _ReportingLogFile(logging.handlers.RotatingFileHandler):
     """Log file that reports once that it cannot be written, and once that it can be written again.
 
     Args:
@@ -187,7 +187,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             self.close()
 
 
-def group_lives(leader: int) -> bool:
+def group_is_alive(leader: int) -> bool:
     """Return whether any process of a group is still alive."""
     try:
         os.killpg(leader, 0)
@@ -196,7 +196,7 @@ def group_lives(leader: int) -> bool:
     return True
 
 
-def end_group(leader: int, how: signal.Signals) -> None:
+def signal_group(leader: int, how: signal.Signals) -> None:
     """Send a signal to every process of a group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, how)

@@ -29,7 +29,7 @@ from ledger_pipelines.resources.run_process import own_process_tags, process_exe
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import dagster_environment
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, Outcome, StepResult, scope_config
+from ledger_pipelines.serving.outcome import CheckResult, Fault, Order, RunSummary, StepResult, scope_config
 from ledger_pipelines.serving.sync_order import SyncOrder
 from ledger_pipelines.serving.web_ui import WebUi, WebUiAwayError
 from ledger_pipelines.settings import Settings, instance_folder
@@ -77,7 +77,7 @@ def instance_of(settings: Settings) -> Iterator[Instance]:
         yield instance
 
 
-def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
+def execute(settings: Settings, order: Order, progress: Progress) -> RunSummary:
     """Execute the ledger's job in this process, as a run that the web interface shows.
 
     Wait first until no other run writes the ledger's tables.
@@ -85,7 +85,7 @@ def execute(settings: Settings, order: Order, progress: Progress) -> Outcome:
     tags = {**range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
     started = time.monotonic()
     run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
-    return recorder.outcome(order, run_id, time.monotonic() - started)
+    return recorder.summary(order, run_id, time.monotonic() - started)
 
 
 def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> None:
@@ -98,12 +98,12 @@ def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> No
     _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
 
 
-def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> Outcome:
+def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> RunSummary:
     """Execute some of the reconciliations in this process, as a run that the web interface shows."""
     started = time.monotonic()
     job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
     run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
-    return recorder.outcome(order, run_id, time.monotonic() - started)
+    return recorder.summary(order, run_id, time.monotonic() - started)
 
 
 def _execute(
@@ -172,19 +172,19 @@ def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | Servi
         The id of each cancelled run, and the id of its replacement or the error that prevents it.
     """
     for run_id in interruption.runs_to_resume(instance):
-        outcome: str | ServingError
+        replacement: str | ServingError
         try:
             # An earlier start may have been interrupted after the launch, before it was recorded.
-            outcome = interruption.replacement(instance, run_id) or web_ui.execute_again(
+            replacement = interruption.replacement(instance, run_id) or web_ui.execute_again(
                 run_id, {interruption.RESUME_TAG: interruption.instead_of(run_id)}
             )
-            interruption.mark_resumed(instance, run_id, outcome)
+            interruption.mark_resumed(instance, run_id, replacement)
         except WebUiAwayError as error:
-            outcome = error
+            replacement = error
         except ServingError as error:
-            outcome = error
+            replacement = error
             interruption.mark_resumed(instance, run_id, interruption.REFUSED)
-        yield run_id, outcome
+        yield run_id, replacement
 
 
 def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
@@ -207,7 +207,7 @@ def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) ->
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
-    """Close and return the log of a sync whose run has ended or was never launched; None if there is none.
+    """Close and return the log of a sync whose run has ended or was never launched, if any.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
@@ -323,9 +323,9 @@ class _RunRecorder:
         elif kind is DagsterEventType.RUN_CANCELED:
             self.faults.append(Fault(None, "the run was cancelled"))
 
-    def outcome(self, order: Order, run_id: str, seconds: float) -> Outcome:
+    def summary(self, order: Order, run_id: str, seconds: float) -> RunSummary:
         """Return the summary of the run."""
-        return Outcome(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
+        return RunSummary(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
 
     def _materialised(self, event: dg.DagsterEvent) -> None:
         """Keep the event with the totals of the step; the events of its single months have no row counts."""

@@ -78,7 +78,7 @@ class Finding:
 
 
 @dataclass
-class Health:
+class HealthReport:
     """Result of the check; data, findings and speed are empty if the warehouse does not answer."""
 
     services: list[Service] = field(default_factory=list)
@@ -106,13 +106,13 @@ class Section:
     rows: Sequence[Sequence[object]]
 
 
-def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> Health:
+def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> HealthReport:
     """Check the system, for all customers or only the wanted ones, without starting or changing anything.
 
     Raises:
         ServingError: there is no such customer. This is not checked while a database is unreachable.
     """
-    found = Health()
+    found = HealthReport()
     steps = len(INVARIANTS) + 3
     progress("databases", 0, steps)
     _services(databases, found)
@@ -138,7 +138,7 @@ def examine(databases: Databases, wanted: tuple[int, ...] | None, progress: Prog
     return found
 
 
-def _services(databases: Databases, found: Health) -> None:
+def _services(databases: Databases, found: HealthReport) -> None:
     settings = databases.settings
     for name, url in ((_WAREHOUSE, servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
         fault = refusal(url) or ""
@@ -168,7 +168,7 @@ def _erp(settings: Settings) -> Service:
     return Service("ERP", masked(address), fault)
 
 
-def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
     """Add the open incidents: those of the wanted customers, and those of no particular customer."""
     for incident in open_incidents(connection):
         if wanted is None or not incident.customers or not set(wanted).isdisjoint(incident.customers):
@@ -176,7 +176,7 @@ def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found:
             found.problems.append(f"Incident {incident.id} is open: {incident.in_words}: {incident.reason}")
 
 
-def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: Health) -> None:
+def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
     horizon = databases.horizon
     found.months_expected = len(horizon.months)
@@ -205,7 +205,7 @@ def _accuracy(
     databases: Databases,
     connection: sa.Connection,
     wanted: tuple[int, ...] | None,
-    found: Health,
+    found: HealthReport,
     progress: Callable[[str, int], None],
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
@@ -247,7 +247,7 @@ def _milliseconds(connection: sa.Connection, query: sa.Select[Any]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def sections(found: Health) -> list[Section]:
+def report_sections(found: HealthReport) -> list[Section]:
     """Return the report as tables."""
     services = [
         (service.name, service.address, service.fault or service.skipped or "answers") for service in found.services
@@ -273,7 +273,7 @@ def sections(found: Health) -> list[Section]:
     return [part for part in parts if part.rows]
 
 
-def answer(found: Health) -> dict[str, Any]:
+def report_as_json(found: HealthReport) -> dict[str, Any]:
     """Return the report as JSON."""
     names = ("asset", "reason", "rows", "example")
     return {

@@ -19,7 +19,7 @@ _POOL = Pool(size=1, overflow=0, statement_seconds=5)
 
 
 @dataclass
-class IncidentWatch:
+class IncidentPoller:
     """Poller of the open incidents that reports each opening and closing.
 
     Attributes:

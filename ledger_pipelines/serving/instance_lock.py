@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from ledger_pipelines.processes import ProcessId
-from ledger_pipelines.serving.child import end_group, group_lives
+from ledger_pipelines.serving.child import group_is_alive, signal_group
 from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import make_home
 
@@ -41,7 +41,7 @@ class InstanceLock:
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[InstanceLock]:
+def hold_instance_lock(home: Path) -> Iterator[InstanceLock]:
     """Hold the lock of a data folder.
 
     The operating system releases the lock when its holder ends, even if it is killed.
@@ -73,7 +73,7 @@ def only_one(home: Path) -> Iterator[InstanceLock]:
                 file.truncate(0)
 
 
-def anybody_serves(home: Path) -> bool:
+def is_serving(home: Path) -> bool:
     """Return whether a `ledger up` runs for a data folder, or processes that a killed one left running."""
     lock = home / "up.lock"
     if not lock.exists():
@@ -108,9 +108,9 @@ def _end_orphans(state: dict[str, object]) -> None:
     """End the child processes of a predecessor that was killed."""
     leaders = [child.pid for child in _children_alive(state)]
     for leader in leaders:
-        end_group(leader, signal.SIGTERM)
+        signal_group(leader, signal.SIGTERM)
     deadline = time.monotonic() + _KILL_SECONDS
-    while any(group_lives(leader) for leader in leaders) and time.monotonic() < deadline:
+    while any(group_is_alive(leader) for leader in leaders) and time.monotonic() < deadline:
         time.sleep(0.05)
     for leader in leaders:
-        end_group(leader, signal.SIGKILL)
+        signal_group(leader, signal.SIGKILL)

@@ -85,7 +85,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunSummary:
     """Summary of a run that has ended.
 
     Attributes:
@@ -124,17 +124,17 @@ def scope_config(order: Order) -> dict[str, Any]:
     }
 
 
-def answer(outcome: Outcome) -> dict[str, Any]:
+def summary_as_json(summary: RunSummary) -> dict[str, Any]:
     """Return the summary as JSON."""
-    order = outcome.order
+    order = summary.order
     return {
-        "success": outcome.success,
-        "run_id": outcome.run_id,
+        "success": summary.success,
+        "run_id": summary.run_id,
         "months": [order.first, order.last],
         "customers": "all" if order.customers is None else list(order.customers),
-        "seconds": round(outcome.seconds, 3),
-        "steps": [asdict(step) for step in outcome.steps],
-        "first_month_to_set": outcome.first_month_to_set,
-        "checks_not_passed": [asdict(check) for check in outcome.checks],
-        "error": "\n".join(fault.message for fault in outcome.faults) or None,
+        "seconds": round(summary.seconds, 3),
+        "steps": [asdict(step) for step in summary.steps],
+        "first_month_to_set": summary.first_month_to_set,
+        "checks_not_passed": [asdict(check) for check in summary.checks],
+        "error": "\n".join(fault.message for fault in summary.faults) or None,
     }

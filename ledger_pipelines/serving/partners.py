@@ -16,7 +16,7 @@ from ledger_pipelines.warehouse.tables import customer_business_partners, custom
 _mapping = customer_business_partners.c
 
 
-def said(databases: Databases, *, customer_id: int | None, limit: int) -> list[Mapping[str, Any]]:
+def mappings(databases: Databases, *, customer_id: int | None, limit: int) -> list[Mapping[str, Any]]:
     """Return the partners of a customer, or of all for None, ordered by customer and partner.
 
     Raises:
@@ -60,7 +60,7 @@ def remove_partner(
     return removed
 
 
-def suggested(databases: Databases, limit: int) -> list[Suggestion]:
+def suggest_partners(databases: Databases, limit: int) -> list[Suggestion]:
     """Return customers without a partner, each with a matching partner that has no customer.
 
     Raises:

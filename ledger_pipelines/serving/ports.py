@@ -80,7 +80,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def _free_number(port: Port, others: Collection[int]) -> int | None:
-    """Return the next free number on the port's host that is not among the others; None if there is none."""
+    """Return the next free number on the port's host that is not among the others, or None."""
     above = range(max(port.number + 1, _FIRST_UNPRIVILEGED), _LAST + 1)
     below = range(_FIRST_UNPRIVILEGED, port.number)
     candidates = (number for numbers in (above, below) for number in numbers if number not in others)

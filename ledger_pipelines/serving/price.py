@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.tables import customers
 
 
 @dataclass(frozen=True)
-class Answer:
+class PricePreview:
     """Preview of a price change for a customer.
 
     Attributes:
@@ -31,19 +31,19 @@ class Answer:
     preview: Preview
 
 
-def amount(text: str, option: str) -> Decimal:
+def parse_amount(text: str, option: str) -> Decimal:
     """Parse a number that is not negative from a command-line option.
 
     Raises:
         ServingError: the text is not a number, is negative, or is outside the range of the ledger.
     """
-    value = signed_amount(text, option)
+    value = parse_signed_amount(text, option)
     if value < 0:
         raise ServingError(f"{option} is below 0. Write for example 12500.50")
     return value
 
 
-def signed_amount(text: str, option: str) -> Decimal:
+def parse_signed_amount(text: str, option: str) -> Decimal:
     """Parse a number from a command-line option.
 
     Raises:
@@ -60,7 +60,7 @@ def signed_amount(text: str, option: str) -> Decimal:
     return value
 
 
-def inquire(databases: Databases, change: PriceChange, waiting: Callable[[], None]) -> Answer:
+def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[], None]) -> PricePreview:
     """Compute what a price would change, without changing anything or reading the billing application.
 
     Args:
@@ -74,7 +74,7 @@ def inquire(databases: Databases, change: PriceChange, waiting: Callable[[], Non
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
 
-    def compute(connection: sa.Connection) -> Answer:
+    def compute(connection: sa.Connection) -> PricePreview:
         known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
         row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
         if row is None:
@@ -83,14 +83,14 @@ def inquire(databases: Databases, change: PriceChange, waiting: Callable[[], Non
                 "application. To load a customer that is new there: ledger balance sync --customer-id "
                 f"{change.customer_id}"
             )
-        return Answer(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
+        return PricePreview(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
 
     return politely(databases.warehouse, compute, waiting)
 
 
-def answer(found: Answer) -> dict[str, Any]:
+def preview_as_json(found: PricePreview) -> dict[str, Any]:
     """Return the preview as JSON; amounts become strings, which keep every digit."""
-    told, change = found.preview, found.preview.change
+    result, change = found.preview, found.preview.change
     return {
         "success": True,
         "preview": True,
@@ -99,29 +99,29 @@ def answer(found: Answer) -> dict[str, Any]:
         "use_realtime_calculation": found.automatic,
         "from_month": change.first,
         "to_month": change.last,
-        "computed_months": told.months,
+        "computed_months": result.months,
         "price": change.price,
         "correction": change.correction,
-        "entries": [{"position": entry.position, "entry": entry.entry} for entry in told.entries],
-        "changed": [_transaction(one) for one in told.changed],
-        "kept": [_transaction(one) | {"reason": why_kept(one)} for one in told.kept],
-        "unpriced_readings": told.unpriced,
-        "balances": [_month(month) for month in told.balances],
-        "totals": totals(told),
+        "entries": [{"position": entry.position, "entry": entry.entry} for entry in result.entries],
+        "changed": [_transaction(one) for one in result.changed],
+        "kept": [_transaction(one) | {"reason": unchanged_reason(one)} for one in result.kept],
+        "unpriced_readings": result.unpriced,
+        "balances": [_month(month) for month in result.balances],
+        "totals": totals(result),
     }
 
 
-def totals(told: Preview) -> dict[str, Any]:
+def totals(result: Preview) -> dict[str, Any]:
     """Return the totals of the preview: counts, rupiah before and after, and the last closing balance."""
     before, after = (
         sum((one.amount for one in side if one is not None), Decimal("0.00"))
-        for side in ([one.before for one in told.transactions], [one.after for one in told.transactions])
+        for side in ([one.before for one in result.transactions], [one.after for one in result.transactions])
     )
-    last = told.balances[-1] if told.balances else None
+    last = result.balances[-1] if result.balances else None
     return {
-        "transactions_changed": len(told.changed),
-        "transactions_kept": len(told.kept),
-        "months_changed": len(told.balances),
+        "transactions_changed": len(result.changed),
+        "transactions_kept": len(result.kept),
+        "months_changed": len(result.balances),
         "amount_before": before,
         "amount_after": after,
         "difference": after - before,
@@ -130,7 +130,7 @@ def totals(told: Preview) -> dict[str, Any]:
     }
 
 
-def why_kept(one: TransactionChange) -> str:
+def unchanged_reason(one: TransactionChange) -> str:
     """Return why a transaction in the months of the change would stay the same."""
     if one.after is not None and one.after.rule == "custom_period":
         return "priced by a custom period"

@@ -15,7 +15,7 @@ from ledger_pipelines.warehouse.queries import latest_balances
 
 
 @dataclass
-class CustomerNow:
+class CustomerState:
     """State of one customer before a run.
 
     Attributes:
@@ -28,7 +28,7 @@ class CustomerNow:
         deposits_rejected: Unusable entries; an unreadable history counts as one.
         total_deposit: The application's own running total, in rupiah.
         total_purchases: The application's own running total, in rupiah.
-        closing_balance: The latest closing balance in the warehouse; None if there is none.
+        closing_balance: The latest closing balance in the warehouse, if any.
     """
 
     customer_id: int
@@ -44,19 +44,19 @@ class CustomerNow:
 
 
 @dataclass
-class Rehearsal:
+class DryRun:
     """Result of a dry run.
 
     Attributes:
         customers: Customers by id.
-        strays: Number of orphan readings, whose user does not exist or is no customer.
+        orphan_readings: Number of orphan readings, whose user does not exist or is no customer.
     """
 
-    customers: dict[int, CustomerNow] = field(default_factory=dict)
-    strays: int = 0
+    customers: dict[int, CustomerState] = field(default_factory=dict)
+    orphan_readings: int = 0
 
 
-def rehearse(databases: Databases, customers: tuple[int, ...] | None) -> Rehearsal:
+def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRun:
     """Read the billing application and count its rows by customer; change nothing.
 
     Raises:
@@ -65,27 +65,27 @@ def rehearse(databases: Databases, customers: tuple[int, ...] | None) -> Rehears
     """
     horizon = databases.horizon
     scope = Scope(horizon.months, customers)
-    found: dict[int, CustomerNow] = {}
+    found: dict[int, CustomerState] = {}
     for chunk in databases.billing_app.customers(scope):
         for row in chunk:
             found[row["id"]] = _customer(row, horizon)
-    strays = 0
+    orphan_readings = 0
     for chunk in databases.billing_app.readings(scope):
         for row in chunk:
             customer = found.get(row["customer_id"])
             if customer is None:
-                strays += 1
+                orphan_readings += 1
             else:
                 _count(customer, billing_rows.reading(row, horizon))
     with reachable(databases.warehouse), databases.warehouse.connect() as connection:
         for balance in connection.execute(latest_balances(customers)):
             if balance.customer_id in found:
                 found[balance.customer_id].closing_balance = balance.closing_balance
-    return Rehearsal(found, strays)
+    return DryRun(found, orphan_readings)
 
 
-def _customer(row: Row, horizon: Horizon) -> CustomerNow:
-    now = CustomerNow(
+def _customer(row: Row, horizon: Horizon) -> CustomerState:
+    now = CustomerState(
         customer_id=row["id"],
         name=row["name"],
         total_deposit=row["total_deposit"],
@@ -102,7 +102,7 @@ def _customer(row: Row, horizon: Horizon) -> CustomerNow:
     return now
 
 
-def _count(customer: CustomerNow, reading: Reading | Rejection) -> None:
+def _count(customer: CustomerState, reading: Reading | Rejection) -> None:
     customer.readings += 1
     if isinstance(reading, Rejection) or reading.volume < 0:
         customer.rejected += 1

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving.announcer import Announcer
 from ledger_pipelines.serving.api.address import is_ready
-from ledger_pipelines.serving.child import Child
+from ledger_pipelines.serving.child import ManagedProcess
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.incident_watch import IncidentWatch
+from ledger_pipelines.serving.incident_watch import IncidentPoller
 from ledger_pipelines.serving.instance_lock import InstanceLock
 from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.outcome import Order
@@ -56,12 +56,12 @@ class Supervisor:
     lock: InstanceLock
     interrupts: Interrupts
     report: Report
-    _children: list[Child] = field(init=False)
+    _children: list[ManagedProcess] = field(init=False)
     _last: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings, self._announce = self.settings, Announcer(self.report)
-        self._incidents = IncidentWatch(settings, self.report, self._announce)
+        self._incidents = IncidentPoller(settings, self.report, self._announce)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
         workspace = ["-w", str(instance_folder(settings.home) / "workspace.yaml")]
         web = ["-h", settings.ui_host, "-p", str(settings.ui_port), "--dagster-log-level", "info"]
@@ -100,12 +100,12 @@ class Supervisor:
         """Re-execute the runs that were cancelled because `ledger up` was stopped."""
         self._close_finished_sync()  # otherwise a re-executed sync would wait for itself
         with self._storage():
-            for run_id, outcome in dagster_client.resume(self.instance, self.web_ui):
+            for run_id, replacement in dagster_client.resume(self.instance, self.web_ui):
                 cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
-                if isinstance(outcome, ServingError):
-                    self.report(f"{cancelled}, and is not resumed: {outcome}")
+                if isinstance(replacement, ServingError):
+                    self.report(f"{cancelled}, and is not resumed: {replacement}")
                 else:
-                    self.report(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(outcome)}")
+                    self.report(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(replacement)}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Launch the first computation and sync of the demo, if needed.
@@ -131,7 +131,7 @@ class Supervisor:
         while not self.interrupts.received:
             time.sleep(_POLL_SECONDS)
             for child in self._children:
-                if child.must_restart():
+                if child.should_restart():
                     if child is self._code_server:
                         self._fail_dead_runs(code_server_is_gone=True)
                     self._start(child)
@@ -161,15 +161,15 @@ class Supervisor:
             if runs:
                 self._close_finished_sync()
 
-    def _start(self, child: Child) -> None:
+    def _start(self, child: ManagedProcess) -> None:
         """Start a process and record it; signals are deferred meanwhile, so that no unrecorded process is left."""
         with self.interrupts.deferred():
             child.start()
             self._record_children()
 
-    def _child(self, name: str, module: str, *arguments: str) -> Child:
+    def _child(self, name: str, module: str, *arguments: str) -> ManagedProcess:
         environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_MODULE_NAME"}
-        return Child(
+        return ManagedProcess(
             name=name,
             command=[sys.executable, "-m", module, *arguments],
             environment=environment | dagster_environment(self.settings),
@@ -191,7 +191,7 @@ class Supervisor:
             if self.interrupts.received:
                 raise KeyboardInterrupt
             for child in self._children:
-                if (code := child.ended) is not None:
+                if (code := child.exit_code) is not None:
                     raise ServingError(
                         f"{child.name} does not start (exit code {code}): {child.last_line} Log: {child.log}"
                     )
@@ -246,10 +246,10 @@ class Supervisor:
             self._announce(str(error))
 
 
-def _stop(children: Sequence[Child]) -> None:
+def _stop(children: Sequence[ManagedProcess]) -> None:
     """Stop several processes at the same time."""
     for child in children:
-        child.ask_to_stop()
+        child.terminate()
     for child in children:
         child.stop()
 

@@ -15,7 +15,7 @@ from ledger_pipelines.loading.sync_months import first_to_sync
 from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.environment import dagster_environment
-from ledger_pipelines.serving.instance_lock import anybody_serves
+from ledger_pipelines.serving.instance_lock import is_serving
 from ledger_pipelines.serving.sync_order import Months, SyncOrder, known_tables
 from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
 from ledger_pipelines.settings import Settings, project_folder
@@ -72,7 +72,7 @@ class Syncs:
     def settle(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync."""
         # Without a code server its runs are dead; with one, `ledger up` takes care of them.
-        port = None if anybody_serves(self.settings.home) else self.settings.code_server_port
+        port = None if is_serving(self.settings.home) else self.settings.code_server_port
         dagster_client.fail_dead_runs(self.instance, code_server_port=port)
         dagster_client.close_finished_sync(self.instance, self.databases)
 
@@ -106,13 +106,13 @@ class Syncs:
         )
 
     def server(self) -> WebUi | None:
-        """Return the web interface of a running `ledger up`; None if there is none.
+        """Return the web interface of a running `ledger up`, or None.
 
         Raises:
             ServingError: the web interface cannot load the definitions.
         """
         web_ui = web_ui_of(self.settings)
-        return web_ui if anybody_serves(self.settings.home) and web_ui.location_is_loaded() else None
+        return web_ui if is_serving(self.settings.home) and web_ui.location_is_loaded() else None
 
     @contextmanager
     def launching(self, order: SyncOrder) -> Iterator[None]:
@@ -140,7 +140,7 @@ class Syncs:
         return run_id
 
     def spawn(self, order: SyncOrder) -> None:
-        """Let a process of its own carry the sync out, which stays when this one ends."""
+        """Execute the sync in a separate process that outlives this one."""
         log = self.settings.home / "logs" / "sync-process.log"
         command = ["sync", "execute", str(order.log_id), order.first, order.last, *_options(order)]
         with self.launching(order):

@@ -149,7 +149,7 @@ class Scene:
         return int(found[0])
 
     def kill(self, log_id: int) -> None:
-        """Kill the process of a sync, and wait until it is gone."""
+        """Kill the process of a sync."""
         process = self.process(log_id)
         os.kill(process, signal.SIGKILL)
 

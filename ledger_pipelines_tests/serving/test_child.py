@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.serving.child import Child
+from ledger_pipelines.serving.child import ManagedProcess
 
 PROGRAM = "import sys\nfor n in range({lines}): print(f'line {{n}}')\nprint('ERROR: something', flush=True)\n"
 
 
-def printing_child(log: Path, lines: int, reported: list[str], then: str = "") -> Child:
+def printing_child(log: Path, lines: int, reported: list[str], then: str = "") -> ManagedProcess:
     """Return a process that prints some lines and an error."""
-    return Child(
+    return ManagedProcess(
         name="speaker",
         command=[sys.executable, "-c", PROGRAM.format(lines=lines) + then],
         environment={},
@@ -55,7 +55,7 @@ def test_errors_while_stopping_are_only_logged(tmp_path: Path) -> None:
     child.start()
     while child.last_line != "ready":
         time.sleep(0.01)
-    child.ask_to_stop()
+    child.terminate()
     child.stop()
     assert "ERROR: stopped" in child.log.read_text()
     assert reported == ["speaker: ERROR: something"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.incident_watch import IncidentWatch
+from ledger_pipelines.serving.incident_watch import IncidentPoller
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import incidents
 from ledger_pipelines.warehouse.incidents import Cause, Kind
@@ -21,7 +21,7 @@ class Terminal:
     """Watch with its output and its clock."""
 
     warehouse: sa.Engine
-    watch: IncidentWatch
+    watch: IncidentPoller
     messages: list[str] = field(default_factory=list)
     now: float = 0.0
 
@@ -36,7 +36,7 @@ class Terminal:
 def terminal_of(warehouse: sa.Engine) -> Terminal:
     """Return a terminal without messages."""
     settings = Settings(warehouse_url=warehouse.url.render_as_string(hide_password=False))
-    watch = IncidentWatch(
+    watch = IncidentPoller(
         settings, lambda text: made.messages.append(text), lambda text: made.messages.append(f"? {text}")
     )
     made = Terminal(warehouse, watch)
@@ -107,7 +107,7 @@ def test_incidents_open_at_start_are_reported(terminal: Terminal) -> None:
 
 
 def test_unreachable_warehouse_is_not_reported(terminal: Terminal) -> None:
-    unreachable = IncidentWatch(
+    unreachable = IncidentPoller(
         Settings(warehouse_url=f"postgresql://ledger@127.0.0.1:{free_port()}/warehouse"), pytest.fail, pytest.fail
     )
     unreachable.poll()

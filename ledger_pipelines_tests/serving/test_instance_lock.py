@@ -11,7 +11,7 @@ import pytest
 
 from ledger_pipelines.processes import process_of
 from ledger_pipelines.serving import instance_lock
-from ledger_pipelines.serving.instance_lock import anybody_serves, only_one
+from ledger_pipelines.serving.instance_lock import hold_instance_lock, is_serving
 
 
 def test_orphans_of_a_killed_predecessor_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,7 @@ def test_orphans_of_a_killed_predecessor_are_ended(tmp_path: Path, monkeypatch: 
     )
     reaper = Thread(target=orphan.wait)  # otherwise the process would stay a zombie of its parent, this process
     reaper.start()
-    with only_one(tmp_path):
+    with hold_instance_lock(tmp_path):
         reaper.join(10)
         assert orphan.returncode == -signal.SIGTERM
 
@@ -34,7 +34,7 @@ def test_process_with_a_reused_pid_is_not_ended(tmp_path: Path) -> None:
     other = subprocess.Popen(["sleep", "600"], start_new_session=True)
     (tmp_path / "up.lock").write_text(json.dumps({"pid": 1, "children": [{"pid": other.pid, "started": "earlier"}]}))
     try:
-        with only_one(tmp_path):
+        with hold_instance_lock(tmp_path):
             assert other.poll() is None
     finally:
         other.kill()
@@ -44,31 +44,31 @@ def test_process_with_a_reused_pid_is_not_ended(tmp_path: Path) -> None:
 def test_running_processes_stay_recorded(tmp_path: Path) -> None:
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
-        with only_one(tmp_path) as lock:
+        with hold_instance_lock(tmp_path) as lock:
             lock.record([process_of(child.pid)])
-        assert anybody_serves(tmp_path)
+        assert is_serving(tmp_path)
     finally:
         child.kill()
         child.wait()
-    assert not anybody_serves(tmp_path)
+    assert not is_serving(tmp_path)
 
 
 def test_lock_file_is_empty_when_everything_has_ended(tmp_path: Path) -> None:
-    with only_one(tmp_path) as lock:
+    with hold_instance_lock(tmp_path) as lock:
         lock.record([])
     assert (tmp_path / "up.lock").read_text() == ""
 
 
 def test_running_database_stays_recorded(tmp_path: Path) -> None:
-    with only_one(tmp_path) as lock:
+    with hold_instance_lock(tmp_path) as lock:
         lock.owns_database = True
         lock.record([])
-    with only_one(tmp_path) as lock:
+    with hold_instance_lock(tmp_path) as lock:
         assert lock.owns_database
 
 
 def test_data_folder_is_private(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o755)
-    with only_one(home):
+    with hold_instance_lock(home):
         assert stat.S_IMODE(home.stat().st_mode) == 0o700

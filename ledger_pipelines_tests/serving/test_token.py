@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import TokenRefusedError
-from ledger_pipelines.serving.cli.token import first_token
+from ledger_pipelines.serving.cli.token import create_first_token
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.warehouse import audit
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
@@ -71,9 +71,9 @@ def test_first_token_is_created_once(computed: Installation) -> None:
         connection.execute(sa.text("DELETE FROM ops.audit_log"))
         connection.execute(sa.text("DELETE FROM ops.api_tokens"))
     with Databases(computed.settings) as databases:
-        first = first_token(databases)
+        first = create_first_token(databases)
         assert first is not None
         assert authenticate(computed, first.text).role == "admin"
-        assert first_token(databases) is None
+        assert create_first_token(databases) is None
         computed.run("token", "revoke", first.token.name)
-        assert first_token(databases) is None
+        assert create_first_token(databases) is None

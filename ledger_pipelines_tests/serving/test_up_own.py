@@ -140,7 +140,7 @@ def assert_nothing_is_computed(up: Up) -> None:
         for table in (loaded_months, monthly_customer_balances):
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0
     health = installation.run("balance", "test-system", "--json")
-    assert json_of(health)["problems"] == [f"The ledger has never been computed: {COMPUTE}"]
+    assert json_of(health)["problems"] == [f"The ledger has never been computed. Run: {COMPUTE}"]
 
 
 @pytest.fixture

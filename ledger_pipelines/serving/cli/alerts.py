@@ -15,7 +15,7 @@ from ledger_pipelines.serving.cli.acting import audited_command
 from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.price import signed_amount
+from ledger_pipelines.serving.price import parse_signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
 from ledger_pipelines.warehouse.incidents import count_open
@@ -36,7 +36,7 @@ def list_alerts(
 ) -> None:
     """List low-balance alerts and their delivery; without --customer-id also how many days balances last."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        found = alerts.recorded(databases, customer_id=customer_id, cleared=every, limit=limit)
+        found = alerts.alerts_of(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
         with reachable(databases.warehouse), databases.warehouse.connect() as connection:
             incidents = sum(count_open(connection).values())
@@ -94,7 +94,7 @@ def set_threshold(
     with json_errors(as_json=as_json):
         if threshold is None and days is None:
             raise ServingError("Give --threshold (in rupiah), --days, or both.")
-        limit = None if threshold is None else signed_amount(threshold, "--threshold")
+        limit = None if threshold is None else parse_signed_amount(threshold, "--threshold")
         _change("alerts set", customer_id, as_json=as_json, threshold=limit, days=days)
 
 

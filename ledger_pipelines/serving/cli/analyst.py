@@ -40,7 +40,7 @@ def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json:
 def list_analysts(as_json: _AsJson = False) -> None:
     """List the analysts with the expiry of their passwords and the number of their sessions."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        found = analysts.listed(databases)
+        found = analysts.list_all(databases)
     if as_json:
         print_json({"success": True, "analysts": [asdict(one) for one in found]})
         return

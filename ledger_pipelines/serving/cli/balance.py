@@ -21,9 +21,9 @@ from ledger_pipelines.serving.cli.console import (
 from ledger_pipelines.serving.cli.ready import prepare_databases
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.outcome import Order, Outcome
+from ledger_pipelines.serving.outcome import Order, RunSummary
 from ledger_pipelines.serving.reconciliation import possible
-from ledger_pipelines.serving.rehearsal import CustomerNow, rehearse
+from ledger_pipelines.serving.rehearsal import CustomerState, dry_run_of
 from ledger_pipelines.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, synchronize, check, compare.")
@@ -100,15 +100,15 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
         customers = tuple(sorted(set(customer_id))) if customer_id else None
         with progress_bar() as progress, Databases(settings) as databases:
             task = progress.add_task("checking", total=None)
-            report = health.examine(
+            report = health.check_health(
                 databases,
                 customers,
                 lambda what, done, of: progress.update(task, description=what, completed=done, total=of),
             )
         if as_json:
-            print_json(health.answer(report))
+            print_json(health.report_as_json(report))
         else:
-            for section in health.sections(report):
+            for section in health.report_sections(report):
                 print_table(section.title, section.columns, section.rows)
             print_message(
                 "[bold green]All checks passed." if report.healthy else "[bold red]Problems were found, see above."
@@ -140,7 +140,7 @@ def run_and_report(
     force: bool = False,
     accept_deletions: bool = False,
     as_json: bool = False,
-) -> Outcome:
+) -> RunSummary:
     """Run the ledger's job from a month to the current one with a progress bar, and print the run summary."""
     prepare_databases(settings)
     last = Databases(settings).horizon.current
@@ -150,7 +150,7 @@ def run_and_report(
     return result
 
 
-def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None]], Outcome]) -> Outcome:
+def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None]], RunSummary]) -> RunSummary:
     """Call a function with the module `dagster_client` and a progress callback, and show a progress bar."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
@@ -163,10 +163,10 @@ def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None
         return run(dagster_client, on_progress)
 
 
-def _print_result(result: Outcome, *, as_json: bool) -> None:
+def _print_result(result: RunSummary, *, as_json: bool) -> None:
     """Print the summary of a run, and its errors on stderr."""
     if as_json:
-        print_json(outcome.answer(result))
+        print_json(outcome.summary_as_json(result))
     else:
         _print(result)
     for fault in result.faults:
@@ -189,23 +189,25 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
 def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_json: bool) -> None:
     """Print what a run would read, one row per customer."""
     with Databases(settings) as databases:
-        found = rehearse(databases, customers)
+        found = dry_run_of(databases, customers)
     if as_json:
         rows = [asdict(customer) for customer in found.customers.values()]
-        print_json({"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.strays})
+        print_json(
+            {"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.orphan_readings}
+        )
         return
-    headings = [item.name.replace("_", " ") for item in fields(CustomerNow)]
+    headings = [item.name.replace("_", " ") for item in fields(CustomerState)]
     print_table(
         "Dry run: nothing was changed",
         headings,
         [astuple(row) for row in found.customers.values()],
         verbatim=("customer id",),
     )
-    if found.strays:
-        print_message(f"{found.strays:,} readings belong to no customer; a run rejects them.")
+    if found.orphan_readings:
+        print_message(f"{found.orphan_readings:,} readings belong to no customer; a run rejects them.")
 
 
-def _print(result: Outcome) -> None:
+def _print(result: RunSummary) -> None:
     """Print the row counts of each step, remarks, and the checks that did not pass."""
     order = result.order
     selection = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"

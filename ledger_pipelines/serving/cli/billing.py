@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from ledger_pipelines.serving.billing import Tested, examine
+from ledger_pipelines.serving.billing import ConnectionTest, run_connection_test
 from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table, progress_bar
 from ledger_pipelines.serving.cli.diagnosis import findings_as_json, print_findings
 from ledger_pipelines.serving.cli.ready import start_embedded_server
@@ -31,22 +31,22 @@ def check_connection(
         settings = load_settings()
         tested = _tested(settings)
         if as_json:
-            print_json(answer(tested, settings))
+            print_json(result_as_json(tested, settings))
         else:
             _print(tested)
     raise typer.Exit(0 if tested.diagnosis.works else 1)
 
 
-def _tested(settings: Settings) -> Tested:
+def _tested(settings: Settings) -> ConnectionTest:
     if settings.billing_url is None:
         start_embedded_server(settings)
         print_message("LEDGER_BILLING_URL is not set: testing the demo's billing application in the embedded server.")
     with progress_bar() as progress, Databases(settings) as databases:
         task = progress.add_task("reading rows", total=None)
-        return examine(databases, lambda rows: progress.update(task, completed=rows))
+        return run_connection_test(databases, lambda rows: progress.update(task, completed=rows))
 
 
-def answer(tested: Tested, settings: Settings) -> dict[str, Any]:
+def result_as_json(tested: ConnectionTest, settings: Settings) -> dict[str, Any]:
     """Return the result of the test as JSON."""
     first = tested.first_month
     return {
@@ -70,7 +70,7 @@ def answer(tested: Tested, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print(tested: Tested) -> None:
+def _print(tested: ConnectionTest) -> None:
     """Print columns and statements first and the verdict last, so that it stays on the screen."""
     columns = tested.diagnosis.columns
     if columns:

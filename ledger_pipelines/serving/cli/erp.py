@@ -30,7 +30,7 @@ def check_connection(
         settings = load_settings()
         found = _diagnosis(settings)
         if as_json:
-            print_json(answer(found))
+            print_json(diagnosis_as_json(found))
         else:
             _print(found)
     raise typer.Exit(0 if found.works else 1)
@@ -49,7 +49,7 @@ def _diagnosis(settings: Settings) -> Diagnosis:
         )
 
 
-def answer(found: Diagnosis) -> dict[str, Any]:
+def diagnosis_as_json(found: Diagnosis) -> dict[str, Any]:
     """Return the diagnosis as JSON."""
     return {
         "success": found.works,

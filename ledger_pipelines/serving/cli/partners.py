@@ -31,7 +31,7 @@ def list_partners(
 ) -> None:
     """List the business partners of customers, since when they apply, and whether each was set by hand."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        found = partners.said(databases, customer_id=customer_id, limit=limit)
+        found = partners.mappings(databases, customer_id=customer_id, limit=limit)
     if as_json:
         print_json({"success": True, "partners": found})
         return
@@ -86,7 +86,7 @@ def remove_partner(
 def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
     """Suggest business partners for customers without one, by contract number, name or amounts. Read-only."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        found = partners.suggested(databases, limit)
+        found = partners.suggest_partners(databases, limit)
     if as_json:
         print_json({"success": True, "suggestions": [asdict(item) for item in found]})
         return

@@ -12,7 +12,7 @@ from ledger_pipelines.serving import price
 from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table
 from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.price import Answer
+from ledger_pipelines.serving.price import PricePreview
 from ledger_pipelines.settings import load_settings
 
 T = TypeVar("T")
@@ -51,19 +51,19 @@ def show_preview(
             customer_id,
             first,
             last,
-            price.amount(price_per_m3, "--price"),
-            None if correction is None else price.amount(correction, "--correction"),
+            price.parse_amount(price_per_m3, "--price"),
+            None if correction is None else price.parse_amount(correction, "--correction"),
         )
-        found = price.inquire(
+        found = price.preview_price(
             databases, change, lambda: print_message("A run is writing the tables; waiting until it ends …")
         )
         if as_json:
-            print_json(price.answer(found))
+            print_json(price.preview_as_json(found))
         else:
             _print(found)
 
 
-def _print(found: Answer) -> None:
+def _print(found: PricePreview) -> None:
     """Print what would change, what would not, and the `pricing_history` that causes it."""
     preview, change = found.preview, found.preview.change
     factor = "" if change.correction is None else f" and the correction factor {change.correction}"
@@ -77,7 +77,9 @@ def _print(found: Answer) -> None:
             "Transactions that would change (before → after)", headings, _changed(preview), verbatim=("reading",)
         )
     if preview.kept:
-        rows = [(one.reading_id, one.at, one.after and one.after.rule, price.why_kept(one)) for one in preview.kept]
+        rows = [
+            (one.reading_id, one.at, one.after and one.after.rule, price.unchanged_reason(one)) for one in preview.kept
+        ]
         print_table(
             "Transactions that would stay the same", ("reading", "time", "rule", "reason"), rows, verbatim=("reading",)
         )
@@ -87,7 +89,7 @@ def _print(found: Answer) -> None:
     _print_sums(found)
 
 
-def _print_sums(found: Answer) -> None:
+def _print_sums(found: PricePreview) -> None:
     preview, sums = found.preview, price.totals(found.preview)
     out.print(
         f"{sums['transactions_changed']:,} transactions would change, {sums['transactions_kept']:,} would stay: "

@@ -42,7 +42,7 @@ def create(
     with json_errors(as_json=as_json), _databases() as databases:
         made = _create(databases, name, role, days)
     if as_json:
-        print_json({"success": True, "token": made.text} | _shown(made.token))
+        print_json({"success": True, "token": made.text} | _token_as_json(made.token))
         return
     until = f"until {made.token.expires_at:%Y-%m-%d %H:%M}" if made.token.expires_at else "until it is revoked"
     print_message(f"Token of {name!r}, valid {until}. It is shown only once:")
@@ -55,7 +55,7 @@ def list_tokens(as_json: _AsJson = False) -> None:
     with json_errors(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
         found = api_tokens.every(connection)
     if as_json:
-        print_json({"success": True, "tokens": [_shown(token) for token in found]})
+        print_json({"success": True, "tokens": [_token_as_json(token) for token in found]})
         return
     rows = [[getattr(token, column) for column in _COLUMNS] for token in found]
     print_table("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows)
@@ -75,12 +75,12 @@ def revoke(
                 f"There is no token named {name!r}, or it is already revoked. To list all tokens: ledger token list"
             )
     if as_json:
-        print_json({"success": True} | _shown(revoked))
+        print_json({"success": True} | _token_as_json(revoked))
     else:
         print_message(f"The token of {name!r} is revoked.")
 
 
-def first_token(databases: Databases) -> Created | None:
+def create_first_token(databases: Databases) -> Created | None:
     """Create and return the first administrator token; None if any token was ever created."""
     with _transaction(databases) as connection:
         if api_tokens.any_ever(connection):
@@ -107,7 +107,7 @@ def _transaction(databases: Databases) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _shown(token: Token) -> dict[str, object]:
+def _token_as_json(token: Token) -> dict[str, object]:
     """Return a token as JSON; times in ISO 8601 with their offset."""
     moments = ("created_at", "expires_at", "revoked_at", "last_used_at")
     shown = asdict(token)

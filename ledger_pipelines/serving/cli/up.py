@@ -15,10 +15,10 @@ from sqlalchemy import URL
 from ledger_pipelines.serving.access.tokens import Created
 from ledger_pipelines.serving.api.address import address_of
 from ledger_pipelines.serving.cli.console import err, out, print_message
-from ledger_pipelines.serving.cli.token import first_token
+from ledger_pipelines.serving.cli.token import create_first_token
 from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import default_plan, has_billing_tables, seed_demo, seed_erp_if_new
-from ledger_pipelines.serving.instance_lock import InstanceLock, only_one
+from ledger_pipelines.serving.instance_lock import InstanceLock, hold_instance_lock
 from ledger_pipelines.serving.interrupts import Interrupts
 from ledger_pipelines.serving.ports import check_ports
 from ledger_pipelines.settings import Settings, load_settings, masked
@@ -37,7 +37,7 @@ def up(
 ) -> None:
     """Start the embedded database, Dagster, its web interface and the API. Ctrl-C stops everything."""
     settings = load_settings()
-    with Interrupts() as interrupts, only_one(settings.home) as lock:
+    with Interrupts() as interrupts, hold_instance_lock(settings.home) as lock:
         check_ports(settings)
         try:
             _serve(settings, lock, interrupts, initial_run=initial_run)
@@ -65,7 +65,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
     with Databases(settings) as databases:
         databases.demand_same_source()
         _seed_if_new(databases)
-        if (token := first_token(databases)) is not None:
+        if (token := create_first_token(databases)) is not None:
             _print_token(token)
         # Dagster's storage logs each attempt to connect to the root logger; the supervisor reports the failure once.
         logging.getLogger().setLevel(logging.ERROR)
