@@ -17,10 +17,10 @@ from ledger_pipelines.sources.sample.erp import ErpPlan, create_erp_tables, erp_
 from ledger_pipelines.sources.sample.erp.disturb import Disturbance, disturb
 from ledger_pipelines.sources.sample.erp.one_row import (
     RowGoneError,
-    delete_of_one,
     delete_one,
-    update_of_one,
+    delete_one_statement,
     update_one,
+    update_one_statement,
 )
 from ledger_pipelines.sources.sample.plan import WIB
 from ledger_pipelines_tests.servers import fresh_database
@@ -197,8 +197,8 @@ def test_what_sql_server_is_told() -> None:
     row = {"desc": "Pipa", "day": date(2025, 3, 1)}
     same = "CAST([desc] AS VARBINARY(8000)) = CAST(:param_1 AS VARBINARY(8000)) AND day = :day_1"
     told = {
-        "UPDATE TOP (1) stock SET [desc]=:desc": update_of_one(dialect, table, row, {"desc": "Katup"}),
-        "DELETE TOP (1) FROM stock": delete_of_one(dialect, table, row),
+        "UPDATE TOP (1) stock SET [desc]=:desc": update_one_statement(dialect, table, row, {"desc": "Katup"}),
+        "DELETE TOP (1) FROM stock": delete_one_statement(dialect, table, row),
     }
     for start, statement in told.items():
         text = " ".join(str(statement.compile(dialect=dialect)).split()).replace("[stock].", "").replace("stock.", "")

@@ -16,9 +16,9 @@ from sqlalchemy.schema import CreateTable
 
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
 from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, seed
-from ledger_pipelines.sources.sample.claim import marker
+from ledger_pipelines.sources.sample.claim import marker_table
 from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary, create_erp_tables, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.dirt import BOOLEANS, KINDS, WORDS
+from ledger_pipelines.sources.sample.erp.dirt import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
 from ledger_pipelines.sources.sample.plan import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
@@ -143,7 +143,7 @@ def test_progress_is_told_to_the_end(postgres: sa.Engine) -> None:
 
 
 def test_every_kind_of_dirt_is_there_and_counted(demo: Demo) -> None:
-    assert list(demo.summary.dirt) == list(KINDS)
+    assert list(demo.summary.dirt) == list(ERP_FAULTS)
     assert [kind for kind, count in demo.summary.dirt.items() if count < 1] == []
 
 
@@ -152,7 +152,7 @@ def test_dirt_of_every_table(demo: Demo, table: ErpTable) -> None:
     rows = [tuple(row.values()) for row in demo.rows[table.name]]
     assert max(Counter(rows).values()) >= 2, "exact duplicates"
     cells = {value for row in rows for value in row if isinstance(value, str)}
-    assert [name for name, words in WORDS.items() if words not in cells] == []
+    assert [name for name, words in ODD_TEXTS.items() if words not in cells] == []
     assert "" in cells
     assert any(None in row for row in rows)
     assert any(all(row[name] is None for name in table.key) for row in demo.rows[table.name]), "no key"
@@ -190,8 +190,8 @@ def test_booleans_come_in_every_spelling(demo: Demo) -> None:
     receipts = demo.rows["data_receipt_purchase"]
     for column in ("is_final_receipt", "is_confirmed"):
         found = {row[column] for row in receipts}
-        assert found >= {*BOOLEANS, None}
-        assert found - {*BOOLEANS, None, ""} <= {"perhaps"}
+        assert found >= {*BOOLEAN_SPELLINGS, None}
+        assert found - {*BOOLEAN_SPELLINGS, None, ""} <= {"perhaps"}
     assert "perhaps" in {row["is_final_receipt"] for row in receipts}
 
 
@@ -302,7 +302,7 @@ def test_a_real_erp_is_left_alone(engine: sa.Engine) -> None:
 def test_a_part_of_a_demo_is_no_demo(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     with engine.begin() as connection:
-        connection.execute(marker.update().values(summary=None))
+        connection.execute(marker_table.update().values(summary=None))
     with pytest.raises(SeedRefused, match="only a part of a demo"):
         seed_erp(engine, SMALL)
 

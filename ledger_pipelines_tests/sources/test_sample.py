@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.billing_schema import data_pencatatan, metadata, users
 from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, SeedSummary, seed
-from ledger_pipelines.sources.sample.claim import marker
-from ledger_pipelines.sources.sample.dirt import DIRTY_CUSTOMERS, KINDS
+from ledger_pipelines.sources.sample.claim import marker_table
+from ledger_pipelines.sources.sample.dirt import FAULT_KINDS, FAULTY_CUSTOMERS
 from ledger_pipelines.sources.sample.plan import WIB, Timeline
 
 # Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
@@ -148,7 +148,7 @@ def test_summary_counts_what_is_there(default_demo: tuple[SeedSummary, Dump]) ->
 
 def test_default_plan_has_every_kind_of_dirt(default_demo: tuple[SeedSummary, Dump]) -> None:
     dirt = default_demo[0].dirt
-    assert list(dirt) == list(dict.fromkeys(kind.name for kind in KINDS))
+    assert list(dirt) == list(dict.fromkeys(kind.name for kind in FAULT_KINDS))
     assert [kind for kind, count in dirt.items() if count < 1] == []
 
 
@@ -257,11 +257,11 @@ def test_nothing_has_happened_after_until_but_one_reading(default_demo: tuple[Se
 
 def test_meter_states_are_contiguous_and_volumes_are_their_differences(postgres: sa.Engine) -> None:
     clean = 24
-    seed(postgres, replace(PLAN, customers=DIRTY_CUSTOMERS + clean, months=5))
+    seed(postgres, replace(PLAN, customers=FAULTY_CUSTOMERS + clean, months=5))
     by_customer: dict[str | None, list[Any]] = {}
     for reading in records(dump(postgres), data_pencatatan):
         data = parsed(reading["data_input"])
-        if int(reading["customer_id"] or 0) - 11 in range(DIRTY_CUSTOMERS, DIRTY_CUSTOMERS + clean):
+        if int(reading["customer_id"] or 0) - 11 in range(FAULTY_CUSTOMERS, FAULTY_CUSTOMERS + clean):
             by_customer.setdefault(reading["customer_id"], []).append(data)
     metered = [series for series in by_customer.values() if "pembacaan_awal" in series[0]]
     assert (len(by_customer), len(metered)) == (clean, clean * 3 // 4)
@@ -302,7 +302,7 @@ def test_dirt_stays_rare_however_many_customers(postgres: sa.Engine) -> None:
     summary = seed(postgres, plan, lambda done, total: shown.append((done, total)))
     assert summary.customers == 1_500
     assert 1_500 * 20 - 100 < summary.readings < 1_500 * 20 + 100
-    assert sum(summary.dirt.values()) < 2 * DIRTY_CUSTOMERS
+    assert sum(summary.dirt.values()) < 2 * FAULTY_CUSTOMERS
     assert shown == sorted(shown)
     assert (shown[0], shown[-1]) == ((0, 1_500), (1_500, 1_500))
     with postgres.connect() as connection:
@@ -402,7 +402,7 @@ def test_an_interrupted_seeding_leaves_postgresql_as_it_was(postgres: sa.Engine)
         seed(postgres, replace(SMALL, seed=1, replace=True), interrupt)
     assert dump(postgres) == before
     with postgres.connect() as connection:
-        assert connection.scalar(sa.select(marker.c.plan)) == SMALL.identity()
+        assert connection.scalar(sa.select(marker_table.c.plan)) == SMALL.identity()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.sample import SeedPlan
 from ledger_pipelines.sources.sample.accounts import READING_COLUMNS, USER_COLUMNS
-from ledger_pipelines.sources.sample.dirt import KINDS
+from ledger_pipelines.sources.sample.dirt import FAULT_KINDS
 from ledger_pipelines.sources.sample.load import make_accounts
 from ledger_pipelines.sources.sample.plan import WIB, Timeline
 from ledger_pipelines_tests.reference import alerts, ledger
@@ -57,7 +57,7 @@ def source_of(plan: SeedPlan) -> SourceState:
     """Return the rows of a demo as the reference reads them."""
     users: list[dict[str, Any]] = []
     readings: list[dict[str, Any]] = []
-    for account in make_accounts(plan, Timeline(plan), {kind.name: 0 for kind in KINDS}):
+    for account in make_accounts(plan, Timeline(plan), {kind.name: 0 for kind in FAULT_KINDS}):
         user = dict(zip(USER_COLUMNS, account.row(), strict=True))
         exact = {name: None if (text := user[name]) is None else Decimal(text) for name in DECIMALS}
         users.append(user | exact | {"id": int(user["id"] or 0)})
@@ -119,7 +119,7 @@ def test_deposits_are_paid_at_office_hours_up_to_the_end(
     plan = SeedPlan(
         current_month="2027-03", until=end, customers=customers, months=months, readings_per_month=readings_per_month
     )
-    faults = {kind.name: 0 for kind in KINDS}
+    faults = {kind.name: 0 for kind in FAULT_KINDS}
     deposits = [entry for account in make_accounts(plan, Timeline(plan), faults) for entry in account.deposits or ()]
     dates = [entry.date for entry in deposits if entry.date is not None]
     assert all(date <= f"{end:%Y-%m-%d %H:%M:%S}" and "08:00" <= date[11:16] < "16:00" for date in dates)
