@@ -58,7 +58,7 @@ def _execute_on_one(connection: sa.Connection, table: sa.Table, statement: sa.Up
     touched = connection.execute(statement).rowcount
     if touched != 1:
         raise RowGoneError(
-            f"A row of {table.name} to change no longer exists ({touched} rows were changed): another program changes it."
+            f"The row of {table.name} to change no longer exists ({touched} changed): another program changes it."
         )
 
 

@@ -96,7 +96,7 @@ def _orders(entities: ErpEntities, month: Month) -> Iterator[_Order]:
         route: TextRow = ("Warehouse", ship_from, from_name, "Warehouse", ship_to, to_name)
         if rng.random() < 0.3:
             customer = entities.customers[rng.randrange(len(entities.customers))]
-            route = (*route[:3], "Business BusinessPartner", customer.code, customer.name)
+            route = (*route[:3], "Business Partner", customer.code, customer.name)
         lines = tuple(_line(entities, planned_on, rng.random(), rng.randrange(10**9)) for _ in range(rng.randint(1, 4)))
         origin = _ORIGINS[rng.randrange(len(_ORIGINS))]
         dated = ordered_on if rng.random() < 0.98 else None
