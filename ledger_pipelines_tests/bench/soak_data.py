@@ -106,7 +106,7 @@ class BillingWorkload:
             self._readings = connection.scalar(sa.select(sa.func.max(data_pencatatan.c.id))) or 0
 
     def run(self, seconds: float, rate: int, burst: int, burst_every: float) -> int:
-        """Make `rate` changes per second, and a burst every `burst_every` seconds in one transaction; return how many."""
+        """Make `rate` changes per second and a one-transaction burst every `burst_every` seconds; return the total."""
         began, made, bursts = time.monotonic(), 0, 1
         while (passed := time.monotonic() - began) < seconds:
             if burst and passed >= bursts * burst_every:

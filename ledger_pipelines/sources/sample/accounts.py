@@ -109,7 +109,7 @@ class DemoDeposit:
     description: str | None = None
 
     def json(self) -> str:
-        """Return the entry as JSON; the key `keterangan` is absent if it is None, as in old entries."""
+        """Return the entry as JSON; without `keterangan`, the key is absent, as in old entries."""
         date = "null" if self.date is None else f'"{self.date}"'
         note = "null" if self.description is None else f'"{self.description}"'
         kind = "" if self.keterangan is None else f',"keterangan":"{self.keterangan}"'

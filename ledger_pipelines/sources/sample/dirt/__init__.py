@@ -1,7 +1,7 @@
 """Faults of real billing data, which the pipeline must read or reject.
 
 `FAULT_KINDS` lists them; each kind is a function in `readings` or `histories`. A kind is assigned to a few of the first
-customers, so that a large database has no more faulty rows than a small one. The function rewrites a clean account and
+customers, so that a large database has as few faulty rows as a small one. The function rewrites a clean account and
 returns the number of rows or entries it touched: 0 if the fault does not apply (a plan of one month has no gap between
 months).
 """

@@ -1,7 +1,7 @@
 """Faults of real ERP rows, which the pipeline must copy exactly or reject with a reason.
 
 `ERP_FAULTS` lists them. A fault replaces a clean row by one or more faulty ones. Each month of each table gets a few
-kinds in turn, so that a large database has no more faulty rows than a small one.
+kinds in turn, so that a large database has as few faulty rows as a small one.
 """
 
 import unicodedata

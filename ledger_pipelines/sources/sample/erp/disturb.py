@@ -91,7 +91,7 @@ def _months(plan: Mapping[str, Any], current_month: str) -> list[str]:
 
 @dataclass
 class _MutableTable:
-    """A table to change, with the number of rows per day; the day of rows without a date is None."""
+    """A table to change, with the number of rows per day (None: rows without a date)."""
 
     connection: sa.Connection
     table: ErpTable

@@ -47,10 +47,10 @@ def new_key(column: sa.Column[Any], rng: Random) -> Any:
 def _texts(column: sa.Column[Any], old: str | None, rng: Random) -> Sequence[str]:
     if getattr(column.type, "length", None) == _FLAG_LENGTH:
         return [*BOOLEAN_SPELLINGS, "perhaps"]
-    decimal_text = ["", f"Changed {rng.randrange(10_000)}"]
+    texts = ["", f"Changed {rng.randrange(10_000)}"]
     if isinstance(column.type, sa.Unicode):
-        decimal_text.append(rng.choice(list(ODD_TEXTS.values())))
-    return decimal_text if old is None else [*decimal_text, old.swapcase(), f"{old} ", old[:-1]]
+        texts.append(rng.choice(list(ODD_TEXTS.values())))
+    return texts if old is None else [*texts, old.swapcase(), f"{old} ", old[:-1]]
 
 
 def _numbers(_column: sa.Column[Any], old: int | None, rng: Random) -> Sequence[int]:
