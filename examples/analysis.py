@@ -1,10 +1,10 @@
-"""An analyst's script: the warehouse by SQLAlchemy and pandas, and a page of plots by Plotly.
+"""Example of an analysis: query the warehouse with SQLAlchemy and pandas, and write a page of Plotly charts.
 
     export ANALYST_URL=postgresql+psycopg://analyst:password@127.0.0.1:54329/warehouse
     python examples/analysis.py report.html
 
-The role is made by `ledger analyst create`; what the names mean is in docs/data-dictionary.md, more questions with
-their SQL are in docs/analytics.md. The page works offline. Plots are of floats; the tables they come from are exact.
+`ledger analyst create` creates the role. docs/data-dictionary.md describes the columns, docs/analytics.md has more
+queries. The page works offline. The charts use floats; the numbers in the warehouse are exact.
 """
 
 import os
@@ -28,20 +28,20 @@ LARGEST = 5
 
 
 def read(engine: sa.Engine, query: str) -> pd.DataFrame:
-    """The rows of a query, its exact numbers as floats for plots."""
+    """Return the rows of a query, with exact numbers converted to floats for plotting."""
     with engine.connect() as connection:
         return pd.read_sql(sa.text(query), connection, coerce_float=True)
 
 
 def months(engine: sa.Engine) -> go.Figure:
-    """Deposits and purchases of each month."""
+    """Plot deposits and purchases by month."""
     frame = read(engine, MONTHS).sort_values("year_month")
     long = frame.melt("year_month", ["total_deposits", "total_purchases"], "what", "rupiah")
     return px.bar(long, x="year_month", y="rupiah", color="what", barmode="group", title="Deposits and purchases")
 
 
 def consumption(engine: sa.Engine) -> go.Figure:
-    """The volume of the largest customers, month by month."""
+    """Plot the monthly volume of the largest customers."""
     frame = read(engine, TREND)
     largest = frame.groupby("name")["total_volume_sm3"].sum().nlargest(LARGEST).index
     frame = frame[frame["name"].isin(largest)].sort_values(["name", "year_month"])
@@ -49,28 +49,26 @@ def consumption(engine: sa.Engine) -> go.Figure:
 
 
 def debts(engine: sa.Engine) -> go.Figure:
-    """Who owes most."""
+    """Plot the largest debts."""
     frame = read(engine, DEBTS)
     frame["rupiah"] = -frame["closing_balance"]
     return px.bar(frame, x="rupiah", y="name", orientation="h", title="Largest debts now")
 
 
 def invoices(engine: sa.Engine) -> go.Figure:
-    """What was bought, and how much of it is invoiced as it should be."""
+    """Plot purchases by month and invoice status."""
     frame = read(engine, INVOICES)
-    return px.bar(
-        frame, x="year_month", y="purchases", color="status", title="Purchases by what became of their invoice"
-    )
+    return px.bar(frame, x="year_month", y="purchases", color="status", title="Purchases by invoice status")
 
 
 def receipts(engine: sa.Engine) -> go.Figure:
-    """What suppliers wait for."""
+    """Plot receipts that are not invoiced or not paid, by supplier."""
     frame = read(engine, RECEIPTS).groupby(["bp_name", "state"], as_index=False)["amount"].sum()
     return px.bar(frame, x="amount", y="bp_name", color="state", orientation="h", title="Receipts not invoiced or paid")
 
 
 def report(engine: sa.Engine, path: Path) -> None:
-    """Write the page."""
+    """Write a page with all charts."""
     figures = [plot(engine) for plot in (months, consumption, debts, invoices, receipts)]
     parts = [figure.to_html(full_html=False, include_plotlyjs=at == 0) for at, figure in enumerate(figures)]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Analysis</title><h1>Analysis</h1>'
@@ -78,10 +76,10 @@ def report(engine: sa.Engine, path: Path) -> None:
 
 
 def main() -> None:
-    """Read the arguments, write the page, and say how each customer's last year compares with the one before."""
+    """Write the page, and print each customer's purchases by year."""
     url = os.environ.get("ANALYST_URL")
     if url is None or len(sys.argv) != 2:
-        sys.exit("Say where the warehouse is, ANALYST_URL=…, and which file to write: python examples/analysis.py FILE")
+        sys.exit("Set ANALYST_URL to the warehouse's URL and name the file to write: python examples/analysis.py FILE")
     engine = sa.create_engine(url)
     report(engine, Path(sys.argv[1]))
     by_year = read(engine, TREND).assign(year=lambda frame: frame["year_month"].str[:4])

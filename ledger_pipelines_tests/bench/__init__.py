@@ -1,1 +1,1 @@
-"""Benchmarks: what the ledger's speed is measured by. `make bench` runs them all; no test depends on a time."""
+"""Benchmarks; `make bench` runs them all. No test depends on a duration."""

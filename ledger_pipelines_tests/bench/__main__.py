@@ -18,10 +18,10 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run the benchmarks named, or all."""
+    """Run the named benchmarks, or all; return the exit code."""
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(f"unknown benchmark: {', '.join(unknown)}. Benchmarks: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 1
     for name in names or BENCHMARKS:
         print(f"-- {name}")

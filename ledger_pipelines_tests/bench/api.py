@@ -1,4 +1,4 @@
-"""The API's benchmark: mixed reads at a steady rate, from another process, of a large ledger."""
+"""Benchmark of the API: mixed reads of a large ledger at a steady rate, from another process."""
 
 import http.client
 import os
@@ -38,44 +38,46 @@ MIX = (
     (1, f"{ROOT}/comparison-report?only=mismatches&per_page=20&page={{page}}"),
     (3, "/api/sync/logs"),
 )
-"""How many of a hundred requests ask for what."""
+"""Paths of the requests with their shares in per cent."""
 
-_WHO_ASK = 64
+_CLIENT_THREADS = 64
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is to be asked, and when."""
+class ScheduledRequest:
+    """A request and the time at which it is due."""
 
     due: float
-    kind: str
+    template: str
     path: str
 
 
 @dataclass
-class Measured:
-    """What became of the requests: milliseconds from when each was due, by what it asked for; and the failures."""
+class LoadResult:
+    """Milliseconds from due time to response, by path, and the number of failures by error."""
 
     took: dict[str, list[float]] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
 
 
 def mixed_reads(customers: int = 100_000, readings: int = 2, rate: int = 200, seconds: int = 60) -> None:
-    """Balances and transactions of random customers for the most part, and sums over all of them, at a steady rate."""
+    """Measure a steady load: mostly balances and transactions of random customers, and sums over all customers."""
     with filled_and_computed(HORIZON, customers=customers, readings=readings) as warehouse:
         with warehouse.begin() as connection:
             compare(connection, "bench")
             connection.execute(sa.text("ANALYZE ledger.balance_comparison"))
-        _explain(warehouse, customers)
+        _print_server_times(warehouse, customers)
         with _serving(warehouse) as (address, token):
-            _tell(_load(address, token, customers, 50, 5), "to warm up")
-            measured = _load(address, token, customers, rate, seconds)
-        _tell(measured, f"{customers:,} customers x {len(HORIZON.months)} months, {rate} requests/s for {seconds} s")
+            _print_figures(_run_load(address, token, customers, 50, 5), "warm-up")
+            measured = _run_load(address, token, customers, rate, seconds)
+        _print_figures(
+            measured, f"{customers:,} customers x {len(HORIZON.months)} months, {rate} requests/s for {seconds} s"
+        )
 
 
 @contextmanager
 def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
-    """The API in a process of its own; its address, and a viewer's token."""
+    """Run the API in a separate process; yield its address and a viewer's token."""
     with warehouse.begin() as connection:
         token = tokens.create(connection, "bench", "viewer").text
     url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -85,7 +87,7 @@ def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
     try:
         while not is_ready(settings):
             if server.poll() is not None:
-                raise RuntimeError("the API does not start")
+                raise RuntimeError("the API process ended during its start")
             time.sleep(0.1)
         yield address_of(settings), token
     finally:
@@ -93,26 +95,28 @@ def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
         server.wait()
 
 
-def _load(address: str, token: str, customers: int, rate: int, seconds: int) -> Measured:
-    """Ask at a steady rate, whether answers come or not: there are more who ask than requests under way."""
-    measured, chance, asked = Measured(), random.Random(1), SimpleQueue[Request | None]()
+def _run_load(address: str, token: str, customers: int, rate: int, seconds: int) -> LoadResult:
+    """Send requests at a steady rate, independent of responses: there are more threads than concurrent requests."""
+    measured, rng, requests = LoadResult(), random.Random(1), SimpleQueue[ScheduledRequest | None]()
     started = time.perf_counter() + 0.1
     for number in range(rate * seconds):
-        kind = chance.choices([path for _, path in MIX], [share for share, _ in MIX])[0]
-        asked.put(Request(started + number / rate, kind, _filled(kind, chance, customers)))
-    asking = [Thread(target=_ask, args=(address, token, asked, measured)) for _ in range(_WHO_ASK)]
-    for thread in asking:
-        asked.put(None)
+        template = rng.choices([path for _, path in MIX], [share for share, _ in MIX])[0]
+        requests.put(ScheduledRequest(started + number / rate, template, _fill_path(template, rng, customers)))
+    threads = [Thread(target=_send_requests, args=(address, token, requests, measured)) for _ in range(_CLIENT_THREADS)]
+    for thread in threads:
+        requests.put(None)
         thread.start()
-    for thread in asking:
+    for thread in threads:
         thread.join()
     return measured
 
 
-def _ask(address: str, token: str, asked: SimpleQueue[Request | None], measured: Measured) -> None:
-    """Ask what is due next, over a connection of one's own, until nothing is left."""
+def _send_requests(
+    address: str, token: str, requests: SimpleQueue[ScheduledRequest | None], measured: LoadResult
+) -> None:
+    """Send the due requests over one connection, until the queue is empty."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
-    while (request := asked.get()) is not None:
+    while (request := requests.get()) is not None:
         time.sleep(max(0, request.due - time.perf_counter()))
         try:
             connection.request("GET", request.path, headers=bearer(token))
@@ -123,39 +127,39 @@ def _ask(address: str, token: str, asked: SimpleQueue[Request | None], measured:
             connection.close()
             continue
         if answer.status != 200:
-            measured.failures[f"{answer.status} {request.kind}"] += 1
+            measured.failures[f"{answer.status} {request.template}"] += 1
         took = (time.perf_counter() - request.due) * 1000
-        measured.took.setdefault(request.kind.partition("?")[0], []).append(took)
+        measured.took.setdefault(request.template.partition("?")[0], []).append(took)
     connection.close()
 
 
-def _filled(kind: str, chance: random.Random, customers: int) -> str:
-    month = chance.choice(HORIZON.months)
-    return kind.format(customer=chance.randint(1, customers), month=month, year=month[:4], page=chance.randint(1, 50))
+def _fill_path(template: str, rng: random.Random, customers: int) -> str:
+    month = rng.choice(HORIZON.months)
+    return template.format(customer=rng.randint(1, customers), month=month, year=month[:4], page=rng.randint(1, 50))
 
 
-def _tell(measured: Measured, what: str) -> None:
-    every = [ms for took in measured.took.values() for ms in took]
-    print(f"{what}: {_spread(every)}, {measured.failures.total()} errors {dict(measured.failures) or ''}")
-    for kind, took in sorted(measured.took.items()):
-        print(f"  {kind}: {_spread(took)}")
+def _print_figures(measured: LoadResult, what: str) -> None:
+    all_times = [ms for took in measured.took.values() for ms in took]
+    print(f"{what}: {_percentiles(all_times)}, {measured.failures.total()} errors {dict(measured.failures) or ''}")
+    for template, took in sorted(measured.took.items()):
+        print(f"  {template}: {_percentiles(took)}")
 
 
-def _spread(took: list[float]) -> str:
+def _percentiles(took: list[float]) -> str:
     shares = statistics.quantiles(took, n=100)
     return f"{len(took):,} requests, p50 {shares[49]:.1f} ms, p99 {shares[98]:.1f} ms, longest {max(took):.0f} ms"
 
 
-def _explain(warehouse: sa.Engine, customers: int) -> None:
-    """How long the server itself takes for the balance and the transactions of a customer."""
-    chance = random.Random(2)
+def _print_server_times(warehouse: sa.Engine, customers: int) -> None:
+    """Print PostgreSQL's planning and execution time for a customer's balance and transactions."""
+    rng = random.Random(2)
     for name, question in (("balance", customer.BALANCE), ("transactions", customer.TRANSACTIONS)):
         took = []
         with warehouse.connect() as connection:
             for _ in range(200):
-                asked = {"customer_id": chance.randint(1, customers), "month": chance.choice(HORIZON.months)}
-                text = str(question.params(asked).compile(warehouse, compile_kwargs={"literal_binds": True}))
+                parameters = {"customer_id": rng.randint(1, customers), "month": rng.choice(HORIZON.months)}
+                text = str(question.params(parameters).compile(warehouse, compile_kwargs={"literal_binds": True}))
                 explain = sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}".replace(":", "\\:"))
                 plan = connection.execute(explain).scalar_one()[0]
                 took.append(plan["Planning Time"] + plan["Execution Time"])
-        print(f"{name} of a customer, by the server: {_spread([float(ms) for ms in took])}")
+        print(f"{name} of a customer, in PostgreSQL: {_percentiles([float(ms) for ms in took])}")

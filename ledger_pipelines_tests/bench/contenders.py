@@ -1,7 +1,7 @@
-"""Whoever copies the ERP's tables in a benchmark, each alone in a process that says how long it took and its memory.
+"""Contenders of the ERP benchmark: each copies tables in its own process and prints its time and memory.
 
-`python -m ledger_pipelines_tests.bench.contenders NAME` reads its job from standard input. What a contender needs is
-imported by it alone, so that nobody's memory is counted with another's.
+`python -m ledger_pipelines_tests.bench.contenders NAME` reads its job from standard input. Each contender imports its
+own dependencies, so that the memory of one does not count for another.
 """
 
 import json
@@ -18,19 +18,19 @@ import sqlalchemy as sa
 from ledger_pipelines_tests.sources.psqlodbc import by_odbc
 
 Copy = Callable[[], int]
-"""Copies, and returns how many rows it read."""
+"""Copies the tables and returns the number of rows read."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to copy.
+    """A copy to make.
 
     Attributes:
-        erp: The source's address, password and all.
-        target: Of the database to copy into.
-        horizon: The first and the current month of the partitions.
-        months: Which months to read whatever they look like.
-        tables: Which tables.
+        erp: URL of the source, including the password.
+        target: URL of the database to copy into.
+        horizon: First and current month of the partitions.
+        months: Months to read in full, even if they look unchanged.
+        tables: Names of the tables.
     """
 
     erp: str
@@ -42,14 +42,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Figures:
-    """What it took.
+    """Time and memory of a copy.
 
     Attributes:
-        rows: How many rows were read.
-        seconds: From the first connection to the commit of the last row; imports are not counted.
-        processor_seconds: Of this process, without the servers.
-        peak_mb: The most memory that the process had.
-        imported_mb: The memory that it had before it began.
+        rows: Number of rows read.
+        seconds: From the first connection to the commit of the last row, without imports.
+        processor_seconds: CPU time of this process, without the servers.
+        peak_mb: Peak memory of the process.
+        imported_mb: Memory of the process after the imports, before the copy.
     """
 
     rows: float
@@ -60,7 +60,7 @@ class Figures:
 
 
 def prepare(job: Job) -> Copy:
-    """Make the target an empty warehouse."""
+    """Return a job that creates an empty warehouse in the target."""
     from zoneinfo import ZoneInfo
 
     from ledger_pipelines.warehouse import schema
@@ -75,10 +75,10 @@ def prepare(job: Job) -> Copy:
     return run
 
 
-def ledger(job: Job, *, natively: bool = False) -> Copy:
-    """Our own sync, by ODBC or by the source's native driver."""
-    # dlt brings it, the product does without; where it is there, pandas loads it, and it takes 35 MB.
-    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # how Python notes that there is no such module
+def ledger(job: Job, *, native_driver: bool = False) -> Copy:
+    """Return a job that runs the project's sync, over ODBC or the source's native driver."""
+    # pyarrow is installed with dlt only, not with the product. If present, pandas imports it, which takes 35 MB.
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # None marks a module as absent
     from zoneinfo import ZoneInfo
 
     from ledger_pipelines.horizon import Horizon
@@ -90,7 +90,7 @@ def ledger(job: Job, *, natively: bool = False) -> Copy:
     from ledger_pipelines.warehouse.engine import warehouse_engine
 
     zone, url = ZoneInfo("Asia/Jakarta"), sa.make_url(job.erp)
-    source = Erp(erp_engine(url if natively else by_odbc(url)))
+    source = Erp(erp_engine(url if native_driver else by_odbc(url)))
     warehouse = warehouse_engine(sa.make_url(job.target), zone)
     sync = Sync(source, warehouse, Horizon(*job.horizon, zone), job.months, DeletionGuard(), "bench")
 
@@ -101,7 +101,7 @@ def ledger(job: Job, *, natively: bool = False) -> Copy:
 
 
 def dlt(job: Job, *, file_format: str) -> Copy:
-    """dlt, by its pyarrow backend."""
+    """Return a job that runs dlt with its pyarrow backend."""
     from ledger_pipelines_tests.bench.dlt_copy import dlt_copy
 
     return dlt_copy(sa.make_url(job.erp), sa.make_url(job.target), job.tables, file_format)
@@ -110,23 +110,23 @@ def dlt(job: Job, *, file_format: str) -> Copy:
 CONTENDERS: dict[str, Callable[[Job], Copy]] = {
     "prepare": prepare,
     "ledger": ledger,
-    "ledger-native": partial(ledger, natively=True),
+    "ledger-native": partial(ledger, native_driver=True),
     "dlt-parquet": partial(dlt, file_format="parquet"),
     "dlt-csv": partial(dlt, file_format="csv"),
 }
 
 
 def main(name: str) -> None:
-    """Let a contender do the job that standard input tells, and print its figures."""
+    """Run a contender's job, read from standard input, and print its figures."""
     copy = CONTENDERS[name](_job(sys.stdin.read()))
-    imported = _memory_mb("VmRSS")
+    imported = _process_memory_mb("VmRSS")
     started, worked = time.monotonic(), time.process_time()
     rows = copy()
     figures = Figures(
         rows=rows,
         seconds=time.monotonic() - started,
         processor_seconds=time.process_time() - worked,
-        peak_mb=_memory_mb("VmHWM"),
+        peak_mb=_process_memory_mb("VmHWM"),
         imported_mb=imported,
     )
     print(json.dumps(asdict(figures)))
@@ -138,8 +138,8 @@ def _job(text: str) -> Job:
     return Job(**given)
 
 
-def _memory_mb(name: str) -> float:
-    """A figure of Linux about this process alone; what `getrusage` calls the peak is inherited from who started it."""
+def _process_memory_mb(name: str) -> float:
+    """Return a memory figure of this process; the peak of `getrusage` includes the parent process's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 

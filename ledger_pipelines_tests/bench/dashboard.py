@@ -1,4 +1,4 @@
-"""The dashboard's benchmark: how long each page takes with many customers, when first asked for and afterwards."""
+"""Benchmark of the dashboard: response time of each page with many customers, at the first and later requests."""
 
 import statistics
 import time
@@ -22,7 +22,7 @@ _ROUNDS = 5
 
 
 def pages(customers: int = 100_000, months: int = 24, readings: int = 1) -> None:
-    """Every page that grows with the number of customers, made in this process and sent to nobody."""
+    """Measure every page that depends on the number of customers, rendered in this process."""
     current = month_of(datetime.now(WIB), WIB)
     horizon = Horizon(shift(current, 1 - months), current, WIB)
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
@@ -47,16 +47,16 @@ def _compute(warehouse: sa.Engine, horizon: Horizon) -> None:
 
 
 def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
-    someone = customers // 2
+    customer = customers // 2
     last_year = int(horizon.current[:4]) - 1
-    _ask(client, "/login")  # the first page of all reads the templates
+    _get(client, "/login")  # the first request loads the templates
     for path in (
         "/",
         f"/?year={last_year}",
         "/customers?q=pelanggan 77",
         "/customers?q=nobody",
-        f"/customers/{someone}",
-        f"/customers/{someone}/months/{shift(horizon.current, -1)}",
+        f"/customers/{customer}",
+        f"/customers/{customer}/months/{shift(horizon.current, -1)}",
         "/alerts",
         "/alerts?page=4000",
         "/rejected",
@@ -64,16 +64,16 @@ def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
         "/comparison?show=all&page=2000",
         "/syncs",
     ):
-        first, *later = (_seconds(partial(_ask, client, path)) for _ in range(1 + _ROUNDS))
+        first, *later = (_seconds(partial(_get, client, path)) for _ in range(1 + _ROUNDS))
         print(f"  {path:40} first {first * 1000:6.0f} ms, then {statistics.median(later) * 1000:6.0f} ms")
 
 
-def _ask(client: TestClient, path: str) -> None:
+def _get(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200, (path, answer.status_code)
 
 
-def _seconds(act: Callable[[], None]) -> float:
+def _seconds(action: Callable[[], None]) -> float:
     started = time.perf_counter()
-    act()
+    action()
     return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""A large `billing.*` made inside PostgreSQL, so that a benchmark starts where the ledger does."""
+"""Large `billing.*` tables generated inside PostgreSQL, so that a benchmark measures only the ledger."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -44,12 +44,12 @@ FROM generate_series(1, :customers) AS n, generate_series(1, :readings) AS r
 """
 
 
-def _all_of(staged: sa.Table, _: Sequence[str]) -> sa.Select[Any]:
+def _select_all(staged: sa.Table, _: Sequence[str]) -> sa.Select[Any]:
     return sa.select(staged)
 
 
 def fill_billing(warehouse: sa.Engine, horizon: Horizon, *, customers: int, readings_per_month: int) -> None:
-    """Fill customers, prices, deposits and meter_readings, every month of the horizon."""
+    """Fill customers, prices, deposits and meter_readings for every month of the horizon."""
     starts = [start_of(month, horizon.zone) for month in horizon.months]
     with warehouse.begin() as connection:
         connection.execute(sa.text(_CUSTOMERS), {"customers": customers})
@@ -66,7 +66,7 @@ def fill_billing(warehouse: sa.Engine, horizon: Horizon, *, customers: int, read
                 if table is tables.meter_readings:
                     values |= {"offset": offset, "readings": readings_per_month}
                 connection.execute(sa.text(statement), values)
-                write(connection, Written(table), partial(_all_of, staged), Scope((month,)))
+                write(connection, Written(table), partial(_select_all, staged), Scope((month,)))
                 mark_loaded(connection, table, [month], "bench")
         offset += customers * readings_per_month
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

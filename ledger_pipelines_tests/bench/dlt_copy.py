@@ -1,4 +1,4 @@
-"""The same tables by dlt (the extra `bench`), as its documentation advises for speed."""
+"""Copy of the same tables with dlt (the extra `bench`), configured for speed as its documentation advises."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-# Before dlt is imported, which reads them then: nothing is told to anybody, and only what is wrong is said.
+# dlt reads these variables on import: no telemetry, and only errors in the log.
 os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
 
 import dlt
@@ -15,14 +15,14 @@ from dlt.sources.sql_database import sql_table
 from ledger_pipelines_tests.sources.psqlodbc import by_odbc
 
 _CHUNK_ROWS = 50_000
-"""dlt's own default."""
+"""dlt's default."""
 
 
 def dlt_copy(erp: sa.URL, target: sa.URL, tables: Sequence[str], file_format: str) -> Callable[[], int]:
-    """Copy tables from ODBC into the schema `erp` of a database.
+    """Return a function that copies tables over ODBC into the schema `erp` of a database.
 
-    Its pyarrow backend is the fastest of those that keep decimals exact and read by ODBC. What the tables look like is
-    asked by the native driver: the ODBC driver answers SQLAlchemy's question about indexes in another way.
+    The pyarrow backend is the fastest one that keeps decimals exact and reads over ODBC. The tables are reflected with
+    the native driver, because the ODBC driver returns index data in a form that SQLAlchemy does not expect.
     """
     described = sa.MetaData()
     native = sa.create_engine(erp)

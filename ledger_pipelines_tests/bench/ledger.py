@@ -1,4 +1,4 @@
-"""The ledger's benchmarks: one large month beside plain COPY, many months at once, one customer among many."""
+"""Benchmarks of the ledger: one large month compared with COPY, many months in one run, one of many customers."""
 
 import resource
 import statistics
@@ -27,7 +27,7 @@ CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 
 @contextmanager
 def filled_warehouse(horizon: Horizon, *, customers: int, readings: int) -> Iterator[sa.Engine]:
-    """A warehouse on a durable embedded server, its `billing.*` filled."""
+    """Yield a warehouse with filled `billing.*` on a durable embedded server."""
     with running_embedded_server(fast_and_unsafe=False) as server, fresh_database(server.url("postgres")) as url:
         warehouse = warehouse_engine(url, WIB)
         schema.upgrade(warehouse)
@@ -40,7 +40,7 @@ def filled_warehouse(horizon: Horizon, *, customers: int, readings: int) -> Iter
 
 @contextmanager
 def filled_and_computed(horizon: Horizon, *, customers: int, readings: int) -> Iterator[sa.Engine]:
-    """The same with transactions and balances, which the server knows the statistics of."""
+    """Yield a filled warehouse with computed transactions and balances, analyzed."""
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
         took = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
         with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -50,17 +50,17 @@ def filled_and_computed(horizon: Horizon, *, customers: int, readings: int) -> I
 
 
 def one_month(customers: int = 100_000, readings: int = 30, rounds: int = 3) -> None:
-    """From `billing.*` to finished transactions and balances of one month, beside COPY of the same finished rows."""
+    """Measure transactions and balances of one month, compared with COPY of the same finished rows."""
     horizon = Horizon("2026-10", "2026-10", WIB)
     ours: list[float] = []
     copied: list[float] = []
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse, TemporaryDirectory() as folder:
         for number in range(rounds):
-            _forget(warehouse, horizon)
+            _reset_calculated(warehouse, horizon)
             ours.append(_timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon)))
             if number == 0:
                 _export(warehouse, Path(folder))
-            copied.append(_timed(lambda: _copy(warehouse, Path(folder))))
+            copied.append(_timed(lambda: _copy_finished_rows(warehouse, Path(folder))))
             print(f"  round {number + 1}: ledger {ours[-1]:.1f} s, COPY of the same rows {copied[-1]:.1f} s")
         rows = _count(warehouse)
     ratio = statistics.median(ours) / statistics.median(copied)
@@ -72,10 +72,10 @@ def one_month(customers: int = 100_000, readings: int = 30, rounds: int = 3) -> 
 
 
 def many_months(customers: int = 20_000, readings: int = 30, months: int = 24) -> None:
-    """Transactions and balances of many months in one run."""
+    """Measure transactions and balances of many months in one run."""
     horizon = Horizon("2024-11", "2026-10", WIB)
     if len(horizon.months) != months:
-        raise ValueError("the horizon of this benchmark has 24 months")
+        raise ValueError("this benchmark supports only 24 months")
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
         first = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
         again = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
@@ -86,17 +86,17 @@ def many_months(customers: int = 20_000, readings: int = 30, months: int = 24) -
 
 
 def one_customer(customers: int = 100_000, readings: int = 4, rounds: int = 5) -> None:
-    """One customer of many, recalculated over 24 months; no other customer's row is touched."""
+    """Measure the recalculation of one of many customers over 24 months; no other customer's rows change."""
     horizon = Horizon("2024-11", "2026-10", WIB)
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
         _recalculate(warehouse, Scope(horizon.months), horizon)
         times = []
         for number in range(rounds):
-            who = 1_000 + number
+            customer_id = 1_000 + number
             with warehouse.begin() as connection:
                 change = sa.update(tables.customers).values(harga_per_meter_kubik=99_999)
-                connection.execute(change.where(tables.customers.c.customer_id == who))
-            times.append(_timed(partial(_recalculate, warehouse, Scope(horizon.months, (who,)), horizon)))
+                connection.execute(change.where(tables.customers.c.customer_id == customer_id))
+            times.append(_timed(partial(_recalculate, warehouse, Scope(horizon.months, (customer_id,)), horizon)))
         touched = _customers_changed_after_first(warehouse)
     shown = ", ".join(f"{seconds:.3f}" for seconds in times)
     print(
@@ -111,8 +111,8 @@ def _recalculate(warehouse: sa.Engine, scope: Scope, horizon: Horizon) -> None:
             step(connection, scope, horizon, "bench")
 
 
-def _forget(warehouse: sa.Engine, horizon: Horizon) -> None:
-    """Put the calculated tables back to where no month has been computed."""
+def _reset_calculated(warehouse: sa.Engine, horizon: Horizon) -> None:
+    """Reset the calculated tables to the state before the first run."""
     with warehouse.begin() as connection:
         connection.execute(sa.text("TRUNCATE ledger.monthly_customer_balances, ledger.stale_months"))
         for month in horizon.months:
@@ -125,8 +125,8 @@ def _forget(warehouse: sa.Engine, horizon: Horizon) -> None:
 
 
 def _export(warehouse: sa.Engine, folder: Path) -> None:
-    """Write the finished rows to files, in COPY's own format."""
-    with _driver(warehouse) as driver, driver.cursor() as cursor:
+    """Write the finished rows to files in COPY's format."""
+    with _psycopg_connection(warehouse) as driver, driver.cursor() as cursor:
         for table in CALCULATED:
             with (
                 (folder / table.name).open("wb") as file,
@@ -136,9 +136,9 @@ def _export(warehouse: sa.Engine, folder: Path) -> None:
                     file.write(block)
 
 
-def _copy(warehouse: sa.Engine, folder: Path) -> None:
-    """The yardstick: the same finished rows by COPY into fresh tables, and the same indexes."""
-    with _driver(warehouse) as driver, driver.cursor() as cursor:
+def _copy_finished_rows(warehouse: sa.Engine, folder: Path) -> None:
+    """Load the same finished rows with COPY into new tables and create the same indexes (the baseline)."""
+    with _psycopg_connection(warehouse) as driver, driver.cursor() as cursor:
         for table in CALCULATED:
             name = f"copied_{table.name}"
             cursor.execute(f"DROP TABLE IF EXISTS {name}")
@@ -155,7 +155,7 @@ def _copy(warehouse: sa.Engine, folder: Path) -> None:
 
 
 @contextmanager
-def _driver(warehouse: sa.Engine) -> Iterator[psycopg.Connection[Any]]:
+def _psycopg_connection(warehouse: sa.Engine) -> Iterator[psycopg.Connection[Any]]:
     url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as driver:
         yield driver

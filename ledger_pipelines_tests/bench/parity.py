@@ -1,4 +1,4 @@
-"""Whether a copy of an ERP table has all of its rows, and every decimal column the sum that the source has."""
+"""Check that a copy of an ERP table has the source's number of rows and the same sum in every decimal column."""
 
 from decimal import Decimal, localcontext
 
@@ -10,18 +10,18 @@ Totals = tuple[int | Decimal, ...]
 
 
 def check_parity(erp: sa.URL, target: sa.URL, table: ErpTable) -> None:
-    """See that the schema `erp` of a database, and its rejected rows if it has such, are the source's table.
+    """Check that the copy in the schema `erp`, plus rejected rows if any, matches the source's table.
 
     Raises:
-        AssertionError: they are not.
+        AssertionError: if the copy differs.
     """
-    there = _one(erp, _totals(table, table.name))
-    here = _one(target, _totals(table, f"erp.{table.name}"))
+    expected = _one(erp, _totals(table, table.name))
+    copied = _one(target, _totals(table, f"erp.{table.name}"))
     if _one(target, "SELECT to_regclass('ops.rejected_rows') IS NOT NULL")[0]:
         with localcontext(prec=1_000):  # Python would round to 28 digits
-            here = tuple(map(sum, zip(here, _one(target, _rejected(table)), strict=True)))
-    if here != there:
-        raise AssertionError(f"the copy of {table.name} is not the source's: {here} instead of {there}")
+            copied = tuple(map(sum, zip(copied, _one(target, _rejected(table)), strict=True)))
+    if copied != expected:
+        raise AssertionError(f"the copy of {table.name} differs from the source: {copied} instead of {expected}")
 
 
 def _totals(table: ErpTable, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What it costs to take up one change, by how many customers there are beside the one that changed."""
+"""Benchmark of realtime changes: time to detect and apply one change, by number of customers."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ from ledger_pipelines.realtime.watch import Watch
 from ledger_pipelines.sources.billing_app import BillingApp
 from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.bench.soak_data import Application, fill
+from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database, running_embedded_server
 
@@ -24,55 +24,55 @@ HORIZON = Horizon("2024-11", "2026-10", WIB)
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Databases:
     source: sa.Engine
     warehouse: sa.Engine
 
 
 def one_change(sizes: tuple[int, ...] = (1_000, 10_000, 100_000), rounds: int = 50) -> None:
-    """One change at a time, noticed and taken up, in ledgers of several sizes over 24 months, beside each other."""
+    """Measure one change at a time in ledgers of several sizes over 24 months."""
     for customers in sizes:
-        with _filled(customers) as place:
-            noticed, taken_up = _measure(place, rounds)
+        with _filled(customers) as databases:
+            detect_seconds, apply_seconds = _measure(databases, rounds)
         print(
             f"{customers:>7,} customers x {len(HORIZON.months)} months, {rounds} changes: "
-            f"noticed in {1000 * statistics.median(noticed):.0f} ms, "
-            f"taken up in {1000 * statistics.median(taken_up):.0f} ms (longest {1000 * max(taken_up):.0f} ms)"
+            f"detected in {1000 * statistics.median(detect_seconds):.0f} ms, "
+            f"applied in {1000 * statistics.median(apply_seconds):.0f} ms (longest {1000 * max(apply_seconds):.0f} ms)"
         )
 
 
 @contextmanager
-def _filled(customers: int) -> Iterator[_Place]:
-    """A billing application and its ledger on a durable embedded server."""
+def _filled(customers: int) -> Iterator[_Databases]:
+    """Create a billing application and its ledger on a durable embedded server."""
     with (
         running_embedded_server(fast_and_unsafe=False) as server,
         fresh_database(server.url("postgres")) as source_url,
         fresh_database(server.url("postgres")) as warehouse_url,
     ):
-        place = _Place(source_engine(source_url), warehouse_engine(warehouse_url, WIB))
-        schema.upgrade(place.warehouse)
-        fill(place.source, place.warehouse, HORIZON, customers)
-        yield place
-        place.source.dispose()
-        place.warehouse.dispose()
+        databases = _Databases(source_engine(source_url), warehouse_engine(warehouse_url, WIB))
+        schema.upgrade(databases.warehouse)
+        fill(databases.source, databases.warehouse, HORIZON, customers)
+        yield databases
+        databases.source.dispose()
+        databases.warehouse.dispose()
 
 
-def _measure(place: _Place, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds to notice each change, and seconds to take it up; the first of each is not counted."""
-    app = BillingApp(place.source, HORIZON)
-    application = Application(place.source, HORIZON, seed=1)
-    catch_up = CatchUp(lambda: app, place.warehouse, DeletionGuard(), "bench")
-    watches = [Watch(kind, place.warehouse) for kind in Kind]
-    noticed, taken_up = [], []
+def _measure(databases: _Databases, rounds: int) -> tuple[list[float], list[float]]:
+    """Return the seconds to detect and to apply each change, without the first (warm-up) change."""
+    app = BillingApp(databases.source, HORIZON)
+    workload = BillingWorkload(databases.source, HORIZON, seed=1)
+    catch_up = CatchUp(lambda: app, databases.warehouse, DeletionGuard(), "bench")
+    pollers = [Watch(kind, databases.warehouse) for kind in Kind]
+    detect_seconds, apply_seconds = [], []
     for _ in range(rounds + 1):
-        application.change(1)
+        workload.change(1)
         began = time.perf_counter()
-        news = sum(watch.look(app, application.now()) for watch in watches)
-        looked = time.perf_counter()
+        detected = sum(poller.look(app, workload.now()) for poller in pollers)
+        polled_at = time.perf_counter()
         results = list(catch_up.take_up())
-        ended = time.perf_counter()
-        if news != len(results) or not all(isinstance(result, TakenUp) for result in results):
-            raise RuntimeError(f"{news} changes were noticed, and these taken up: {results}")
-        noticed.append(looked - began)
-        taken_up.append(ended - looked)
-    return noticed[1:], taken_up[1:]
+        applied_at = time.perf_counter()
+        if detected != len(results) or not all(isinstance(result, TakenUp) for result in results):
+            raise RuntimeError(f"{detected} changes were detected, but these were applied: {results}")
+        detect_seconds.append(polled_at - began)
+        apply_seconds.append(applied_at - polled_at)
+    return detect_seconds[1:], apply_seconds[1:]

@@ -1,8 +1,8 @@
-"""`python -m ledger_pipelines_tests.bench.soak`: a busy billing application, and how far behind the ledger is.
+"""`python -m ledger_pipelines_tests.bench.soak`: soak test of realtime changes from a busy billing application.
 
 Starts the embedded server, Dagster's code server and daemon as `ledger up` does, fills a billing application and its
-ledger, changes it from a separate process, and reports how long changes took to be in the balances, what memory the
-processes hold, and whether everything equals the reference afterwards.
+ledger, and changes the application from a separate process. Reports the latency from change to balance, the memory of
+the processes, and the differences from the reference at the end.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from ledger_pipelines.sources.sample.erp.load import seed_erp
 from ledger_pipelines.sources.sample.erp.plan import ErpPlan
 from ledger_pipelines.warehouse import schema, servers, tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.bench.soak_data import Application, fill
+from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
 from ledger_pipelines_tests.pipeline import Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
@@ -38,16 +38,16 @@ from ledger_pipelines_tests.run_processes import runs_of
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.signals import hear_interrupts
 
-_CHECKED = 1_000
+_COMPARED_CUSTOMERS = 1_000
 _TABLES = {users.name, data_pencatatan.name}
-_SETTLE_SECONDS = 240
+_MAX_WAIT_SECONDS = 240
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the soak; 0 if all is equal to the reference afterwards."""
+    """Run the soak test; return 0 if the result equals the reference."""
     options = _parser().parse_args(arguments)
     if options.write:
-        return _write(options)
+        return _run_writer(options)
     hear_interrupts()
     folder = Path(tempfile.mkdtemp(prefix="ledger-soak-"))
     horizon = _horizon(options.months)
@@ -67,10 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--months", type=int, default=24)
     parser.add_argument("--minutes", type=int, default=30)
-    parser.add_argument("--rate", type=int, default=5, help="changes a second")
-    parser.add_argument("--burst", type=int, default=500, help="changes at once, every two minutes")
+    parser.add_argument("--rate", type=int, default=5, help="changes per second")
+    parser.add_argument("--burst", type=int, default=500, help="changes per burst, in one transaction")
     parser.add_argument("--burst-every", type=int, default=120, help="seconds between bursts")
-    parser.add_argument("--erp-rows", type=int, default=20_000, help="rows of the ERP a table and month; 0: no sync")
+    parser.add_argument("--erp-rows", type=int, default=20_000, help="ERP rows per table and month; 0: no sync")
     parser.add_argument("--kill", action="store_true", help="kill daemon, code server or runs every minute")
     parser.add_argument("--write", metavar="URL", help=argparse.SUPPRESS)
     return parser
@@ -82,10 +82,10 @@ def _horizon(months: int) -> Horizon:
     return Horizon(shift(current, 1 - months), current, zone)
 
 
-def _write(options: argparse.Namespace) -> int:
-    """The separate process: use the application."""
-    application = Application(source_engine(sa.make_url(options.write)), _horizon(options.months), seed=1)
-    made = application.use(options.minutes * 60, options.rate, options.burst, options.burst_every)
+def _run_writer(options: argparse.Namespace) -> int:
+    """Change the application; runs in the separate process."""
+    workload = BillingWorkload(source_engine(sa.make_url(options.write)), _horizon(options.months), seed=1)
+    made = workload.run(options.minutes * 60, options.rate, options.burst, options.burst_every)
     print(f"{made:,} changes made", flush=True)
     return 0
 
@@ -109,21 +109,21 @@ def _soak(options: argparse.Namespace, settings: Settings, horizon: Horizon) -> 
     with _dagster(settings) as processes:
         time.sleep(20)
         print(f"memory at the start: {_memory(processes)}")
-        _disturb(options, settings, processes)
+        _run_workload(options, settings, processes)
         print(f"memory at the end: {_memory(processes)}")
-        lag = _settle(warehouse)
-        print(f"everything taken up {lag:.1f} s after the last change")
-    _report(warehouse)
-    _report_runs(settings)
-    wrong = _wrong(source, warehouse, horizon)
+        lag = _wait_until_applied(warehouse)
+        print(f"all changes applied {lag:.1f} s after the last change")
+    _print_latencies(warehouse)
+    _print_run_starts(settings)
+    wrong = _differences(source, warehouse, horizon)
     print(f"differences from the reference: {len(wrong)}")
     print("\n".join(wrong[:10]))
     return 1 if wrong else 0
 
 
 @contextmanager
-def _dagster(settings: Settings) -> Iterator["Processes"]:
-    """Code server and daemon, as `ledger up` starts them."""
+def _dagster(settings: Settings) -> Iterator["ManagedProcesses"]:
+    """Run code server and daemon as `ledger up` starts them."""
     environment = os.environ | dagster_environment(settings)
     log = (settings.home / "dagster.log").open("wb")
     port = str(settings.code_server_port)
@@ -137,7 +137,7 @@ def _dagster(settings: Settings) -> Iterator["Processes"]:
         command = [sys.executable, "-m", *programs[name]]
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=project_folder())
 
-    processes = Processes(start)
+    processes = ManagedProcesses(start)
     try:
         processes["code server"] = start("code server")
         time.sleep(6)
@@ -150,21 +150,21 @@ def _dagster(settings: Settings) -> Iterator["Processes"]:
         log.close()
 
 
-class Processes(dict[str, "subprocess.Popen[bytes]"]):
-    """The processes by name, which can be started again."""
+class ManagedProcesses(dict[str, "subprocess.Popen[bytes]"]):
+    """Processes by name, with a function to restart them."""
 
     def __init__(self, start: Callable[[str], "subprocess.Popen[bytes]"]) -> None:
         super().__init__()
         self.start = start
 
 
-def _disturb(options: argparse.Namespace, settings: Settings, processes: "Processes") -> None:
-    """Let the application be used for a while; sync the ERP meanwhile, kill processes if asked to."""
+def _run_workload(options: argparse.Namespace, settings: Settings, processes: "ManagedProcesses") -> None:
+    """Change the application in a separate process; meanwhile sync the ERP and, with `--kill`, kill processes."""
     url = servers.billing(settings).render_as_string(hide_password=False)
     command = [sys.executable, "-m", __spec__.name, "--write", url]
     for name in ("months", "minutes", "rate", "burst", "burst_every"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    chance = random.Random(7)
+    rng = random.Random(7)
     with subprocess.Popen(command) as writer:
         next_sync = next_kill = time.monotonic() + 30
         while writer.poll() is None:
@@ -174,7 +174,7 @@ def _disturb(options: argparse.Namespace, settings: Settings, processes: "Proces
                 _sync_erp(settings)
             if options.kill and time.monotonic() >= next_kill:
                 next_kill += 60
-                _kill(processes, chance)
+                _kill(processes, rng)
 
 
 def _sync_erp(settings: Settings) -> None:
@@ -197,9 +197,9 @@ def _sync_erp(settings: Settings) -> None:
     )
 
 
-def _kill(processes: "Processes", chance: random.Random) -> None:
-    """Kill -9 the daemon, the code server, or a process that the code server has started for a run."""
-    victim = chance.choice(["daemon", "code server", "run"])
+def _kill(processes: "ManagedProcesses", rng: random.Random) -> None:
+    """Send SIGKILL to the daemon or code server and restart it, or to the processes of runs."""
+    victim = rng.choice(["daemon", "code server", "run"])
     if victim == "run":
         runs = runs_of(processes["code server"].pid)
         for pid in runs:
@@ -220,19 +220,19 @@ def _memory(processes: dict[str, subprocess.Popen[bytes]]) -> str:
     return ", ".join(f"{name} {megabytes(process.pid)} MB" for name, process in processes.items())
 
 
-def _settle(warehouse: sa.Engine) -> float:
-    """Wait until nothing waits to be taken up; the seconds that took."""
+def _wait_until_applied(warehouse: sa.Engine) -> float:
+    """Wait until the change queue stays empty; return the seconds until then."""
     began = time.monotonic()
-    quiet = 0
-    while quiet < 5 and time.monotonic() - began < _SETTLE_SECONDS:
+    empty_checks = 0
+    while empty_checks < 5 and time.monotonic() - began < _MAX_WAIT_SECONDS:
         with warehouse.connect() as connection:
             waiting = connection.scalar(sa.select(sa.func.count()).select_from(tables.pending_changes))
-        quiet = quiet + 1 if not waiting else 0
+        empty_checks = empty_checks + 1 if not waiting else 0
         time.sleep(1)
-    return time.monotonic() - began - quiet
+    return time.monotonic() - began - empty_checks
 
 
-def _report(warehouse: sa.Engine) -> None:
+def _print_latencies(warehouse: sa.Engine) -> None:
     batch = tables.realtime_batches.c
     with warehouse.connect() as connection:
         for name in ("since_change_ms", "since_notice_ms"):
@@ -245,11 +245,11 @@ def _report(warehouse: sa.Engine) -> None:
         counts = connection.execute(
             sa.select(sa.func.count(), sa.func.count(batch.run_id.distinct()), sa.func.max(batch.changes))
         ).one()
-        print(f"{counts[0]:,} transactions in {counts[1]:,} runs; the largest took up {counts[2]} changes")
+        print(f"{counts[0]:,} transactions in {counts[1]:,} runs; the largest applied {counts[2]} changes")
 
 
-def _report_runs(settings: Settings) -> None:
-    """How long runs took from being asked for to their start, and to their end."""
+def _print_run_starts(settings: Settings) -> None:
+    """Print the time from request to start of the realtime runs."""
     engine = sa.create_engine(servers.dagster_storage(settings))
     created = sa.text(
         "SELECT extract(epoch FROM create_timestamp) AS created, start_time, end_time FROM runs "
@@ -265,14 +265,14 @@ def _report_runs(settings: Settings) -> None:
     engine.dispose()
 
 
-def _wrong(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon) -> list[str]:
-    """How the customers that were changed, and some that were not, differ from the reference."""
+def _differences(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon) -> list[str]:
+    """Compare changed customers, and some others, with the reference; return the differences."""
     since = datetime.now(horizon.zone).replace(tzinfo=None) - timedelta(days=1)
     with source.connect() as connection:
         touched = set(connection.scalars(sa.select(users.c.id).where(users.c.updated_at >= since)))
         owners = sa.select(data_pencatatan.c.customer_id).where(data_pencatatan.c.updated_at >= since)
         touched |= set(connection.scalars(owners))
-        ids = sorted({*touched, *range(1, _CHECKED)})
+        ids = sorted({*touched, *range(1, _COMPARED_CUSTOMERS)})
         of_users = connection.execute(sa.select(users).where(users.c.id.in_(ids))).mappings()
         readings = connection.execute(
             sa.select(data_pencatatan).where(data_pencatatan.c.customer_id.in_(ids))

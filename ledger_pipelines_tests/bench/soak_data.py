@@ -1,4 +1,4 @@
-"""A large billing application and its ledger, both made inside PostgreSQL, and somebody who keeps using it."""
+"""Large billing application and its ledger, generated inside PostgreSQL, and a workload that changes it."""
 
 import json
 import random
@@ -56,7 +56,7 @@ _OLD = datetime.fromisoformat("2024-01-01T00:00:00")
 
 
 def fill(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon, customers: int) -> None:
-    """Make a billing application of so many customers, a reading a month each, and the ledger of it."""
+    """Create a billing application with one reading per customer and month, and its ledger."""
     billing_schema.metadata.create_all(source)
     values: dict[str, Any] = {"customers": customers, "first": horizon.first, "old": _OLD}
     with source.begin() as connection:
@@ -90,13 +90,13 @@ def _analyse(engine: sa.Engine) -> None:
         connection.execute(sa.text("VACUUM ANALYZE"))
 
 
-class Application:
-    """The billing application in use: it changes readings, deposits, prices, at random.
+class BillingWorkload:
+    """Random changes of readings, deposits and prices in the billing application.
 
     Args:
-        source: Its database.
-        horizon: The months in which things happen.
-        seed: Of what happens.
+        source: Database of the application.
+        horizon: Months of the changes.
+        seed: Seed of the random numbers.
     """
 
     def __init__(self, source: sa.Engine, horizon: Horizon, seed: int) -> None:
@@ -105,8 +105,8 @@ class Application:
             self._users = connection.scalar(sa.select(sa.func.max(users.c.id))) or 0
             self._readings = connection.scalar(sa.select(sa.func.max(data_pencatatan.c.id))) or 0
 
-    def use(self, seconds: float, rate: int, burst: int, burst_every: float) -> int:
-        """Make ``rate`` changes a second, and every now and then a burst of them at once; return how many."""
+    def run(self, seconds: float, rate: int, burst: int, burst_every: float) -> int:
+        """Make `rate` changes per second and a one-transaction burst every `burst_every` seconds; return the total."""
         began, made, bursts = time.monotonic(), 0, 1
         while (passed := time.monotonic() - began) < seconds:
             if burst and passed >= bursts * burst_every:
@@ -121,13 +121,13 @@ class Application:
         return made
 
     def change(self, times: int) -> None:
-        """Some changes in one transaction, stamped when it ends, as far as that can be."""
+        """Make random changes in one transaction, each stamped with the time of its statement."""
         with self._source.begin() as connection:
             for _ in range(times):
                 self._random.choice((self._reading, self._new_reading, self._deposit, self._price))(connection)
 
     def now(self) -> datetime:
-        """The time, where the application is."""
+        """Return the current time in the application's time zone."""
         return datetime.now(self._horizon.zone)
 
     def _stamp(self) -> datetime:
@@ -141,8 +141,8 @@ class Application:
         )
 
     def _reading(self, connection: sa.Connection) -> None:
-        which = data_pencatatan.c.id == self._random.randint(1, self._readings)
-        change = sa.update(data_pencatatan).where(which)
+        this_reading = data_pencatatan.c.id == self._random.randint(1, self._readings)
+        change = sa.update(data_pencatatan).where(this_reading)
         connection.execute(change.values(data_input=self._body(), updated_at=self._stamp()))
 
     def _new_reading(self, connection: sa.Connection) -> None:
@@ -151,15 +151,16 @@ class Application:
         connection.execute(sa.insert(data_pencatatan), row)
 
     def _deposit(self, connection: sa.Connection) -> None:
-        who = users.c.id == self._random.randint(1, self._users)
-        history = json.loads(connection.scalar(sa.select(users.c.deposit_history).where(who)) or "[]")
+        this_user = users.c.id == self._random.randint(1, self._users)
+        history = json.loads(connection.scalar(sa.select(users.c.deposit_history).where(this_user)) or "[]")
         month = self._random.choice(self._horizon.months)
         history.append({"date": f"{month}-05 08:00:00", "amount": self._random.randint(1, 10**7)})
         connection.execute(
-            sa.update(users).where(who).values(deposit_history=json.dumps(history), updated_at=self._stamp())
+            sa.update(users).where(this_user).values(deposit_history=json.dumps(history), updated_at=self._stamp())
         )
 
     def _price(self, connection: sa.Connection) -> None:
-        who = users.c.id == self._random.randint(1, self._users)
+        this_user = users.c.id == self._random.randint(1, self._users)
         price = self._random.randint(9_000, 16_000)
-        connection.execute(sa.update(users).where(who).values(harga_per_meter_kubik=price, updated_at=self._stamp()))
+        change = sa.update(users).where(this_user)
+        connection.execute(change.values(harga_per_meter_kubik=price, updated_at=self._stamp()))

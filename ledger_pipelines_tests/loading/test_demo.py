@@ -1,4 +1,4 @@
-"""The demo, from MariaDB and from PostgreSQL: the same rows, all of them accounted for."""
+"""Tests that loading the demo from MariaDB and from PostgreSQL gives the same rows, all of them counted."""
 
 import json
 from collections import Counter
@@ -21,15 +21,15 @@ UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
 DEMO = SeedPlan(current_month=CURRENT, until=UNTIL)
 
 
-NOTES = {
+VOLATILE_COLUMNS = {
     "run_id", "first_seen", "last_seen", "loaded_at", "noted_at", "calculated_at", "last_calculated_at", "raised_at",
     "id", "event_id", "moved_at",
 }  # fmt: skip
-"""What differs between two runs of the same."""
+"""Columns that differ between two runs of the same data."""
 
 
-def run_of_demo(server: sa.URL, pipeline: Pipeline) -> tuple[Pipeline, list[Report]]:
-    """The demo seeded into a server, run into the pipeline's warehouse."""
+def seed_and_run(server: sa.URL, pipeline: Pipeline) -> tuple[Pipeline, list[Report]]:
+    """Seed the demo into a server and run the pipeline on it."""
     with fresh_database(server) as url:
         source = source_engine(url)
         seed(source, DEMO)
@@ -39,28 +39,28 @@ def run_of_demo(server: sa.URL, pipeline: Pipeline) -> tuple[Pipeline, list[Repo
     return run, reports
 
 
-def content(pipeline: Pipeline, table: sa.Table) -> list[dict[str, Any]]:
-    """The rows of a table, but for who wrote them and when, and in which order."""
-    rows = [{name: value for name, value in row.items() if name not in NOTES} for row in pipeline.rows(table)]
+def stable_rows(pipeline: Pipeline, table: sa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table in a fixed order, without the volatile columns."""
+    rows = [
+        {name: value for name, value in row.items() if name not in VOLATILE_COLUMNS} for row in pipeline.rows(table)
+    ]
     return sorted(rows, key=str)
 
 
-def test_mariadb_and_postgresql_give_the_same_rows(
-    pipeline: Pipeline, embedded_url: sa.URL, mariadb_url: sa.URL
-) -> None:
-    on_postgres, reports = run_of_demo(embedded_url, pipeline)
-    expected = {str(table): content(on_postgres, table) for table in tables.metadata.sorted_tables}
-    _assert_rows_of_every_kind(on_postgres)
-    _assert_all_is_accounted_for(on_postgres, reports)
+def test_mariadb_and_postgresql_load_same_rows(pipeline: Pipeline, embedded_url: sa.URL, mariadb_url: sa.URL) -> None:
+    on_postgres, reports = seed_and_run(embedded_url, pipeline)
+    expected = {str(table): stable_rows(on_postgres, table) for table in tables.metadata.sorted_tables}
+    _assert_comparison_covers_all_kinds(on_postgres)
+    _assert_reports_match_tables(on_postgres, reports)
     pipeline.reset(FIRST, CURRENT)
-    on_mariadb, other_reports = run_of_demo(mariadb_url, pipeline)
+    on_mariadb, other_reports = seed_and_run(mariadb_url, pipeline)
     for table in tables.metadata.sorted_tables:
-        assert content(on_mariadb, table) == expected[str(table)], f"{table} differs"
+        assert stable_rows(on_mariadb, table) == expected[str(table)], f"{table} differs"
     assert other_reports == reports
 
 
-def _assert_rows_of_every_kind(pipeline: Pipeline) -> None:
-    """Else the comparison would compare nothing."""
+def _assert_comparison_covers_all_kinds(pipeline: Pipeline) -> None:
+    """Assert that the comparison has rows of every kind to compare."""
     assert {row["source_table"] for row in pipeline.rows(tables.rejected_rows)} == {"users", "data_pencatatan"}
     assert {row["kind"] for row in pipeline.rows(tables.meter_readings)} == {"metered", "fob"}
     assert {row["rule"] for row in pipeline.rows(tables.prices)} == {"custom_period", "monthly"}
@@ -68,8 +68,8 @@ def _assert_rows_of_every_kind(pipeline: Pipeline) -> None:
     assert pipeline.rows(tables.stale_months) == []
 
 
-def _assert_all_is_accounted_for(pipeline: Pipeline, reports: list[Report]) -> None:
-    """What the reports call loaded and rejected is what the tables hold."""
+def _assert_reports_match_tables(pipeline: Pipeline, reports: list[Report]) -> None:
+    """Assert that the reports' loaded and rejected counts match the tables."""
     assert {report.table: report.loaded for report in reports} == {
         report.table: len(pipeline.rows(tables.metadata.tables[report.table])) for report in reports
     }
@@ -79,8 +79,8 @@ def _assert_all_is_accounted_for(pipeline: Pipeline, reports: list[Report]) -> N
     )
 
 
-def test_everything_in_the_source_is_counted(pipeline: Pipeline) -> None:
-    """Every row and every entry of a dirty source is loaded or rejected; the sums by month add up."""
+def test_every_source_row_is_loaded_or_rejected(pipeline: Pipeline) -> None:
+    """Every row and every entry of a faulty source is loaded or rejected; the sums by month add up."""
     deposits = [{"date": "2025-02-01", "amount": 5}, {"date": "2025-02-01"}, 7, {"date": "2030-01-01", "amount": 5}]
     prices = [{"year_month": "2025-02"}, {"year_month": "x"}, None]
     readings = [

@@ -1,4 +1,4 @@
-"""Dirty text neither stops a load nor is lost."""
+"""Tests that faulty text in the source neither stops a load nor is lost."""
 
 import json
 from decimal import Decimal
@@ -13,7 +13,7 @@ from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline
 from ledger_pipelines_tests.reference.rows import reading_row
 
 MONTHS = (FIRST, CURRENT)
-DIRTY_READINGS = {
+FAULTY_READINGS = {
     1: r'{"waktu": "2025-02-02\u0000", "volume_sm3": 1}',
     2: r'{"waktu": "2025-02-02", "volume_sm3": "\ud800"}',
     3: r'"\"\\ud800\""',
@@ -26,7 +26,7 @@ DIRTY_READINGS = {
     10: json.dumps("a\tb\\N\n\x7f"),
     11: '{"waktu": ' + "[" * 30 + "]" * 30 + ', "volume_sm3": 1}',
 }
-DIRTY_ENTRIES = [
+FAULTY_ENTRIES = [
     r'{"date": "\u0000", "amount": 5}',
     r'{"date": "2025-02-01", "amount": "\ud800"}',
     '{"date": "2025-02-01", "amount": ' + "9" * 5000 + "}",
@@ -37,22 +37,22 @@ DIRTY_ENTRIES = [
 ]
 
 
-def test_dirty_text_neither_stops_the_load_nor_is_lost(pipeline: Pipeline) -> None:
+def test_faulty_text_is_loaded_or_rejected(pipeline: Pipeline) -> None:
     usable = r'{"waktu": "2025-02-02", "volume_sm3": "1", "keterangan": "\ud800\u0000"}'
     kept = r'{"date": "2025-02-01", "amount": 5, "description": "a\u0000b\ud800", "\u0000": "\udfff"}'
     price = (
         r'{"year_month": "2025-02", "harga_per_meter_kubik": 7, "\u0000": ["\ud800", ' + "9" * 5000 + ", NaN, 1e99999]}"
     )
     users = [
-        user(1, deposit_history=f"[{','.join([kept, *DIRTY_ENTRIES])}]", name="a\tb\\N\n'\"\x7f"),
-        user(2, pricing_history=json.dumps(f"[{','.join([price, *DIRTY_ENTRIES])}]")),
+        user(1, deposit_history=f"[{','.join([kept, *FAULTY_ENTRIES])}]", name="a\tb\\N\n'\"\x7f"),
+        user(2, pricing_history=json.dumps(f"[{','.join([price, *FAULTY_ENTRIES])}]")),
     ]
-    readings = [reading_row(number, 1, text) for number, text in DIRTY_READINGS.items()]
+    readings = [reading_row(number, 1, text) for number, text in FAULTY_READINGS.items()]
     pipeline.fill(state(users, [*readings, reading_row(100, 1, usable), fob(101, 2, "2025-02-03")]))
     reports = pipeline.run()
-    entries = range(1, len(DIRTY_ENTRIES) + 1)
+    entries = range(1, len(FAULTY_ENTRIES) + 1)
     assert rejected(pipeline).keys() == {
-        *map(str, DIRTY_READINGS),
+        *map(str, FAULTY_READINGS),
         *(f"1/deposit_history/{position}" for position in entries),
         *(f"2/pricing_history/{position}" for position in entries),
     }
@@ -72,18 +72,18 @@ def test_columns_are_read_to_the_last_digit(pipeline: Pipeline) -> None:
     assert str(reading["volume"]) == "257.90999999999985"
 
 
-def test_the_passwords_of_the_application_are_never_read(pipeline: Pipeline) -> None:
+def test_passwords_of_the_application_are_never_read(pipeline: Pipeline) -> None:
     statements: list[str] = []
 
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+    def record(_: Any, __: Any, statement: str, *___: Any) -> None:
         statements.append(statement.lower())
 
     pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03")]))
-    sa.event.listen(pipeline.source, "before_cursor_execute", note)
+    sa.event.listen(pipeline.source, "before_cursor_execute", record)
     try:
         pipeline.run()
     finally:
-        sa.event.remove(pipeline.source, "before_cursor_execute", note)
+        sa.event.remove(pipeline.source, "before_cursor_execute", record)
     read = [statement for statement in statements if "from users" in statement or "from data_pencatatan" in statement]
     assert len(read) >= 4
     assert not any("password" in statement or "remember_token" in statement for statement in read)
@@ -91,19 +91,19 @@ def test_the_passwords_of_the_application_are_never_read(pipeline: Pipeline) -> 
     assert {"password", "remember_token"} <= set(billing_schema.users.c.keys())
 
 
-DEEP = "[" * 400 + "]" * 400
+DEEP_LIST = "[" * 400 + "]" * 400
 
 
-def test_deep_lists_and_endless_numbers_do_not_stop_the_load(pipeline: Pipeline) -> None:
-    endless = "9" * 200_000
-    forever = {"type": "custom_period", "start_date": "2025-03-01", "end_date": "9999-12-31", "koreksi_meter": 2}
+def test_deep_lists_and_long_numbers_are_rejected(pipeline: Pipeline) -> None:
+    long_number = "9" * 200_000
+    unbounded = {"type": "custom_period", "start_date": "2025-03-01", "end_date": "9999-12-31", "koreksi_meter": 2}
     users = [
-        user(1, deposit_history=DEEP, pricing_history=DEEP),
-        user(2, deposit_history="[" * 100_000, pricing_history=f'[{{"year_month": "2025-02", "x": {endless}}}]'),
-        user(3, pricing_history=json.dumps([forever])),
-        user(4, deposit_history=f'[{{"date": "2025-02-01", "amount": {endless}}}]'),
+        user(1, deposit_history=DEEP_LIST, pricing_history=DEEP_LIST),
+        user(2, deposit_history="[" * 100_000, pricing_history=f'[{{"year_month": "2025-02", "x": {long_number}}}]'),
+        user(3, pricing_history=json.dumps([unbounded])),
+        user(4, deposit_history=f'[{{"date": "2025-02-01", "amount": {long_number}}}]'),
     ]
-    readings = [reading_row(1, 1, DEEP), fob(2, 2, "2025-02-03"), fob(3, 3, "2025-04-03")]
+    readings = [reading_row(1, 1, DEEP_LIST), fob(2, 2, "2025-02-03"), fob(3, 3, "2025-04-03")]
     pipeline.fill(state(users, readings))
     pipeline.run()
     assert rejected(pipeline).keys() >= {"1/deposit_history/0", "1/pricing_history/0", "2/deposit_history", "1"}
@@ -112,16 +112,16 @@ def test_deep_lists_and_endless_numbers_do_not_stop_the_load(pipeline: Pipeline)
     assert pipeline.ledger().transactions[3].rule == "custom_period"
 
 
-def test_only_exact_roles_are_customers_in_mariadb_too(embedded_url: sa.URL, mariadb_url: sa.URL) -> None:
-    """MariaDB compares text without regard to case and trailing blanks, and lets NUL into it."""
+def test_mariadb_roles_are_compared_exactly(embedded_url: sa.URL, mariadb_url: sa.URL) -> None:
+    """MariaDB ignores case and trailing blanks when it compares text, and it accepts NUL characters."""
     paid = '[{"date": "2025-02-01", "amount": 5}]'
     roles = {1: "customer", 2: "Customer", 3: "customer ", 4: "FOB", 5: "ad\0min"}
     users = [user(number, role=role, deposit_history=paid) for number, role in roles.items()]
     readings = [fob(number, number, "2025-02-03") for number in roles]
-    with new_pipeline(mariadb_url, embedded_url) as on_mariadb:
-        on_mariadb.reset(*MONTHS)
-        on_mariadb.fill(state(users, readings))
-        on_mariadb.run()
-        assert [row["customer_id"] for row in on_mariadb.rows(tables.customers)] == [1]
-        assert {customer for customer, _ in on_mariadb.ledger().balances} == {1}
-        assert rejected(on_mariadb).keys() == {"2", "3", "4", "5"}
+    with new_pipeline(mariadb_url, embedded_url) as mariadb_pipeline:
+        mariadb_pipeline.reset(*MONTHS)
+        mariadb_pipeline.fill(state(users, readings))
+        mariadb_pipeline.run()
+        assert [row["customer_id"] for row in mariadb_pipeline.rows(tables.customers)] == [1]
+        assert {customer for customer, _ in mariadb_pipeline.ledger().balances} == {1}
+        assert rejected(mariadb_pipeline).keys() == {"2", "3", "4", "5"}

@@ -1,4 +1,4 @@
-"""The demo's ERP, seeded into real servers."""
+"""Tests of the demo's ERP on real servers."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from sqlalchemy.schema import CreateTable
 
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
 from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, seed
-from ledger_pipelines.sources.sample.claim import marker
+from ledger_pipelines.sources.sample.claim import marker_table
 from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary, create_erp_tables, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.dirt import BOOLEANS, KINDS, WORDS
+from ledger_pipelines.sources.sample.erp.dirt import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
 from ledger_pipelines.sources.sample.plan import WIB
 from ledger_pipelines_tests.servers import fresh_database
 
-# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+# Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
 
 UNTIL = datetime(2025, 3, 17, 15, 30, tzinfo=WIB)
@@ -33,7 +33,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def dump(engine: sa.Engine) -> Rows:
-    """Every table's rows by column, in an order that depends on nothing but what they hold."""
+    """Return every table's rows by column, sorted by their values."""
     with engine.connect() as connection:
         found = {
             name: connection.execute(sa.select(table)).mappings().all() for name, table in erp_source_tables.items()
@@ -72,14 +72,14 @@ def engine(request: pytest.FixtureRequest) -> sa.Engine:
 
 @dataclass(frozen=True)
 class Demo:
-    """The plan carried out: what was said of it, and what is there."""
+    """A seeded ERP: its summary and its rows."""
 
     summary: ErpSummary
     rows: Rows
 
     @cached_property
     def months(self) -> dict[str, Counter[str]]:
-        """How many rows each month of each table has; an empty month for those without a date."""
+        """Count the rows of each table by month; the month of rows without a date is an empty text."""
         return {table.name: Counter(month_of(table, row) for row in self.rows[table.name]) for table in ERP_TABLES}
 
 
@@ -94,12 +94,12 @@ def demo(embedded_url: sa.URL) -> Iterator[Demo]:
         yield Demo(seed_erp(database, PLAN), dump(database))
 
 
-def test_the_same_plan_makes_the_same_rows_on_another_server(mariadb: sa.Engine, demo: Demo) -> None:
+def test_same_plan_makes_same_rows_on_another_server(mariadb: sa.Engine, demo: Demo) -> None:
     assert seed_erp(mariadb, PLAN) == demo.summary
     assert dump(mariadb) == demo.rows
 
 
-def test_a_driver_without_a_fast_way_gets_the_same_rows(postgres: sa.Engine, demo: Demo) -> None:
+def test_driver_without_bulk_protocol_writes_same_rows(postgres: sa.Engine, demo: Demo) -> None:
     plain = sa.create_engine(postgres.url.set(drivername="postgresql+psycopg2"), poolclass=sa.NullPool)
     assert seed_erp(plain, PLAN) == demo.summary
     assert dump(postgres) == demo.rows
@@ -110,14 +110,14 @@ def test_another_seed_makes_other_rows(postgres: sa.Engine, demo: Demo) -> None:
     assert dump(postgres) != demo.rows
 
 
-def test_the_summary_counts_what_is_there(demo: Demo) -> None:
+def test_summary_matches_rows(demo: Demo) -> None:
     assert demo.summary.rows == {name: len(rows) for name, rows in demo.rows.items()}
     assert list(demo.summary.rows) == [table.name for table in ERP_TABLES]
     assert (demo.summary.first_month, demo.summary.last_month) == ("2023-04", "2025-03")
     assert not demo.summary.already_there
 
 
-def test_every_month_has_about_the_rows_that_were_asked_for(demo: Demo) -> None:
+def test_every_month_has_about_rows_per_month(demo: Demo) -> None:
     months = [f"{year}-{month:02d}" for year in (2023, 2024, 2025) for month in range(1, 13)]
     expected = months[months.index("2023-04") : months.index("2025-03") + 1]
     for name, found in demo.months.items():
@@ -132,27 +132,27 @@ def test_a_tiny_plan_has_every_table(postgres: sa.Engine) -> None:
     assert all(0 < count < 100 for count in summary.rows.values()), summary
 
 
-def test_progress_is_told_to_the_end(postgres: sa.Engine) -> None:
-    told: list[tuple[int, int]] = []
-    seed_erp(postgres, SMALL, lambda done, of: told.append((done, of)))
-    assert told[0][0] == 0
-    assert told[-1][0] == told[-1][1] == len(told) - 1
+def test_progress_is_reported_to_the_end(postgres: sa.Engine) -> None:
+    reported: list[tuple[int, int]] = []
+    seed_erp(postgres, SMALL, lambda done, of: reported.append((done, of)))
+    assert reported[0][0] == 0
+    assert reported[-1][0] == reported[-1][1] == len(reported) - 1
 
 
-# What is odd about it
+# Faults
 
 
-def test_every_kind_of_dirt_is_there_and_counted(demo: Demo) -> None:
-    assert list(demo.summary.dirt) == list(KINDS)
+def test_every_kind_of_fault_is_made_and_counted(demo: Demo) -> None:
+    assert list(demo.summary.dirt) == list(ERP_FAULTS)
     assert [kind for kind, count in demo.summary.dirt.items() if count < 1] == []
 
 
 @pytest.mark.parametrize("table", ERP_TABLES, ids=lambda table: table.name)
-def test_dirt_of_every_table(demo: Demo, table: ErpTable) -> None:
+def test_every_table_has_faults(demo: Demo, table: ErpTable) -> None:
     rows = [tuple(row.values()) for row in demo.rows[table.name]]
     assert max(Counter(rows).values()) >= 2, "exact duplicates"
     cells = {value for row in rows for value in row if isinstance(value, str)}
-    assert [name for name, words in WORDS.items() if words not in cells] == []
+    assert [name for name, words in ODD_TEXTS.items() if words not in cells] == []
     assert "" in cells
     assert any(None in row for row in rows)
     assert any(all(row[name] is None for name in table.key) for row in demo.rows[table.name]), "no key"
@@ -190,17 +190,17 @@ def test_booleans_come_in_every_spelling(demo: Demo) -> None:
     receipts = demo.rows["data_receipt_purchase"]
     for column in ("is_final_receipt", "is_confirmed"):
         found = {row[column] for row in receipts}
-        assert found >= {*BOOLEANS, None}
-        assert found - {*BOOLEANS, None, ""} <= {"perhaps"}
+        assert found >= {*BOOLEAN_SPELLINGS, None}
+        assert found - {*BOOLEAN_SPELLINGS, None, ""} <= {"perhaps"}
     assert "perhaps" in {row["is_final_receipt"] for row in receipts}
 
 
-def test_some_rows_differ_only_by_case_and_a_trailing_blank(demo: Demo) -> None:
+def test_some_rows_differ_only_by_case_and_blank(demo: Demo) -> None:
     parts = {row["desc"] for row in demo.rows["stockbywh"] if row["desc"]}
     assert any(f"{text.swapcase()} " in parts for text in parts)
 
 
-# What is real about it
+# Plausibility
 
 
 def test_orders_have_lines_and_shipments_several_invoices(demo: Demo) -> None:
@@ -245,8 +245,8 @@ def test_production_is_planned_ahead_and_stock_runs_short(demo: Demo) -> None:
     assert 0 < short < len(stock) / 3
 
 
-def test_gas_is_invoiced_to_the_billing_demos_customers(demo: Demo, postgres: sa.Engine) -> None:
-    """Most months for just what the application's readings of that month cost."""
+def test_gas_is_invoiced_to_billing_customers(demo: Demo, postgres: sa.Engine) -> None:
+    """In most months, the invoiced amount is the cost of the application's readings."""
     seed(postgres, SeedPlan(current_month="2025-03", until=UNTIL))
     bills = sa.text(
         "SELECT no_kontrak, sum(harga_final) AS bill FROM users JOIN data_pencatatan ON customer_id = users.id "
@@ -256,7 +256,7 @@ def test_gas_is_invoiced_to_the_billing_demos_customers(demo: Demo, postgres: sa
         billed = {row.no_kontrak: row.bill for row in connection.execute(bills)}
     invoiced: Counter[str] = Counter()
     for row in demo.rows["so_invoice_line"]:
-        if row["product_type"] == "GAS" and row["so_date"] == datetime(2024, 11, 1):  # noqa: DTZ001 - as the ERP has it
+        if row["product_type"] == "GAS" and row["so_date"] == datetime(2024, 11, 1):  # noqa: DTZ001 - ERP timestamps have no time zone
             invoiced[row["bp_code"]] += row["amount_hc"] or 0
     both = billed.keys() & invoiced.keys()
     assert len(both) >= 8
@@ -265,17 +265,17 @@ def test_gas_is_invoiced_to_the_billing_demos_customers(demo: Demo, postgres: sa
     assert all(billed[code] * Decimal("0.5") < invoiced[code] < billed[code] * 2 for code in both if invoiced[code])
 
 
-# Where it may be made
+# Existing databases
 
 
-def test_seeding_again_changes_nothing(engine: sa.Engine) -> None:
+def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
     first = seed_erp(engine, SMALL)
     before = dump(engine)
     assert seed_erp(engine, SMALL) == replace(first, already_there=True)
     assert dump(engine) == before
 
 
-def test_another_plan_is_refused_unless_it_replaces(engine: sa.Engine) -> None:
+def test_another_plan_needs_replace(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     other = replace(SMALL, rows_per_month=9)
     with pytest.raises(SeedRefused, match="another plan"):
@@ -284,8 +284,8 @@ def test_another_plan_is_refused_unless_it_replaces(engine: sa.Engine) -> None:
     assert seed_erp(engine, other).already_there is True
 
 
-def test_a_real_erp_is_left_alone(engine: sa.Engine) -> None:
-    """Even beside a demo of the billing application, whose mark is not the ERP's."""
+def test_real_erp_is_refused(engine: sa.Engine) -> None:
+    """A demo of the billing application in the same database does not mark the ERP."""
     seed(engine, SeedPlan(current_month="2025-03", until=UNTIL, customers=1, months=1))
     table = erp_source_tables["view_prod_header"]
     with engine.begin() as connection:
@@ -299,15 +299,15 @@ def test_a_real_erp_is_left_alone(engine: sa.Engine) -> None:
         assert not sa.inspect(connection).has_table("stockbywh")
 
 
-def test_a_part_of_a_demo_is_no_demo(engine: sa.Engine) -> None:
+def test_incomplete_demo_is_refused(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     with engine.begin() as connection:
-        connection.execute(marker.update().values(summary=None))
+        connection.execute(marker_table.update().values(summary=None))
     with pytest.raises(SeedRefused, match="only a part of a demo"):
         seed_erp(engine, SMALL)
 
 
-def test_the_two_demos_can_share_a_database(engine: sa.Engine) -> None:
+def test_both_demos_can_share_a_database(engine: sa.Engine) -> None:
     billing = SeedPlan(current_month="2025-03", until=UNTIL, customers=2, months=1)
     seed(engine, billing)
     seed_erp(engine, SMALL)
@@ -315,17 +315,17 @@ def test_the_two_demos_can_share_a_database(engine: sa.Engine) -> None:
     assert seed_erp(engine, SMALL).already_there
 
 
-def test_plans_that_cannot_be_carried_out() -> None:
+def test_impossible_plans_are_refused() -> None:
     with pytest.raises(ValueError, match="rows_per_month must lie between 1 and"):
         ErpPlan(current_month="2025-03", rows_per_month=0)
     with pytest.raises(ValueError, match="must lie in the current month"):
         ErpPlan(current_month="2025-02", until=UNTIL)
 
 
-# The declaration
+# Declaration of the tables
 
 
-def test_the_declaration_is_what_sql_server_would_have() -> None:
+def test_declaration_compiles_to_sql_server_types() -> None:
     dialect = mssql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects' constructors untyped
     made = {name: str(CreateTable(table).compile(dialect=dialect)) for name, table in erp_source_tables.items()}
     assert "[desc] NVARCHAR(255) NULL" in made["stockbywh"]
@@ -335,7 +335,7 @@ def test_the_declaration_is_what_sql_server_would_have() -> None:
     assert "is_final_receipt VARCHAR(10) NULL" in made["data_receipt_purchase"]
 
 
-def test_the_tables_are_the_catalogues(engine: sa.Engine) -> None:
+def test_tables_match_the_catalogue(engine: sa.Engine) -> None:
     create_erp_tables(engine)
     inspector = sa.inspect(engine)
     for table in ERP_TABLES:

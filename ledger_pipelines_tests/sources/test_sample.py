@@ -1,4 +1,4 @@
-"""The demo's billing database, seeded into real servers."""
+"""Tests of the demo's billing database on real servers."""
 
 import json
 import os
@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.billing_schema import data_pencatatan, metadata, users
 from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, SeedSummary, seed
-from ledger_pipelines.sources.sample.claim import marker
-from ledger_pipelines.sources.sample.dirt import DIRTY_CUSTOMERS, KINDS
+from ledger_pipelines.sources.sample.claim import marker_table
+from ledger_pipelines.sources.sample.dirt import FAULT_KINDS, FAULTY_CUSTOMERS
 from ledger_pipelines.sources.sample.plan import WIB, Timeline
 
-# Makers of demos, which nothing but a demo needs: what they make is tested wherever a demo is used.
+# Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
 
 SERVERS = {
@@ -35,7 +35,7 @@ Dump = dict[str, list[tuple[str | None, ...]]]
 
 
 def _new_database(server: str) -> Iterator[sa.Engine]:
-    """Make a database that lives as long as the test; skip where there is no server, but never in CI."""
+    """Yield a temporary database; without a server, skip the test, except in CI."""
     variable, default = SERVERS[server]
     url = sa.make_url(os.environ.get(variable, default))
     if url.drivername == "postgresql":
@@ -75,13 +75,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
 
 @pytest.fixture(scope="module")
 def default_demo() -> Iterator[tuple[SeedSummary, Dump]]:
-    """The default plan in PostgreSQL."""
+    """Seed the default plan in PostgreSQL."""
     for database in _new_database("postgresql"):
         yield seed(database, PLAN), dump(database)
 
 
 def dump(engine: sa.Engine) -> Dump:
-    """Read both tables through their declaration, every value as text."""
+    """Return the rows of both tables, all values as text."""
 
     def text(value: Any) -> str | None:
         return None if value is None else str(value)
@@ -96,7 +96,7 @@ def dump(engine: sa.Engine) -> Dump:
 
 
 def parsed(text: str | None) -> Any:
-    """Read JSON with exact numbers, however often it was encoded."""
+    """Parse JSON with exact numbers, also if it was encoded several times."""
     value: Any = text
     while isinstance(value, str):
         value = json.loads(value, parse_float=Decimal)
@@ -107,14 +107,14 @@ def records(rows: Dump, table: sa.Table) -> list[dict[str, str | None]]:
     return [dict(zip(table.columns.keys(), row, strict=True)) for row in rows[table.name]]
 
 
-def test_same_plan_makes_the_same_rows_on_another_server(
+def test_same_plan_makes_same_rows_on_another_server(
     mariadb: sa.Engine, default_demo: tuple[SeedSummary, Dump]
 ) -> None:
     assert (seed(mariadb, PLAN), dump(mariadb)) == default_demo
     assert len(default_demo[1]["data_pencatatan"]) > 3_000
 
 
-def test_same_plan_makes_the_same_rows_again(postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_same_plan_makes_same_rows_again(postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]) -> None:
     assert (seed(postgres, PLAN), dump(postgres)) == default_demo
 
 
@@ -123,7 +123,7 @@ def test_another_seed_makes_other_rows(postgres: sa.Engine, default_demo: tuple[
     assert dump(postgres) != default_demo[1]
 
 
-def test_a_driver_without_a_fast_way_gets_the_same_rows(
+def test_driver_without_bulk_protocol_writes_same_rows(
     postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]
 ) -> None:
     plain = sa.create_engine(postgres.url.set(drivername="postgresql+psycopg2"), poolclass=sa.NullPool)
@@ -131,7 +131,7 @@ def test_a_driver_without_a_fast_way_gets_the_same_rows(
     assert dump(postgres) == default_demo[1]
 
 
-def test_summary_counts_what_is_there(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_summary_matches_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
     summary, rows = default_demo
     people = records(rows, users)
     customers = [person for person in people if person["role"] in ("customer", "fob")]
@@ -146,9 +146,9 @@ def test_summary_counts_what_is_there(default_demo: tuple[SeedSummary, Dump]) ->
     }  # fmt: skip
 
 
-def test_default_plan_has_every_kind_of_dirt(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_default_plan_has_every_kind_of_fault(default_demo: tuple[SeedSummary, Dump]) -> None:
     dirt = default_demo[0].dirt
-    assert list(dirt) == list(dict.fromkeys(kind.name for kind in KINDS))
+    assert list(dirt) == list(dict.fromkeys(kind.name for kind in FAULT_KINDS))
     assert [kind for kind, count in dirt.items() if count < 1] == []
 
 
@@ -183,14 +183,14 @@ def test_default_plan_has_every_kind_of_dirt(default_demo: tuple[SeedSummary, Du
         (users, "pricing_history", r'"year_month":"2025-03".*"koreksi_meter":null'),
     ],
 )  # fmt: skip
-def test_dirt_is_written_as_the_application_writes_it(
+def test_faults_are_in_the_application_format(
     default_demo: tuple[SeedSummary, Dump], table: sa.Table, column: str, pattern: str
 ) -> None:
     texts = [record[column] for record in records(default_demo[1], table)]
     assert any(text is not None and re.search(pattern, text) for text in texts)
 
 
-def test_dirt_that_shows_between_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_faults_across_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
     people = {person["id"]: person for person in records(default_demo[1], users)}
     customers = {key: person for key, person in people.items() if person["role"] in ("customer", "fob")}
     readings = records(default_demo[1], data_pencatatan)
@@ -209,9 +209,9 @@ def test_dirt_that_shows_between_rows(default_demo: tuple[SeedSummary, Dump]) ->
     assert any(person["role"] == "customer" and "volume_sm3" in data for person, data in inputs)
     assert any(person["role"] == "fob" and "pembacaan_awal" in data for person, data in inputs)
     starts = [(person["id"], data["pembacaan_awal"]["waktu"]) for person, data in inputs if "pembacaan_awal" in data]
-    assert len(starts) - len(set(starts)) == 1  # two readings with the same start, once
+    assert len(starts) - len(set(starts)) == 1  # one pair of readings with the same start
     assert _customers_with_gaps(inputs) >= 3
-    assert _customers_who_paid_first(inputs) >= 1
+    assert _customers_with_deposit_before_reading(inputs) >= 1
 
 
 def _customers_with_gaps(inputs: list[tuple[dict[str, str | None], Any]]) -> int:
@@ -223,7 +223,7 @@ def _customers_with_gaps(inputs: list[tuple[dict[str, str | None], Any]]) -> int
     return sum(max(found) - min(found) + 1 > len(found) for found in months.values())
 
 
-def _customers_who_paid_first(inputs: list[tuple[dict[str, str | None], Any]]) -> int:
+def _customers_with_deposit_before_reading(inputs: list[tuple[dict[str, str | None], Any]]) -> int:
     first_reading: dict[str | None, str] = {}
     first_deposit: dict[str | None, str] = {}
     for person, data in inputs:
@@ -234,7 +234,7 @@ def _customers_who_paid_first(inputs: list[tuple[dict[str, str | None], Any]]) -
     return sum(first_deposit[person] < moment for person, moment in first_reading.items())
 
 
-def test_nothing_has_happened_after_until_but_one_reading(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_only_one_reading_is_after_until(default_demo: tuple[SeedSummary, Dump]) -> None:
     until = UNTIL.strftime("%Y-%m-%d %H:%M:%S")
     columns = ("created_at", "updated_at")
     stamps = [str(row[column]) for row in records(default_demo[1], data_pencatatan) for column in columns]
@@ -255,13 +255,13 @@ def test_nothing_has_happened_after_until_but_one_reading(default_demo: tuple[Se
     assert future == 1
 
 
-def test_meter_states_are_contiguous_and_volumes_are_their_differences(postgres: sa.Engine) -> None:
+def test_meter_states_are_contiguous_and_match_volumes(postgres: sa.Engine) -> None:
     clean = 24
-    seed(postgres, replace(PLAN, customers=DIRTY_CUSTOMERS + clean, months=5))
+    seed(postgres, replace(PLAN, customers=FAULTY_CUSTOMERS + clean, months=5))
     by_customer: dict[str | None, list[Any]] = {}
     for reading in records(dump(postgres), data_pencatatan):
         data = parsed(reading["data_input"])
-        if int(reading["customer_id"] or 0) - 11 in range(DIRTY_CUSTOMERS, DIRTY_CUSTOMERS + clean):
+        if int(reading["customer_id"] or 0) - 11 in range(FAULTY_CUSTOMERS, FAULTY_CUSTOMERS + clean):
             by_customer.setdefault(reading["customer_id"], []).append(data)
     metered = [series for series in by_customer.values() if "pembacaan_awal" in series[0]]
     assert (len(by_customer), len(metered)) == (clean, clean * 3 // 4)
@@ -280,7 +280,7 @@ def test_meter_states_are_contiguous_and_volumes_are_their_differences(postgres:
     assert 0.3 < tails / total < 0.6
 
 
-def test_application_totals_are_those_of_its_own_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_application_totals_match_its_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
     billed: dict[str | None, Decimal] = {}
     for reading in records(default_demo[1], data_pencatatan):
         owner = reading["customer_id"]
@@ -293,18 +293,18 @@ def test_application_totals_are_those_of_its_own_rows(default_demo: tuple[SeedSu
             total += -abs(amount) if entry.get("keterangan") == "pengurangan" else amount
         assert Decimal(person["total_deposit"] or 0) == total
         differences.append(abs(Decimal(person["total_purchases"] or 0) - billed.get(person["id"], Decimal(0))))
-    assert Decimal("0.01") <= max(differences) < 1  # the application rounds its sum once, not its terms
+    assert Decimal("0.01") <= max(differences) < 1  # the application rounds the sum, not each bill
 
 
-def test_dirt_stays_rare_however_many_customers(postgres: sa.Engine) -> None:
-    shown: list[tuple[int, int]] = []
+def test_number_of_faults_is_independent_of_customers(postgres: sa.Engine) -> None:
+    reported: list[tuple[int, int]] = []
     plan = SeedPlan(current_month="2025-03", customers=1_500, months=2, readings_per_month=10)
-    summary = seed(postgres, plan, lambda done, total: shown.append((done, total)))
+    summary = seed(postgres, plan, lambda done, total: reported.append((done, total)))
     assert summary.customers == 1_500
     assert 1_500 * 20 - 100 < summary.readings < 1_500 * 20 + 100
-    assert sum(summary.dirt.values()) < 2 * DIRTY_CUSTOMERS
-    assert shown == sorted(shown)
-    assert (shown[0], shown[-1]) == ((0, 1_500), (1_500, 1_500))
+    assert sum(summary.dirt.values()) < 2 * FAULTY_CUSTOMERS
+    assert reported == sorted(reported)
+    assert (reported[0], reported[-1]) == ((0, 1_500), (1_500, 1_500))
     with postgres.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(data_pencatatan)) == summary.readings
 
@@ -317,7 +317,7 @@ def test_tiny_plans_work(postgres: sa.Engine) -> None:
         assert (summary.customers, summary.already_there) == (customers, False)
 
 
-def test_new_rows_follow_the_demos_ids(engine: sa.Engine) -> None:
+def test_new_rows_get_ids_after_the_demo(engine: sa.Engine) -> None:
     summary = seed(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(data_pencatatan.insert().values(customer_id=11, data_input='{"waktu":"2025-03-02"}'))
@@ -327,7 +327,7 @@ def test_new_rows_follow_the_demos_ids(engine: sa.Engine) -> None:
     assert tuple(newest) == (summary.readings + 1, '{"waktu":"2025-03-02"}')
 
 
-def test_tables_have_their_indexes(engine: sa.Engine) -> None:
+def test_seeded_tables_have_indexes(engine: sa.Engine) -> None:
     seed(engine, SMALL)
     inspector = sa.inspect(engine)
     for table in metadata.sorted_tables:
@@ -336,7 +336,7 @@ def test_tables_have_their_indexes(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("table", ["users", "data_pencatatan"])
-def test_real_tables_are_never_touched(engine: sa.Engine, table: str) -> None:
+def test_real_tables_are_refused(engine: sa.Engine, table: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
         connection.exec_driver_sql(f"INSERT INTO {table} VALUES (7)")
@@ -348,7 +348,7 @@ def test_real_tables_are_never_touched(engine: sa.Engine, table: str) -> None:
     assert sa.inspect(engine).get_table_names() == [table]
 
 
-def test_real_users_restored_over_a_demo_are_never_touched(engine: sa.Engine) -> None:
+def test_real_users_restored_over_a_demo_are_refused(engine: sa.Engine) -> None:
     seed(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(users.delete())
@@ -358,7 +358,7 @@ def test_real_users_restored_over_a_demo_are_never_touched(engine: sa.Engine) ->
     assert len(dump(engine)["users"]) == 1
 
 
-def test_identical_plan_is_left_alone(engine: sa.Engine) -> None:
+def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
     first = seed(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(data_pencatatan.delete().where(data_pencatatan.c.id > 10))
@@ -378,7 +378,7 @@ def test_another_plan_needs_replace(engine: sa.Engine) -> None:
     assert len(dump(engine)["users"]) == 9
 
 
-def test_an_unfinished_demo_needs_replace(mariadb: sa.Engine) -> None:
+def test_incomplete_demo_needs_replace(mariadb: sa.Engine) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == total:
             raise KeyboardInterrupt
@@ -390,7 +390,7 @@ def test_an_unfinished_demo_needs_replace(mariadb: sa.Engine) -> None:
     assert not seed(mariadb, replace(SMALL, replace=True)).already_there
 
 
-def test_an_interrupted_seeding_leaves_postgresql_as_it_was(postgres: sa.Engine) -> None:
+def test_interrupted_seeding_is_rolled_back_in_postgresql(postgres: sa.Engine) -> None:
     seed(postgres, SMALL)
     before = dump(postgres)
 
@@ -402,26 +402,26 @@ def test_an_interrupted_seeding_leaves_postgresql_as_it_was(postgres: sa.Engine)
         seed(postgres, replace(SMALL, seed=1, replace=True), interrupt)
     assert dump(postgres) == before
     with postgres.connect() as connection:
-        assert connection.scalar(sa.select(marker.c.plan)) == SMALL.identity()
+        assert connection.scalar(sa.select(marker_table.c.plan)) == SMALL.identity()
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"current_month": "2025-13"}, "current_month"),
         ({"customers": 0}, "customers"),
         ({"months": 241}, "months"),
         ({"readings_per_month": 0}, "readings_per_month"),
-        ({"until": datetime(2025, 3, 1)}, "time zone"),  # noqa: DTZ001 - that is what is refused
+        ({"until": datetime(2025, 3, 1)}, "time zone"),  # noqa: DTZ001 - a value without a time zone must be refused
         ({"until": datetime(2025, 4, 1, tzinfo=WIB)}, "current month"),
     ],
 )
-def test_impossible_plans_are_refused(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_impossible_plans_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         replace(SMALL, **changes)
 
 
-def test_timeline_knows_february() -> None:
+def test_timeline_has_leap_day() -> None:
     timeline = Timeline(SeedPlan(current_month="2024-03", months=2))
     february = timeline.months[0]
     assert (february.year_month, timeline.before.year_month, timeline.after.year_month) == (

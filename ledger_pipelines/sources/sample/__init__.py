@@ -1,7 +1,7 @@
-"""The demo's source databases: generated, deterministic, as untidy as real ones.
+"""Generators of the demo's source databases: deterministic, with the faults of real data.
 
-`plan` says what to make, `customers` and `billing` invent it, `accounts` writes it as the application would, `dirt`
-spoils a little of it, `load` brings it into a database.
+`plan` defines size and period, `customers`, `billing` and `payments` generate the figures, `accounts` formats them as
+the application does, `dirt` injects faults, `load` writes everything into a database.
 """
 
 from ledger_pipelines.sources.sample.load import seed

@@ -1,8 +1,7 @@
-"""What a demo customer is made of, in the words in which the application stores it.
+"""Users, readings, deposits and prices of the demo, in the format in which the application stores them.
 
-Readings, deposits and price entries hold *fragments of JSON text*, not numbers: what makes such data hard to read is
-how it is written, and the faults (`dirt`) are made by rewriting a fragment. Inventing the figures belongs to
-`customers` and `billing`.
+Readings, deposits and price entries hold *fragments of JSON text*, not numbers. Such data is hard to read because of
+its formatting, and the faults (`dirt`) rewrite a fragment. `customers` and `billing` generate the figures.
 """
 
 import json
@@ -11,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
-from ledger_pipelines.sources.sample.writing import Row
+from ledger_pipelines.sources.sample.writing import TextRow
 
-# No hash of any password looks like this, so nobody can log in.
-_NO_PASSWORD = "!"  # noqa: S105 - the mark of an account that nobody can log in to
+# No password hash has this value, so login is impossible.
+_NO_PASSWORD = "!"  # noqa: S105 - marks an account without login
 
 USER_COLUMNS = (
     "id", "name", "email", "role", "password", "no_kontrak", "alamat", "nomor_tlpn", "total_deposit",
@@ -28,37 +27,37 @@ READING_COLUMNS = (
 
 
 def running_total(bills: Iterable[float]) -> float:
-    """Add binary floats up one after the other, as the application does, its drift included.
+    """Add binary floats one after the other, as the application does, rounding drift included.
 
-    Python's own `sum` compensates the drift from version 3.12 on, and would not give the same demo everywhere.
+    Python's `sum` compensates the drift from version 3.12 on, so the demo would depend on the Python version.
     """
     return reduce(add, bills, 0.0)
 
 
 def money(hundredths: int) -> str:
-    """Write rupiah as a JSON number without needless zeros."""
+    """Return rupiah as a JSON number without trailing zeros."""
     whole, rest = divmod(hundredths, 100)
     return f"{whole}.{rest:02d}".rstrip("0") if rest else str(whole)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose reading it is, as the reading says it."""
+class UserRef:
+    """Id and name of a user, as a reading stores them."""
 
     id: str
     name: str
 
 
 @dataclass(slots=True)
-class Reading:
+class DemoReading:
     """A row of `data_pencatatan`.
 
-    `moment`, `closed_at` and `entered_at` are texts of moments; `volume`, `opening` and `closing` fragments of JSON. A
-    fob reading has neither `closed_at` nor meter states. `bill` is the application's own binary float, in rupiah.
-    `starts` and `ends` are seconds of the time line; faults leave them as they are.
+    `moment`, `closed_at` and `entered_at` are timestamps as text. `volume`, `opening` and `closing` are fragments of
+    JSON. A fob reading has no `closed_at` and no meter states. `bill` is the application's binary float, in rupiah.
+    `starts` and `ends` are seconds of the time line; faults do not change them.
     """
 
-    owner: Owner
+    owner: UserRef
     starts: int
     ends: int
     moment: str
@@ -74,7 +73,7 @@ class Reading:
     encoded_twice: bool = False
 
     def data_input(self) -> str:
-        """Write the JSON text."""
+        """Return the value of the column `data_input`."""
         if self.is_fob:
             text = f'{{"waktu":"{self.moment}","volume_sm3":{self.volume},"keterangan":null,"alamat_pengambilan":null}}'
         else:
@@ -85,8 +84,8 @@ class Reading:
             )
         return json.dumps(text) if self.encoded_twice else text
 
-    def row(self, number: int) -> Row:
-        """Give the values of `READING_COLUMNS`, with `number` for an id."""
+    def row(self, number: int) -> TextRow:
+        """Return the values of `READING_COLUMNS`; `number` becomes the id."""
         return (
             str(number),
             self.owner.id,
@@ -100,8 +99,8 @@ class Reading:
 
 
 @dataclass(slots=True)
-class Deposit:
-    """An entry of `deposit_history`; `signed` is what the application added to its total, in hundredths of a rupiah."""
+class DemoDeposit:
+    """An entry of `deposit_history`; `signed` is the amount added to `total_deposit`, in hundredths of a rupiah."""
 
     date: str | None
     amount: str
@@ -110,7 +109,7 @@ class Deposit:
     description: str | None = None
 
     def json(self) -> str:
-        """Write the entry; without a `keterangan` the key is absent, as in old entries."""
+        """Return the entry as JSON; without `keterangan`, the key is absent, as in old entries."""
         date = "null" if self.date is None else f'"{self.date}"'
         note = "null" if self.description is None else f'"{self.description}"'
         kind = "" if self.keterangan is None else f',"keterangan":"{self.keterangan}"'
@@ -118,11 +117,11 @@ class Deposit:
 
 
 @dataclass(slots=True)
-class Price:
+class DemoPrice:
     """An entry of `pricing_history`, in force from second `since` to second `until`, both included.
 
-    `head` is the entry's beginning, which tells a monthly entry from a custom period; `rate` is what the application
-    makes of the entry: rupiah for one m³ on the meter.
+    `head` is the first part of the entry, which identifies it as a monthly entry or a custom period. `rate` is the
+    price that the application derives from the entry: rupiah for one m³ on the meter.
     """
 
     since: int
@@ -135,7 +134,7 @@ class Price:
     rate: float
 
     def json(self) -> str:
-        """Write the entry."""
+        """Return the entry as JSON."""
         return (
             f'{{{self.head},"harga_per_meter_kubik":{self.price},"tekanan_keluar":{self.pressure},'
             f'"suhu":{self.temperature},"koreksi_meter":{self.factor}}}'
@@ -143,10 +142,10 @@ class Price:
 
 
 @dataclass(slots=True)
-class Account:
-    """A user with everything that hangs on it; the four default columns are `None` where the row has NULL."""
+class DemoAccount:
+    """A user with its readings, deposits and prices; a default column that is NULL in the row is `None`."""
 
-    owner: Owner
+    owner: UserRef
     email: str
     role: str
     created_at: str
@@ -158,19 +157,19 @@ class Account:
     pressure: str | None = None
     temperature: str | None = None
     factor: str | None = None
-    prices: list[Price] | None = None
-    deposits: list[Deposit] | None = None
-    readings: list[Reading] = field(default_factory=list)
+    prices: list[DemoPrice] | None = None
+    deposits: list[DemoDeposit] | None = None
+    readings: list[DemoReading] = field(default_factory=list)
     balances: dict[str, float] = field(default_factory=dict)
     histories_encoded_twice: bool = False
 
     @property
     def is_fob(self) -> bool:
-        """Whether the customer is billed free on board."""
+        """Return whether the customer is billed free on board."""
         return self.role == "fob"
 
-    def row(self) -> Row:
-        """Give the values of `USER_COLUMNS`, the application's own running totals among them."""
+    def row(self) -> TextRow:
+        """Return the values of `USER_COLUMNS`, including the application's running totals."""
         total_deposit = sum(deposit.signed for deposit in self.deposits or ())
         sign = "-" if total_deposit < 0 else ""
         whole, hundredths = divmod(abs(total_deposit), 100)
@@ -200,12 +199,12 @@ class Account:
             self.updated_at,
         )
 
-    def reading_rows(self, first: int) -> Iterator[Row]:
-        """Give the readings' rows, numbered from `first`."""
+    def reading_rows(self, first: int) -> Iterator[TextRow]:
+        """Yield one row per reading, with ids from `first` on."""
         for number, reading in enumerate(self.readings, first):
             yield reading.row(number)
 
-    def _history(self, entries: list[Deposit] | list[Price] | None) -> str | None:
+    def _history(self, entries: list[DemoDeposit] | list[DemoPrice] | None) -> str | None:
         if entries is None:
             return None
         text = f"[{','.join(entry.json() for entry in entries)}]"

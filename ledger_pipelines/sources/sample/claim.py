@@ -1,7 +1,7 @@
-"""A demo's claim on a database: which tables are its own, and refusing to where something else lives.
+"""Ownership marker of a demo: protects tables that no demo created.
 
-A table of its own, `ledger_demo_seed`, marks a database as a demo's: one row an application, with the plan that was
-carried out and what came of it.
+The table `ledger_demo_seed` marks a database as a demo. It has one row per application, with the plan and, once
+seeding is complete, its summary.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 
 from ledger_pipelines.settings import masked
-from ledger_pipelines.sources.sample.plan import Plan, SeedRefused
+from ledger_pipelines.sources.sample.plan import DemoPlan, SeedRefused
 
-marker = sa.Table(
+marker_table = sa.Table(
     "ledger_demo_seed",
     sa.MetaData(),
     sa.Column("application", sa.String(64), primary_key=True),
@@ -23,93 +23,96 @@ marker = sa.Table(
 
 
 @dataclass(frozen=True)
-class Found:
-    """What an application's row of the marker says: the plan's identity, and the summary once all is written."""
+class MarkerRow:
+    """Marker row of an application: the plan's identity, and the summary once all rows are written."""
 
     plan: str
     summary: str | None
 
 
 @dataclass(frozen=True)
-class Claim:
-    """An application's tables in a database, as a demo's own.
+class OwnershipMarker:
+    """Marker of one application's tables in a database.
 
     Attributes:
-        application: its name in the marker.
-        tables: what the demo creates, and drops when told to replace an earlier one.
-        is_ours: whether the tables that are there, though marked, are still the demo's, and not real ones that were
-            restored over it.
+        application: name of the application in the marker table.
+        tables: tables that the demo creates, and drops if the plan replaces an earlier demo.
+        is_demo_data: whether the existing tables, although marked, still hold the demo, and not real data restored
+            over it.
     """
 
     application: str
     tables: tuple[sa.Table, ...]
-    is_ours: Callable[[sa.Connection, list[sa.Table]], bool] = lambda _connection, _there: True
+    is_demo_data: Callable[[sa.Connection, list[sa.Table]], bool] = lambda _connection, _there: True
 
-    def found(self, connection: sa.Connection) -> Found | None:
-        """What the marker says of the application; None if there is no mark."""
-        if not sa.inspect(connection).has_table(marker.name):
+    def read(self, connection: sa.Connection) -> MarkerRow | None:
+        """Return the application's marker row, or None."""
+        if not sa.inspect(connection).has_table(marker_table.name):
             return None
-        row = connection.execute(sa.select(marker.c.plan, marker.c.summary).where(self._mine)).one_or_none()
-        return row and Found(row.plan, row.summary)
+        row = connection.execute(
+            sa.select(marker_table.c.plan, marker_table.c.summary).where(self._own_row)
+        ).one_or_none()
+        return row and MarkerRow(row.plan, row.summary)
 
-    def make_room(self, connection: sa.Connection, plan: Plan) -> str | None:
-        """Give the summary of the same demo, if it is there; else see to it that the tables are not.
+    def clear_earlier_demo(self, connection: sa.Connection, plan: DemoPlan) -> str | None:
+        """Return the summary of the same demo if it exists; otherwise drop the tables of an earlier demo.
 
         Raises:
-            SeedRefused: where that would do harm.
+            SeedRefused: if the tables are no demo's, or are an incomplete or different demo's and the plan does not say
+                `replace`.
         """
         inspector = sa.inspect(connection)
         there = [table for table in self.tables if inspector.has_table(table.name)]
         if not there:
             return None
-        found = self.found(connection)
+        found = self.read(connection)
         place = masked(connection.engine.url)
-        if found is None or not self.is_ours(connection, there):
+        if found is None or not self.is_demo_data(connection, there):
             raise SeedRefused(
-                f"{place} has {' and '.join(table.name for table in there)}, which no demo made: a real application's "
-                "data may be in there. Nothing was changed. Give the demo a database of its own."
+                f"{place} has {' and '.join(table.name for table in there)}, which no demo made: the database may hold "
+                "the data of a real application. Nothing was changed. Use a database of its own for the demo."
             )
         if plan.replace:
             for table in there:
                 connection.execute(DropTable(table))
             return None
         if found.summary is None or len(there) < len(self.tables):
-            raise SeedRefused(f"{place} has only a part of a demo. Seed with replace to start afresh.")
+            raise SeedRefused(f"{place} has only a part of a demo. To drop it and start over, seed with --replace.")
         if found.plan != plan.identity():
             raise SeedRefused(
                 f"{place} has the demo of another plan, {found.plan}. "
-                "Seed with replace to drop it, or give this one a database of its own."
+                "To drop it, seed with --replace; or use another database."
             )
         return found.summary
 
-    def create(self, connection: sa.Connection, plan: Plan) -> None:
-        """Make the tables without their secondary indexes, and mark them as a demo's.
+    def create(self, connection: sa.Connection, plan: DemoPlan) -> None:
+        """Create the tables without their secondary indexes, and mark them as a demo's.
 
-        The tables come before the mark. If another program made one of them in the meantime, creating it fails, and
-        a table that is not ours is never marked.
+        The tables are created before the marker row. If another program has created one of them in the meantime, the
+        creation fails, and the other program's table is never marked.
         """
-        marker.create(connection, checkfirst=True)
-        connection.execute(marker.delete().where(self._mine))
+        marker_table.create(connection, checkfirst=True)
+        connection.execute(marker_table.delete().where(self._own_row))
         for table in self.tables:
             connection.execute(CreateTable(table))
-        connection.execute(marker.insert().values(application=self.application, plan=plan.identity()))
-        commit_unless_whole(connection)
+        connection.execute(marker_table.insert().values(application=self.application, plan=plan.identity()))
+        commit_unless_transactional_ddl(connection)
 
     def finish(self, connection: sa.Connection, summary: str) -> None:
-        """Add the indexes and note what was made."""
+        """Create the secondary indexes and store the summary in the marker."""
         for table in self.tables:
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 index.create(connection)
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"ANALYZE {table.name}")
-        connection.execute(marker.update().where(self._mine).values(summary=summary))
+        connection.execute(marker_table.update().where(self._own_row).values(summary=summary))
 
     @property
-    def _mine(self) -> sa.ColumnElement[bool]:
-        return marker.c.application == self.application
+    def _own_row(self) -> sa.ColumnElement[bool]:
+        return marker_table.c.application == self.application
 
 
-def commit_unless_whole(connection: sa.Connection) -> None:
-    """Commit where creating a table has already ended the transaction that would have held everything."""
+def commit_unless_transactional_ddl(connection: sa.Connection) -> None:
+    """Commit unless the database creates tables within a transaction; elsewhere one transaction holds everything."""
     if connection.dialect.name != "postgresql":
         connection.commit()

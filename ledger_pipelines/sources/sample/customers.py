@@ -1,18 +1,18 @@
-"""Who the demo's users are: names, addresses, contracts and prices of a gas distributor's customers, and its staff.
+"""Users of the demo: staff and customers of a gas distributor, with names, addresses, contracts and prices.
 
-What they use and pay is in `billing`.
+Readings are in `billing`, deposits in `payments`.
 """
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
-from ledger_pipelines.sources.sample.accounts import Account, Owner, Price
+from ledger_pipelines.sources.sample.accounts import DemoAccount, DemoPrice, UserRef
 from ledger_pipelines.sources.sample.plan import DAY, Month, Timeline
 
 FIRST_CUSTOMER_ID = 11
 DEMO_DOMAIN = "@contoh.example"
-"""Every demo user's mail address ends so; nobody else's can, `.example` being reserved."""
+"""Domain of all demo users' mail addresses. Real addresses cannot have it: `.example` is reserved."""
 
 _STAFF = (
     ("Administrator", "superadmin"),
@@ -39,13 +39,13 @@ _PRESSURES = ("0.850", "1.200", "1.500", "2.000", "2.500", "3.000", "4.000")
 
 
 def is_fob(index: int) -> bool:
-    """Say whether the customer at this place in the plan (from 0) is billed free on board: every fourth is."""
+    """Return whether the customer at this index of the plan (from 0) is a fob customer: every fourth is."""
     return index % 4 == 3
 
 
 @dataclass(frozen=True)
-class Terms:
-    """A price and the gas's state: rupiah for one Sm³, bar gauge, °C, factor (`None`: to be computed from the two)."""
+class PriceTerms:
+    """Price (rupiah for one Sm³), pressure (bar gauge), temperature (°C), factor (`None`: computed from those two)."""
 
     price: int
     pressure: str
@@ -54,12 +54,12 @@ class Terms:
 
     @property
     def rate(self) -> float:
-        """Rupiah for one m³ on the meter, in binary floating point as the application has it."""
+        """Return rupiah for one m³ on the meter, in binary floating point as in the application."""
         return float(self.factor or computed_factor(self.pressure, self.temperature)) * self.price
 
-    def entry(self, head: str, since: int, until: int) -> Price:
-        """Write the terms as an entry of a pricing history."""
-        return Price(
+    def entry(self, head: str, since: int, until: int) -> DemoPrice:
+        """Return the terms as an entry of a pricing history."""
+        return DemoPrice(
             since=since,
             until=until,
             head=head,
@@ -72,7 +72,7 @@ class Terms:
 
 
 def computed_factor(pressure: str, temperature: str) -> str:
-    """Compute a correction factor as the application's forms do, to the 14 decimals that its column keeps.
+    """Return the correction factor as the application's forms compute it, to the column's 14 decimals.
 
     Args:
         pressure: outlet pressure in bar gauge.
@@ -83,34 +83,31 @@ def computed_factor(pressure: str, temperature: str) -> str:
     return str(factor.quantize(Decimal("1e-14"), ROUND_HALF_UP))
 
 
-def staff(timeline: Timeline) -> list[Account]:
-    """Make the users who are no customers."""
+def make_staff(timeline: Timeline) -> list[DemoAccount]:
+    """Return the users who are not customers."""
     since = timeline.text(timeline.before.starts + DAY + 8 * 3600)
     return [
-        Account(Owner(str(number), name), f"{role}{DEMO_DOMAIN}", role, since, since)
+        DemoAccount(UserRef(str(number), name), f"{role}{DEMO_DOMAIN}", role, since, since)
         for number, (name, role) in enumerate(_STAFF, 1)
     ]
 
 
-def customer(index: int, rng: Random, timeline: Timeline, months: list[Month]) -> tuple[Account, Terms]:
-    """Make a customer with prices but no readings yet.
+def make_customer(index: int, rng: Random, timeline: Timeline, months: list[Month]) -> tuple[DemoAccount, PriceTerms]:
+    """Return a customer with prices but without readings, and the terms of its default columns.
 
-    Customers take turns in the three rules of pricing (defaults only, monthly entries, custom periods), and
-    within each in whether the correction factor is given or follows from pressure and temperature.
+    The three pricing rules (defaults only, monthly entries, custom periods) alternate from customer to customer.
+    Within each rule, the correction factor is alternately given and computed from pressure and temperature.
 
     Args:
-        index: the place in the plan, from 0.
-        rng: the customer's own random numbers.
+        index: the customer's index in the plan, from 0.
+        rng: the customer's own random generator.
         timeline: the plan's months.
-        months: those of them in which the customer is one.
-
-    Returns:
-        The customer and the terms of the default columns.
+        months: the months from the customer's first one on.
     """
     terms = _terms(index, rng)
     since = timeline.text(months[0].starts - DAY + 9 * 3600 + rng.randrange(6 * 3600))
-    account = Account(
-        owner=Owner(str(FIRST_CUSTOMER_ID + index), _name(index)),
+    account = DemoAccount(
+        owner=UserRef(str(FIRST_CUSTOMER_ID + index), _name(index)),
         email=f"pelanggan{index + 1:06d}{DEMO_DOMAIN}",
         role="fob" if is_fob(index) else "customer",
         created_at=since,
@@ -133,57 +130,57 @@ def customer(index: int, rng: Random, timeline: Timeline, months: list[Month]) -
     return account, terms
 
 
-def _terms(index: int, rng: Random) -> Terms:
+def _terms(index: int, rng: Random) -> PriceTerms:
     price = 11_000 + 50 * rng.randrange(150)
     if is_fob(index):
-        return Terms(price, "0.000", "27.00", "1.00000000000000")
+        return PriceTerms(price, "0.000", "27.00", "1.00000000000000")
     pressure = _PRESSURES[rng.randrange(len(_PRESSURES))]
     temperature = f"{rng.randint(24, 31)}.{rng.randrange(100):02d}"
     given = index // 3 % 2 == 0
-    return Terms(price, pressure, temperature, computed_factor(pressure, temperature) if given else None)
+    return PriceTerms(price, pressure, temperature, computed_factor(pressure, temperature) if given else None)
 
 
-def _monthly_prices(terms: Terms, rng: Random, timeline: Timeline, months: list[Month]) -> list[Price]:
-    """Make one entry a month; the price changes every half year, by up to 6 % up or 2 % down."""
+def _monthly_prices(terms: PriceTerms, rng: Random, timeline: Timeline, months: list[Month]) -> list[DemoPrice]:
+    """Return one entry per month; every half year the price changes by -2 to +6 %."""
     entries = []
     for number, month in enumerate(months):
         if number and number % 6 == 0:
             price = terms.price * rng.randint(980, 1060) // 1000
-            terms = Terms(price, terms.pressure, terms.temperature, terms.factor)
+            terms = PriceTerms(price, terms.pressure, terms.temperature, terms.factor)
         head = f'"date":"{timeline.text(month.starts)}","year_month":"{month.year_month}"'
         entries.append(terms.entry(head, month.starts, month.ends - 1))
     return entries
 
 
-def _custom_periods(terms: Terms, index: int, timeline: Timeline, months: list[Month]) -> list[Price]:
-    """Make three months' periods with a month of defaults between them, for some with a special one on top.
+def _custom_periods(terms: PriceTerms, index: int, timeline: Timeline, months: list[Month]) -> list[DemoPrice]:
+    """Return periods of three months with a month of default prices between them; some customers get a special period.
 
-    The special price overlaps the first period. It comes first in the list, and so wins, or last, and so never applies.
+    The special period overlaps the first one. If it is first in the list, it applies; if it is last, it never does.
     """
     entries = []
     for first in range(0, len(months), 4):
-        quarter = Terms(terms.price + 150 * (first // 4 + 1), terms.pressure, terms.temperature, terms.factor)
+        quarter = PriceTerms(terms.price + 150 * (first // 4 + 1), terms.pressure, terms.temperature, terms.factor)
         entries.append(_period(quarter, timeline, months[first].starts, months[first : first + 3][-1].ends - 1))
     if index // 12 % 2 == 0:
-        special = Terms(terms.price - 500, terms.pressure, terms.temperature, terms.factor)
+        special = PriceTerms(terms.price - 500, terms.pressure, terms.temperature, terms.factor)
         since = months[0].starts + 9 * DAY + 10 * 3600
         place = 0 if index % 2 == 0 else len(entries)
         entries.insert(place, _period(special, timeline, since, since + 10 * DAY - 1))
     return entries
 
 
-def _period(terms: Terms, timeline: Timeline, since: int, until: int) -> Price:
+def _period(terms: PriceTerms, timeline: Timeline, since: int, until: int) -> DemoPrice:
     head = f'"type":"custom_period","start_date":"{timeline.text(since)}","end_date":"{timeline.text(until)}"'
     return terms.entry(head, since, until)
 
 
 def _plain(number: str) -> str:
-    """Drop the zeros that a column pads and JSON does not."""
+    """Drop trailing zeros, which a decimal column has and JSON has not."""
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
 def _name(index: int) -> str:
-    """Combine words of coprime counts, so that names repeat only after thousands; then they get a number."""
+    """Return a company name. The word lists have coprime lengths: names repeat after thousands, then get a number."""
     form, trade = _FORMS[index % len(_FORMS)], _TRADES[index % len(_TRADES)]
     round_trip = len(_FIRST) * len(_SECOND) * len(_TRADES)
     unit = f" {index // round_trip + 1}" if index >= round_trip else ""

@@ -1,9 +1,9 @@
-"""The faults of the real data: what the pipeline must read, reject or survive.
+"""Faults of real billing data, which the pipeline must read or reject.
 
-`KINDS` is the list, each kind a function of its own in `readings` or `histories`. A kind falls on a few of the first
-customers, so that its rows stay as few in a large database as in a small one. A function rewrites a clean account and
-says how many rows or entries it touched: 0 if the account has none that could have the fault (a single month has no
-month between others).
+`FAULT_KINDS` lists them; each kind is a function in `readings` or `histories`. A kind is assigned to a few of the first
+customers, so that a large database has as few faulty rows as a small one. The function rewrites a clean account and
+returns the number of rows or entries it touched: 0 if the fault does not apply (a plan of one month has no gap between
+months).
 """
 
 from collections.abc import Callable
@@ -11,73 +11,72 @@ from dataclasses import dataclass
 
 from ledger_pipelines.sources.sample.customers import is_fob
 from ledger_pipelines.sources.sample.dirt import histories, readings
-from ledger_pipelines.sources.sample.dirt.case import Case
+from ledger_pipelines.sources.sample.dirt.case import FaultContext
 
-DIRTY_CUSTOMERS = 36
-"""Only the first so many customers have faults."""
+FAULTY_CUSTOMERS = 36
+"""Number of customers, from the first, that may have faults."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of fault and on how many customers of which sort it falls."""
+class FaultKind:
+    """A kind of fault, the number of customers that get it, and whether they are fob customers."""
 
-    make: Callable[[Case], int]
+    make: Callable[[FaultContext], int]
     customers: int = 1
     fob: bool = False
 
     @property
     def name(self) -> str:
-        """The function's name."""
+        """Return the function's name."""
         return self.make.__name__
 
 
-KINDS = (
-    Kind(readings.twice_encoded_reading),
-    Kind(readings.numbers_as_strings),
-    Kind(readings.integers_and_floats),
-    Kind(histories.strings_in_histories),
-    Kind(histories.twice_encoded_histories),
-    Kind(readings.blank_for_t),
-    Kind(readings.without_seconds),
-    Kind(readings.unparsable_moment),
-    Kind(readings.zero_volume),
-    Kind(readings.mistyped_meter),
-    Kind(readings.negative_volume),
-    Kind(readings.text_for_volume),
-    Kind(readings.same_start),
-    Kind(readings.fob_reading_of_metered),
-    Kind(readings.reading_of_staff, customers=2),
-    Kind(readings.reading_of_nobody),
-    Kind(readings.reading_in_the_next_month),
-    Kind(readings.reading_before_the_first_month),
-    Kind(readings.months_without_readings, customers=3),
-    Kind(histories.deposit_before_the_first_reading),
-    Kind(histories.no_price),
-    Kind(histories.null_histories),
-    Kind(histories.twice_encoded_empty_lists),
-    Kind(histories.deposit_before_the_first_month, fob=True),
-    Kind(histories.deposit_without_keterangan, fob=True),
-    Kind(histories.negative_pengurangan, fob=True),
-    Kind(histories.positive_pengurangan, fob=True),
-    Kind(histories.deposit_without_date, fob=True),
-    Kind(readings.with_seconds, fob=True),
-    Kind(readings.metered_reading_of_fob, fob=True),
-    Kind(readings.months_without_readings, fob=True),
+FAULT_KINDS = (
+    FaultKind(readings.twice_encoded_reading),
+    FaultKind(readings.numbers_as_strings),
+    FaultKind(readings.integers_and_floats),
+    FaultKind(histories.strings_in_histories),
+    FaultKind(histories.twice_encoded_histories),
+    FaultKind(readings.blank_for_t),
+    FaultKind(readings.without_seconds),
+    FaultKind(readings.unparsable_moment),
+    FaultKind(readings.zero_volume),
+    FaultKind(readings.mistyped_meter),
+    FaultKind(readings.negative_volume),
+    FaultKind(readings.text_for_volume),
+    FaultKind(readings.same_start),
+    FaultKind(readings.fob_reading_of_metered),
+    FaultKind(readings.reading_of_staff, customers=2),
+    FaultKind(readings.reading_of_nobody),
+    FaultKind(readings.reading_in_the_next_month),
+    FaultKind(readings.reading_before_the_first_month),
+    FaultKind(readings.months_without_readings, customers=3),
+    FaultKind(histories.deposit_before_the_first_reading),
+    FaultKind(histories.no_price),
+    FaultKind(histories.null_histories),
+    FaultKind(histories.twice_encoded_empty_lists),
+    FaultKind(histories.deposit_before_the_first_month, fob=True),
+    FaultKind(histories.deposit_without_keterangan, fob=True),
+    FaultKind(histories.negative_pengurangan, fob=True),
+    FaultKind(histories.positive_pengurangan, fob=True),
+    FaultKind(histories.deposit_without_date, fob=True),
+    FaultKind(readings.with_seconds, fob=True),
+    FaultKind(readings.metered_reading_of_fob, fob=True),
+    FaultKind(readings.months_without_readings, fob=True),
 )
 
 
-def assign_dirt(customers: int) -> dict[int, Kind]:
-    """Deal the kinds out to the first customers, one each; a small plan has no room for the last kinds.
+def assign_faults(customers: int) -> dict[int, FaultKind]:
+    """Return the kind of fault of each of the first customers, by index in the plan.
+
+    A customer has at most one kind; a small plan has too few customers for the last kinds.
 
     Args:
-        customers: how many the plan has.
-
-    Returns:
-        The kind that falls on a customer, by the customer's place in the plan.
+        customers: number of customers in the plan.
     """
-    hands: dict[int, Kind] = {}
+    assigned: dict[int, FaultKind] = {}
     for fob in (False, True):
-        places = [place for place in range(min(customers, DIRTY_CUSTOMERS)) if is_fob(place) == fob]
-        deals = [kind for kind in KINDS if kind.fob == fob for _ in range(kind.customers)]
-        hands.update(zip(places, deals, strict=False))
-    return hands
+        indexes = [index for index in range(min(customers, FAULTY_CUSTOMERS)) if is_fob(index) == fob]
+        kinds = [kind for kind in FAULT_KINDS if kind.fob == fob for _ in range(kind.customers)]
+        assigned.update(zip(indexes, kinds, strict=False))
+    return assigned

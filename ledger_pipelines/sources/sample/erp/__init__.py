@@ -1,8 +1,8 @@
-"""The demo's ERP: its six tables, generated, deterministic, as untidy as real ones.
+"""Generator of the demo's ERP: six tables, deterministic, with the faults of real data.
 
-`plan` says what to make; `erp_schema` declares the tables; `world` invents who and what takes part; `sales`,
-`warehousing`, `production` and `purchases` what happens; `dirt` spoils a little of it; `load` brings it into a
-database; `disturb` changes some of it there at random.
+`plan` defines size and period; `erp_schema` declares the tables; `world` generates partners and parts; `sales`,
+`warehousing`, `production` and `purchases` generate the events; `dirt` injects faults; `load` writes everything into a
+database; `disturb` changes rows there at random.
 """
 
 from ledger_pipelines.sources.sample.erp.erp_schema import create_erp_tables, erp_source_tables

@@ -1,7 +1,7 @@
-"""The faults of the real ERP's rows: what the pipeline must copy to the letter, or reject with a reason.
+"""Faults of real ERP rows, which the pipeline must copy exactly or reject with a reason.
 
-`KINDS` is the list. A kind takes a clean row and gives the rows that come in its place. Each month of each table gets a
-few kinds in turn, so that its faulty rows stay as few in a large database as in a small one.
+`ERP_FAULTS` lists them. A fault replaces a clean row by one or more faulty ones. Each month of each table gets a few
+kinds in turn, so that a large database has as few faulty rows as a small one.
 """
 
 import unicodedata
@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.erp_tables import ErpTable, Kind
 from ledger_pipelines.sources.sample.erp.erp_schema import erp_source_tables
 from ledger_pipelines.sources.sample.plan import DAY, Month, Timeline
-from ledger_pipelines.sources.sample.writing import Row
+from ledger_pipelines.sources.sample.writing import TextRow
 
-A_MONTH = 2
-"""Faulty rows that each month of a table gets; the stock, which has no months, gets every kind once."""
+FAULTS_PER_MONTH = 2
+"""Faults per month of a table; the stock, which has no months, gets every kind once."""
 
-BOOLEANS = (
+BOOLEAN_SPELLINGS = (
     "yes",
     "YES",
     "Yes",
@@ -39,9 +39,9 @@ BOOLEANS = (
     "n",
     "N",
 )
-"""Every spelling of a boolean that the ERP is known to use."""
+"""Every known spelling of a boolean in the ERP."""
 
-WORDS = {
+ODD_TEXTS = {
     "javanese": "ꦥꦶꦥꦒꦱ꧀ ꦱꦸꦫꦧꦪ",
     "chinese": "燃气调节阀 – 印度尼西亚",
     "emoji": "Katup 🔧👩🏽‍🏭🇮🇩",
@@ -52,130 +52,136 @@ WORDS = {
     "tabs_and_line_breaks": "Pipa\tgas\nbaris kedua\r\nbaris ketiga",
     "backslashes_and_quotes": "C:\\gas\\N 'satu' \"dua\" `tiga` \\\\ %s ; --",
 }
-"""Odd texts that are right nevertheless, by what is odd about them."""
+"""Unusual but valid texts, by the name of the fault."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """A clean row to spoil, and what is known of its table."""
+class ErpFaultContext:
+    """A clean row to modify, its table, and the plan's months; `variant` selects among variants of a fault."""
 
     table: ErpTable
-    row: Row
+    row: TextRow
     timeline: Timeline
-    turn: int
+    variant: int
 
-    def changed(self, values: dict[str, str | None]) -> list[Row]:
-        """The row with other values in some columns."""
+    def with_values(self, values: dict[str, str | None]) -> list[TextRow]:
+        """Return the row with other values in some columns."""
         return [tuple(values.get(name, value) for name, value in zip(self.table.names, self.row, strict=True))]
 
-    def dated(self, second: int) -> list[Row]:
-        """The row moved to another moment, by the first of its month columns."""
+    def with_date(self, second: int) -> list[TextRow]:
+        """Return the row with another moment in the first of its month columns."""
         first = self.table.month_columns[0]
         is_date = isinstance(erp_source_tables[self.table.name].c[first].type, sa.Date)
-        return self.changed({first: self.timeline.text(second, "T")[: 10 if is_date else None]})
+        return self.with_values({first: self.timeline.text(second, "T")[: 10 if is_date else None]})
 
-    def wordy(self) -> list[str]:
-        """The columns that are declared to hold words: the only ones wide enough, and of any character."""
+    def unicode_columns(self) -> list[str]:
+        """Return the names of the Unicode columns: only they are wide enough and accept any character."""
         columns = erp_source_tables[self.table.name].c
         return [name for name in self.table.names if isinstance(columns[name].type, sa.Unicode)]
 
 
-def exact_duplicates(case: Case) -> list[Row]:
-    """The same row twice, or three times."""
-    return [case.row] * (2 + case.turn % 2)
+def exact_duplicates(context: ErpFaultContext) -> list[TextRow]:
+    """Repeat the row two or three times."""
+    return [context.row] * (2 + context.variant % 2)
 
 
-def twins_but_for_case(case: Case) -> list[Row]:
-    """Two rows that some collations take for equal: one has a name in other letters, with a blank at its end."""
-    column = case.wordy()[0]
-    value = case.row[case.table.names.index(column)] or "a"
-    return [*case.changed({column: value}), *case.changed({column: f"{value.swapcase()} "})]
+def twins_but_for_case(context: ErpFaultContext) -> list[TextRow]:
+    """Return two rows that some collations treat as equal: they differ in letter case and a trailing blank."""
+    column = context.unicode_columns()[0]
+    value = context.row[context.table.names.index(column)] or "a"
+    return [*context.with_values({column: value}), *context.with_values({column: f"{value.swapcase()} "})]
 
 
-def without_any_date(case: Case) -> list[Row]:
-    """No month can be told."""
-    return case.changed(dict.fromkeys(case.table.month_columns))
+def without_any_date(context: ErpFaultContext) -> list[TextRow]:
+    """Set all month columns to NULL."""
+    return context.with_values(dict.fromkeys(context.table.month_columns))
 
 
-def before_the_first_month(case: Case) -> list[Row]:
-    """Dated on the day before the first month begins."""
-    return case.dated(case.timeline.months[0].starts - DAY)
+def before_the_first_month(context: ErpFaultContext) -> list[TextRow]:
+    """Date the row on the day before the first month."""
+    return context.with_date(context.timeline.months[0].starts - DAY)
 
 
-def in_the_future(case: Case) -> list[Row]:
-    """Dated in the month after the current one."""
-    return case.dated(case.timeline.after.starts + 9 * DAY)
+def in_the_future(context: ErpFaultContext) -> list[TextRow]:
+    """Date the row in the month after the current one."""
+    return context.with_date(context.timeline.after.starts + 9 * DAY)
 
 
-def on_the_month_boundary(case: Case) -> list[Row]:
-    """The first moment and the last second of some month."""
-    month = case.timeline.months[case.turn % len(case.timeline.months)]
-    return [*case.dated(month.starts), *case.dated(month.ends - 1)]
+def on_the_month_boundary(context: ErpFaultContext) -> list[TextRow]:
+    """Return rows dated in the first and in the last second of a month."""
+    month = context.timeline.months[context.variant % len(context.timeline.months)]
+    return [*context.with_date(month.starts), *context.with_date(month.ends - 1)]
 
 
-def empty_texts(case: Case) -> list[Row]:
-    """Texts that are empty, which is not NULL; beside the same row with NULL."""
-    names = [name for name in case.table.names_of(Kind.TEXT) if name not in case.table.key]
-    return [*case.changed(dict.fromkeys(names, "")), *case.changed(dict.fromkeys(names))]
+def empty_texts(context: ErpFaultContext) -> list[TextRow]:
+    """Return a row with empty texts and the same row with NULL: the two differ."""
+    names = [name for name in context.table.names_of(Kind.TEXT) if name not in context.table.key]
+    return [*context.with_values(dict.fromkeys(names, "")), *context.with_values(dict.fromkeys(names))]
 
 
-def nulls_everywhere(case: Case) -> list[Row]:
-    """Nothing but the key and the month."""
-    kept = {*case.table.key, *case.table.month_columns}
-    return case.changed({name: None for name in case.table.names if name not in kept})
+def nulls_everywhere(context: ErpFaultContext) -> list[TextRow]:
+    """Set all columns to NULL except key and month columns."""
+    kept = {*context.table.key, *context.table.month_columns}
+    return context.with_values({name: None for name in context.table.names if name not in kept})
 
 
-def null_keys(case: Case) -> list[Row]:
-    """Nothing that identifies the row."""
-    return case.changed(dict.fromkeys(case.table.key))
+def null_keys(context: ErpFaultContext) -> list[TextRow]:
+    """Set the key columns to NULL."""
+    return context.with_values(dict.fromkeys(context.table.key))
 
 
-def big_decimals(case: Case) -> list[Row]:
-    """Every decimal with all the digits that its column has room for."""
-    columns = erp_source_tables[case.table.name].c
-    return case.changed({name: _full(columns[name].type) for name in case.table.names_of(Kind.DECIMAL)})
+def big_decimals(context: ErpFaultContext) -> list[TextRow]:
+    """Give every decimal the maximum number of digits of its column."""
+    columns = erp_source_tables[context.table.name].c
+    return context.with_values(
+        {name: _max_decimal(columns[name].type) for name in context.table.names_of(Kind.DECIMAL)}
+    )
 
 
-def negative_quantities(case: Case) -> list[Row]:
-    """Quantities and amounts below zero, as a return has them."""
-    values = dict(zip(case.table.names, case.row, strict=True))
-    decimals = {name: values[name] for name in case.table.names_of(Kind.DECIMAL)}
-    return case.changed({name: f"-{value}" for name, value in decimals.items() if value and not value.startswith("-")})
+def negative_quantities(context: ErpFaultContext) -> list[TextRow]:
+    """Negate quantities and amounts, as in a return."""
+    values = dict(zip(context.table.names, context.row, strict=True))
+    decimals = {name: values[name] for name in context.table.names_of(Kind.DECIMAL)}
+    return context.with_values(
+        {name: f"-{value}" for name, value in decimals.items() if value and not value.startswith("-")}
+    )
 
 
-def boolean_spellings(case: Case) -> list[Row]:
-    """One row for each spelling of a boolean, and one without."""
-    names = case.table.names_of(Kind.BOOLEAN)
-    return [row for spelling in (*BOOLEANS, None) for row in case.changed(dict.fromkeys(names, spelling))]
+def boolean_spellings(context: ErpFaultContext) -> list[TextRow]:
+    """Return one row per spelling of a boolean, and one with NULL."""
+    names = context.table.names_of(Kind.BOOLEAN)
+    return [
+        row for spelling in (*BOOLEAN_SPELLINGS, None) for row in context.with_values(dict.fromkeys(names, spelling))
+    ]
 
 
-def unusable_boolean(case: Case) -> list[Row]:
-    """A boolean that is none."""
-    return case.changed({case.table.names_of(Kind.BOOLEAN)[0]: "perhaps"})
+def unusable_boolean(context: ErpFaultContext) -> list[TextRow]:
+    """Set a boolean column to a text that is not a boolean."""
+    return context.with_values({context.table.names_of(Kind.BOOLEAN)[0]: "perhaps"})
 
 
-def _text(words: str) -> Callable[[Case], list[Row]]:
-    """A kind: a column of words holds these, every other row in all such columns."""
+def _odd_text(words: str) -> Callable[[ErpFaultContext], list[TextRow]]:
+    """Return a fault that puts the text into one Unicode column, in every other variant into all of them."""
 
-    def odd(case: Case) -> list[Row]:
-        columns = case.wordy()
-        return case.changed(dict.fromkeys(columns if case.turn % 2 else columns[:1], words))
+    def odd(context: ErpFaultContext) -> list[TextRow]:
+        columns = context.unicode_columns()
+        return context.with_values(dict.fromkeys(columns if context.variant % 2 else columns[:1], words))
 
     return odd
 
 
-def _full(type_: sa.types.TypeEngine[object]) -> str:
-    """A number of as many digits as a type has: 28 digits with 10 decimals, for example."""
+def _max_decimal(type_: sa.types.TypeEngine[object]) -> str:
+    """Return a number with all digits of a type, for example 28 digits with 10 decimals."""
     if not isinstance(type_, sa.Numeric) or type_.precision is None:
-        raise TypeError(f"{type_!r} is no decimal of a given precision")
+        raise TypeError(f"{type_!r} is not a decimal type with a precision")
     digits = ("9876543210" * 4)[: type_.precision]
     whole = type_.precision - (type_.scale or 0)
     return f"{digits[:whole]}.{digits[whole:]}" if type_.scale else digits
 
 
 @dataclass(frozen=True)
-class _Needs:
-    """What a table must have for a kind to fall on it."""
+class _Requirements:
+    """Columns that a table must have for a kind of fault to apply."""
 
     months: bool = False
     booleans: bool = False
@@ -189,8 +195,13 @@ class _Needs:
         )
 
 
-_MONTHS, _BOOLEANS, _DECIMALS, _NOTHING = _Needs(months=True), _Needs(booleans=True), _Needs(decimals=True), _Needs()
-KINDS: dict[str, tuple[Callable[[Case], list[Row]], _Needs]] = {
+_MONTHS, _BOOLEANS, _DECIMALS, _NOTHING = (
+    _Requirements(months=True),
+    _Requirements(booleans=True),
+    _Requirements(decimals=True),
+    _Requirements(),
+)
+ERP_FAULTS: dict[str, tuple[Callable[[ErpFaultContext], list[TextRow]], _Requirements]] = {
     "exact_duplicates": (exact_duplicates, _NOTHING),
     "without_any_date": (without_any_date, _MONTHS),
     "big_decimals": (big_decimals, _DECIMALS),
@@ -204,33 +215,35 @@ KINDS: dict[str, tuple[Callable[[Case], list[Row]], _Needs]] = {
     "on_the_month_boundary": (on_the_month_boundary, _MONTHS),
     "twins_but_for_case": (twins_but_for_case, _NOTHING),
     "null_keys": (null_keys, _NOTHING),
-    **{name: (_text(words), _NOTHING) for name, words in WORDS.items()},
+    **{name: (_odd_text(words), _NOTHING) for name, words in ODD_TEXTS.items()},
 }
-"""The kinds of faults by name."""
+"""The kinds of faults, by name."""
 
 
-def spoil(table: ErpTable, rows: Iterator[Row], turns: range, timeline: Timeline, tally: Counter[str]) -> Iterator[Row]:
-    """Give a table's rows, the first of them spoilt.
+def inject_faults(
+    table: ErpTable, rows: Iterator[TextRow], numbers: range, timeline: Timeline, tally: Counter[str]
+) -> Iterator[TextRow]:
+    """Yield a table's rows, with faults in the first ones.
 
     Args:
         table: the rows' table.
-        rows: clean ones.
-        turns: one for each row to spoil; which kind falls on it follows from the number.
+        rows: clean rows.
+        numbers: one per faulty row; the number determines the kind of fault.
         timeline: the plan's months.
-        tally: counts the rows of each kind.
+        tally: incremented by the number of rows of each kind.
     """
-    kinds = [name for name, (_, needs) in KINDS.items() if needs.met_by(table)]
-    for turn, row in zip(turns, islice(rows, len(turns)), strict=False):
-        name = kinds[turn % len(kinds)]
-        spoilt = KINDS[name][0](Case(table, row, timeline, turn // len(kinds)))
-        tally[name] += len(spoilt)
-        yield from spoilt
+    kinds = [name for name, (_, requirements) in ERP_FAULTS.items() if requirements.met_by(table)]
+    for number, row in zip(numbers, islice(rows, len(numbers)), strict=False):
+        name = kinds[number % len(kinds)]
+        faulty = ERP_FAULTS[name][0](ErpFaultContext(table, row, timeline, number // len(kinds)))
+        tally[name] += len(faulty)
+        yield from faulty
     yield from rows
 
 
-def turns_of(table: ErpTable, months: list[Month], month: Month | None) -> range:
-    """The turns of a month of a table, two for each; all of them at once for a table without months."""
+def fault_numbers(table: ErpTable, months: list[Month], month: Month | None) -> range:
+    """Return the fault numbers of a month of a table; for a table without months, all numbers."""
     if month is None or month not in months:
-        return range(len(KINDS) if table.is_snapshot else 0)
-    first = months.index(month) * A_MONTH
-    return range(first, first + A_MONTH)
+        return range(len(ERP_FAULTS) if table.is_snapshot else 0)
+    first = months.index(month) * FAULTS_PER_MONTH
+    return range(first, first + FAULTS_PER_MONTH)

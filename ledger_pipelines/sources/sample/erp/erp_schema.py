@@ -1,11 +1,11 @@
-"""The ERP's six tables as its own database would declare them, made from the catalogue (`sources/erp_tables.py`).
+"""Declaration of the ERP's six tables at the source, made from the catalogue (`sources/erp_tables.py`).
 
-Only the source's tables belong here. In production they are tables and views on SQL Server; the demo and the tests
-create them as tables. The catalogue says what a column means; its type at the source is decided here, with the variety
-that a grown system has: decimals of different scales up to 38 digits, dates with and without a time of day, words as
-NVARCHAR beside codes as VARCHAR, booleans as text. No table has a key.
+In production they are tables and views on SQL Server; the demo and the tests create them as tables. The catalogue has
+the kinds of the columns; this module decides their types at the source, as varied as in a real ERP: decimals of
+different scales up to 38 digits, dates with and without a time of day, descriptions as NVARCHAR and codes as VARCHAR,
+booleans as text. No table has a key.
 
-The same declaration serves SQL Server, PostgreSQL, MySQL and MariaDB.
+The declaration works on SQL Server, PostgreSQL, MySQL and MariaDB.
 """
 
 from typing import Any
@@ -38,14 +38,14 @@ _WITHOUT_TIME = {
     "view_warehouse_order": {"order_date", "plan_delivery_date"},
     "data_receipt_purchase": {"inv_doc_date", "inv_due_date", "payment_doc_date"},
 }
-"""The dates that are declared as such. All others are moments, most of them midnights."""
+"""Columns declared as dates. All other dates are timestamps, most of them at midnight."""
 
 _INDEXED = ("view_warehouse_order", "view_warehouse_order_line", "so_invoice_line", "data_receipt_purchase")
-"""The tables with an index on their first month column, as the system underneath the views has one."""
+"""Tables with an index on their first month column, as in the system below the views."""
 
 
 def _type(table: ErpTable, column: ErpColumn) -> _Type:
-    """The type that the ERP gives a column."""
+    """Return the type of a column at the source."""
     if column.kind is Kind.INTEGER:
         return sa.Integer()
     if column.kind is Kind.DECIMAL:
@@ -58,7 +58,7 @@ def _type(table: ErpTable, column: ErpColumn) -> _Type:
 
 
 def _declared(table: ErpTable, metadata: sa.MetaData) -> sa.Table:
-    """A table as the ERP has it; without this charset, MySQL and MariaDB may not take every character."""
+    """Return a table as the ERP declares it. Without this charset, MySQL and MariaDB may reject some characters."""
     declared = sa.Table(
         table.name,
         metadata,
@@ -75,9 +75,9 @@ def _declared(table: ErpTable, metadata: sa.MetaData) -> sa.Table:
 metadata = sa.MetaData()
 
 erp_source_tables = {table.name: _declared(table, metadata) for table in ERP_TABLES}
-"""The six tables by name, in the catalogue's order, with the columns in its order."""
+"""The six tables by name; tables and columns in the catalogue's order."""
 
 
 def create_erp_tables(engine: sa.Engine) -> None:
-    """Create the six tables, empty, with their indexes; for tests that write rows of their own."""
+    """Create the six tables, empty, with their indexes, for tests that write their own rows."""
     metadata.create_all(engine, checkfirst=False)

@@ -1,4 +1,4 @@
-"""Writing a demo of the ERP into a database; `seed_erp` is the entrance."""
+"""Seeding of a database with a demo of the ERP; the entry point is `seed_erp`."""
 
 import dataclasses
 import json
@@ -9,22 +9,22 @@ from functools import partial
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable
-from ledger_pipelines.sources.sample.claim import Claim, commit_unless_whole
-from ledger_pipelines.sources.sample.erp.dirt import KINDS, spoil, turns_of
+from ledger_pipelines.sources.sample.claim import OwnershipMarker, commit_unless_transactional_ddl
+from ledger_pipelines.sources.sample.erp.dirt import ERP_FAULTS, fault_numbers, inject_faults
 from ledger_pipelines.sources.sample.erp.erp_schema import erp_source_tables
 from ledger_pipelines.sources.sample.erp.plan import ErpPlan, ErpSummary
 from ledger_pipelines.sources.sample.erp.production import production_rows
 from ledger_pipelines.sources.sample.erp.purchases import purchase_rows
 from ledger_pipelines.sources.sample.erp.sales import sales_rows
 from ledger_pipelines.sources.sample.erp.warehousing import order_line_rows, order_rows, stock_rows
-from ledger_pipelines.sources.sample.erp.world import World
+from ledger_pipelines.sources.sample.erp.world import ErpEntities
 from ledger_pipelines.sources.sample.plan import Month
-from ledger_pipelines.sources.sample.writing import Row, write
+from ledger_pipelines.sources.sample.writing import TextRow, bulk_insert
 
-CLAIM = Claim("erp", tuple(erp_source_tables.values()))
-"""What marks a database as the demo's ERP."""
+ERP_MARKER = OwnershipMarker("erp", tuple(erp_source_tables.values()))
+"""Ownership marker of the demo's ERP."""
 
-_MONTHLY: dict[str, Callable[[World, Month], Iterator[Row]]] = {
+_MONTHLY: dict[str, Callable[[ErpEntities, Month], Iterator[TextRow]]] = {
     "view_warehouse_order": order_rows,
     "view_warehouse_order_line": order_line_rows,
     "so_invoice_line": sales_rows,
@@ -32,7 +32,7 @@ _MONTHLY: dict[str, Callable[[World, Month], Iterator[Row]]] = {
     "data_receipt_purchase": purchase_rows,
 }
 _AHEAD = ("view_prod_header",)
-"""The tables that look a month ahead."""
+"""Tables with rows for the month after the current one."""
 
 Progress = Callable[[int, int], None]
 
@@ -40,60 +40,62 @@ Progress = Callable[[int, int], None]
 def seed_erp(engine: sa.Engine, plan: ErpPlan, progress: Progress | None = None) -> ErpSummary:
     """Fill a database with a demo of the ERP.
 
-    In PostgreSQL all of it happens in one transaction. Elsewhere an interrupted run leaves a demo that the next run
-    refuses to take for a whole one, and replaces if told to. Memory stays flat, whatever the number of rows.
+    In PostgreSQL the whole seeding is one transaction. Elsewhere an interrupted run leaves an incomplete demo, which
+    the next run refuses unless the plan says `replace`. Memory use does not depend on the number of rows.
 
     Args:
-        engine: the database, which need not be empty but must not have any of the six tables.
-        plan: what to make.
-        progress: called with the number of months done and to do, over all tables.
+        engine: the database, which may hold other tables, but none of the six.
+        plan: size and period of the demo.
+        progress: called with the number of months written and the total, over all tables.
 
     Returns:
-        What the database holds; with `already_there` if it held just that before.
+        Summary of the database; with `already_there` if an earlier run had made the same demo.
 
     Raises:
         SeedRefused: if any of the tables exists and is no demo's, or is another demo's and the plan does not say
             `replace`. Nothing was changed.
     """
     with engine.connect() as connection:
-        if (earlier := CLAIM.make_room(connection, plan)) is not None:
+        if (earlier := ERP_MARKER.clear_earlier_demo(connection, plan)) is not None:
             return dataclasses.replace(ErpSummary(**json.loads(earlier)), already_there=True)
-        CLAIM.create(connection, plan)
+        ERP_MARKER.create(connection, plan)
         summary = _fill(connection, plan, progress or (lambda _done, _all: None))
-        CLAIM.finish(connection, json.dumps(dataclasses.asdict(summary)))
+        ERP_MARKER.finish(connection, json.dumps(dataclasses.asdict(summary)))
         connection.commit()
         return summary
 
 
 def _fill(connection: sa.Connection, plan: ErpPlan, progress: Progress) -> ErpSummary:
     """Write all rows, table by table and month by month."""
-    world = World(plan)
+    entities = ErpEntities(plan)
     dirt, written = Counter[str](), Counter[str]()
-    parts = [(table, month) for table in ERP_TABLES for month in _months(table, world)]
+    parts = [(table, month) for table in ERP_TABLES for month in _months(table, entities)]
     for done, (table, month) in enumerate(parts):
         progress(done, len(parts))
-        clean = stock_rows(world) if month is None else _MONTHLY[table.name](world, month)
-        turns = turns_of(table, world.timeline.months, month)
-        rows = map(partial(_counted, written, table.name), spoil(table, clean, turns, world.timeline, dirt))
-        write(connection, erp_source_tables[table.name], table.names, rows)
-        commit_unless_whole(connection)
+        clean = stock_rows(entities) if month is None else _MONTHLY[table.name](entities, month)
+        numbers = fault_numbers(table, entities.timeline.months, month)
+        rows = map(
+            partial(_counted, written, table.name), inject_faults(table, clean, numbers, entities.timeline, dirt)
+        )
+        bulk_insert(connection, erp_source_tables[table.name], table.names, rows)
+        commit_unless_transactional_ddl(connection)
     progress(len(parts), len(parts))
     return ErpSummary(
         rows={table.name: written[table.name] for table in ERP_TABLES},
         first_month=plan.first_month,
         last_month=plan.current_month,
-        dirt={name: dirt[name] for name in KINDS},
+        dirt={name: dirt[name] for name in ERP_FAULTS},
     )
 
 
-def _months(table: ErpTable, world: World) -> list[Month | None]:
-    """The months that a table has rows for; one None for a table without months."""
+def _months(table: ErpTable, entities: ErpEntities) -> list[Month | None]:
+    """Return the months of a table's rows; a single None for a table without months."""
     if table.is_snapshot:
         return [None]
-    ahead = [world.timeline.after] if table.name in _AHEAD else []
-    return [*world.timeline.months, *ahead]
+    ahead = [entities.timeline.after] if table.name in _AHEAD else []
+    return [*entities.timeline.months, *ahead]
 
 
-def _counted(written: Counter[str], name: str, row: Row) -> Row:
+def _counted(written: Counter[str], name: str, row: TextRow) -> TextRow:
     written[name] += 1
     return row

@@ -1,4 +1,4 @@
-"""Another value for a cell of the demo's ERP: one that a person, an interface or a mistake might put there."""
+"""Random new values for cells of the demo's ERP, as a user, an interface or a mistake might enter them."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -8,22 +8,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.sample.erp.dirt import BOOLEANS, WORDS
+from ledger_pipelines.sources.sample.erp.dirt import BOOLEAN_SPELLINGS, ODD_TEXTS
 
-_FLAG_LENGTH = 10  # what is declared shorter or as short holds a boolean
-_MOST_DIGITS = 60  # of an intermediate result; more than any column holds
+_FLAG_LENGTH = 10  # declared length of a boolean column
+_MOST_DIGITS = 60  # digits of an intermediate result; more than any column holds
 _TIMES = (time(), time(), time(7, 30), time(23, 59, 59))
 _NEWEST_NUMBER = 2_000_000_000
 
 
 def another_value(column: sa.Column[Any], old: Any, year_month: str, rng: Random) -> Any:
-    """A value other than the old one, to the last character, that the column has room for; NULL among them.
+    """Return a value that differs from the old one and fits the column; it may be NULL.
 
     Args:
-        column: where it goes.
-        old: what is there.
-        year_month: the month in which a date comes that takes the place of NULL.
-        rng: decides.
+        column: the column to change.
+        old: its present value.
+        year_month: month of a date that replaces NULL.
+        rng: random generator.
     """
     if old is None and isinstance(column.type, sa.Date | sa.DateTime):
         return moment_in(column, year_month, rng)
@@ -33,24 +33,24 @@ def another_value(column: sa.Column[Any], old: Any, year_month: str, rng: Random
 
 
 def moment_in(column: sa.Column[Any], year_month: str, rng: Random) -> date:
-    """A day of a month, or a moment in it, as the column is declared."""
+    """Return a random date, or timestamp if the column is one, in a month."""
     day = date.fromisoformat(f"{year_month}-{rng.randint(1, 28):02d}")
     return datetime.combine(day, rng.choice(_TIMES)) if isinstance(column.type, sa.DateTime) else day
 
 
 def new_key(column: sa.Column[Any], rng: Random) -> Any:
-    """A value for a key column that no row has yet, but for a very rare chance."""
+    """Return a key value that is almost certainly new."""
     number = rng.randrange(_NEWEST_NUMBER // 2, _NEWEST_NUMBER)
     return number if isinstance(column.type, sa.Integer) else f"NEW-{number}"
 
 
 def _texts(column: sa.Column[Any], old: str | None, rng: Random) -> Sequence[str]:
     if getattr(column.type, "length", None) == _FLAG_LENGTH:
-        return [*BOOLEANS, "perhaps"]
-    plain = ["", f"Changed {rng.randrange(10_000)}"]
+        return [*BOOLEAN_SPELLINGS, "perhaps"]
+    texts = ["", f"Changed {rng.randrange(10_000)}"]
     if isinstance(column.type, sa.Unicode):
-        plain.append(rng.choice(list(WORDS.values())))
-    return plain if old is None else [*plain, old.swapcase(), f"{old} ", old[:-1]]
+        texts.append(rng.choice(list(ODD_TEXTS.values())))
+    return texts if old is None else [*texts, old.swapcase(), f"{old} ", old[:-1]]
 
 
 def _numbers(_column: sa.Column[Any], old: int | None, rng: Random) -> Sequence[int]:
@@ -58,7 +58,7 @@ def _numbers(_column: sa.Column[Any], old: int | None, rng: Random) -> Sequence[
 
 
 def _decimals(column: sa.Column[Any], old: Decimal | None, rng: Random) -> Sequence[Decimal]:
-    """The smallest step up, another sign, nothing, or somewhat more; exact, however many digits there are."""
+    """Return the next larger number, the negated number, zero, and a larger number; exact for any number of digits."""
     scale = getattr(column.type, "scale", 0) or 0
     value = Decimal(0) if old is None else old
     with localcontext(prec=_MOST_DIGITS):
@@ -81,7 +81,7 @@ _SUGGESTIONS: tuple[
 
 
 def _fits(column: sa.Column[Any], value: object) -> bool:
-    """Whether a column has room for a value."""
+    """Return whether a value fits a column."""
     type_ = column.type
     if isinstance(value, str) and isinstance(type_, sa.String):
         return len(value) <= (type_.length or 0)

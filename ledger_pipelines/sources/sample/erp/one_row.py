@@ -1,7 +1,7 @@
-"""Statements that touch exactly one of several equal rows of a table without a key, on each kind of server.
+"""Statements that change exactly one of several equal rows of a table without a key, on each kind of server.
 
-Equal means equal to the last character: letters' case, accents and trailing blanks count, whatever the column's
-collation thinks of them.
+Rows are equal if all characters are: letter case, accents and trailing blanks count, regardless of the column's
+collation.
 """
 
 from collections.abc import Mapping
@@ -10,68 +10,68 @@ from typing import Any
 import sqlalchemy as sa
 
 RowValues = Mapping[str, Any]
-"""A row's values by column, as SQLAlchemy reads them through the table's declaration."""
+"""Values of a row by column, as SQLAlchemy reads them through the table's declaration."""
 
 _ONE_ROW = {"mysql_limit": 1, "mariadb_limit": 1}
-_WIDEST = 8_000  # bytes that SQL Server compares at a time; no text of the demo is longer
+_WIDEST = 8_000  # maximum length of VARBINARY(n) in SQL Server; no text of the demo is longer
 
 
 class RowGoneError(Exception):
-    """The row to touch is not there (any more); nothing was changed."""
+    """The row to change does not exist (any longer); nothing was changed."""
 
 
 def update_one(connection: sa.Connection, table: sa.Table, row: RowValues, values: RowValues) -> None:
-    """Change one of the rows that are equal to a row.
+    """Change one of the rows that are equal to `row`.
 
     Raises:
-        RowGoneError: there is none.
+        RowGoneError: if no such row exists.
     """
-    _touch_one(connection, table, update_of_one(connection.dialect, table, row, values))
+    _execute_on_one(connection, table, update_one_statement(connection.dialect, table, row, values))
 
 
 def delete_one(connection: sa.Connection, table: sa.Table, row: RowValues) -> None:
-    """Delete one of the rows that are equal to a row.
+    """Delete one of the rows that are equal to `row`.
 
     Raises:
-        RowGoneError: there is none.
+        RowGoneError: if no such row exists.
     """
-    _touch_one(connection, table, delete_of_one(connection.dialect, table, row))
+    _execute_on_one(connection, table, delete_one_statement(connection.dialect, table, row))
 
 
-def update_of_one(dialect: sa.Dialect, table: sa.Table, row: RowValues, values: RowValues) -> sa.Update:
-    """The statement that changes one of the rows that are equal to a row."""
-    statement = table.update().values(dict(values)).where(_this_row(dialect, table, row))
+def update_one_statement(dialect: sa.Dialect, table: sa.Table, row: RowValues, values: RowValues) -> sa.Update:
+    """Return the statement that changes one of the rows that are equal to `row`."""
+    statement = table.update().values(dict(values)).where(_row_condition(dialect, table, row))
     if dialect.name == "mssql":
         return statement.prefix_with("TOP (1)")
     return statement.with_dialect_options(**_ONE_ROW) if _is_mysql(dialect) else statement
 
 
-def delete_of_one(dialect: sa.Dialect, table: sa.Table, row: RowValues) -> sa.Delete:
-    """The statement that deletes one of the rows that are equal to a row."""
-    statement = table.delete().where(_this_row(dialect, table, row))
+def delete_one_statement(dialect: sa.Dialect, table: sa.Table, row: RowValues) -> sa.Delete:
+    """Return the statement that deletes one of the rows that are equal to `row`."""
+    statement = table.delete().where(_row_condition(dialect, table, row))
     if dialect.name == "mssql":
         return statement.prefix_with("TOP (1)")
     return statement.with_dialect_options(**_ONE_ROW) if _is_mysql(dialect) else statement
 
 
-def _touch_one(connection: sa.Connection, table: sa.Table, statement: sa.Update | sa.Delete) -> None:
+def _execute_on_one(connection: sa.Connection, table: sa.Table, statement: sa.Update | sa.Delete) -> None:
     touched = connection.execute(statement).rowcount
     if touched != 1:
         raise RowGoneError(
-            f"{touched} rows of {table.name} were touched instead of one: another program changes it too."
+            f"The row of {table.name} to change no longer exists ({touched} changed): another program changes it."
         )
 
 
-def _this_row(dialect: sa.Dialect, table: sa.Table, row: RowValues) -> sa.ColumnElement[bool]:
-    same = sa.and_(*(_same(dialect, column, row[column.name]) for column in table.columns))
+def _row_condition(dialect: sa.Dialect, table: sa.Table, row: RowValues) -> sa.ColumnElement[bool]:
+    same = sa.and_(*(_equals(dialect, column, row[column.name]) for column in table.columns))
     if dialect.name != "postgresql":
         return same
     place: sa.ColumnElement[Any] = sa.literal_column("ctid")
     return place == sa.select(place).select_from(table).where(same).limit(1).correlate(None).scalar_subquery()
 
 
-def _same(dialect: sa.Dialect, column: sa.Column[Any], value: object) -> sa.ColumnElement[bool]:
-    """Whether a column holds just that; text is compared by its bytes where a collation would decide otherwise."""
+def _equals(dialect: sa.Dialect, column: sa.Column[Any], value: object) -> sa.ColumnElement[bool]:
+    """Return the condition that a column equals a value; where a collation would ignore differences, compare bytes."""
     if value is None:
         return column.is_(None)
     if not isinstance(column.type, sa.String) or dialect.name == "postgresql":

@@ -1,7 +1,7 @@
-"""`so_invoice_line`: sales orders, what was shipped of them, what was invoiced of that.
+"""Rows of `so_invoice_line`: sales orders with their shipments and invoices.
 
-An order line has several shipments, a shipment none, one or two invoices, some of them by the same number and line: no
-set of columns tells the rows apart. Gas is invoiced too, to the customers of the billing application.
+An order line has several shipments; a shipment has up to two invoice lines, some with the same number and line. So no
+set of columns is unique. Gas is invoiced as well, to the customers of the billing application.
 """
 
 from collections.abc import Iterator
@@ -9,67 +9,81 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from ledger_pipelines.sources.sample.erp.world import UNITS_OF_PRICE, GasCustomer, Part, Partner, World, plain
+from ledger_pipelines.sources.sample.erp.world import (
+    PRICE_SCALE,
+    BusinessPartner,
+    DemoPart,
+    ErpEntities,
+    GasCustomer,
+    decimal_text,
+)
 from ledger_pipelines.sources.sample.plan import DAY, Month
-from ledger_pipelines.sources.sample.writing import Row
+from ledger_pipelines.sources.sample.writing import TextRow
 
-_HUNDREDTHS = UNITS_OF_PRICE // 100
-_NO_INVOICE: Row = (None, None, None, None)
+_HUNDREDTHS = PRICE_SCALE // 100
+_NO_INVOICE: TextRow = (None, None, None, None)
 
 
 @dataclass(slots=True)
 class _Line:
-    """A line of an order: what its rows have in common, and where its numbers come from."""
+    """An order line: the values that its rows share, and its random generator."""
 
-    world: World
+    entities: ErpEntities
     rng: Random
-    partner: Partner
+    partner: BusinessPartner
     order: str
     ordered_on: int
     number: int
     customer_po: str | None
-    part: Row
+    part: TextRow
     unit: str
     price: int
 
     def row(
-        self, sequence: int, shipment: Row, quantity: str | None, states: Row, invoice: Row, invoiced: int | None
-    ) -> Row:
-        """Put a row together.
+        self,
+        sequence: int,
+        shipment: TextRow,
+        quantity: str | None,
+        states: TextRow,
+        invoice: TextRow,
+        invoiced: int | None,
+    ) -> TextRow:
+        """Return a row.
 
         Args:
-            sequence: of the shipment within the line.
-            shipment: shipment, shipment_line, delivery_date, receipt, receipt_line, receipt_date and, last,
-                shipment_reference and dlv_log_date.
-            quantity: delivered.
+            sequence: number of the shipment within the line.
+            shipment: shipment, shipment_line, delivery_date, receipt, receipt_line, receipt_date, shipment_reference,
+                dlv_log_date.
+            quantity: delivered quantity.
             states: status, shipment_status, inv_stat, invoice_status.
             invoice: invoice_no, inv_line, invoice_date, invoice_qty.
-            invoiced: the amount, in units of `UNITS_OF_PRICE`.
+            invoiced: invoiced amount, as an integer scaled by `PRICE_SCALE`.
         """
         partner, price = self.partner, self.price
-        amounts: Row = (None, None)
+        amounts: TextRow = (None, None)
         if invoiced is not None:
-            amounts = (plain(invoiced), plain(invoiced * partner.rate // 100))
+            amounts = (decimal_text(invoiced), decimal_text(invoiced * partner.rate // 100))
         return (
-            partner.code, partner.name, self.order, self.world.midnights[self.ordered_on], str(self.number),
+            partner.code, partner.name, self.order, self.entities.midnights[self.ordered_on], str(self.number),
             str(sequence), self.customer_po, *shipment[:6], *self.part, quantity, self.unit, shipment[6], *states[:2],
-            *invoice, partner.currency, plain(price), amounts[0], plain(price * partner.rate // 100), amounts[1],
+            *invoice, partner.currency, decimal_text(price), amounts[0],
+            decimal_text(price * partner.rate // 100), amounts[1],
             *states[2:], shipment[7],
         )  # fmt: skip
 
 
-def sales_rows(world: World, month: Month) -> Iterator[Row]:
-    """Give the rows that a month's orders lead to, as far as it has come."""
-    rng = world.random("sales", month.year_month)
-    gas = [row for customer in world.gas_customers for row in _gas_rows(world, month, customer, rng)]
+def sales_rows(entities: ErpEntities, month: Month) -> Iterator[TextRow]:
+    """Yield the rows of a month's orders, up to the plan's end."""
+    rng = entities.random("sales", month.year_month)
+    gas = [row for customer in entities.gas_customers for row in _gas_rows(entities, month, customer, rng)]
     yield from gas
-    yield from islice(_order_rows(world, month, rng), max(world.share(month) - len(gas), 0))
+    yield from islice(_order_rows(entities, month, rng), max(entities.event_count(month) - len(gas), 0))
 
 
-def _order_rows(world: World, month: Month, rng: Random) -> Iterator[Row]:
-    """Give the rows of one order after the other, without end."""
-    random, days = rng.random, world.days(month)
-    customers, parts, period = world.customers, world.parts, month.year_month[2:4] + month.year_month[5:]
+def _order_rows(entities: ErpEntities, month: Month, rng: Random) -> Iterator[TextRow]:
+    """Yield the rows of an endless sequence of orders."""
+    random, days = rng.random, entities.days(month)
+    customers, parts, period = entities.customers, entities.parts, month.year_month[2:4] + month.year_month[5:]
     number = 0
     while True:
         number += 1
@@ -79,30 +93,32 @@ def _order_rows(world: World, month: Month, rng: Random) -> Iterator[Row]:
         for line in range(1, 2 + int(random() * 4)):
             part = parts[int(random() * len(parts))]
             price = part.price * 100 // partner.rate
-            made = _Line(world, rng, partner, order, ordered_on, line * 10, po, _part(part, partner), part.unit, price)
+            made = _Line(
+                entities, rng, partner, order, ordered_on, line * 10, po, _part(part, partner), part.unit, price
+            )
             yield from _line_rows(made, 1 + int(random() * 2_000), 1 + int(random() * 3))
 
 
-def _part(part: Part, partner: Partner) -> Row:
-    """part_no, old_partno, product_type, cust_partno, cust_partname, item_group."""
+def _part(part: DemoPart, partner: BusinessPartner) -> TextRow:
+    """Return part_no, old_partno, product_type, cust_partno, cust_partname, item_group."""
     return part.number, part.old_number, part.kind, f"{partner.code[-3:]}.{part.number[-5:]}", part.name, part.group
 
 
-def _line_rows(line: _Line, quantity: int, shipments: int) -> Iterator[Row]:
-    """Give the rows of an order line: shipments days apart, the last of them perhaps not shipped yet."""
-    random, midnights, last_day = line.rng.random, line.world.midnights, line.world.last_day
+def _line_rows(line: _Line, quantity: int, shipments: int) -> Iterator[TextRow]:
+    """Yield the rows of an order line: shipments some days apart, the last ones possibly not shipped yet."""
+    random, midnights, last_day = line.rng.random, line.entities.midnights, line.entities.last_day
     day = line.ordered_on
     for sequence in range(1, shipments + 1):
         day += 1 + int(random() * 12)
         part = quantity // (shipments - sequence + 1)
         quantity -= part
         if day > last_day:
-            open_shipment: Row = (None,) * 8
+            open_shipment: TextRow = (None,) * 8
             yield line.row(sequence, open_shipment, None, ("10", "Open", None, None), _NO_INVOICE, None)
             continue
         midnight, shipment = midnights[day], f"SH{line.order[2:]}{sequence}"
         received = midnights[min(day + int(random() * 4), last_day)]
-        logged = line.world.moment(min(day * DAY + 25_200 + int(random() * 43_200), line.world.timeline.until))
+        logged = line.entities.moment(min(day * DAY + 25_200 + int(random() * 43_200), line.entities.timeline.until))
         facts = (
             shipment, str(line.number), midnight, f"R{shipment[2:]}", "10", received,
             f"SJ-{shipment[2:]}" if sequence > 1 else None, logged,
@@ -110,15 +126,15 @@ def _line_rows(line: _Line, quantity: int, shipments: int) -> Iterator[Row]:
         yield from _invoice_rows(line, sequence, facts, part, day + int(random() * 40))
 
 
-def _invoice_rows(line: _Line, sequence: int, shipment: Row, quantity: int, invoiced_on: int) -> Iterator[Row]:
-    """Give the rows of a shipment: one an invoice, or one without; a second invoice often repeats number and line."""
+def _invoice_rows(line: _Line, sequence: int, shipment: TextRow, quantity: int, invoiced_on: int) -> Iterator[TextRow]:
+    """Yield the rows of a shipment: one per invoice line, or one without; the second often repeats number and line."""
     random, delivered = line.rng.random, str(quantity)
-    if invoiced_on > line.world.last_day:
+    if invoiced_on > line.entities.last_day:
         yield line.row(sequence, shipment, delivered, ("30", "Shipped", "1", "Not invoiced"), _NO_INVOICE, None)
         return
-    number, dated = f"INV{shipment[0]}", line.world.midnights[invoiced_on]
+    number, dated = f"INV{shipment[0]}", line.entities.midnights[invoiced_on]
     first = quantity if random() < 0.8 else quantity // 3
-    states: Row = ("40", "Received", "3", "Posted")
+    states: TextRow = ("40", "Received", "3", "Posted")
     yield line.row(sequence, shipment, delivered, states, (number, "1", dated, str(first)), first * line.price)
     if (rest := quantity - first) > 0:
         again = "1" if random() < 0.5 else "2"
@@ -128,29 +144,38 @@ def _invoice_rows(line: _Line, sequence: int, shipment: Row, quantity: int, invo
         yield line.row(sequence, shipment, delivered, states, (number, "1", dated, f"-{first}"), -first * line.price)
 
 
-def _gas_rows(world: World, month: Month, customer: GasCustomer, rng: Random) -> Iterator[Row]:
-    """Give a month's gas of a customer: most months what its readings cost, else a little off, in two, or not yet."""
+def _gas_rows(entities: ErpEntities, month: Month, customer: GasCustomer, rng: Random) -> Iterator[TextRow]:
+    """Yield a customer's gas rows of a month: mostly invoiced at the readings' cost, else differently or not yet."""
     bill = customer.purchases.get(month.year_month)
     if not bill:
         return
-    days, chance = world.days(month), rng.random()
+    days, chance = entities.days(month), rng.random()
     order = f"GAS{month.year_month[2:4]}{month.year_month[5:]}{customer.partner.code[:5]}"
-    part: Row = ("GAS-PIPA", None, "GAS", None, "Gas bumi", "GAS")
-    line = _Line(world, rng, customer.partner, order, days[0], 10, None, part, "SM3", customer.price * _HUNDREDTHS)
+    part: TextRow = ("GAS-PIPA", None, "GAS", None, "Gas bumi", "GAS")
+    line = _Line(entities, rng, customer.partner, order, days[0], 10, None, part, "SM3", customer.price * _HUNDREDTHS)
     volume = f"{bill // customer.price}.{bill % customer.price * 10_000 // customer.price:04d}"
-    complete = month.ends <= world.timeline.until + 1
+    complete = month.ends <= entities.timeline.until + 1
     if not complete:
         yield line.row(1, (None,) * 8, None, ("10", "Open", None, None), _NO_INVOICE, None)
         return
-    midnight = world.midnights[days[-1]]
-    shipment: Row = (f"BA{order[3:]}", "10", midnight, None, None, None, f"Berita acara {month.year_month}", midnight)
+    midnight = entities.midnights[days[-1]]
+    shipment: TextRow = (
+        f"BA{order[3:]}",
+        "10",
+        midnight,
+        None,
+        None,
+        None,
+        f"Berita acara {month.year_month}",
+        midnight,
+    )
     invoiced_on = days[-1] + 1 + int(rng.random() * 5)
-    if invoiced_on > world.last_day:
+    if invoiced_on > entities.last_day:
         yield line.row(1, shipment, volume, ("30", "Shipped", "1", "Not invoiced"), _NO_INVOICE, None)
         return
     if chance < 0.15:
         bill = bill * rng.randint(950, 1_049) // 1_000
     halves = (bill,) if chance < 0.85 else (bill // 2, bill - bill // 2)
     for number, half in enumerate(halves, 1):
-        invoice = (f"INV-{order}", str(number), world.midnights[invoiced_on], volume if len(halves) == 1 else None)
+        invoice = (f"INV-{order}", str(number), entities.midnights[invoiced_on], volume if len(halves) == 1 else None)
         yield line.row(1, shipment, volume, ("40", "Received", "3", "Posted"), invoice, half * _HUNDREDTHS)

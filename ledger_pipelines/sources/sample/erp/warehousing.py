@@ -1,14 +1,14 @@
-"""`view_warehouse_order`, `view_warehouse_order_line`, `stockbywh`: what moves between warehouses, and what is there.
+"""Rows of `view_warehouse_order`, `view_warehouse_order_line` and `stockbywh`: warehouse orders and stock.
 
-Orders and their lines are two tables of the same orders: both come from `_orders`, which makes the same ones each time.
+Headers and lines are two tables of the same orders: both use `_orders`, which generates the same orders at each call.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ledger_pipelines.sources.sample.erp.world import WAREHOUSES, Part, World
+from ledger_pipelines.sources.sample.erp.world import WAREHOUSES, DemoPart, ErpEntities
 from ledger_pipelines.sources.sample.plan import Month
-from ledger_pipelines.sources.sample.writing import Row
+from ledger_pipelines.sources.sample.writing import TextRow
 
 _ORIGINS = (("Sales", "Issue"), ("Transfer", "Transfer"), ("Purchase", "Receipt"), ("Production", "Issue"))
 _OPEN = ("10", "Open")
@@ -20,7 +20,7 @@ _RECEIVED = ("40", "Received")
 
 @dataclass(frozen=True, slots=True)
 class _OrderLine:
-    part: Part
+    part: DemoPart
     ordered: int
     shipped: int
     shipped_on: int | None
@@ -35,26 +35,26 @@ class _Order:
     origin: tuple[str, str]
     ordered_on: int | None
     planned_on: int
-    route: Row
+    route: TextRow
     lines: tuple[_OrderLine, ...]
 
 
-def order_rows(world: World, month: Month) -> Iterator[Row]:
-    """Give the headers of a month's warehouse orders; of a few the date of the order is missing."""
-    midnights = world.midnights
-    for order in _orders(world, month):
+def order_rows(entities: ErpEntities, month: Month) -> Iterator[TextRow]:
+    """Yield the headers of a month's warehouse orders; a few have no order date."""
+    midnights = entities.midnights
+    for order in _orders(entities, month):
         ordered = None if order.ordered_on is None else midnights[order.ordered_on][:10]
         yield (order.code, *order.origin, ordered, midnights[order.planned_on][:10], *order.route)
 
 
-def order_line_rows(world: World, month: Month) -> Iterator[Row]:
-    """Give the lines of a month's warehouse orders."""
-    midnights = world.midnights
+def order_line_rows(entities: ErpEntities, month: Month) -> Iterator[TextRow]:
+    """Yield the lines of a month's warehouse orders."""
+    midnights = entities.midnights
 
     def date(day: int | None) -> str | None:
         return None if day is None else midnights[day]
 
-    for order in _orders(world, month):
+    for order in _orders(entities, month):
         for number, line in enumerate(order.lines, 1):
             dates = (date(order.ordered_on), date(line.shipped_on), date(line.received_on))
             yield (
@@ -64,10 +64,10 @@ def order_line_rows(world: World, month: Month) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def stock_rows(world: World) -> Iterator[Row]:
-    """Give the stock as it is now; of every eighth part or so less is there than there should always be."""
-    rng = world.random("stock")
-    for part in world.parts:
+def stock_rows(entities: ErpEntities) -> Iterator[TextRow]:
+    """Yield the current stock; about every eighth row is below its safety stock."""
+    rng = entities.random("stock")
+    for part in entities.parts:
         first = rng.randrange(len(WAREHOUSES))
         for code, place in (WAREHOUSES + WAREHOUSES)[first : first + rng.randint(1, 3)]:
             safety = rng.randrange(10, 500)
@@ -77,7 +77,7 @@ def stock_rows(world: World) -> Iterator[Row]:
             )
             allocated, on_order = rng.randrange(safety) * 1_000_000, rng.randrange(3) * safety * 1_000_000
             quantities = (on_hand, allocated, on_order, on_hand - allocated + on_order, safety * 1_000_000)
-            customer = world.customers[rng.randrange(len(world.customers))]
+            customer = entities.customers[rng.randrange(len(entities.customers))]
             yield (
                 code, part.number, f"{part.name} {part.material}", part.name, part.old_number, part.group,
                 f"{part.group}-{part.kind}", part.kind, part.model, customer.name,
@@ -86,18 +86,18 @@ def stock_rows(world: World) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def _orders(world: World, month: Month) -> Iterator[_Order]:
-    rng = world.random("warehouse", month.year_month)
-    days, period = world.days(month), month.year_month.replace("-", "")
-    for number in range(1, world.share(month, 8) + 1):
+def _orders(entities: ErpEntities, month: Month) -> Iterator[_Order]:
+    rng = entities.random("warehouse", month.year_month)
+    days, period = entities.days(month), month.year_month.replace("-", "")
+    for number in range(1, entities.event_count(month, 8) + 1):
         ordered_on = days[rng.randrange(len(days))]
         planned_on = ordered_on + rng.randint(1, 14)
         (ship_from, from_name), (ship_to, to_name) = rng.sample(WAREHOUSES, 2)
-        route: Row = ("Warehouse", ship_from, from_name, "Warehouse", ship_to, to_name)
+        route: TextRow = ("Warehouse", ship_from, from_name, "Warehouse", ship_to, to_name)
         if rng.random() < 0.3:
-            customer = world.customers[rng.randrange(len(world.customers))]
+            customer = entities.customers[rng.randrange(len(entities.customers))]
             route = (*route[:3], "Business Partner", customer.code, customer.name)
-        lines = tuple(_line(world, planned_on, rng.random(), rng.randrange(10**9)) for _ in range(rng.randint(1, 4)))
+        lines = tuple(_line(entities, planned_on, rng.random(), rng.randrange(10**9)) for _ in range(rng.randint(1, 4)))
         origin = _ORIGINS[rng.randrange(len(_ORIGINS))]
         dated = ordered_on if rng.random() < 0.98 else None
         yield _Order(
@@ -105,26 +105,26 @@ def _orders(world: World, month: Month) -> Iterator[_Order]:
         )
 
 
-def _line(world: World, planned_on: int, chance: float, numbers: int) -> _OrderLine:
-    """A line as far as its order's plan has come: open, late, partly shipped, shipped or received.
+def _line(entities: ErpEntities, planned_on: int, chance: float, numbers: int) -> _OrderLine:
+    """Return an order line that is open, late, partly shipped, shipped or received.
 
     Args:
-        world: the parts, and the last day.
-        planned_on: the day on which delivery is planned.
-        chance: from 0 to 1, what becomes of it.
-        numbers: up to 10⁹, from which part and quantity follow.
+        entities: the parts, and the last day.
+        planned_on: the day of the planned delivery.
+        chance: random number from 0 to 1 that selects the state.
+        numbers: random number below 10⁹ that selects part and quantity.
     """
-    part, ordered = world.parts[numbers % len(world.parts)], numbers // 10_000 % 900 + 1
-    if planned_on > world.last_day:
+    part, ordered = entities.parts[numbers % len(entities.parts)], numbers // 10_000 % 900 + 1
+    if planned_on > entities.last_day:
         return _OrderLine(part, ordered, 0, None, None, _OPEN)
     if chance < 0.05:
         return _OrderLine(part, ordered, 0, None, None, _LATE)
-    shipped_on = min(planned_on + numbers % 4, world.last_day)
+    shipped_on = min(planned_on + numbers % 4, entities.last_day)
     if chance < 0.15:
         return _OrderLine(part, ordered, ordered // 2, shipped_on, None, _PARTLY)
     if chance < 0.25:
         return _OrderLine(part, ordered, ordered, shipped_on, None, _SHIPPED)
-    return _OrderLine(part, ordered, ordered, shipped_on, min(shipped_on + numbers % 3, world.last_day), _RECEIVED)
+    return _OrderLine(part, ordered, ordered, shipped_on, min(shipped_on + numbers % 3, entities.last_day), _RECEIVED)
 
 
 def _millionths(quantity: int) -> str:

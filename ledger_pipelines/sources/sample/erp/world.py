@@ -1,19 +1,19 @@
-"""What the demo's ERP is about: business partners, parts, suppliers, warehouses, and the days of its months.
+"""Entities of the demo's ERP: business partners, parts, suppliers, warehouses, and the days of its months.
 
-They are the same in every table. What happens with them is in `sales`, `warehousing`, `production` and `purchases`.
+All tables share them. Events are in `sales`, `warehousing`, `production` and `purchases`.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from ledger_pipelines.sources.sample.accounts import Account
+from ledger_pipelines.sources.sample.accounts import DemoAccount
 from ledger_pipelines.sources.sample.billing import make_account
 from ledger_pipelines.sources.sample.erp.plan import ErpPlan
 from ledger_pipelines.sources.sample.plan import DAY, Month, SeedPlan, Timeline
 
-UNITS_OF_PRICE = 10**10
-"""Prices and amounts are counted in so many parts of a currency's unit: the digits that the ERP's columns keep."""
+PRICE_SCALE = 10**10
+"""Prices and amounts are integers scaled by this factor: the 10 decimals of the ERP's columns."""
 
 _GAS_CUSTOMERS = 12
 _RATES = {"IDR": 100, "USD": 1_625_025, "JPY": 10_873}  # rupiah for one, in hundredths
@@ -32,8 +32,8 @@ WAREHOUSES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Partner:
-    """A business partner: who buys or supplies, and in which currency; `rate` is in hundredths of a rupiah."""
+class BusinessPartner:
+    """A customer or supplier with its currency; `rate` is the exchange rate in hundredths of a rupiah."""
 
     code: str
     name: str
@@ -42,8 +42,8 @@ class Partner:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part; `price` is in units of `UNITS_OF_PRICE`, in the partner's currency once divided by its rate."""
+class DemoPart:
+    """A part; `price` is scaled by `PRICE_SCALE`, in rupiah: divided by a partner's rate, in its currency."""
 
     number: str
     old_number: str | None
@@ -58,27 +58,27 @@ class Part:
 
 @dataclass(frozen=True)
 class GasCustomer:
-    """A customer of the billing application: the contract is the partner's code.
+    """A customer of the billing application, whose contract number is the partner's code.
 
     Attributes:
-        partner: the customer as the ERP knows it.
-        price: rupiah for one Sm³, in hundredths.
-        purchases: what each month's readings cost, in hundredths of a rupiah, by the application's own sums.
+        partner: the customer in the ERP.
+        price: price of one Sm³, in hundredths of a rupiah.
+        purchases: cost of each month's readings, in hundredths of a rupiah, summed as in the application.
     """
 
-    partner: Partner
+    partner: BusinessPartner
     price: int
     purchases: dict[str, int]
 
 
-class World:
-    """The plan's months and everything that takes part in them.
+class ErpEntities:
+    """The plan's months and the entities of its events.
 
     Attributes:
-        plan: what to make.
-        timeline: its months.
-        last_day: the last day on which something may have happened, counted as `midnights` is.
-        midnights: each day's first moment as text, by the number of days since the timeline's origin.
+        plan: size and period of the demo.
+        timeline: the plan's months.
+        last_day: the last day with events, as a number of days since the timeline's origin.
+        midnights: each day's midnight as text, by the number of days since the timeline's origin.
     """
 
     def __init__(self, plan: ErpPlan) -> None:
@@ -94,36 +94,36 @@ class World:
             _gas_customer(index, plan) for index in range(min(_GAS_CUSTOMERS, plan.rows_per_month // 4))
         ]
 
-    def random(self, *what: object) -> Random:
-        """Random numbers of their own for a thing, the same whatever else is made."""
-        return Random("/".join(map(str, (self.plan.seed, *what))))  # noqa: S311 - a demo's random numbers guard nothing
+    def random(self, *names: object) -> Random:
+        """Return the random generator of a part of the plan, independent of the other parts."""
+        return Random("/".join(map(str, (self.plan.seed, *names))))  # noqa: S311 - not for security
 
     def days(self, month: Month) -> range:
-        """The days of a month that are not in the future; the first of them at least."""
+        """Return the past days of a month, at least its first."""
         first, after = month.starts // DAY, month.ends // DAY
         return range(first, max(min(after, self.last_day + 1), first + 1))
 
-    def share(self, month: Month, parts: int = 1) -> int:
-        """How many things happen in a month of which there are `rows_per_month / parts` in a whole one; at least 1."""
+    def event_count(self, month: Month, parts: int = 1) -> int:
+        """Return a month's number of past events, at least 1; a full month has `rows_per_month / parts`."""
         days = (month.ends - month.starts) // DAY
         return max(self.plan.rows_per_month * len(self.days(month)) // days // parts, 1)
 
     def moment(self, second: int) -> str:
-        """A moment as text, with its time of day."""
+        """Format a second as a timestamp."""
         return self.timeline.text(second, "T")
 
 
-def plain(units: int) -> str:
-    """Write a price or amount, given in units of `UNITS_OF_PRICE`, without needless zeros."""
-    whole, rest = divmod(abs(units), UNITS_OF_PRICE)
+def decimal_text(units: int) -> str:
+    """Format a price or amount, scaled by `PRICE_SCALE`, without trailing zeros."""
+    whole, rest = divmod(abs(units), PRICE_SCALE)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{rest:010d}".rstrip("0") if rest else f"{sign}{whole}"
 
 
-def _part(number: int, rng: Random) -> Part:
+def _part(number: int, rng: Random) -> DemoPart:
     thing = _THINGS[number % len(_THINGS)]
     unit = ("PCS", "PCS", "SET", "KG", "M")[number % 5]
-    return Part(
+    return DemoPart(
         number=f"{thing[:3].upper()}-{number + 1:05d}-{rng.randrange(100):02d}",
         old_number=None if number % 3 else f"{number + 1:05d}A",
         kind=("FG", "WIP", "RM")[number % 3],
@@ -132,28 +132,27 @@ def _part(number: int, rng: Random) -> Part:
         material=_MATERIALS[number % len(_MATERIALS)],
         model=_MODELS[rng.randrange(len(_MODELS))] or None,
         unit=unit,
-        # Rupiah, of which some prices have a fraction down to the last digit.
-        price=rng.randrange(1_500, 2_500_000) * UNITS_OF_PRICE
-        + (rng.randrange(UNITS_OF_PRICE) if number % 4 == 0 else 0),
+        # Rupiah; every fourth price uses all 10 decimals.
+        price=rng.randrange(1_500, 2_500_000) * PRICE_SCALE + (rng.randrange(PRICE_SCALE) if number % 4 == 0 else 0),
     )
 
 
-def _partner(prefix: str, number: int, rng: Random) -> Partner:
+def _partner(prefix: str, number: int, rng: Random) -> BusinessPartner:
     currency = ("IDR", "IDR", "IDR", "USD", "JPY")[rng.randrange(5)]
     name = f"PT {_MAKERS[number % len(_MAKERS)]} {_TOWNS[rng.randrange(len(_TOWNS))]} {number + 1}"
-    return Partner(f"{prefix}{number + 1:05d}", name, currency, _RATES[currency])
+    return BusinessPartner(f"{prefix}{number + 1:05d}", name, currency, _RATES[currency])
 
 
 def _gas_customer(index: int, plan: ErpPlan) -> GasCustomer:
-    """The billing demo's customer at a place in its plan, as the usual demo of these months has it, faults left out."""
+    """Return a customer of the default billing demo of these months, without faults, by its index in the plan."""
     billing = SeedPlan(current_month=plan.current_month, until=plan.until, months=plan.months)
     account = make_account(index, billing, Timeline(billing))
     price = int((account.price or "0").replace(".", ""))
-    partner = Partner(account.contract or account.owner.id, account.owner.name, "IDR", _RATES["IDR"])
+    partner = BusinessPartner(account.contract or account.owner.id, account.owner.name, "IDR", _RATES["IDR"])
     return GasCustomer(partner, price, _purchases(account))
 
 
-def _purchases(account: Account) -> dict[str, int]:
+def _purchases(account: DemoAccount) -> dict[str, int]:
     purchases: Counter[str] = Counter()
     for reading in account.readings:
         purchases[reading.moment[:7]] += round(reading.bill * 100)
