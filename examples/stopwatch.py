@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import database_urls
 
 CUSTOMER = 11  # a customer billed with its default price
 TIMEOUT_SECONDS = 120
@@ -35,8 +35,8 @@ class Stopwatch:
     def __init__(self) -> None:
         settings = load_settings()
         self.zone = settings.zone
-        self.application = sa.create_engine(servers.billing(settings))
-        self.warehouse = sa.create_engine(servers.warehouse(settings), isolation_level="AUTOCOMMIT")
+        self.application = sa.create_engine(database_urls.billing(settings))
+        self.warehouse = sa.create_engine(database_urls.warehouse(settings), isolation_level="AUTOCOMMIT")
 
     def balances(self) -> set[sa.Row[Any]]:
         """Return the customer's balances by month."""

@@ -6,21 +6,21 @@ from typing import Any
 
 import dagster as dg
 
-from ledger_pipelines.assets.billing import billing_assets, source_specs
-from ledger_pipelines.assets.checks import asset_checks
-from ledger_pipelines.assets.erp import erp_assets, erp_source_specs
-from ledger_pipelines.assets.ledger import ledger_assets
-from ledger_pipelines.assets.reconciliation import reconciliation_assets
-from ledger_pipelines.assets.reconciliation_checks import reconciliation_checks
-from ledger_pipelines.automation.alerts import alert_sensors
-from ledger_pipelines.automation.incidents import incident_sensors
-from ledger_pipelines.automation.jobs import erp_job, ledger_job, reconciliation_job
-from ledger_pipelines.automation.realtime import realtime_job, realtime_sensors
-from ledger_pipelines.automation.reconciliation import reconciliation_sensors
-from ledger_pipelines.automation.schedules import ledger_schedules, reconciliation_schedules, sync_schedules
-from ledger_pipelines.automation.sensors import sync_sensors
-from ledger_pipelines.partitions import monthly_partitions
-from ledger_pipelines.resources import Databases, RunScope, sync_resource
+from ledger_pipelines.defs.assets.billing import billing_assets, source_specs
+from ledger_pipelines.defs.assets.checks import asset_checks
+from ledger_pipelines.defs.assets.erp import erp_assets, erp_source_specs
+from ledger_pipelines.defs.assets.ledger import ledger_assets
+from ledger_pipelines.defs.assets.reconciliation import reconciliation_assets
+from ledger_pipelines.defs.assets.reconciliation_checks import reconciliation_checks
+from ledger_pipelines.defs.automation.alerts import alert_sensors
+from ledger_pipelines.defs.automation.incidents import incident_sensors
+from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
+from ledger_pipelines.defs.automation.realtime import realtime_job, realtime_sensors
+from ledger_pipelines.defs.automation.reconciliation import reconciliation_sensors
+from ledger_pipelines.defs.automation.schedules import ledger_schedules, reconciliation_schedules, sync_schedules
+from ledger_pipelines.defs.automation.sensors import sync_sensors
+from ledger_pipelines.defs.partitions import monthly_partitions
+from ledger_pipelines.defs.resources import Databases, RunScope, sync_resource
 from ledger_pipelines.settings import Settings, load_settings
 
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_engine import erp_engine
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy

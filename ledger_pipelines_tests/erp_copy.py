@@ -10,15 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
 from ledger_pipelines.horizon import Horizon, shift
-from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.erp.load import Sync, load_table
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind, erp_table
-from ledger_pipelines.sources.sample.erp.erp_schema import create_erp_tables, erp_source_tables
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind, open_incidents, record
+from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind, open_incidents, record
 from ledger_pipelines.warehouse.tables import deletion_confirmations, incidents
 
 READINGS = "billing.meter_readings"

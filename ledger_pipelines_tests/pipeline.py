@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.loading.billing import load_customers, load_deposits, load_prices, load_readings
+from ledger_pipelines.loading.billing.load import load_customers, load_deposits, load_prices, load_readings
+from ledger_pipelines.loading.billing.staging import Load
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.loading.staging import Load
-from ledger_pipelines.sources import billing_schema
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing import schema as billing_schema
+from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
 from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 

@@ -14,10 +14,10 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.embedded_postgres.server import EmbeddedServer
 from ledger_pipelines.settings import database_url
-from ledger_pipelines.sources.erp_odbc import installed_drivers
+from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
 from ledger_pipelines.warehouse import schema
-from ledger_pipelines.warehouse.embedded import EmbeddedServer
 
 POSTGRES = database_url(os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"))
 MARIADB = database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"))

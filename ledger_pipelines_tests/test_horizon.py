@@ -7,16 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.horizon import (
-    Horizon,
-    MonthError,
-    Scope,
-    month_of,
-    months_between,
-    parse_month,
-    shift,
-    start_of,
-)
+from ledger_pipelines.horizon import Horizon, MonthError, Scope, month_of, months_between, parse_month, shift, start_of
 
 WIB = ZoneInfo("Asia/Jakarta")
 MONTHS = st.dates(date(1971, 1, 1), date(2400, 12, 31)).map(lambda day: f"{day:%Y-%m}")

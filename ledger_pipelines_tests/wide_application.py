@@ -7,7 +7,7 @@ widest types of the server, and all columns except the keys are nullable.
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from ledger_pipelines.sources import billing_schema
+from ledger_pipelines.sources.billing import schema as billing_schema
 
 _MYSQL = ("mysql", "mariadb")
 _ID = sa.Numeric(30, 0).with_variant(mysql.BIGINT(unsigned=True), *_MYSQL)

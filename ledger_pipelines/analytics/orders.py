@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.blanks import unpadded
+from ledger_pipelines.warehouse.padding import unpadded
 from ledger_pipelines.warehouse.tables import Digits, erp_tables
 from ledger_pipelines.warehouse.views import View
 

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from ledger_pipelines.warehouse.blanks import unpadded, unpadded_or_empty
+from ledger_pipelines.warehouse.padding import unpadded, unpadded_or_empty
 from ledger_pipelines.warehouse.tables import Digits, erp_tables
 from ledger_pipelines.warehouse.views import View
 

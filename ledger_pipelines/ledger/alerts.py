@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift, start_of
-from ledger_pipelines.warehouse.months import one_of, rows_of
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.warehouse.merge import one_of, rows_of
 from ledger_pipelines.warehouse.tables import (
     Moment,
     Rupiah,
@@ -22,6 +21,7 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
     transaction_calculations,
 )
+from ledger_pipelines.warehouse.transaction_setup import lock
 
 #: Number of days before now over which the average use is taken.
 DAYS_OF_USE = 30

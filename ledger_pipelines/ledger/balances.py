@@ -11,11 +11,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.warehouse.loaded import mark_loaded, months_loaded, note_reached, require_loaded
-from ledger_pipelines.warehouse.months import Counts, Written, add, clear, merge, qualified, rows_of
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.session import lock, plan_for
-from ledger_pipelines.warehouse.stale import take_stale
+from ledger_pipelines.warehouse.invalidations import take_stale
+from ledger_pipelines.warehouse.merge import Counts, Written, add, clear, merge, qualified, rows_of
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded, note_reached, require_loaded
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import (
     MonthKey,
     Rupiah,
@@ -24,6 +23,7 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
     transaction_calculations,
 )
+from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
 
 WRITTEN = Written(
     monthly_customer_balances,

@@ -16,13 +16,9 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.price_change import Entry, PriceChange, apply
-from ledger_pipelines.warehouse.loaded import months_loaded, require_loaded
-from ledger_pipelines.warehouse.months import rows_of
-from ledger_pipelines.warehouse.tables import (
-    monthly_customer_balances,
-    rejected_rows,
-    transaction_calculations,
-)
+from ledger_pipelines.warehouse.merge import rows_of
+from ledger_pipelines.warehouse.ops.loaded_months import months_loaded, require_loaded
+from ledger_pipelines.warehouse.tables import monthly_customer_balances, rejected_rows, transaction_calculations
 
 _RUN = "price preview"
 _transaction, _balance = transaction_calculations.c, monthly_customer_balances.c

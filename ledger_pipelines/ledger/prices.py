@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
-from ledger_pipelines.warehouse.months import one_of
-from ledger_pipelines.warehouse.session import temporary
+from ledger_pipelines.warehouse.merge import one_of
 from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
+from ledger_pipelines.warehouse.transaction_setup import temporary
 
 _FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _FACTOR_DECIMALS = 14

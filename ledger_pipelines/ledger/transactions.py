@@ -11,12 +11,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
-from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.months import NO_MONTH, CountsByMonth, Written, qualified, rows_of, write
-from ledger_pipelines.warehouse.rejected import replace_rejections
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.session import lock, make_temporary, plan_for
-from ledger_pipelines.warehouse.stale import note_stale, take_stale
+from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
+from ledger_pipelines.warehouse.merge import NO_MONTH, CountsByMonth, Written, qualified, rows_of, write
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import (
     customers,
     meter_readings,
@@ -25,6 +24,7 @@ from ledger_pipelines.warehouse.tables import (
     rejected_rows,
     transaction_calculations,
 )
+from ledger_pipelines.warehouse.transaction_setup import lock, make_temporary, plan_for
 
 ASSET = "transaction_calculations"
 WRITTEN = Written(

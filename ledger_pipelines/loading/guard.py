@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ledger_pipelines.warehouse.incidents import Cause, Kind
-from ledger_pipelines.warehouse.months import Counts
+from ledger_pipelines.warehouse.merge import Counts
+from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
 
 
 class DeletionRefusedError(Exception):

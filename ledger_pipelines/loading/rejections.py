@@ -8,11 +8,11 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import EARLIEST_FIRST_MONTH
-from ledger_pipelines.sources.billing_rows import month_before_first
+from ledger_pipelines.sources.billing.parsing import month_before_first
 from ledger_pipelines.sources.rejection import Rejection, kind_of
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.rejected import CONTENT
-from ledger_pipelines.warehouse.session import temporary
+from ledger_pipelines.warehouse.ops.rejected_rows import CONTENT
+from ledger_pipelines.warehouse.transaction_setup import temporary
 
 STAGED_REJECTIONS = temporary(
     "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)

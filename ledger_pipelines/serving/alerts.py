@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from ledger_pipelines.ledger import alerts
 from ledger_pipelines.ledger.alerts import LowBalance, Signals
 from ledger_pipelines.ledger.days_left import DaysLeft, balances_by_days_left
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.loaded import as_turned
-from ledger_pipelines.warehouse.polite import politely
+from ledger_pipelines.warehouse.lock_retry import politely
+from ledger_pipelines.warehouse.ops.loaded_months import as_turned
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, customers
 
 _alert, _threshold = balance_alerts.c, balance_thresholds.c

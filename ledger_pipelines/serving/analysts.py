@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.analytics.role import Analyst, AnalystError
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import reachable
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -169,7 +169,7 @@ def _databases_to_close(connection: sa.Connection, settings: Settings) -> list[s
     owned = role.owned_databases(connection)
     if settings.warehouse_url is None:
         return owned
-    warehouse, dagster = servers.warehouse(settings), servers.dagster_storage(settings)
+    warehouse, dagster = database_urls.warehouse(settings), database_urls.dagster_storage(settings)
     same_server = (warehouse.host, warehouse.port) == (dagster.host, dagster.port)
     return [name for name in owned if same_server and name == dagster.database]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.loading.inspection import Inspected, inspect
+from ledger_pipelines.loading.billing.inspection import Inspected, inspect
 from ledger_pipelines.loading.rejections import ROWS, first_month
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.sources.billing_diagnosis import Diagnosis, diagnose
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.sources.billing.diagnosis import Diagnosis, diagnose
 from ledger_pipelines.sources.diagnosis import Finding, Level
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables

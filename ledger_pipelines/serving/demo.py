@@ -6,16 +6,16 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.demo import SeedPlan, SeedSummary, seed
+from ledger_pipelines.demo.erp import ErpPlan, ErpSummary, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import Disturbance, disturb
+from ledger_pipelines.demo.erp.single_row import RowGoneError
+from ledger_pipelines.demo.plan import WIB
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.settings import Settings, masked
-from ledger_pipelines.sources import billing_schema
-from ledger_pipelines.sources.sample import SeedPlan, SeedSummary, seed
-from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.disturb import Disturbance, disturb
-from ledger_pipelines.sources.sample.erp.one_row import RowGoneError
-from ledger_pipelines.sources.sample.plan import WIB
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.sources.billing import schema as billing_schema
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
 
 
@@ -72,9 +72,9 @@ def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
     Raises:
         ServingError: the embedded server cannot be reached or written to.
     """
-    if not servers.uses_demo_erp(settings):
+    if not database_urls.uses_demo_erp(settings):
         return None
-    engine = source_engine(servers.erp(settings))
+    engine = source_engine(database_urls.erp(settings))
     try:
         return None if _has_any(engine, list(erp_source_tables)) else seed_demo_erp(engine, default_erp_plan())
     finally:

@@ -12,16 +12,16 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
-from ledger_pipelines.serving.databases import Databases, refusal
+from ledger_pipelines.serving.base.databases import Databases, refusal
 from ledger_pipelines.settings import Settings, masked
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_engine import CONNECT_SECONDS, erp_engine
+from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.first_computation import COMPUTE_COMMAND, is_computed
-from ledger_pipelines.warehouse.incidents import Incident, open_incidents
-from ledger_pipelines.warehouse.loaded import BY_MONTH, months_behind
-from ledger_pipelines.warehouse.queries import latest_balances, rejections_by_reason, row_counts
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed
+from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
+from ledger_pipelines.warehouse.ops.loaded_months import BY_MONTH, months_behind
+from ledger_pipelines.warehouse.queries.summaries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
@@ -140,10 +140,13 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
 
 def _services(databases: Databases, found: HealthReport) -> None:
     settings = databases.settings
-    for name, url in ((_WAREHOUSE, servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
+    for name, url in (
+        (_WAREHOUSE, database_urls.warehouse(settings)),
+        ("Dagster", database_urls.dagster_storage(settings)),
+    ):
         fault = refusal(url) or ""
         found.services.append(Service(name, masked(url.set(drivername="postgresql")), fault))
-    billing = servers.billing(settings)
+    billing = database_urls.billing(settings)
     try:
         fault = "" if databases.billing_app.has_customers() else "no customers found"
     except SourceError as error:
@@ -154,9 +157,9 @@ def _services(databases: Databases, found: HealthReport) -> None:
 
 
 def _erp(settings: Settings) -> Service:
-    if not servers.has_erp(settings):
+    if not database_urls.has_erp(settings):
         return Service("ERP", "", "", skipped="not configured (LEDGER_ERP_URL is not set)")
-    address, fault = servers.erp(settings), ""
+    address, fault = database_urls.erp(settings), ""
     try:
         engine = erp_engine(address)
         try:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.warehouse.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.incidents import Kind, about_customer, open_incidents
+from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.warehouse.ops.incidents import Kind, about_customer, open_incidents
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation import partners
 from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion, suggestions
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.polite import politely
+from ledger_pipelines.warehouse.lock_retry import politely
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers
 
 _mapping = customer_business_partners.c

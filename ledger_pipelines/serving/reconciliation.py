@@ -1,8 +1,8 @@
 """Reconciliations that the settings allow."""
 
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
 
 COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
@@ -10,7 +10,7 @@ COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
 
 def possible(settings: Settings) -> tuple[str, ...]:
     """Return the names of the possible reconciliations; those of invoices need an ERP."""
-    return (COMPARISON, INVOICES) if servers.has_erp(settings) else (COMPARISON,)
+    return (COMPARISON, INVOICES) if database_urls.has_erp(settings) else (COMPARISON,)
 
 
 def demand_possible(settings: Settings, name: str) -> None:

@@ -11,19 +11,21 @@ from threading import Thread
 
 import sqlalchemy as sa
 
-from ledger_pipelines.loading.sync_months import first_to_sync
-from ledger_pipelines.serving import dagster_client
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.environment import dagster_environment
-from ledger_pipelines.serving.instance_lock import is_serving
-from ledger_pipelines.serving.sync_order import Months, SyncOrder, known_tables
-from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.loading.erp.sync_months import first_to_sync
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.dagster import client as dagster_client
+from ledger_pipelines.serving.dagster.environment import dagster_environment
+from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
+from ledger_pipelines.serving.dagster.sync_job import Months, SyncOrder, known_tables
+from ledger_pipelines.serving.process_control.instance_lock import is_serving
 from ledger_pipelines.settings import Settings, project_folder
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import servers, sync_history, sync_logs
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.sync_journal import note
-from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.queries import sync_history
 
 GRACE_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0
@@ -85,7 +87,7 @@ class Syncs:
             ServingError: a table is unknown.
             SettingsError: no ERP is configured.
         """
-        servers.erp(self.settings)  # raises an error without an ERP
+        database_urls.erp(self.settings)  # raises an error without an ERP
         horizon, tables = self.databases.horizon, known_tables(request.tables)
         with self._connection() as connection:
             default_first = first_to_sync(connection, horizon, tables or ERP_TABLES)

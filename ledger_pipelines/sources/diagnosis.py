@@ -10,7 +10,7 @@ from enum import Enum
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
 
 _LOGINS: Mapping[str, str] = {
     POSTGRESQL: "SELECT current_user",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
 
 
 def columns_of(connection: sa.Connection, table: str) -> Mapping[str, str]:

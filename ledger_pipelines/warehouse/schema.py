@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.merge import qualified
 from ledger_pipelines.warehouse.tables import SCHEMAS, metadata, write_locks
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.demo import SeedPlan, seed
+from ledger_pipelines.demo.erp import ErpPlan, seed_erp
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
-from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.erp.load import Sync, load_table
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.sources.sample import SeedPlan, seed
-from ledger_pipelines.sources.sample.erp import ErpPlan, seed_erp
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.analytics.warehouses import analyst_of
 from ledger_pipelines_tests.pipeline import WIB, Pipeline

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse import queries, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
+from ledger_pipelines.warehouse.queries import summaries
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.servers import fresh_warehouse
 
@@ -54,7 +55,7 @@ def test_the_current_balance_is_the_last(demo: Pipeline, connection: sa.Connecti
 
 def test_the_summary_is_the_sum(demo: Pipeline, connection: sa.Connection) -> None:
     found = {row["year_month"]: row for row in rows(connection, "monthly_summary", "year_month")}
-    expected = connection.execute(queries.monthly_summary(Scope(demo.horizon.months))).all()
+    expected = connection.execute(summaries.monthly_summary(Scope(demo.horizon.months))).all()
     assert [row.year_month for row in expected] == list(found)
     for row in expected:
         one = found[row.year_month]

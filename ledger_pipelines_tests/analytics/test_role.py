@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.analytics.views import VIEWS
-from ledger_pipelines.serving.databases import upgrade
+from ledger_pipelines.serving.base.databases import upgrade
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.merge import qualified
 from ledger_pipelines.warehouse.partitions import ensure_partition, partition_name
-from ledger_pipelines.warehouse.session import lock, try_lock
+from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
 from ledger_pipelines_tests.analytics.warehouses import PASSWORD, analyst_of, databases_of
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.serving import analysts
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.settings import Settings
 
 PASSWORD = "kata sandi yang panjang"  # noqa: S105 - of a role that lives as long as a test

@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
-from ledger_pipelines.automation.jobs import ledger_job
 from ledger_pipelines.definitions import build_definitions
-from ledger_pipelines.partitions import range_tags
-from ledger_pipelines.resources import Databases
+from ledger_pipelines.defs.automation.jobs import ledger_job
+from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.resources import Databases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 

@@ -8,19 +8,21 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.automation.jobs import erp_job
 from ledger_pipelines.definitions import build_definitions
+from ledger_pipelines.defs.automation.jobs import erp_job
+from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.demo.erp import create_erp_tables, erp_source_tables
 from ledger_pipelines.horizon import months_between
-from ledger_pipelines.loading.erp import Sync, load_table
+from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.loading.erp.sync_log_file import journal_file
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.partitions import range_tags
-from ledger_pipelines.resources import Databases
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, erp_table
-from ledger_pipelines.sources.sample.erp import create_erp_tables, erp_source_tables
-from ledger_pipelines.warehouse import sync_history, sync_logs, tables
-from ledger_pipelines.warehouse.sync_journal import journal_file
-from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, erp_table
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog
+from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW
 from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
 

@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from ledger_pipelines.assets.checks import asset_checks
-from ledger_pipelines.assets.realtime import LATENCY_CHECK
 from ledger_pipelines.definitions import build_definitions
+from ledger_pipelines.defs.assets.checks import asset_checks
+from ledger_pipelines.defs.assets.realtime import LATENCY_CHECK
+from ledger_pipelines.defs.partitions import monthly_partitions
 from ledger_pipelines.horizon import month_of
+from ledger_pipelines.ledger.data_checks import ODDITIES
 from ledger_pipelines.ledger.invariants import INVARIANTS
-from ledger_pipelines.ledger.oddities import ODDITIES
-from ledger_pipelines.partitions import monthly_partitions
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
 

@@ -11,14 +11,14 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run
 
-from ledger_pipelines.assets import erp as erp_assets
-from ledger_pipelines.loading.erp import Sync, load_table
-from ledger_pipelines.resources import SYNC_TAG
-from ledger_pipelines.sources.erp import SourceInterruptedError
-from ledger_pipelines.sources.erp_tables import ErpTable
-from ledger_pipelines.warehouse import sync_logs
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.defs.assets import erp as erp_assets
+from ledger_pipelines.defs.resources import SYNC_TAG
+from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.sources.erp.catalogue import ErpTable
+from ledger_pipelines.sources.erp.reader import SourceInterruptedError
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, checks, failures, materialised
 from ledger_pipelines_tests.assets.sync_runs import HEADERS, NAMES, ErpLocation, new_erp_location
 
@@ -234,7 +234,7 @@ def test_a_manual_run_waits_for_the_running_sync(location: ErpLocation, monkeypa
         with location.databases.warehouse.begin() as connection:
             sync_logs.close(connection, log_id, Ending("completed"))
 
-    monkeypatch.setattr("ledger_pipelines.resources.sync.time.sleep", other_ends)
+    monkeypatch.setattr("ledger_pipelines.defs.resources.sync.time.sleep", other_ends)
     result = location.run(only=[HEADERS])
     assert result.success
     assert location.log().run_id == result.run_id
@@ -243,7 +243,7 @@ def test_a_manual_run_waits_for_the_running_sync(location: ErpLocation, monkeypa
 
 def test_a_manual_run_stops_waiting_after_a_timeout(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     log_id = location.claim()
-    monkeypatch.setattr("ledger_pipelines.resources.sync.WAIT_TIMEOUT_SECONDS", -1)
+    monkeypatch.setattr("ledger_pipelines.defs.resources.sync.WAIT_TIMEOUT_SECONDS", -1)
     result = location.run(only=[HEADERS])
     assert not result.success
     assert f"Sync {log_id} (manual) has been running since" in _why(location, result)

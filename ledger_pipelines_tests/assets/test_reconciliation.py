@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from ledger_pipelines.automation.jobs import reconciliation_job
-from ledger_pipelines.automation.schedules import reconciliation_schedules
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
+from ledger_pipelines.defs.automation.jobs import reconciliation_job
+from ledger_pipelines.defs.automation.schedules import reconciliation_schedules
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.warehouse.transaction_setup import lock
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location, checks, failures, materialised
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState

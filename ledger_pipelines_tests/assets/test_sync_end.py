@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.resources import Databases, SyncConfig, SyncRun
-from ledger_pipelines.resources import sync as sync_resource
+from ledger_pipelines.defs.resources import Databases, SyncConfig, SyncRun
+from ledger_pipelines.defs.resources import sync as sync_resource
+from ledger_pipelines.loading.erp.sync_log_file import journal_file
 from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines.warehouse.sync_journal import journal_file
-from ledger_pipelines.warehouse.sync_logs import SyncLog
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port
 

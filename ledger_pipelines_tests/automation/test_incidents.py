@@ -8,14 +8,15 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.automation import realtime
-from ledger_pipelines.automation.failures import REALTIME_RUN
-from ledger_pipelines.automation.incidents import sync_causes
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import incidents, pending, sync_logs, tables
-from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
-from ledger_pipelines.warehouse.pending import Noticed
-from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.defs.automation import realtime
+from ledger_pipelines.defs.automation.failures import REALTIME_RUN
+from ledger_pipelines.defs.automation.incidents import sync_causes
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import change_queue, incidents, sync_logs
+from ledger_pipelines.warehouse.ops.change_queue import Noticed
+from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse.ops.sync_logs import Ending
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
@@ -175,8 +176,8 @@ def test_a_failed_real_time_run_is_resolved_without_changes(location: Location) 
     cause = Cause(Kind.POLL_FAILED, REALTIME_RUN, "the source was unavailable", "wait")
     with location.pipeline.warehouse.begin() as connection:
         incidents.record(connection, cause)
-        pending.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
-        pending.failed(connection, pending.take(connection, 1), "the source was unavailable")
+        change_queue.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
+        change_queue.failed(connection, change_queue.take(connection, 1), "the source was unavailable")
     tick(location, "incident_review")
     assert len(opened(location)) == 1, "a change waits for its retry"
     with location.pipeline.warehouse.begin() as connection:
@@ -187,7 +188,7 @@ def test_a_failed_real_time_run_is_resolved_without_changes(location: Location) 
 
 def test_a_change_that_no_run_applies(location: Location) -> None:
     with location.pipeline.warehouse.begin() as connection:
-        pending.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
+        change_queue.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
     tick(location, "incident_review")
     assert opened(location) == []
     with location.pipeline.warehouse.begin() as connection:

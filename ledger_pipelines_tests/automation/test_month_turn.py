@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from ledger_pipelines.automation import realtime
+from ledger_pipelines.defs.automation import realtime
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
+from ledger_pipelines.defs.resources import Databases
 from ledger_pipelines.horizon import month_of, months_between
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
-from ledger_pipelines.resources import Databases
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.assets.runs import FIRST, Location, checks, materialised
 from ledger_pipelines_tests.pipeline import WIB, Pipeline

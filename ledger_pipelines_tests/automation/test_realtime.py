@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from ledger_pipelines.automation import realtime
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import cursors, tables
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.defs.automation import realtime
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import watermarks
+from ledger_pipelines.warehouse.transaction_setup import lock
 from ledger_pipelines_tests.assets.runs import FIRST, NOW, Location
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, never_computed, new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
@@ -267,7 +268,7 @@ def test_a_ledger_that_was_never_computed_is_not_updated(location: Location) -> 
 
 def test_a_poll_after_a_restart_continues_at_the_watermark(location: Location) -> None:
     with location.pipeline.warehouse.begin() as connection:
-        cursors.move(connection, "watch of prices", "2025-06-17T15:00:00")
+        watermarks.move(connection, "watch of prices", "2025-06-17T15:00:00")
     change(location, price_change(), at=datetime(2025, 6, 17, 15, 10, tzinfo=WIB))
     request = request_of(location, "prices")
     assert request.run_key
@@ -329,13 +330,13 @@ def test_a_long_run_is_handed_over(location: Location, monkeypatch: pytest.Monke
 def test_sensors_do_not_poll_while_a_run_does(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(realtime, "LEASED_PAUSE_SECONDS", 0)
     with location.databases.warehouse.begin() as connection:
-        cursors.move(connection, realtime._POLLING_LEASE, "a run")
+        watermarks.move(connection, realtime._POLLING_LEASE, "a run")
     change(location, deposit_change())
     assert not tick(location, "deposits").run_requests
     assert not location.pipeline.rows(tables.pending_changes)
     with location.databases.warehouse.begin() as connection:
-        assert cursors.keep(connection, realtime._POLLING_LEASE, "a run")
-        cursors.forget(connection, realtime._POLLING_LEASE, "another run")
+        assert watermarks.keep(connection, realtime._POLLING_LEASE, "a run")
+        watermarks.forget(connection, realtime._POLLING_LEASE, "another run")
     assert not tick(location, "deposits").run_requests, "the lease is live"
     monkeypatch.setattr(realtime, "LEASE_SECONDS", 0)
     assert tick(location, "deposits").run_requests, "the lease has expired"

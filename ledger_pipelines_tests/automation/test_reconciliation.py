@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from ledger_pipelines.automation.jobs import reconciliation_job
-from ledger_pipelines.automation.reconciliation import reconciliation_sensors
-from ledger_pipelines.automation.schedules import reconciliation_schedules
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.defs.automation.jobs import reconciliation_job
+from ledger_pipelines.defs.automation.reconciliation import reconciliation_sensors
+from ledger_pipelines.defs.automation.schedules import reconciliation_schedules
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, invoice_reconciliation, loaded_months
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, Location

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from ledger_pipelines.automation.jobs import ledger_job
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.defs.automation.jobs import ledger_job
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW, STEPS, Location, materialised
 from ledger_pipelines_tests.pipeline import WIB, never_computed, new_pipeline

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from ledger_pipelines.automation.jobs import erp_job
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.defs.automation.jobs import erp_job
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
+from ledger_pipelines.defs.resources import SYNC_TAG
+from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG, process_tags
 from ledger_pipelines.processes import ProcessId, started_at
-from ledger_pipelines.resources import SYNC_TAG
-from ledger_pipelines.resources.run_process import CODE_SERVER_TAG, process_tags
-from ledger_pipelines.warehouse import servers, sync_logs
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import warehouse_engine
+from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.assets.runs import CURRENT, FIRST, NOW
 from ledger_pipelines_tests.assets.sync_runs import HEADERS, NAMES, ErpLocation, new_erp_location
 from ledger_pipelines_tests.pipeline import WIB
@@ -248,7 +249,7 @@ def test_other_processes_are_left_alone(
 def test_the_sessions_of_an_ended_run_are_ended(location: ErpLocation) -> None:
     """A server may notice late that a client is gone."""
     log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.FAILURE))
-    url = servers.warehouse(location.settings)
+    url = database_urls.warehouse(location.settings)
     left = warehouse_engine(url, location.settings.zone, sync_logs.session_name(log_id))
     with left.connect() as connection:
         tick_finished_syncs(location)

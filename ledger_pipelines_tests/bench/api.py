@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.api.address import address_of, is_ready
+from ledger_pipelines.serving.web.address import address_of, is_ready
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.questions import customer
+from ledger_pipelines.warehouse.queries.customers import customer
 from ledger_pipelines_tests.bench.ledger import filled_and_computed
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port

@@ -82,11 +82,11 @@ def ledger(job: Job, *, native_driver: bool = False) -> Copy:
     from zoneinfo import ZoneInfo
 
     from ledger_pipelines.horizon import Horizon
-    from ledger_pipelines.loading.erp import Sync, load_table
+    from ledger_pipelines.loading.erp.load import Sync, load_table
     from ledger_pipelines.loading.guard import DeletionGuard
-    from ledger_pipelines.sources.erp import Erp
-    from ledger_pipelines.sources.erp_engine import erp_engine
-    from ledger_pipelines.sources.erp_tables import erp_table
+    from ledger_pipelines.sources.erp.catalogue import erp_table
+    from ledger_pipelines.sources.erp.connection.engine import erp_engine
+    from ledger_pipelines.sources.erp.reader import Erp
     from ledger_pipelines.warehouse.engine import warehouse_engine
 
     zone, url = ZoneInfo("Asia/Jakarta"), sa.make_url(job.erp)

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, start_of
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.loaded import mark_loaded
-from ledger_pipelines.warehouse.months import NO_MONTH, Written, write
-from ledger_pipelines.warehouse.session import make_temporary, staging
+from ledger_pipelines.warehouse.merge import NO_MONTH, Written, write
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
+from ledger_pipelines.warehouse.transaction_setup import make_temporary, staging
 
 _CUSTOMERS = """
 INSERT INTO billing.customers (customer_id, name, role, harga_per_meter_kubik, tekanan_keluar, suhu, koreksi_meter,

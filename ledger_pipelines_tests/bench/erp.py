@@ -15,12 +15,12 @@ from importlib.util import find_spec
 
 import sqlalchemy as sa
 
+from ledger_pipelines.demo.erp.load import seed_erp
+from ledger_pipelines.demo.erp.mutate import disturb
+from ledger_pipelines.demo.erp.plan import ErpPlan
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.sources.erp_odbc import installed_drivers
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, SO_INVOICE_LINE
-from ledger_pipelines.sources.sample.erp.disturb import disturb
-from ledger_pipelines.sources.sample.erp.load import seed_erp
-from ledger_pipelines.sources.sample.erp.plan import ErpPlan
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, SO_INVOICE_LINE
+from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
 from ledger_pipelines_tests.bench.contenders import Figures, Job
 from ledger_pipelines_tests.bench.parity import check_parity
 from ledger_pipelines_tests.pipeline import WIB

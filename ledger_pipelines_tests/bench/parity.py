@@ -4,7 +4,7 @@ from decimal import Decimal, localcontext
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp_tables import ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 
 Totals = tuple[int | Decimal, ...]
 

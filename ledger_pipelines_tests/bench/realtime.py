@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import Kind
-from ledger_pipelines.realtime.watch import Watch
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill

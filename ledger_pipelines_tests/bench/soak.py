@@ -21,14 +21,14 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.demo.erp.load import seed_erp
+from ledger_pipelines.demo.erp.plan import ErpPlan
 from ledger_pipelines.horizon import Horizon, shift
-from ledger_pipelines.partitions import range_tags
-from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
+from ledger_pipelines.serving.dagster.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.settings import Settings, project_folder
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.sources.sample.erp.load import seed_erp
-from ledger_pipelines.sources.sample.erp.plan import ErpPlan
-from ledger_pipelines.warehouse import schema, servers, tables
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import database_urls, schema, tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
 from ledger_pipelines_tests.pipeline import Pipeline, differences
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     settings = Settings(
         home=folder / "home", db_port=free_port(), code_server_port=free_port(), first_month=horizon.first
     )
-    server = servers.embedded_server(settings)
+    server = database_urls.embedded_server(settings)
     server.start()
     try:
         return _soak(options, settings, horizon)
@@ -91,19 +91,19 @@ def _run_writer(options: argparse.Namespace) -> int:
 
 
 def _soak(options: argparse.Namespace, settings: Settings, horizon: Horizon) -> int:
-    server = servers.embedded_server(settings)
-    for url in (servers.warehouse(settings), servers.billing(settings), servers.erp(settings)):
+    server = database_urls.embedded_server(settings)
+    for url in (database_urls.warehouse(settings), database_urls.billing(settings), database_urls.erp(settings)):
         server.ensure_database(url.database or "")
-    server.ensure_database(servers.dagster_storage(settings).database or "")
-    warehouse = warehouse_engine(servers.warehouse(settings), horizon.zone)
-    source = source_engine(servers.billing(settings))
+    server.ensure_database(database_urls.dagster_storage(settings).database or "")
+    warehouse = warehouse_engine(database_urls.warehouse(settings), horizon.zone)
+    source = source_engine(database_urls.billing(settings))
     schema.upgrade(warehouse)
     began = time.monotonic()
     fill(source, warehouse, horizon, options.customers)
     print(f"filled {options.customers:,} customers x {options.months} months in {time.monotonic() - began:.0f} s")
     if options.erp_rows:
         seed_erp(
-            source_engine(servers.erp(settings)),
+            source_engine(database_urls.erp(settings)),
             ErpPlan(current_month=horizon.current, months=6, rows_per_month=options.erp_rows),
         )
     with _dagster(settings) as processes:
@@ -160,7 +160,7 @@ class ManagedProcesses(dict[str, "subprocess.Popen[bytes]"]):
 
 def _run_workload(options: argparse.Namespace, settings: Settings, processes: "ManagedProcesses") -> None:
     """Change the application in a separate process; meanwhile sync the ERP and, with `--kill`, kill processes."""
-    url = servers.billing(settings).render_as_string(hide_password=False)
+    url = database_urls.billing(settings).render_as_string(hide_password=False)
     command = [sys.executable, "-m", __spec__.name, "--write", url]
     for name in ("months", "minutes", "rate", "burst", "burst_every"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
@@ -250,7 +250,7 @@ def _print_latencies(warehouse: sa.Engine) -> None:
 
 def _print_run_starts(settings: Settings) -> None:
     """Print the time from request to start of the realtime runs."""
-    engine = sa.create_engine(servers.dagster_storage(settings))
+    engine = sa.create_engine(database_urls.dagster_storage(settings))
     created = sa.text(
         "SELECT extract(epoch FROM create_timestamp) AS created, start_time, end_time FROM runs "
         "WHERE pipeline_name = 'realtime' ORDER BY create_timestamp"

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, start_of
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.sources import billing_schema
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.sources.billing import schema as billing_schema
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.loaded import mark_loaded
-from ledger_pipelines.warehouse.months import NO_MONTH
+from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 
 _USERS = """

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.delivery.alerts import deliver
-from ledger_pipelines.delivery.webhook import Webhook
+from ledger_pipelines.notifications.alerts import deliver
+from ledger_pipelines.notifications.webhook import Webhook
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver
 from ledger_pipelines_tests.pipeline import WIB

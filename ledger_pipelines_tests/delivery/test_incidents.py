@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.delivery.alerts import deliver
-from ledger_pipelines.delivery.webhook import Webhook
-from ledger_pipelines.warehouse import incidents
-from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
+from ledger_pipelines.notifications.alerts import deliver
+from ledger_pipelines.notifications.webhook import Webhook
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines.warehouse.tables import incidents as table
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver

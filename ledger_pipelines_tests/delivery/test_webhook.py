@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from ledger_pipelines.delivery.webhook import DeliveryError, Webhook, signature, webhook_of
+from ledger_pipelines.notifications.webhook import DeliveryError, Webhook, signature, webhook_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver
 from ledger_pipelines_tests.servers import free_port

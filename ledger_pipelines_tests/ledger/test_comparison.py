@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.comparison import compare
-from ledger_pipelines.warehouse.loaded import MonthsMissingError
-from ledger_pipelines.warehouse.questions import comparison
-from ledger_pipelines.warehouse.questions.comparison import ComparedBalance
-from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.ops.loaded_months import MonthsMissingError
+from ledger_pipelines.warehouse.queries.reconciliation import comparison
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import ComparedBalance
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.ledger.data_checks import ODDITIES
 from ledger_pipelines.ledger.invariants import INVARIANTS
-from ledger_pipelines.ledger.oddities import ODDITIES
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState

@@ -12,11 +12,11 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
 from ledger_pipelines.ledger.reconciliation.partners import set_partner
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.loaded import MonthsMissingError, mark_loaded
+from ledger_pipelines.warehouse.ops.loaded_months import MonthsMissingError, mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
-from ledger_pipelines.warehouse.questions import invoices
-from ledger_pipelines.warehouse.questions.invoices import ReconciledAccount
-from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.queries.reconciliation import invoices
+from ledger_pipelines.warehouse.queries.reconciliation.invoices import ReconciledAccount
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 
 ANNA, BUDI, CITRA, DEWI = 11, 12, 13, 14

@@ -9,17 +9,18 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading.deletions import GuardDecision, decide_deletions, refusal_of_customer
+from ledger_pipelines.loading.billing.deletions import GuardDecision, decide_deletions, refusal_of_customer
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
-from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
-from ledger_pipelines.realtime.compare import Kind as ChangeKind
-from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.realtime.watch import Watch
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import confirmations, incidents, pending, tables
-from ledger_pipelines.warehouse.confirmations import NothingToConfirmError
-from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
+from ledger_pipelines.realtime.change_applier import CatchUp, Failed, TakenUp
+from ledger_pipelines.realtime.diff import Kind as ChangeKind
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import change_queue, confirmations, incidents
+from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError
+from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
 from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 
@@ -332,10 +333,10 @@ def test_realtime_confirmed_deletion_applies(ledger: Pipeline) -> None:
     realtime.apply()
     (incident,) = open_incidents(ledger)
     with ledger.warehouse.connect() as connection:
-        assert pending.newest(connection) is None, "the change is postponed"
+        assert change_queue.newest(connection) is None, "the change is postponed"
     confirm(ledger, incident)
     with ledger.warehouse.connect() as connection:
-        assert pending.newest(connection) is not None, "the confirmation ends the postponement"
+        assert change_queue.newest(connection) is not None, "the confirmation ends the postponement"
     results = realtime.apply()
     assert [type(result) for result in results] == [TakenUp]
     assert loaded_customers(ledger) == {SMALL, OTHER}

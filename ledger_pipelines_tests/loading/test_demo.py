@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.demo import SeedPlan, seed
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.sources.sample import SeedPlan, seed
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.report import Report
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.loading.rows import CURRENT, FIRST, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.rows import reading_row, user_row

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources import billing_schema
+from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.loading.rows import CURRENT, FIRST, fob, rejected, state, user
 from ledger_pipelines_tests.pipeline import Pipeline, new_pipeline

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.sources.erp import (
+from ledger_pipelines.sources.erp.catalogue import SO_INVOICE_LINE, STOCKBYWH, VIEW_PROD_HEADER, ErpTable
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.reader import (
     Erp,
     Fingerprint,
     Reading,
@@ -20,11 +22,9 @@ from ledger_pipelines.sources.erp import (
     SourceUnreachableError,
     Wanted,
 )
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_tables import SO_INVOICE_LINE, STOCKBYWH, VIEW_PROD_HEADER, ErpTable
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.months import Counts
+from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines_tests.erp_copy import HORIZON, ErpCopy, Row, expected, new_erp_copy
 
 ORDERS, LINES, STOCK = VIEW_PROD_HEADER.name, SO_INVOICE_LINE.name, STOCKBYWH.name
@@ -35,7 +35,7 @@ GUARD = DeletionGuard()
 def _reset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "erp_copy" in request.fixturenames:
         request.getfixturevalue("erp_copy").reset()
-    monkeypatch.setattr("ledger_pipelines.loading.erp.time.sleep", lambda _: None)
+    monkeypatch.setattr("ledger_pipelines.loading.erp.load.time.sleep", lambda _: None)
 
 
 def order(number: int, day: date | None, **values: Any) -> Row:

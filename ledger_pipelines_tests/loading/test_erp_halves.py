@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp_tables import VIEW_PROD_HEADER
+from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER
 from ledger_pipelines_tests.erp_copy import ErpCopy, expected
 
 ORDERS = VIEW_PROD_HEADER.name
@@ -14,7 +14,7 @@ ORDERS = VIEW_PROD_HEADER.name
 
 @pytest.mark.parametrize("erp_copy", ["mariadb"], indirect=True)
 def test_lone_surrogate_rejects_only_its_row(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger_pipelines.loading.erp.time.sleep", lambda _: None)
+    monkeypatch.setattr("ledger_pipelines.loading.erp.load.time.sleep", lambda _: None)
     rows: list[dict[str, Any]] = [
         {"prod_index": number, "planning_date": date(2025, 3, number), "description": f"Pipe {number} 😀"}
         for number in range(1, 29)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ledger_pipelines.loading.inspection import inspect
+from ledger_pipelines.loading.billing.inspection import inspect
 from ledger_pipelines.loading.rejections import Reasons, first_month
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.sources.rejection import kind_of
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.merge import qualified
 from ledger_pipelines_tests.loading.rows import fob, state, user
 from ledger_pipelines_tests.pipeline import Pipeline
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.stale import note_stale, take_stale
+from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
 from ledger_pipelines_tests.pipeline import Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import SourceState

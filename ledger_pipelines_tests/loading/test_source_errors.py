@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import database_url
-from ledger_pipelines.sources import billing_schema
+from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.sources.billing_app import BillingApp
+from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
 from ledger_pipelines_tests.pipeline import Pipeline, differences, new_pipeline

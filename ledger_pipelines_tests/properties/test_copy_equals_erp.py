@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger_pipelines.demo.erp.schema import erp_source_tables
 from ledger_pipelines.horizon import Horizon, shift
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, STOCKBYWH, ErpColumn, ErpTable, Kind, erp_table
-from ledger_pipelines.sources.sample.erp.erp_schema import erp_source_tables
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, STOCKBYWH, ErpColumn, ErpTable, Kind, erp_table
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.erp_copy import HORIZON, ErpCopy, Row, day_of, expected, stored
 

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import Kind
-from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.realtime.watch import Watch
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.warehouse import cursors, tables
+from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import watermarks
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
@@ -131,7 +132,7 @@ class RealTime(RuleBasedStateMachine):
         """Delete a watermark, as a restored or emptied ops.cursors would."""
         with self.pipeline.warehouse.begin() as connection:
             name = data.draw(st.sampled_from([f"watch of {kind.value}" for kind in Kind]))
-            cursors.forget(connection, name)
+            watermarks.forget(connection, name)
         self._restart()
 
     def teardown(self) -> None:

@@ -8,20 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.loading import deletions
+from ledger_pipelines.loading.billing import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime import patrol as scan_module
-from ledger_pipelines.realtime import watch as poller_module
-from ledger_pipelines.realtime.catch_up import CatchUp, Failed, TakenUp
-from ledger_pipelines.realtime.compare import Kind
-from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.realtime.watch import Watch
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_changes import Ids, stretch
-from ledger_pipelines.sources.billing_records import PRICE_FIELDS
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import pending, tables
-from ledger_pipelines.warehouse.pending import Noticed
+from ledger_pipelines.realtime import full_scan as scan_module
+from ledger_pipelines.realtime import poller as poller_module
+from ledger_pipelines.realtime.change_applier import CatchUp, Failed, TakenUp
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing.changes import Ids, stretch
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.records import PRICE_FIELDS
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import change_queue
+from ledger_pipelines.warehouse.ops.change_queue import Noticed
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -230,7 +231,7 @@ def test_failed_poll_does_not_advance_the_watermark(pipeline: Pipeline, monkeypa
 
     change(pipeline, price_update(5, 200))
     with monkeypatch.context() as patched:
-        patched.setattr(pending, "note", die)
+        patched.setattr(change_queue, "note", die)
         with pytest.raises(InterruptedError):
             ClockedPoller(pipeline, Kind.PRICES).poll()
     assert not [row for row in pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
@@ -379,7 +380,7 @@ def test_moved_reading_updates_both_customers_when_one_is_applied(pipeline: Pipe
     """The other customer's change may be in another batch or postponed; its transactions and balances follow anyway."""
     change(pipeline, sa.update(data_pencatatan).where(data_pencatatan.c.id == 6).values(customer_id=5))
     with pipeline.warehouse.begin() as connection:
-        pending.note(connection, [Noticed("data_pencatatan", 6, 5, "2025-02", "", None)])
+        change_queue.note(connection, [Noticed("data_pencatatan", 6, 5, "2025-02", "", None)])
     app = BillingApp(pipeline.source, pipeline.horizon)
     assert len(list(CatchUp(lambda: app, pipeline.warehouse, DeletionGuard(), "test").take_up())) == 1
     closing = {
@@ -396,8 +397,8 @@ def test_change_during_apply_stays_queued(pipeline: Pipeline) -> None:
     change(pipeline, price_update(5, 200))
     poller.poll()
     with pipeline.warehouse.begin() as taking:
-        taken = pending.take(taking, 10)
+        taken = change_queue.take(taking, 10)
         change(pipeline, price_update(5, 300))
         poller.poll(0.2)
-        pending.done(taking, taken)
+        change_queue.done(taking, taken)
     assert waiting(pipeline) == {5}

@@ -14,15 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import Kind
-from ledger_pipelines.realtime.patrol import Patrol
-from ledger_pipelines.realtime.watch import Watch
-from ledger_pipelines.sources import billing_columns
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_changes import switched_off
-from ledger_pipelines.sources.billing_columns import NEEDED, WITHOUT
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
+from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing import columns as billing_columns
+from ledger_pipelines.sources.billing.changes import switched_off
+from ledger_pipelines.sources.billing.columns import NEEDED, WITHOUT
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences, new_pipeline

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from ledger_pipelines.horizon import Horizon, month_of, shift, start_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.catch_up import CatchUp, TakenUp
-from ledger_pipelines.realtime.compare import ComparedRows, enqueue_differences
-from ledger_pipelines.realtime.turn import MonthTurn
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_schema import data_pencatatan
+from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.diff import ComparedRows, enqueue_differences
+from ledger_pipelines.realtime.month_turn import MonthTurn
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.schema import data_pencatatan
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.loaded import as_turned, months_behind
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.warehouse.ops.loaded_months import as_turned, months_behind
+from ledger_pipelines.warehouse.transaction_setup import lock
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute

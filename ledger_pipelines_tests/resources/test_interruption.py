@@ -8,8 +8,8 @@ import pytest
 from dagster import DagsterRunStatus as Status
 from dagster._core.test_utils import create_run_for_test
 
-from ledger_pipelines.resources import interruption
-from ledger_pipelines.resources.run_process import CODE_SERVER_TAG
+from ledger_pipelines.defs.resources import interruption
+from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG
 
 PORT = 4266
 REASON = "ledger up was stopped. The next start of ledger up executes this run again."

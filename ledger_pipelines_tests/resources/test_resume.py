@@ -8,10 +8,10 @@ import pytest
 from dagster import DagsterRunStatus as Status
 from dagster._core.test_utils import create_run_for_test
 
-from ledger_pipelines.resources.interruption import AT_NEXT_START, RESUME_TAG, runs_to_resume
-from ledger_pipelines.serving import dagster_client
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.web_ui import WebUi, WebUiAwayError
+from ledger_pipelines.defs.resources.interruption import AT_NEXT_START, RESUME_TAG, runs_to_resume
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.dagster import client as dagster_client
+from ledger_pipelines.serving.dagster.graphql import WebUi, WebUiAwayError
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import IsolationLevel
 
+from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.demo.erp import ErpPlan, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import disturb
+from ledger_pipelines.embedded_postgres.programs import account_for, programs_for
+from ledger_pipelines.embedded_postgres.server import EmbeddedServer
 from ledger_pipelines.horizon import Horizon, month_of, shift
-from ledger_pipelines.loading.erp import Sync, load_table
-from ledger_pipelines.resources import Databases
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, Kind
-from ledger_pipelines.sources.sample.erp import ErpPlan, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.disturb import disturb
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.embedded import EmbeddedServer
-from ledger_pipelines.warehouse.postgres_programs import account_for, programs_for
-from ledger_pipelines.warehouse.sync_journal import journal_file
+from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.loading.erp.sync_log_file import journal_file
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, Kind
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.tables import erp_tables
 from ledger_pipelines_tests.erp_copy import WITHOUT_GUARD, expected, stored
 from ledger_pipelines_tests.pipeline import WIB
@@ -95,7 +95,7 @@ class Scene:
     @property
     def warehouse_server(self) -> EmbeddedServer:
         """The warehouse's server."""
-        return servers.embedded_server(self.installation.settings)
+        return database_urls.embedded_server(self.installation.settings)
 
     def churn(self) -> None:
         """Change a third of the rows of every table of the ERP, and move, duplicate, insert and delete some."""
@@ -138,7 +138,7 @@ class Scene:
             "SELECT pid.value FROM run_tags AS pid JOIN run_tags AS log USING (run_id) "
             "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
         )
-        with self._connected(servers.dagster_storage(self.installation.settings)) as connection:
+        with self._connected(database_urls.dagster_storage(self.installation.settings)) as connection:
             found: list[str] = []
 
             def is_there() -> bool:
@@ -249,7 +249,7 @@ class Scene:
     @contextmanager
     def held(self, phase: "Phase") -> Iterator[None]:
         """Block syncs at a phase."""
-        url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
+        url = self.erp.url if phase.at_erp else database_urls.warehouse(self.installation.settings)
         with self._connected(url, "READ COMMITTED") as connection:
             connection.exec_driver_sql(phase.lock)
             yield
@@ -259,7 +259,7 @@ class Scene:
     def await_phase(self, phase: "Phase") -> None:
         """Wait until a sync is blocked at a phase."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        url = self.erp.url if phase.at_erp else servers.warehouse(self.installation.settings)
+        url = self.erp.url if phase.at_erp else database_urls.warehouse(self.installation.settings)
         with self._connected(url) as connection:
             wait(lambda: bool(connection.scalar(sa.text(query))))
 

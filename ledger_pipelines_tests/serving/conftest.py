@@ -19,11 +19,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import IsolationLevel
 from typer.testing import CliRunner, Result
 
+from ledger_pipelines.embedded_postgres.server import EmbeddedServer
 from ledger_pipelines.horizon import month_of, shift
-from ledger_pipelines.serving.cli import app, console
+from ledger_pipelines.serving.cli import app
+from ledger_pipelines.serving.cli.common import console
 from ledger_pipelines.settings import Settings, load_settings
-from ledger_pipelines.warehouse import servers, tables
-from ledger_pipelines.warehouse.embedded import EmbeddedServer
+from ledger_pipelines.warehouse import database_urls, tables
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import free_port
 
@@ -92,7 +93,7 @@ class Installation:
     @contextmanager
     def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
         """Yield a connection to the warehouse."""
-        engine = sa.create_engine(servers.warehouse(self.settings), isolation_level=isolation)
+        engine = sa.create_engine(database_urls.warehouse(self.settings), isolation_level=isolation)
         try:
             with engine.connect() as connection:
                 yield connection
@@ -111,9 +112,9 @@ class Installation:
         name = f"changed_{free_port()}"
         disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :database"
         with self.warehouse() as connection:  # connection pools of this process would block the copy
-            connection.execute(sa.text(disconnect), {"database": servers.DEMO_BILLING_DATABASE})
-            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {servers.DEMO_BILLING_DATABASE}"))
-        engine = sa.create_engine(servers.embedded_server(self.settings).url(name))
+            connection.execute(sa.text(disconnect), {"database": database_urls.DEMO_BILLING_DATABASE})
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {database_urls.DEMO_BILLING_DATABASE}"))
+        engine = sa.create_engine(database_urls.embedded_server(self.settings).url(name))
         try:
             yield engine
         finally:
@@ -149,13 +150,13 @@ def new_installation(*, durable: bool = False) -> Iterator[Installation]:
             _create_fast_server(made.settings)
         yield made
     finally:
-        servers.embedded_server(made.settings).delete()
+        database_urls.embedded_server(made.settings).delete()
         shutil.rmtree(home)
 
 
 def _create_fast_server(settings: Settings) -> None:
     """Create the embedded server without durability, which later starts would otherwise switch on again."""
-    server = EmbeddedServer(servers.embedded_server(settings).data_folder, settings.db_port, fast_and_unsafe=True)
+    server = EmbeddedServer(database_urls.embedded_server(settings).data_folder, settings.db_port, fast_and_unsafe=True)
     server.start()
     engine = sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -18,11 +18,11 @@ from typing import Any
 
 import httpx2
 
+from ledger_pipelines.embedded_postgres.programs import account_for, programs_for
 from ledger_pipelines.horizon import month_of, shift
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.web_ui import WebUi
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.postgres_programs import account_for, programs_for
+from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import require_compiler
 from ledger_pipelines_tests.serving.api.apis import bearer
@@ -201,7 +201,7 @@ def shifted_up(moment: datetime) -> Iterator[Shifted]:
 
 def _start_postgres(installation: Installation, clock: Clock) -> None:
     """Start the embedded server under the clock; the product would start it with a clean environment."""
-    server = servers.embedded_server(installation.settings)
+    server = database_urls.embedded_server(installation.settings)
     data = server.data_folder.resolve()
     account = account_for(data)
     environment = [f"{name}={value}" for name, value in clock.environment.items()]

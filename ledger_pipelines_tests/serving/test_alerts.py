@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse import audit
+from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, monthly_customer_balances
 from ledger_pipelines_tests.delivery.receiver import SECRET, running_receiver
 from ledger_pipelines_tests.serving.conftest import Installation, json_of

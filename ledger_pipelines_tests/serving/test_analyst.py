@@ -10,13 +10,20 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from ledger_pipelines.serving.cli import app
-from ledger_pipelines.warehouse import audit, servers
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.analytics.warehouses import forget_group
 from ledger_pipelines_tests.servers import fresh_database
 from ledger_pipelines_tests.serving.conftest import Installation, environment_of, json_of
 
 NAME = "analyst"
-OTHERS = (servers.DEMO_BILLING_DATABASE, servers.DEMO_ERP_DATABASE, "warehouse_dagster", "postgres", "template1")
+OTHERS = (
+    database_urls.DEMO_BILLING_DATABASE,
+    database_urls.DEMO_ERP_DATABASE,
+    "warehouse_dagster",
+    "postgres",
+    "template1",
+)
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def demo(computed: Installation) -> Iterator[Installation]:
 
 def log_in(installation: Installation, password: str, database: str = "warehouse") -> sa.Engine:
     """Return an engine that logs in as the analyst."""
-    url = servers.embedded_server(installation.settings).url(database)
+    url = database_urls.embedded_server(installation.settings).url(database)
     return sa.create_engine(url.set(username=NAME, password=password), poolclass=sa.NullPool)
 
 

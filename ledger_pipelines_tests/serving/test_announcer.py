@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ledger_pipelines.serving.announcer import DISK_FULL, Announcer
+from ledger_pipelines.serving.supervisor.message_throttle import DISK_FULL, Announcer
 
 
 def test_message_is_printed_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.billing_schema import users
+from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 

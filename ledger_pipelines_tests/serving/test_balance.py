@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
-from ledger_pipelines.sources.billing_schema import data_pencatatan
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.sources.billing.schema import data_pencatatan
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.tables import (
     balance_comparison,
     customer_business_partners,
@@ -122,7 +122,7 @@ def test_the_system_is_healthy(computed: Installation) -> None:
 
 @pytest.mark.parametrize("customers", [[], ["--customer-id", str(FIRST_CUSTOMER)]])
 def test_uncomputed_ledger_is_one_problem(computed: Installation, customers: list[str]) -> None:
-    engine = sa.create_engine(servers.warehouse(computed.settings))
+    engine = sa.create_engine(database_urls.warehouse(computed.settings))
     with never_computed(engine):
         result = computed.run("balance", "test-system", *customers, "--json")
     engine.dispose()
@@ -145,7 +145,7 @@ def test_uncomputed_months_are_reported_per_table(computed: Installation) -> Non
 
 def test_demo_ledger_is_not_computed_from_another_application(computed: Installation) -> None:
     """Only computing is refused; a dry run is allowed because it writes nothing."""
-    own = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
+    own = {"LEDGER_BILLING_URL": database_urls.billing(computed.settings).render_as_string(hide_password=False)}
     before = computed.fingerprint()
     result = computed.run("balance", "initialize", "--all", **own)
     assert result.exit_code == 1
@@ -173,7 +173,7 @@ def test_health_check_includes_the_erp(computed: Installation) -> None:
 
 
 def test_missing_erp_is_not_a_problem(computed: Installation) -> None:
-    billing = {"LEDGER_BILLING_URL": servers.billing(computed.settings).render_as_string(hide_password=False)}
+    billing = {"LEDGER_BILLING_URL": database_urls.billing(computed.settings).render_as_string(hide_password=False)}
     assert state_of_erp(computed, **billing)["skipped"] == "not configured (LEDGER_ERP_URL is not set)"
     result = computed.run("balance", "test-system", **billing)
     assert result.exit_code == 0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli import up
 from ledger_pipelines.serving.cli.up import show_banner
-from ledger_pipelines.serving.databases import Databases
 from ledger_pipelines.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("narrow")

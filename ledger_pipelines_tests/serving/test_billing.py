@@ -5,7 +5,7 @@ import re
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
-from ledger_pipelines.sources.billing_columns import WITHOUT
+from ledger_pipelines.sources.billing.columns import WITHOUT
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.serving.conftest import Installation, json_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.serving.child import ManagedProcess
+from ledger_pipelines.serving.process_control.managed_process import ManagedProcess
 
 PROGRAM = "import sys\nfor n in range({lines}): print(f'line {{n}}')\nprint('ERROR: something', flush=True)\n"
 

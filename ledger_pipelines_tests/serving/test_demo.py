@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.demo.erp import erp_source_tables
 from ledger_pipelines.serving.demo import default_plan
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.sources.sample.erp import erp_source_tables
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.servers import fresh_database
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
@@ -43,7 +43,7 @@ def test_run_seeds_computes_and_prints_the_balances(installation: Installation) 
             rf"^ +{group['group']} +{group['customers']} +{Decimal(group['balance']):,} *$", days_left, re.M
         )
     assert re.search(r"so_invoice_line +\d,\d{3}", result.stdout), "the ERP is seeded too"
-    assert tables_of(servers.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
+    assert tables_of(database_urls.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
 
 
 @pytest.mark.slow

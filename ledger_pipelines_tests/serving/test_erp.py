@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.sources.sample.erp import create_erp_tables
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.incident_watch import IncidentPoller
+from ledger_pipelines.serving.supervisor.incident_poller import IncidentPoller
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import incidents
-from ledger_pipelines.warehouse.incidents import Cause, Kind
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.servers import free_port
 

@@ -5,8 +5,8 @@ import getpass
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse import incidents
-from ledger_pipelines.warehouse.incidents import Kind
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.incidents import Kind
 from ledger_pipelines.warehouse.tables import audit_log, deletion_confirmations
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.serving.conftest import Installation, json_of

@@ -13,9 +13,9 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.delivery.receiver import SECRET, Receiver, running_receiver
 from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
@@ -77,7 +77,7 @@ class System:
     @contextmanager
     def source(self, database: str) -> Iterator[sa.Connection]:
         """Connect to a database of the embedded server, with autocommit."""
-        url = servers.embedded_server(self.installation.settings).url(database)
+        url = database_urls.embedded_server(self.installation.settings).url(database)
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -177,14 +177,14 @@ def test_displays_are_quiet_without_incidents(system: System) -> None:
 
 
 def test_a_sensor_that_fails(system: System) -> None:
-    with system.source(servers.DEMO_BILLING_DATABASE) as billing:
+    with system.source(database_urls.DEMO_BILLING_DATABASE) as billing:
         billing.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
         with caused_and_resolved(system, "poll_failed", count=3):  # each poll reads both tables
             billing.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
 
 
 def test_a_change_that_is_retried(system: System) -> None:
-    with system.source(servers.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
+    with system.source(database_urls.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
         customer = largest_customer(billing)
         refuse = f"ADD CONSTRAINT broken CHECK (customer_id <> {customer}) NOT VALID"
         warehouse.execute(sa.text(f"ALTER TABLE ledger.monthly_customer_balances {refuse}"))
@@ -195,7 +195,7 @@ def test_a_change_that_is_retried(system: System) -> None:
 
 
 def test_a_sync_that_fails(system: System) -> None:
-    with system.source(servers.DEMO_ERP_DATABASE) as erp:
+    with system.source(database_urls.DEMO_ERP_DATABASE) as erp:
         erp.execute(sa.text("ALTER TABLE stockbywh RENAME TO elsewhere"))
         assert system.installation.run("sync", "start", "--wait").exit_code == 1
         with caused_and_resolved(system, "sync_failed"):
@@ -214,7 +214,7 @@ def test_a_run_that_fails(system: System) -> None:
 
 
 def test_a_deletion_that_is_refused_and_restored(system: System) -> None:
-    with system.source(servers.DEMO_BILLING_DATABASE) as billing:
+    with system.source(database_urls.DEMO_BILLING_DATABASE) as billing:
         customer = largest_customer(billing)
         back_up(billing, customer)
         delete(billing, customer)
@@ -224,7 +224,7 @@ def test_a_deletion_that_is_refused_and_restored(system: System) -> None:
 
 @pytest.mark.parametrize("way", ["command", "click"])
 def test_a_deletion_that_is_refused_and_confirmed(system: System, way: str) -> None:
-    with system.source(servers.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
+    with system.source(database_urls.DEMO_BILLING_DATABASE) as billing, system.installation.warehouse() as warehouse:
         customer = largest_customer(billing)
         # A recently closed incident with the same subject would be reopened; it may be that of the test before.
         warehouse.execute(

@@ -10,8 +10,8 @@ from threading import Thread
 import pytest
 
 from ledger_pipelines.processes import process_of
-from ledger_pipelines.serving import instance_lock
-from ledger_pipelines.serving.instance_lock import hold_instance_lock, is_serving
+from ledger_pipelines.serving.process_control import instance_lock
+from ledger_pipelines.serving.process_control.instance_lock import hold_instance_lock, is_serving
 
 
 def test_orphans_of_a_killed_predecessor_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

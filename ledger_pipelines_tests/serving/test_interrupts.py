@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger_pipelines.serving.interrupts import Interrupts
+from ledger_pipelines.serving.process_control.interrupts import Interrupts
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.sources.billing_schema import data_pencatatan, users
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.shifted import Shifted, shifted_up
 
@@ -136,7 +136,7 @@ def any_customer(up: Shifted) -> int:
 
 
 def source(up: Shifted) -> sa.Engine:
-    return sa.create_engine(servers.billing(up.installation.settings), poolclass=sa.NullPool)
+    return sa.create_engine(database_urls.billing(up.installation.settings), poolclass=sa.NullPool)
 
 
 def add_deposit(up: Shifted, customer: int, moment: datetime) -> None:

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
-from ledger_pipelines.warehouse import audit
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.ops import audit
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import (
     customer_business_partners,

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.ports import LOOPBACK, check_ports, needed
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.process_control.ports import LOOPBACK, check_ports, needed
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.serving.conftest import Installation
 
 VARIABLES = ("LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT", "LEDGER_API_PORT", "LEDGER_DB_PORT")
@@ -44,7 +44,7 @@ def test_all_occupied_ports_are_reported_together(installation: Installation) ->
         assert len(set(proposed.values())) == len(VARIABLES)
         with occupied(*proposed.values()):
             pass
-    assert not servers.embedded_server(installation.settings).is_running()
+    assert not database_urls.embedded_server(installation.settings).is_running()
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

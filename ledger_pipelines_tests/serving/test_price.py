@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
 from ledger_pipelines.serving.cli import price as price_command
-from ledger_pipelines.serving.cli.console import print_message
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.serving.cli.common.console import print_message
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
+from ledger_pipelines.warehouse.transaction_setup import lock
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 
 CUSTOMER = 11

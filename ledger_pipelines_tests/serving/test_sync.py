@@ -14,14 +14,15 @@ import sqlalchemy as sa
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.horizon import months_between, shift
-from ledger_pipelines.serving import dagster_client
 from ledger_pipelines.serving import sync as serving_sync
-from ledger_pipelines.serving.web_ui import WebUi
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import servers, sync_logs
-from ledger_pipelines.warehouse.session import lock
-from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.serving.dagster import client as dagster_client
+from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending
 from ledger_pipelines.warehouse.tables import erp_tables
+from ledger_pipelines.warehouse.transaction_setup import lock
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, environment_of, json_of, new_installation
 
 PATIENCE = 60
@@ -345,5 +346,5 @@ def test_log_file_has_start_tables_and_end(synced: Installation) -> None:
     log = log_file(synced)
     for words in ("started (manual, run", f"{LINES.name}: ", "completed: "):
         assert words in log, words
-    assert str(servers.warehouse(synced.settings).password) not in log
+    assert str(database_urls.warehouse(synced.settings).password) not in log
     assert all("+0700 " in line for line in log.splitlines())

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.warehouse.postgres_data import own_folder
-from ledger_pipelines.warehouse.postgres_programs import account_for
+from ledger_pipelines.embedded_postgres.data import own_folder
+from ledger_pipelines.embedded_postgres.programs import account_for
 from ledger_pipelines_tests.serving.breaks import (
     ASKING,
     COMPARING,

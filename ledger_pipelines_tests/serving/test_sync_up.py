@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from ledger_pipelines.serving import sync as serving_sync
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
+from ledger_pipelines.serving.web.address import address_of
 from ledger_pipelines_tests.run_processes import runs_of
 from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, json_of

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from rich.cells import cell_len
 
-from ledger_pipelines.serving.cli.console import print_table
-from ledger_pipelines.serving.rehearsal import CustomerState
+from ledger_pipelines.serving.cli.common.console import print_table
+from ledger_pipelines.serving.dry_run import CustomerState
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.conftest import NARROW, Installation
 

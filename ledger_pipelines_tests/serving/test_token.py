@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import TokenRefusedError
+from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.token import create_first_token
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.warehouse import audit
+from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 
 

@@ -15,10 +15,10 @@ import httpx2
 import pytest
 
 from ledger_pipelines.processes import ProcessId
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.web.address import address_of
 from ledger_pipelines.settings import project_folder
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.incidents import REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import bearer
 from ledger_pipelines_tests.serving.conftest import Installation, new_installation
@@ -83,7 +83,7 @@ def statuses(web_ui: WebUi) -> list[str]:
 
 def restart_the_database(up: Up) -> None:
     """Restart the embedded server, which invalidates every pooled connection."""
-    server = servers.embedded_server(up.installation.settings)
+    server = database_urls.embedded_server(up.installation.settings)
     assert server.stop()
     server.start()
 
@@ -127,7 +127,7 @@ def assert_it_stops(up: Up) -> None:
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0, up.output.read_text()
     assert not any(child.alive for child in children)
-    assert not servers.embedded_server(up.installation.settings).is_running()
+    assert not database_urls.embedded_server(up.installation.settings).is_running()
     assert "Traceback" not in up.output.read_text()
 
 
@@ -136,7 +136,7 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     up.wait(lambda: up.says("The whole ledger is being computed"))
     web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
     assert web_ui.location_is_loaded()
-    assert not up.says(str(servers.warehouse(up.installation.settings).password))
+    assert not up.says(str(database_urls.warehouse(up.installation.settings).password))
 
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
 

@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import start_of
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
-from ledger_pipelines.sources.billing_schema import users
-from ledger_pipelines.warehouse.first_computation import never_computed
+from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
+from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.sources.billing.schema import users
+from ledger_pipelines.warehouse.ops.first_computation import never_computed
 from ledger_pipelines.warehouse.tables import loaded_months, monthly_customer_balances
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database

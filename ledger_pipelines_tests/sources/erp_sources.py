@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_tables import ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.sources.psqlodbc import by_odbc
 

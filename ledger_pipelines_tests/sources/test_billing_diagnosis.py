@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.realtime.compare import Kind
-from ledger_pipelines.sources import billing_schema
-from ledger_pipelines.sources.billing_app import BillingApp
-from ledger_pipelines.sources.billing_changes import POLLERS
-from ledger_pipelines.sources.billing_columns import WITHOUT
-from ledger_pipelines.sources.billing_diagnosis import Diagnosis, diagnose
-from ledger_pipelines.sources.billing_schema import users
-from ledger_pipelines.sources.billing_zone import _time_ahead
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.sources.billing import schema as billing_schema
+from ledger_pipelines.sources.billing.changes import POLLERS
+from ledger_pipelines.sources.billing.columns import WITHOUT
+from ledger_pipelines.sources.billing.diagnosis import Diagnosis, diagnose
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.schema import users
+from ledger_pipelines.sources.billing.time_zone import _time_ahead
 from ledger_pipelines.sources.diagnosis import Finding, Level
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests import servers

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.sources import billing_rows
-from ledger_pipelines.sources.billing_records import Deposit, Price, Reading
+from ledger_pipelines.sources.billing import parsing as billing_rows
+from ledger_pipelines.sources.billing.records import Deposit, Price, Reading
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines_tests.reference.rows import reading_row, user_row

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sources import billing_frames, billing_rules
-from ledger_pipelines.sources.billing_records import Customer, Deposit, Price, Reading
-from ledger_pipelines.sources.billing_rules import Record, Rules
+from ledger_pipelines.sources.billing import frames as billing_frames
+from ledger_pipelines.sources.billing import rules as billing_rules
+from ledger_pipelines.sources.billing.records import Customer, Deposit, Price, Reading
+from ledger_pipelines.sources.billing.rules import Record, Rules
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 NAIVE = NOW.replace(tzinfo=None)

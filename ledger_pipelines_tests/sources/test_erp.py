@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources import erp as erp_module
-from ledger_pipelines.sources import erp_errors
-from ledger_pipelines.sources.erp import Erp, SourceInterruptedError, Span, Wanted
-from ledger_pipelines.sources.erp_errors import SnapshotRefusedError
-from ledger_pipelines.sources.erp_frames import frame
-from ledger_pipelines.sources.erp_session import Handover, Session, open_session
-from ledger_pipelines.sources.erp_statements import merged
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpColumn, ErpTable, Kind
+from ledger_pipelines.demo.erp import create_erp_tables
+from ledger_pipelines.sources.erp import reader as erp_module
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.connection import errors as erp_errors
+from ledger_pipelines.sources.erp.connection.errors import SnapshotRefusedError
+from ledger_pipelines.sources.erp.connection.session import Handover, Session, open_session
+from ledger_pipelines.sources.erp.frames import frame
+from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, Span, Wanted
+from ledger_pipelines.sources.erp.statements import merged
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.sample.erp import create_erp_tables
 from ledger_pipelines_tests.sources.erp_sources import DRIVERS, MOVES, Source, source_of
 
 A_DAY = date(2025, 3, 31)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.sources.diagnosis import Finding, Level
-from ledger_pipelines.sources.erp_diagnosis import Diagnosis, diagnose
-from ledger_pipelines.sources.erp_tables import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
-from ledger_pipelines.sources.sample.erp import create_erp_tables
+from ledger_pipelines.sources.erp.catalogue import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
+from ledger_pipelines.sources.erp.diagnosis import Diagnosis, diagnose
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.sources.erp_sources import DRIVERS, MOVES, Source, source_of
 

@@ -11,18 +11,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, erp_table
-from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, seed
-from ledger_pipelines.sources.sample.erp import ErpPlan, create_erp_tables, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.disturb import Disturbance, disturb
-from ledger_pipelines.sources.sample.erp.one_row import (
+from ledger_pipelines.demo import SeedPlan, SeedRefused, seed
+from ledger_pipelines.demo.erp import ErpPlan, create_erp_tables, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import Disturbance, disturb
+from ledger_pipelines.demo.erp.single_row import (
     RowGoneError,
     delete_one,
     delete_one_statement,
     update_one,
     update_one_statement,
 )
-from ledger_pipelines.sources.sample.plan import WIB
+from ledger_pipelines.demo.plan import WIB
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, erp_table
 from ledger_pipelines_tests.servers import fresh_database
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.

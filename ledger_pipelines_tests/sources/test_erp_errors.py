@@ -6,8 +6,8 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources import erp_odbc
-from ledger_pipelines.sources.erp_errors import (
+from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
+from ledger_pipelines.sources.erp.connection.errors import (
     SnapshotRefusedError,
     SourceInterruptedError,
     SourceUnreachableError,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sources.erp_frames import LONGEST_TEXT, frame, name_of, raw_row
-from ledger_pipelines.sources.erp_tables import DATA_RECEIPT_PURCHASE, SO_INVOICE_LINE, STOCKBYWH, ErpTable
+from ledger_pipelines.sources.erp.catalogue import DATA_RECEIPT_PURCHASE, SO_INVOICE_LINE, STOCKBYWH, ErpTable
+from ledger_pipelines.sources.erp.frames import LONGEST_TEXT, frame, name_of, raw_row
 
 MANY_DIGITS = Decimal("12345678901234567890123456.1234567890")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ledger_pipelines.sources import erp as erp_module
-from ledger_pipelines.sources import erp_setup
-from ledger_pipelines.sources.erp import Erp, SourceInterruptedError, SourceUnreachableError, Wanted
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_tables import ErpTable
+from ledger_pipelines.sources.erp import reader as erp_module
+from ledger_pipelines.sources.erp.catalogue import ErpTable
+from ledger_pipelines.sources.erp.connection import setup as erp_setup
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.sources.erp_sources import DRIVERS, MOVES, Source, source_of

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources import erp_odbc
-from ledger_pipelines.sources.erp import Erp
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_odbc import best_of, driver_of, find_driver, packaged_driver, with_driver
-from ledger_pipelines.sources.erp_tables import STOCKBYWH
+from ledger_pipelines.sources.erp.catalogue import STOCKBYWH
+from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.connection.odbc import best_of, driver_of, find_driver, packaged_driver, with_driver
+from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.sources.psqlodbc import by_odbc

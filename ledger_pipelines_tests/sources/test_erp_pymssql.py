@@ -12,10 +12,10 @@ import pymssql
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp import Erp, SourceInterruptedError, SourceUnreachableError, Span, Wanted
-from ledger_pipelines.sources.erp_engine import erp_engine
-from ledger_pipelines.sources.erp_errors import explained
-from ledger_pipelines.sources.erp_tables import ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.connection.errors import explained
+from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, SourceUnreachableError, Span, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests import servers
 from ledger_pipelines_tests.sources import tds_server

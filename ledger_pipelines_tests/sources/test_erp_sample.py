@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, seed
-from ledger_pipelines.sources.sample.claim import marker_table
-from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary, create_erp_tables, erp_source_tables, seed_erp
-from ledger_pipelines.sources.sample.erp.dirt import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
-from ledger_pipelines.sources.sample.plan import WIB
+from ledger_pipelines.demo import SeedPlan, SeedRefused, seed
+from ledger_pipelines.demo.erp import ErpPlan, ErpSummary, create_erp_tables, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.faults import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
+from ledger_pipelines.demo.ownership_marker import marker_table
+from ledger_pipelines.demo.plan import WIB
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
 from ledger_pipelines_tests.servers import fresh_database
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.

@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp import Span, Wanted
-from ledger_pipelines.sources.erp_hashes import row_hash
-from ledger_pipelines.sources.erp_setup import set_up_sql_server
-from ledger_pipelines.sources.erp_statements import Statements
-from ledger_pipelines.sources.erp_tables import STOCKBYWH, VIEW_WAREHOUSE_ORDER, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp_texts import with_texts
-from ledger_pipelines.sources.erp_types import Family, family_of, shape_of
+from ledger_pipelines.sources.column_types import Family, family_of, shape_of
+from ledger_pipelines.sources.erp.catalogue import STOCKBYWH, VIEW_WAREHOUSE_ORDER, ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.connection.setup import set_up_sql_server
+from ledger_pipelines.sources.erp.hashes import row_hash
+from ledger_pipelines.sources.erp.reader import Span, Wanted
+from ledger_pipelines.sources.erp.statements import Statements
+from ledger_pipelines.sources.erp.texts import with_texts
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.sources.table_columns import columns_of
 

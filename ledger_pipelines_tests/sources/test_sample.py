@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.billing_schema import data_pencatatan, metadata, users
-from ledger_pipelines.sources.sample import SeedPlan, SeedRefused, SeedSummary, seed
-from ledger_pipelines.sources.sample.claim import marker_table
-from ledger_pipelines.sources.sample.dirt import FAULT_KINDS, FAULTY_CUSTOMERS
-from ledger_pipelines.sources.sample.plan import WIB, Timeline
+from ledger_pipelines.demo import SeedPlan, SeedRefused, SeedSummary, seed
+from ledger_pipelines.demo.faults import FAULT_KINDS, FAULTY_CUSTOMERS
+from ledger_pipelines.demo.ownership_marker import marker_table
+from ledger_pipelines.demo.plan import WIB, Timeline
+from ledger_pipelines.sources.billing.schema import data_pencatatan, metadata, users
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from ledger_pipelines.demo import SeedPlan
+from ledger_pipelines.demo.accounts import READING_COLUMNS, USER_COLUMNS
+from ledger_pipelines.demo.faults import FAULT_KINDS
+from ledger_pipelines.demo.load import make_accounts
+from ledger_pipelines.demo.plan import WIB, Timeline
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.sample import SeedPlan
-from ledger_pipelines.sources.sample.accounts import READING_COLUMNS, USER_COLUMNS
-from ledger_pipelines.sources.sample.dirt import FAULT_KINDS
-from ledger_pipelines.sources.sample.load import make_accounts
-from ledger_pipelines.sources.sample.plan import WIB, Timeline
 from ledger_pipelines_tests.reference import alerts, ledger
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.values import months

@@ -2,19 +2,19 @@
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.settings import project_folder
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import dictionary
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import data_dictionary
 
 
 def test_the_dictionary_is_current() -> None:
     page = project_folder() / "docs" / "data-dictionary.md"
-    assert page.read_text(encoding="utf-8") == dictionary.markdown(VIEWS), (
+    assert page.read_text(encoding="utf-8") == data_dictionary.markdown(VIEWS), (
         "ledger db dictionary > docs/data-dictionary.md"
     )
 
 
 def test_it_names_every_column_of_the_erp() -> None:
-    page = dictionary.markdown(VIEWS)
+    page = data_dictionary.markdown(VIEWS)
     for table in ERP_TABLES:
         assert f"### erp.{table.name}\n" in page
         for column in table.columns:
@@ -23,7 +23,7 @@ def test_it_names_every_column_of_the_erp() -> None:
 
 
 def test_it_names_every_column_of_the_views() -> None:
-    page = dictionary.markdown(VIEWS)
+    page = data_dictionary.markdown(VIEWS)
     for view in VIEWS:
         section = page.partition(f"### analytics.{view.name}\n")[2].partition("\n###")[0]
         for name, comment in view.columns.items():

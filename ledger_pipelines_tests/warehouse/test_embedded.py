@@ -16,14 +16,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ledger_pipelines.warehouse import postgres_processes, postgres_programs, postgres_tuning
-from ledger_pipelines.warehouse.embedded import EmbeddedServer, EmbeddedServerError
+from ledger_pipelines.embedded_postgres import processes as postgres_processes
+from ledger_pipelines.embedded_postgres import programs as postgres_programs
+from ledger_pipelines.embedded_postgres import tuning as postgres_tuning
+from ledger_pipelines.embedded_postgres.server import EmbeddedServer, EmbeddedServerError
 
 GIB = 1024**3
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another OS user")
 STARTER = """
 import sys, pathlib
-from ledger_pipelines.warehouse.embedded import EmbeddedServer
+from ledger_pipelines.embedded_postgres.server import EmbeddedServer
 server = EmbeddedServer(pathlib.Path(sys.argv[1]), int(sys.argv[2]), fast_and_unsafe=True)
 print(server.start(), flush=True)
 """

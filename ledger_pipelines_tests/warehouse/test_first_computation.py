@@ -8,14 +8,14 @@ from pydantic import SecretStr
 
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.first_computation import (
+from ledger_pipelines.warehouse.ops.first_computation import (
     COMPUTE_COMMAND,
     demand_same_source,
     is_computed,
     never_computed,
     note_source,
 )
-from ledger_pipelines.warehouse.loaded import mark_loaded
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 DEMO = Settings(home=Path("/nowhere"))

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse import incidents, tables
-from ledger_pipelines.warehouse.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
 
 CAUSE = Cause(Kind.CHANGE_RETRIED, "customer 7", "it \x00 fails", "mend it", customers=(7, 7, 3), details={"rows": 5})
 OTHER = Cause(Kind.SYNC_FAILED, "sync", "it failed", "look")

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.stale import note_stale, take_stale
+from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
 from ledger_pipelines.warehouse.tables import monthly_customer_balances as balances
 from ledger_pipelines.warehouse.tables import stale_months
 from ledger_pipelines.warehouse.tables import transaction_calculations as transactions

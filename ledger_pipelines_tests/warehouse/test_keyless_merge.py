@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources.erp_tables import VIEW_PROD_HEADER as TABLE
-from ledger_pipelines.warehouse.bulk import ColumnCopy
-from ledger_pipelines.warehouse.contents import Contents, Sums, day_sums, make_equal
-from ledger_pipelines.warehouse.months import Counts
+from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER as TABLE
+from ledger_pipelines.warehouse.bulk_copy import ColumnCopy
+from ledger_pipelines.warehouse.keyless_merge import Contents, Sums, day_sums, make_equal
+from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition, make_aside
 from ledger_pipelines.warehouse.tables import erp_tables
 

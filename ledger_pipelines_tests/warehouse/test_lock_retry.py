@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse import polite
+from ledger_pipelines.warehouse import lock_retry
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.polite import WarehouseBusyError, politely
+from ledger_pipelines.warehouse.lock_retry import WarehouseBusyError, politely
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
@@ -77,7 +77,7 @@ def test_timeout_raises_and_releases_the_locks(engine: sa.Engine) -> None:
 
 
 def test_a_slow_statement_is_cancelled_with_a_clear_message(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polite, "_STATEMENT_TIMEOUT", "50ms")
+    monkeypatch.setattr(lock_retry, "_STATEMENT_TIMEOUT", "50ms")
     with pytest.raises(WarehouseError, match=r"longer than 50ms and was cancelled\. Nothing was changed"):
         politely(engine, lambda connection: connection.execute(sa.text("SELECT pg_sleep(20)")), fail_if_called)
 

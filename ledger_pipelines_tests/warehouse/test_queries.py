@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.warehouse import sessions
-from ledger_pipelines.warehouse.questions.customer_search import find_customers
-from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.questions.freshness import freshness
-from ledger_pipelines.warehouse.questions.low_balances import customers_alerted
-from ledger_pipelines.warehouse.questions.paging import Paged
-from ledger_pipelines.warehouse.questions.rejections import how_many, rejected, rejections
-from ledger_pipelines.warehouse.questions.year import year_of, years_with_balances
+from ledger_pipelines.warehouse.ops import sessions
+from ledger_pipelines.warehouse.queries.customers.low_balances import customers_alerted
+from ledger_pipelines.warehouse.queries.customers.search import find_customers
+from ledger_pipelines.warehouse.queries.exact_sums import total
+from ledger_pipelines.warehouse.queries.freshness import freshness
+from ledger_pipelines.warehouse.queries.paging import Paged
+from ledger_pipelines.warehouse.queries.rejections import how_many, rejected, rejections
+from ledger_pipelines.warehouse.queries.year import year_of, years_with_balances
 from ledger_pipelines.warehouse.tables import (
     api_tokens,
     balance_alerts,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger_pipelines.loading.erp import sync_log_file
+from ledger_pipelines.loading.erp.sync_log_file import journal_file, note
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import sync_journal
-from ledger_pipelines.warehouse.sync_journal import journal_file, note
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0700 writer \d+ line \d+ x+")
 
@@ -38,7 +38,7 @@ def test_concurrent_writers_lose_no_line_at_a_rotation(tmp_path: Path) -> None:
 
 
 def test_old_files_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync_journal, "_BYTES", 200)
+    monkeypatch.setattr(sync_log_file, "_BYTES", 200)
     for number in range(40):
         note(Settings(home=tmp_path), f"sync {number} completed")
     assert len(list((tmp_path / "logs").glob("sync.log*"))) == 6

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse import schema, sync_history, sync_logs
+from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.months import Counts
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.merge import Counts
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_database
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array, distinct_on
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.ledger.reconciliation.reasons import (
+from ledger_pipelines.ledger.reconciliation.difference_reasons import (
     CENT,
     OF_READINGS,
     bills,
@@ -17,16 +17,16 @@ from ledger_pipelines.ledger.reconciliation.reasons import (
     rejected_bills,
     rejected_deposits,
 )
-from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.months import NO_MONTH, Written, merge, qualified
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.session import lock, plan_for
+from ledger_pipelines.warehouse.merge import NO_MONTH, Written, merge, qualified
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import (
     DIFFERENCE_REASONS,
     balance_comparison,
     customers,
     monthly_customer_balances,
 )
+from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
 
 WRITTEN = Written(
     balance_comparison, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}

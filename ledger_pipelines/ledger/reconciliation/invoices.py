@@ -13,10 +13,9 @@ from sqlalchemy.dialects.postgresql import array
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger.reconciliation.partners import fill_defaults, line_partner
-from ledger_pipelines.warehouse.loaded import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.months import Counts, Written, merge, qualified
-from ledger_pipelines.warehouse.report import Report
-from ledger_pipelines.warehouse.session import lock, plan_for
+from ledger_pipelines.warehouse.merge import Counts, Written, merge, qualified
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import (
     Digits,
     Rupiah,
@@ -25,6 +24,7 @@ from ledger_pipelines.warehouse.tables import (
     invoice_reconciliation,
     monthly_customer_balances,
 )
+from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
 
 WRITTEN = Written(
     invoice_reconciliation, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}

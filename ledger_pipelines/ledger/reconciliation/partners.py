@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.blanks import unpadded
-from ledger_pipelines.warehouse.months import Counts, Written, merge, total
-from ledger_pipelines.warehouse.session import lock
+from ledger_pipelines.warehouse.merge import Counts, Written, merge, total
+from ledger_pipelines.warehouse.padding import unpadded
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables
+from ledger_pipelines.warehouse.transaction_setup import lock
 
 WRITTEN = Written(customer_business_partners, {"since": sa.func.now()}, {"since": sa.func.now()})
 _mapping = customer_business_partners.c

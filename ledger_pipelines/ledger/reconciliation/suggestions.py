@@ -6,12 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.partners import line_partner
-from ledger_pipelines.warehouse.tables import (
-    customer_business_partners,
-    customers,
-    erp_tables,
-    invoice_reconciliation,
-)
+from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables, invoice_reconciliation
 
 _mapping, _line, _account = (
     customer_business_partners.c,

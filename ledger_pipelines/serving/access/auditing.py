@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.errors import EXPLAINED
-from ledger_pipelines.warehouse import audit
-from ledger_pipelines.warehouse.audit import Act, Outcome
+from ledger_pipelines.serving.base.errors import EXPLAINED
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.ops import audit
+from ledger_pipelines.warehouse.ops.audit import Act, Outcome
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 _logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import secrets
 import sqlalchemy as sa
 
 from ledger_pipelines.serving.access.tokens import Caller
-from ledger_pipelines.warehouse import sessions
+from ledger_pipelines.warehouse.ops import sessions
 
 HOURS = 12
 _SECRET_BYTES = 32

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.warehouse import api_tokens
-from ledger_pipelines.warehouse.api_tokens import Role, Token
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.warehouse.ops import api_tokens
+from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
 
 _PREFIX_BYTES = 6
 _SECRET_BYTES = 32

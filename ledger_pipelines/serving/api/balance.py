@@ -6,12 +6,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.api import balance_answers as models
-from ledger_pipelines.serving.api.errors import error_responses, not_found, wrong
-from ledger_pipelines.serving.api.exact import ExactJsonResponse
-from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.parameters import (
+from ledger_pipelines.serving.api import balance_models as models
+from ledger_pipelines.serving.web import commands
+from ledger_pipelines.serving.web.context import AppContextDep
+from ledger_pipelines.serving.web.errors import error_responses, not_found, wrong
+from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
+from ledger_pipelines.serving.web.guarded_route import GuardedRoute
+from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     CustomerId,
     DecimalsParameter,
     Month,
@@ -19,16 +20,15 @@ from ledger_pipelines.serving.api.parameters import (
     Year,
     YearMonth,
     in_horizon,
-)  # fmt: skip
-from ledger_pipelines.serving.api.parts import AppContextDep
-from ledger_pipelines.serving.api.status import status_of
+)
+from ledger_pipelines.serving.web.status import status_of
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.first_computation import is_computed, never_computed
-from ledger_pipelines.warehouse.loaded import months_loaded
-from ledger_pipelines.warehouse.questions import customer as questions
-from ledger_pipelines.warehouse.questions.customer import Customer
-from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.questions.rejections import why_no_customer
+from ledger_pipelines.warehouse.ops.first_computation import is_computed, never_computed
+from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
+from ledger_pipelines.warehouse.queries.customers import customer as questions
+from ledger_pipelines.warehouse.queries.customers.customer import Customer
+from ledger_pipelines.warehouse.queries.exact_sums import total
+from ledger_pipelines.warehouse.queries.rejections import why_no_customer
 from ledger_pipelines.warehouse.tables import customers
 
 router = APIRouter(
@@ -132,7 +132,7 @@ def update(
         raise wrong("start_month", "the query and the body name different months")
     first = months.pop() if months else context.horizon.first
     in_horizon(context.horizon, "start_month", first)
-    run_id = acts.recalculate(context.settings, customer_id, first)
+    run_id = commands.recalculate(context.settings, customer_id, first)
     response = models.UpdateStarted(
         message=f"Customer {customer_id} is being recalculated from {first} on.",
         customer_id=customer_id,

@@ -5,11 +5,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from ledger_pipelines.serving.api.answers import ResponseModel
-from ledger_pipelines.serving.api.exact import ExactJsonResponse
-from ledger_pipelines.serving.api.parts import AppContextDep
+from ledger_pipelines.serving.web.context import AppContextDep
+from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
+from ledger_pipelines.serving.web.models import ResponseModel
 from ledger_pipelines.warehouse import schema
-from ledger_pipelines.warehouse.incidents import count_open
+from ledger_pipelines.warehouse.ops.incidents import count_open
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 router = APIRouter(prefix="/health", tags=["health"])

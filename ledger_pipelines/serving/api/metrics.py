@@ -10,11 +10,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ledger_pipelines.serving.api.errors import error_responses
-from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.parts import Parts
-from ledger_pipelines.serving.api.status import status_of
-from ledger_pipelines.warehouse.questions.pipeline import Pipeline, Syncs, pipeline
+from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.errors import error_responses
+from ledger_pipelines.serving.web.guarded_route import GuardedRoute
+from ledger_pipelines.serving.web.status import status_of
+from ledger_pipelines.warehouse.queries.pipeline import Pipeline, Syncs, pipeline
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NO_ROUTE = "(none)"

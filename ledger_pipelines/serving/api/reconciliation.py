@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from ledger_pipelines.serving.api import reconciliation_answers as models
-from ledger_pipelines.serving.api.answers import pagination_of
-from ledger_pipelines.serving.api.errors import error_responses
-from ledger_pipelines.serving.api.exact import ExactJsonResponse
-from ledger_pipelines.serving.api.guard import GuardedRoute
-from ledger_pipelines.serving.api.parameters import (
+from ledger_pipelines.serving.api import reconciliation_models as models
+from ledger_pipelines.serving.web.context import AppContextDep
+from ledger_pipelines.serving.web.errors import error_responses
+from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
+from ledger_pipelines.serving.web.guarded_route import GuardedRoute
+from ledger_pipelines.serving.web.models import pagination_of
+from ledger_pipelines.serving.web.parameters import (
     DEFAULT_PER_PAGE,
     AccountFilter,
     ComparisonFilter,
@@ -16,10 +17,13 @@ from ledger_pipelines.serving.api.parameters import (
     PerPage,
     YearMonth,
 )
-from ledger_pipelines.serving.api.parts import AppContextDep
-from ledger_pipelines.warehouse.questions.comparison import balance_comparison
-from ledger_pipelines.warehouse.questions.invoices import SELECTIONS, invoice_reconciliation, invoice_summary
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import balance_comparison
+from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
+    SELECTIONS,
+    invoice_reconciliation,
+    invoice_summary,
+)
 
 router = APIRouter(
     prefix="/api/realtime-balance",

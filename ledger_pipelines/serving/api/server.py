@@ -4,7 +4,7 @@ import sys
 
 import uvicorn
 
-from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.settings import Settings
 
 _THREAD_SWITCH_SECONDS = 0.0005

@@ -6,13 +6,17 @@ from fastapi import APIRouter, Body
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.api import sync_answers as models
-from ledger_pipelines.serving.api.answers import pagination_of
-from ledger_pipelines.serving.api.errors import error_responses, not_found, wrong
-from ledger_pipelines.serving.api.exact import ExactJsonResponse
-from ledger_pipelines.serving.api.guard import CallerDep, GuardedRoute
-from ledger_pipelines.serving.api.parameters import (
+from ledger_pipelines.serving.api import sync_models as models
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.dagster.sync_job import Months, known_tables
+from ledger_pipelines.serving.sync import Wish
+from ledger_pipelines.serving.web import commands
+from ledger_pipelines.serving.web.context import AppContextDep
+from ledger_pipelines.serving.web.errors import error_responses, not_found, wrong
+from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
+from ledger_pipelines.serving.web.guarded_route import CallerDep, GuardedRoute
+from ledger_pipelines.serving.web.models import pagination_of
+from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     DEFAULT_PER_PAGE,
     CancelSyncId,
     Days,
@@ -24,13 +28,10 @@ from ledger_pipelines.serving.api.parameters import (
     SyncStatusFilter,
     SyncTypeFilter,
     in_horizon,
-)  # fmt: skip
-from ledger_pipelines.serving.api.parts import AppContextDep
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.sync import Wish
-from ledger_pipelines.serving.sync_order import Months, known_tables
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import servers, sync_history
+)
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.queries import sync_history
 
 _DEFAULT_DAYS = 7
 
@@ -88,7 +89,7 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
     options = body or SyncStartRequest()
     _check(options, context.horizon)
     months = Months(options.month, options.from_month, options.to_month)
-    order = acts.start_sync(
+    order = commands.start_sync(
         context.settings, Wish(months, tuple(options.tables), options.full, options.accept_deletions)
     )
     message = f"Sync {order.log_id} of {order.first} to {order.last} is running."
@@ -98,7 +99,7 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
 @router.post("/cancel", response_model=models.SyncCancelled, responses={**error_responses(404), **_RUNNING})
 def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
     """Cancel the running sync and its statements. Finished tables stay; the others keep their old rows."""
-    log = acts.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
+    log = commands.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
     return ExactJsonResponse(models.SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
 
 
@@ -111,8 +112,8 @@ def status(context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsPar
         return ExactJsonResponse(models.SyncStatus(data=models.Sync.model_validate(log)), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}. /api/sync/logs lists all syncs.")
-    has_erp = servers.has_erp(context.settings)
-    message = "There has been no sync yet." if has_erp else servers.NO_ERP
+    has_erp = database_urls.has_erp(context.settings)
+    message = "There has been no sync yet." if has_erp else database_urls.NO_ERP
     return ExactJsonResponse(models.NoSyncYet(message=message))
 
 

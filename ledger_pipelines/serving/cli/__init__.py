@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ledger_pipelines.serving.base.errors import EXPLAINED
 from ledger_pipelines.serving.cli import (
     alerts,
     analyst,
@@ -27,9 +28,8 @@ from ledger_pipelines.serving.cli import (
     token,
     up,
 )
-from ledger_pipelines.serving.cli.console import print_error
-from ledger_pipelines.serving.environment import DEFINITIONS, dagster_environment
-from ledger_pipelines.serving.errors import EXPLAINED
+from ledger_pipelines.serving.cli.common.console import print_error
+from ledger_pipelines.serving.dagster.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.settings import load_settings
 
 #: Disk full, quota exceeded, or read-only file system.

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger_pipelines.delivery.alerts import deliver
-from ledger_pipelines.delivery.webhook import webhook_of
 from ledger_pipelines.ledger.alerts import Signals
 from ledger_pipelines.ledger.days_left import DaysLeft
+from ledger_pipelines.notifications.alerts import deliver
+from ledger_pipelines.notifications.webhook import webhook_of
 from ledger_pipelines.serving import alerts
-from ledger_pipelines.serving.cli.acting import audited_command
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.price import parse_signed_amount
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.auditing import audited_command
+from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
+from ledger_pipelines.serving.price_preview import parse_signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.incidents import count_open
+from ledger_pipelines.warehouse.ops.incidents import count_open
 
 app = typer.Typer(no_args_is_help=True, help="Low balances: alerts, thresholds and delivery to the webhook.")
 

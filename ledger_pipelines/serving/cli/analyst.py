@@ -8,10 +8,10 @@ import typer
 
 from ledger_pipelines.serving import analysts
 from ledger_pipelines.serving.analysts import Created
-from ledger_pipelines.serving.cli.acting import audited_command
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.auditing import audited_command
+from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Analysts: database roles that may read the warehouse and change nothing.")

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ledger_pipelines.serving import health, outcome
-from ledger_pipelines.serving.cli.console import (
+from ledger_pipelines.serving import health
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.console import (
     json_errors,
     out,
     print_error,
@@ -18,12 +20,11 @@ from ledger_pipelines.serving.cli.console import (
     print_table,
     progress_bar,
 )
-from ledger_pipelines.serving.cli.ready import prepare_databases
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.outcome import Order, RunSummary
+from ledger_pipelines.serving.cli.common.preparation import prepare_databases
+from ledger_pipelines.serving.dagster import run_summary
+from ledger_pipelines.serving.dagster.run_summary import Order, RunSummary
+from ledger_pipelines.serving.dry_run import CustomerState, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible
-from ledger_pipelines.serving.rehearsal import CustomerState, dry_run_of
 from ledger_pipelines.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, synchronize, check, compare.")
@@ -158,7 +159,7 @@ def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None
         def on_progress(what: str, done: int, of: int) -> None:
             progress.update(task, description=what.replace("_", " "), completed=done, total=of)
 
-        from ledger_pipelines.serving import dagster_client  # slow to import
+        from ledger_pipelines.serving.dagster import client as dagster_client  # slow to import
 
         return run(dagster_client, on_progress)
 
@@ -166,7 +167,7 @@ def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None
 def _print_result(result: RunSummary, *, as_json: bool) -> None:
     """Print the summary of a run, and its errors on stderr."""
     if as_json:
-        print_json(outcome.summary_as_json(result))
+        print_json(run_summary.summary_as_json(result))
     else:
         _print(result)
     for fault in result.faults:

@@ -5,11 +5,18 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.billing import ConnectionTest, run_connection_test
-from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table, progress_bar
-from ledger_pipelines.serving.cli.diagnosis import findings_as_json, print_findings
-from ledger_pipelines.serving.cli.ready import start_embedded_server
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.cli.common.console import (
+    json_errors,
+    out,
+    print_json,
+    print_message,
+    print_table,
+    progress_bar,
+)
+from ledger_pipelines.serving.cli.common.findings import findings_as_json, print_findings
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
 from ledger_pipelines.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Test the connection to the billing application.")

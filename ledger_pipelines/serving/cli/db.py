@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from ledger_pipelines.analytics.views import VIEWS
-from ledger_pipelines.serving.cli.console import print_message, print_table
-from ledger_pipelines.serving.cli.ready import start_embedded_server
-from ledger_pipelines.serving.databases import ensure_dagster_database, prepare, refusal, upgrade
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.databases import ensure_dagster_database, prepare, refusal, upgrade
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.console import print_message, print_table
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
 from ledger_pipelines.settings import Settings, load_settings, masked
-from ledger_pipelines.warehouse import dictionary, servers
+from ledger_pipelines.warehouse import data_dictionary, database_urls
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +23,7 @@ def url(
     show_password: Annotated[bool, typer.Option("--show-password", help="Print the password too.")] = False,
 ) -> None:
     """Print the URL of the warehouse."""
-    address = servers.warehouse(load_settings()).set(drivername="postgresql")
+    address = database_urls.warehouse(load_settings()).set(drivername="postgresql")
     typer.echo(address.render_as_string(hide_password=False) if show_password else masked(address))
 
 
@@ -32,7 +32,7 @@ def start() -> None:
     """Start the embedded server, create its databases, and upgrade the schema of the warehouse."""
     settings = _embedded("start")
     done = prepare(settings)
-    server = servers.embedded_server(settings)
+    server = database_urls.embedded_server(settings)
     print_message(
         f"The embedded server {'is started' if done.started else 'was already running'} on port {server.port}."
     )
@@ -43,7 +43,7 @@ def start() -> None:
 def stop() -> None:
     """Stop the embedded server and end its sessions."""
     settings = _embedded("stop")
-    stopped = servers.embedded_server(settings).stop()
+    stopped = database_urls.embedded_server(settings).stop()
     print_message("The embedded server is stopped." if stopped else "The embedded server was not running.")
 
 
@@ -51,13 +51,13 @@ def stop() -> None:
 def upgrade_schema() -> None:
     """Upgrade the schema of the warehouse to the newest version, and create Dagster's database if it is missing."""
     settings = load_settings()
-    if servers.uses_embedded_server(settings):
+    if database_urls.uses_embedded_server(settings):
         start_embedded_server(settings)
     version = upgrade(settings)
     created = ensure_dagster_database(settings)
     print_message(f"The schema of the warehouse is at version {version}.")
     if created:
-        print_message(f"Created Dagster's database {servers.dagster_storage(settings).database}.")
+        print_message(f"Created Dagster's database {database_urls.dagster_storage(settings).database}.")
 
 
 @app.command()
@@ -65,13 +65,16 @@ def status() -> None:
     """Show each database's address and state; exit with code 1 if the warehouse or Dagster's does not answer."""
     settings = load_settings()
     rows: list[tuple[str, str, str]] = []
-    if servers.uses_embedded_server(settings):
-        server = servers.embedded_server(settings)
+    if database_urls.uses_embedded_server(settings):
+        server = database_urls.embedded_server(settings)
         found = server.status()
         state = f"running, process {found.pid}" if found.running else "stopped; to start it: ledger db start"
         rows.append(("embedded server", f"port {found.port}, {found.data_folder}", state))
     reachable = True
-    for name, address in (("warehouse", servers.warehouse(settings)), ("Dagster", servers.dagster_storage(settings))):
+    for name, address in (
+        ("warehouse", database_urls.warehouse(settings)),
+        ("Dagster", database_urls.dagster_storage(settings)),
+    ):
         reason = refusal(address)
         reachable &= reason is None
         rows.append((name, masked(address.set(drivername="postgresql")), reason or "answers"))
@@ -82,7 +85,7 @@ def status() -> None:
 @app.command("dictionary")
 def print_dictionary() -> None:
     """Print the data dictionary as Markdown: every table, view and column of the warehouse with its meaning."""
-    typer.echo(dictionary.markdown(VIEWS), nl=False)
+    typer.echo(data_dictionary.markdown(VIEWS), nl=False)
 
 
 def _embedded(verb: str) -> Settings:
@@ -92,9 +95,9 @@ def _embedded(verb: str) -> Settings:
         ServingError: the settings use no embedded server.
     """
     settings = load_settings()
-    if not servers.uses_embedded_server(settings):
+    if not database_urls.uses_embedded_server(settings):
         raise ServingError(
             f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL, LEDGER_BILLING_URL and LEDGER_ERP_URL "
-            f"name other servers ({masked(servers.warehouse(settings))})."
+            f"name other servers ({masked(database_urls.warehouse(settings))})."
         )
     return settings

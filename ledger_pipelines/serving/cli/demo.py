@@ -10,12 +10,22 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from ledger_pipelines.demo import SeedPlan, SeedSummary
+from ledger_pipelines.demo.erp import ErpPlan, ErpSummary
+from ledger_pipelines.demo.erp.mutate import Disturbance
 from ledger_pipelines.serving.alerts import by_days_left
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.alerts import print_days_left
 from ledger_pipelines.serving.cli.balance import run_and_report
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table, progress_bar
-from ledger_pipelines.serving.cli.ready import prepare_databases, start_embedded_server
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.cli.common.console import (
+    json_errors,
+    print_json,
+    print_message,
+    print_table,
+    progress_bar,
+)
+from ledger_pipelines.serving.cli.common.preparation import prepare_databases, start_embedded_server
 from ledger_pipelines.serving.demo import (
     default_erp_plan,
     default_plan,
@@ -25,14 +35,10 @@ from ledger_pipelines.serving.demo import (
     seed_demo_erp,
     seed_erp_if_new,
 )
-from ledger_pipelines.serving.errors import ServingError
 from ledger_pipelines.settings import Settings, database_url, load_settings, masked
-from ledger_pipelines.sources.sample import SeedPlan, SeedSummary
-from ledger_pipelines.sources.sample.erp import ErpPlan, ErpSummary
-from ledger_pipelines.sources.sample.erp.disturb import Disturbance
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.queries import latest_balances
+from ledger_pipelines.warehouse.queries.summaries import latest_balances
 
 app = typer.Typer(no_args_is_help=True, help="The demo: a billing application and an ERP with realistic faults.")
 _BALANCE_COLUMNS = (
@@ -143,7 +149,7 @@ def run() -> None:
             print_message("Seeding the demo's billing application ...")
             _print_billing_summary(_seed(databases.billing.url, default_plan()), databases.billing.url)
         if (summary := seed_erp_if_new(settings)) is not None:
-            _print_erp_summary(summary, servers.erp(settings))
+            _print_erp_summary(summary, database_urls.erp(settings))
         result = run_and_report("demo run", settings, first=databases.horizon.first)
         with databases.warehouse.connect() as connection:
             rows = connection.execute(latest_balances()).all()
@@ -183,7 +189,7 @@ def _target(settings: Settings, url: str | None) -> sa.URL:
             "Name the database to seed with --url, or unset LEDGER_BILLING_URL."
         )
     start_embedded_server(settings)
-    return servers.billing(settings)
+    return database_urls.billing(settings)
 
 
 def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
@@ -196,7 +202,7 @@ def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
             "other DB_…2 variables."
         )
     start_embedded_server(settings)
-    return servers.erp(settings)
+    return database_urls.erp(settings)
 
 
 def _parse_url(url: str, option: str) -> sa.URL:

@@ -4,12 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table, progress_bar
-from ledger_pipelines.serving.cli.diagnosis import findings_as_json, print_findings
-from ledger_pipelines.serving.cli.ready import start_embedded_server
+from ledger_pipelines.serving.cli.common.console import (
+    json_errors,
+    print_json,
+    print_message,
+    print_table,
+    progress_bar,
+)
+from ledger_pipelines.serving.cli.common.findings import findings_as_json, print_findings
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
 from ledger_pipelines.settings import Settings, load_settings
-from ledger_pipelines.sources.erp_diagnosis import Diagnosis, diagnose
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.sources.erp.diagnosis import Diagnosis, diagnose
+from ledger_pipelines.warehouse import database_urls
 
 app = typer.Typer(no_args_is_help=True, help="Test the connection to the ERP.")
 
@@ -43,7 +49,7 @@ def _diagnosis(settings: Settings) -> Diagnosis:
     with progress_bar() as progress:
         task = progress.add_task("connecting", total=None)
         return diagnose(
-            servers.erp(settings),
+            database_urls.erp(settings),
             statement_seconds=settings.erp_statement_timeout_seconds,
             progress=lambda what: progress.update(task, description=what),
         )

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ledger_pipelines.serving.cli.acting import audited_command
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.cli.common.auditing import audited_command
+from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.incidents import confirm_deletions
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.incidents import newest_incidents, open_incidents
+from ledger_pipelines.warehouse.ops.incidents import newest_incidents, open_incidents
 
 app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do.")
 

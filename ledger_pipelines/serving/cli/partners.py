@@ -7,9 +7,9 @@ import typer
 
 from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion
 from ledger_pipelines.serving import partners
-from ledger_pipelines.serving.cli.acting import audited_command
-from ledger_pipelines.serving.cli.console import json_errors, print_json, print_message, print_table
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.cli.common.auditing import audited_command
+from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.settings import load_settings
 
 app = typer.Typer(

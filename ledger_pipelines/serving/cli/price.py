@@ -8,11 +8,11 @@ import typer
 
 from ledger_pipelines.ledger.preview import MonthChange, Preview
 from ledger_pipelines.ledger.price_change import PriceChange
-from ledger_pipelines.serving import price
-from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.price import PricePreview
+from ledger_pipelines.serving import price_preview
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.console import json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.price_preview import PricePreview
 from ledger_pipelines.settings import load_settings
 
 T = TypeVar("T")
@@ -51,14 +51,14 @@ def show_preview(
             customer_id,
             first,
             last,
-            price.parse_amount(price_per_m3, "--price"),
-            None if correction is None else price.parse_amount(correction, "--correction"),
+            price_preview.parse_amount(price_per_m3, "--price"),
+            None if correction is None else price_preview.parse_amount(correction, "--correction"),
         )
-        found = price.preview_price(
+        found = price_preview.preview_price(
             databases, change, lambda: print_message("A run is writing the tables; waiting until it ends …")
         )
         if as_json:
-            print_json(price.preview_as_json(found))
+            print_json(price_preview.preview_as_json(found))
         else:
             _print(found)
 
@@ -78,7 +78,8 @@ def _print(found: PricePreview) -> None:
         )
     if preview.kept:
         rows = [
-            (one.reading_id, one.at, one.after and one.after.rule, price.unchanged_reason(one)) for one in preview.kept
+            (one.reading_id, one.at, one.after and one.after.rule, price_preview.unchanged_reason(one))
+            for one in preview.kept
         ]
         print_table(
             "Transactions that would stay the same", ("reading", "time", "rule", "reason"), rows, verbatim=("reading",)
@@ -90,7 +91,7 @@ def _print(found: PricePreview) -> None:
 
 
 def _print_sums(found: PricePreview) -> None:
-    preview, sums = found.preview, price.totals(found.preview)
+    preview, sums = found.preview, price_preview.totals(found.preview)
     out.print(
         f"{sums['transactions_changed']:,} transactions would change, {sums['transactions_kept']:,} would stay: "
         f"{sums['amount_before']:,} → {sums['amount_after']:,} rupiah, {sums['difference']:+,}."

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import sqlalchemy as sa
 import typer
 
-from ledger_pipelines.serving.cli.console import (
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.console import (
     json_errors,
     print_error,
     print_json,
@@ -17,14 +19,14 @@ from ledger_pipelines.serving.cli.console import (
     print_table,
     progress_bar,
 )
-from ledger_pipelines.serving.cli.ready import prepare_databases
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.serving.sync_order import Months, SyncOrder
+from ledger_pipelines.serving.cli.common.preparation import prepare_databases
+from ledger_pipelines.serving.dagster.sync_job import Months, SyncOrder
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse import servers, sync_history, sync_logs
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.sync_logs import SyncedTable, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.queries import sync_history
 
 if TYPE_CHECKING:
     from ledger_pipelines.serving.sync import Syncs
@@ -117,8 +119,8 @@ def status(
         _show(log, tables, success=True, as_json=as_json)
     elif sync_id is not None:
         _refuse(f"There is no sync {sync_id}. To list syncs: ledger sync logs", as_json=as_json)
-    elif not servers.has_erp(load_settings()):
-        _succeed(servers.NO_ERP, as_json=as_json, data=None)
+    elif not database_urls.has_erp(load_settings()):
+        _succeed(database_urls.NO_ERP, as_json=as_json, data=None)
     else:
         _succeed("There has been no sync yet. To start one: ledger sync start", as_json=as_json, data=None)
 

@@ -10,15 +10,15 @@ import typer
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.tokens import Created
-from ledger_pipelines.serving.cli.acting import audited_command
-from ledger_pipelines.serving.cli.console import json_errors, out, print_json, print_message, print_table
-from ledger_pipelines.serving.cli.ready import prepare_databases
-from ledger_pipelines.serving.databases import Databases
-from ledger_pipelines.serving.errors import ServingError
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.cli.common.auditing import audited_command
+from ledger_pipelines.serving.cli.common.console import json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.preparation import prepare_databases
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse import api_tokens
-from ledger_pipelines.warehouse.api_tokens import Role, Token
 from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.ops import api_tokens
+from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
 
 app = typer.Typer(no_args_is_help=True, help="Access tokens of the API and the dashboard: create, list, revoke.")
 

@@ -13,17 +13,17 @@ from rich.text import Text
 from sqlalchemy import URL
 
 from ledger_pipelines.serving.access.tokens import Created
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.cli.console import err, out, print_message
+from ledger_pipelines.serving.base.databases import Databases, prepare, start_embedded
+from ledger_pipelines.serving.cli.common.console import err, out, print_message
 from ledger_pipelines.serving.cli.token import create_first_token
-from ledger_pipelines.serving.databases import Databases, prepare, start_embedded
 from ledger_pipelines.serving.demo import default_plan, has_billing_tables, seed_demo, seed_erp_if_new
-from ledger_pipelines.serving.instance_lock import InstanceLock, hold_instance_lock
-from ledger_pipelines.serving.interrupts import Interrupts
-from ledger_pipelines.serving.ports import check_ports
+from ledger_pipelines.serving.process_control.instance_lock import InstanceLock, hold_instance_lock
+from ledger_pipelines.serving.process_control.interrupts import Interrupts
+from ledger_pipelines.serving.process_control.ports import check_ports
+from ledger_pipelines.serving.web.address import address_of
 from ledger_pipelines.settings import Settings, load_settings, masked
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
 
 def up(
@@ -46,18 +46,19 @@ def up(
         finally:
             interrupts.ignore()
             if lock.owns_database:
-                servers.embedded_server(settings).stop()
+                database_urls.embedded_server(settings).stop()
                 lock.owns_database = False
     _print_stderr("Stopped.")
 
 
 def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, initial_run: bool) -> None:
     """Start everything, supervise it, and finally stop everything except the embedded server."""
-    from ledger_pipelines.serving import dagster_client, supervisor  # slow to import
+    from ledger_pipelines.serving.dagster import client as dagster_client
+    from ledger_pipelines.serving.supervisor import supervisor  # slow to import
 
     print_message("Starting the databases ...")
-    if servers.uses_embedded_server(settings):
-        lock.owns_database |= not servers.embedded_server(settings).is_running()
+    if database_urls.uses_embedded_server(settings):
+        lock.owns_database |= not database_urls.embedded_server(settings).is_running()
         lock.record([])
         with interrupts.deferred():  # an interrupted start would leave a server that is not recorded
             start_embedded(settings)
@@ -92,7 +93,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
 
 def _seed_if_new(databases: Databases) -> None:
     """Seed the demo's billing application and ERP at the first start."""
-    if servers.uses_demo_billing(databases.settings) and not has_billing_tables(databases.billing):
+    if database_urls.uses_demo_billing(databases.settings) and not has_billing_tables(databases.billing):
         print_message("Seeding the demo's billing application ...")
         summary = seed_demo(databases.billing, default_plan())
         print_message(
@@ -115,8 +116,8 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
     lines = [
         f"Web interface   {address}",
         f"Dashboard, API  {address_of(settings)}",
-        f"Warehouse       {masked(servers.warehouse(settings).set(drivername='postgresql'))}",
-        f"Billing         {_address(servers.billing(settings), demo=servers.uses_demo_billing(settings))}",
+        f"Warehouse       {masked(database_urls.warehouse(settings).set(drivername='postgresql'))}",
+        f"Billing         {_address(database_urls.billing(settings), demo=database_urls.uses_demo_billing(settings))}",
         f"ERP             {_erp_address(settings)}",
         f"Logs            {settings.home / 'logs'}",
         "",
@@ -137,14 +138,14 @@ def _address(url: URL, *, demo: bool) -> str:
 
 
 def _erp_address(settings: Settings) -> str:
-    if not servers.has_erp(settings):
+    if not database_urls.has_erp(settings):
         return "none (LEDGER_ERP_URL is not set)"
-    return _address(servers.erp(settings), demo=servers.uses_demo_erp(settings))
+    return _address(database_urls.erp(settings), demo=database_urls.uses_demo_erp(settings))
 
 
 def _notice(settings: Settings, *, computed: bool) -> list[str]:
     """Return the notice that the ledger of the user's own billing application is empty."""
-    if computed or servers.uses_demo_billing(settings):
+    if computed or database_urls.uses_demo_billing(settings):
         return []
     return ["Nothing has been computed yet, and nothing is computed until you run these commands, in this order.", ""]
 
@@ -155,7 +156,7 @@ def _next_steps(settings: Settings, *, computed: bool) -> list[tuple[str, str]]:
     compare = ("ledger balance compare", "compare balances with the application's own totals")
     token = ("ledger token create --help", "create tokens for the API and the dashboard")
     psql = ("ledger db url --show-password", "print the URL of the warehouse for psql and other clients")
-    if servers.uses_demo_billing(settings):
+    if database_urls.uses_demo_billing(settings):
         return [check, ("ledger balance sync --all", "read the billing application again"), token, psql]
     if computed:
         return [check, compare, token, psql]
@@ -169,7 +170,7 @@ def _next_steps(settings: Settings, *, computed: bool) -> list[tuple[str, str]]:
 
 def _warn_of_billing(databases: Databases, *, computed: bool) -> None:
     """Warn once that the user's own billing application cannot be read; everything runs nevertheless."""
-    if servers.uses_demo_billing(databases.settings) or (fault := databases.billing_fault()) is None:
+    if database_urls.uses_demo_billing(databases.settings) or (fault := databases.billing_fault()) is None:
         return
     kept = (
         " The figures in the warehouse can be read; changes are applied once the application answers."

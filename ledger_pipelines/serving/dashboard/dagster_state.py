@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger_pipelines.serving.web_ui import WebUi
+from ledger_pipelines.serving.dagster.graphql import WebUi
 
 _CHECKS = """
 { assetNodes { assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization {

@@ -9,10 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ledger_pipelines.serving.access.sessions import form_token
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.static_files import plotly_style_ids, static_file
-from ledger_pipelines.serving.dashboard.visit import RequestContext
-from ledger_pipelines.warehouse import servers
-from ledger_pipelines.warehouse.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
 _PAGES = {
     "overview": "/",
@@ -76,8 +76,8 @@ def _common_values(context: RequestContext) -> dict[str, Any]:
         "session": context.caller,
         "is_admin": context.is_admin,
         "zone": context.formats.zone.key,
-        "is_demo": servers.uses_demo_billing(context.app.settings),
-        "has_erp": servers.has_erp(context.app.settings),
+        "is_demo": database_urls.uses_demo_billing(context.app.settings),
+        "has_erp": database_urls.has_erp(context.app.settings),
         "csrf_field": Markup('<input type="hidden" name="form_token" value="{}">').format(token),
     }
 

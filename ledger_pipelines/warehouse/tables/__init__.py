@@ -7,6 +7,7 @@ catalogue, which is a declaration that depends on no library.
 
 from ledger_pipelines.warehouse.tables.access import api_tokens, audit_log, sessions
 from ledger_pipelines.warehouse.tables.billing import customers, deposits, meter_readings, prices
+from ledger_pipelines.warehouse.tables.common import SCHEMAS, Digits, Moment, MonthKey, Rupiah, StandardVolume, metadata
 from ledger_pipelines.warehouse.tables.erp import erp_tables, source_fingerprints, sync_log_tables, sync_logs
 from ledger_pipelines.warehouse.tables.incidents import deletion_confirmations, incidents
 from ledger_pipelines.warehouse.tables.ledger import (
@@ -24,7 +25,6 @@ from ledger_pipelines.warehouse.tables.ops import (
     rejected_rows,
     write_locks,
 )
-from ledger_pipelines.warehouse.tables.parts import SCHEMAS, Digits, Moment, MonthKey, Rupiah, StandardVolume, metadata
 from ledger_pipelines.warehouse.tables.reconciliation import (
     DIFFERENCE_REASONS,
     INVOICE_STATUSES,

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.tables.parts import CLOCK, Moment, column, key, table
+from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, key, table
 
 _ROLES = "role IN ('viewer', 'admin')"
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables.parts import Digits, Moment, Rupiah, column, customer_id, key, table, year_month
+from ledger_pipelines.warehouse.tables.common import Digits, Moment, Rupiah, column, customer_id, key, table, year_month
 
 
 def _price_fields(of: str) -> Sequence[sa.Column[Any]]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp_tables import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines.warehouse.tables.parts import Digits, Moment, MonthKey, column, key, table, year_month
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
+from ledger_pipelines.warehouse.tables.common import Digits, Moment, MonthKey, column, key, table, year_month
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: sa.Text,

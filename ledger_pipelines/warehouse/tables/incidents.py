@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables.parts import CLOCK, Moment, column, customer_id, key, table
+from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, customer_id, key, table
 
 _OPEN, _UNDELIVERED = sa.text("state = 'open'"), sa.text("delivered_at IS NULL")
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables.parts import (
+from ledger_pipelines.warehouse.tables.common import (
     Digits,
     Moment,
     MonthKey,

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.tables.parts import CLOCK, Moment, MonthKey, column, key, table
+from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, MonthKey, column, key, table
 
 rejected_rows = table(
     "ops",

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError
-from ledger_pipelines.serving.errors import ServingError
-from ledger_pipelines.warehouse import api_tokens, audit
-from ledger_pipelines.warehouse.audit import Act
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.warehouse.ops import api_tokens, audit
+from ledger_pipelines.warehouse.ops.audit import Act
 
 
 def test_authenticate_returns_the_holder(connection: sa.Connection) -> None:

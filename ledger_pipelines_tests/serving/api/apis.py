@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.api.parts import Parts
+from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.web.context import Parts
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import api_tokens
+from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.tables import api_tokens as table
 
 

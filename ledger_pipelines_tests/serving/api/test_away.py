@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from psycopg import errors
 from starlette.testclient import TestClient
 
-from ledger_pipelines.serving.api import parts
-from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.api.errors import told_of
+from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.web import context as parts
+from ledger_pipelines.serving.web.errors import told_of
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import sync_logs
+from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.api.apis import Api, bearer

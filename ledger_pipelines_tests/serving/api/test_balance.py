@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
 from ledger_pipelines_tests.incidents import REFUSED, opened

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.api.middleware import SECURITY_HEADERS
-from ledger_pipelines.warehouse.incidents import Kind
+from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.web.middleware import SECURITY_HEADERS
+from ledger_pipelines.warehouse.ops.incidents import Kind
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from ledger_pipelines.serving.api.answers import Exact
-from ledger_pipelines.serving.api.exact import ExactJsonResponse
+from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
+from ledger_pipelines.serving.web.models import Exact
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 

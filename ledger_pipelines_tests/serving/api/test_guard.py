@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.access.limits import MAX_FAILURES
-from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.dashboard.mount import ROUTERS
+from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import audit
-from ledger_pipelines.warehouse.audit import Entry
+from ledger_pipelines.warehouse.ops import audit
+from ledger_pipelines.warehouse.ops.audit import Entry
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}

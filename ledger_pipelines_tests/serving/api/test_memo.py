@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from ledger_pipelines.serving.api.memo import Memo
+from ledger_pipelines.serving.web.cache import Memo
 from ledger_pipelines_tests.serving.access.test_limits import Clock
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger_pipelines.horizon import Horizon, month_of, shift
-from ledger_pipelines.serving import databases as serving_databases
 from ledger_pipelines.serving import health
-from ledger_pipelines.serving.api.parts import Parts
-from ledger_pipelines.serving.databases import Databases
+from ledger_pipelines.serving.base import databases as serving_databases
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.web.context import Parts
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.api.apis import Api
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of

@@ -6,7 +6,7 @@ import schemathesis
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from ledger_pipelines.serving.api.app import create_app
+from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 

@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ledger_pipelines.warehouse import cursors
-from ledger_pipelines.warehouse.questions.year import year_of
+from ledger_pipelines.warehouse.ops import watermarks
+from ledger_pipelines.warehouse.queries.year import year_of
 from ledger_pipelines_tests.serving.api.apis import Api
 
 NAME = "test of a snapshot"
@@ -13,13 +13,13 @@ NAME = "test of a snapshot"
 
 def position(connection: sa.Connection) -> str | None:
     """Return a value that another connection writes."""
-    return cursors.position_of(connection, NAME)
+    return watermarks.position_of(connection, NAME)
 
 
 def write(api: Api, text: str) -> None:
     """Write and commit the value on another connection."""
     with api.warehouse.begin() as connection:
-        cursors.move(connection, NAME, text)
+        watermarks.move(connection, NAME, text)
 
 
 def test_a_snapshot_is_consistent(api: Api) -> None:
@@ -52,4 +52,4 @@ def test_settings_of_a_snapshot_end_with_it(api: Api) -> None:
 @pytest.mark.parametrize("method", ["reading", "snapshot"])
 def test_read_connections_cannot_write(api: Api, method: str) -> None:
     with pytest.raises(exc.InternalError, match="read-only transaction"), getattr(api.parts, method)() as connection:
-        cursors.move(connection, NAME, "mine")
+        watermarks.move(connection, NAME, "mine")

@@ -11,8 +11,8 @@ from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.questions import customer
-from ledger_pipelines.warehouse.questions.comparison import compared_customers
+from ledger_pipelines.warehouse.queries.customers import customer
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.servers import fresh_warehouse

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.loaded import mark_loaded
-from ledger_pipelines.warehouse.months import qualified
+from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.api.apis import Api
 

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 import uvicorn
 
-from ledger_pipelines.serving.api.address import address_of, is_ready
 from ledger_pipelines.serving.api.server import uvicorn_config
+from ledger_pipelines.serving.web.address import address_of, is_ready
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse import audit
+from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.servers import free_port
 from ledger_pipelines_tests.serving.api.apis import Api
 

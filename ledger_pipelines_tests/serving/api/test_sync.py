@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift
-from ledger_pipelines.warehouse import sync_history, sync_logs, tables
-from ledger_pipelines.warehouse.sync_logs import Ending
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending
+from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 from ledger_pipelines_tests.serving.api.dagster_stand_in import REFUSED, StandIn, stand_in
 

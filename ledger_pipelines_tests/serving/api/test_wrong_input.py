@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.api import balance, reconciliation, sync
-from ledger_pipelines.serving.api.middleware import MAX_BODY_BYTES
+from ledger_pipelines.serving.web.middleware import MAX_BODY_BYTES
 from ledger_pipelines_tests.serving.api.apis import Api, bearer
 
 BALANCE = "/api/realtime-balance/customer/{id}/balance"

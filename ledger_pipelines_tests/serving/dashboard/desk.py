@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from ledger_pipelines.serving.dashboard.mount import ROUTERS
-from ledger_pipelines.serving.dashboard.shell import GuardedPage
+from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
+from ledger_pipelines.serving.dashboard.routes import GuardedPage
 from ledger_pipelines_tests.serving.api.apis import Api, Callers
 
 _FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')

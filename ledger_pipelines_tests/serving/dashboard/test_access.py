@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.warehouse import api_tokens, audit
+from ledger_pipelines.warehouse.ops import api_tokens, audit
 from ledger_pipelines.warehouse.tables import api_tokens as tokens_table
 from ledger_pipelines.warehouse.tables import audit_log, sessions
 from ledger_pipelines_tests.serving.api.apis import Api

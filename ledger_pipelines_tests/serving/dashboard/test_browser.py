@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.serving.api.address import address_of
-from ledger_pipelines.serving.dashboard.formats import Formats
-from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dashboard.translations.formats import Formats
+from ledger_pipelines.serving.web.address import address_of
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
 from ledger_pipelines_tests.pipeline import WIB

@@ -7,8 +7,8 @@ import pytest
 
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Locale, Series
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
-from ledger_pipelines.serving.dashboard.words import Translator
+from ledger_pipelines.serving.dashboard.translations import Translator
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
 from ledger_pipelines_tests.pipeline import WIB
 
 MONTHS = ("2025-03", "2025-04")

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.dashboard.explain import Explainer
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
-from ledger_pipelines.serving.dashboard.words import Translator
-from ledger_pipelines.warehouse import servers
+from ledger_pipelines.serving.dashboard.price_explanation import Explainer
+from ledger_pipelines.serving.dashboard.translations import Translator
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.questions.month_details import PricedReading, priced_readings_of
+from ledger_pipelines.warehouse.queries.customers.month_details import PricedReading, priced_readings_of
 from ledger_pipelines.warehouse.tables import transaction_calculations
 from ledger_pipelines_tests.pipeline import WIB
 from ledger_pipelines_tests.serving.conftest import Installation
@@ -23,7 +23,7 @@ from ledger_pipelines_tests.serving.conftest import Installation
 @pytest.fixture(scope="module")
 def readings(computed: Installation) -> Sequence[PricedReading]:
     """Return every transaction of the demo."""
-    engine = warehouse_engine(servers.warehouse(computed.settings), WIB)
+    engine = warehouse_engine(database_urls.warehouse(computed.settings), WIB)
     of = transaction_calculations.c
     with engine.connect() as connection:
         whose = connection.execute(sa.select(of.customer_id, of.year_month).distinct()).all()

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from ledger_pipelines.serving.api.app import create_app
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES
-from ledger_pipelines.serving.dashboard.words import CATALOGUE
+from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.dashboard.translations import CATALOGUE
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.servers import fresh_warehouse
 from ledger_pipelines_tests.serving.api.apis import Api, new_api

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
 from ledger_pipelines_tests.pipeline import WIB
 
 ENGLISH, INDONESIAN = (Formats(language, WIB) for language in LANGUAGES)

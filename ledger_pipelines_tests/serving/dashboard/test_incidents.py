@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats
-from ledger_pipelines.serving.dashboard.words import CATALOGUE
-from ledger_pipelines.warehouse import audit, incidents
-from ledger_pipelines.warehouse.incidents import Cause, Kind
+from ledger_pipelines.serving.dashboard.translations import CATALOGUE
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats
+from ledger_pipelines.warehouse.ops import audit, incidents
+from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
 from ledger_pipelines.warehouse.tables import deletion_confirmations
 from ledger_pipelines.warehouse.tables import incidents as table
 from ledger_pipelines_tests.incidents import FAILED, READINGS, REFUSED, opened

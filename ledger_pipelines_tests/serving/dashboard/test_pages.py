@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile
 from ledger_pipelines.ledger.reconciliation.partners import fill_defaults
-from ledger_pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG
-from ledger_pipelines.serving.dashboard.formats import LANGUAGES, Formats, Language
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
 from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
-from ledger_pipelines.serving.dashboard.visit import RequestContext
-from ledger_pipelines.serving.dashboard.words import CATALOGUE
-from ledger_pipelines.warehouse import audit, sync_logs
-from ledger_pipelines.warehouse.loaded import mark_loaded
-from ledger_pipelines.warehouse.sync_logs import Ending, SyncedTable, SyncLog
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
+from ledger_pipelines.serving.dashboard.translations import CATALOGUE
+from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.warehouse.ops import audit, sync_logs
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
+from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncedTable, SyncLog
 from ledger_pipelines.warehouse.tables import (
     balance_alerts,
     balance_comparison,

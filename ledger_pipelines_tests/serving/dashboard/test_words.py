@@ -10,9 +10,9 @@ from jinja2 import nodes
 
 import ledger_pipelines.serving.dashboard as dashboard
 from ledger_pipelines.serving.dashboard.rendering import environment
-from ledger_pipelines.serving.dashboard.words import CATALOGUE, Translator
-from ledger_pipelines.serving.dashboard.words.reasons import REASONS, translate_reason
-from ledger_pipelines.sources.billing_rules import (
+from ledger_pipelines.serving.dashboard.translations import CATALOGUE, Translator
+from ledger_pipelines.serving.dashboard.translations.reasons import REASONS, translate_reason
+from ledger_pipelines.sources.billing.rules import (
     CUSTOMERS,
     DEPOSITS,
     NOT_NULLABLE,

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from ledger_pipelines.serving.webserver.guard import Guard
-from ledger_pipelines.serving.webserver.rules import Rules
+from ledger_pipelines.serving.dagster_ui.guard import Guard
+from ledger_pipelines.serving.dagster_ui.rules import Rules
 from ledger_pipelines.settings import Settings
 
 HOST = "127.0.0.1:3000"

@@ -14,8 +14,8 @@ from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ledger_pipelines.serving.dagster_client import JOB
-from ledger_pipelines.serving.web_ui import WebUi, web_ui_of
+from ledger_pipelines.serving.dagster.client import JOB
+from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
 from ledger_pipelines_tests.servers import require_chromium
 from ledger_pipelines_tests.serving.dashboard.test_browser import FLAGS, PATIENCE_MS
 from ledger_pipelines_tests.serving.test_up import Up, running_up, status_of

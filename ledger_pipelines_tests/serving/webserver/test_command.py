@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from dagster_webserver import cli
 
-from ledger_pipelines.serving.web_ui import WebUi
-from ledger_pipelines.serving.webserver import __main__ as command
-from ledger_pipelines.serving.webserver.guard import LOGGER
+from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.dagster_ui import __main__ as command
+from ledger_pipelines.serving.dagster_ui.guard import LOGGER
 from ledger_pipelines_tests.servers import free_port
 
 PATIENCE = 60
@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     port = free_port()
     arguments = ["--empty-workspace", "-h", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "ledger_pipelines.serving.webserver", *arguments],
+        [sys.executable, "-m", "ledger_pipelines.serving.dagster_ui", *arguments],
         env={name: value for name, value in os.environ.items() if not name.startswith(("LEDGER_", "DAGSTER_"))},
         cwd=tmp_path,
         stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ import logging
 import pytest
 from starlette.responses import PlainTextResponse
 
-from ledger_pipelines.serving.webserver.guard import LOGGER, QUIET_SECONDS, Guard
+from ledger_pipelines.serving.dagster_ui.guard import LOGGER, QUIET_SECONDS, Guard
 from ledger_pipelines_tests.serving.webserver.conftest import client_of, rules_of
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
-from ledger_pipelines.serving.webserver.rules import Refusal, Rule, Rules
+from ledger_pipelines.serving.dagster_ui.rules import Refusal, Rule, Rules
 from ledger_pipelines_tests.serving.webserver.conftest import HOST, OWN, PROXY, rules_of
 
 DEFAULT = Rules("127.0.0.1", frozenset())

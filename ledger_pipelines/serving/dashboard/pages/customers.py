@@ -9,29 +9,29 @@ from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.horizon import shift
-from ledger_pipelines.serving.api import acts
 from ledger_pipelines.serving.api.balance import known
-from ledger_pipelines.serving.api.parameters import CustomerId, Month, in_horizon
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
-from ledger_pipelines.serving.dashboard.explain import Explainer
+from ledger_pipelines.serving.dashboard.price_explanation import Explainer
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.dashboard.visit import RequestContext
-from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse.first_computation import is_computed
-from ledger_pipelines.warehouse.questions.customer import (
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
+from ledger_pipelines.serving.web import commands
+from ledger_pipelines.serving.web.parameters import CustomerId, Month, in_horizon
+from ledger_pipelines.warehouse.ops.first_computation import is_computed
+from ledger_pipelines.warehouse.queries.customers.customer import (
     Balance,
     CustomerDetails,
     balance_of,
     balances_of,
     details_of,
 )
-from ledger_pipelines.warehouse.questions.customer_search import find_customers
-from ledger_pipelines.warehouse.questions.exact import total
-from ledger_pipelines.warehouse.questions.low_balances import alerts
-from ledger_pipelines.warehouse.questions.month_details import deposits_of, priced_readings_of
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts
+from ledger_pipelines.warehouse.queries.customers.month_details import deposits_of, priced_readings_of
+from ledger_pipelines.warehouse.queries.customers.search import find_customers
+from ledger_pipelines.warehouse.queries.exact_sums import total
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
 _MAX_RESULTS = 50
@@ -94,7 +94,7 @@ def recalculate_customer(
     """Start a recalculation from a month on; the customer's page shows the state of its run."""
     settings, horizon = context.app.settings, context.app.horizon
     in_horizon(horizon, "start_month", start_month)
-    run_id = acts.recalculate(settings, customer_id, start_month)
+    run_id = commands.recalculate(settings, customer_id, start_month)
     return RedirectResponse(f"/customers/{customer_id}?run={run_id}&start_month={start_month}", 303)
 
 

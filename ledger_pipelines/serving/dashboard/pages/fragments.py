@@ -6,13 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dashboard.cache import DashboardCacheDep
 from ledger_pipelines.serving.dashboard.dagster_state import CheckResults, fetch_check_results, fetch_run_state
 from ledger_pipelines.serving.dashboard.pages.syncs import SyncId, load_sync
-from ledger_pipelines.serving.dashboard.remembered import DashboardCacheDep
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.dashboard.visit import RequestContext
-from ledger_pipelines.serving.web_ui import web_ui_of
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 
 router = APIRouter(prefix="/fragments", route_class=GuardedPage)
 _SECONDS = 5.0

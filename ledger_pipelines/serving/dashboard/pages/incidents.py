@@ -8,17 +8,17 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.api.errors import ApiError, not_found
-from ledger_pipelines.serving.api.parameters import Whole
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.warehouse import incidents
-from ledger_pipelines.warehouse.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
+from ledger_pipelines.serving.web.errors import ApiError, not_found
+from ledger_pipelines.serving.web.parameters import Whole
 from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.incidents import Incident, open_incidents
-from ledger_pipelines.warehouse.questions.confirmed import Confirmed, confirmed
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
+from ledger_pipelines.warehouse.queries.confirmed_deletions import Confirmed, confirmed
+from ledger_pipelines.warehouse.queries.paging import Paged, offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
 _LARGEST = 2**63 - 1

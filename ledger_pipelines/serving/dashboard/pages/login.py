@@ -11,12 +11,12 @@ from fastapi.responses import RedirectResponse
 from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.sessions import close_session, open_session
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
-from ledger_pipelines.serving.api.acting import act_of, refused_stranger
-from ledger_pipelines.serving.api.errors import ApiError, not_found
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import PublicPage, RequestContextDep, set_session_cookie
+from ledger_pipelines.serving.dashboard.request_context import SESSION_COOKIE, RequestContext
+from ledger_pipelines.serving.dashboard.routes import PublicPage, RequestContextDep, set_session_cookie
 from ledger_pipelines.serving.dashboard.static_files import is_static_file, static_file
-from ledger_pipelines.serving.dashboard.visit import SESSION_COOKIE, RequestContext
+from ledger_pipelines.serving.web.errors import ApiError, not_found
+from ledger_pipelines.serving.web.request_audit import act_of, refused_stranger
 from ledger_pipelines.warehouse.engine import reachable
 
 router = APIRouter(route_class=PublicPage)

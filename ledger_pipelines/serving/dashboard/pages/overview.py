@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter, Response
 
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.pages.incidents import load_open_incidents
 from ledger_pipelines.serving.dashboard.pages.parameters import YearParameter
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse import sync_history
-from ledger_pipelines.warehouse.first_computation import is_computed
-from ledger_pipelines.warehouse.questions.freshness import freshness
-from ledger_pipelines.warehouse.questions.low_balances import alerts, customers_alerted
-from ledger_pipelines.warehouse.questions.rejections import how_many
-from ledger_pipelines.warehouse.questions.year import Year, years_with_balances
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
+from ledger_pipelines.warehouse.ops.first_computation import is_computed
+from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts, customers_alerted
+from ledger_pipelines.warehouse.queries.freshness import freshness
+from ledger_pipelines.warehouse.queries.rejections import how_many
+from ledger_pipelines.warehouse.queries.year import Year, years_with_balances
 
 router = APIRouter(route_class=GuardedPage)
 _ALERTS = 5

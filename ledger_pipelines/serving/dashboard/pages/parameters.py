@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from ledger_pipelines.serving.api.parameters import Whole
+from ledger_pipelines.serving.web.parameters import Whole
 
 PER_PAGE = 25
 

@@ -6,22 +6,22 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.api import acts
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
 from ledger_pipelines.serving.dashboard.dagster_state import RunState, fetch_run_state
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.dashboard.visit import RequestContext
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.reconciliation import COMPARISON, INVOICES
-from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.warehouse.questions.comparison import balance_comparison
-from ledger_pipelines.warehouse.questions.invoices import (
+from ledger_pipelines.serving.web import commands
+from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import balance_comparison
+from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
     SELECTIONS,
     invoice_months,
     invoice_reconciliation,
     invoice_summary,
 )
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
 
 router = APIRouter(route_class=GuardedPage)
 _FilterValue = Annotated[str, Query(max_length=20)]
@@ -89,13 +89,13 @@ def invoices(
 @router.post("/comparison")
 def compare(context: RequestContextDep) -> Response:
     """Start a comparison of balances; the page shows the state of its run."""
-    return _redirect_to_run("/comparison", acts.reconcile(context.app.settings, COMPARISON, context.app.horizon))
+    return _redirect_to_run("/comparison", commands.reconcile(context.app.settings, COMPARISON, context.app.horizon))
 
 
 @router.post("/invoices")
 def reconcile(context: RequestContextDep) -> Response:
     """Start a reconciliation of the invoices of all months; the page shows the state of its run."""
-    return _redirect_to_run("/invoices", acts.reconcile(context.app.settings, INVOICES, context.app.horizon))
+    return _redirect_to_run("/invoices", commands.reconcile(context.app.settings, INVOICES, context.app.horizon))
 
 
 def _redirect_to_run(path: str, run_id: str) -> Response:

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Response
 
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep, require_admin
-from ledger_pipelines.serving.dashboard.words.reasons import translate_reason
-from ledger_pipelines.warehouse import audit
-from ledger_pipelines.warehouse.questions.low_balances import alerts
-from ledger_pipelines.warehouse.questions.paging import Paged, offset
-from ledger_pipelines.warehouse.questions.rejections import Rejections, rejected, rejections
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep, require_admin
+from ledger_pipelines.serving.dashboard.translations.reasons import translate_reason
+from ledger_pipelines.warehouse.ops import audit
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts
+from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.rejections import Rejections, rejected, rejections
 
 router = APIRouter(route_class=GuardedPage)
 _FilterValue = Annotated[str, Query(max_length=1000)]

@@ -7,21 +7,22 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.api import acts
-from ledger_pipelines.serving.api.errors import ApiError, not_found, wrong
-from ledger_pipelines.serving.api.parameters import Whole
+from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dagster.sync_job import Months
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Locale
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
-from ledger_pipelines.serving.dashboard.shell import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.dashboard.visit import RequestContext
+from ledger_pipelines.serving.dashboard.request_context import RequestContext
+from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.sync import Wish
-from ledger_pipelines.serving.sync_order import Months
-from ledger_pipelines.serving.web_ui import web_ui_of
-from ledger_pipelines.sources.erp_tables import ERP_TABLES
-from ledger_pipelines.warehouse import sync_history, sync_logs
-from ledger_pipelines.warehouse.sync_logs import Status, SyncedTable, SyncLog, SyncType
+from ledger_pipelines.serving.web import commands
+from ledger_pipelines.serving.web.errors import ApiError, not_found, wrong
+from ledger_pipelines.serving.web.parameters import Whole
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType
+from ledger_pipelines.warehouse.queries import sync_history
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
 SyncId = Annotated[int, Whole(1, 2**63 - 1), Path(alias="id")]
@@ -88,7 +89,7 @@ def start(
         raise wrong("tables", f"there is no table {unknown[0]}; expected {', '.join(_TABLES)}")
     months = Months(None, from_month or None, to_month or None)
     sync_request = Wish(months, wanted, full == _YES, accept_deletions == _YES)
-    started = acts.start_sync(context.app.settings, sync_request)
+    started = commands.start_sync(context.app.settings, sync_request)
     return RedirectResponse(f"/syncs/{started.log_id}", 303)
 
 
@@ -108,7 +109,7 @@ def cancel(context: RequestContextDep, log_id: SyncId) -> Response:
     if log.status != "running":
         raise ApiError(409, context.translate.plain("sync.already_ended", id=log_id))
     name = context.caller.name if context.caller else ""
-    acts.cancel_sync(context.app.settings, log_id, by=f"{name!r} in the dashboard")
+    commands.cancel_sync(context.app.settings, log_id, by=f"{name!r} in the dashboard")
     return RedirectResponse(f"/syncs/{log_id}", 303)
 
 

@@ -1,0 +1,147 @@
+"""Assets of the ERP's tables: copies by month, one for each table of the catalogue."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, static_metadata
+from ledger_pipelines.defs.assets.run import errors_as_failures, progress_logger, run_and_report, scope_of
+from ledger_pipelines.defs.resources import Databases, RunScope, SyncRun, TableSync
+from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.loading.erp.sync_months import months_to_read
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
+from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.tables import erp_tables
+
+GROUP = POOL = "erp"
+OWNERS = ["team:erp"]
+_RETRIES = 2
+_RETRY_SECONDS = 5
+_HEADINGS = ("month", "rows", "inserted", "updated", "deleted", "rejected")
+
+
+def erp_source_specs() -> list[dg.AssetSpec]:
+    """Return the specs of the ERP's own tables, which are only read and start the lineage."""
+    return [
+        dg.AssetSpec(_source_key(table), group_name="erp_source", kinds={"sqlserver"}, description=f"{table.comment}.")
+        for table in ERP_TABLES
+    ]
+
+
+def erp_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
+    """Return the assets of the group `erp`, one per table of the catalogue."""
+    return [_asset(table, partitions) for table in ERP_TABLES]
+
+
+def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    month_rule = (
+        "the month of the sync" if table.is_snapshot else f"the month of {', or else '.join(table.month_columns)}"
+    )
+
+    @dg.asset(
+        name=table.name,
+        description=f"{table.comment}. Copy of the ERP's table of the same name. The month of a row is {month_rule}.",
+        group_name=GROUP,
+        kinds={"postgres", "pandas"},
+        owners=OWNERS,
+        metadata=static_metadata(erp_tables[table.name]),
+        pool=POOL,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=[_source_key(table)],
+    )
+    def copy(
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], sync: dg.ResourceParam[SyncRun]
+    ) -> dg.MaterializeResult[None]:
+        with (
+            retry_transient_failures(context),
+            errors_as_failures(databases),
+            sync.table(table.name) as record,
+            reachable(databases.warehouse),
+        ):
+            return _sync_table(context, databases, sync, record, table)
+
+    return copy
+
+
+@contextmanager
+def retry_transient_failures(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Retry a step after a transient failure, with a longer wait each time.
+
+    Dagster's retry policy is not used because it also retries a step that a user cancelled.
+    """
+    try:
+        yield
+    except dg.Failure as failure:
+        if not failure.allow_retries or context.retry_number >= _RETRIES:
+            raise
+        seconds = _RETRY_SECONDS * 2**context.retry_number
+        context.log.warning(f"{failure.description} Retrying in {seconds} s.")
+        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=seconds) from failure
+
+
+def _source_key(table: ErpTable) -> dg.AssetKey:
+    return dg.AssetKey(["erp_source", table.name])
+
+
+def _sync_table(
+    context: dg.AssetExecutionContext, databases: Databases, sync: SyncRun, record: TableSync, table: ErpTable
+) -> dg.MaterializeResult[None]:
+    """Load one table and report the result to Dagster and to the sync's log."""
+    horizon = databases.horizon()
+    asked = scope_of(context, RunScope(), horizon).months
+    with databases.warehouse.connect() as connection:
+        loaded = months_loaded(connection, erp_tables[table.name])
+    order = Sync(
+        source=databases.erp,
+        warehouse=sync.warehouse,
+        horizon=horizon,
+        months=months_to_read(asked, loaded, horizon, catch_up=sync.config.catch_up),
+        guard=databases.guard(accept_deletions=sync.config.accept_deletions),
+        run_id=context.run.run_id,
+        full=sync.config.full,
+        source_answers=sync.erp_answers,
+        progress=_call_both(progress_logger(context), record.report_progress),
+        warn=context.log.warning,
+    )
+
+    def step() -> Report:
+        report = load_table(order, table)
+        record.finish(report)
+        return report
+
+    return run_and_report(context, step, lambda report: _months_metadata(databases, table, report))
+
+
+def _call_both(first: Callable[[int], None], second: Callable[[int], None]) -> Callable[[int], None]:
+    def progress(rows: int) -> None:
+        first(rows)
+        second(rows)
+
+    return progress
+
+
+def _months_metadata(databases: Databases, table: ErpTable, report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+    """Return the row count and the changes of each month.
+
+    The counts are queried because a sync may read only some rows of a month.
+    """
+    months = sorted({*report.counts, *report.rejected} - {NO_MONTH})
+    copy = erp_tables[table.name]
+    counted = sa.select(copy.c.year_month, sa.func.count().label("rows")).where(copy.c.year_month.in_(months))
+    with databases.warehouse.connect() as connection:
+        found = connection.execute(counted.group_by(copy.c.year_month))
+        rows = {row.year_month: row.rows for row in found}
+    lines = []
+    for month in months:
+        counts = report.counts.get(month)
+        written = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
+        lines.append((month, rows.get(month, 0), *written, report.rejected.get(month, 0)))
+    run_metadata = {"months": dg.MetadataValue.md(markdown_table(lines, _HEADINGS, bar_of="rows"))}
+    return run_metadata, {month: {"dagster/partition_row_count": rows.get(month, 0)} for month in report.counts}

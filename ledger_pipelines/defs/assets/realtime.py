@@ -1,0 +1,117 @@
+"""Dagster events of the real-time job: changed months of the assets, and latencies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ledger_pipelines.defs.assets.billing import DATA_PENCATATAN, USERS
+from ledger_pipelines.defs.assets.metadata import Metadata, data_version_tags, month_metadata
+from ledger_pipelines.realtime.change_applier import TakenUp
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.merge import NO_MONTH, add, qualified
+from ledger_pipelines.warehouse.ops import latency
+from ledger_pipelines.warehouse.ops.latency import Spread
+from ledger_pipelines.warehouse.table_report import Report
+
+LATENCY_CHECK = "realtime_latency"
+LATENCY_MINUTES = 60
+_SHOWN = 20
+_key = dg.AssetKey
+_UPSTREAM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
+    tables.customers: [USERS],
+    tables.prices: [USERS, _key("customers")],
+    tables.deposits: [USERS, _key("customers")],
+    tables.meter_readings: [USERS, DATA_PENCATATAN, _key("customers")],
+    tables.transaction_calculations: [_key("customers"), _key("prices"), _key("meter_readings")],
+    tables.monthly_customer_balances: [
+        _key("deposits"),
+        _key("transaction_calculations"),
+        _key("monthly_customer_balances"),
+    ],
+}
+
+
+def record_results(
+    context: dg.OpExecutionContext, applied: Sequence[TakenUp], spread: Spread | None, objective: int
+) -> None:
+    """Record the changes that a run applied: materialisations of the changed months, latencies, and the latency check.
+
+    Args:
+        context: Of the step.
+        applied: The applied changes, one item per transaction.
+        spread: Latencies of the last hour; None if no change was applied.
+        objective: Seconds within which 95 of 100 changes should reach the balances.
+    """
+    run_metadata = _run_metadata(applied)
+    context.add_output_metadata(run_metadata)
+    for table, report in _reports_by_table(applied).items():
+        for month, counts in sorted(report.counts.items()):
+            if counts.written:
+                _log_materialization(context, table, report, month, run_metadata)
+    if applied:
+        context.log_event(latency_check(spread, objective))  # type: ignore[arg-type]  # accepted, though not declared
+        context.log.info(
+            f"Applied {run_metadata['changes']:,} changes of {run_metadata['customers']:,} customers in "
+            f"{len(applied)} transactions"
+        )
+
+
+def latency_check(spread: Spread | None, objective: int) -> dg.AssetCheckEvaluation:
+    """Return the check that the changes of the last hour reached the balances within the objective (seconds)."""
+    metadata: Metadata = {"objective_ms": objective * 1000, "changes": 0, "rows": 0}
+    if spread is not None:
+        metadata |= {"changes": spread.changes, "rows": spread.slow}
+        metadata |= {"half_within_ms": spread.half, "95_of_100_within_ms": spread.most, "longest_ms": spread.longest}
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(tables.monthly_customer_balances.name),
+        check_name=LATENCY_CHECK,
+        passed=spread is None or spread.most <= objective * 1000,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _reports_by_table(applied: Sequence[TakenUp]) -> dict[sa.Table, Report]:
+    """Return one report per table, summed over all transactions."""
+    by_name = {qualified(table): table for table in _UPSTREAM}
+    together: dict[sa.Table, Report] = {}
+    for changes in applied:
+        for report in changes.reports:
+            table = by_name[report.table]
+            before = together.get(table, Report(report.table, {}))
+            rejected = dict(report.rejected)
+            together[table] = Report(report.table, add(before.counts, report.counts), {**before.rejected, **rejected})
+    return together
+
+
+def _log_materialization(
+    context: dg.OpExecutionContext, table: sa.Table, report: Report, month: str, run_metadata: Metadata
+) -> None:
+    context.log_event(
+        dg.AssetMaterialization(
+            table.name,
+            description="Applied changes of the billing application",
+            partition=None if month == NO_MONTH else month,
+            metadata=month_metadata(report, month, complete=False) | run_metadata,
+            tags=data_version_tags(context.run_id, _UPSTREAM[table]),
+        )
+    )
+
+
+def _run_metadata(applied: Sequence[TakenUp]) -> dict[str, Any]:
+    """Return the numbers of applied changes, their customers and their waits."""
+    customers = sorted({customer for changes in applied for customer in changes.customers})
+    listed = ", ".join(map(str, customers[:_SHOWN]))
+    about: dict[str, Any] = {
+        "changes": sum(changes.batch.changes for changes in applied),
+        "customers": len(customers),
+        "customer_ids": listed if len(customers) <= _SHOWN else f"{listed}, …",
+        "transactions": len(applied),
+    }
+    for name in ("since_change_ms", "since_notice_ms"):
+        values = latency.of([value for changes in applied for value in getattr(changes.batch, name)])
+        if values is not None:
+            about |= {f"{name}_{which}": value for which, value in zip(("min", "median", "max"), values, strict=True)}
+    return about

@@ -1,0 +1,16 @@
+"""Schedules and sensors before the first computation of the ledger: they skip with a reason."""
+
+import dagster as dg
+
+from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed, never_computed
+
+#: Suffix of the descriptions of schedules and sensors that skip until then.
+SKIPPED_UNTIL_COMPUTED = f" Skipped until the ledger has been computed once ({COMPUTE_COMMAND})."
+
+
+def skip_unless_computed(databases: Databases) -> dg.SkipReason | None:
+    """Return the reason to skip a tick if the ledger has never been computed; None if it has."""
+    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+        return None if is_computed(connection) else dg.SkipReason(never_computed(databases.settings))

@@ -1,0 +1,228 @@
+"""Real time: three sensors that poll the billing application for changes, and the job that applies them."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+
+from ledger_pipelines.defs.assets.realtime import LATENCY_MINUTES, record_results
+from ledger_pipelines.defs.assets.run import errors_as_failures
+from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
+from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failures
+from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED
+from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources.interruption import NOT_NEEDED, RESUME_TAG
+from ledger_pipelines.realtime.change_applier import CatchUp, Failed, TakenUp
+from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.month_turn import MonthTurn
+from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.sources.billing.changes import POLL_EVERY_SECONDS
+from ledger_pipelines.warehouse.ops import change_queue, latency, watermarks
+from ledger_pipelines.warehouse.ops.first_computation import NotComputedError, never_computed
+
+JOB = "realtime"
+#: Duration of polling in one tick. Dagster calls a sensor every five seconds; polling must not pause in between.
+TICK_SECONDS = 4.5
+#: A run keeps working while changes arrive, because starting a process takes longer than applying a change.
+#: Age at which the sensors request the next run; the current run continues until the next one takes over.
+HANDOVER_SECONDS = 60
+#: Age at which a run ends even if no other run took over.
+MAX_RUN_SECONDS = 150
+#: Idle timeout: time without a change after which a run ends.
+IDLE_TIMEOUT_SECONDS = 10
+#: A run polls for changes itself under a lease, and renews the lease at this interval.
+LEASE_RENEWAL_SECONDS = 2
+#: Age at which the lease expires and the sensors poll again.
+LEASE_SECONDS = 15
+#: Pause of a sensor that does not poll because a run holds the lease.
+LEASED_PAUSE_SECONDS = 1
+#: Time for a requested run to start before another run is requested.
+START_TIMEOUT_SECONDS = 30
+#: Age at which Dagster ends a run whose process died without a report.
+_MAX_RUNTIME_SECONDS = "180"
+_REQUEST_LEASE, _POLLING_LEASE = "realtime run asked for", "realtime run that serves"
+_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
+_DESCRIPTIONS = {
+    Kind.READINGS: "Poll the billing application's meter readings; request a run when one is new, changed or deleted."
+    + SKIPPED_UNTIL_COMPUTED,
+    Kind.PRICES: "Poll the billing application's customers and prices; request a run when one changes."
+    + SKIPPED_UNTIL_COMPUTED,
+    Kind.DEPOSITS: "Poll the billing application's deposits; request a run when one changes." + SKIPPED_UNTIL_COMPUTED,
+}
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    description="Apply the queued changes: for their customers only, from the earliest month that they can affect.",
+)
+def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Databases]) -> None:
+    """Apply queued changes until none is left, each batch in one transaction, and record the results."""
+    results: list[TakenUp | Failed] = []
+    try:
+        with record_failures(databases, REALTIME_RUN), errors_as_failures(databases):
+            for result in _apply_under_lease(context, databases):
+                results.append(result)  # noqa: PERF402 - results before an error are recorded too
+    finally:
+        with errors_as_failures(databases), databases.warehouse.connect() as connection:
+            objective = databases.settings.realtime_objective_seconds
+            spread = latency.spread(connection, LATENCY_MINUTES, objective * 1000)
+        applied = [result for result in results if isinstance(result, TakenUp)]
+        record_results(context, applied, spread, objective)
+    failures = [result for result in results if isinstance(result, Failed)]
+    if failures:
+        lines = "\n".join(f"Customer {', '.join(map(str, failed.customers))}: {failed.error}" for failed in failures)
+        raise dg.Failure(
+            description=f"Changes of {len(failures)} customers cannot be applied and will be retried:\n{lines}",
+            allow_retries=False,
+        )
+
+
+def _apply_under_lease(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
+    """Yield the result of each applied batch until the run is idle, too old, or another run takes over."""
+    with databases.warehouse.begin() as connection:
+        watermarks.forget(connection, _REQUEST_LEASE)
+        watermarks.move(connection, _POLLING_LEASE, context.run_id)
+        latency.forget_old(connection)
+    try:
+        yield from _apply_and_poll(context, databases)
+    finally:  # releasing the lease lets the sensors poll again immediately
+        with databases.warehouse.begin() as connection:
+            watermarks.forget(connection, _POLLING_LEASE, context.run_id)
+
+
+def _apply_and_poll(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
+    pollers = [Watch(kind, databases.warehouse) for kind in Kind]
+    turns = new_month_turn(databases, context.run_id)
+    began = idle_since = renewed = time.monotonic()
+    while True:
+        for event in month_turn_events(turns.step(), context.run_id):
+            context.log_event(event)
+        guard, low = databases.guard(accept_deletions=False), databases.low_balance()
+        applier = CatchUp(databases.billing_app, databases.warehouse, guard, context.run_id, low)
+        apply_started = time.monotonic()
+        for result in applier.take_up():
+            yield result
+            idle_since = time.monotonic()
+        now = time.monotonic()
+        if now - began >= MAX_RUN_SECONDS or now - idle_since >= IDLE_TIMEOUT_SECONDS:
+            return
+        if now - renewed >= LEASE_RENEWAL_SECONDS:
+            renewed = now
+            if not _renew_lease(context, databases):
+                return
+        if idle_since < apply_started:
+            time.sleep(POLL_EVERY_SECONDS)
+        # The sensors do not poll while this run does. Dagster calls a sensor that requested a run only seconds later.
+        for poller in pollers:
+            poller.look(databases.billing_app(), databases.now())
+
+
+def _renew_lease(context: dg.OpExecutionContext, databases: Databases) -> bool:
+    """Renew this run's lease; False if another run has taken over."""
+    with databases.warehouse.begin() as connection:
+        return watermarks.keep(connection, _POLLING_LEASE, context.run_id)
+
+
+@dg.job(
+    name=JOB,
+    executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": _MAX_RUNTIME_SECONDS, RESUME_TAG: NOT_NEEDED},
+    description="Apply changes of the billing application within seconds.",
+)
+def realtime_job() -> None:
+    """Run one op, because reading, loading and recalculating a batch is one transaction."""
+    apply_changes()
+
+
+def realtime_sensors() -> Sequence[dg.SensorDefinition]:
+    """Return the sensors of readings, prices and deposits."""
+    return [_sensor(kind) for kind in Kind]
+
+
+def _sensor(kind: Kind) -> dg.SensorDefinition:
+    pollers: dict[sa.Engine, Watch] = {}
+
+    @dg.sensor(
+        name=kind.value,
+        job_name=JOB,
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=_DESCRIPTIONS[kind],
+    )
+    def poll(
+        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
+    ) -> dg.RunRequest | dg.SkipReason:
+        poller = pollers.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
+        with record_failures(databases, f"polling of {kind.value}"), errors_as_failures(databases):
+            try:
+                return _tick(context, databases, poller)
+            except NotComputedError:
+                return dg.SkipReason(never_computed(databases.settings))
+
+    return poll
+
+
+def _tick(context: dg.SensorEvaluationContext, databases: Databases, poller: Watch) -> dg.RunRequest | dg.SkipReason:
+    """Poll for a few seconds, unless a run does; request a run as soon as a change is queued."""
+    began = time.monotonic()
+    turns = new_month_turn(databases, f"sensor {poller.kind.value}")
+    _turn_month(context.instance, turns)
+    queued = _poll(databases, poller)
+    if poller.kind is not Kind.DEPOSITS:  # deposits are in the same table as the prices, which is scanned for them
+        queued += _full_scan(databases, poller.kind)
+    while True:
+        _turn_month(context.instance, turns)
+        if request := _run_request(context.instance, databases):
+            return request
+        if time.monotonic() - began > TICK_SECONDS:
+            return dg.SkipReason(f"{queued} changes queued; a run applies them already, or none is needed.")
+        if not poller.behind:
+            time.sleep(POLL_EVERY_SECONDS)
+        queued += _poll(databases, poller)
+
+
+def _turn_month(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
+    """Turn a month that has begun. The sensor can do it immediately, while a run would have to start first."""
+    for event in month_turn_events(turns.step(), turns.run_id):
+        instance.report_runless_asset_event(event)
+
+
+def _poll(databases: Databases, poller: Watch) -> int:
+    """Poll for changes and return the number queued; while a run holds the lease, wait and return 0."""
+    with databases.warehouse.connect() as connection:
+        run_polls = watermarks.is_kept(connection, _POLLING_LEASE, LEASE_SECONDS)
+    if run_polls:
+        time.sleep(LEASED_PAUSE_SECONDS)
+        return 0
+    return poller.look(databases.billing_app(), databases.now())
+
+
+def _full_scan(databases: Databases, kind: Kind) -> int:
+    guard = databases.guard(accept_deletions=False)
+    return Patrol(kind.table, databases.billing_app(), databases.warehouse, guard).step()
+
+
+def _run_request(instance: dg.DagsterInstance, databases: Databases) -> dg.RunRequest | None:
+    """Return a request for a run if changes wait and no run applies them or is about to."""
+    with databases.warehouse.connect() as connection:
+        newest = change_queue.newest(connection)
+    if newest is None or _has_active_run(instance):
+        return None
+    with databases.warehouse.begin() as connection:
+        requested_at = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        if not watermarks.claim(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
+            return None
+    # Dagster accepts a run key only once. The time in the key allows another run for the changes of a failed one.
+    return dg.RunRequest(run_key=f"{newest} at {requested_at.isoformat()}", tags={"ledger/changes_until": str(newest)})
+
+
+def _has_active_run(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run waits to start, or one is at work and not yet due for a handover."""
+    unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED), limit=2)
+    if len(unfinished) != 1:
+        return bool(unfinished)
+    since = unfinished[0].start_time
+    return since is None or time.time() - since < HANDOVER_SECONDS

@@ -1,0 +1,154 @@
+"""Schedules of the ledger, the reconciliations and the ERP sync, in the company's time zone."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+
+from ledger_pipelines.defs.automation.failures import record_failures
+from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED, skip_unless_computed
+from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
+from ledger_pipelines.defs.automation.reconciliation import reconcilable
+from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.resources import Databases, close_finished
+from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.loading.erp.sync_months import first_to_sync
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.loaded_months import BY_MONTH, months_behind
+from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
+
+
+def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """Return the schedules of the ledger.
+
+    The turn of the month runs on day 1 at 00:00, the daily reconciliation at 02:00, the full recalculation on Sunday at
+    01:00.
+    """
+
+    @dg.schedule(
+        cron_schedule="0 0 1 * *",
+        job=ledger_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Day 1 at 00:00: carry every customer forward into the new month, and read that month."
+        + SKIPPED_UNTIL_COMPUTED,
+    )
+    def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        horizon = databases.horizon()
+        with record_failures(databases, "schedule month_turn"):
+            if (reason := skip_unless_computed(databases)) is not None:
+                return reason
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
+        return dg.RunRequest(tags=range_tags(min([*behind, horizon.current]), horizon.current))
+
+    @dg.schedule(
+        cron_schedule="0 2 * * *",
+        job=ledger_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Daily at 02:00: read all months of the billing application again, and correct rows that differ."
+        + SKIPPED_UNTIL_COMPUTED,
+    )
+    def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        return _all_months(databases, "daily_reconciliation", force=False)
+
+    @dg.schedule(
+        cron_schedule="0 1 * * 0",
+        job=ledger_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Sunday at 01:00: drop all transactions and balances and compute them again."
+        + SKIPPED_UNTIL_COMPUTED,
+    )
+    def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        return _all_months(databases, "weekly_recalculation", force=True)
+
+    return [month_turn, daily_reconciliation, weekly_recalculation]
+
+
+def _all_months(databases: Databases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
+    with record_failures(databases, f"schedule {schedule}"):
+        if (reason := skip_unless_computed(databases)) is not None:
+            return reason
+    horizon = databases.horizon()
+    return dg.RunRequest(
+        tags=range_tags(horizon.first, horizon.current),
+        run_config={"resources": {"scope": {"config": {"force": force}}}},
+    )
+
+
+def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """Return the schedule of the daily comparison: 03:00, one hour after `daily_reconciliation`."""
+
+    @dg.schedule(
+        cron_schedule="0 3 * * *",
+        job=reconciliation_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices."
+        + SKIPPED_UNTIL_COMPUTED,
+    )
+    def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+        horizon = databases.horizon()
+        with record_failures(databases, "schedule daily_comparison"):
+            if (reason := skip_unless_computed(databases)) is not None:
+                return reason
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                possible = reconcilable(connection, horizon.months, with_erp=database_urls.has_erp(settings))
+        if not possible:  # after a long pause, missed months must be read first
+            return dg.SkipReason(
+                "Balances of a month are missing. The comparison runs at the next 03:00 that has them."
+            )
+        if invoice_reconciliation not in possible:
+            return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
+        return dg.RunRequest(tags=range_tags(horizon.first, horizon.current))
+
+    return [daily_comparison]
+
+
+def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """Return the schedule of the hourly sync of the ERP."""
+
+    @dg.schedule(
+        cron_schedule="0 * * * *",
+        job=erp_job,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every hour at minute 0: correct the copies of the ERP's tables, unless a sync runs.",
+    )
+    def hourly_sync(
+        context: dg.ScheduleEvaluationContext, databases: dg.ResourceParam[Databases]
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not database_urls.has_erp(settings):
+            return dg.SkipReason(database_urls.NO_ERP)
+        horizon = databases.horizon()
+        with record_failures(databases, "schedule hourly_sync"):
+            close_finished(context.instance, databases)
+            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                running = sync_logs.running(connection)
+                first = first_to_sync(connection, horizon, ERP_TABLES)
+        if running is not None:
+            reason = f"Sync {running.id} has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
+        elif waiting := _waiting_sync(context.instance):
+            reason = f"Run {waiting} is queued to sync the ERP"
+        else:
+            config = {"sync_type": "scheduled", "catch_up": True}
+            return dg.RunRequest(
+                tags=range_tags(first, horizon.current), run_config={"resources": {"sync": {"config": config}}}
+            )
+        note(settings, f"hourly sync skipped: {reason}")
+        return dg.SkipReason(f"{reason}. The next hourly sync loads what remains.")
+
+    return [hourly_sync]
+
+
+def _waiting_sync(instance: dg.DagsterInstance) -> str | None:
+    """Return the id of a run of the ERP job that has been requested and has not ended, or None."""
+    unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
+    runs = instance.get_runs(dg.RunsFilter(job_name=erp_job.name, statuses=unfinished), limit=1)
+    return runs[0].run_id if runs else None

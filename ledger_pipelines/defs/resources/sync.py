@@ -1,0 +1,328 @@
+"""Resource `sync`: one sync of the ERP from its start to its end, for the run that carries it out.
+
+The resource is set up once per run and torn down at the run's end, also on failure or cancellation. `finished.py`
+closes the syncs of killed processes.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.errors import DagsterExecutionInterruptedError
+from pydantic import Field
+from sqlalchemy import exc
+
+from ledger_pipelines.defs.resources.databases import Databases
+from ledger_pipelines.defs.resources.run_process import STORAGE_ERRORS, own_process_tags, process_executing
+from ledger_pipelines.defs.resources.sync_reaper import close_finished
+from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.sources.errors import first_line
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.engine import reachable, warehouse_engine
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.table_report import Report
+
+_PROGRESS_SECONDS = 2.0
+_POLL_SECONDS = 2.0
+#: Longest wait of a manual run for another sync to end.
+WAIT_TIMEOUT_SECONDS = 600.0
+#: Longest wait of a sync's end for an unavailable warehouse.
+CLOSE_TIMEOUT_SECONDS = 60.0
+_INTERRUPTIONS = (DagsterExecutionInterruptedError, KeyboardInterrupt)
+
+
+class SyncConfig(dg.Config):
+    """Options of one sync beyond its months and tables, from the run's configuration."""
+
+    sync_log_id: int | None = Field(
+        default=None, description="Log that was created for this run; empty: the run creates one itself."
+    )
+    sync_type: Literal["manual", "scheduled"] = Field(
+        default="manual",
+        description="Origin of the sync. While another sync runs, a manual sync waits; a scheduled sync ends.",
+    )
+    full: bool = Field(default=False, description="Read every month that was ever loaded, even if nothing differs.")
+    catch_up: bool = Field(
+        default=False,
+        description="Of the months before the last two, read only those that a table has never loaded. "
+        "Rows that differ at the source are corrected in any case.",
+    )
+    accept_deletions: bool = Field(
+        default=False, description="Continue even if an implausibly large share of the rows would be deleted."
+    )
+
+
+@dataclass
+class TableSync:
+    """Sync of one table."""
+
+    run: "SyncRun"
+    name: str
+    is_done: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _reported_at: float = 0.0
+
+    @property
+    def seconds(self) -> Decimal:
+        """Seconds since the start of the table's sync."""
+        return Decimal(round((time.monotonic() - self._started) * 1000)).scaleb(-3)
+
+    def finish(self, report: Report) -> None:
+        """Record the result of a committed load; it stays recorded even if the run fails later."""
+        self.is_done = self.run.erp_answers = True
+        seconds, counts = self.seconds, report.total
+        with self.run.log_transaction() as connection:
+            sync_logs.table_finished(connection, self.run.log.id, self.name, report, seconds)
+        self.run.journal(
+            f"{self.name}: {report.read} read, {sum(report.rejected.values())} rejected, {counts.inserted} inserted, "
+            f"{counts.updated} updated, {counts.deleted} deleted, {counts.unchanged} unchanged, {seconds} s"
+        )
+
+    def report_progress(self, rows: int) -> None:
+        """Record the number of rows read, at most every two seconds; errors of recording are ignored."""
+        now = time.monotonic()
+        if now - self._reported_at >= _PROGRESS_SECONDS:
+            self._reported_at = now
+            with suppress(exc.DBAPIError), self.run.log_transaction() as connection:
+                sync_logs.table_progressed(connection, self.run.log.id, self.name, rows)
+
+
+@dataclass
+class SyncRun:
+    """Sync that a run carries out.
+
+    Attributes:
+        databases: The databases; the warehouse holds the log.
+        log: The log as it was when the run joined the sync.
+        config: Options of the sync.
+        planned: Names of the tables to sync.
+        erp_answers: Whether the ERP answered for the previous table.
+    """
+
+    databases: Databases
+    log: SyncLog
+    config: SyncConfig
+    planned: Sequence[str]
+    erp_answers: bool = False
+    _failures: dict[str, tuple[Ending, Decimal]] = field(default_factory=dict)
+    _interrupted: bool = False
+
+    @cached_property
+    def warehouse(self) -> sa.Engine:
+        """Engine of the warehouse whose sessions carry the sync's name, so that they can be ended."""
+        settings = self.databases.settings
+        return warehouse_engine(database_urls.warehouse(settings), settings.zone, sync_logs.session_name(self.log.id))
+
+    @contextmanager
+    def log_transaction(self) -> Iterator[sa.Connection]:
+        """Yield the connection of a short transaction on the log, separate from transactions on the data."""
+        with self.databases.warehouse.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def table(self, name: str) -> Iterator[TableSync]:
+        """Yield the sync of one table; its start and its failure or cancellation are recorded in the log.
+
+        Raises:
+            SyncEndedError: The sync has already been closed; the table is not changed.
+        """
+        with self.log_transaction() as connection:
+            sync_logs.table_started(connection, self.log.id, name)
+        table = TableSync(self, name)
+        self._failures.pop(name, None)
+        try:
+            yield table
+        except _INTERRUPTIONS:
+            self._interrupted = True
+            self._fail(table, Ending("cancelled", "It was cancelled; the table is unchanged."))
+            raise
+        except Exception as error:
+            reason = first_line(error) if isinstance(error, exc.DBAPIError) else str(error).strip()
+            self._fail(table, Ending("failed", reason or type(error).__name__))
+            raise
+
+    def close(self) -> None:
+        """Record the end of the sync; wait up to a minute for an unavailable warehouse, which may be restarting.
+
+        Raises:
+            WarehouseError: The warehouse stays unavailable; `finished.py` closes the log later.
+        """
+        if "warehouse" in vars(self):
+            self.warehouse.dispose()
+        began = time.monotonic()
+        is_waiting = False
+        while True:
+            try:
+                return self._close()
+            except WarehouseError as error:
+                if time.monotonic() - began >= CLOSE_TIMEOUT_SECONDS:
+                    self.journal(f"could not be closed; the sensor finished_syncs or the next sync closes it: {error}")
+                    raise
+                if not is_waiting:
+                    self.journal(f"waits until it can be closed: {error}")
+                is_waiting = True
+            time.sleep(_POLL_SECONDS)
+
+    def _close(self) -> None:
+        with reachable(self.databases.warehouse):
+            with self.log_transaction() as connection:
+                # An interruption ends the wait for a statement but not the statement, which would block the next sync.
+                sync_logs.end_sessions(connection, self.log.id)
+            with self.log_transaction() as connection:
+                for name, (
+                    reason,
+                    seconds,
+                ) in self._failures.items():  # repeated: the warehouse may have been unavailable
+                    sync_logs.table_failed(connection, self.log.id, name, reason, seconds)
+                found = sync_history.tables_of(connection, self.log.id)
+                ending = sync_logs.verdict(found, self.planned, interrupted=self._interrupted)
+                closed = sync_logs.close(connection, self.log.id, ending)
+        if closed is not None:
+            self.journal(closing_line(closed))
+
+    def mark_interrupted(self) -> None:
+        """Record that the run was interrupted, possibly between two tables."""
+        self._interrupted = True
+
+    def journal(self, message: str) -> None:
+        """Add a line to the log file of the syncs."""
+        note(self.databases.settings, f"sync {self.log.id} {message}")
+
+    def _fail(self, table: TableSync, ending: Ending) -> None:
+        if table.is_done:  # the load is committed; only its report failed
+            return
+        self.erp_answers = False
+        self._failures[table.name] = ending, table.seconds
+        self.journal(f"{table.name} {ending.status}: {ending.error_message}")
+        with suppress(exc.DBAPIError), self.log_transaction() as connection:
+            sync_logs.table_failed(connection, self.log.id, table.name, ending, table.seconds)
+
+
+def sync_resource() -> dg.ResourceDefinition:
+    """Return the resource `sync`, which requires the resource `databases`."""
+
+    @dg.resource(
+        config_schema=SyncConfig.to_config_schema(),
+        required_resource_keys={"databases"},
+        description="The sync of the ERP that a run carries out: its log and its options.",
+    )
+    def sync(context: dg.InitResourceContext) -> Iterator[SyncRun]:
+        databases, run = context.resources.databases, _run_of(context)
+        config = SyncConfig(**context.resource_config)
+        if context.instance is not None and process_executing(run) is None:
+            context.instance.add_run_tags(run.run_id, own_process_tags(run.run_id))
+        with reachable(databases.warehouse):
+            log = _join_log(context, databases, config)
+        sync_run = SyncRun(databases, log, config, planned_tables(run))
+        sync_run.journal(f"started ({log.sync_type}, run {run.run_id}): {', '.join(sync_run.planned)}")
+        try:
+            yield sync_run
+        finally:
+            if _is_cancelled(context, run.run_id):
+                sync_run.mark_interrupted()
+            sync_run.close()
+
+    return sync
+
+
+def planned_tables(run: dg.DagsterRun) -> list[str]:
+    """Return the tables that a run syncs, in the catalogue's order: all, unless the run selects assets or steps."""
+    every = [table.name for table in ERP_TABLES]
+    chosen: set[str] | None = None
+    if run.asset_selection:  # None or empty: no asset is named
+        chosen = {key.path[-1] for key in run.asset_selection}
+    if run.step_keys_to_execute is not None:  # a re-execution may leave steps out
+        steps = set(run.step_keys_to_execute)
+        chosen = steps if chosen is None else chosen & steps
+    return [name for name in every if chosen is None or name in chosen]
+
+
+def closing_line(log: SyncLog) -> str:
+    """Return the end of a closed sync, as a line of the log file."""
+    numbers = f"{log.total_records} read, {log.failed_records} rejected, {log.duration} s"
+    return f"{log.status}: {numbers}" + (f": {log.error_message}" if log.error_message else "")
+
+
+def _run_of(context: dg.InitResourceContext) -> dg.DagsterRun:
+    if context.run is None:
+        raise dg.DagsterInvariantViolationError("The resource `sync` can only be used in a run.")
+    return context.run
+
+
+def _join_log(context: dg.InitResourceContext, databases: Databases, config: SyncConfig) -> SyncLog:
+    """Return the log that was created for the run, or a new log as soon as no other sync runs.
+
+    Raises:
+        SyncEndedError: The log that was created for the run has ended before the run started.
+        SyncRunningError: Another sync still runs after `WAIT_TIMEOUT_SECONDS`.
+        DagsterExecutionInterruptedError: Another sync runs, and this sync is scheduled.
+    """
+    run = _run_of(context)
+    # The configuration of a re-executed run still names the log of its parent.
+    if config.sync_log_id is not None and run.parent_run_id is None:
+        with databases.warehouse.begin() as connection:
+            return sync_logs.attach_run(connection, config.sync_log_id, run.run_id)
+    return _claim_log(context, databases, config, run.run_id)
+
+
+def _claim_log(context: dg.InitResourceContext, databases: Databases, config: SyncConfig, run_id: str) -> SyncLog:
+    """Create a log for the run as soon as no other sync runs, and return it.
+
+    Raises:
+        SyncRunningError: Another sync still runs after `WAIT_TIMEOUT_SECONDS`. An endless wait would occupy a slot of
+            Dagster's queue, possibly one that the other sync's run needs.
+        DagsterExecutionInterruptedError: Another sync runs, and this sync is scheduled; the next hourly sync replaces
+            it.
+    """
+    deadline = time.monotonic() + WAIT_TIMEOUT_SECONDS
+    log_info: Callable[[str], Any] = context.log.info if context.log is not None else _discard
+    waits_for = None
+    while True:
+        if context.instance is not None:
+            close_finished(context.instance, databases)
+        try:
+            with databases.warehouse.begin() as connection:
+                return sync_logs.claim(connection, config.sync_type, run_id)
+        except SyncRunningError as error:
+            if config.sync_type == "scheduled" or time.monotonic() > deadline:
+                note(databases.settings, f"{config.sync_type} sync refused: sync {error.running.id} is running")
+                if config.sync_type == "scheduled":
+                    raise _skip_run(context, error) from error
+                raise
+            if waits_for != error.running.id:
+                log_info(f"Waiting for sync {error.running.id} to end, which has been running since "
+                         f"{error.running.started_at:%H:%M:%S}.")  # fmt: skip
+            waits_for = error.running.id
+        time.sleep(_POLL_SECONDS)
+
+
+def _skip_run(context: dg.InitResourceContext, reason: SyncRunningError) -> BaseException:
+    """Return the exception that ends a scheduled run while another sync runs.
+
+    The run is marked as cancelled, not failed, because nothing is wrong.
+    """
+    if context.instance is not None:
+        context.instance.report_run_canceling(_run_of(context), f"Skipped: {reason}")
+    return DagsterExecutionInterruptedError(str(reason))
+
+
+def _is_cancelled(context: dg.InitResourceContext, run_id: str) -> bool:
+    """Return whether the run was cancelled. Dagster tears a resource down without the outcome of the run."""
+    with suppress(*STORAGE_ERRORS):  # without the storage, a cancellation cannot have been recorded
+        run = context.instance.get_run_by_id(run_id) if context.instance is not None else None
+        return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+    return False
+
+
+def _discard(_message: str) -> None:
+    """Discard a message, where Dagster provides no log."""

@@ -1,0 +1,130 @@
+"""Syncs whose run ended without closing their log, because the process was killed or never started."""
+
+from typing import Any, Protocol
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.errors import DagsterExecutionInterruptedError
+
+from ledger_pipelines.defs.resources.run_process import end_process
+from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncLog
+
+#: Tag of a run that was launched for a sync; the value is the id of the sync's log. It identifies the run until it
+#: records its own id in the log.
+SYNC_TAG = "ledger/sync_log_id"
+#: Time after the start of a sync within which its run must be launched.
+LAUNCH_TIMEOUT_SECONDS = 120
+_STATE_AFTER = "Each table is either copied completely or unchanged; the next sync loads what is missing."
+
+
+class SyncLogAccess(Protocol):
+    """Object with access to the logs of syncs."""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the process."""
+        ...
+
+    @property
+    def warehouse(self) -> sa.Engine:
+        """Engine of the warehouse."""
+        ...
+
+
+def close_finished(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
+    """Close the running sync if its run has ended, is unknown, or was never launched.
+
+    Returns:
+        The sync that was closed here; None if no sync runs, or its run is still active.
+
+    Raises:
+        WarehouseError: The warehouse cannot be used.
+    """
+    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+        log = sync_logs.running(connection)
+        if log is None:
+            return None
+        overdue = sync_logs.was_claimed_before(connection, log.id, LAUNCH_TIMEOUT_SECONDS)
+    run = run_of(instance, log)
+    ending = _ending(instance, log, run, overdue=overdue)
+    if ending is None:
+        return None
+    with reachable(databases.warehouse):
+        with databases.warehouse.begin() as connection:
+            closed = sync_logs.close(connection, log.id, ending)
+        with databases.warehouse.begin() as connection:
+            # The server may still hold sessions of the dead process, or of a process that no longer responds.
+            sync_logs.end_sessions(connection, log.id)
+    if run is not None:
+        end_process(run)
+    if closed is not None:
+        note(databases.settings, f"sync {closed.id} {closed.status}: {closed.error_message or 'its run succeeded'}")
+    return closed
+
+
+def run_of(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
+    """Return the run of a sync: the run recorded in its log, or else the run launched for it, or None."""
+    if log.run_id is not None:
+        return instance.get_run_by_id(log.run_id)
+    launched = instance.get_runs(dg.RunsFilter(tags={SYNC_TAG: str(log.id)}))
+    # A re-executed run inherits the tag but claims its own log.
+    return next((run for run in launched if run.parent_run_id is None), None)
+
+
+def _ending(instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | None, *, overdue: bool) -> Ending | None:
+    """Return how the sync has ended; None if it may still run."""
+    if run is None and log.run_id is not None:
+        return Ending("failed", f"Its run {log.run_id} is no longer known to Dagster. {_STATE_AFTER}")
+    if run is None:
+        reason = f"No run was launched within {LAUNCH_TIMEOUT_SECONDS} s of the start."
+        return Ending("failed", f"{reason} Nothing was changed; start the sync again.") if overdue else None
+    match run.status:
+        case dg.DagsterRunStatus.SUCCESS:
+            return Ending("completed")
+        case dg.DagsterRunStatus.CANCELED:
+            return Ending("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
+        case dg.DagsterRunStatus.FAILURE if _is_cancel_requested(instance, run.run_id):
+            # A process that starts after the cancellation request does nothing; Dagster reports that as a failure.
+            return Ending("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
+        case dg.DagsterRunStatus.FAILURE:
+            return Ending(
+                "failed", f"Run {run.run_id} failed: {run_failure_message(instance, run.run_id)} {_STATE_AFTER}"
+            )
+    return None
+
+
+def _is_cancel_requested(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Return whether a cancellation of the run was requested."""
+    return bool(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING, limit=1).records)
+
+
+def run_failure_message(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return why a run failed: the messages of its failed steps, or else Dagster's own message."""
+    events = [
+        record.event_log_entry.dagster_event
+        for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE)
+        for record in instance.get_records_for_run(run_id, of_type=kind).records
+    ]
+    steps = [
+        f"{event.step_key}: {words_of(event.step_failure_data)}" for event in events if event and event.is_step_failure
+    ]
+    own = [event.message for event in events if event and not event.is_step_failure and event.message]
+    return " ".join(steps or own[-1:]).strip() or "Dagster recorded no reason."
+
+
+def words_of(failure: Any) -> str:
+    """Return the message of a failed step: its description for users, or else the innermost error."""
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return "it failed"
+    if error.cls_name == DagsterExecutionInterruptedError.__name__:
+        return "it was interrupted; finished steps keep their result, this step changed nothing"
+    return str(error.message).strip()

@@ -1,0 +1,12 @@
+"""Generator of the demo's ERP: six tables, deterministic, with the faults of real data.
+
+`plan` defines size and period; `erp_schema` declares the tables; `world` generates partners and parts; `sales`,
+`warehousing`, `production` and `purchases` generate the events; `dirt` injects faults; `load` writes everything into a
+database; `disturb` changes rows there at random.
+"""
+
+from ledger_pipelines.demo.erp.load import seed_erp
+from ledger_pipelines.demo.erp.plan import ErpPlan, ErpSummary
+from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
+
+__all__ = ["ErpPlan", "ErpSummary", "create_erp_tables", "erp_source_tables", "seed_erp"]

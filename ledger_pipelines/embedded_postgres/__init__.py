@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL server: its programs, data folder, tuning and processes."""

@@ -1,0 +1,268 @@
+"""Load the ERP's tables into `erp.*`: each table in one transaction, as a verified copy of the source.
+
+The source's fingerprints by day are compared first. Days and months that differ are read, normalised, validated and
+copied into staging partitions. A month that is loaded already is changed by the differences; the staging partition of a
+new month is attached. Before the commit, the counts and sums of the source must equal those of the copy and its
+rejected rows.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading.erp.plan import (
+    CopyState,
+    ReadPlan,
+    SourceDays,
+    day_key,
+    day_of,
+    plan_full_read,
+    plan_reads,
+    stored_month,
+)
+from ledger_pipelines.loading.erp.proof import Evidence, prove
+from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.loading.rejections import RowsLostError
+from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.reader import Erp, Reading, SourceInterruptedError, SourceUnreachableError, Wanted
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.keyless_merge import Contents, Sums, day_sums, make_equal
+from ledger_pipelines.warehouse.merge import NO_MONTH, Counts, CountsByMonth, qualified, total
+from ledger_pipelines.warehouse.ops.fingerprints import Known, known, remember
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
+from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
+from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition
+from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
+
+ATTEMPTS = 4
+_FIRST_PAUSE_SECONDS = 1
+
+
+class SourceChangedError(RowsLostError):
+    """The source changed while it was read, and has no consistent snapshot. The copy was not changed."""
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One sync of one table.
+
+    Attributes:
+        source: The ERP.
+        warehouse: The warehouse.
+        horizon: Months of the partitions.
+        months: Months to read even if they look unchanged. Loaded months that differ at the source are read too: a row
+            that moved between two months must be in one of them.
+        guard: Bounds of deletions without confirmation.
+        run_id: The run.
+        full: Read every month that was ever loaded.
+        source_answers: Whether the source answered a moment ago: if it does not answer now, it is being restarted.
+        progress: Called with the number of rows read so far.
+        warn: Called with each warning for the user.
+    """
+
+    source: Erp
+    warehouse: sa.Engine
+    horizon: Horizon
+    months: tuple[str, ...]
+    guard: DeletionGuard
+    run_id: str
+    full: bool = False
+    source_answers: bool = False
+    progress: Callable[[int], None] | None = None
+    warn: Callable[[str], None] | None = None
+
+    def log_warning(self, message: str) -> None:
+        """Pass a warning on to ``warn``."""
+        if self.warn is not None:
+            self.warn(message)
+
+
+def load_table(sync: Sync, table: ErpTable) -> Report:
+    """Make the copy of a table equal to the source, in one transaction. Retry if the source is interrupted.
+
+    Nothing is changed if an error is raised.
+
+    Raises:
+        SourceError: The source cannot be read, or lacks the table or a column.
+        DeletionRefusedError: Too many rows would be deleted.
+        RowsLostError: The rows that were read differ from the counts or sums of the source.
+    """
+    retried: tuple[type[Exception], ...] = (SourceInterruptedError, SourceChangedError)
+    if sync.source_answers:
+        retried = (*retried, SourceUnreachableError)
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return _load(sync, table, accept_changes=attempt > 1)
+        except retried as error:
+            retried = (*retried, SourceUnreachableError)  # the source answered a moment ago: it is being restarted
+            sync.log_warning(f"{table.name}: {error} Trying again ({attempt} of {ATTEMPTS - 1}).")
+            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+    return _load(sync, table, accept_changes=True)
+
+
+def contents_of(table: ErpTable) -> Contents:
+    """Return the copy of a table as a keyless table, whose rows are compared by content."""
+    return Contents(
+        table=tables.erp_tables[table.name],
+        columns=table.names,
+        days=table.month_columns,
+        key=table.key,
+        amounts=table.names_of(Kind.DECIMAL),
+    )
+
+
+def _load(sync: Sync, table: ErpTable, *, accept_changes: bool = False) -> Report:
+    """Load a table once. With ``accept_changes``, rows that change while they are read are loaded as read."""
+    contents = contents_of(table)
+    with sync.warehouse.begin() as connection:
+        lock(connection, contents.table)
+        plan_for(connection, Scope(sync.months))
+        with sync.source.reading(table) as reading:
+            _warn_about_shape(sync, table, reading)
+            before = read_copy_state(connection, contents)
+            source_days = reading.fingerprints()
+            for warning in reading.notes:
+                sync.log_warning(warning)
+            _check_not_emptied(sync, table, source_days, before)
+            plan = _plan(sync, table, reading, source_days, before)
+            staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
+            unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
+        counts = _write(connection, contents, plan, staged)
+        rejected = replace_rejections(
+            connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
+        )
+        report = Report(qualified(contents.table), counts, rejected)
+        _check_deletions(sync, contents, counts, before)
+        after = read_copy_state(connection, contents, before, plan.months)
+        prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
+        _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
+        asked = {sync.horizon.current} if table.is_snapshot else set(sync.months)
+        mark_loaded(connection, contents.table, sorted(asked & set(plan.months)), sync.run_id)
+        return report
+
+
+def read_copy_state(
+    connection: sa.Connection, contents: Contents, before: CopyState | None = None, written: Collection[str] = ()
+) -> CopyState:
+    """Return the state of a table's copy. With ``before``, only the days of the ``written`` months are read again."""
+    rejected = tables.rejected_rows.c
+    month = sa.func.coalesce(rejected.year_month, NO_MONTH)
+    of_table = rejected.asset == contents.table.name
+    counted = connection.execute(sa.select(month, sa.func.count()).where(of_table).group_by(month))
+    return CopyState(
+        known=known(connection, contents.table.name),
+        loaded=months_loaded(connection, contents.table),
+        days=_refreshed_days(connection, contents, before, written) if before else day_sums(connection, contents),
+        rejected=dict(counted.all()),
+    )
+
+
+def _refreshed_days(
+    connection: sa.Connection, contents: Contents, before: CopyState, written: Collection[str]
+) -> Mapping[str, Mapping[date | None, Sums]]:
+    untouched = {month: days for month, days in before.days.items() if month not in written}
+    return {**untouched, **day_sums(connection, contents, written)}
+
+
+def _warn_about_shape(sync: Sync, table: ErpTable, reading: Reading) -> None:
+    if reading.shape.extra:
+        extra = ", ".join(reading.shape.extra)
+        sync.log_warning(f"{table.name} has columns at the source that are not copied: {extra}")
+    if not reading.dated and not table.is_snapshot:
+        columns = ", ".join(table.month_columns)
+        sync.log_warning(f"{columns} of {table.name} are not date columns at the source: the whole table is read")
+
+
+def _plan(sync: Sync, table: ErpTable, reading: Reading, source_days: SourceDays, before: CopyState) -> ReadPlan:
+    if table.is_snapshot:
+        if sync.horizon.current in sync.months or sync.full:
+            return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
+        sync.log_warning(f"{table.name} has only present values: nothing was read, and its past months are unchanged")
+        return ReadPlan(Wanted(), frozenset())
+    if not reading.dated:
+        return plan_full_read(before, sync.months, sync.horizon)
+    return plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
+
+
+def _check_not_emptied(sync: Sync, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:
+    sync.guard.check_not_emptied(
+        f"rows in {table.name}",
+        source_has_any=any(day.rows for day in source_days.values()),
+        warehouse_has_any=any(before.rows(month) for month in before.days),
+        source="The ERP",
+    )
+
+
+def _changed_while_reading(
+    sync: Sync, reading: Reading, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
+) -> frozenset[date | None]:
+    """Return the days that changed while they were read; empty where the source has a consistent snapshot.
+
+    Raises:
+        SourceChangedError: Days changed, and ``accept_changes`` is false.
+    """
+    if reading.consistent or not plan.reads_anything:
+        return frozenset()
+    now = reading.fingerprints()
+    changed = {day for day in {*source_days, *now} if source_days.get(day) != now.get(day)}
+    unstable = frozenset(filter(plan.covers, changed))
+    if unstable and not accept_changes:
+        raise SourceChangedError(f"The table changed while it was read (rows of {len(unstable)} days).")
+    if unstable:
+        days = len(unstable)
+        sync.log_warning(f"The source keeps changing while it is read: the next sync reads {days} days again.")
+    return unstable
+
+
+def _write(connection: sa.Connection, contents: Contents, plan: ReadPlan, staged: StagedTable) -> CountsByMonth:
+    counts: CountsByMonth = {}
+    for month in plan.months:
+        if has_partition(connection, contents.table, month):
+            counts[month] = make_equal(connection, contents, staged.table, month, plan.days.get(month))
+        else:
+            adopt(connection, contents.table, month)
+            counts[month] = Counts(inserted=staged.months[month])
+    drop_aside(connection, contents.table)
+    return counts
+
+
+def _check_deletions(sync: Sync, contents: Contents, counts: CountsByMonth, before: CopyState) -> None:
+    """Check the deletions, in total and by month, relative to whole months even if only some days were read."""
+    by_month = {
+        month: Counts(deleted=count.deleted, unchanged=before.rows(month) - count.deleted)
+        for month, count in counts.items()
+    }
+    name = qualified(contents.table)
+    sync.guard.check(name, total(by_month))
+    for month, count in by_month.items():
+        elsewhere = sum(counts[other].inserted for other in counts if other != month)
+        hint = f"({elsewhere:,} rows were added to other months: some may have moved there.) " if elsewhere else ""
+        sync.guard.check(f"{name} of {month}", count, hint)
+
+
+def _store_fingerprints(
+    sync: Sync,
+    connection: sa.Connection,
+    table: ErpTable,
+    plan: ReadPlan,
+    source_days: SourceDays,
+    before: CopyState,
+    unstable: frozenset[date | None],
+) -> None:
+    """Store the fingerprints of the days that were read, and remove those of days that changed meanwhile."""
+    if plan.wanted.everything:
+        return
+    read = [
+        Known(day_key(day), stored_month(day, sync.horizon), fingerprint.rows, fingerprint.digest)
+        for day, fingerprint in source_days.items()
+        if plan.covers(day) and day not in unstable
+    ]
+    kept = {known_day.day for known_day in read}
+    removed = [key for key in before.known if key not in kept and plan.covers(day_of(key))]
+    remember(connection, table.name, read, removed, sync.run_id)

@@ -1,0 +1,45 @@
+"""Default months of an ERP sync."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.sources.erp.catalogue import ErpTable
+from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
+from ledger_pipelines.warehouse.tables import erp_tables
+
+
+def first_recent_month(horizon: Horizon) -> str:
+    """Return the first of the two months that every sync reads: the previous month, within the horizon."""
+    return max(horizon.first, shift(horizon.current, -1))
+
+
+def first_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[ErpTable]) -> str:
+    """Return the first month of a sync: the first that some table has never loaded, or the previous month if earlier.
+
+    The first sync loads all months. Snapshot tables are ignored: they have no past months to load.
+    """
+    missing = [
+        month
+        for table in tables
+        if not table.is_snapshot
+        for month in set(horizon.months) - months_loaded(connection, erp_tables[table.name])
+    ]
+    return min([first_recent_month(horizon), *missing])
+
+
+def months_to_read(
+    asked: Sequence[str], loaded: Collection[str], horizon: Horizon, *, catch_up: bool
+) -> tuple[str, ...]:
+    """Return the requested months that one table reads even if they look unchanged.
+
+    Args:
+        asked: Months of the run.
+        loaded: Months that the table has loaded before.
+        horizon: Months of the partitions.
+        catch_up: Whether a table reads months before the last two only if it has never loaded them.
+    """
+    return tuple(
+        month for month in asked if not catch_up or month >= first_recent_month(horizon) or month not in loaded
+    )

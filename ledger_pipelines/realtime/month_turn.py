@@ -1,0 +1,153 @@
+"""Turn of the month: open new months by carrying every customer's balance forward, in one transaction.
+
+The rule is in docs/rules.md, "The turn of the month". It needs only the warehouse. The source is read only for readings
+and deposits that were rejected because their month had not begun: for their customers and months.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.ledger.alerts import USUAL, LowBalance
+from ledger_pipelines.loading.billing.load import load_deposits, load_readings
+from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
+from ledger_pipelines.loading.rejections import RowsLostError
+from ledger_pipelines.sources.billing.parsing import dated_early
+from ledger_pipelines.sources.billing.reader import IDS_AT_ONCE, BillingApp
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.ops import change_queue
+from ledger_pipelines.warehouse.ops.change_queue import Noticed
+from ledger_pipelines.warehouse.ops.loaded_months import months_to_turn
+from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
+
+_WRITTEN_TABLES = (
+    tables.deposits,
+    tables.meter_readings,
+    tables.transaction_calculations,
+    tables.monthly_customer_balances,
+)
+#: Errors of the source or of its rows, which do not stop the turn of the month.
+_SOURCE_ERRORS = (SourceError, DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Result of a turn of the month.
+
+    Attributes:
+        months: Months that were opened for every customer.
+        early: Customers with rows that were dated in these months before the months began.
+        error: Why the rows of ``early`` were not loaded but queued in `ops.pending_changes`; empty if they were loaded.
+        reports: Changes of each table.
+    """
+
+    months: tuple[str, ...]
+    early: tuple[int, ...]
+    error: str
+    reports: tuple[Report, ...]
+
+
+@dataclass
+class MonthTurn:
+    """Turns the month in one process, whenever a month has begun.
+
+    Attributes:
+        app: Returns the billing application, with the horizon at the time of the call.
+        warehouse: The warehouse.
+        guard: Bounds of deletions.
+        run_id: Run, sensor or schedule that turns the month.
+        low: Thresholds of a low balance.
+    """
+
+    app: Callable[[], BillingApp]
+    warehouse: sa.Engine
+    guard: DeletionGuard
+    run_id: str
+    low: LowBalance = USUAL
+    _current: str = ""
+
+    def step(self, *, wait: bool = False) -> Turned | None:
+        """Turn the month if a month has begun. The call is cheap while the current month stays the same.
+
+        Args:
+            wait: Wait for other writers. Otherwise nothing happens while the tables are locked; the next call retries.
+        """
+        current = self.app().horizon.current
+        if current == self._current:
+            return None
+        turned = None
+        if self._has_begun():
+            with self.warehouse.begin() as connection:
+                if wait:
+                    lock(connection, *_WRITTEN_TABLES)
+                elif not try_lock(connection, _WRITTEN_TABLES):
+                    return None
+                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
+        self._current = current
+        return turned
+
+    def _has_begun(self) -> bool:
+        with self.warehouse.connect() as connection:
+            return bool(months_to_turn(connection, self.app().horizon))
+
+
+def turn_month(
+    connection: sa.Connection, app: BillingApp, guard: DeletionGuard, run_id: str, low: LowBalance
+) -> Turned | None:
+    """Carry every customer's balance forward into the months that have begun; return None without such months.
+
+    Args:
+        connection: Connection within a transaction that holds the write locks of deposits, readings, transactions and
+            balances.
+        app: The billing application, with the present horizon.
+        guard: Bounds of deletions.
+        run_id: Run, sensor or schedule that turns the month.
+        low: Thresholds of a low balance.
+    """
+    months = months_to_turn(connection, app.horizon)
+    if not months:
+        return None
+    early, error = _early_customers(connection, months), ""
+    reports: list[Report] = []
+    if early:
+        scope = Scope(months, early if len(early) <= IDS_AT_ONCE else None)
+        try:
+            with connection.begin_nested():
+                reports = _load_early_rows(connection, Load(app, scope, guard, run_id, recalculated=True))
+        except _SOURCE_ERRORS as reason:
+            error = str(reason)
+            change_queue.note(connection, (_queued_change(customer, months[0]) for customer in early))
+    reports.append(
+        balances.recalculate(connection, Scope(months), app.horizon, run_id, low=low, turning=True),
+    )
+    return Turned(months, early, error, tuple(reports))
+
+
+def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[int, ...]:
+    """Return the customers with rows that were rejected because one of these months had not begun."""
+    rejected = tables.rejected_rows.c
+    begun = sa.or_(*(rejected.reason.startswith(dated_early(month)) for month in months))
+    statement = sa.select(rejected.customer_id).distinct().order_by(rejected.customer_id)
+    assets = [tables.deposits.name, tables.meter_readings.name]
+    return tuple(
+        connection.scalars(statement.where(rejected.asset.in_(assets), rejected.customer_id.is_not(None), begun))
+    )
+
+
+def _load_early_rows(connection: sa.Connection, load: Load) -> list[Report]:
+    """Load deposits and readings of the months of a load, and calculate the transactions."""
+    reports = [step(load, connection) for step in (load_deposits, load_readings)]
+    priced = transactions.recalculate(connection, load.scope, load.horizon, load.run_id, balances_follow=True)
+    return [*reports, priced]
+
+
+def _queued_change(customer_id: int, first_month: str) -> Noticed:
+    """Return a change that makes a customer be reread from a month on."""
+    return Noticed("users", customer_id, customer_id, first_month, digest="", changed_at=None)

@@ -1,0 +1,1 @@
+"""What every part of serving needs: the configured databases and the errors that commands explain."""

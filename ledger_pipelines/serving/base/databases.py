@@ -1,0 +1,226 @@
+"""Databases of an installation: start the embedded server, create databases, upgrade the schema, connect.
+
+This module does not import Dagster. It creates Dagster's database; Dagster creates the tables in it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from ledger_pipelines.analytics import role
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.settings import Settings, make_home, masked
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.warehouse import database_urls, schema
+from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
+from ledger_pipelines.warehouse.merge import one_of
+from ledger_pipelines.warehouse.ops.first_computation import demand_same_source, is_computed, note_source
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Result of `prepare`.
+
+    Attributes:
+        started: Whether this call started the embedded server.
+        version: Version of the warehouse's schema.
+    """
+
+    started: bool
+    version: str
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Databases of the settings: connected at first use, disposed of at the end of a `with` block."""
+
+    settings: Settings
+
+    def __enter__(self) -> "Databases":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("warehouse", "billing"):
+            engine = vars(self).get(name)
+            if isinstance(engine, sa.Engine):
+                engine.dispose()
+
+    @cached_property
+    def warehouse(self) -> sa.Engine:
+        """The warehouse."""
+        return warehouse_engine(database_urls.warehouse(self.settings), self.settings.zone)
+
+    @cached_property
+    def billing(self) -> sa.Engine:
+        """The billing application's database."""
+        return source_engine(database_urls.billing(self.settings))
+
+    @property
+    def horizon(self) -> Horizon:
+        """The months up to now, computed at each call: a process may live longer than a month."""
+        return Horizon.until(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
+
+    @property
+    def billing_app(self) -> BillingApp:
+        """The billing application."""
+        return BillingApp(self.billing, self.horizon)
+
+    def is_computed(self) -> bool:
+        """Return whether the ledger has been computed for all customers at least once."""
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            return is_computed(connection)
+
+    def demand_same_source(self) -> None:
+        """Check that the ledger was computed from the billing application that the settings name.
+
+        Raises:
+            WarehouseError: the ledger is the demo's and the settings name another application, or the reverse.
+        """
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            demand_same_source(connection, self.settings)
+
+    def billing_fault(self) -> str | None:
+        """Return why the billing application cannot be read, and what to do; None if it can."""
+        try:
+            self.billing_app.check()
+        except SourceError as error:
+            return str(error)
+        return None
+
+    def demand_customers(self, ids: tuple[int, ...]) -> None:
+        """Check that each id belongs to a customer.
+
+        Raises:
+            ServingError: some ids do not; the message names them.
+            SourceError: the billing application's database cannot be read.
+            WarehouseError: the warehouse cannot be used.
+        """
+        if unknown := self.unknown_customers(ids):
+            raise ServingError(
+                f"There is no customer {', '.join(map(str, unknown))}, neither in the billing application nor in the "
+                "warehouse. Use the id of a user of the billing application whose role is customer or fob."
+            )
+
+    def unknown_customers(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the ids of customers that are neither in the billing application nor in the warehouse.
+
+        Raises:
+            SourceError: the billing application's database cannot be read.
+            WarehouseError: the warehouse cannot be used.
+        """
+        known = set(self.billing_app.known_customers(ids))
+        with reachable(self.warehouse), self.warehouse.connect() as connection:
+            for table in (customers, monthly_customer_balances):
+                column = table.c.customer_id
+                known.update(connection.scalars(sa.select(column).where(one_of(column, ids)).distinct()))
+        return tuple(customer for customer in ids if customer not in known)
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Start the embedded server if it is used, create missing databases, and upgrade the warehouse's schema.
+
+    Raises:
+        SettingsError: LEDGER_HOME cannot be used.
+        EmbeddedServerError: the embedded server cannot be started.
+        WarehouseError: a database cannot be created or used, or its schema is newer than this program.
+    """
+    make_home(settings.home)
+    started = start_embedded(settings) if database_urls.uses_embedded_server(settings) else False
+    ensure_dagster_database(settings)
+    return Prepared(started, upgrade(settings))
+
+
+def start_embedded(settings: Settings) -> bool:
+    """Start the embedded server and create its databases; return whether this call started it.
+
+    Raises:
+        SettingsError: LEDGER_HOME cannot be used.
+        EmbeddedServerError: the server cannot be started.
+    """
+    make_home(settings.home)
+    server = database_urls.embedded_server(settings)
+    started = server.start()
+    if settings.warehouse_url is None:
+        server.ensure_database(database_urls.WAREHOUSE_DATABASE)
+    if database_urls.uses_demo_billing(settings):
+        server.ensure_database(database_urls.DEMO_BILLING_DATABASE)
+    if database_urls.uses_demo_erp(settings):
+        server.ensure_database(database_urls.DEMO_ERP_DATABASE)
+    return started
+
+
+def upgrade(settings: Settings) -> str:
+    """Upgrade the warehouse's schema, renew the grants of analysts, and return the version.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used, or its schema is newer than this program.
+    """
+    engine = warehouse_engine(database_urls.warehouse(settings), settings.zone)
+    try:
+        with reachable(engine):
+            version = schema.upgrade(engine)
+            with engine.begin() as connection:
+                role.renew(connection)
+                note_source(connection, settings)
+            return version
+    except sa.exc.ProgrammingError as error:
+        raise WarehouseError(
+            f"The schema of the warehouse {masked(engine.url)} cannot be upgraded: {error.orig} "
+            "The user in LEDGER_WAREHOUSE_URL must own the schemas or be allowed to create them."
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def ensure_dagster_database(settings: Settings) -> bool:
+    """Create the database of Dagster's storage unless it exists; return whether this call created it.
+
+    Raises:
+        WarehouseError: the database does not exist and cannot be created, or its server is unreachable.
+    """
+    url = database_urls.dagster_storage(settings).set(drivername="postgresql")
+    if (reason := refusal(url)) is None:
+        return False
+    maintenance = url.set(
+        database=database_urls.warehouse(settings).database if settings.dagster_url is None else "postgres"
+    )
+    try:
+        with psycopg.connect(_address(maintenance), autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(url.database or "")))
+    except psycopg.errors.DuplicateDatabase:
+        pass  # another process created it, or it exists and refuses the connection
+    except psycopg.errors.Error as error:
+        raise WarehouseError(
+            f"Dagster's database {masked(url)} cannot be used ({reason}) and cannot be created "
+            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
+            "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
+        ) from error
+    if (reason := refusal(url)) is not None:
+        raise WarehouseError(f"Dagster's database {masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
+    return True
+
+
+def refusal(url: sa.URL) -> str | None:
+    """Return why connecting to a PostgreSQL database fails; None if it succeeds."""
+    try:
+        psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
+    except psycopg.Error as error:
+        return _first_line(error)
+    return None
+
+
+def _address(url: sa.URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""What the commands share: console output, readiness, audit, findings of a connection test."""

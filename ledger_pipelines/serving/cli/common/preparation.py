@@ -1,0 +1,28 @@
+"""Preparation of the databases before a command runs."""
+
+from ledger_pipelines.serving.base.databases import prepare, start_embedded
+from ledger_pipelines.serving.cli.common.console import print_message
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse import database_urls
+
+
+def prepare_databases(settings: Settings) -> None:
+    """Create and upgrade the databases; start the embedded server if the settings use it.
+
+    Raises:
+        EmbeddedServerError: the embedded server cannot be started.
+        WarehouseError: a database cannot be created or used, or its schema is newer than this program.
+    """
+    if database_urls.uses_embedded_server(settings):
+        start_embedded_server(settings)  # first: if a later step fails, the user already knows that the server runs
+    prepare(settings)
+
+
+def start_embedded_server(settings: Settings) -> None:
+    """Start the embedded server and print a message if it was not running: it outlives the command.
+
+    Raises:
+        EmbeddedServerError: the server cannot be started.
+    """
+    if start_embedded(settings):
+        print_message("The embedded server was started for this command and keeps running. To stop it: ledger db stop")

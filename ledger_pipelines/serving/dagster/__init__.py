@@ -1,0 +1,1 @@
+"""The project's client of Dagster: run launches, GraphQL, environment, run summaries."""

@@ -1,0 +1,346 @@
+"""The only module of `serving` that imports Dagster: execute, launch, resume and end runs.
+
+Commands import it only when they need it: the import takes a second or two.
+"""
+
+import logging
+import os
+import signal
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, EventLogEntry, RunsFilter
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._utils.interrupts import setup_interrupt_handlers
+
+from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.resources import interruption, run_process
+from ledger_pipelines.defs.resources.run_process import own_process_tags, process_executing, send
+from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, close_finished, run_of, words_of
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.dagster.environment import dagster_environment
+from ledger_pipelines.serving.dagster.graphql import WebUi, WebUiAwayError
+from ledger_pipelines.serving.dagster.run_summary import CheckResult, Fault, Order, RunSummary, StepResult, scope_config
+from ledger_pipelines.serving.dagster.sync_job import SyncOrder
+from ledger_pipelines.settings import Settings, instance_folder
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
+from ledger_pipelines.warehouse.tables import invoice_reconciliation
+
+JOB = "billing_ledger"
+_POOL = "billing_ledger"
+SYNC_JOB = "erp_sync"
+_SYNC_POOL = "erp"
+RECONCILIATION_JOB = "reconciliation"
+_RECONCILIATION_POOL = "reconciliation"
+_COMMAND_TAG = "ledger/command"
+_POLL_SECONDS = 1.0
+#: Lifetime of the connections of Dagster's storage, in seconds. The storage does not test a connection before use, and
+#: after a restart of the database every connection in its pool is dead.
+CONNECTION_SECONDS = 1
+# The command itself reports the progress of its run; Dagster's own output is suppressed.
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+#: Dagster's instance: all runs, schedules and pools.
+Instance = dg.DagsterInstance
+
+STORAGE_ERRORS = run_process.STORAGE_ERRORS
+cancel_launched_runs = interruption.cancel_launched_runs
+confirm_cancelled = interruption.confirm_cancelled
+fail_dead_runs = interruption.fail_dead_runs
+
+#: Callback for progress: the current step, the number of finished steps, the total number.
+Progress = Callable[[str, int, int], None]
+
+
+@contextmanager
+def instance_of(settings: Settings) -> Iterator[Instance]:
+    """Yield Dagster's instance; create the tables of its storage if they are missing.
+
+    The output of steps that run in this process goes to its terminal and is not captured.
+    """
+    os.environ.update(dagster_environment(settings))
+    uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    reference = InstanceRef.from_dir(str(instance_folder(settings.home)), overrides={"compute_logs": uncaptured})
+    with dg.DagsterInstance.from_ref(reference) as instance:
+        # Without a pool the storage opens a connection for each statement, a thousand times in a run of two years.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=CONNECTION_SECONDS, max_overflow=5)
+        yield instance
+
+
+def execute(settings: Settings, order: Order, progress: Progress) -> RunSummary:
+    """Execute the ledger's job in this process, as a run that the web interface shows.
+
+    Wait first until no other run writes the ledger's tables.
+    """
+    tags = {**range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
+    started = time.monotonic()
+    run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
+    return recorder.summary(order, run_id, time.monotonic() - started)
+
+
+def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> None:
+    """Execute a registered sync in this process, as a run that the web interface shows.
+
+    The result is in the sync's log. A termination signal cancels the sync.
+    """
+    setup_interrupt_handlers()
+    tags = _sync_tags(order)
+    _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
+
+
+def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> RunSummary:
+    """Execute some of the reconciliations in this process, as a run that the web interface shows."""
+    started = time.monotonic()
+    job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
+    run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
+    return recorder.summary(order, run_id, time.monotonic() - started)
+
+
+def _execute(
+    settings: Settings,
+    job_name: str,
+    pool: str,
+    tags: Mapping[str, str],
+    resources: Mapping[str, Any],
+    assets: Sequence[str] | None,
+    progress: Progress,
+) -> tuple[str, "_RunRecorder"]:
+    """Execute a job, or some of its assets; return the id of the run and the recorded events."""
+    with _silenced(), instance_of(settings) as instance:
+        from ledger_pipelines.definitions import build_definitions  # reads the settings when imported
+        from ledger_pipelines.defs.automation.incidents import review
+        from ledger_pipelines.defs.resources import Databases as Resource
+
+        fail_dead_runs(instance)
+        databases = Resource(settings)
+        job = build_definitions(settings, {"databases": databases}).resolve_job_def(job_name)
+        if assets is not None:
+            job = job.get_subset(asset_selection={dg.AssetKey(name) for name in assets})
+        steps = len(job.nodes)
+        _wait_for_pool(instance, pool, lambda message: progress(message, 0, steps))
+        run_id = str(uuid.uuid4())
+        recorder = _RunRecorder(progress, steps)
+        instance.add_event_listener(run_id, recorder.record)
+        try:
+            job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags={**tags, **own_process_tags(run_id)},
+                run_config={
+                    "resources": {name: {"config": config} for name, config in resources.items()},
+                    "loggers": _QUIET,
+                },
+                raise_on_error=False,
+            )
+            review(instance, databases)  # a sensor that could find a failure resolved may not be running
+        finally:
+            databases.dispose()
+        return run_id, recorder
+
+
+def has_unfinished_runs(instance: Instance) -> bool:
+    """Return whether a run of the ledger's job is running or queued."""
+    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
+
+
+def launch(web_ui: WebUi, order: Order) -> str:
+    """Queue a run of the ledger's job in a running `ledger up` and return its id.
+
+    Raises:
+        ServingError: the run is refused.
+    """
+    tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
+    return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+
+
+def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | ServingError]]:
+    """Re-execute the runs that were cancelled because `ledger up` was stopped.
+
+    If the web server does not answer, the run is left to the next start.
+
+    Yields:
+        The id of each cancelled run, and the id of its replacement or the error that prevents it.
+    """
+    for run_id in interruption.runs_to_resume(instance):
+        replacement: str | ServingError
+        try:
+            # An earlier start may have been interrupted after the launch, before it was recorded.
+            replacement = interruption.replacement(instance, run_id) or web_ui.execute_again(
+                run_id, {interruption.RESUME_TAG: interruption.instead_of(run_id)}
+            )
+            interruption.mark_resumed(instance, run_id, replacement)
+        except WebUiAwayError as error:
+            replacement = error
+        except ServingError as error:
+            replacement = error
+            interruption.mark_resumed(instance, run_id, interruption.REFUSED)
+        yield run_id, replacement
+
+
+def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
+    """Queue a registered sync in a running `ledger up` and return the run's id.
+
+    Raises:
+        ServingError: the run is refused.
+    """
+    tags = _sync_tags(order)
+    return web_ui.launch(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
+
+
+def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) -> str:
+    """Queue some of the reconciliations in a running `ledger up` and return the run's id.
+
+    Raises:
+        ServingError: the run is refused.
+    """
+    return web_ui.launch(RECONCILIATION_JOB, _reconciliation_tags(order, assets), {}, assets)
+
+
+def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
+    """Close and return the log of a sync whose run has ended or was never launched, if any.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used.
+    """
+    return close_finished(instance, databases)
+
+
+def ask_sync_to_end(instance: Instance, log: SyncLog) -> bool:
+    """Request that the run of a sync terminates, in any process; return False if the sync has no run."""
+    run = run_of(instance, log)
+    if run is None:
+        return False
+    if run.is_finished:
+        return True
+    process = process_executing(run)
+    if process is None or not process.alive:
+        with suppress(DagsterUserCodeUnreachableError):  # the code server is gone; the run is ended by force later
+            instance.run_coordinator.cancel_run(run.run_id)
+    else:  # not through the code server: it would wait for the process, and launch nothing meanwhile
+        instance.report_run_canceling(run)  # otherwise Dagster would record a failure
+        send(process, signal.SIGINT)
+    return True
+
+
+def end_sync_by_force(instance: Instance, log: SyncLog) -> None:
+    """Mark the run of a sync as cancelled, and kill its process if that is on this machine."""
+    run = run_of(instance, log)
+    if run is None or run.is_finished:
+        return
+    # In this order: a code server that finds the process dead first would mark the run as failed.
+    instance.report_run_canceled(run, "The run did not end when requested and was ended by force.")
+    if (process := process_executing(run)) is not None:
+        send(process, signal.SIGKILL)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def code_server_answers(port: int) -> bool:
+    """Return whether the code server has loaded the definitions and accepts requests."""
+    try:
+        DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Suppress Dagster's own log messages and warnings."""
+    logger = logging.getLogger("dagster")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _reconciliation_tags(order: Order, assets: Sequence[str]) -> dict[str, str]:
+    """Return the tags of the run, with its months if one of the assets is partitioned."""
+    months = range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
+    return months | {_COMMAND_TAG: f"ledger {order.command}"}
+
+
+def _sync_tags(order: SyncOrder) -> dict[str, str]:
+    tags = {SYNC_TAG: str(order.log_id), _COMMAND_TAG: f"ledger {order.command}"}
+    return range_tags(order.first, order.last) | tags
+
+
+def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None]) -> None:
+    """Wait until no other run holds the pool: a step that waits for it keeps a processor busy."""
+    while holders := instance.event_log_storage.get_concurrency_info(pool).active_run_ids:
+        report(f"waiting for run {', '.join(sorted(run_id[:8] for run_id in holders))}")
+        fail_dead_runs(instance)
+        for run_id in holders:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:  # the storage was unreachable when its step ended
+                instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+        time.sleep(_POLL_SECONDS)
+
+
+@dataclass
+class _RunRecorder:
+    """Listener for the events of a run that reports progress and collects results."""
+
+    progress: Progress
+    of: int
+    done: int = 0
+    steps: dict[str, StepResult] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def record(self, entry: EventLogEntry) -> None:
+        """Record one event."""
+        event = entry.dagster_event
+        if event is None:
+            return
+        kind = event.event_type
+        if kind is DagsterEventType.STEP_START:
+            self.progress(str(event.step_key), self.done, self.of)
+        elif kind in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
+            self.done += 1
+            self.progress(str(event.step_key), self.done, self.of)
+        elif kind is DagsterEventType.ASSET_MATERIALIZATION:
+            self._materialised(event)
+        elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._checked(event)
+        if kind is DagsterEventType.STEP_FAILURE:
+            self.faults.append(Fault(event.step_key, words_of(event.step_failure_data)))
+        elif kind is DagsterEventType.RUN_FAILURE and not self.faults:
+            self.faults.append(Fault(None, event.message or "the run failed"))
+        elif kind is DagsterEventType.RUN_CANCELED:
+            self.faults.append(Fault(None, "the run was cancelled"))
+
+    def summary(self, order: Order, run_id: str, seconds: float) -> RunSummary:
+        """Return the summary of the run."""
+        return RunSummary(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
+
+    def _materialised(self, event: dg.DagsterEvent) -> None:
+        """Keep the event with the totals of the step; the events of its single months have no row counts."""
+        metadata = {
+            name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+        }
+        if "rows_read" in metadata:
+            asset = str(event.step_key)
+            self.steps[asset] = StepResult.of(asset, metadata)
+
+    def _checked(self, event: dg.DagsterEvent) -> None:
+        found = event.asset_check_evaluation_data
+        if not found.passed:
+            rows = found.metadata["rows"].value
+            is_error = found.severity is dg.AssetCheckSeverity.ERROR
+            self.checks.append(
+                CheckResult(found.check_name, found.asset_key.to_user_string(), is_error, int(str(rows)))
+            )

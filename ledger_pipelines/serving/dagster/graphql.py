@@ -1,0 +1,152 @@
+"""Client of Dagster's web server: GraphQL over HTTP."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.settings import Settings
+
+_TIMEOUT_SECONDS = 15.0
+_LOCATIONS = """
+{ workspaceOrError { __typename
+    ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
+      __typename ... on PythonError { message } } } }
+    ... on PythonError { message } } }
+"""
+_LOOPBACK = "127.0.0.1"
+_RESULT = """{ __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+_LAUNCH = f"mutation Launch($parameters: ExecutionParams!) {{ launchRun(executionParams: $parameters) {_RESULT}"
+_EXECUTE_AGAIN = (
+    "mutation ExecuteAgain($parameters: ReexecutionParams!) "
+    f"{{ launchRunReexecution(reexecutionParams: $parameters) {_RESULT}"
+)
+
+
+class WebUiAwayError(ServingError):
+    """Web server that does not answer; it may nevertheless have launched the run."""
+
+
+@dataclass(frozen=True)
+class WebUi:
+    """Client of the web server at an address such as http://127.0.0.1:3000."""
+
+    address: str
+    timeout_seconds: float = _TIMEOUT_SECONDS
+
+    def address_of_run(self, run_id: str) -> str:
+        """Return the URL of a run's page."""
+        return f"{self.address}/runs/{run_id}"
+
+    def location_is_loaded(self) -> bool:
+        """Return whether the web server answers and has loaded the definitions.
+
+        Raises:
+            ServingError: the definitions cannot be loaded; the message says why.
+        """
+        try:
+            workspace = self.ask(_LOCATIONS)["workspaceOrError"]
+        except OSError:  # not started yet
+            return False
+        entries = workspace.get("locationEntries", [])
+        faults = [entry["locationOrLoadError"] for entry in entries] if entries else [workspace]
+        for fault in faults:
+            if fault is not None and fault["__typename"] == "PythonError":
+                raise ServingError(f"The definitions cannot be loaded: {fault['message'].strip()}")
+        return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+    def launch(
+        self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any], assets: Sequence[str] | None = None
+    ) -> str:
+        """Queue a run of a job, or of some of its assets with their checks, and return the run's id.
+
+        Raises:
+            ServingError: the run is refused.
+        """
+        selector: dict[str, Any] = {
+            "repositoryLocationName": "ledger",
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        if assets is not None:
+            selector["assetSelection"] = [{"path": [asset]} for asset in assets]
+        parameters = {
+            "selector": selector,
+            "runConfigData": run_config,
+            "executionMetadata": {"tags": _tags(tags)},
+        }
+        return self._launched(_LAUNCH, parameters)
+
+    def execute_again(self, run_id: str, tags: Mapping[str, str]) -> str:
+        """Queue all steps of a finished run again and return the new run's id.
+
+        Args:
+            run_id: The finished run.
+            tags: Tags of the new run, in addition to those of the finished one.
+
+        Raises:
+            ServingError: the run is refused.
+        """
+        return self._launched(
+            _EXECUTE_AGAIN, {"parentRunId": run_id, "strategy": "ALL_STEPS", "extraTags": _tags(tags)}
+        )
+
+    def _launched(self, mutation: str, parameters: Mapping[str, Any]) -> str:
+        try:
+            (answer,) = self.ask(mutation, {"parameters": parameters}).values()
+        except OSError as error:
+            raise WebUiAwayError(f"The web interface at {self.address} does not accept the run: {error}") from error
+        if answer["__typename"] != "LaunchRunSuccess":
+            reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]
+            raise ServingError(f"The run is refused: {' '.join(reason['message'] for reason in reasons)}")
+        return str(answer["run"]["runId"])
+
+    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Execute a query and return its data.
+
+        Raises:
+            OSError: the server cannot be reached, or its answer is not a GraphQL result.
+        """
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        request = urllib.request.Request(  # noqa: S310 - our own http address
+            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:  # noqa: S310 - as above
+                data = json.load(answer)
+        except (ValueError, http.client.HTTPException) as error:
+            raise OSError(f"{self.address} is not a web interface of Dagster") from error
+        if not isinstance(data, dict) or not isinstance(data.get("data"), dict):
+            raise OSError(f"{self.address} does not answer the query: {_reasons(data)}")
+        if data.get("errors"):
+            raise OSError(_reasons(data))
+        return dict(data["data"])
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags in the format of the GraphQL API."""
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _reasons(answer: Any) -> str:
+    """Return the error messages of an answer."""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    return "; ".join(str(error["message"]) for error in errors) if errors else "it is not a web interface of Dagster"
+
+
+def reached_by(host: str) -> str:
+    """Return the host name under which a server that listens on a host is reached from this machine."""
+    return {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
+
+
+def web_ui_of(settings: Settings, timeout_seconds: float = _TIMEOUT_SECONDS) -> WebUi:
+    """Return a client of the settings' web interface, as reached from this machine, whether it runs or not."""
+    return WebUi(f"http://{reached_by(settings.ui_host)}:{settings.ui_port}", timeout_seconds)

@@ -1,0 +1,177 @@
+"""Preview of a price change, as JSON and in totals; it retries while a run locks the tables."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Priced, TransactionChange, preview
+from ledger_pipelines.ledger.price_change import PriceChange
+from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.sources.values import UnusableError, number
+from ledger_pipelines.warehouse.lock_retry import politely
+from ledger_pipelines.warehouse.tables import customers
+
+
+@dataclass(frozen=True)
+class PricePreview:
+    """Preview of a price change for a customer.
+
+    Attributes:
+        customer_name: Name of the customer, if any.
+        automatic: Whether automatic recalculation is on; if it is off, a command has to apply the change.
+        preview: The transactions and balances that would change.
+    """
+
+    customer_name: str | None
+    automatic: bool
+    preview: Preview
+
+
+def parse_amount(text: str, option: str) -> Decimal:
+    """Parse a number that is not negative from a command-line option.
+
+    Raises:
+        ServingError: the text is not a number, is negative, or is outside the range of the ledger.
+    """
+    value = parse_signed_amount(text, option)
+    if value < 0:
+        raise ServingError(f"{option} is below 0. Write for example 12500.50")
+    return value
+
+
+def parse_signed_amount(text: str, option: str) -> Decimal:
+    """Parse a number from a command-line option.
+
+    Raises:
+        ServingError: the text is not a number, or is outside the range of the ledger.
+    """
+    try:
+        value = number(text, option)
+    except UnusableError as problem:
+        raise ServingError(
+            f"{problem}. Write it with a decimal point, without thousands separators: 12500.50"
+        ) from None
+    if value is None:
+        raise ServingError(f"{option} is missing. Write for example 12500.50")
+    return value
+
+
+def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[], None]) -> PricePreview:
+    """Compute what a price would change, without changing anything or reading the billing application.
+
+    Args:
+        databases: The installation's databases.
+        change: The price change.
+        waiting: Called if the preview has to wait for a run.
+
+    Raises:
+        ServingError: the customer is not in the warehouse.
+        MonthsMissingError: none of the months has been computed.
+        WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
+    """
+
+    def compute(connection: sa.Connection) -> PricePreview:
+        known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
+        row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
+        if row is None:
+            raise ServingError(
+                f"There is no customer {change.customer_id} in the warehouse. Use the customer's id in the billing "
+                "application. To load a customer that is new there: ledger balance sync --customer-id "
+                f"{change.customer_id}"
+            )
+        return PricePreview(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
+
+    return politely(databases.warehouse, compute, waiting)
+
+
+def preview_as_json(found: PricePreview) -> dict[str, Any]:
+    """Return the preview as JSON; amounts become strings, which keep every digit."""
+    result, change = found.preview, found.preview.change
+    return {
+        "success": True,
+        "preview": True,
+        "customer_id": change.customer_id,
+        "customer_name": found.customer_name,
+        "use_realtime_calculation": found.automatic,
+        "from_month": change.first,
+        "to_month": change.last,
+        "computed_months": result.months,
+        "price": change.price,
+        "correction": change.correction,
+        "entries": [{"position": entry.position, "entry": entry.entry} for entry in result.entries],
+        "changed": [_transaction(one) for one in result.changed],
+        "kept": [_transaction(one) | {"reason": unchanged_reason(one)} for one in result.kept],
+        "unpriced_readings": result.unpriced,
+        "balances": [_month(month) for month in result.balances],
+        "totals": totals(result),
+    }
+
+
+def totals(result: Preview) -> dict[str, Any]:
+    """Return the totals of the preview: counts, rupiah before and after, and the last closing balance."""
+    before, after = (
+        sum((one.amount for one in side if one is not None), Decimal("0.00"))
+        for side in ([one.before for one in result.transactions], [one.after for one in result.transactions])
+    )
+    last = result.balances[-1] if result.balances else None
+    return {
+        "transactions_changed": len(result.changed),
+        "transactions_kept": len(result.kept),
+        "months_changed": len(result.balances),
+        "amount_before": before,
+        "amount_after": after,
+        "difference": after - before,
+        "closing_before": last and last.before and last.before.closing,
+        "closing_after": last and last.after and last.after.closing,
+    }
+
+
+def unchanged_reason(one: TransactionChange) -> str:
+    """Return why a transaction in the months of the change would stay the same."""
+    if one.after is not None and one.after.rule == "custom_period":
+        return "priced by a custom period"
+    return "already has this price and factor"
+
+
+def _transaction(one: TransactionChange) -> dict[str, Any]:
+    return {
+        "data_pencatatan_id": one.reading_id,
+        "year_month": one.year_month,
+        "transaction_date": one.at.isoformat(),
+        "volume_flow_meter": one.volume,
+        "before": _priced(one.before),
+        "after": _priced(one.after),
+        "difference": one.difference,
+    }
+
+
+def _priced(one: Priced | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "rule": one.rule,
+        "koreksi_meter": one.factor,
+        "harga_per_m3": one.price,
+        "volume_sm3": one.volume_sm3,
+        "total_harga": one.amount,
+    }
+
+
+def _month(month: MonthChange) -> dict[str, Any]:
+    return {"year_month": month.year_month, "before": _balance(month.before), "after": _balance(month.after)}
+
+
+def _balance(one: Balance | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "opening_balance": one.opening,
+        "total_deposits": one.deposits,
+        "total_purchases": one.purchases,
+        "closing_balance": one.closing,
+        "total_volume_sm3": one.volume_sm3,
+    }

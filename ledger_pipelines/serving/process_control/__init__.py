@@ -1,0 +1,1 @@
+"""Building blocks of `ledger up`: managed processes, the instance lock, ports, interrupts."""

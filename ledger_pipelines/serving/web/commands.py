@@ -1,0 +1,121 @@
+"""Commands that run through Dagster: start and cancel a sync, recalculate a customer, run a reconciliation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.serving.base.databases import Databases, refusal
+from ledger_pipelines.serving.base.errors import ServingError
+from ledger_pipelines.serving.dagster import client as dagster_client
+from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
+from ledger_pipelines.serving.dagster.run_summary import Order
+from ledger_pipelines.serving.dagster.sync_job import SyncOrder
+from ledger_pipelines.serving.reconciliation import demand_possible
+from ledger_pipelines.serving.sync import GRACE_SECONDS, OtherSyncRunsError, Syncs, Wish
+from ledger_pipelines.serving.web.errors import ApiError, not_found, unavailable
+from ledger_pipelines.settings import Settings, SettingsError
+from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncRunningError
+
+_STORAGE = "Dagster's storage does not answer: "
+
+
+def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
+    """Start a sync in Dagster.
+
+    Raises:
+        ApiError: another sync is running, Dagster is unavailable, or no ERP is configured.
+        WarehouseError: the warehouse is unavailable.
+    """
+    with _syncs(settings) as syncs:
+        web_ui = _web_ui(settings)
+        syncs.settle()
+        try:
+            order = syncs.claim(wish)
+        except SyncRunningError as error:
+            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
+        except SettingsError as error:
+            raise ApiError(503, str(error)) from error
+        syncs.launch(order, web_ui)
+    return order
+
+
+def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
+    """Cancel the running sync and return its closed log.
+
+    Args:
+        settings: The installation's settings.
+        log_id: Cancel only this sync; None: the running sync, whichever it is.
+        by: Who cancels the sync, for its log.
+
+    Raises:
+        ApiError: no sync or another sync is running, or Dagster is unavailable.
+        WarehouseError: the warehouse is unavailable.
+    """
+    with _syncs(settings) as syncs:
+        try:
+            log = syncs.cancel(log_id, patience=GRACE_SECONDS, look=lambda _log, _tables: None, by=by)
+        except OtherSyncRunsError as error:
+            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
+    if log is None:
+        raise not_found("No sync is running.")
+    if log.status != "cancelled":
+        raise not_found(
+            f"No sync is running: sync {log.id} ended before it could be cancelled, with the status {log.status}."
+        )
+    return log
+
+
+def recalculate(settings: Settings, customer_id: int, first: str) -> str:
+    """Start a run that recalculates a customer from a month to the current one; return the run's id.
+
+    Raises:
+        ApiError: the customer is unknown, or Dagster is unavailable.
+        SourceError: the billing application's database is unavailable.
+        WarehouseError: the warehouse is unavailable.
+    """
+    with Databases(settings) as databases, _dagster():
+        if databases.unknown_customers((customer_id,)):
+            raise not_found(
+                f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
+            )
+        order = Order(first, databases.horizon.current, (customer_id,), command="api update")
+        return dagster_client.launch(_web_ui(settings), order)
+
+
+def reconcile(settings: Settings, name: str, horizon: Horizon) -> str:
+    """Start a run of a reconciliation over all months; return the run's id.
+
+    Raises:
+        ApiError: Dagster is unavailable, or no ERP is configured.
+    """
+    with _dagster():
+        demand_possible(settings, name)
+        order = Order(horizon.first, horizon.current, None, command="dashboard compare")
+        return dagster_client.launch_reconciliation(_web_ui(settings), order, [name])
+
+
+@contextmanager
+def _syncs(settings: Settings) -> Iterator[Syncs]:
+    if reason := refusal(database_urls.dagster_storage(settings)):  # Dagster itself would retry for ten seconds
+        raise unavailable(f"{_STORAGE}{reason}")
+    with _dagster(), Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
+        yield Syncs(databases, instance)
+
+
+@contextmanager
+def _dagster() -> Iterator[None]:
+    """Raise 503 if Dagster or its storage is unavailable, or Dagster refuses the command."""
+    try:
+        yield
+    except ServingError as error:
+        raise unavailable(str(error)) from error
+    except dagster_client.STORAGE_ERRORS as error:
+        raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
+
+
+def _web_ui(settings: Settings) -> WebUi:
+    web_ui = web_ui_of(settings)
+    if not web_ui.location_is_loaded():
+        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it with `ledger up` and try again.")
+    return web_ui

@@ -1,0 +1,138 @@
+"""Mapping of errors to HTTP statuses and one JSON body for all errors."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ledger_pipelines.horizon import MonthError
+from ledger_pipelines.serving.web.models import ErrorResponse
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.warehouse.schema import WarehouseError
+
+RETRY_SECONDS = 5
+_TABLES_CHANGING = "The warehouse's tables are being changed. Try again in a few seconds."
+#: Errors that a retry resolves, by SQLSTATE: statement timeout, deadlock with a migration, serialization failure.
+_TRANSIENT = {"57014": "The warehouse took too long to answer.", "40P01": _TABLES_CHANGING, "40001": _TABLES_CHANGING}
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class ApiError(Exception):
+    """Error that the API answers with a status and a JSON body.
+
+    Attributes:
+        status: HTTP status.
+        message: What went wrong and what to do about it.
+        errors: Messages by parameter.
+        headers: Headers of the response.
+        more: Additional fields of the body.
+    """
+
+    status: int
+    message: str
+    errors: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self) -> Response:
+        """Return the error as a response."""
+        body = {"success": False, "message": self.message, "errors": dict(self.errors), **self.more}
+        return Response(orjson.dumps(body), self.status, dict(self.headers), "application/json")
+
+
+def not_found(message: str) -> ApiError:
+    """Return error 404."""
+    return ApiError(404, message)
+
+
+def wrong(parameter: str, fault: str) -> ApiError:
+    """Return error 422 for one parameter, for checks that its type cannot make."""
+    return ApiError(422, f"{parameter}: {fault}", {parameter: [fault]})
+
+
+def invalid_parameters(errors: Mapping[str, list[str]]) -> ApiError:
+    """Return error 422 with the messages of each parameter."""
+    faults = "; ".join(f"{name}: {' '.join(faults)}" for name, faults in errors.items())
+    return ApiError(422, f"The request is invalid. {faults}", errors)
+
+
+def unavailable(message: str) -> ApiError:
+    """Return error 503 with `Retry-After`."""
+    return ApiError(503, message, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def told_of(error: Exception) -> ApiError:
+    """Return the API error for an exception; an unexpected exception becomes 500 without details."""
+    match error:
+        case ApiError():
+            return error
+        case RequestValidationError():
+            return _validation_error(error)
+        case HTTPException(status_code=400):
+            return wrong("body", "expected JSON in UTF-8")
+        case HTTPException():
+            headers = dict(error.headers or {})
+            return ApiError(error.status_code, _http_message(error), headers=headers)
+        case MonthError():
+            return ApiError(422, str(error))
+        case WarehouseError() | SourceError():
+            return unavailable(str(error))
+        case sa.exc.TimeoutError():
+            return unavailable("The API is overloaded: no warehouse connection became free in time. Try again later.")
+        case sa.exc.OperationalError() if (state := getattr(error.orig, "sqlstate", "")) in _TRANSIENT:
+            return unavailable(_TRANSIENT[state])
+        case sa.exc.ProgrammingError():
+            _logger.error("The warehouse's schema does not match this version of the program", exc_info=error)
+            return unavailable(
+                "The warehouse's schema does not match this version of the program. Run `ledger db upgrade`."
+            )
+    return ApiError(500, "Internal server error. See the API's log for details.")
+
+
+def _http_message(error: HTTPException) -> str:
+    match error.status_code:
+        case 404:
+            return "Unknown path. See /openapi.json for the available paths."
+        case 405:
+            return f"Method not allowed. This path allows: {(error.headers or {}).get('Allow', 'other methods')}."
+    return str(error.detail) or HTTPStatus(error.status_code).phrase
+
+
+def _validation_error(error: RequestValidationError) -> ApiError:
+    """Return error 422 with messages by parameter; the messages do not repeat the client's input."""
+    errors: dict[str, list[str]] = {}
+    for detail in error.errors():
+        where, *inside = (str(part) for part in detail["loc"])
+        name = ".".join(inside) if inside and detail["type"] != "json_invalid" else where
+        cause = detail.get("ctx", {}).get("error")
+        errors.setdefault(name, []).append(str(cause) if isinstance(cause, Exception) else detail["msg"])
+    return invalid_parameters(errors)
+
+
+async def _handle(_: Request, error: Exception) -> Response:
+    api_error = told_of(error)
+    if api_error.status == 500:  # OutermostMiddleware logs it and sends the response
+        raise error
+    return api_error.answer()
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Register the handlers for known errors; `OutermostMiddleware` handles all others."""
+    for kind in (
+        ApiError, RequestValidationError, HTTPException, MonthError, WarehouseError, SourceError,
+        sa.exc.TimeoutError, sa.exc.OperationalError, sa.exc.ProgrammingError,
+    ):  # fmt: skip
+        app.add_exception_handler(kind, _handle)
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of error responses with these statuses."""
+    return {status: {"model": ErrorResponse, "description": HTTPStatus(status).phrase} for status in statuses}

@@ -1,0 +1,51 @@
+"""Status of the ledger for the API and the metrics: counts are cached, open incidents are not."""
+
+from decimal import Decimal
+from typing import Literal
+
+from ledger_pipelines.serving.api.balance_models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
+from ledger_pipelines.serving.health import usual_query_ms
+from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.warehouse.ops.incidents import open_incidents
+from ledger_pipelines.warehouse.queries import status as questions
+
+_CENT = Decimal("0.01")
+
+
+def status_of(context: Parts) -> LedgerStatus:
+    """Return the status of the ledger, with cached counts and the incidents that are open now.
+
+    Raises:
+        WarehouseError: the warehouse is unavailable.
+    """
+    month = context.horizon.current
+    with context.reading() as connection:
+        turned = context.current_month(connection) == month
+        incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
+    # The key holds the month and whether it was opened: a status from before either change is outdated after it.
+    status = context.status_cache.get((month, turned), lambda: _query_status(context, turned=turned))
+    return status.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else status
+
+
+def _query_status(context: Parts, *, turned: bool) -> LedgerStatus:
+    with context.snapshot() as connection:
+        found = questions.status(connection)
+        took = list(usual_query_ms(connection).values())
+    return LedgerStatus(
+        status=_state(found, turned=turned),
+        incidents=[],
+        statistics=StatusStatistics(
+            total_monthly_balances=found.total_monthly_balances,
+            total_transaction_calculations=found.total_transaction_calculations,
+            active_customers=found.active_customers,
+            avg_query_time_ms=Decimal(str(sum(took) / len(took) if took else 0)).quantize(_CENT),
+        ),
+        recent_updates=[RecentUpdate.model_validate(update) for update in found.recent_updates],
+        checked_at=found.checked_at,
+    )
+
+
+def _state(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
+    if not found.total_monthly_balances:
+        return "empty"
+    return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"

@@ -1,0 +1,268 @@
+"""Step-by-step check of the access to the billing application, with findings that an administrator can act on.
+
+It reads the names and types of columns, the number of rows, the newest `updated_at` and plans of statements, but no
+data of customers. Nothing here prints.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from ledger_pipelines.settings import masked
+from ledger_pipelines.sources.billing import columns as billing_columns
+from ledger_pipelines.sources.billing.changes import POLL_EVERY_SECONDS, POLLERS
+from ledger_pipelines.sources.billing.columns import NEEDED, TABLES, WITHOUT, TableColumns
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.time_zone import of_zone
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, Family, family_of
+from ledger_pipelines.sources.diagnosis import Finding, Level, login_of, server_of
+from ledger_pipelines.sources.errors import SourceError
+
+
+@dataclass(frozen=True)
+class ColumnFinding:
+    """Finding on a column that is read if it exists.
+
+    Attributes:
+        level: ERROR if amounts need the column and it is missing; WARNING if it is missing or its type may not suit.
+        table: Table of the column.
+        column: Name of the column.
+        needed: Whether amounts need the column.
+        type: The server's name for the type; empty if the column is missing or may not be read.
+        advice: Effect of the missing column, or of its type.
+    """
+
+    level: Level
+    table: str
+    column: str
+    needed: bool
+    type: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, in the order of the checks.
+
+    Attributes:
+        findings: Findings on the application as a whole.
+        columns: Findings on each column.
+        statements: SQL for an administrator of the application's database: the required grants and indexes.
+    """
+
+    findings: tuple[Finding, ...]
+    columns: tuple[ColumnFinding, ...] = ()
+    statements: tuple[str, ...] = ()
+
+    @property
+    def works(self) -> bool:
+        """Whether the pipeline can work with the application."""
+        return all(finding.level is not Level.ERROR for finding in self.findings)
+
+
+def diagnose(app: BillingApp, now: datetime) -> Diagnosis:
+    """Check the billing application: the server, the login, both tables, rights, indexes and the time zone.
+
+    Args:
+        app: The billing application.
+        now: The current time in the company's zone.
+    """
+    try:
+        with app.connected() as connection:
+            return _diagnose_connection(connection, now)
+    except SourceError as error:
+        return Diagnosis((Finding(Level.ERROR, "connection", str(error)),))
+
+
+def _diagnose_connection(connection: sa.Connection, now: datetime) -> Diagnosis:
+    findings = [
+        Finding(Level.OK, "connection", masked(connection.engine.url)),
+        Finding(Level.OK, "server", server_of(connection.dialect)),
+    ]
+    login = login_of(connection)
+    if login is not None:
+        findings.append(Finding(Level.OK, "login", login))
+    columns: dict[str, TableColumns] = {}
+    for name, table in TABLES.items():
+        try:
+            columns[name] = billing_columns.look_at(connection, table)
+            findings.append(_table_finding(connection, columns[name]))
+        except SourceError as error:
+            findings.append(Finding(Level.ERROR, name, str(error)))
+    findings.append(_rights_finding(connection, columns))
+    statements = [_grant_statement(connection, login, name, columns.get(name)) for name in TABLES]
+    dated = [readable for readable in columns.values() if readable.has("id") and readable.has("updated_at")]
+    for readable in dated if connection.dialect.name in _INDEX_CHECKS else ():
+        finding = _index_finding(connection, readable.table)
+        findings.append(finding)
+        if finding.level is not Level.OK:
+            statements.append(_create_index_statement(connection, readable.table))
+    findings += of_zone(connection, dated, now)
+    column_findings = (each for readable in columns.values() for each in _column_findings(connection, readable))
+    return Diagnosis(tuple(findings), tuple(column_findings), tuple(statements))
+
+
+def _table_finding(connection: sa.Connection, readable: TableColumns) -> Finding:
+    """Return the finding on a table that exists."""
+    kind = "view" if _is_view(connection, readable.table) else "table"
+    if readable.needed:
+        lost = f"a {kind} without {', '.join(readable.needed)}: amounts need them, but they are missing or unreadable"
+        return Finding(Level.ERROR, readable.table.name, lost, "Grant SELECT on them, or add them in a view.")
+    found = f"a {kind} of {_count_rows(connection, readable.table):,} rows; {len(readable.types)} columns are read"
+    if not readable.optional:
+        return Finding(Level.OK, readable.table.name, found)
+    advice = "No amount needs them. The list of columns shows the effect of each missing one."
+    return Finding(
+        Level.WARNING, readable.table.name, f"{found}; {', '.join(readable.optional)} are missing or unreadable", advice
+    )
+
+
+def _is_view(connection: sa.Connection, table: sa.Table) -> bool:
+    return table.name in sa.inspect(connection).get_view_names()
+
+
+def _count_rows(connection: sa.Connection, table: sa.Table) -> int:
+    return connection.scalar(sa.select(sa.func.count(table.c.id))) or 0
+
+
+#: Families of server types that can be read as a declared type.
+_SUITABLE: Mapping[type[sa.types.TypeEngine[Any]], frozenset[Family]] = {
+    sa.BigInteger: frozenset((Family.WHOLE,)),
+    sa.Numeric: frozenset((Family.EXACT, Family.WHOLE, Family.TEXT)),
+    sa.TIMESTAMP: frozenset((Family.DATE,)),
+    sa.Boolean: frozenset((Family.BOOLEAN, Family.WHOLE)),
+}
+_UNSUITABLE: Mapping[type[sa.types.TypeEngine[Any]], str] = {
+    sa.BigInteger: "Ids must be whole numbers; rows with other ids are rejected.",
+    sa.Numeric: "Binary floats are not exact; rows with such a value are rejected. Cast it to decimal in a view.",
+    sa.TIMESTAMP: "The column must hold a date and a time; other values are read as NULL.",
+    sa.Boolean: "The column must hold true or false, 1 or 0.",
+}
+
+
+def _column_findings(connection: sa.Connection, readable: TableColumns) -> Iterator[ColumnFinding]:
+    """Yield a finding on each column: whether it can be read, and whether its type suits."""
+    for name, effect in WITHOUT[readable.table.name].items():
+        needed = effect == NEEDED
+        if not readable.has(name):
+            level, advice = (Level.ERROR, "amounts cannot be computed") if needed else (Level.WARNING, effect)
+            yield ColumnFinding(level, readable.table.name, name, needed, "", advice)
+            continue
+        declared = type(readable.table.c[name].type)
+        suits = (
+            declared not in _SUITABLE or family_of(readable.types[name], connection.dialect.name) in _SUITABLE[declared]
+        )
+        advice = "" if suits else _UNSUITABLE[declared]
+        yield ColumnFinding(
+            Level.OK if suits else Level.WARNING, readable.table.name, name, needed, readable.types[name], advice
+        )
+
+
+def _rights_finding(connection: sa.Connection, columns: Mapping[str, TableColumns]) -> Finding:
+    """Return the finding on the rights of this login, including rights to read passwords."""
+    refused = [name for name in TABLES if name not in columns or columns[name].needed]
+    if refused:
+        return Finding(Level.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_SEE_SQL}: GRANT SELECT.")
+    which = "amounts need" if any(readable.missing for readable in columns.values()) else "is read"
+    secret = [f"users.{name}" for name in ("password", "remember_token") if _may_read(connection, name)]
+    also = f"; this login may also read {', '.join(secret)}, which the pipeline never reads" if secret else ""
+    advice = f"{_SEE_SQL}: GRANT SELECT for a login that may read nothing else." if secret else ""
+    return Finding(Level.OK, "rights", f"every column that {which} is readable{also}", advice)
+
+
+_SEE_SQL = "See the statements"
+
+
+def _may_read(connection: sa.Connection, name: str) -> bool:
+    try:
+        connection.execute(sa.select(TABLES["users"].c[name]).where(sa.false())).close()
+    except exc.DBAPIError:
+        connection.rollback()
+        return False
+    return True
+
+
+def _grant_statement(connection: sa.Connection, login: str | None, table: str, readable: TableColumns | None) -> str:
+    """Return the statement that lets a login read the columns that exist or that amounts need."""
+    quote = connection.dialect.identifier_preparer.quote
+    names = [
+        name
+        for name in WITHOUT[table]
+        if readable is None or name in {*readable.types, *readable.denied, *readable.needed}
+    ]
+    if connection.dialect.name in {MYSQL, MARIADB}:
+        user, _, host = (login or "").rpartition("@")
+        to, schema = f"'{user}'@'{host}'", connection.engine.url.database
+    else:
+        to = quote(login or "")
+        is_postgresql = connection.dialect.name == POSTGRESQL
+        schema = connection.scalar(sa.text("SELECT current_schema()")) if is_postgresql else None
+    on = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+    return f"GRANT SELECT ({', '.join(map(quote, names))}) ON {on} TO {to};"
+
+
+def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
+    """Return the finding on the index that polls need on `updated_at`, with the cost of polls without it."""
+    what = f"index of {table.name}"
+    indexed = _INDEX_CHECKS[connection.dialect.name](connection, table.name)
+    if indexed:
+        return Finding(Level.OK, what, "polls use an index on updated_at")
+    if indexed is None:
+        unknown = "not known whether updated_at is indexed: this login may not see the plan of a poll"
+        return Finding(Level.WARNING, what, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
+    rows, polls = _count_rows(connection, table), round(POLLERS[table.name] / POLL_EVERY_SECONDS)
+    cost = f"{rows:,} rows × {polls} polls a second = {rows * polls:,} rows a second, around the clock"
+    found = f"no index on updated_at: each poll reads the whole table, {cost}"
+    return Finding(Level.WARNING, what, found, f"{_SEE_SQL}: CREATE INDEX.")
+
+
+def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:
+    """Return the statement that creates the index that polls need."""
+    note = "  -- replace the view with its underlying table" if _is_view(connection, table) else ""
+    return f"CREATE INDEX {table.name}_updated_at_index ON {table.name} (updated_at);{note}"
+
+
+_FAR_FUTURE = "2037-12-31 00:00:00"
+
+
+def _is_indexed_in_mysql(connection: sa.Connection, table: str) -> bool | None:
+    """Return whether the condition of a poll adds a possible key to the plan; None if the plan is not readable."""
+    rows, recent = f"SELECT id FROM {table}", f" WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
+    try:
+        without, poll = (
+            {
+                key
+                for row in connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}").mappings()
+                for key in (row["possible_keys"] or "").split(",")
+            }
+            for statement in (rows, rows + recent)
+        )
+    except exc.DBAPIError:  # the plan of a view needs rights to its underlying tables
+        connection.rollback()
+        return None
+    return bool(poll - without)
+
+
+def _is_indexed_in_postgresql(connection: sa.Connection, table: str) -> bool:
+    """Return whether the plan of a poll uses an index on `updated_at`, with sequential scans disabled."""
+    connection.rollback()
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    poll = f"SELECT id FROM {table} WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {poll}").scalar()
+    connection.rollback()
+    return any(_FAR_FUTURE in condition for condition in _index_conditions(plan))
+
+
+def _index_conditions(plan: Any) -> Iterator[str]:
+    """Yield the index conditions of a plan."""
+    for part in plan if isinstance(plan, list) else [plan]:
+        if "Index Cond" in part:
+            yield part["Index Cond"]
+        yield from _index_conditions(part.get("Plans", [])) if "Plan" not in part else _index_conditions(part["Plan"])
+
+
+_INDEX_CHECKS = {MYSQL: _is_indexed_in_mysql, MARIADB: _is_indexed_in_mysql, POSTGRESQL: _is_indexed_in_postgresql}

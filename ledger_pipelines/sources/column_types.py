@@ -1,0 +1,154 @@
+"""Families of the ERP's column types, and what the reader can do with each.
+
+A type is identified by the server's name for it: `decimal(15,2)`, `timestamp without time zone`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from ledger_pipelines.sources.erp.catalogue import ErpTable
+
+POSTGRESQL = "postgresql"
+MYSQL = "mysql"
+MARIADB = "mariadb"
+SQL_SERVER = "mssql"
+
+_WHOLE = frozenset(
+    ("int", "integer", "bigint", "smallint", "tinyint", "mediumint", "int2", "int4", "int8", "bigserial", "serial")
+)
+_EXACT = frozenset(("numeric", "decimal", "dec", "number"))
+_MONEY = frozenset(("money", "smallmoney"))
+_APPROXIMATE = frozenset(("float", "real", "double", "float4", "float8"))
+_DATES = frozenset(("date", "datetime", "datetime2", "smalldatetime"))
+_TEXT = frozenset(
+    ("char", "varchar", "nchar", "nvarchar", "character", "text", "ntext", "tinytext", "mediumtext", "longtext",
+     "bpchar", "citext", "string", "clob", "enum", "set", "name"),
+)  # fmt: skip
+_BOOLEAN = frozenset(("bit", "bool", "boolean"))
+# Servers whose rows we can hash, with the oldest version that supports it.
+_HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
+_LENGTH = re.compile(r"\((max|\d+)")
+
+# First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
+_DAYS = {
+    "datetime": (date(1753, 1, 1), date.max),
+    "smalldatetime": (date(1900, 1, 1), date(2079, 6, 6)),
+}
+
+
+class Family(Enum):
+    """Family of column types."""
+
+    WHOLE = "whole number"
+    EXACT = "exact decimal number"
+    APPROXIMATE = "approximate number"
+    DATE = "date"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    OTHER = "something else"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a sum over such a column is exact."""
+        return self in {Family.WHOLE, Family.EXACT}
+
+
+def base_of(words: str) -> str:
+    """Return the first word of a type: `decimal` of `decimal(15,2)`."""
+    return re.split(r"[( ]", words.strip().lower(), maxsplit=1)[0]
+
+
+def length_of(words: str) -> int | None:
+    """Return the length in a type: 50 of `nvarchar(50)`; None if it has none or is unlimited."""
+    found = _LENGTH.search(words.lower())
+    return int(found[1]) if found and found[1] != "max" else None
+
+
+def family_of(words: str, dialect: str) -> Family:
+    """Return the family of a type, given the server's name for it."""
+    base = base_of(words)
+    if base == "timestamp":  # at SQL Server it is a version number of the row
+        return Family.OTHER if dialect == SQL_SERVER else Family.DATE
+    if base in _MONEY:  # at PostgreSQL it is text with a currency
+        return Family.EXACT if dialect == SQL_SERVER else Family.OTHER
+    families = {
+        Family.WHOLE: _WHOLE,
+        Family.EXACT: _EXACT,
+        Family.APPROXIMATE: _APPROXIMATE,
+        Family.DATE: _DATES,
+        Family.TEXT: _TEXT,
+        Family.BOOLEAN: _BOOLEAN,
+    }
+    return next((family for family, bases in families.items() if base in bases), Family.OTHER)
+
+
+def days_of(words: str, dialect: str) -> tuple[date, date]:
+    """Return the first and the last day that a date column can be compared with."""
+    whole = (date.min, date.max)
+    return _DAYS.get(base_of(words), whole) if dialect == SQL_SERVER else whole
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Shape of a table at the ERP.
+
+    Attributes:
+        dialect: SQLAlchemy's name of the kind of server.
+        version: Version of the server.
+        types: The server's type name of each catalogue column.
+        names: The server's spelling of each catalogue column.
+        extra: Columns of the ERP that the catalogue lacks.
+        dated: Whether every month column has a date type, so that rows can be selected by day; false for snapshots.
+    """
+
+    dialect: str
+    version: tuple[int, ...]
+    types: Mapping[str, str]
+    names: Mapping[str, str]
+    extra: tuple[str, ...]
+    dated: bool
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the server can hash a row; if not, a fingerprint may miss that two rows swapped values."""
+        return self.dialect in _HASHED_SINCE and self.version >= _HASHED_SINCE[self.dialect]
+
+    def family(self, column: str) -> Family:
+        """Return the family of a catalogue column's type at the source."""
+        return family_of(self.types[column], self.dialect)
+
+
+def missing_columns(table: ErpTable, found: Iterable[str]) -> tuple[str, ...]:
+    """Return the catalogue columns that are missing from these columns, ignoring case."""
+    there = {name.lower() for name in found}
+    return tuple(name for name in table.names if name not in there)
+
+
+def shape_of(table: ErpTable, dialect: str, version: tuple[int, ...], found: Mapping[str, str]) -> Shape:
+    """Return the shape of a table that has all catalogue columns.
+
+    Names are compared without case; a column spelled as in the catalogue takes precedence.
+
+    Args:
+        table: Table of the catalogue.
+        dialect: SQLAlchemy's name of the kind of server.
+        version: Version of the server.
+        found: The server's type name of each column, by column name.
+    """
+    spelled = {name.lower(): name for name in found} | {name: name for name in table.names if name in found}
+    names = {name: spelled[name] for name in table.names}
+    types = {name: found[spelled[name]] for name in table.names}
+    used = set(names.values())
+    # SQLite has no date type and would compare texts.
+    dated = dialect != "sqlite" and all(family_of(types[name], dialect) is Family.DATE for name in table.month_columns)
+    return Shape(
+        dialect=dialect,
+        version=version,
+        types=types,
+        names=names,
+        extra=tuple(name for name in found if name not in used),
+        dated=dated and not table.is_snapshot,
+    )

@@ -1,0 +1,1 @@
+"""Connections to the ERP's server: drivers, engine, session, errors."""

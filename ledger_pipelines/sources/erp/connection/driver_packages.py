@@ -1,0 +1,109 @@
+"""Packages that reading the ERP needs on each distribution, and the messages that name them."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+
+
+class NoDriverError(Exception):
+    """No ODBC driver can be chosen for a URL: none is installed, or the URL must name one."""
+
+
+@dataclass(frozen=True)
+class _Packages:
+    """Packages of each distribution.
+
+    Attributes:
+        debian: Packages of Debian and Ubuntu.
+        fedora: Packages of Fedora, and of RHEL with EPEL.
+        alpine: Packages of Alpine.
+        instead: Alternative without these packages.
+    """
+
+    debian: str
+    fedora: str
+    alpine: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        commands = (
+            f"`apt-get install {self.debian}` (Debian, Ubuntu), `dnf install {self.fedora}` (Fedora, RHEL with EPEL) "
+            f"or `apk add {self.alpine}` (Alpine)."
+        )
+        return f"{commands} {self.instead}".rstrip()
+
+
+# tdsodbc and similar packages depend on libodbcinst2 only; libodbc2 is the driver manager that pyodbc loads.
+_MYSQL = _Packages(
+    "libodbc2 odbc-mariadb",
+    "unixODBC mariadb-connector-odbc",
+    "unixodbc mariadb-connector-odbc",
+    "mysql+pymysql:// in LEDGER_ERP_URL needs neither.",
+)
+_UNIXODBC_AND_DRIVER = {
+    SQL_SERVER: _Packages(
+        "libodbc2 tdsodbc",
+        "unixODBC freetds",
+        "unixodbc freetds",
+        "Microsoft's msodbcsql18 is another driver. mssql+pymssql:// in LEDGER_ERP_URL needs neither: "
+        "`pip install 'ledger-pipelines[pymssql]'`.",
+    ),
+    MYSQL: _MYSQL,
+    MARIADB: _MYSQL,
+    POSTGRESQL: _Packages(
+        "libodbc2 odbc-postgresql",
+        "unixODBC postgresql-odbc",
+        "unixodbc psqlodbc",
+        "postgresql:// in LEDGER_ERP_URL needs neither.",
+    ),
+}
+_OF_MICROSOFTS_DRIVER = _Packages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb5-libs", "libltdl krb5-libs")
+"""Libraries that the driver of the Python package mssql-python-odbc is linked with but does not include."""
+
+_NAMES = {SQL_SERVER: "SQL Server", MYSQL: "MySQL", MARIADB: "MariaDB", POSTGRESQL: "PostgreSQL"}
+UNSUPPORTED = {
+    "mssqlpython": (
+        "mssql+mssqlpython:// is not supported: that driver cannot cancel a statement. Write mssql+pyodbc://, or "
+        "mssql+pymssql:// (`pip install 'ledger-pipelines[pymssql]'`)."
+    )
+}
+"""Drivers of SQLAlchemy that are not supported: the reason, and what to use instead."""
+
+_EXTRAS = {"pymssql": "ledger-pipelines[pymssql]"}
+
+
+def missing(url: sa.URL, error: ImportError | NoDriverError) -> str:
+    """Return what is missing on this machine to connect to a URL, and the commands that install it."""
+    backend, driver = url.get_backend_name(), url.get_dialect().driver
+    if isinstance(error, NoDriverError):
+        server = _NAMES.get(backend, backend)
+        return f"{error} Install unixODBC and a driver for {server}: {_odbc(backend)}"
+    if driver == "pyodbc" and not isinstance(error, ModuleNotFoundError):
+        return f"unixODBC is not installed ({error}). Install it and a driver: {_odbc(backend)}"
+    package = error.name or driver
+    return f"the Python package {package} is not installed: `pip install '{_EXTRAS.get(package, package)}'`."
+
+
+def driver_advice(backend: str, named: str, *, has_file: bool, others: list[str]) -> str:
+    """Return what to do about an ODBC driver that unixODBC cannot load.
+
+    Args:
+        backend: SQLAlchemy's name of the kind of server.
+        named: Driver of the URL; empty if the URL names a data source.
+        has_file: Whether the driver is named by its file, and the file exists.
+        others: Drivers that unixODBC lists.
+    """
+    if has_file:
+        packages = _OF_MICROSOFTS_DRIVER if "msodbcsql" in named else f"`ldd {named}` lists it."
+        return f"A library that this driver is linked with is not installed: {packages}"
+    if not named:
+        return "The data source in LEDGER_ERP_URL is not one that `odbcinst -q -s` lists."
+    listed = ", ".join(name for name in others if name != named)
+    choice = f"Name one that is ({listed})" if listed else "Name another"
+    return f"The ODBC driver {named!r} named in the URL is not installed. {choice}, or install: {_odbc(backend)}"
+
+
+def _odbc(backend: str) -> str:
+    return str(_UNIXODBC_AND_DRIVER.get(backend, "see the documentation of your distribution."))

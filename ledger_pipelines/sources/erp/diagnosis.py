@@ -1,0 +1,205 @@
+"""Step-by-step check of the access to the ERP, with findings that an administrator can act on.
+
+Each step works as in a sync. The check reads the names and types of columns, and fingerprints of the last days, which
+the ERP computes (of a table without dates, of all rows). Nothing here prints.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
+from ledger_pipelines.sources.diagnosis import Finding, Level, login_of, server_of
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.connection.errors import explained, place
+from ledger_pipelines.sources.erp.connection.odbc import driver_of
+from ledger_pipelines.sources.erp.connection.session import Session
+from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, Erp, Reading, Span
+from ledger_pipelines.sources.errors import SourceError
+
+RECENT_DAYS = 7
+"""Number of days whose fingerprints are computed: enough to find rows, at a fraction of a sync's cost."""
+
+
+@dataclass(frozen=True)
+class ColumnFinding:
+    """Finding on a column: whether its type suits its kind in the catalogue.
+
+    Attributes:
+        level: WARNING if some values of the type cannot be values of the kind.
+        table: Table of the column.
+        column: Name of the column.
+        kind: Kind of the column in the catalogue.
+        type: The server's name for the type.
+        advice: Effect of the type on the copy; empty if the type suits.
+    """
+
+    level: Level
+    table: str
+    column: str
+    kind: str
+    type: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+    columns: tuple[ColumnFinding, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether a sync can read the ERP."""
+        return all(finding.level is not Level.ERROR for finding in self.findings)
+
+
+def diagnose(
+    url: sa.URL,
+    tables: Sequence[ErpTable] = ERP_TABLES,
+    statement_seconds: int = STATEMENT_SECONDS,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Diagnosis:
+    """Check the ERP of a URL: its driver, the server, the login, and each table and column.
+
+    Args:
+        url: URL of the ERP, as in the settings.
+        tables: Tables to check.
+        statement_seconds: Time limit of one statement.
+        progress: Called with the name of each check before it starts.
+    """
+    progress("driver")
+    try:
+        engine = erp_engine(url)
+    except SourceError as error:
+        return Diagnosis((Finding(Level.ERROR, "driver", str(error)),), ())
+    try:
+        return _diagnosed(Erp(engine, statement_seconds), tables, progress)
+    finally:
+        engine.dispose()
+
+
+def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], None]) -> Diagnosis:
+    progress("connection")
+    try:
+        session = erp.session()
+    except SourceError as error:
+        driver = Finding(Level.OK, "driver", driver_of(erp.engine.url) or erp.engine.dialect.driver)
+        return Diagnosis((driver, Finding(Level.ERROR, "connection", str(error))), ())
+    try:
+        findings = [*_of_connection(erp, session)]
+    except erp.errors as error:
+        return Diagnosis((Finding(Level.ERROR, "server", str(explained(error, erp.engine.url))),), ())
+    finally:
+        session.leave(usable=True)
+    columns: list[ColumnFinding] = []
+    for table in tables:
+        progress(table.name)
+        try:
+            with erp.reading(table) as reading:
+                shape = reading.shape
+                of_columns = [_of_column(table, column, shape.types[column.name], shape) for column in table.columns]
+                progress(f"{table.name}: fingerprints")
+                findings.append(_of_table(table, reading, of_columns, _tried(reading)))
+        except SourceError as error:
+            findings.append(Finding(Level.ERROR, table.name, str(error)))
+            continue
+        columns += of_columns
+    return Diagnosis(tuple(findings), tuple(columns))
+
+
+def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
+    """Yield the findings on an open connection: driver, address, server, login, isolation."""
+    dialect = erp.engine.dialect
+    yield Finding(Level.OK, "driver", _driver(erp.engine, session))
+    yield Finding(Level.OK, "connection", place(erp.engine.url))
+    yield Finding(Level.OK, "server", server_of(dialect))
+    if (login := login_of(session.connection)) is not None:
+        yield Finding(Level.OK, "login", login)
+    if session.consistent:
+        yield Finding(Level.OK, "isolation", "each table is read from one snapshot")
+    else:
+        yield Finding(
+            Level.WARNING,
+            "isolation",
+            "a table may change while it is read",
+            _SNAPSHOTS.format(database=erp.engine.url.database) if dialect.name == SQL_SERVER else "",
+        )
+
+
+_SNAPSHOTS = (
+    "Allow snapshot isolation in every database that the views read, so that a sync reads one snapshot and never waits "
+    "for writers: ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON, and the same for the other databases"
+)
+
+
+def _tried(reading: Reading) -> str:
+    """Compute fingerprints, the first and most complex query of a sync, and return their duration as text."""
+    begun = time.monotonic()
+    span = Span(datetime.now(UTC).date() - timedelta(RECENT_DAYS), None) if reading.dated else None
+    rows = sum(found.rows for found in reading.fingerprints(span).values())
+    of = f"of the last {RECENT_DAYS} days" if reading.dated else "of the whole table"
+    return f"fingerprints {of} ({rows:,} rows) in {time.monotonic() - begun:.1f} s"
+
+
+def _driver(engine: sa.Engine, session: Session) -> str:
+    """Return the driver and its version."""
+    module: Any = engine.dialect.loaded_dbapi
+    own = f"{module.__name__} {getattr(module, '__version__', getattr(module, 'version', ''))}".strip()
+    if engine.dialect.driver != "pyodbc":
+        return own
+    dbapi: Any = session.connection.connection.dbapi_connection
+    with suppress(module.Error):
+        file, version = dbapi.getinfo(module.SQL_DRIVER_NAME), dbapi.getinfo(module.SQL_DRIVER_VER)
+        return f"{driver_of(engine.url)} ({file} {version}) by {own}"
+    return f"{driver_of(engine.url)} by {own}"
+
+
+def _of_table(table: ErpTable, reading: Reading, columns: Sequence[ColumnFinding], tried: str) -> Finding:
+    """Return the finding on a table that can be read."""
+    shape = reading.shape
+    found, advice = [f"{len(columns)} columns", tried], list(reading.notes)
+    if shape.extra:
+        found.append(f"{len(shape.extra)} more at the ERP, not copied: {', '.join(shape.extra)}")
+        advice.append("Declare them in the catalogue if you need them.")
+    if not shape.dated and not table.is_snapshot:
+        found.append(f"not all of {', '.join(table.month_columns)} are dates")
+        advice.append("Each sync reads the whole table; a view that casts them to dates would avoid that.")
+    unsuitable = sum(column.level is not Level.OK for column in columns)
+    if unsuitable:
+        found.append(f"{unsuitable} of a type that may not suit")
+    level = Level.WARNING if advice or unsuitable else Level.OK
+    return Finding(level, table.name, "; ".join(found), " ".join(advice))
+
+
+_JUDGED = "Each value is converted on its own; a row whose value is no {kind} is listed in ops.rejected_rows."
+_APPROXIMATE = (
+    "Its values are already approximate at the ERP. They are copied as the server writes them, and their sums "
+    "cannot be compared. The ERP should keep them as decimal."
+)
+#: Families of types whose every value is a value of the kind and is copied exactly.
+_SUITABLE: Mapping[Kind, frozenset[Family]] = {
+    Kind.TEXT: frozenset((Family.TEXT, Family.WHOLE, Family.EXACT, Family.OTHER)),
+    Kind.INTEGER: frozenset((Family.WHOLE,)),
+    Kind.DECIMAL: frozenset((Family.EXACT, Family.WHOLE)),
+    Kind.DATE: frozenset((Family.DATE,)),
+    Kind.BOOLEAN: frozenset((Family.BOOLEAN, Family.TEXT, Family.WHOLE)),
+}
+
+
+def _of_column(table: ErpTable, column: ErpColumn, words: str, shape: Shape) -> ColumnFinding:
+    """Return the finding on a column: whether its type suits its kind."""
+    family = shape.family(column.name)
+    level, advice = Level.OK, ""
+    if family not in _SUITABLE[column.kind]:
+        level = Level.WARNING
+        approximate = column.kind is Kind.DECIMAL and family is Family.APPROXIMATE
+        advice = _APPROXIMATE if approximate else _JUDGED.format(kind=column.kind.value)
+    return ColumnFinding(level, table.name, column.name, column.kind.value, words, advice)

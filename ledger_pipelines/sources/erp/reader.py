@@ -1,0 +1,331 @@
+"""Reader of the ERP: six tables and views of any SQLAlchemy URL, in production SQL Server by pyodbc.
+
+A table is read in one pass, on one connection. The pass is one snapshot if the server supports that. It is read-only if
+the server enforces that; at SQL Server only the rights of the login prevent writes. The pass reads the fingerprints of
+the table's days, which show the differences from the copy, then the rows of some days, in chunks as the driver returns
+them. An unreadable ERP raises an error; it is never returned as an empty table.
+"""
+
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.column_types import SQL_SERVER, Shape, missing_columns, shape_of
+from ledger_pipelines.sources.erp.catalogue import ErpTable
+from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
+from ledger_pipelines.sources.erp.connection.errors import (
+    SnapshotRefusedError,
+    SourceInterruptedError,
+    SourceUnreachableError,
+    explained,
+    half_a_character,
+    place,
+    silent,
+    words_of,
+)
+from ledger_pipelines.sources.erp.connection.session import Handover, Session, open_session
+from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
+from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
+from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.prefetch import SilenceError, attended, prefetched
+from ledger_pipelines.sources.table_columns import columns_of
+
+__all__ = [
+    "Erp",
+    "Fingerprint",
+    "Reading",
+    "Shape",
+    "SourceInterruptedError",
+    "SourceUnreachableError",
+    "Span",
+    "Wanted",
+]
+
+CHUNK_ROWS = 10_000
+STATEMENT_SECONDS = 600
+GRACE_SECONDS = 2
+"""Difference between our limit and the server's own, which comes first because its message is more precise."""
+
+Chunk = list[tuple[Any, ...]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Fingerprint of the rows of one day: shows changes without reading the rows.
+
+    Attributes:
+        rows: Number of rows.
+        sums: Sum of each decimal column whose type at the source is an exact number; NULL counts as 0.
+        digest: Text that changes with the rows, as far as the server can detect that. It also changes with the kind of
+            server, the types of the columns and the algorithm.
+    """
+
+    rows: int
+    sums: Mapping[str, Decimal]
+    digest: str
+
+
+class Erp:
+    """The ERP's database.
+
+    Args:
+        engine: Engine of the ERP, made by `erp_engine.erp_engine`.
+        statement_seconds: Time limit for the answer to a statement, and for each further chunk of rows.
+        chunk_rows: Number of rows in a chunk.
+
+    Attributes:
+        by_bytes: Tables with a text that the driver could not read; their texts are read as bytes.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, statement_seconds: int = STATEMENT_SECONDS, chunk_rows: int = CHUNK_ROWS
+    ) -> None:
+        self.engine = engine
+        self.statement_seconds = statement_seconds
+        self.chunk_rows = chunk_rows
+        self.by_bytes: set[str] = set()
+
+    def check(self, table: ErpTable) -> Shape:
+        """Return the shape of a table, after checking that it exists, has every catalogue column and may be read.
+
+        Raises:
+            SourceError: a check failed, or the ERP cannot be reached.
+        """
+        with self.reading(table) as reading:
+            return reading.shape
+
+    @contextmanager
+    def reading(self, table: ErpTable) -> Iterator["Reading"]:
+        """Read a table in one pass, on its own connection.
+
+        Raises:
+            SourceError: as `check`.
+            SourceInterruptedError: the connection was lost, or another transaction conflicted; a retry may succeed.
+        """
+        session = self.session()
+        pass_ = _Pass(session, self, table)
+        try:
+            yield Reading(pass_, pass_.attended(lambda: _shape(session, table, self.engine.url)))
+        except BaseException:
+            pass_.usable = False
+            raise
+        finally:
+            pass_.end()
+
+    def session(self) -> Session:
+        """Return a connection that is set up for reading.
+
+        Raises:
+            SourceError: the ERP cannot be reached, or it rejects the login.
+        """
+        seconds = self.statement_seconds
+        try:
+            with Handover() as handover:
+                return attended(lambda: handover.offer(open_session(self.engine, seconds)), handover.abandon, seconds)
+        except SilenceError:
+            raise silent(self.engine.url, None, self.statement_seconds) from None
+        except self.errors as error:
+            raise explained(error, self.engine.url, connecting=True) from error
+
+    def reads_bytes_of(self, table: ErpTable) -> bool:
+        """Return whether the texts of a table are read as bytes."""
+        return self.engine.dialect.driver in CHANGES_LONE_SURROGATES or table.name in self.by_bytes
+
+    @property
+    def errors(self) -> tuple[type[BaseException], ...]:
+        """Exceptions of the driver, and of SQLAlchemy around it."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        more = erp_pymssql.errors(driver) if self.engine.dialect.driver == erp_pymssql.NAME else ()
+        # Every driver raises ValueError for a value that it cannot convert to a Python object.
+        return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
+
+
+class _Pass:
+    """Connection in use for one table; its statements run in a thread and are cancelled if the consumer stops."""
+
+    def __init__(self, session: Session, erp: Erp, table: ErpTable) -> None:
+        self.session = session
+        self.erp = erp
+        self.table = table
+        self.usable = True
+        self.refusal: str | None = None
+        self._running: Generator[Any] | None = None
+
+    def end(self) -> None:
+        """Cancel the running statement, and release the connection."""
+        try:
+            if self._running is not None:
+                self._running.close()
+        finally:
+            self.session.leave(usable=self.usable)
+
+    def attended(self, work: Callable[[], T]) -> T:
+        """Return the result of a function that uses the connection; repeat it without a snapshot if that is refused.
+
+        Raises:
+            SourceError: the ERP cannot be read.
+        """
+        try:
+            return self._attended(work)
+        except SnapshotRefusedError as error:
+            if not self.session.consistent:
+                raise
+            self.refusal = words_of(error.__cause__ or error, self.erp.engine.url)
+        self.usable = True
+        self._attended(self.session.show_no_moment)
+        return self._attended(work)
+
+    def _attended(self, work: Callable[[], T]) -> T:
+        with closing(self.prefetched(lambda: iter((work(),)))) as results:
+            (result,) = results
+        return result
+
+    def prefetched(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
+        """Yield the items of a producer that uses the connection; unless all are consumed, the connection is unusable.
+
+        Raises:
+            SourceError: the ERP cannot be read.
+        """
+        self._running = items = self._prefetched(work)
+        return items
+
+    def _prefetched(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
+        url, seconds = self.erp.engine.url, self.erp.statement_seconds
+        finished = False
+        try:
+            yield from prefetched(work, self.session.cancel, seconds + GRACE_SECONDS)
+            finished = True
+        except SilenceError:
+            raise silent(url, self.table.name, seconds) from None
+        except self.erp.errors as error:
+            raise explained(error, url, self.table.name) from error
+        finally:
+            self.usable = self.usable and finished
+
+    def chunks(self, statement: sa.Select[Any]) -> Iterator[Chunk]:
+        """Yield chunks of a statement's rows as the driver returns them, without costly SQLAlchemy row objects."""
+        cursor = self.session.run(statement)
+        while chunk := cursor.fetchmany(self.erp.chunk_rows):
+            yield list(chunk) if isinstance(chunk[0], tuple) else list(map(tuple, chunk))
+        cursor.close()  # not before the last row: closing a cursor with unread rows reads them all
+
+
+class Reading:
+    """Pass over one table.
+
+    Attributes:
+        shape: Shape of the table at the ERP.
+        dated: Whether rows can be selected by day; false for snapshots, and if the month columns are no dates.
+    """
+
+    def __init__(self, running: _Pass, shape: Shape) -> None:
+        self._pass = running
+        self._statements = Statements(running.table, shape)
+        self.shape = shape
+        self.dated = shape.dated
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the pass reads one snapshot; final after the fingerprints have been read."""
+        return self._pass.session.consistent
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
+        name, refusal = self._pass.table.name, self._pass.refusal
+        notes = []
+        if refusal is not None:
+            notes.append(
+                f"{name} is read without a snapshot, so it may change meanwhile. The ERP refused one: {refusal}"
+            )
+        if not self.shape.hashed:
+            notes.append(
+                f"The ERP's server cannot hash the rows of {name}. A change that alters no sum, extreme or length is "
+                "missed in months that are not read anyway; a full sync (--full) finds it."
+            )
+        return tuple(notes)
+
+    def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
+        """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
+
+        A table that is not `dated` has a single fingerprint, with the key None.
+
+        Args:
+            span: Restricts a `dated` table to these days.
+
+        Raises:
+            SourceError: the table cannot be read.
+            SourceInterruptedError: the read was interrupted; a retry may succeed.
+        """
+        statement = self._statements.fingerprints(span)
+        rows = self._pass.attended(lambda: list(chain.from_iterable(self._pass.chunks(statement))))
+        return dict(self._fingerprint(row) for row in rows)
+
+    def rows(self, wanted: Wanted) -> Generator[Chunk]:
+        """Yield the wanted rows in chunks, with the driver's values in the catalogue's order of columns.
+
+        Raises:
+            SourceError: the table cannot be read.
+            SourceInterruptedError: the read was interrupted; a retry from the start may succeed.
+        """
+        if self._pass.erp.reads_bytes_of(self._pass.table):
+            return self._pass.prefetched(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
+        return self._pass.prefetched(self._chunks(list(self._statements.rows(wanted))))
+
+    def _chunks(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
+        def chunks() -> Iterator[Chunk]:
+            try:
+                yield from chain.from_iterable(map(self._pass.chunks, statements))
+            except UnicodeDecodeError as error:
+                if not self._statements.read_by_bytes:
+                    raise
+                # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
+                self._pass.erp.by_bytes.add(self._pass.table.name)
+                raise half_a_character(self._pass.erp.engine.url, self._pass.table.name) from error
+
+        return chunks
+
+    def _chunks_by_bytes(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
+        names, by_bytes = self._pass.table.names, self._statements.read_by_bytes
+        positions = [position for position, name in enumerate(names) if name in by_bytes]
+        chunks = chain.from_iterable(map(self._pass.chunks, statements))
+        return lambda: (with_texts(chunk, positions, self.shape) for chunk in chunks)
+
+    def _fingerprint(self, row: tuple[Any, ...]) -> tuple[date | None, Fingerprint]:
+        day, count, *rest = row
+        summed = self._statements.summed
+        sums = {name: Decimal(value or 0) for name, value in zip(summed, rest, strict=False)}
+        parts = "\x1f".join([self._statements.algorithm, str(count), *map(str, rest)])
+        digest = hashlib.sha256(parts.encode()).hexdigest()
+        return day, Fingerprint(int(count), sums, digest)
+
+
+def _shape(session: Session, table: ErpTable, url: sa.URL) -> Shape:
+    """Return the shape of a table after checking that the table can be read."""
+    connection = session.connection
+    found = columns_of(connection, table.name)
+    if not found:
+        if connection.dialect.name == SQL_SERVER:  # its description of the columns omits the error
+            connection.execute(Statements.nothing_of(table)).close()
+        raise SourceError(
+            f"The ERP {place(url)} has no table or view {table.name}, or this user may not see it. "
+            "Is LEDGER_ERP_URL the ERP's database? Nothing was changed."
+        )
+    missing = missing_columns(table, found)
+    if missing:
+        raise SourceError(
+            f"{table.name} of the ERP {place(url)} lacks the {'column' if len(missing) == 1 else 'columns'} "
+            f"{', '.join(missing)}. Has the ERP been upgraded? Nothing was changed."
+        )
+    version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
+    shape = shape_of(table, connection.dialect.name, version, found)
+    connection.execute(Statements(table, shape).no_rows()).close()
+    return shape

@@ -1,0 +1,251 @@
+"""Statements for the ERP: selections of rows by day, and fingerprints of each day's rows.
+
+They are composed here for every kind of server, and run elsewhere. Names are always quoted, in the server's spelling.
+The hash of a row is in `erp_hashes.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Shape, days_of
+from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.hashes import row_hash
+from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
+
+SPANS_AT_ONCE = 100
+"""Maximum spans in a statement. Each needs two parameters per month column; SQL Server allows 2,100 in total."""
+
+Condition = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive days: ``first`` <= day < ``after``; ``after`` = None means unbounded."""
+
+    first: date
+    after: date | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Selection of rows to read.
+
+    Attributes:
+        spans: Selects the rows whose first month column that is not null is within one of these spans.
+        undated: Selects the rows without a day, too: every month column is null, or the first that is not null holds no
+            day of the calendar (MySQL's 0000-00-00, PostgreSQL's infinity).
+        everything: Selects the whole table; overrides the other attributes.
+    """
+
+    spans: tuple[Span, ...] = ()
+    undated: bool = False
+    everything: bool = False
+
+
+def merged(spans: Sequence[Span]) -> list[Span]:
+    """Merge spans into the fewest that cover the same days: sorted, not empty, not overlapping."""
+    result: list[Span] = []
+    for span in sorted(spans, key=lambda each: each.first):
+        last = result[-1] if result else None
+        if span.after is not None and span.first >= span.after:
+            continue
+        if last is None or (last.after is not None and last.after < span.first):
+            result.append(span)
+        elif last.after is not None:
+            result[-1] = Span(last.first, span.after and max(last.after, span.after))
+    return result
+
+
+class Statements:
+    """Statements for one table of the ERP."""
+
+    def __init__(self, table: ErpTable, shape: Shape) -> None:
+        self._table = table
+        self._shape = shape
+        self._source = sa.table(
+            _quoted(table.name), *(sa.column(_quoted(name)) for name in (shape.names[column] for column in table.names))
+        )
+        self._days = [sa.column(_quoted(shape.names[name]), sa.Date) for name in table.month_columns]
+
+    def rows(self, wanted: Wanted, *, by_bytes: bool = False) -> Iterator[sa.Select[Any]]:
+        """Yield statements that together select each wanted row once.
+
+        Args:
+            wanted: Rows to select.
+            by_bytes: Whether to select texts as bytes, which `with_texts` decodes.
+
+        Raises:
+            ValueError: rows are selected by day, but the table has no days.
+        """
+        in_bytes = self.read_by_bytes if by_bytes else ()
+        columns = ((name, self._source.c[self._shape.names[name]]) for name in self._table.names)
+        everything = sa.select(*(as_bytes(of, self._shape) if name in in_bytes else of for name, of in columns))
+        if wanted.everything:
+            yield everything
+            return
+        if not self._shape.dated and (wanted.spans or wanted.undated):
+            raise ValueError(f"{self._table.name} has no dates to read it by")
+        conditions = [self._undated()] if wanted.undated else []
+        conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
+        for start in range(0, len(conditions), SPANS_AT_ONCE):
+            yield everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+
+    @property
+    def read_by_bytes(self) -> frozenset[str]:
+        """Columns whose texts can be read as bytes."""
+        return readable_by_bytes(self._table.names, self._shape)
+
+    def no_rows(self) -> sa.Select[Any]:
+        """Return a query without rows that fails if the columns may not be read."""
+        columns = (self._source.c[self._shape.names[name]] for name in self._table.names)
+        return sa.select(*columns).where(sa.literal_column("1") == sa.literal_column("0"))
+
+    @staticmethod
+    def nothing_of(table: ErpTable) -> sa.Select[Any]:
+        """Return a query without rows that fails if the table is missing, broken or not readable."""
+        nothing = sa.literal_column("1") == sa.literal_column("0")
+        return sa.select(sa.literal_column("*")).select_from(sa.table(_quoted(table.name))).where(nothing)
+
+    def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
+        """One row a day: the day (NULL for rows without one), the number of rows, the sums and the parts of the digest.
+
+        A table without dates yields a single row with the day NULL.
+
+        Args:
+            span: Restricts a table with days to these days.
+        """
+        day = self._day() if self._shape.dated else sa.null()
+        count = sa.func.count_big if self._shape.dialect == SQL_SERVER else sa.func.count
+        # The sum of no rows stays NULL: COALESCE with 0 could reduce the digits of the common type.
+        sums = [sa.func.sum(self._summable(name)) for name in self.summed]
+        statement = sa.select(
+            day.label("day"),
+            count(sa.literal_column("*")).label("row_count"),
+            *(total.label(f"sum_{position}") for position, total in enumerate(sums)),
+            *(part.label(f"part_{position}") for position, part in enumerate(self._parts())),
+        ).select_from(self._source)
+        # It reads and hashes every row: on one core it takes longer, but leaves the other cores to the ERP's users.
+        statement = statement.with_statement_hint("OPTION (MAXDOP 1)", SQL_SERVER)
+        if not self._shape.dated:
+            return statement
+        within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
+        return statement.where(*within).group_by(day)
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """Decimal columns whose sums are exact."""
+        return tuple(name for name in self._table.names_of(Kind.DECIMAL) if self._shape.family(name).is_exact)
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the digest's algorithm, with the types of the columns, since other types change the digests."""
+        how = row_hash(self._table.names, self._shape)
+        columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.names)
+        return f"{'extremes-1' if how is None else how.name}({columns})"
+
+    def _parts(self) -> list[sa.ColumnElement[Any]]:
+        """Return the parts of a digest other than the count and the sums."""
+        how = row_hash(self._table.names, self._shape)
+        if how is not None:
+            return [how.total]
+        columns = [self._source.c[self._shape.names[name]] for name in self._table.names]
+        return [
+            measure
+            for column in columns
+            for measure in (
+                sa.func.count(column),
+                sa.func.min(column),
+                sa.func.max(column),
+                sa.func.sum(sa.func.length(column)),
+            )
+        ]
+
+    def _summable(self, name: str) -> sa.ColumnElement[Any]:
+        """Return a column cast for summing: SQL Server sums in the column's own type; integers and money overflow."""
+        column = self._source.c[self._shape.names[name]]
+        if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
+            return column
+        return sa.cast(column, sa.Numeric(38, 4 if "money" in self._shape.types[name].lower() else 0))
+
+    def _day(self) -> sa.ColumnElement[Any]:
+        """Return the expression of a row's day; NULL if it has none."""
+        if self._shape.dialect in {MYSQL, MARIADB}:
+            first = _first_of(self._days)
+            return sa.case((_product(first) > 0, sa.cast(first, sa.DATE)))
+        if self._shape.dialect == POSTGRESQL:
+            first = _first_of(self._days)
+            return sa.case((sa.and_(first >= _EARLIEST, first < _TOO_LATE), sa.cast(first, sa.DATE)))
+        # Each column is cast separately: their common type may not hold the days of each.
+        return _first_of([sa.cast(column, sa.DATE) for column in self._days])
+
+    def _within(self, span: Span) -> Iterator[Condition]:
+        """Yield the condition that the day is within a span; nothing if that is impossible."""
+        alternatives = []
+        for position, name in enumerate(self._table.month_columns):
+            bounds = self._bounds(name, self._days[position], span)
+            if bounds:
+                alternatives.append(sa.and_(*(column.is_(None) for column in self._days[:position]), *bounds))
+        if alternatives:
+            yield sa.or_(*alternatives)
+
+    def _bounds(self, name: str, column: sa.ColumnClause[Any], span: Span) -> list[Condition]:
+        """Return the conditions on one month column, without a function around it, which would prevent index use."""
+        earliest, latest = days_of(self._shape.types[name], self._shape.dialect)
+        if span.first > latest or (span.after is not None and span.after <= earliest):
+            return []
+        bounds: list[Condition] = []
+        if span.first > earliest or self._shape.dialect == POSTGRESQL:
+            bounds.append(column >= _parameter(span.first))
+        if span.after is not None and span.after <= latest:
+            bounds.append(column < _parameter(span.after))
+        elif self._shape.dialect == POSTGRESQL:
+            bounds.append(column < _TOO_LATE)
+        if self._shape.dialect in {MYSQL, MARIADB}:
+            # The range above uses the index; this condition drops 2025-02-00, which MySQL sorts into January.
+            bounds.append(_product(column) > 0)
+        return bounds or [column.is_not(None)]
+
+    def _undated(self) -> Condition:
+        """Return the condition that a row has no day."""
+        conditions: list[Condition] = [sa.and_(*(column.is_(None) for column in self._days))]
+        for position, column in enumerate(self._days):
+            impossible = self._is_no_day(column)
+            if impossible is not None:
+                conditions.append(sa.and_(*(before.is_(None) for before in self._days[:position]), impossible))
+        return sa.or_(*conditions)
+
+    def _is_no_day(self, column: sa.ColumnClause[Any]) -> Condition | None:
+        """Return the condition that a value other than null is no day of the calendar; None if that is impossible."""
+        if self._shape.dialect in {MYSQL, MARIADB}:
+            return _product(column) == 0
+        if self._shape.dialect == POSTGRESQL:
+            return sa.or_(column < _EARLIEST, column >= _TOO_LATE)
+        return None
+
+
+# PostgreSQL has days before the year 1, days after 9999, and infinity; Python's calendar and ours do not.
+_EARLIEST = sa.literal_column("DATE '0001-01-01'", sa.Date)
+_TOO_LATE = sa.literal_column("DATE '10000-01-01'", sa.Date)
+
+
+def _quoted(name: str) -> sa.quoted_name:
+    return sa.quoted_name(name, quote=True)
+
+
+def _parameter(day: date) -> sa.BindParameter[date]:
+    """Return a day as a date parameter, which servers compare with a date or datetime column by its index."""
+    return sa.bindparam(None, day, type_=sa.Date)
+
+
+def _first_of(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(*columns, type_=sa.Date) if len(columns) > 1 else columns[0]
+
+
+def _product(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """Return an expression that is 0 for a day that only MySQL has: without a year, a month or a day."""
+    parts = (sa.func.year(column), sa.func.month(column), sa.func.dayofmonth(column))
+    return sa.type_coerce(parts[0] * parts[1] * parts[2], sa.Integer)

@@ -1,0 +1,69 @@
+"""`ledger.stale_months`: invalidations of months whose inputs changed.
+
+A step that changes rows invalidates the months computed from them. The step that recalculates the months consumes the
+invalidations first and reads the inputs afterwards, in one transaction. An invalidation committed in between stays for
+the next run.
+"""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_pipelines.horizon import Scope
+from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.tables import MonthKey, stale_months
+
+
+def note_stale(
+    connection: sa.Connection,
+    table: sa.Table,
+    months: Collection[str],
+    customers: Collection[int] | None,
+    *,
+    covered: Scope | None = None,
+) -> None:
+    """Mark months of a table as to be recalculated.
+
+    Args:
+        connection: Within the transaction that changes the inputs of those months.
+        table: The table to recalculate.
+        months: The months to recalculate.
+        customers: The customers to recalculate; None: all.
+        covered: The scope that the same transaction recalculates anyway. If it covers everything, nothing is written.
+    """
+    if covered is not None and covered.covers(months, customers):
+        return
+    customer_ids = [None] if customers is None else sorted(set(customers))
+    month = sa.select(sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")).subquery()
+    customer = sa.select(sa.func.unnest(sa.literal(customer_ids, sa.ARRAY(sa.BigInteger))).label("customer")).subquery()
+    invalidations = sa.select(sa.literal(qualified(table)), month.c.month, customer.c.customer)
+    statement = insert(stale_months).from_select(
+        ["table_name", "year_month", "customer_id"], invalidations.select_from(sa.join(month, customer, sa.true()))
+    )
+    # Not DO NOTHING: where another transaction is deleting the same row, the row must exist again after its commit.
+    upsert = statement.on_conflict_do_update(
+        index_elements=["table_name", "year_month", "customer_id"], set_={"noted_at": sa.func.now()}
+    )
+    connection.execute(upsert)
+
+
+def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:
+    """Remove the invalidations up to the month ``until`` and return the scope that the recalculation must cover.
+
+    The returned scope is the given one plus the invalidated months. A scope of single customers also gains the
+    invalidated customers: a reading that moved from one customer to another changes both. An invalidation of all
+    customers widens the months of a scope of single customers, but stays in the table for the other customers.
+    """
+    row = stale_months.c
+    of_table = sa.and_(row.table_name == qualified(table), row.year_month <= until)
+    removal = sa.delete(stale_months).where(of_table).returning(row.year_month, row.customer_id)
+    if scope.customers is None:
+        months = {removed.year_month for removed in connection.execute(removal)}
+        return Scope(tuple(sorted({*scope.months, *months})))
+    own = connection.execute(removal.where(row.customer_id.is_not(None))).all()
+    shared = connection.scalars(sa.select(row.year_month).where(of_table, row.customer_id.is_(None))).all()
+    return Scope(
+        tuple(sorted({*scope.months, *shared, *(removed.year_month for removed in own)})),
+        tuple(sorted({*scope.customers, *(removed.customer_id for removed in own)})),
+    )

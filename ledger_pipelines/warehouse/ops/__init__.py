@@ -1,0 +1,1 @@
+"""State of the pipeline in the schema `ops`, one module a table or mechanism."""

@@ -1,0 +1,97 @@
+"""`ops.realtime_batches`: latency of changes, from the change to the updated balances."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.ops.change_queue import Waiting
+from ledger_pipelines.warehouse.tables import realtime_batches
+
+_KEPT_DAYS = 30
+_MILLISECOND = timedelta(milliseconds=1)
+_batch = realtime_batches.c
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Changes that were applied in one transaction.
+
+    Attributes:
+        customers: Number of recalculated customers.
+        changes: Number of applied changes.
+        first_month: The earliest recalculated month.
+        since_change_ms: Milliseconds since each row's own time of change; rows without one are left out.
+        since_notice_ms: Milliseconds since each change was queued.
+    """
+
+    customers: int
+    changes: int
+    first_month: str
+    since_change_ms: tuple[int, ...]
+    since_notice_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Latency from change to balance in milliseconds.
+
+    Attributes:
+        changes: Number of changes.
+        slow: Number of changes above the objective.
+        half: The median.
+        most: The 95th percentile.
+        longest: The maximum.
+    """
+
+    changes: int
+    slow: int
+    half: int
+    most: int
+    longest: int
+
+
+def record(connection: sa.Connection, run_id: str, changes: Collection[Waiting], customers: Collection[int]) -> Batch:
+    """Record the latency of applied changes; call it last in the transaction that applies them."""
+    now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    batch = Batch(
+        customers=len(customers),
+        changes=len(changes),
+        first_month=min(change.first_month for change in changes),
+        since_change_ms=tuple(_ms(now, change.changed_at) for change in changes if change.changed_at is not None),
+        since_notice_ms=tuple(_ms(now, change.noticed_at) for change in changes),
+    )
+    values = {name: getattr(batch, name) for name in Batch.__dataclass_fields__} | {"run_id": run_id}
+    values |= {name: list(values[name]) for name in ("since_change_ms", "since_notice_ms")}
+    connection.execute(sa.insert(realtime_batches), values)
+    return batch
+
+
+def forget_old(connection: sa.Connection) -> None:
+    """Delete batches older than 30 days."""
+    since = sa.func.now() - sa.literal_column(f"interval '{_KEPT_DAYS} days'")
+    connection.execute(sa.delete(realtime_batches).where(_batch.committed_at < since))
+
+
+def spread(connection: sa.Connection, minutes: int, objective_ms: int) -> Spread | None:
+    """Return the latency of the changes applied in the last ``minutes``; None if there were none."""
+    since = sa.func.now() - minutes * sa.literal_column("interval '1 minute'")
+    unnested = sa.select(sa.func.unnest(_batch.since_change_ms).label("ms")).where(_batch.committed_at >= since)
+    latencies = unnested.subquery()
+    percentiles = [sa.func.percentile_disc(share).within_group(latencies.c.ms) for share in (0.5, 0.95)]
+    slow = sa.func.count().filter(latencies.c.ms > objective_ms)
+    found = connection.execute(
+        sa.select(sa.func.count(), slow, *percentiles, sa.func.max(latencies.c.ms)).select_from(latencies)
+    ).one()
+    return Spread(*found) if found[0] else None
+
+
+def of(values: Sequence[int]) -> tuple[int, int, int] | None:
+    """Return the minimum, median and maximum of some values; None without any."""
+    ordered = sorted(values)
+    return (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else None
+
+
+def _ms(now: datetime, then: datetime) -> int:
+    return max(0, (now - then) // _MILLISECOND)

@@ -1,0 +1,1 @@
+"""Read models of customers: details, search, months, low balances."""

@@ -1,0 +1,127 @@
+"""Metrics of the pipeline: queued changes, syncs, latency, incidents. All are read from small tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.ops import latency
+from ledger_pipelines.warehouse.ops.incidents import OPEN, count_open
+from ledger_pipelines.warehouse.ops.latency import Spread
+from ledger_pipelines.warehouse.tables import (
+    incidents,
+    pending_changes,
+    realtime_batches,
+    rejected_rows,
+    stale_months,
+    sync_logs,
+)
+
+_LATENCY_MINUTES = 60
+_change, _sync, _batch = pending_changes.c, sync_logs.c, realtime_batches.c
+
+
+@dataclass(frozen=True)
+class Syncs:
+    """Totals of the syncs of a type and status."""
+
+    runs: int
+    rows_loaded: int
+    rows_rejected: int
+    seconds: Decimal
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Metrics of the pipeline.
+
+    Attributes:
+        syncs: Totals of the syncs by type and status.
+        last_sync_seconds: Seconds since the end of the last completed sync; None without one.
+        pending: Number of queued changes, except held ones.
+        held: Number of held changes, whose customers have automatic recalculation switched off.
+        oldest_pending_seconds: Age of the oldest queued change, held ones excluded; None for an empty queue.
+        stale_months: Number of invalidations: months to recalculate because their inputs changed.
+        rejected: Number of rejected rows by asset.
+        batches: Number of batches of changes applied within the last 30 days.
+        changes: Number of changes in those batches.
+        latency: Latency of the changes applied in the last hour; None without any.
+        open_incidents: Number of open incidents of every kind.
+        oldest_incident_seconds: Seconds since the oldest open incident was opened; None without one.
+    """
+
+    syncs: Mapping[tuple[str, str], Syncs]
+    last_sync_seconds: Decimal | None
+    pending: int
+    held: int
+    oldest_pending_seconds: Decimal | None
+    stale_months: int
+    rejected: Mapping[str, int]
+    batches: int
+    changes: int
+    latency: Spread | None
+    open_incidents: Mapping[str, int]
+    oldest_incident_seconds: Decimal | None
+
+
+def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
+    """Return the current metrics.
+
+    Args:
+        connection: To the warehouse.
+        objective_ms: Latency objective: changes above it count as slow.
+    """
+    numbers = connection.execute(_numbers()).one()
+    return Pipeline(
+        syncs={(row.sync_type, row.status): Syncs(*row[2:]) for row in connection.execute(_syncs())},
+        rejected={row.asset: row.rows for row in connection.execute(_rejected())},
+        latency=latency.spread(connection, _LATENCY_MINUTES, objective_ms),
+        open_incidents=count_open(connection),
+        **numbers._mapping,
+    )
+
+
+def _numbers() -> sa.Select[Any]:
+    """One row: the numbers of queued changes, batches and invalidations, and the ages of the last sync and incident."""
+    last_sync = sa.select(_age(sa.func.max(_sync.completed_at))).where(_sync.status == "completed")
+    queue = sa.select(
+        sa.func.count().filter(~_change.held).label("pending"),
+        sa.func.count().filter(_change.held).label("held"),
+        _age(sa.func.min(_change.noticed_at).filter(~_change.held)).label("oldest_pending_seconds"),
+    ).subquery()
+    batches = sa.select(
+        sa.func.count().label("batches"), sa.func.coalesce(sa.func.sum(_batch.changes), 0).label("changes")
+    ).subquery()
+    stale = sa.select(sa.func.count()).select_from(stale_months)
+    oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(OPEN)
+    return sa.select(
+        *queue.c,
+        *batches.c,
+        last_sync.scalar_subquery().label("last_sync_seconds"),
+        stale.scalar_subquery().label("stale_months"),
+        oldest_incident.scalar_subquery().label("oldest_incident_seconds"),
+    ).join_from(queue, batches, sa.true())
+
+
+def _syncs() -> sa.Select[Any]:
+    """One row: the totals of the syncs of a type and status."""
+    return sa.select(
+        _sync.sync_type,
+        _sync.status,
+        sa.func.count(),
+        sa.func.sum(_sync.success_records),
+        sa.func.sum(_sync.failed_records),
+        sa.func.coalesce(sa.func.sum(_sync.duration), 0),
+    ).group_by(_sync.sync_type, _sync.status)
+
+
+def _rejected() -> sa.Select[Any]:
+    """One row: an asset with its number of rejected rows."""
+    return sa.select(rejected_rows.c.asset, sa.func.count().label("rows")).group_by(rejected_rows.c.asset)
+
+
+def _age(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Decimal]:
+    """Return the seconds since a moment."""
+    return sa.func.round(sa.extract("epoch", sa.func.now() - moment), 3)

@@ -1,0 +1,83 @@
+"""Queries of rejected rows: numbers by kind of reason, and pages of the rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.tables import customers, rejected_rows
+
+_row = rejected_rows.c
+_MOST_KINDS = 200
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that cannot be used, by the columns of `ops.rejected_rows`."""
+
+    asset: str
+    source_table: str
+    source_id: str
+    customer_id: int | None
+    year_month: str | None
+    reason: str
+    raw_row: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """Number of rows of a source table that an asset rejects for a kind of reason."""
+
+    asset: str
+    source_table: str
+    kind: str
+    rows: int
+
+
+def rejections(connection: sa.Connection) -> Sequence[Rejections]:
+    """Return the kinds of reasons by asset and source table, most frequent first, at most 200."""
+    statement = (
+        sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count())
+        .group_by(_row.asset, _row.source_table, _row.reason_kind)
+        .order_by(sa.func.count().desc(), _row.asset, _row.source_table, _row.reason_kind)
+        .limit(_MOST_KINDS)
+    )
+    return [Rejections(*row) for row in connection.execute(statement)]
+
+
+def how_many(connection: sa.Connection) -> int:
+    """Return the number of rejected rows."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows)) or 0
+
+
+def why_no_customer(connection: sa.Connection, customer_id: int) -> str | None:
+    """Return the reason why a customer's own row is rejected, or None."""
+    own_row = sa.and_(_row.asset == customers.name, _row.source_id == str(customer_id))
+    return connection.scalar(sa.select(_row.reason).where(own_row))
+
+
+def rejected(
+    connection: sa.Connection,
+    *,
+    asset: str | None,
+    source_table: str | None = None,
+    kind: str | None,
+    number: int = 1,
+    per_page: int = 25,
+) -> Paged[RejectedRow]:
+    """Return a page of the rejected rows, newest first, filtered by asset, source table and kind of reason."""
+    filters = ((_row.asset, asset), (_row.source_table, source_table), (_row.reason_kind, kind))
+    conditions = [column == value for column, value in filters if value is not None]
+    total = connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows).where(*conditions)) or 0
+    statement = (
+        sa.select(*(_row[name] for name in RejectedRow.__dataclass_fields__))
+        .where(*conditions)
+        .order_by(_row.first_seen.desc(), _row.asset, _row.source_table, _row.source_id)
+        .limit(per_page)
+        .offset(offset(number, per_page))
+    )
+    return Paged([RejectedRow(*row) for row in connection.execute(statement)], number, per_page, total)

@@ -1,0 +1,39 @@
+"""Report of a load or a recalculation: row counts that can be checked against each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, total
+
+
+@dataclass(frozen=True)
+class Report:
+    """Row counts of one step for one table.
+
+    Attributes:
+        table: The table's name with its schema.
+        counts: Written rows by month.
+        rejected: Rejected rows by month; the key is `NO_MONTH` for rows without a month.
+        unreadable: Number of JSON lists that could not be read at all; rows loaded from them earlier are unchanged.
+    """
+
+    table: str
+    counts: CountsByMonth
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    unreadable: int = 0
+
+    @property
+    def total(self) -> Counts:
+        """Sum of the counts over all months."""
+        return total(self.counts)
+
+    @property
+    def loaded(self) -> int:
+        """Number of rows in the table, within the scope of the step."""
+        of = self.total
+        return of.inserted + of.updated + of.unchanged
+
+    @property
+    def read(self) -> int:
+        """Number of rows in the source: loaded plus rejected."""
+        return self.loaded + sum(self.rejected.values())
