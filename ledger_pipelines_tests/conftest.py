@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines_tests import servers
-from ledger_pipelines_tests.erp_copy import ErpCopy, new_erp_copy
-from ledger_pipelines_tests.pipeline import WIB, Pipeline, new_pipeline
-from ledger_pipelines_tests.signals import hear_interrupts
+from ledger_pipelines_tests.support import servers
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
+from ledger_pipelines_tests.support.erp_copy import ErpCopy, new_erp_copy
+from ledger_pipelines_tests.support.interrupts import hear_interrupts
 
 # Per property test: few for developers who run the tests many times a day, many more in CI (2,000 in total).
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (110 if os.environ.get("CI") else 3))

@@ -18,9 +18,9 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.analytics.warehouses import analyst_of
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
-from ledger_pipelines_tests.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.analysts import analyst_of
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
 
 CURRENT, MONTHS = "2025-06", 14
 UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)

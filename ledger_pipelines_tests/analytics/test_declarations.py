@@ -9,8 +9,8 @@ from ledger_pipelines.analytics.views import VIEWS, creation
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.views import SCHEMA, View
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_warehouse
 
 _DEFINITIONS = (
     "SELECT c.relname, pg_get_viewdef(c.oid), obj_description(c.oid), a.attname, col_description(c.oid, a.attnum), "

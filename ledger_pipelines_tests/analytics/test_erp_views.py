@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import erp_tables
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 VIEW = {view.name: view.table for view in VIEWS}
 

@@ -13,8 +13,8 @@ from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries import summaries
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
-from ledger_pipelines_tests.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.servers import fresh_warehouse
 
 VIEW = {view.name: view.table for view in VIEWS}
 CENT, VOLUME_UNIT = Decimal("0.01"), Decimal("0.0001")

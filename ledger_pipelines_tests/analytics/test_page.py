@@ -18,7 +18,7 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
     realtime_batches,
 )
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 PAGE = (project_folder() / "docs" / "analytics.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"^### (.+?)\n+```sql\n(.+?)```", PAGE, re.MULTILINE | re.DOTALL))

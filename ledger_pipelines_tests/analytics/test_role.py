@@ -16,9 +16,9 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.merge import qualified
 from ledger_pipelines.warehouse.partitions import ensure_partition, partition_name
 from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
-from ledger_pipelines_tests.analytics.warehouses import PASSWORD, analyst_of, databases_of
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.support.analysts import PASSWORD, analyst_of, databases_of
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_database
 
 BY_MONTH = (tables.deposits, tables.transaction_calculations, tables.erp_tables["so_invoice_line"])
 FORBIDDEN = "permission denied"

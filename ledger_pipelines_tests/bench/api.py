@@ -23,9 +23,9 @@ from ledger_pipelines.serving.web.address import address_of, is_ready
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.queries.customers import customer
 from ledger_pipelines_tests.bench.ledger import filled_and_computed
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import free_port
-from ledger_pipelines_tests.serving.api.apis import bearer
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import free_port
+from ledger_pipelines_tests.support.serving.api import bearer
 
 HORIZON = Horizon("2024-11", "2026-10", WIB)
 ROOT = "/api/realtime-balance"

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines_tests.sources.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
 
 Copy = Callable[[], int]
 """Copies the tables and returns the number of rows read."""

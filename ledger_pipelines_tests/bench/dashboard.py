@@ -14,9 +14,9 @@ from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.bench.ledger import filled_warehouse
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.serving.api.apis import new_api
-from ledger_pipelines_tests.serving.dashboard.desk import new_desk
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.serving.api import new_api
+from ledger_pipelines_tests.support.serving.dashboard_client import new_desk
 
 _ROUNDS = 5
 

@@ -12,7 +12,7 @@ os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERRO
 import dlt
 from dlt.sources.sql_database import sql_table
 
-from ledger_pipelines_tests.sources.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
 
 _CHUNK_ROWS = 50_000
 """dlt's default."""

@@ -23,9 +23,9 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, SO_INVOICE_LINE
 from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
 from ledger_pipelines_tests.bench.contenders import Figures, Job
 from ledger_pipelines_tests.bench.parity import check_parity
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database, running_embedded_server
-from ledger_pipelines_tests.sources.psqlodbc import OPTIONS
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.erp.psqlodbc import OPTIONS
+from ledger_pipelines_tests.support.servers import fresh_database, running_embedded_server
 
 HORIZON = Horizon("2024-11", "2026-10", WIB)
 UNTIL = datetime(2026, 10, 31, 23, tzinfo=WIB)

@@ -19,8 +19,8 @@ from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.partitions import partition_name
 from ledger_pipelines_tests.bench.data import fill_billing
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database, running_embedded_server
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_database, running_embedded_server
 
 CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 

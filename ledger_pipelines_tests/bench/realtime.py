@@ -17,8 +17,8 @@ from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database, running_embedded_server
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_database, running_embedded_server
 
 HORIZON = Horizon("2024-11", "2026-10", WIB)
 

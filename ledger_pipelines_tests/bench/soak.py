@@ -31,12 +31,12 @@ from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls, schema, tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
-from ledger_pipelines_tests.pipeline import Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
-from ledger_pipelines_tests.run_processes import runs_of
-from ledger_pipelines_tests.servers import free_port
-from ledger_pipelines_tests.signals import hear_interrupts
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences
+from ledger_pipelines_tests.support.interrupts import hear_interrupts
+from ledger_pipelines_tests.support.run_processes import runs_of
+from ledger_pipelines_tests.support.servers import free_port
 
 _COMPARED_CUSTOMERS = 1_000
 _TABLES = {users.name, data_pencatatan.name}

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, Scope, month_of, shift
 from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 ANNA, BUDI = 11, 12
 FIRST, CURRENT = "2025-01", "2025-03"

@@ -14,9 +14,9 @@ from ledger_pipelines.warehouse.queries.reconciliation import comparison
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import ComparedBalance
 from ledger_pipelines.warehouse.table_report import Report
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
-from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 ANNA, BUDI = 11, 12
 FIRST, CURRENT = "2025-01", "2025-03"

@@ -8,8 +8,8 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.alerts import USUAL, set_threshold
 from ledger_pipelines.ledger.days_left import GROUPS, balances_by_days_left
 from ledger_pipelines_tests.ledger.test_alerts import CURRENT, FIRST, customer, reading
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 DEPOSITS = {
     11: "29", 12: "36", 13: "37", 14: "43", 15: "44", 16: "72", 17: "73", 18: "100", 19: "500"

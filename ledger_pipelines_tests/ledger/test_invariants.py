@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from ledger_pipelines.ledger.data_checks import ODDITIES
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 VIOLATIONS = {
     "balances_add_up": [

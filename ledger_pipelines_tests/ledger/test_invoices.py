@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.queries.reconciliation import invoices
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import ReconciledAccount
 from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 ANNA, BUDI, CITRA, DEWI = 11, 12, 13, 14
 MONTHS = ("2025-01", "2025-02", "2025-03")

@@ -9,7 +9,7 @@ from ledger_pipelines.ledger.reconciliation import partners
 from ledger_pipelines.ledger.reconciliation.partners import Mapping, PartnerError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.partitions import ensure_partition
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 ANNA, BUDI, CITRA = 11, 12, 13
 LINES = tables.erp_tables["so_invoice_line"]

@@ -13,7 +13,7 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import computed_factor, segments
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.schema import upgrade
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 HORIZON = Horizon("2025-01", "2025-06", WIB)

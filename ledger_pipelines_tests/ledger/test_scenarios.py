@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines_tests.pipeline import Pipeline, differences, new_pipeline
 from ledger_pipelines_tests.scenarios.load import Scenario, scenarios
-from ledger_pipelines_tests.wide_application import metadata
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.support.wide_billing_schema import metadata
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ledger_pipelines_tests.loading.rows import CURRENT, FIRST
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.builders import CURRENT, FIRST
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import all_rows, fob, state, user
-from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.builders import all_rows, fob, state, user
 
 GUARD = DeletionGuard()
 

@@ -3,8 +3,8 @@
 import json
 
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.builders import all_rows, fob, rejected, state, user
 
 
 def test_rejection_is_removed_when_source_is_corrected(pipeline: Pipeline) -> None:

@@ -13,9 +13,9 @@ from ledger_pipelines.settings import database_url
 from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines_tests.loading.rows import all_rows, fob, rejected, state, user
-from ledger_pipelines_tests.pipeline import Pipeline
-from ledger_pipelines_tests.servers import free_port, fresh_database
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.builders import all_rows, fob, rejected, state, user
+from ledger_pipelines_tests.support.servers import free_port, fresh_database
 
 SECRET = "-".join(("rahasia", "sekali"))
 

@@ -16,12 +16,12 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
 from ledger_pipelines_tests.reference.alerts import Alert, AlertLog, Limits, days_left, evaluate
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 FIRST, CURRENT = "2025-01", "2025-04"
 #: A current month that is over is evaluated at its end.

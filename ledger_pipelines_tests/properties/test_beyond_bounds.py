@@ -20,14 +20,14 @@ from ledger_pipelines.realtime.full_scan import Patrol
 from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
-from ledger_pipelines_tests.pipeline import Pipeline, differences, new_pipeline
 from ledger_pipelines_tests.properties.test_ledger_equals_reference import CURRENT, FIRST, MONTHS, STATES
 from ledger_pipelines_tests.properties.test_realtime_equals_reference import RealTime
-from ledger_pipelines_tests.reference.bounds import exceeded
+from ledger_pipelines_tests.reference.extreme_values import exceeded
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.wide_application import metadata
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.support.wide_billing_schema import metadata
 
 #: Fewer examples than other properties, because some texts have megabytes and there are two kinds of server.
 MAX_EXAMPLES = EXAMPLES // 3 + 2

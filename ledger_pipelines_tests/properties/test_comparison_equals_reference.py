@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.pipeline import Pipeline
 from ledger_pipelines_tests.reference.comparison import Comparison
 from ledger_pipelines_tests.reference.comparison import compare as expected_of
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.strategies import source_states
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 FIRST, CURRENT = "2025-01", "2025-04"
 CENTS = st.sampled_from([Decimal(text) for text in ("0", "0", "0.01", "-0.01", "0.02", "-0.02", "0.05", "77.7")])

@@ -14,11 +14,11 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger import transactions
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
-from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute, last_readable
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences
 
 # A property is one test, regardless of its number of examples.
 pytestmark = pytest.mark.timeout(0)

@@ -14,13 +14,13 @@ from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Price
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.pipeline import WIB, Pipeline
-from ledger_pipelines_tests.reference.dirt import pick
+from ledger_pipelines_tests.reference.column_values import pick
 from ledger_pipelines_tests.reference.ledger import RejectedError, price_entry
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
 from ledger_pipelines_tests.reference.values import Json, NotJsonError, Numeral, read_json, write_json
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 FIRST, CURRENT = "2025-01", "2025-04"
 MONTHS = Horizon(FIRST, CURRENT, WIB).months

@@ -25,11 +25,11 @@ from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import watermarks
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences
 
 FIRST, CURRENT = "2025-01", "2025-04"
 BEGIN = datetime(2025, 4, 10, 12, tzinfo=WIB)

@@ -25,10 +25,10 @@ from ledger_pipelines.sources.billing.reader import BillingApp
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines_tests.pipeline import WIB, Pipeline, differences, new_pipeline
 from ledger_pipelines_tests.reference.ledger import compute
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences, new_pipeline
 
 FIRST, CURRENT = "2025-01", "2025-06"
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ledger_pipelines_tests.reference import dirt
+from ledger_pipelines_tests.reference import column_values
 from ledger_pipelines_tests.reference import strategies as source
-from ledger_pipelines_tests.reference.dirt import pick
+from ledger_pipelines_tests.reference.column_values import pick
 from ledger_pipelines_tests.reference.ledger import PRICE_FIELDS
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row
@@ -81,7 +81,7 @@ def _move_reading_in_time(draw: st.DrawFn, draft: Draft) -> None:
     body = _read(row["data_input"])
     if not isinstance(body, dict):
         return _change_reading(draw, draft)
-    waktu = pick(draw, dirt.spellings(pick(draw, draft.active)))
+    waktu = pick(draw, column_values.spellings(pick(draw, draft.active)))
     opening = body.get("pembacaan_awal")
     if "volume_sm3" in body:
         body["waktu"] = waktu
@@ -157,7 +157,7 @@ def _change_role(draw: st.DrawFn, draft: Draft) -> None:
 
 def _break_history(draw: st.DrawFn, draft: Draft) -> None:
     column = pick(draw, ("deposit_history", "pricing_history"))
-    draft.change_user(draw(_positions(draft.users)), **{column: pick(draw, dirt.NOT_A_LIST)})
+    draft.change_user(draw(_positions(draft.users)), **{column: pick(draw, column_values.NOT_A_LIST)})
 
 
 EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
@@ -178,7 +178,7 @@ EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (
 _DEFAULT_VALUES = tuple(
     (column, value)
     for place, column in enumerate(PRICE_FIELDS)
-    for value in dict.fromkeys(row[place] for row in dirt.DEFAULTS)
+    for value in dict.fromkeys(row[place] for row in column_values.DEFAULTS)
 )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ledger_pipelines_tests.reference import dirt
-from ledger_pipelines_tests.reference.dirt import fields, pick
+from ledger_pipelines_tests.reference import column_values
+from ledger_pipelines_tests.reference.column_values import fields, pick
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.reference.values import Json, Numeral, months, write_json
@@ -19,9 +19,9 @@ from ledger_pipelines_tests.reference.values import Json, Numeral, months, write
 FIRST_CUSTOMER = 11
 NO_CUSTOMER = 90
 UNKNOWN_CUSTOMER = 999
-ROLES = dirt.weighted((65, ["customer"]), (35, ["fob"]))
+ROLES = column_values.weighted((65, ["customer"]), (35, ["fob"]))
 OTHER_ROLES = ("admin", "superadmin", "keuangan", "demo", "Customer", "FOB", "customer ", "")
-DEPTHS = dirt.weighted((78, [0]), (16, [1]), (6, [2]))
+DEPTHS = column_values.weighted((78, [0]), (16, [1]), (6, [2]))
 PERCENT = st.integers(0, 99)
 OUTSIDE = ("1999-12-31T23:59:59", "2999-01-01 00:00", "9999-12-31T23:59:59Z", "0001-01-01 00:00:00+07:00")
 
@@ -37,7 +37,7 @@ def source_states(
     if draw(PERCENT) >= 70:
         users.append(draw(other_users(NO_CUSTOMER, active)))
     owners = owner_table(users)
-    size = pick(draw, dirt.weighted((95, range(1, max_readings + 1)), (5, [0])))
+    size = pick(draw, column_values.weighted((95, range(1, max_readings + 1)), (5, [0])))
     bodies = [(pick(draw, owners), draw(data_inputs(active))) for _ in range(size)]
     if bodies and draw(PERCENT) >= 85:
         bodies = [*bodies[: max_readings - 1], bodies[0]]  # the same reading, entered twice
@@ -61,16 +61,16 @@ def active_months(draw: st.DrawFn, *, first_month: str, current_month: str) -> l
 def owner_table(users: Sequence[dict[str, Any]]) -> tuple[int, ...]:
     """Return the possible owners of a reading: mostly customers, sometimes another user or an unknown id."""
     mine = [row["id"] for row in users if row["role"] in ("customer", "fob")]
-    return dirt.weighted((95, mine or [UNKNOWN_CUSTOMER]), (5, [UNKNOWN_CUSTOMER, NO_CUSTOMER]))
+    return column_values.weighted((95, mine or [UNKNOWN_CUSTOMER]), (5, [UNKNOWN_CUSTOMER, NO_CUSTOMER]))
 
 
 @st.composite
-def moments(draw: st.DrawFn, active: Sequence[str]) -> dirt.Cell:
+def moments(draw: st.DrawFn, active: Sequence[str]) -> column_values.Cell:
     """Draw a moment in one of the months, rarely outside the horizon, missing or unparsable."""
     kind = draw(PERCENT)
     if kind < 92:
-        return pick(draw, dirt.spellings(pick(draw, active)))
-    return pick(draw, dirt.NOT_MOMENTS if kind < 97 else OUTSIDE)
+        return pick(draw, column_values.spellings(pick(draw, active)))
+    return pick(draw, column_values.NOT_MOMENTS if kind < 97 else OUTSIDE)
 
 
 @st.composite
@@ -93,7 +93,7 @@ def data_inputs(draw: st.DrawFn, active: Sequence[str]) -> str | None:
     """Draw the text of `data_input`: metered or fob, rarely not an object or with a duplicate key."""
     kind = draw(PERCENT)
     if kind >= 97:
-        return pick(draw, dirt.NO_READING)
+        return pick(draw, column_values.NO_READING)
     text = draw(encoded(draw(metered_readings(active) if kind < 70 else fob_readings(active))))
     if kind < 3 and text.startswith("{"):
         return '{"volume_flow_meter": "dua", "pembacaan_awal": null, ' + text[1:]
@@ -108,11 +108,11 @@ def metered_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
     reading = fields(
         pembacaan_awal=opening,
         pembacaan_akhir=closing,
-        volume_flow_meter=pick(draw, dirt.VOLUMES),
+        volume_flow_meter=pick(draw, column_values.VOLUMES),
     )
     match draw(PERCENT):
         case 97:
-            return reading | {"pembacaan_awal": pick(draw, dirt.NOT_AN_OBJECT)}
+            return reading | {"pembacaan_awal": pick(draw, column_values.NOT_AN_OBJECT)}
         case 98:
             return {key: value for key, value in reading.items() if key != "pembacaan_awal"}
         case extra if extra >= 80:
@@ -123,10 +123,10 @@ def metered_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
 @st.composite
 def fob_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
     """Draw the object of a fob reading; the key volume_sm3 is present even if its value is missing."""
-    volume = pick(draw, dirt.VOLUMES)
+    volume = pick(draw, column_values.VOLUMES)
     return {
         **fields(waktu=draw(moments(active))),
-        "volume_sm3": None if volume is dirt.ABSENT else volume,
+        "volume_sm3": None if volume is column_values.ABSENT else volume,
         "keterangan": None,
         "alamat_pengambilan": None,
     }
@@ -136,12 +136,12 @@ def fob_readings(draw: st.DrawFn, active: Sequence[str]) -> dict[str, Json]:
 def deposit_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
     """Draw an entry of a deposit history."""
     if draw(PERCENT) >= 97:
-        return pick(draw, dirt.NOT_AN_OBJECT)
+        return pick(draw, column_values.NOT_AN_OBJECT)
     return fields(
         date=draw(moments(active)),
-        amount=pick(draw, dirt.AMOUNTS),
+        amount=pick(draw, column_values.AMOUNTS),
         description=None,
-        keterangan=pick(draw, dirt.KETERANGAN),
+        keterangan=pick(draw, column_values.KETERANGAN),
     )
 
 
@@ -150,32 +150,32 @@ def price_entries(draw: st.DrawFn, active: Sequence[str]) -> Json:
     """Draw an entry of a pricing history: monthly, a custom period, or neither."""
     kind = draw(PERCENT)
     if kind >= 98:
-        return pick(draw, dirt.NOT_AN_OBJECT)
+        return pick(draw, column_values.NOT_AN_OBJECT)
     figures = fields(
-        harga_per_meter_kubik=pick(draw, dirt.PRICES),
-        tekanan_keluar=pick(draw, dirt.PRESSURES),
-        suhu=pick(draw, dirt.TEMPERATURES),
-        koreksi_meter=pick(draw, dirt.FACTORS),
+        harga_per_meter_kubik=pick(draw, column_values.PRICES),
+        tekanan_keluar=pick(draw, column_values.PRESSURES),
+        suhu=pick(draw, column_values.TEMPERATURES),
+        koreksi_meter=pick(draw, column_values.FACTORS),
     )
     if kind < 35:
         start, end = draw(periods(active))
         return {"type": "custom_period", **fields(start_date=start, end_date=end), **figures}
-    year_month = pick(draw, active if kind < 94 else dirt.YEAR_MONTHS)
-    written = pick(draw, dirt.PRICE_TYPES)
+    year_month = pick(draw, active if kind < 94 else column_values.YEAR_MONTHS)
+    written = pick(draw, column_values.PRICE_TYPES)
     return {**fields(type=written, date="2025-03-01", year_month=year_month), **figures}
 
 
 @st.composite
-def periods(draw: st.DrawFn, active: Sequence[str]) -> tuple[dirt.Cell, dirt.Cell]:
+def periods(draw: st.DrawFn, active: Sequence[str]) -> tuple[column_values.Cell, column_values.Cell]:
     """Draw the two ends of a custom period, rarely in the wrong order, missing or unparsable."""
-    ends = sorted(pick(draw, dirt.bounds(pick(draw, active))) for _ in range(2))
+    ends = sorted(pick(draw, column_values.bounds(pick(draw, active))) for _ in range(2))
     match draw(PERCENT):
         case 95:
             return ends[1].isoformat(), (ends[0] - timedelta(seconds=1)).isoformat()
         case 96:
-            return pick(draw, dirt.NOT_MOMENTS), ends[1].isoformat()
+            return pick(draw, column_values.NOT_MOMENTS), ends[1].isoformat()
         case 97:
-            return ends[0].isoformat(), pick(draw, dirt.NOT_MOMENTS)
+            return ends[0].isoformat(), pick(draw, column_values.NOT_MOMENTS)
         case style:
             return _spelled(ends[0], style), _spelled(ends[1], style // 2)
 
@@ -200,8 +200,8 @@ def histories(draw: st.DrawFn, entries: st.SearchStrategy[Json], *, json_column:
         return draw(encoded(draw(st.lists(entries, max_size=6))))
     if kind < 97:
         return pick(draw, (None, "null", '""', '"null"', '"  "', "[]", '"[]"', '"\\"[]\\""'))
-    broken = pick(draw, (*dirt.NOT_A_LIST, *dirt.NOT_JSON))
-    if json_column and broken in dirt.NOT_JSON:
+    broken = pick(draw, (*column_values.NOT_A_LIST, *column_values.NOT_JSON))
+    if json_column and broken in column_values.NOT_JSON:
         return write_json(broken)
     return broken
 
@@ -209,7 +209,7 @@ def histories(draw: st.DrawFn, entries: st.SearchStrategy[Json], *, json_column:
 @st.composite
 def customers(draw: st.DrawFn, customer_id: int, active: Sequence[str]) -> dict[str, Any]:
     """Draw a row of `users` that is a customer."""
-    price, pressure, temperature, factor = pick(draw, dirt.DEFAULTS)
+    price, pressure, temperature, factor = pick(draw, column_values.DEFAULTS)
     return user_row(
         customer_id,
         pick(draw, ROLES),

@@ -25,8 +25,8 @@ from ledger_pipelines.serving.cli import app
 from ledger_pipelines.serving.cli.common import console
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.warehouse import database_urls, tables
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import free_port
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import free_port
 
 MONTHS = 3
 NARROW = 80

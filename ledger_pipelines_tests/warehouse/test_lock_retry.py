@@ -10,8 +10,8 @@ from ledger_pipelines.warehouse import lock_retry
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.lock_retry import WarehouseBusyError, politely
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_database
 
 
 @pytest.fixture(scope="module")

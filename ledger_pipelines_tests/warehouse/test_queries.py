@@ -26,7 +26,7 @@ from ledger_pipelines.warehouse.tables import (
     realtime_batches,
     rejected_rows,
 )
-from ledger_pipelines_tests.pipeline import Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 
 Rows = dict[tuple[int, str], tuple[Decimal, ...]]
 NOW = datetime(2025, 6, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import partitions, schema, tables
 from ledger_pipelines.warehouse.engine import reachable, warehouse_engine
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_database
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_database
 
 PARTITIONED = (
     tables.deposits,

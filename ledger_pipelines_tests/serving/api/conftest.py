@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger_pipelines_tests.serving.api.apis import Api, new_api
 from ledger_pipelines_tests.serving.conftest import Installation
+from ledger_pipelines_tests.support.serving.api import Api, new_api
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
-from ledger_pipelines_tests.incidents import REFUSED, opened
-from ledger_pipelines_tests.pipeline import WIB, never_computed
-from ledger_pipelines_tests.serving.api.apis import Api, bearer
-from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
+from ledger_pipelines_tests.support.billing_pipeline import WIB, never_computed
+from ledger_pipelines_tests.support.open_incidents import REFUSED, opened
+from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines_tests.support.serving.fake_dagster import stand_in
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)

@@ -9,10 +9,10 @@ from ledger_pipelines.serving import health
 from ledger_pipelines.serving.base import databases as serving_databases
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.web.context import Parts
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.serving.api.apis import Api
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
-from ledger_pipelines_tests.serving.dashboard.desk import new_desk, text_of
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.serving.api import Api
+from ledger_pipelines_tests.support.serving.dashboard_client import new_desk, text_of
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)

@@ -8,7 +8,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.settings import Settings
-from ledger_pipelines_tests.serving.api.apis import Api, bearer
+from ledger_pipelines_tests.support.serving.api import Api, bearer
 
 UNREACHABLE = "postgresql://ledger@127.0.0.1:1/nothing"
 document = schemathesis.openapi.from_asgi(

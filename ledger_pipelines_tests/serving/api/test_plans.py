@@ -14,8 +14,8 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries.customers import customer
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import fresh_warehouse
 
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000

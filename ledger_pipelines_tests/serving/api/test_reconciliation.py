@@ -13,8 +13,8 @@ from ledger_pipelines.ledger.reconciliation.comparison import compare
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import qualified
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.serving.api.apis import Api
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.serving.api import Api
 
 COMPARISON = "/api/realtime-balance/comparison-report"
 INVOICES = "/api/realtime-balance/invoice-reconciliation"

@@ -12,8 +12,8 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import Ending
 from ledger_pipelines.warehouse.queries import sync_history
-from ledger_pipelines_tests.serving.api.apis import Api, bearer
-from ledger_pipelines_tests.serving.api.dagster_stand_in import REFUSED, StandIn, stand_in
+from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines_tests.support.serving.fake_dagster import REFUSED, StandIn, stand_in
 
 ROOT = "/api/sync"
 LOG_FIELDS = {

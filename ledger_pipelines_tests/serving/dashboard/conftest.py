@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger_pipelines_tests.serving.api.apis import Api, new_api
 from ledger_pipelines_tests.serving.conftest import Installation
-from ledger_pipelines_tests.serving.dashboard.desk import Desk, new_desk
+from ledger_pipelines_tests.support.serving.api import Api, new_api
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk, new_desk
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.warehouse.ops import api_tokens, audit
 from ledger_pipelines.warehouse.tables import api_tokens as tokens_table
 from ledger_pipelines.warehouse.tables import audit_log, sessions
-from ledger_pipelines_tests.serving.api.apis import Api
-from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, new_desk, text_of
+from ledger_pipelines_tests.support.serving.api import Api
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk, guarded_paths, new_desk, text_of
 
 ACTIONS = {
     "/syncs": "/syncs",

@@ -16,13 +16,13 @@ from ledger_pipelines.serving.dagster.graphql import web_ui_of
 from ledger_pipelines.serving.dashboard.translations.formats import Formats
 from ledger_pipelines.serving.web.address import address_of
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
-from ledger_pipelines_tests.incidents import FAILED, REFUSED, opened
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.servers import require_chromium
+from ledger_pipelines_tests.serving.cli.test_sync import LINES, held_up, sessions
 from ledger_pipelines_tests.serving.conftest import new_installation
-from ledger_pipelines_tests.serving.dashboard.desk import guarded_paths
-from ledger_pipelines_tests.serving.test_sync import LINES, held_up, sessions
-from ledger_pipelines_tests.serving.test_up import Up, statuses
+from ledger_pipelines_tests.serving.supervisor.test_up import Up, statuses
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.support.servers import require_chromium
+from ledger_pipelines_tests.support.serving.dashboard_client import guarded_paths
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

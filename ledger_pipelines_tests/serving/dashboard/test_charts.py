@@ -9,7 +9,7 @@ from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Locale, Series
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
-from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.support.billing_pipeline import WIB
 
 MONTHS = ("2025-03", "2025-04")
 VALUES = (Decimal("71930493.31"), Decimal("-1234567890.05"))

@@ -12,9 +12,9 @@ from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.dashboard.translations import CATALOGUE
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES
 from ledger_pipelines.settings import Settings
-from ledger_pipelines_tests.servers import fresh_warehouse
-from ledger_pipelines_tests.serving.api.apis import Api, new_api
-from ledger_pipelines_tests.serving.dashboard.desk import Desk, new_desk, text_of
+from ledger_pipelines_tests.support.servers import fresh_warehouse
+from ledger_pipelines_tests.support.serving.api import Api, new_api
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk, new_desk, text_of
 
 OWN_BILLING_URL = SecretStr("mysql+pymysql://reader:hush@127.0.0.1:1/billing")
 CHECK, COMPUTE = "ledger billing test-connection", "ledger balance initialize --all"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
-from ledger_pipelines_tests.pipeline import WIB
+from ledger_pipelines_tests.support.billing_pipeline import WIB
 
 ENGLISH, INDONESIAN = (Formats(language, WIB) for language in LANGUAGES)
 amounts = st.decimals(min_value=-(10**50), max_value=10**50, places=2, allow_nan=False)

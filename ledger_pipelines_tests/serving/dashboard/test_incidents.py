@@ -14,9 +14,9 @@ from ledger_pipelines.warehouse.ops import audit, incidents
 from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
 from ledger_pipelines.warehouse.tables import deletion_confirmations
 from ledger_pipelines.warehouse.tables import incidents as table
-from ledger_pipelines_tests.incidents import FAILED, READINGS, REFUSED, opened
-from ledger_pipelines_tests.pipeline import WIB
-from ledger_pipelines_tests.serving.dashboard.desk import Desk, text_of
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.open_incidents import FAILED, READINGS, REFUSED, opened
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk, text_of
 
 ROWS = 854
 

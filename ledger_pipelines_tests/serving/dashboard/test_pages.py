@@ -37,9 +37,9 @@ from ledger_pipelines.warehouse.tables import (
     transaction_calculations,
 )
 from ledger_pipelines.warehouse.tables import sync_logs as logs_table
-from ledger_pipelines_tests.pipeline import WIB, never_computed
-from ledger_pipelines_tests.serving.api.dagster_stand_in import stand_in
-from ledger_pipelines_tests.serving.dashboard.desk import Desk, guarded_paths, text_of
+from ledger_pipelines_tests.support.billing_pipeline import WIB, never_computed
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk, guarded_paths, text_of
+from ledger_pipelines_tests.support.serving.fake_dagster import stand_in
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 RUN = "00000000-0000-0000-0000-000000000000"  # the run id that the stand-in answers

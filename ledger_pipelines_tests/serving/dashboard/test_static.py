@@ -9,7 +9,7 @@ import pytest
 
 import ledger_pipelines
 from ledger_pipelines.serving.dashboard.static_files import static_file
-from ledger_pipelines_tests.serving.dashboard.desk import Desk
+from ledger_pipelines_tests.support.serving.dashboard_client import Desk
 
 PACKAGE = Path(ledger_pipelines.__file__).parent
 NAMES = ("dashboard.css", "dashboard.js", "icon.svg", "plotly.min.js")

@@ -1,0 +1,33 @@
+"""End of a sync whose warehouse is unavailable."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.defs.resources import Databases, SyncConfig, SyncRun
+from ledger_pipelines.defs.resources import sync as sync_resource
+from ledger_pipelines.loading.erp.sync_log_file import journal_file
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
+from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.servers import free_port
+
+
+def test_a_log_that_cannot_be_closed_has_the_reason_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
+    settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")
+    databases = Databases(settings)
+    started = datetime(2025, 6, 1, tzinfo=WIB)
+    log = SyncLog(7, "manual", "running", started, None, 0, 0, 0, None, None, None, "abc")
+    with pytest.raises(WarehouseError, match="cannot be used"):
+        SyncRun(databases, log, SyncConfig(), ["stockbywh"]).close()
+    databases.warehouse.dispose()
+    waits, gives_up = journal_file(settings).read_text().splitlines()
+    assert "sync 7 waits until it can be closed: The warehouse" in waits
+    assert "sync 7 could not be closed; the sensor finished_syncs or the next sync closes it: The warehouse" in gives_up
+    assert "hush" not in waits + gives_up

@@ -1,0 +1,92 @@
+"""Incidents in the output of `ledger`: the health check before, during and after an incident, lists, confirmation."""
+
+import getpass
+
+import pytest
+import sqlalchemy as sa
+
+from ledger_pipelines.warehouse.ops import incidents
+from ledger_pipelines.warehouse.ops.incidents import Kind
+from ledger_pipelines.warehouse.tables import audit_log, deletion_confirmations
+from ledger_pipelines_tests.serving.conftest import Installation, json_of
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+
+TEST = ("balance", "test-system")
+
+
+def test_open_incident_makes_the_system_unhealthy(computed: Installation) -> None:
+    assert "Incidents" not in computed.run(*TEST).stdout
+    with computed.warehouse() as connection, opened(connection, REFUSED):
+        incidents.record(connection, REFUSED)
+        result = computed.run(*TEST)
+        assert result.exit_code == 1
+        assert "All checks passed" not in result.stderr
+        answer = json_of(computed.run(*TEST, "--json"))
+        incidents.close(connection, [REFUSED.kind])
+        assert computed.run(*TEST).exit_code == 0
+    (one,) = answer["incidents"]
+    assert (answer["success"], one["kind"], one["subject"], one["customers"], one["occurrences"], one["owner"]) == (
+        False, "deletion_refused", "customer 11", [11], 2, "team:billing",
+    )  # fmt: skip
+    assert (one["reason"], one["what_to_do"]) == (REFUSED.reason, REFUSED.what_to_do)
+    assert answer["problems"] == [f"Incident {one['id']} is open: deletion refused, customer 11: {REFUSED.reason}"]
+    section = result.stdout.partition("Incidents")[2].partition("Data")[0]
+    words = [one["opened_at"][:10], "2", "deletion_refused", "team:billing", *REFUSED.reason.split(), "what to do"]
+    assert [word for word in words if word not in section] == []
+
+
+@pytest.mark.parametrize(("customer", "subjects"), [(11, ["customer 11", "stockbywh"]), (12, ["stockbywh"])])
+def test_health_of_a_customer_omits_incidents_of_others(
+    computed: Installation, customer: int, subjects: list[str]
+) -> None:
+    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
+        answer = json_of(computed.run(*TEST, "--customer-id", str(customer), "--json"))
+    assert [one["subject"] for one in answer["incidents"]] == subjects
+    assert len(answer["problems"]) == len(subjects)
+
+
+def test_incidents_are_listed(computed: Installation) -> None:
+    assert "No incident is open." in computed.run("incidents", "list").stderr
+    assert "There has never been an incident." in computed.run("incidents", "list", "--all").stderr
+    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
+        incidents.close(connection, [Kind.SYNC_FAILED])
+        output = computed.run("incidents", "list")
+        assert output.exit_code == 0
+        assert "customer 11" in output.stdout
+        assert "stockbywh" not in output.stdout
+        whole = computed.run("incidents", "list", "--all").stdout
+        assert whole.index("stockbywh") < whole.index("customer 11"), "the newest first"
+        (one,) = json_of(computed.run("incidents", "list", "--json"))["incidents"]
+        both = json_of(computed.run("incidents", "list", "--all", "--json"))["incidents"]
+        assert len(json_of(computed.run("incidents", "list", "--all", "--limit", "1", "--json"))["incidents"]) == 1
+        assert "ledger incidents list" in computed.run("alerts", "list").stderr
+    assert (one["state"], one["delivered_at"], one["details"]) == ("open", None, REFUSED.details)
+    assert [incident["state"] for incident in both] == ["closed", "open"]
+    assert "incidents" not in computed.run("alerts", "list").stderr
+
+
+def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
+    confirm = ("incidents", "confirm", "--customer-id")
+    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
+        unknown = computed.run(*confirm, "12")
+        assert unknown.exit_code == 1
+        assert "No deletion of customer 12 waits" in unknown.stderr
+        assert "customer 11" in unknown.stderr
+        other = computed.run(*confirm, "11", "--rows", "850")
+        assert other.exit_code == 1
+        assert "now has 854 rows, not 850" in other.stderr
+        answer = json_of(computed.run(*confirm, "11", "--rows", "854", "--json"))["confirmed"]
+        assert answer["rows"] == REFUSED.details["rows"]["11"]
+        output = computed.run(*confirm, "11").stderr
+        assert "850 rows of billing.meter_readings" in output
+        kept = connection.execute(sa.select(deletion_confirmations)).all()
+        assert {(row.customer_id, row.table_name, row.rows) for row in kept} == {
+            (11, "billing.meter_readings", 850),
+            (11, "billing.deposits", 4),
+        }
+        assert {row.confirmed_by for row in kept} == {f"command line ({getpass.getuser()})"}
+        targets = connection.scalars(
+            sa.select(audit_log.c.target).where(audit_log.c.action == "ledger incidents confirm")
+        )
+        assert list(targets) == [f"deletion of customer {number}" for number in (12, 11, 11, 11)]
+        connection.execute(sa.delete(audit_log))

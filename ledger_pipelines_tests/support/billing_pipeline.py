@@ -1,0 +1,182 @@
+"""Test pipeline of the billing ledger, without Dagster: fill the source, run, and read the ledger."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.ledger import balances, transactions
+from ledger_pipelines.loading.billing.load import load_customers, load_deposits, load_prices, load_readings
+from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.guard import DeletionGuard
+from ledger_pipelines.sources.billing import schema as billing_schema
+from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
+from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+
+WIB = ZoneInfo("Asia/Jakarta")
+_WITHOUT_GUARD = DeletionGuard(accept=True)
+
+
+@dataclass
+class Pipeline:
+    """Source database with the application's tables, warehouse, and the loads and calculations between them."""
+
+    source: sa.Engine
+    warehouse: sa.Engine
+    horizon: Horizon
+    application: sa.MetaData = billing_schema.metadata
+
+    def reset(self, first_month: str, current_month: str) -> None:
+        """Empty the warehouse and set the months of the partitions."""
+        self.horizon = Horizon(first_month, current_month, WIB)
+        with self.warehouse.begin() as connection:
+            deletes = [
+                str(sa.delete(table)) for table in tables.metadata.sorted_tables if table is not tables.write_locks
+            ]
+            connection.exec_driver_sql(";".join(deletes))
+
+    def fill(self, state: SourceState) -> None:
+        """Replace the contents of the source by a state."""
+        users, readings = (self.application.tables[name] for name in ("users", "data_pencatatan"))
+        with self.source.begin() as connection:
+            connection.execute(sa.delete(readings))
+            connection.execute(sa.delete(users))
+            if state.users:
+                connection.execute(
+                    sa.insert(users), [_as_stored(users, row) | {"password": "x"} for row in state.users]
+                )
+            if state.readings:
+                connection.execute(sa.insert(readings), [_as_stored(readings, row) for row in state.readings])
+
+    def load(self, scope: Scope, guard: DeletionGuard = _WITHOUT_GUARD) -> list[Report]:
+        """Load the billing application's data."""
+        app = BillingApp(self.source, self.horizon)
+        load = Load(app, scope, guard, run_id="test")
+        reports = []
+        for step in (load_customers, load_prices, load_deposits, load_readings):
+            with self.warehouse.begin() as connection:
+                reports.append(step(load, connection))
+        return reports
+
+    def recalculate(self, scope: Scope, *, force: bool = False) -> list[Report]:
+        """Recalculate transactions and balances."""
+        reports = []
+        for step in (transactions.recalculate, balances.recalculate):
+            with self.warehouse.begin() as connection:
+                reports.append(step(connection, scope, self.horizon, "test", force=force))
+        return reports
+
+    def run(
+        self, months: Sequence[str] | None = None, customers: Sequence[int] | None = None, *, force: bool = False
+    ) -> list[Report]:
+        """Load and recalculate; by default all months and all customers."""
+        scope = Scope(tuple(months or self.horizon.months), None if customers is None else tuple(customers))
+        return [*self.load(scope), *self.recalculate(scope, force=force)]
+
+    def rows(self, table: sa.Table) -> list[sa.RowMapping]:
+        """Return the rows of a warehouse table, in the order of the primary key."""
+        with self.warehouse.connect() as connection:
+            return list(connection.execute(sa.select(table).order_by(*table.primary_key)).mappings())
+
+    def ledger(self) -> Ledger:
+        """Return the contents of the warehouse as a ledger of the reference; rejections have the product's reasons."""
+        return Ledger(
+            transactions={row["data_pencatatan_id"]: _transaction(row) for row in self._transactions()},
+            balances={
+                (row["customer_id"], row["year_month"]): _balance(row)
+                for row in self.rows(tables.monthly_customer_balances)
+            },
+            rejected={
+                (row["source_table"], row["source_id"]): row["reason"] for row in self.rows(tables.rejected_rows)
+            },
+        )
+
+    def _transactions(self) -> list[sa.RowMapping]:
+        rows = self.rows(tables.transaction_calculations)
+        ids = [row["data_pencatatan_id"] for row in rows]
+        assert len(ids) == len(set(ids)), "a reading has two transactions"
+        return rows
+
+
+def _as_stored(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with 0 instead of None in columns that are NOT NULL with that default."""
+    return {name: 0 if value is None and not table.c[name].nullable else value for name, value in row.items()}
+
+
+def _transaction(row: sa.RowMapping) -> Transaction:
+    fields = {name: row[name] for name in Transaction.__dataclass_fields__ if name != "rule"}
+    return Transaction(**fields | {"rule": row["pricing_used"]["rule"]})
+
+
+def _balance(row: sa.RowMapping) -> Balance:
+    return Balance(**{name: row[name] for name in Balance.__dataclass_fields__})
+
+
+def differences(found: Ledger, expected: Ledger) -> list[str]:
+    """Describe the differences between the warehouse and the reference; empty if they agree to the last digit."""
+    lines: list[str] = []
+    parts: list[tuple[str, dict[Any, Any], dict[Any, Any]]] = [
+        ("transaction", found.transactions, expected.transactions),
+        ("balance", found.balances, expected.balances),
+    ]
+    for kind, have, want in parts:
+        for key in sorted(have.keys() | want.keys()):
+            if have.get(key) != want.get(key):
+                lines.append(f"{kind} {key}:\n  found    {have.get(key)}\n  expected {want.get(key)}")
+            elif not _has_scale(have[key]):
+                lines.append(f"{kind} {key}: not rounded to its scale: {have[key]}")
+    lines += [
+        f"rejected unexpectedly: {key}: {found.rejected[key]}"
+        for key in found.rejected.keys() - expected.rejected.keys()
+    ]
+    lines += [
+        f"not rejected: {key}: {expected.rejected[key]}" for key in expected.rejected.keys() - found.rejected.keys()
+    ]
+    return lines
+
+
+_SCALES = {"total_harga": -2, "volume_sm3": -4, "closing_balance": -2, "opening_balance": -2, "total_volume_sm3": -4}
+
+
+def _has_scale(row: Transaction | Balance) -> bool:
+    return all(
+        not isinstance(value := getattr(row, name, None), Decimal) or value.as_tuple().exponent == scale
+        for name, scale in _SCALES.items()
+    )
+
+
+@contextmanager
+def never_computed(warehouse: sa.Engine) -> Iterator[None]:
+    """Remove the marks of loaded months, so that the ledger looks never computed; restore them afterwards."""
+    marks = tables.loaded_months
+    with warehouse.begin() as connection:
+        loaded = connection.execute(sa.select(marks)).mappings().all()
+        connection.execute(sa.delete(marks))
+    try:
+        yield
+    finally:
+        with warehouse.begin() as connection:
+            connection.execute(sa.insert(marks), list(map(dict, loaded)))
+
+
+@contextmanager
+def new_pipeline(
+    source_server: sa.URL, embedded: sa.URL, application: sa.MetaData = billing_schema.metadata
+) -> Iterator[Pipeline]:
+    """Yield a pipeline between a fresh source database and a fresh warehouse, both with empty tables."""
+    with ExitStack() as stack:
+        source = source_engine(stack.enter_context(fresh_database(source_server)))
+        stack.callback(source.dispose)
+        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
+        stack.callback(warehouse.dispose)
+        application.create_all(source)
+        yield Pipeline(source, warehouse, Horizon("2025-01", "2025-06", WIB), application)

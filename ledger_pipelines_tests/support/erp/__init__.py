@@ -1,0 +1,1 @@
+"""Servers and sources that stand in for the ERP."""
