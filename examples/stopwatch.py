@@ -35,8 +35,8 @@ class Stopwatch:
     def __init__(self) -> None:
         settings = load_settings()
         self.zone = settings.zone
-        self.application = sa.create_engine(database_urls.billing(settings))
-        self.warehouse = sa.create_engine(database_urls.warehouse(settings), isolation_level="AUTOCOMMIT")
+        self.application = sa.create_engine(database_urls.billing_url(settings))
+        self.warehouse = sa.create_engine(database_urls.warehouse_url(settings), isolation_level="AUTOCOMMIT")
 
     def balances(self) -> set[sa.Row[Any]]:
         """Return the customer's balances by month."""

@@ -20,7 +20,7 @@ from ledger_pipelines.defs.automation.reconciliation import reconciliation_senso
 from ledger_pipelines.defs.automation.schedules import ledger_schedules, reconciliation_schedules, sync_schedules
 from ledger_pipelines.defs.automation.sensors import sync_sensors
 from ledger_pipelines.defs.partitions import monthly_partitions
-from ledger_pipelines.defs.resources import Databases, RunScope, sync_resource
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope, sync_resource
 from ledger_pipelines.settings import Settings, load_settings
 
 
@@ -59,7 +59,7 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
             *reconciliation_sensors(settings),
         ],
         resources={
-            "databases": Databases(settings),
+            "databases": PipelineDatabases(settings),
             "scope": RunScope(),
             "sync": sync_resource(),
             **(resources or {}),

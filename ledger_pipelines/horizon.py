@@ -36,7 +36,7 @@ def month_of(moment: datetime, zone: ZoneInfo) -> str:
     return f"{local.year:04d}-{local.month:02d}"
 
 
-def shift(month: str, by: int) -> str:
+def shift_month(month: str, by: int) -> str:
     """Return the month ``by`` months after ``month`` (before, if negative).
 
     The result is counted in months, so day 31 cannot overflow into another month.
@@ -45,7 +45,7 @@ def shift(month: str, by: int) -> str:
     return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
 
 
-def start_of(month: str, zone: ZoneInfo) -> datetime:
+def month_start(month: str, zone: ZoneInfo) -> datetime:
     """Return the first moment of ``month`` in ``zone``."""
     return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=zone)
 
@@ -55,7 +55,7 @@ def months_between(first: str, last: str) -> tuple[str, ...]:
     months = []
     while first <= last:
         months.append(first)
-        first = shift(first, 1)
+        first = shift_month(first, 1)
     return tuple(months)
 
 
@@ -68,7 +68,7 @@ class Horizon:
     zone: ZoneInfo
 
     @classmethod
-    def until(cls, moment: datetime, *, first: str, zone: ZoneInfo) -> "Horizon":
+    def at(cls, moment: datetime, *, first: str, zone: ZoneInfo) -> "Horizon":
         """Return the horizon whose current month is the month of ``moment``."""
         return cls(first=parse_month(first), current=month_of(moment, zone), zone=zone)
 
@@ -77,7 +77,7 @@ class Horizon:
         """Months of the horizon, in order."""
         return months_between(self.first, self.current)
 
-    def check(self, month: str) -> str:
+    def require_month(self, month: str) -> str:
         """Return ``month`` if it lies in the horizon.
 
         Raises:
@@ -98,15 +98,15 @@ class Horizon:
 class Scope:
     """Months and customers of one run; without ``customers``, all customers.
 
-    ``months`` is sorted and not empty. `ids.NOBODY` in ``customers`` stands for all customers whose ids do not fit
-    into a BIGINT.
+    ``months`` is sorted and not empty. `ids.UNSTORABLE_ID` in ``customers`` stands for all customers whose ids do not
+    fit into a BIGINT.
     """
 
     months: tuple[str, ...]
     customers: tuple[int, ...] | None = None
 
     @property
-    def whole(self) -> bool:
+    def covers_all_customers(self) -> bool:
         """Whether the scope covers every customer."""
         return self.customers is None
 

@@ -10,30 +10,30 @@ from typing import Any, TypeGuard
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 """Bounds of a BIGINT."""
 
-NOBODY = 0
+UNSTORABLE_ID = 0
 """Placeholder, in a scope and in a queued change, for every customer id that does not fit into a BIGINT."""
 
 
-def is_usable(value: object) -> TypeGuard[int]:
+def is_usable_id(value: object) -> TypeGuard[int]:
     """Return whether the ledger uses the id: an integer from 1 to `LARGEST`."""
     return isinstance(value, int) and 1 <= value <= LARGEST
 
 
-def fits(value: object) -> TypeGuard[int]:
+def fits_bigint(value: object) -> TypeGuard[int]:
     """Return whether the id fits into a BIGINT."""
     return isinstance(value, int) and SMALLEST <= value <= LARGEST
 
 
-def held(value: Any) -> int | None:
+def bigint_or_none(value: Any) -> int | None:
     """Return the id, or None if it does not fit into a BIGINT."""
-    return value if fits(value) else None
+    return value if fits_bigint(value) else None
 
 
-def of_text(text: str) -> Any:
+def parse_id(text: str) -> Any:
     """Parse an id from text, such as the id of a row in `ops.rejected_rows`."""
-    return whole(Decimal(text))
+    return integral_or_same(Decimal(text))
 
 
-def whole(value: Decimal) -> Any:
+def integral_or_same(value: Decimal) -> Any:
     """Return a NUMERIC id as an integer; an id with decimals stays a Decimal, so that it keeps its identity."""
     return int(value) if value.is_finite() and value == value.to_integral_value() else value

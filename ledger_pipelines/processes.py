@@ -13,18 +13,18 @@ class ProcessId:
     started: str
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the process still runs."""
-        return started_at(self.pid) == self.started
+        return process_start_time(self.pid) == self.started
 
 
-def process_of(pid: int) -> ProcessId | None:
+def process_with_pid(pid: int) -> ProcessId | None:
     """Return the process that has a pid now, or None."""
-    started = started_at(pid)
+    started = process_start_time(pid)
     return None if started is None else ProcessId(pid, started)
 
 
-def started_at(pid: int) -> str | None:
+def process_start_time(pid: int) -> str | None:
     """Return the start time of a process as an opaque text, which differs for every process with that pid.
 
     Returns:

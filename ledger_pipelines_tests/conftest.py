@@ -14,14 +14,14 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.support.erp_copy import ErpCopy, new_erp_copy
-from ledger_pipelines_tests.support.interrupts import hear_interrupts
+from ledger_pipelines_tests.support.interrupts import restore_sigint_handler
 
 # Per property test: few for developers who run the tests many times a day, many more in CI (2,000 in total).
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (110 if os.environ.get("CI") else 3))
 # For property tests whose examples are whole histories, with a sync or a run after each change.
 HISTORIES = EXAMPLES // 5 + 2
 
-hear_interrupts()
+restore_sigint_handler()
 settings.register_profile(
     "ledger",
     deadline=None,
@@ -49,7 +49,7 @@ def embedded_url() -> Iterator[sa.URL]:
 def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
     """URL of each PostgreSQL server in turn: the embedded one and the machine's own."""
     if request.param == "machine":
-        return servers.require(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
+        return servers.require_server(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
     url = request.getfixturevalue("embedded_url")
     assert isinstance(url, sa.URL)
     return url
@@ -58,7 +58,7 @@ def postgres_url(request: pytest.FixtureRequest) -> sa.URL:
 @pytest.fixture(scope="session")
 def mariadb_url() -> sa.URL:
     """URL of the machine's MariaDB."""
-    return servers.require(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
+    return servers.require_server(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
 
 
 @pytest.fixture(scope="module")

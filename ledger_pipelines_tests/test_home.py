@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.settings import Settings, SettingsError, let_group_pass, make_home
+from ledger_pipelines.settings import Settings, SettingsError, allow_group_traversal, ensure_home
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of folders")
 OTHER_USER = 65534
@@ -18,7 +18,7 @@ def mode_of(folder: Path) -> int:
 
 
 def test_home_is_made_private(tmp_path: Path) -> None:
-    make_home(tmp_path / "new" / "home")
+    ensure_home(tmp_path / "new" / "home")
     assert mode_of(tmp_path / "new" / "home") == 0o700
 
 
@@ -27,17 +27,17 @@ def test_home_becomes_private(tmp_path: Path, mode: int) -> None:
     home = tmp_path / "home"
     (home / "logs").mkdir(parents=True)
     home.chmod(mode)
-    make_home(home)
+    ensure_home(home)
     assert mode_of(home) == 0o700
 
 
 @ROOT_ONLY
 def test_group_of_the_server_may_only_traverse(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    make_home(home)
-    let_group_pass(home, OTHER_USER)
+    ensure_home(home)
+    allow_group_traversal(home, OTHER_USER)
     assert (mode_of(home), home.stat().st_gid) == (0o710, OTHER_USER)
-    make_home(home)
+    ensure_home(home)
     assert mode_of(home) == 0o710
 
 
@@ -47,8 +47,8 @@ def test_folder_that_holds_other_things_keeps_its_mode(tmp_path: Path, name: str
     home.mkdir()
     (home / name).touch()
     home.chmod(mode)
-    make_home(home)
-    let_group_pass(home, OTHER_USER)
+    ensure_home(home)
+    allow_group_traversal(home, OTHER_USER)
     assert mode_of(home) == mode
     assert home.stat().st_gid != OTHER_USER
 
@@ -58,8 +58,8 @@ def test_home_of_another_user_is_not_changed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o755)
     os.chown(home, OTHER_USER, OTHER_USER)
-    make_home(home)
-    let_group_pass(home, 0)
+    ensure_home(home)
+    allow_group_traversal(home, 0)
     assert (mode_of(home), home.stat().st_gid) == (0o755, OTHER_USER)
 
 
@@ -68,7 +68,7 @@ def test_unusable_home_is_one_message(tmp_path: Path, place: str, reason: str) -
     (tmp_path / "file").touch()
     home = Path("/proc/none") if place == "gone" else tmp_path / place
     with pytest.raises(SettingsError) as raised:
-        make_home(home)
+        ensure_home(home)
     assert str(raised.value) == (
         f"LEDGER_HOME={home} cannot be used: {reason}. Set it to a folder that this user may write to."
     )

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.horizon import Horizon, MonthError, Scope, month_of, months_between, parse_month, shift, start_of
+from ledger_pipelines.horizon import (
+    Horizon,
+    MonthError,
+    Scope,
+    month_of,
+    month_start,
+    months_between,
+    parse_month,
+    shift_month,
+)
 
 WIB = ZoneInfo("Asia/Jakarta")
 MONTHS = st.dates(date(1971, 1, 1), date(2400, 12, 31)).map(lambda day: f"{day:%Y-%m}")
@@ -42,28 +51,34 @@ def test_month_boundaries_are_in_wib(utc: datetime, month: str) -> None:
 
 @given(month=MONTHS)
 def test_a_month_starts_where_the_one_before_ends(month: str) -> None:
-    start = start_of(month, WIB)
+    start = month_start(month, WIB)
     assert month_of(start, WIB) == month
     assert start.isoformat() == f"{month}-01T00:00:00+07:00"
-    assert (start_of(shift(month, 1), WIB) - start).days in {28, 29, 30, 31}
+    assert (month_start(shift_month(month, 1), WIB) - start).days in {28, 29, 30, 31}
 
 
 @given(month=MONTHS, by=st.integers(-600, 600))
 def test_shifting_counts_months(month: str, by: int) -> None:
-    shifted = shift(month, by)
-    assert shift(shifted, -by) == month
+    shifted = shift_month(month, by)
+    assert shift_month(shifted, -by) == month
     assert (shifted > month) == (by > 0)
     assert len(months_between(*sorted((month, shifted)))) == abs(by) + 1
 
 
 def test_shifting_skips_no_february() -> None:
-    assert [shift("2024-12", by) for by in range(-1, 4)] == ["2024-11", "2024-12", "2025-01", "2025-02", "2025-03"]
+    assert [shift_month("2024-12", by) for by in range(-1, 4)] == [
+        "2024-11",
+        "2024-12",
+        "2025-01",
+        "2025-02",
+        "2025-03",
+    ]
 
 
 def test_the_horizon_includes_the_current_month() -> None:
-    horizon = Horizon.until(datetime(2025, 2, 28, 17, tzinfo=UTC), first="2024-12", zone=WIB)
+    horizon = Horizon.at(datetime(2025, 2, 28, 17, tzinfo=UTC), first="2024-12", zone=WIB)
     assert horizon.months == ("2024-12", "2025-01", "2025-02", "2025-03")
-    assert [horizon.check(month) for month in horizon.months] == list(horizon.months)
+    assert [horizon.require_month(month) for month in horizon.months] == list(horizon.months)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +92,13 @@ def test_the_horizon_includes_the_current_month() -> None:
 )
 def test_months_outside_the_horizon(month: str, message: str) -> None:
     with pytest.raises(MonthError, match=message):
-        Horizon("2024-12", "2025-03", WIB).check(month)
+        Horizon("2024-12", "2025-03", WIB).require_month(month)
 
 
 def test_a_scope_without_customers_is_whole() -> None:
-    assert Scope(("2025-01",)).whole
-    assert not Scope(("2025-01",), (1,)).whole
-    assert not Scope(("2025-01",), ()).whole
+    assert Scope(("2025-01",)).covers_all_customers
+    assert not Scope(("2025-01",), (1,)).covers_all_customers
+    assert not Scope(("2025-01",), ()).covers_all_customers
 
 
 def test_a_scope_covers_its_months_and_customers() -> None:

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import ledger_pipelines
-from ledger_pipelines.settings import Settings, SettingsError, database_url, load_settings, masked, model, variable
+from ledger_pipelines.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    mask_url,
+    model,
+    parse_database_url,
+    variable_name,
+)
 
 SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
 
@@ -160,7 +168,7 @@ def test_a_wrong_value(name: str, value: str, problem: str, project: Path, monke
 def test_every_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, field in Settings.model_fields.items():
         assert field.examples, name
-        monkeypatch.setenv(variable(name), str(field.examples[0]))
+        monkeypatch.setenv(variable_name(name), str(field.examples[0]))
     Settings()
 
 
@@ -269,13 +277,13 @@ def test_no_password_in_any_rendering() -> None:
     ],
 )
 def test_database_url(text: str, expected: str) -> None:
-    assert database_url(text).render_as_string(hide_password=False) == expected
+    assert parse_database_url(text).render_as_string(hide_password=False) == expected
 
 
 def test_the_example_file_lists_every_setting(project: Path) -> None:
     example = Path(ledger_pipelines.__file__).parent.parent / ".env.example"
     lines = re.findall(r"^#(LEDGER_\w+=.*)$", example.read_text(), flags=re.MULTILINE)
-    assert {line.partition("=")[0] for line in lines} == {variable(name) for name in Settings.model_fields}
+    assert {line.partition("=")[0] for line in lines} == {variable_name(name) for name in Settings.model_fields}
     (project / ".env").write_text("\n".join(lines))
     settings = Settings()
     unset = {name for name in Settings.model_fields if name.endswith(("_url", "_secret", "_origins", "_proxies"))}
@@ -301,7 +309,7 @@ def test_importing_the_settings_is_light() -> None:
     ],
 )
 def test_masked(text: str) -> None:
-    shown = masked(database_url(text))
+    shown = mask_url(parse_database_url(text))
     assert "geheim" not in shown
     assert "***" in shown or "hidden" in shown
 
@@ -330,7 +338,7 @@ def test_the_old_variables_set_the_erp_url(where: str, project: Path, monkeypatc
             with (project / ".env").open("a") as file:
                 file.write(f"{name}='{value}'\n")
     assert erp_of(Settings()) == f"mssql+pyodbc://reader:%40{SECRET}%2F%3A%25@erp.example.com:1434/soi107"
-    assert database_url(erp_of(Settings()) or "").password == OLD_ERP["DB_PASSWORD2"]
+    assert parse_database_url(erp_of(Settings()) or "").password == OLD_ERP["DB_PASSWORD2"]
 
 
 def test_the_old_variables_do_not_need_kind_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,8 +348,8 @@ def test_the_old_variables_do_not_need_kind_and_port(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DB_PORT2", "")
     assert erp_of(Settings()) == "mssql+pyodbc://reader:secret@erp.example.com:1433/soi107"
     monkeypatch.setenv("DB_HOST2", "ERP\\SQLEXPRESS")
-    assert database_url(erp_of(Settings()) or "").host == "ERP\\SQLEXPRESS"
-    assert database_url(erp_of(Settings()) or "").port is None
+    assert parse_database_url(erp_of(Settings()) or "").host == "ERP\\SQLEXPRESS"
+    assert parse_database_url(erp_of(Settings()) or "").port is None
 
 
 @pytest.mark.parametrize("where", ["environment", "file", "argument"])

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
-from ledger_pipelines.warehouse.tables import Digits, customers, monthly_customer_balances
+from ledger_pipelines.warehouse.tables import ExactNumber, customers, monthly_customer_balances
 from ledger_pipelines.warehouse.views import View
 
 _balance, _customer = monthly_customer_balances.c, customers.c
@@ -80,7 +80,7 @@ def _average(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 def _per_cent(now: sa.ColumnElement[Any], before: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return the growth in per cent; NULL if the value before was 0 or is unknown."""
-    return sa.func.round(100 * (now - before) / sa.func.nullif(before, 0), 2, type_=Digits)
+    return sa.func.round(100 * (now - before) / sa.func.nullif(before, 0), 2, type_=ExactNumber)
 
 
 def _balance_trend() -> sa.Select[Any]:
@@ -93,7 +93,7 @@ def _balance_trend() -> sa.Select[Any]:
         closing,
         (closing - _balance.opening_balance).label("change"),
         (closing - _before(closing, 12)).label("change_from_year_before"),
-        sa.func.round(_average(closing), 2, type_=Digits).label("average_of_3_months"),
+        sa.func.round(_average(closing), 2, type_=ExactNumber).label("average_of_3_months"),
         (_balance.total_deposits - _balance.total_purchases < 0).label("fell"),
     ).outerjoin_from(monthly_customer_balances, customers, _customer.customer_id == _balance.customer_id)
 
@@ -101,7 +101,7 @@ def _balance_trend() -> sa.Select[Any]:
 def _consumption_trend() -> sa.Select[Any]:
     """One row: a customer and month, with the volume and its changes."""
     volume = _balance.total_volume_sm3
-    price = sa.func.round(_balance.total_purchases / sa.func.nullif(volume, 0), 2, type_=Digits)
+    price = sa.func.round(_balance.total_purchases / sa.func.nullif(volume, 0), 2, type_=ExactNumber)
     return sa.select(
         _balance.customer_id,
         _customer.name,
@@ -111,7 +111,7 @@ def _consumption_trend() -> sa.Select[Any]:
         _per_cent(volume, _before(volume, 1)).label("change_percent"),
         _before(volume, 12).label("year_before"),
         _per_cent(volume, _before(volume, 12)).label("change_from_year_before_percent"),
-        sa.func.round(_average(volume), 4, type_=Digits).label("average_of_3_months"),
+        sa.func.round(_average(volume), 4, type_=ExactNumber).label("average_of_3_months"),
         _balance.total_purchases,
         price.label("average_price"),
     ).outerjoin_from(monthly_customer_balances, customers, _customer.customer_id == _balance.customer_id)

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.padding import unpadded
-from ledger_pipelines.warehouse.tables import Digits, erp_tables
+from ledger_pipelines.warehouse.tables import ExactNumber, erp_tables
 from ledger_pipelines.warehouse.views import View
 
 _header, _line = erp_tables["view_warehouse_order"], erp_tables["view_warehouse_order_line"]
@@ -79,7 +79,7 @@ def _production_progress() -> sa.Select[Any]:
         order.qty_order,
         order.qty_delivery,
         (order.qty_order - delivered).label("open_qty"),
-        sa.func.round(100 * delivered / sa.func.nullif(order.qty_order, 0), 1, type_=Digits).label("done_percent"),
+        sa.func.round(100 * delivered / sa.func.nullif(order.qty_order, 0), 1, type_=ExactNumber).label("done_percent"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.prices import chosen_entries, in_force, spans_between, with_entries
+from ledger_pipelines.ledger.prices import join_entries, price_in_force, spans_from_cuts, winning_entries
 from ledger_pipelines.warehouse.tables import Moment, customers, prices
 from ledger_pipelines.warehouse.views import View
 
@@ -19,14 +19,14 @@ def _spans(name: str) -> sa.Subquery:
         sa.select(prices.c.customer_id, prices.c.valid_from),
         sa.select(prices.c.customer_id, prices.c.valid_to),
     ).subquery("cuts")
-    return spans_between(cuts).subquery(name)
+    return spans_from_cuts(cuts).subquery(name)
 
 
 def _price_history() -> sa.Select[Any]:
     """One row: a customer and a span, with the price and factor in force throughout."""
     # Not a CTE: read twice, it would be computed for all customers even if the query selects a single customer.
-    spans, chosen = _spans("spans"), chosen_entries(_spans("spans")).subquery("chosen")
-    price = in_force(chosen)
+    spans, chosen = _spans("spans"), winning_entries(_spans("spans")).subquery("chosen")
+    price = price_in_force(chosen)
     return sa.select(
         spans.c.customer_id,
         customers.c.name,
@@ -36,10 +36,10 @@ def _price_history() -> sa.Select[Any]:
         chosen.c.position,
         price.harga_per_meter_kubik.label("price"),
         price.factor.label("factor"),
-        sa.type_coerce(price.factor_from, sa.Text).label("factor_from"),
+        sa.type_coerce(price.factor_source, sa.Text).label("factor_from"),
         price.tekanan_keluar.label("tekanan_keluar"),
         price.suhu.label("suhu"),
-    ).select_from(with_entries(spans, chosen))
+    ).select_from(join_entries(spans, chosen))
 
 
 VIEWS = (

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.tables import metadata
 
 #: Schemas that an analyst may read, in the order in which unqualified names are looked up.
-SCHEMAS = ("analytics", "ledger", "billing", "erp", "ops")
+READABLE_SCHEMAS = ("analytics", "ledger", "billing", "erp", "ops")
 #: Schemas whose future tables, mostly partitions, are readable too. Tables of `ops` are granted one by one.
-_OPEN_SCHEMAS = SCHEMAS[:-1]
+_OPEN_SCHEMAS = READABLE_SCHEMAS[:-1]
 #: Tables of `ops` that only the program reads, because they hold credentials and the actions of users.
-WITHHELD = frozenset({"api_tokens", "audit_log", "sessions"})
+WITHHELD_TABLES = frozenset({"api_tokens", "audit_log", "sessions"})
 STATEMENT_TIMEOUT, IDLE_TIMEOUT = "5min", "10min"
 #: Number of concurrent sessions of an analyst. A session cannot change this limit, unlike the two timeouts.
-MOST_SESSIONS = 10
+MAX_SESSIONS = 10
 #: Functions that PostgreSQL lets every role call and that do more than read. Enough advisory locks stop every session
 #: of the server, and large objects fill its disk. Functions that release a lock stay, for connection pools.
 _UNSAFE_FUNCTIONS = "^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea)$"
@@ -41,31 +41,31 @@ class Analyst:
 
 
 @dataclass(frozen=True)
-class Opening:
+class PublicPrivilege:
     """Privilege in the warehouse that PUBLIC has and that allows more than reading.
 
     Attributes:
-        closing: The SQL statements that revoke the privilege from PUBLIC.
-        is_ours: True if the configured user may run these statements.
+        revoke_statements: The SQL statements that revoke the privilege from PUBLIC.
+        can_revoke: True if the configured user may run these statements.
     """
 
-    closing: Sequence[str]
-    is_ours: bool
+    revoke_statements: Sequence[str]
+    can_revoke: bool
 
 
-def group_of(connection: sa.Connection) -> str:
+def group_role_name(connection: sa.Connection) -> str:
     """Return the name of the group role of the connected warehouse."""
     database = connection.execute(sa.select(sa.func.current_database())).scalar_one()
     return f"{database[:_MAX_DATABASE_NAME]}_analysts"
 
 
-def exists(connection: sa.Connection, name: str) -> bool:
+def role_exists(connection: sa.Connection, name: str) -> bool:
     """Return True if the server has a role of that name."""
     query = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :name)")
     return bool(connection.scalar(query, {"name": name}))
 
 
-def analysts(connection: sa.Connection) -> list[Analyst]:
+def list_analysts(connection: sa.Connection) -> list[Analyst]:
     """Return the login roles of the group, by name."""
     members = sa.text(
         "SELECT r.rolname, r.rolvaliduntil, "
@@ -73,15 +73,15 @@ def analysts(connection: sa.Connection) -> list[Analyst]:
         "FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member JOIN pg_roles AS g ON g.oid = m.roleid "
         "WHERE g.rolname = :group AND r.rolcanlogin AND r.rolname <> current_user ORDER BY r.rolname"
     )
-    return [Analyst(*row) for row in connection.execute(members, {"group": group_of(connection)})]
+    return [Analyst(*row) for row in connection.execute(members, {"group": group_role_name(connection)})]
 
 
-def group_creation(connection: sa.Connection) -> str:
+def create_group_sql(connection: sa.Connection) -> str:
     """Return the SQL that creates the group role."""
-    return f"CREATE ROLE {_quoted(connection, group_of(connection))} NOLOGIN"
+    return f"CREATE ROLE {_quoted(connection, group_role_name(connection))} NOLOGIN"
 
 
-def login_creation(connection: sa.Connection, name: str, zone: str, password: str) -> list[str]:
+def create_login_sql(connection: sa.Connection, name: str, zone: str, password: str) -> list[str]:
     """Return the SQL that creates a login role in the group and sets the defaults of its sessions in this database.
 
     Args:
@@ -90,17 +90,17 @@ def login_creation(connection: sa.Connection, name: str, zone: str, password: st
         zone: The company's time zone.
         password: The password or its verifier.
     """
-    role, group = _quoted(connection, name), _quoted(connection, group_of(connection))
+    role, group = _quoted(connection, name), _quoted(connection, group_role_name(connection))
     # Defaults that a session may change. The protection is that only SELECT is granted.
     settings = {
-        "search_path": ", ".join(SCHEMAS),
+        "search_path": ", ".join(READABLE_SCHEMAS),
         "default_transaction_read_only": "on",
         "statement_timeout": f"'{STATEMENT_TIMEOUT}'",
         "idle_in_transaction_session_timeout": f"'{IDLE_TIMEOUT}'",
         "timezone": f"'{zone}'",
     }
     return [
-        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {MOST_SESSIONS} PASSWORD {_literal(password)} IN ROLE {group}",
+        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {MAX_SESSIONS} PASSWORD {_literal(password)} IN ROLE {group}",
         *(
             f"ALTER ROLE {role} IN DATABASE {_database(connection)} SET {setting} = {value}"
             for setting, value in settings.items()
@@ -108,27 +108,32 @@ def login_creation(connection: sa.Connection, name: str, zone: str, password: st
     ]
 
 
-def grant(connection: sa.Connection) -> None:
+def grant_read_access(connection: sa.Connection) -> None:
     """Grant the group read access, including to future tables, and revoke privileges of PUBLIC that allow more.
 
     Idempotent. Runs in the caller's transaction, as the owner of the schemas.
     """
-    group, schemas = _quoted(connection, group_of(connection)), ", ".join(_OPEN_SCHEMAS)
+    group, schemas = _quoted(connection, group_role_name(connection)), ", ".join(_OPEN_SCHEMAS)
     preparer = connection.dialect.identifier_preparer
-    tables = (table for table in metadata.sorted_tables if table.schema == "ops" and table.name not in WITHHELD)
+    tables = (table for table in metadata.sorted_tables if table.schema == "ops" and table.name not in WITHHELD_TABLES)
     statements = [
         f"GRANT CONNECT ON DATABASE {_database(connection)} TO {group}",
-        f"GRANT USAGE ON SCHEMA {', '.join(SCHEMAS)} TO {group}",
+        f"GRANT USAGE ON SCHEMA {', '.join(READABLE_SCHEMAS)} TO {group}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO {group}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schemas} GRANT SELECT ON TABLES TO {group}",
         f"GRANT SELECT ON {', '.join(preparer.format_table(table) for table in tables)} TO {group}",
     ]
-    closing = [statement for opening in openings(connection) if opening.is_ours for statement in opening.closing]
+    closing = [
+        statement
+        for opening in public_privileges(connection)
+        if opening.can_revoke
+        for statement in opening.revoke_statements
+    ]
     for statement in statements + closing:
         connection.exec_driver_sql(statement)
 
 
-def openings(connection: sa.Connection) -> list[Opening]:
+def public_privileges(connection: sa.Connection) -> list[PublicPrivilege]:
     """Return the privileges beyond reading that PUBLIC, and therefore every analyst, still has in the warehouse.
 
     They belong to the database, so a new database into which a dump is restored has them again.
@@ -136,7 +141,7 @@ def openings(connection: sa.Connection) -> list[Opening]:
     return [*_temporary_table_privilege(connection), *_function_privileges(connection)]
 
 
-def _temporary_table_privilege(connection: sa.Connection) -> Sequence[Opening]:
+def _temporary_table_privilege(connection: sa.Connection) -> Sequence[PublicPrivilege]:
     query = sa.text(
         "SELECT pg_has_role(datdba, 'USAGE'), quote_ident(current_user) FROM pg_database "
         "WHERE datname = current_database() AND has_database_privilege('public', oid, 'TEMPORARY')"
@@ -147,10 +152,10 @@ def _temporary_table_privilege(connection: sa.Connection) -> Sequence[Opening]:
     is_ours, user = row
     # The user that writes the ledger needs this privilege, and has it only through PUBLIC unless it owns the database.
     kept = [] if is_ours else [f"GRANT TEMPORARY ON DATABASE {_database(connection)} TO {user}"]
-    return [Opening([*kept, f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC"], is_ours)]
+    return [PublicPrivilege([*kept, f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC"], is_ours)]
 
 
-def _function_privileges(connection: sa.Connection) -> Sequence[Opening]:
+def _function_privileges(connection: sa.Connection) -> Sequence[PublicPrivilege]:
     query = sa.text(
         "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
         "AND proname ~ :names AND has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1"
@@ -159,18 +164,18 @@ def _function_privileges(connection: sa.Connection) -> Sequence[Opening]:
     if not names:
         return []
     is_ours = connection.scalar(sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
-    return [Opening([f"REVOKE EXECUTE ON FUNCTION {', '.join(names)} FROM PUBLIC"], bool(is_ours))]
+    return [PublicPrivilege([f"REVOKE EXECUTE ON FUNCTION {', '.join(names)} FROM PUBLIC"], bool(is_ours))]
 
 
-def renew(connection: sa.Connection) -> bool:
+def refresh_grants(connection: sa.Connection) -> bool:
     """Grant read access to new tables and views if the group exists; return True if it does."""
-    if not exists(connection, group_of(connection)):
+    if not role_exists(connection, group_role_name(connection)):
         return False
-    grant(connection)
+    grant_read_access(connection)
     return True
 
 
-def drop(connection: sa.Connection, name: str) -> None:
+def drop_role(connection: sa.Connection, name: str) -> None:
     """Drop a login role of the group, which owns no objects. Sessions that this user may terminate are terminated."""
     terminate = sa.text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -185,7 +190,7 @@ def set_password(connection: sa.Connection, name: str, password: str) -> None:
     connection.exec_driver_sql(f"ALTER ROLE {_quoted(connection, name)} PASSWORD {_literal(password)}")
 
 
-def scrambled(connection: sa.Connection, name: str, password: str) -> str:
+def password_verifier(connection: sa.Connection, name: str, password: str) -> str:
     """Return the SCRAM verifier of a password, so that statements and their logs do not contain the password."""
     driver = connection.connection.driver_connection
     if driver is None:
@@ -194,7 +199,7 @@ def scrambled(connection: sa.Connection, name: str, password: str) -> str:
     return verifier.decode()
 
 
-def shut(connection: sa.Connection, databases: Sequence[str]) -> None:
+def revoke_public_connect(connection: sa.Connection, databases: Sequence[str]) -> None:
     """Revoke CONNECT and TEMPORARY on databases from PUBLIC; owners and roles granted by name keep them."""
     preparer = connection.dialect.identifier_preparer
     for name in map(preparer.quote_identifier, databases):
@@ -210,7 +215,7 @@ def owned_databases(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(query))
 
 
-def databases_open_to(connection: sa.Connection, name: str) -> list[str]:
+def connectable_databases(connection: sa.Connection, name: str) -> list[str]:
     """Return the server's other databases that a role may connect to."""
     query = sa.text(
         "SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database() "

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from ledger_pipelines.warehouse.padding import unpadded, unpadded_or_empty
-from ledger_pipelines.warehouse.tables import Digits, erp_tables
+from ledger_pipelines.warehouse.tables import ExactNumber, erp_tables
 from ledger_pipelines.warehouse.views import View
 
 _stock, _receipt = erp_tables["stockbywh"], erp_tables["data_receipt_purchase"]
@@ -64,7 +64,7 @@ def _stock_value() -> sa.Select[Any]:
             latest.c.receipt_unit_price.label("unit_price"),
             latest.c.currency,
             latest.c.actual_receipt_date.label("priced_on"),
-            sa.func.round(_stock.c.onhand * latest.c.receipt_unit_price, 2, type_=Digits).label("value"),
+            sa.func.round(_stock.c.onhand * latest.c.receipt_unit_price, 2, type_=ExactNumber).label("value"),
         )
         .outerjoin_from(_stock, latest, same)
         .where(_is_current())
@@ -74,7 +74,7 @@ def _stock_value() -> sa.Select[Any]:
 def _stock_shortages() -> sa.Select[Any]:
     """One row: a part in a warehouse with less than its safety stock or minimum stock."""
     stock = _stock.c
-    needed = sa.func.greatest(stock.safety_stock, stock.min_stock, type_=Digits)
+    needed = sa.func.greatest(stock.safety_stock, stock.min_stock, type_=ExactNumber)
     return sa.select(
         *(stock[name] for name in _STOCK_COLUMNS),
         stock.safety_stock,

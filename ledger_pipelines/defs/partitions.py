@@ -15,6 +15,6 @@ def monthly_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
     )
 
 
-def range_tags(first: str, last: str) -> dict[str, str]:
+def month_range_tags(first: str, last: str) -> dict[str, str]:
     """Return the tags of a run that covers a range of months."""
     return {RANGE_START_TAG: first, RANGE_END_TAG: last}

@@ -4,7 +4,7 @@
 the application does, `dirt` injects faults, `load` writes everything into a database.
 """
 
-from ledger_pipelines.demo.load import seed
-from ledger_pipelines.demo.plan import SeedPlan, SeedRefused, SeedSummary
+from ledger_pipelines.demo.load import seed_billing
+from ledger_pipelines.demo.plan import BillingDemoPlan, BillingDemoSummary, SeedRefusedError
 
-__all__ = ["SeedPlan", "SeedRefused", "SeedSummary", "seed"]
+__all__ = ["BillingDemoPlan", "BillingDemoSummary", "SeedRefusedError", "seed_billing"]

@@ -11,13 +11,13 @@ from random import Random
 from ledger_pipelines.demo.accounts import DemoAccount, DemoPrice, DemoReading
 from ledger_pipelines.demo.customers import PriceTerms, make_customer
 from ledger_pipelines.demo.payments import replace_deposits
-from ledger_pipelines.demo.plan import Month, SeedPlan, Timeline
+from ledger_pipelines.demo.plan import BillingDemoPlan, Month, Timeline
 
 _SEASON = (96, 97, 102, 103, 98, 104, 101, 103, 104, 102, 100, 90)  # per cent of the yearly mean, from January
 _LATEST_ENTRY = 90 * 60  # seconds from a reading to its entry, at most
 
 
-def make_account(index: int, plan: SeedPlan, timeline: Timeline) -> DemoAccount:
+def make_account(index: int, plan: BillingDemoPlan, timeline: Timeline) -> DemoAccount:
     """Return a complete customer without faults.
 
     Args:

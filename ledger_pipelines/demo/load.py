@@ -1,4 +1,4 @@
-"""Seeding of a database with a demo of the billing application; the entry point is `seed`."""
+"""Seeding of a database with a demo of the billing application; the entry point is `seed_billing`."""
 
 import dataclasses
 import json
@@ -15,14 +15,16 @@ from ledger_pipelines.demo.customers import DEMO_DOMAIN, make_staff
 from ledger_pipelines.demo.faults import FAULT_KINDS, assign_faults
 from ledger_pipelines.demo.faults.context import FaultContext
 from ledger_pipelines.demo.ownership_marker import OwnershipMarker, commit_unless_transactional_ddl
-from ledger_pipelines.demo.plan import SeedPlan, SeedSummary, Timeline
+from ledger_pipelines.demo.plan import BillingDemoPlan, BillingDemoSummary, Timeline
 from ledger_pipelines.sources.billing import schema as billing_schema
 
 _TABLES = (billing_schema.users, billing_schema.data_pencatatan)
 _BATCH = 20_000  # readings held in memory at a time, about
 
 
-def seed(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], None] | None = None) -> SeedSummary:
+def seed_billing(
+    engine: sa.Engine, plan: BillingDemoPlan, progress: Callable[[int, int], None] | None = None
+) -> BillingDemoSummary:
     """Fill a database with a demo of the billing application.
 
     In PostgreSQL the whole seeding is one transaction. Elsewhere an interrupted run leaves an incomplete demo, which
@@ -43,7 +45,7 @@ def seed(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], None]
     """
     with engine.connect() as connection:
         if (earlier := _MARKER.clear_earlier_demo(connection, plan)) is not None:
-            return dataclasses.replace(SeedSummary(**json.loads(earlier)), already_there=True)
+            return dataclasses.replace(BillingDemoSummary(**json.loads(earlier)), already_there=True)
         _MARKER.create(connection, plan)
         summary = _fill(connection, plan, progress or (lambda _done, _all: None))
         _advance_id_sequences(connection)
@@ -68,7 +70,7 @@ def _users_are_demo_data(connection: sa.Connection, there: list[sa.Table]) -> bo
 _MARKER = OwnershipMarker("billing", _TABLES, _users_are_demo_data)
 
 
-def _fill(connection: sa.Connection, plan: SeedPlan, progress: Callable[[int, int], None]) -> SeedSummary:
+def _fill(connection: sa.Connection, plan: BillingDemoPlan, progress: Callable[[int, int], None]) -> BillingDemoSummary:
     """Write all rows, in batches of customers."""
     timeline = Timeline(plan)
     tally: Counter[str] = Counter()
@@ -85,7 +87,7 @@ def _fill(connection: sa.Connection, plan: SeedPlan, progress: Callable[[int, in
         rows = _batch_rows(islice(accounts, batch), user_rows, tally)
         bulk_insert(connection, billing_schema.data_pencatatan, READING_COLUMNS, rows)
         tally["customers"] += len(user_rows)
-    return SeedSummary(
+    return BillingDemoSummary(
         users=tally["users"],
         customers=tally["customers"],
         readings=tally["readings"],
@@ -97,7 +99,7 @@ def _fill(connection: sa.Connection, plan: SeedPlan, progress: Callable[[int, in
     )
 
 
-def make_accounts(plan: SeedPlan, timeline: Timeline, fault_counts: dict[str, int]) -> Iterator[DemoAccount]:
+def make_accounts(plan: BillingDemoPlan, timeline: Timeline, fault_counts: dict[str, int]) -> Iterator[DemoAccount]:
     """Yield the customers, with their faults; add the number of faults of each kind to `fault_counts`."""
     assigned = assign_faults(plan.customers)
     for index in range(plan.customers):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 
-from ledger_pipelines.demo.plan import DemoPlan, SeedRefused
-from ledger_pipelines.settings import masked
+from ledger_pipelines.demo.plan import DemoPlan, SeedRefusedError
+from ledger_pipelines.settings import mask_url
 
 marker_table = sa.Table(
     "ledger_demo_seed",
@@ -66,9 +66,9 @@ class OwnershipMarker:
         if not there:
             return None
         found = self.read(connection)
-        place = masked(connection.engine.url)
+        place = mask_url(connection.engine.url)
         if found is None or not self.is_demo_data(connection, there):
-            raise SeedRefused(
+            raise SeedRefusedError(
                 f"{place} has {' and '.join(table.name for table in there)}, which no demo made: the database may hold "
                 "the data of a real application. Nothing was changed. Use a database of its own for the demo."
             )
@@ -77,9 +77,11 @@ class OwnershipMarker:
                 connection.execute(DropTable(table))
             return None
         if found.summary is None or len(there) < len(self.tables):
-            raise SeedRefused(f"{place} has only a part of a demo. To drop it and start over, seed with --replace.")
+            raise SeedRefusedError(
+                f"{place} has only a part of a demo. To drop it and start over, seed with --replace."
+            )
         if found.plan != plan.identity():
-            raise SeedRefused(
+            raise SeedRefusedError(
                 f"{place} has the demo of another plan, {found.plan}. "
                 "To drop it, seed with --replace; or use another database."
             )

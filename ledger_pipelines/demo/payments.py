@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 
 from ledger_pipelines.demo.accounts import DemoAccount, DemoDeposit, DemoReading, money, running_total
-from ledger_pipelines.demo.plan import DAY, SeedPlan, Timeline
+from ledger_pipelines.demo.plan import DAY, BillingDemoPlan, Timeline
 
 _USE_WINDOW_DAYS = 30
 """Window over which the ledger averages consumption (docs/rules.md, "Low balances")."""
@@ -19,7 +19,7 @@ _TOP_UP_TO_DAYS = 23
 _OPENING, _OPEN_MINUTES = 8 * 3600, 8 * 60
 
 
-def replace_deposits(account: DemoAccount, index: int, plan: SeedPlan, timeline: Timeline) -> None:
+def replace_deposits(account: DemoAccount, index: int, plan: BillingDemoPlan, timeline: Timeline) -> None:
     """Replace an account's deposits and month-end balances to match its readings.
 
     Args:

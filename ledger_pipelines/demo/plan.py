@@ -14,7 +14,7 @@ DAY = 86_400
 """Seconds in a day; WIB has no summer time."""
 
 
-class SeedRefused(Exception):  # noqa: N818 - a refusal is not a program error
+class SeedRefusedError(Exception):
     """The database holds data that the demo would destroy or contradict; nothing was changed."""
 
 
@@ -78,7 +78,7 @@ class DemoPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedPlan(DemoPlan):
+class BillingDemoPlan(DemoPlan):
     """Plan of the billing application's demo.
 
     Attributes:
@@ -98,7 +98,7 @@ class SeedPlan(DemoPlan):
 
 
 @dataclass(frozen=True)
-class SeedSummary:
+class BillingDemoSummary:
     """Summary of a seeded billing database.
 
     Attributes:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ledger_pipelines.embedded_postgres import tuning
-from ledger_pipelines.embedded_postgres.programs import MAJOR_VERSION, Account, EmbeddedServerError
+from ledger_pipelines.embedded_postgres.programs import MAJOR_VERSION, EmbeddedServerError, OsAccount
 
 ROLE = "ledger"
 """The role that owns everything in the server."""
@@ -19,14 +19,14 @@ _DISK_FULL = re.compile("No space left on device|Check free disk space")
 _REPLAY_SECONDS = 300  # after a crash, gigabytes of WAL may have to be replayed first
 
 
-def own_folder(folder: Path, account: Account) -> None:
+def create_private_folder(folder: Path, account: OsAccount) -> None:
     """Create a private folder of the server's OS user, and its parent folders."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     account.take_ownership(folder)
 
 
-def initialise(data: Path, programs: Path, account: Account, *, sync: bool) -> None:
+def initialise(data: Path, programs: Path, account: OsAccount, *, sync: bool) -> None:
     """Initialise an empty data folder; initdb fills another folder first, so an interrupted one never looks complete.
 
     initdb runs with trust authentication: no server listens yet, and `configure` replaces it.
@@ -36,7 +36,7 @@ def initialise(data: Path, programs: Path, account: Account, *, sync: bool) -> N
     """
     temporary = data.with_name(f"{data.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
-    own_folder(temporary, account)
+    create_private_folder(temporary, account)
     # Months are text: the collation must order them bytewise.
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     options = [*locale, "--auth=trust", "--data-checksums", "--no-instructions", f"--username={ROLE}"]
@@ -72,7 +72,7 @@ def check_version(data: Path) -> None:
 
 
 def configure(
-    data: Path, account: Account, *, port: int, log_folder: Path, cluster_name: str, fast_and_unsafe: bool
+    data: Path, account: OsAccount, *, port: int, log_folder: Path, cluster_name: str, fast_and_unsafe: bool
 ) -> None:
     """Write the configuration at every start: the port, the folders or the machine may have changed."""
     text = tuning.configuration(
@@ -86,7 +86,7 @@ def configure(
     _write(data / "pg_hba.conf", tuning.host_based_access(), account)
 
 
-def set_password(data: Path, password: str, programs: Path, account: Account) -> None:
+def set_password(data: Path, password: str, programs: Path, account: OsAccount) -> None:
     """Set the role's password unless it is already set; no server may be running on the data.
 
     Raises:
@@ -122,7 +122,7 @@ def read_or_create_password(file: Path) -> str:
     return file.read_text().strip()
 
 
-def _write(file: Path, text: str, account: Account) -> None:
+def _write(file: Path, text: str, account: OsAccount) -> None:
     """Write a file of the server's OS user atomically.
 
     Replaces an existing file instead of writing into it: root must not follow a link that the OS user created.

@@ -39,7 +39,7 @@ class EmbeddedServerError(Exception):
 
 
 @dataclass(frozen=True)
-class Account:
+class OsAccount:
     """The OS user that the server's programs run as; without ids, the user of this process."""
 
     uid: int | None = None
@@ -84,28 +84,28 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def account_for(data_folder: Path) -> Account:
+def account_for(data_folder: Path) -> OsAccount:
     """Return the OS user for the server of a data folder, creating it if needed.
 
     Raises:
         EmbeddedServerError: root cannot create the user.
     """
     if os.geteuid() != 0:
-        return Account()
+        return OsAccount()
     if data_folder.exists():
         owner = data_folder.stat()
         if owner.st_uid != 0:
-            return Account(owner.st_uid, owner.st_gid)
+            return OsAccount(owner.st_uid, owner.st_gid)
     SHARED_FOLDER.mkdir(mode=0o755, exist_ok=True)
     with locked(SHARED_FOLDER / "lock"):
         try:
             entry = pwd.getpwnam(SERVER_ACCOUNT)
         except KeyError:
             entry = _new_account()
-    return Account(entry.pw_uid, entry.pw_gid)
+    return OsAccount(entry.pw_uid, entry.pw_gid)
 
 
-def programs_for(account: Account) -> Path:
+def programs_for(account: OsAccount) -> Path:
     """Return the folder of the server's programs, from which the OS user can run them.
 
     Raises:

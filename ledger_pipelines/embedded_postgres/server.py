@@ -20,17 +20,17 @@ from psycopg import sql
 from sqlalchemy import URL
 
 from ledger_pipelines.embedded_postgres import data as postgres_data
-from ledger_pipelines.embedded_postgres.data import ROLE, own_folder
+from ledger_pipelines.embedded_postgres.data import ROLE, create_private_folder
 from ledger_pipelines.embedded_postgres.processes import HOST, RunningServer, end_orphans, port_is_taken, running_server
 from ledger_pipelines.embedded_postgres.programs import (
-    Account,
     EmbeddedServerError,
+    OsAccount,
     account_for,
     locked,
     programs_for,
     shared_data_folder,
 )
-from ledger_pipelines.settings import let_group_pass
+from ledger_pipelines.settings import allow_group_traversal
 
 __all__ = ["EmbeddedServer", "EmbeddedServerError", "ServerStatus"]
 
@@ -225,20 +225,20 @@ class EmbeddedServer:
             "as that user (or as root), or set LEDGER_HOME to a folder of your own."
         )
 
-    def _create_folders(self) -> Account:
+    def _create_folders(self) -> OsAccount:
         """Create the data and log folders where the server's OS user can reach them, and return that user."""
         account = account_for(self._data)
         if account.gid is not None:
-            let_group_pass(self.data_folder.parent, account.gid)
+            allow_group_traversal(self.data_folder.parent, account.gid)
         if not self._data.exists():
-            own_folder(self._data, account)
+            create_private_folder(self._data, account)
             if not account.can_write_to(self._data):
                 self._data.rmdir()
                 place = shared_data_folder(self.data_folder)
                 self.data_folder.symlink_to(place)
-                own_folder(place, account)
+                create_private_folder(place, account)
                 _log.info("The server's OS user cannot reach %s; the data are in %s", self.data_folder, place)
-        own_folder(self._log_folder, account)
+        create_private_folder(self._log_folder, account)
         return account
 
     def _await(self, running: RunningServer) -> None:
@@ -253,7 +253,7 @@ class EmbeddedServer:
                 f"on {self.port}. Stop it first (ledger db stop), or set LEDGER_DB_PORT={running.port}."
             )
 
-    def _launch(self, programs: Path, account: Account) -> None:
+    def _launch(self, programs: Path, account: OsAccount) -> None:
         """Start the server and wait until it accepts connections."""
         output = self._log_folder / "start.log"
         output.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.horizon import Horizon, Scope, months_between, shift, start_of
-from ledger_pipelines.warehouse.merge import one_of, rows_of
+from ledger_pipelines.horizon import Horizon, Scope, month_start, months_between, shift_month
+from ledger_pipelines.warehouse.merge import is_any_of, is_in_scope
 from ledger_pipelines.warehouse.tables import (
     Moment,
     Rupiah,
@@ -21,16 +21,16 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
     transaction_calculations,
 )
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
 #: Number of days before now over which the average use is taken.
-DAYS_OF_USE = 30
+USE_WINDOW_DAYS = 30
 _alert, _balance, _transaction = balance_alerts.c, monthly_customer_balances.c, transaction_calculations.c
 _OPEN = _alert.cleared_at.is_(None)
 
 
 @dataclass(frozen=True)
-class LowBalance:
+class LowBalanceLimits:
     """Default limits of a low balance, for customers without a row in `ledger.balance_thresholds`.
 
     Attributes:
@@ -43,20 +43,24 @@ class LowBalance:
 
 
 #: Below 0 rupiah, or with less than a week left.
-USUAL = LowBalance()
+DEFAULT_LIMITS = LowBalanceLimits()
 
 
 @dataclass(frozen=True)
-class Signals:
+class AlertCounts:
     """Number of alerts that an evaluation raised and cleared."""
 
     raised: int
     cleared: int
 
 
-def evaluate(
-    connection: sa.Connection, customers: tuple[int, ...] | None, horizon: Horizon, low: LowBalance, run_id: str
-) -> Signals:
+def evaluate_alerts(
+    connection: sa.Connection,
+    customers: tuple[int, ...] | None,
+    horizon: Horizon,
+    limits: LowBalanceLimits,
+    run_id: str,
+) -> AlertCounts:
     """Raise alerts for current balances that have become low and clear those of recovered customers.
 
     Alerts of customers without a balance of the current month stay unchanged.
@@ -65,11 +69,11 @@ def evaluate(
         connection: Within the transaction that wrote the balances.
         customers: Customers whose balances it wrote; None: all customers.
         horizon: The months that count; the last one is the current month.
-        low: Default limits, for customers without limits of their own.
+        limits: Default limits, for customers without limits of their own.
         run_id: The run that wrote the balances.
     """
-    lock(connection, monthly_customer_balances)
-    states = _low_balance_states(standings(customers, horizon, low)).cte("states")
+    lock_tables(connection, monthly_customer_balances)
+    states = _low_balance_states(current_positions(customers, horizon, limits)).cte("states")
     same_alert = sa.and_(_alert.customer_id == states.c.customer_id, _alert.kind == states.c.kind)
     columns = [column.name for column in states.columns if column.name != "is_low"]
     is_open = sa.exists(sa.select(1).where(same_alert, _OPEN).correlate(states))
@@ -84,10 +88,10 @@ def evaluate(
         .cte("cleared")
     )
     counts = (sa.select(sa.func.count()).select_from(part).scalar_subquery() for part in (raised, cleared))
-    return Signals(*connection.execute(sa.select(*counts)).one())
+    return AlertCounts(*connection.execute(sa.select(*counts)).one())
 
 
-def standings(customers: tuple[int, ...] | None, horizon: Horizon, low: LowBalance) -> sa.Select[Any]:
+def current_positions(customers: tuple[int, ...] | None, horizon: Horizon, limits: LowBalanceLimits) -> sa.Select[Any]:
     """One row: a customer with a balance of the current month, the balance, the customer's limits and recent use."""
     use = recent_use(customers, horizon).subquery("use")
     custom = balance_thresholds.c
@@ -95,31 +99,31 @@ def standings(customers: tuple[int, ...] | None, horizon: Horizon, low: LowBalan
         sa.select(
             _balance.customer_id,
             _balance.closing_balance.label("balance"),
-            sa.func.coalesce(custom.threshold, sa.literal(low.threshold, Rupiah)).label("threshold"),
-            sa.func.coalesce(custom.days, sa.literal(low.days)).label("days"),
+            sa.func.coalesce(custom.threshold, sa.literal(limits.threshold, Rupiah)).label("threshold"),
+            sa.func.coalesce(custom.days, sa.literal(limits.days)).label("days"),
             sa.case((use.c.amount > 0, use.c.amount)).label("use"),
         )
         .select_from(monthly_customer_balances)
         .outerjoin(balance_thresholds, custom.customer_id == _balance.customer_id)
         .outerjoin(use, use.c.customer_id == _balance.customer_id)
-        .where(rows_of(monthly_customer_balances, Scope((horizon.current,), customers)))
+        .where(is_in_scope(monthly_customer_balances, Scope((horizon.current,), customers)))
     )
 
 
 def recent_use(customers: tuple[int, ...] | None, horizon: Horizon) -> sa.Select[Any]:
-    """One row: a customer with purchases in the last `DAYS_OF_USE` days, and their sum in rupiah.
+    """One row: a customer with purchases in the last `USE_WINDOW_DAYS` days, and their sum in rupiah.
 
     "Now" is at most the end of the current month: a month that is recalculated after it ended is evaluated at its end.
     """
-    end = sa.literal(start_of(shift(horizon.current, 1), horizon.zone), Moment)
+    end = sa.literal(month_start(shift_month(horizon.current, 1), horizon.zone), Moment)
     now = sa.func.least(sa.func.now(), end)
     # In hours, because an interval of days follows the session's time zone.
-    start = now - sa.literal_column(f"interval '{24 * DAYS_OF_USE} hours'")
-    months = months_between(shift(horizon.current, -2), horizon.current)
+    start = now - sa.literal_column(f"interval '{24 * USE_WINDOW_DAYS} hours'")
+    months = months_between(shift_month(horizon.current, -2), horizon.current)
     return (
         sa.select(_transaction.customer_id, sa.func.sum(_transaction.total_harga).label("amount"))
         .where(
-            rows_of(transaction_calculations, Scope(months, customers)),
+            is_in_scope(transaction_calculations, Scope(months, customers)),
             _transaction.transaction_date > start,
             _transaction.transaction_date <= now,
         )
@@ -132,14 +136,14 @@ def _low_balance_states(positions: sa.Select[Any]) -> sa.Select[Any]:
     # A CTE, because it is used twice and must be computed once: summing the use of all customers is the main cost.
     position = positions.cte("positions").c
     # Tenths of a day by integer division, which is exact; NUMERIC division rounds to a scale that it chooses.
-    tenths = sa.func.div(sa.func.greatest(position.balance, 0) * (10 * DAYS_OF_USE), position.use)
+    tenths = sa.func.div(sa.func.greatest(position.balance, 0) * (10 * USE_WINDOW_DAYS), position.use)
     figures = (
         position.balance,
         position.threshold,
         (tenths * sa.literal_column("0.1")).label("days_left"),
         position.days,
     )
-    lasts_too_short = sa.func.greatest(position.balance, 0) * DAYS_OF_USE < position.days * position.use
+    lasts_too_short = sa.func.greatest(position.balance, 0) * USE_WINDOW_DAYS < position.days * position.use
     kinds = {
         "threshold": position.balance < position.threshold,
         "days_left": sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
@@ -162,10 +166,10 @@ def _has_no_balance() -> sa.ColumnElement[bool]:
 
 
 def _for_customers(column: sa.ColumnElement[int], customers: tuple[int, ...] | None) -> sa.ColumnElement[bool]:
-    return sa.true() if customers is None else one_of(column, customers)
+    return sa.true() if customers is None else is_any_of(column, customers)
 
 
-def set_threshold(
+def set_limits(
     connection: sa.Connection, customer_id: int, *, threshold: Decimal | None = None, days: int | None = None
 ) -> None:
     """Set a customer's own limits of a low balance; a limit given as None stays unchanged.
@@ -187,7 +191,7 @@ def set_threshold(
     )
 
 
-def clear_threshold(connection: sa.Connection, customer_id: int) -> bool:
+def clear_limits(connection: sa.Connection, customer_id: int) -> bool:
     """Delete a customer's own limits; return False if there were none."""
     deletion = sa.delete(balance_thresholds).where(balance_thresholds.c.customer_id == customer_id)
     return connection.execute(deletion).rowcount > 0

@@ -9,12 +9,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, Scope, months_between, shift
+from ledger_pipelines.horizon import Horizon, Scope, months_between, shift_month
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.warehouse.invalidations import take_stale
-from ledger_pipelines.warehouse.merge import Counts, Written, add, clear, merge, qualified, rows_of
-from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded, note_reached, require_loaded
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.invalidations import consume_invalidations
+from ledger_pipelines.warehouse.merge import (
+    Counts,
+    TargetTable,
+    add_counts,
+    delete_rows,
+    is_in_scope,
+    merge_rows,
+    qualified_name,
+)
+from ledger_pipelines.warehouse.ops.loaded_months import (
+    mark_loaded,
+    months_loaded,
+    record_current_month,
+    require_loaded,
+)
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     MonthKey,
     Rupiah,
@@ -23,9 +36,9 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
     transaction_calculations,
 )
-from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
+from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, lock_tables
 
-WRITTEN = Written(
+TARGET = TargetTable(
     monthly_customer_balances,
     stamps={"last_calculated_at": sa.func.now()},
     stamps_on_change={"last_calculated_at": sa.func.now()},
@@ -34,21 +47,21 @@ _balance = monthly_customer_balances.c
 _SUMS = ("total_deposits", "total_purchases", "total_volume_sm3", "transactions", "deposit_entries")
 
 
-def recalculate(
+def recalculate_balances(
     connection: sa.Connection,
     scope: Scope,
     horizon: Horizon,
     run_id: str,
     *,
     force: bool = False,
-    low: alerts.LowBalance = alerts.USUAL,
-    turning: bool = False,
-) -> Report:
+    limits: alerts.LowBalanceLimits = alerts.DEFAULT_LIMITS,
+    month_turn: bool = False,
+) -> TableReport:
     """Recalculate the balances of a scope by the rules, in the caller's transaction.
 
     The scope's months are a range. The range is extended to the invalidated months and, for customers whose closing
-    balance changed, to the last month that has balances. Low balance alerts are evaluated by the limits in ``low``.
-    For months that have just begun (``turning``), deposits and transactions need not be loaded for all customers.
+    balance changed, to the last month that has balances. Low balance alerts are evaluated by the limits in ``limits``.
+    For months that have just begun (``month_turn``), deposits and transactions need not be loaded for all customers.
 
     Returns:
         A report of the months of the range and the later months that were carried forward.
@@ -57,30 +70,30 @@ def recalculate(
         MonthsMissingError: a month before the range has never been computed, so its closing balance is unknown; or
             deposits or transactions of the range have never been loaded.
     """
-    lock(connection, monthly_customer_balances)
-    plan_for(connection, scope)
+    lock_tables(connection, monthly_customer_balances)
+    avoid_nested_loops(connection, scope)
     loaded = months_loaded(connection, monthly_customer_balances)
-    scope = take_stale(connection, monthly_customer_balances, scope, until=max(scope.months[-1], *loaded))
+    scope = consume_invalidations(connection, monthly_customer_balances, scope, until=max(scope.months[-1], *loaded))
     first, last = scope.months[0], scope.months[-1]
-    earlier = months_between(horizon.first, shift(first, -1))
+    earlier = months_between(horizon.first, shift_month(first, -1))
     require_loaded(connection, monthly_customer_balances, earlier, f"The opening balance of {first}")
-    if scope.whole and not turning:
+    if scope.covers_all_customers and not month_turn:
         for table in (deposits, transaction_calculations):
             require_loaded(connection, table, scope.months, monthly_customer_balances.name)
     stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
     newest = max(last, *loaded, stored or last)
     scope = Scope(months_between(first, newest if force else last), scope.customers)
-    in_scope = rows_of(monthly_customer_balances, scope)
-    cleared = clear(connection, monthly_customer_balances, in_scope) if force else {}
-    later = months_between(shift(scope.months[-1], 1), newest)
+    in_scope = is_in_scope(monthly_customer_balances, scope)
+    cleared = delete_rows(connection, monthly_customer_balances, in_scope) if force else {}
+    later = months_between(shift_month(scope.months[-1], 1), newest)
     target, within = target_balances(scope, later, complete=loaded)
-    counts = add(cleared, merge(connection, WRITTEN, target, sa.or_(in_scope, within), changes=force))
-    if scope.whole:
+    counts = add_counts(cleared, merge_rows(connection, TARGET, target, sa.or_(in_scope, within), replaces=force))
+    if scope.covers_all_customers:
         mark_loaded(connection, monthly_customer_balances, scope.months, run_id)
         if scope.months[-1] == horizon.current:
-            note_reached(connection, horizon.current)
-    alerts.evaluate(connection, scope.customers, horizon, low, run_id)
-    return Report(qualified(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
+            record_current_month(connection, horizon.current)
+    alerts.evaluate_alerts(connection, scope.customers, horizon, limits, run_id)
+    return TableReport(qualified_name(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
 
 
 def target_balances(
@@ -97,7 +110,7 @@ def target_balances(
     """
     within_scope = running_balances(opening_balances(scope), monthly_totals(scope), scope.months).cte("within_scope")
     if not later:
-        return sa.select(*(within_scope.c[name] for name in WRITTEN.content)), sa.false()
+        return sa.select(*(within_scope.c[name] for name in TARGET.content)), sa.false()
     end = scope.months[-1]
     changed = _changed_customers(within_scope, scope, end).cte("changed")
     rows_of_changed = sa.and_(
@@ -110,7 +123,7 @@ def target_balances(
     has_row = sa.exists().where(
         _balance.customer_id == carried.c.customer_id, _balance.year_month == carried.c.year_month
     )
-    combined = [sa.select(*(part.c[name] for name in WRITTEN.content)) for part in (within_scope, carried)]
+    combined = [sa.select(*(part.c[name] for name in TARGET.content)) for part in (within_scope, carried)]
     combined[1] = combined[1].where(sa.or_(carried.c.year_month.in_(complete), has_row))
     return sa.select(sa.union_all(*combined).subquery()), rows_of_changed
 
@@ -129,7 +142,7 @@ def monthly_totals(scope: Scope) -> sa.Select[Any]:
             sa.func.count().label("transactions"),
             sa.literal(0).label("deposit_entries"),
         )
-        .where(rows_of(transaction_calculations, scope))
+        .where(is_in_scope(transaction_calculations, scope))
         .group_by(purchase.customer_id, purchase.year_month)
     )
     deposited = (
@@ -142,7 +155,7 @@ def monthly_totals(scope: Scope) -> sa.Select[Any]:
             sa.literal(0),
             sa.func.count(),
         )
-        .where(rows_of(deposits, scope))
+        .where(is_in_scope(deposits, scope))
         .group_by(deposit.customer_id, deposit.year_month)
     )
     combined = sa.union_all(purchases, deposited).subquery("combined")
@@ -153,9 +166,9 @@ def monthly_totals(scope: Scope) -> sa.Select[Any]:
 
 def opening_balances(scope: Scope) -> sa.Select[Any]:
     """One row: a customer who was active before the scope, with the closing balance of the month before it."""
-    before = shift(scope.months[0], -1)
+    before = shift_month(scope.months[0], -1)
     return sa.select(_balance.customer_id, _balance.closing_balance).where(
-        rows_of(monthly_customer_balances, Scope((before,), scope.customers))
+        is_in_scope(monthly_customer_balances, Scope((before,), scope.customers))
     )
 
 
@@ -228,7 +241,7 @@ def _changed_customers(within_scope: sa.CTE, scope: Scope, end: str) -> sa.Selec
     )
     stored = (
         sa.select(_balance.customer_id, _balance.closing_balance)
-        .where(rows_of(monthly_customer_balances, Scope((end,), scope.customers)))
+        .where(is_in_scope(monthly_customer_balances, Scope((end,), scope.customers)))
         .subquery("stored")
     )
     return (

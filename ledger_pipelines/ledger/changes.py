@@ -12,7 +12,7 @@ from ledger_pipelines.horizon import Horizon
 
 
 @dataclass(frozen=True)
-class Entry:
+class EntryState:
     """Element of a customer's lists: a price entry, a deposit entry, or a rejected entry of either list.
 
     Attributes:
@@ -25,7 +25,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Account:
+class CustomerState:
     """Comparison state of a customer in the source or the warehouse. The default values mean: no customer.
 
     Attributes:
@@ -38,13 +38,13 @@ class Account:
 
     profile: Hashable = None
     defaults: Hashable = None
-    prices: frozenset[Entry] | None = field(default_factory=frozenset)
-    deposits: frozenset[Entry] | None = field(default_factory=frozenset)
-    rejected: frozenset[Entry] = field(default_factory=frozenset)
+    prices: frozenset[EntryState] | None = field(default_factory=frozenset)
+    deposits: frozenset[EntryState] | None = field(default_factory=frozenset)
+    rejected: frozenset[EntryState] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingState:
     """Comparison state of a reading in the source or the warehouse, usable or rejected.
 
     Attributes:
@@ -59,7 +59,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Change:
+class AffectedCustomer:
     """Customer and earliest month that a changed row of the source affects.
 
     Attributes:
@@ -73,12 +73,12 @@ class Change:
     first_month: str
 
 
-def account_changes(
-    before: Mapping[int, Account],
-    after: Mapping[int, Account],
+def diff_customers(
+    before: Mapping[int, CustomerState],
+    after: Mapping[int, CustomerState],
     first_readings: Mapping[int, str],
     horizon: Horizon,
-) -> list[Change]:
+) -> list[AffectedCustomer]:
     """Return the changes between two states of some customers; a customer missing from a state is no customer there.
 
     Args:
@@ -89,14 +89,16 @@ def account_changes(
     """
     changes = []
     for customer_id in sorted({*before, *after}):
-        old, new = before.get(customer_id, Account()), after.get(customer_id, Account())
+        old, new = before.get(customer_id, CustomerState()), after.get(customer_id, CustomerState())
         months = set(_affected_months(old, new, first_readings.get(customer_id), horizon))
         if months:
-            changes.append(Change(customer_id, customer_id, _earliest_month(months, horizon)))
+            changes.append(AffectedCustomer(customer_id, customer_id, _earliest_month(months, horizon)))
     return changes
 
 
-def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading], horizon: Horizon) -> list[Change]:
+def diff_readings(
+    before: Mapping[int, ReadingState], after: Mapping[int, ReadingState], horizon: Horizon
+) -> list[AffectedCustomer]:
     """Return the changes between two states of some readings; a reading missing from a state does not exist there.
 
     A moved reading affects its old and its new month, and its old and its new customer. A reading without a month
@@ -114,12 +116,13 @@ def reading_changes(before: Mapping[int, Reading], after: Mapping[int, Reading],
         if new is not None and new.month is None:
             months[new.customer_id].add(horizon.first)
         changes += [
-            Change(reading_id, customer, _earliest_month(affected, horizon)) for customer, affected in months.items()
+            AffectedCustomer(reading_id, customer, _earliest_month(affected, horizon))
+            for customer, affected in months.items()
         ]
     return changes
 
 
-def first_months(changes: Collection[Change]) -> dict[int, str]:
+def earliest_months(changes: Collection[AffectedCustomer]) -> dict[int, str]:
     """Return the earliest affected month of each customer."""
     earliest: dict[int, str] = {}
     for change in changes:
@@ -128,7 +131,9 @@ def first_months(changes: Collection[Change]) -> dict[int, str]:
     return earliest
 
 
-def _affected_months(old: Account, new: Account, first_reading: str | None, horizon: Horizon) -> Iterator[str | None]:
+def _affected_months(
+    old: CustomerState, new: CustomerState, first_reading: str | None, horizon: Horizon
+) -> Iterator[str | None]:
     """Yield the months that a change of an account affects; None: a change that affects no particular month."""
     if (old.profile is None) != (new.profile is None):
         yield horizon.first  # the customer's readings of all months start or stop counting

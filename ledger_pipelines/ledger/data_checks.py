@@ -15,7 +15,7 @@ _reading = meter_readings.c
 
 
 @dataclass(frozen=True)
-class Oddity:
+class DataCheck:
     """Data check with severity WARN.
 
     Attributes:
@@ -110,30 +110,30 @@ def _overlapping_entries(customer_ids: Customers) -> sa.Select[Any]:
     )
 
 
-ODDITIES = (
-    Oddity(
+DATA_CHECKS = (
+    DataCheck(
         "reading_of_the_other_kind",
         meter_readings,
         "Fob readings of metered customers, or the reverse; they are computed by the shape of the reading.",
         _other_kind,
     ),
-    Oddity(
+    DataCheck(
         "implausible_volume",
         meter_readings,
         f"Readings of more than {IMPLAUSIBLE_TIMES_MEDIAN} times the customer's median volume, possibly mistyped.",
         _implausible_volume,
     ),
-    Oddity(
+    DataCheck(
         "duplicate_start", meter_readings, "Readings of one customer that start at the same moment.", _duplicate_start
     ),
-    Oddity("zero_volume", meter_readings, "Readings with a volume of 0.", _zero_volume),
-    Oddity(
+    DataCheck("zero_volume", meter_readings, "Readings with a volume of 0.", _zero_volume),
+    DataCheck(
         "price_or_factor_not_positive",
         transaction_calculations,
         "Transactions with a price or factor of zero or less.",
         _price_not_positive,
     ),
-    Oddity(
+    DataCheck(
         "overlapping_price_entries",
         prices,
         "Price entries that overlap an earlier entry of the same rule, which takes precedence.",

@@ -9,31 +9,31 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.alerts import DAYS_OF_USE, LowBalance, standings
+from ledger_pipelines.ledger.alerts import USE_WINDOW_DAYS, LowBalanceLimits, current_positions
 
-GROUPS = ("owes", "low", "under 2 weeks", "2 to 6 weeks", "longer", "no use")
+DAYS_LEFT_GROUPS = ("owes", "low", "under 2 weeks", "2 to 6 weeks", "longer", "no use")
 """Every customer with a balance of the current month is in exactly one group; a negative balance is in ``owes``."""
 
 
 @dataclass(frozen=True)
-class DaysLeft:
-    """One of `GROUPS`, with its number of customers and the sum of their balances in rupiah."""
+class DaysLeftGroup:
+    """One of `DAYS_LEFT_GROUPS`, with its number of customers and the sum of their balances in rupiah."""
 
     group: str
     customers: int
     balance: Decimal
 
 
-def balances_by_days_left(connection: sa.Connection, horizon: Horizon, low: LowBalance) -> list[DaysLeft]:
-    """Count the current balances by the days that they last at the average use, in the order of `GROUPS`.
+def balances_by_days_left(connection: sa.Connection, horizon: Horizon, limits: LowBalanceLimits) -> list[DaysLeftGroup]:
+    """Count the current balances by the days that they last at the average use, in the order of `DAYS_LEFT_GROUPS`.
 
     Args:
         connection: To the warehouse.
         horizon: The months that count; the last one is the current month.
-        low: Default limits, for customers without limits of their own.
+        limits: Default limits, for customers without limits of their own.
     """
-    position = standings(None, horizon, low).subquery("positions").c
-    covered = position.balance * DAYS_OF_USE  # compared with days × use, which is exact; a quotient is not
+    position = current_positions(None, horizon, limits).subquery("positions").c
+    covered = position.balance * USE_WINDOW_DAYS  # compared with days × use, which is exact; a quotient is not
     is_low = sa.or_(
         position.balance < position.threshold, sa.and_(position.days > 0, covered < position.days * position.use)
     )
@@ -46,5 +46,5 @@ def balances_by_days_left(connection: sa.Connection, horizon: Horizon, low: LowB
         else_="longer",
     ).label("days_left")
     counted = sa.select(group, sa.func.count(), sa.func.sum(position.balance)).group_by(group)
-    found = {name: DaysLeft(name, *figures) for name, *figures in connection.execute(counted)}
-    return [found.get(name, DaysLeft(name, 0, Decimal(0))) for name in GROUPS]
+    found = {name: DaysLeftGroup(name, *figures) for name, *figures in connection.execute(counted)}
+    return [found.get(name, DaysLeftGroup(name, 0, Decimal(0))) for name in DAYS_LEFT_GROUPS]

@@ -36,14 +36,14 @@ class Invariant:
         table: The table that is checked.
         description: The condition, in one sentence.
         violations: The query; its rows are violations.
-        scans: True if the query reads every transaction of the customers it checks.
+        reads_all_transactions: True if the query reads every transaction of the customers it checks.
     """
 
     name: str
     table: sa.Table
     description: str
     violations: Callable[[Horizon, Customers], Violations]
-    scans: bool = False
+    reads_all_transactions: bool = False
 
 
 def _for_customers(column: sa.ColumnElement[Any], customers: Customers) -> sa.ColumnElement[bool]:
@@ -210,7 +210,7 @@ INVARIANTS = (
         monthly_customer_balances,
         "Deposits, purchases and volume of every month are the sums of its deposits and transactions.",
         _sums_differ,
-        scans=True,
+        reads_all_transactions=True,
     ),
     Invariant(
         "nothing_stale",
@@ -223,27 +223,27 @@ INVARIANTS = (
         transaction_calculations,
         "Every reading has a transaction, or a rejected row with the reason.",
         _unaccounted_readings,
-        scans=True,
+        reads_all_transactions=True,
     ),
     Invariant(
         "no_transaction_without_reading",
         transaction_calculations,
         "Every transaction has a reading in the same month and of the same customer.",
         _transactions_without_reading,
-        scans=True,
+        reads_all_transactions=True,
     ),
     Invariant(
         "amounts_follow_factors",
         transaction_calculations,
         "Volume and amount of every transaction are the rounded products of its factors.",
         _wrong_amount,
-        scans=True,
+        reads_all_transactions=True,
     ),
     Invariant(
         "months_match_moments",
         transaction_calculations,
         "The month of every transaction and deposit is the month of its moment.",
         _wrong_month,
-        scans=True,
+        reads_all_transactions=True,
     ),
 )

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.price_change import Entry, PriceChange, apply
-from ledger_pipelines.warehouse.merge import rows_of
+from ledger_pipelines.ledger.price_change import MonthlyPriceEntry, PriceChange, apply_price_change
+from ledger_pipelines.warehouse.merge import is_in_scope
 from ledger_pipelines.warehouse.ops.loaded_months import months_loaded, require_loaded
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, rejected_rows, transaction_calculations
 
@@ -25,7 +25,7 @@ _transaction, _balance = transaction_calculations.c, monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class Priced:
+class Pricing:
     """Pricing of a reading: the rule that applies, factor, price of one Sm³, volume in Sm³, and amount in rupiah."""
 
     rule: str
@@ -52,11 +52,11 @@ class TransactionChange:
     year_month: str
     at: datetime
     volume: Decimal
-    before: Priced | None
-    after: Priced | None
+    before: Pricing | None
+    after: Pricing | None
 
     @property
-    def changes(self) -> bool:
+    def is_changed(self) -> bool:
         """True if the pricing changes in any respect."""
         return self.before != self.after
 
@@ -68,7 +68,7 @@ class TransactionChange:
 
 
 @dataclass(frozen=True)
-class Balance:
+class PreviewBalance:
     """Monthly balance of a customer; amounts in rupiah, volume in Sm³."""
 
     opening: Decimal
@@ -83,8 +83,8 @@ class MonthChange:
     """Month whose balance would change, before and after; None: the customer has no balance in the month."""
 
     year_month: str
-    before: Balance | None
-    after: Balance | None
+    before: PreviewBalance | None
+    after: PreviewBalance | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Preview:
 
     change: PriceChange
     months: tuple[str, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[MonthlyPriceEntry, ...]
     transactions: tuple[TransactionChange, ...]
     balances: tuple[MonthChange, ...]
     unpriced: int
@@ -110,12 +110,12 @@ class Preview:
     @property
     def changed(self) -> tuple[TransactionChange, ...]:
         """Transactions that would change."""
-        return tuple(one for one in self.transactions if one.changes)
+        return tuple(one for one in self.transactions if one.is_changed)
 
     @property
-    def kept(self) -> tuple[TransactionChange, ...]:
+    def unchanged(self) -> tuple[TransactionChange, ...]:
         """Transactions that would stay the same: a custom period prices them, or they already have the price."""
-        return tuple(one for one in self.transactions if not one.changes)
+        return tuple(one for one in self.transactions if not one.is_changed)
 
     @property
     def difference(self) -> Decimal:
@@ -123,7 +123,7 @@ class Preview:
         return sum((one.difference for one in self.transactions), Decimal(0))
 
 
-def preview(connection: sa.Connection, change: PriceChange, horizon: Horizon) -> Preview:
+def preview_price_change(connection: sa.Connection, change: PriceChange, horizon: Horizon) -> Preview:
     """Return the effect of a price change, leaving the data unchanged.
 
     Pending recalculations are made first, both before and after the change, so the preview shows the effect of the
@@ -149,7 +149,7 @@ def preview(connection: sa.Connection, change: PriceChange, horizon: Horizon) ->
     scope = Scope(months, (change.customer_id,))
     with _rolled_back(connection):
         before = _recalculate(connection, scope, horizon)
-        entries = tuple(apply(connection, change, asked, horizon))
+        entries = tuple(apply_price_change(connection, change, asked, horizon))
         after = _recalculate(connection, scope, horizon)
         unpriced = connection.scalar(_unpriced_count(scope)) or 0
     return Preview(
@@ -172,21 +172,21 @@ class _Ledger:
     """Transactions of a customer by reading id, and balances by month."""
 
     transactions: Mapping[int, sa.Row[Any]]
-    balances: Mapping[str, Balance]
+    balances: Mapping[str, PreviewBalance]
 
 
 def _recalculate(connection: sa.Connection, scope: Scope, horizon: Horizon) -> _Ledger:
     """Recalculate the customer's transactions and balances and return them."""
-    transactions.recalculate(connection, scope, horizon, _RUN)
-    balances.recalculate(connection, scope, horizon, _RUN)
+    transactions.recalculate_transactions(connection, scope, horizon, _RUN)
+    balances.recalculate_balances(connection, scope, horizon, _RUN)
     return _Ledger(
         {row.data_pencatatan_id: row for row in connection.execute(_transactions_of(scope))},
-        {row[0]: Balance(*row[1:]) for row in connection.execute(_balances_of(scope))},
+        {row[0]: PreviewBalance(*row[1:]) for row in connection.execute(_balances_of(scope))},
     )
 
 
 def _transactions_of(scope: Scope) -> sa.Select[Any]:
-    """One row: a transaction of the scope with the columns of `Priced`."""
+    """One row: a transaction of the scope with the columns of `Pricing`."""
     return (
         sa.select(
             _transaction.data_pencatatan_id,
@@ -199,7 +199,7 @@ def _transactions_of(scope: Scope) -> sa.Select[Any]:
             _transaction.volume_sm3,
             _transaction.total_harga,
         )
-        .where(rows_of(transaction_calculations, scope))
+        .where(is_in_scope(transaction_calculations, scope))
         .order_by(_transaction.transaction_date, _transaction.data_pencatatan_id)
     )
 
@@ -222,7 +222,9 @@ def _balances_of(scope: Scope) -> sa.Select[Any]:
 
 def _unpriced_count(scope: Scope) -> sa.Select[Any]:
     """One row: the number of readings of the scope without a transaction, because no price or factor is known."""
-    return sa.select(sa.func.count()).where(rejected_rows.c.asset == transactions.ASSET, rows_of(rejected_rows, scope))
+    return sa.select(sa.func.count()).where(
+        rejected_rows.c.asset == transactions.ASSET, is_in_scope(rejected_rows, scope)
+    )
 
 
 def _transaction_changes(before: _Ledger, after: _Ledger) -> tuple[TransactionChange, ...]:
@@ -241,10 +243,10 @@ def _transaction_changes(before: _Ledger, after: _Ledger) -> tuple[TransactionCh
     return tuple(sorted(changes, key=lambda change: (change.at, change.reading_id)))
 
 
-def _to_priced(row: sa.Row[Any] | None) -> Priced | None:
+def _to_priced(row: sa.Row[Any] | None) -> Pricing | None:
     if row is None:
         return None
-    return Priced(row.rule, row.koreksi_meter, row.harga_per_m3, row.volume_sm3, row.total_harga)
+    return Pricing(row.rule, row.koreksi_meter, row.harga_per_m3, row.volume_sm3, row.total_harga)
 
 
 def _month_changes(before: _Ledger, after: _Ledger) -> tuple[MonthChange, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from ledger_pipelines.horizon import Horizon, shift, start_of
-from ledger_pipelines.warehouse.tables import Digits, prices
+from ledger_pipelines.horizon import Horizon, month_start, shift_month
+from ledger_pipelines.warehouse.tables import ExactNumber, prices
 
 _price = prices.c
 
@@ -35,7 +35,7 @@ class PriceChange:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MonthlyPriceEntry:
     """Monthly entry of the pricing history after a price change.
 
     Attributes:
@@ -47,7 +47,9 @@ class Entry:
     entry: str
 
 
-def apply(connection: sa.Connection, change: PriceChange, months: Sequence[str], horizon: Horizon) -> Iterator[Entry]:
+def apply_price_change(
+    connection: sa.Connection, change: PriceChange, months: Sequence[str], horizon: Horizon
+) -> Iterator[MonthlyPriceEntry]:
     """Change the customer's price entries as the loader would after the application has changed its history.
 
     In each month the first monthly entry of the list, which takes precedence, gets the price. A month without an entry
@@ -58,7 +60,7 @@ def apply(connection: sa.Connection, change: PriceChange, months: Sequence[str],
         fields["koreksi_meter"] = change.correction
     entries = {row.valid_from: row for row in connection.execute(_monthly_entries(change.customer_id))}
     for month in months:
-        start = start_of(month, horizon.zone)
+        start = month_start(month, horizon.zone)
         existing = entries.get(start)
         if existing is None:
             yield _insert_entry(connection, change.customer_id, month, start, horizon, fields)
@@ -78,18 +80,20 @@ def _monthly_entries(customer_id: int) -> sa.Select[Any]:
 
 def _as_json(fields: Mapping[str, Decimal]) -> sa.ColumnElement[Any]:
     """Return the fields as a JSON object, built from NUMERIC so that every digit is kept."""
-    pairs = (part for name, value in fields.items() for part in (sa.literal(name), sa.literal(value, Digits)))
+    pairs = (part for name, value in fields.items() for part in (sa.literal(name), sa.literal(value, ExactNumber)))
     return sa.func.jsonb_build_object(*pairs, type_=_price.entry.type)
 
 
-def _update_entry(connection: sa.Connection, customer_id: int, position: int, fields: Mapping[str, Decimal]) -> Entry:
+def _update_entry(
+    connection: sa.Connection, customer_id: int, position: int, fields: Mapping[str, Decimal]
+) -> MonthlyPriceEntry:
     update = (
         sa.update(prices)
         .where(_price.customer_id == customer_id, _price.position == position)
         .values(**fields, entry=_price.entry.concat(_as_json(fields)))
         .returning(sa.cast(_price.entry, sa.Text))
     )
-    return Entry(position, connection.execute(update).scalar_one())
+    return MonthlyPriceEntry(position, connection.execute(update).scalar_one())
 
 
 def _insert_entry(
@@ -99,7 +103,7 @@ def _insert_entry(
     start: datetime,
     horizon: Horizon,
     fields: Mapping[str, Decimal],
-) -> Entry:
+) -> MonthlyPriceEntry:
     last = sa.select(sa.func.coalesce(sa.func.max(_price.position), -1)).where(_price.customer_id == customer_id)
     new_entry = sa.func.jsonb_build_object("date", f"{month}-01", "year_month", month, type_=_price.entry.type)
     insertion = (
@@ -109,10 +113,10 @@ def _insert_entry(
             position=last.scalar_subquery() + 1,
             rule="monthly",
             valid_from=start,
-            valid_to=start_of(shift(month, 1), horizon.zone),
+            valid_to=month_start(shift_month(month, 1), horizon.zone),
             entry=new_entry.concat(_as_json(fields)),
             **fields,
         )
         .returning(sa.cast(_price.entry, sa.Text))
     )
-    return Entry(None, connection.execute(insertion).scalar_one())
+    return MonthlyPriceEntry(None, connection.execute(insertion).scalar_one())

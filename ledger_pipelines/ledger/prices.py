@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
-from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
-from ledger_pipelines.warehouse.merge import one_of
-from ledger_pipelines.warehouse.tables import Digits, Moment, customers, prices
-from ledger_pipelines.warehouse.transaction_setup import temporary
+from ledger_pipelines.horizon import Horizon, Scope, month_start, shift_month
+from ledger_pipelines.warehouse.merge import is_any_of
+from ledger_pipelines.warehouse.tables import ExactNumber, Moment, customers, prices
+from ledger_pipelines.warehouse.transaction_setup import temporary_table
 
 _FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _FACTOR_DECIMALS = 14
@@ -23,23 +23,23 @@ _FACTOR_DECIMALS = 14
 _FACTOR_LIMIT = 10**15
 
 #: Segments of the months that the current transaction computes.
-price_segments = temporary(
+price_segments = temporary_table(
     "price_segments",
     sa.Column("customer_id", sa.BigInteger),
     sa.Column("segment_from", Moment),
     sa.Column("segment_to", Moment),
-    sa.Column("harga_per_m3", Digits),
-    sa.Column("koreksi_meter", Digits),
-    sa.Column("tekanan_keluar", Digits),
-    sa.Column("suhu", Digits),
+    sa.Column("harga_per_m3", ExactNumber),
+    sa.Column("koreksi_meter", ExactNumber),
+    sa.Column("tekanan_keluar", ExactNumber),
+    sa.Column("suhu", ExactNumber),
     sa.Column("pricing_used", JSONB),
     sa.Column("pricing_used_fob", JSONB),
 )
 
 
-def moments_of(scope: Scope, horizon: Horizon) -> tuple[datetime, datetime]:
+def scope_bounds(scope: Scope, horizon: Horizon) -> tuple[datetime, datetime]:
     """Return the first moment of the scope's first month, and the first moment after its last month."""
-    return start_of(scope.months[0], horizon.zone), start_of(shift(scope.months[-1], 1), horizon.zone)
+    return month_start(scope.months[0], horizon.zone), month_start(shift_month(scope.months[-1], 1), horizon.zone)
 
 
 def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
@@ -48,8 +48,8 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     The spans of a customer neither overlap nor leave a gap. Columns as `price_segments`.
     """
     spans = _spans(scope, horizon).cte("spans")
-    chosen = chosen_entries(spans).cte("chosen")
-    price = in_force(chosen)
+    chosen = winning_entries(spans).cte("chosen")
+    price = price_in_force(chosen)
     return sa.select(
         spans.c.customer_id,
         spans.c.span_from,
@@ -58,13 +58,13 @@ def segments(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
         price.factor,
         price.tekanan_keluar,
         price.suhu,
-        _pricing_used(price, chosen, price.factor_from, horizon),
+        _pricing_used(price, chosen, price.factor_source, horizon),
         _pricing_used(price, chosen, sa.literal("fob"), horizon),
-    ).select_from(with_entries(spans, chosen))
+    ).select_from(join_entries(spans, chosen))
 
 
 @dataclass(frozen=True)
-class InForce:
+class PriceInForce:
     """Price in force in a span, as expressions over the span's customer and its winning entry.
 
     Attributes:
@@ -73,7 +73,7 @@ class InForce:
         tekanan_keluar: Outlet pressure, bar gauge.
         suhu: Gas temperature, °C.
         factor: Factor of metered readings: as given, else computed from pressure and temperature.
-        factor_from: given or computed; NULL: no factor is known.
+        factor_source: given or computed; NULL: no factor is known.
     """
 
     rule: sa.ColumnElement[str]
@@ -81,19 +81,19 @@ class InForce:
     tekanan_keluar: sa.ColumnElement[Any]
     suhu: sa.ColumnElement[Any]
     factor: sa.ColumnElement[Any]
-    factor_from: sa.ColumnElement[str]
+    factor_source: sa.ColumnElement[str]
 
 
-def in_force(chosen: sa.FromClause) -> InForce:
-    """Return the price of `chosen_entries` joined to customers; a field missing in an entry takes the default."""
+def price_in_force(chosen: sa.FromClause) -> PriceInForce:
+    """Return the price of `winning_entries` joined to customers; a field missing in an entry takes the default."""
     price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
     computed = computed_factor(pressure, temperature)
     source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
     rule = sa.func.coalesce(chosen.c.rule, "default")
-    return InForce(rule, price, pressure, temperature, sa.func.coalesce(given, computed), source)
+    return PriceInForce(rule, price, pressure, temperature, sa.func.coalesce(given, computed), source)
 
 
-def with_entries(spans: sa.FromClause, chosen: sa.FromClause) -> sa.Join:
+def join_entries(spans: sa.FromClause, chosen: sa.FromClause) -> sa.Join:
     """Join each span to its customer and, if an entry applies, to the winning entry."""
     same_span = sa.and_(chosen.c.customer_id == spans.c.customer_id, chosen.c.span_from == spans.c.span_from)
     return spans.join(customers, customers.c.customer_id == spans.c.customer_id).outerjoin(chosen, same_span)
@@ -107,25 +107,25 @@ def _entries(scope: Scope, first: datetime, after: datetime) -> sa.Select[Any]:
         sa.func.greatest(entry.valid_from, first).label("entry_from"),
         sa.func.least(entry.valid_to, after).label("entry_to"),
     ).where(entry.valid_from < after, entry.valid_to > first)
-    return statement if scope.customers is None else statement.where(one_of(entry.customer_id, scope.customers))
+    return statement if scope.customers is None else statement.where(is_any_of(entry.customer_id, scope.customers))
 
 
 def _spans(scope: Scope, horizon: Horizon) -> sa.Select[Any]:
     """One row: a customer and a span of time in which no entry begins or ends."""
-    first, after = (sa.literal(moment, Moment) for moment in moments_of(scope, horizon))
-    entries = _entries(scope, *moments_of(scope, horizon)).cte("entries")
+    first, after = (sa.literal(moment, Moment) for moment in scope_bounds(scope, horizon))
+    entries = _entries(scope, *scope_bounds(scope, horizon)).cte("entries")
     everyone = sa.select(customers.c.customer_id, first.label("cut"))
     if scope.customers is not None:
-        everyone = everyone.where(one_of(customers.c.customer_id, scope.customers))
+        everyone = everyone.where(is_any_of(customers.c.customer_id, scope.customers))
     cuts = sa.union(
         everyone,
         sa.select(entries.c.customer_id, entries.c.entry_from),
         sa.select(entries.c.customer_id, entries.c.entry_to).where(entries.c.entry_to < after),
     ).cte("cuts")
-    return spans_between(cuts, after)
+    return spans_from_cuts(cuts, after)
 
 
-def spans_between(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
+def spans_from_cuts(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
     """One row: a customer and the span from one cut to the next; the last span ends at ``after``, or is open-ended.
 
     A NULL cut sorts before all others: its span has no start.
@@ -137,7 +137,7 @@ def spans_between(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = Non
     return sa.select(cuts.c.customer_id, cuts.c.cut.label("span_from"), end.label("span_to"))
 
 
-def chosen_entries(spans: sa.FromClause) -> sa.Select[Any]:
+def winning_entries(spans: sa.FromClause) -> sa.Select[Any]:
     """One row: a span in which an entry applies, with the winning entry."""
     precedence = sa.case((prices.c.rule == "custom_period", 0), else_=1)
     return (
@@ -157,7 +157,7 @@ def chosen_entries(spans: sa.FromClause) -> sa.Select[Any]:
 
 
 def _pricing_used(
-    price: InForce, chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon
+    price: PriceInForce, chosen: sa.CTE, factor: sa.ColumnElement[Any], horizon: Horizon
 ) -> sa.ColumnElement[Any]:
     """Return the content of ``pricing_used``: rule, entry, its dates (inclusive), and the source of the factor."""
     last_second = chosen.c.valid_to - sa.literal_column("interval '1 second'")

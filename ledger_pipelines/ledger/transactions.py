@@ -11,11 +11,18 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
-from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
-from ledger_pipelines.warehouse.merge import NO_MONTH, CountsByMonth, Written, qualified, rows_of, write
+from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
+from ledger_pipelines.warehouse.merge import (
+    UNPARTITIONED,
+    CountsByMonth,
+    TargetTable,
+    is_in_scope,
+    qualified_name,
+    write_months,
+)
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
 from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     customers,
     meter_readings,
@@ -24,20 +31,20 @@ from ledger_pipelines.warehouse.tables import (
     rejected_rows,
     transaction_calculations,
 )
-from ledger_pipelines.warehouse.transaction_setup import lock, make_temporary, plan_for
+from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, create_temporary_tables, lock_tables
 
 ASSET = "transaction_calculations"
-WRITTEN = Written(
+TARGET = TargetTable(
     transaction_calculations,
     stamps={"calculated_at": sa.func.now(), "is_recalculated": sa.false()},
     stamps_on_change={"calculated_at": sa.func.now(), "is_recalculated": sa.true()},
 )
 #: Up to this number of customers, the price segments of all months together form a small table.
-FEW_CUSTOMERS = 2_000
+MAX_CUSTOMERS_FOR_ONE_PASS = 2_000
 _segment, _reading = price_segments.c, meter_readings.c
 
 
-def recalculate(
+def recalculate_transactions(
     connection: sa.Connection,
     scope: Scope,
     horizon: Horizon,
@@ -45,7 +52,7 @@ def recalculate(
     *,
     force: bool = False,
     balances_follow: bool = False,
-) -> Report:
+) -> TableReport:
     """Recalculate the transactions of a scope by the rules, in the caller's transaction.
 
     The recalculation includes invalidated months and customers outside the scope, which a moved reading left. Months
@@ -56,34 +63,37 @@ def recalculate(
     Raises:
         MonthsMissingError: readings of the scope's months, customers or prices have never been loaded.
     """
-    lock(connection, transaction_calculations)
-    plan_for(connection, scope)
+    lock_tables(connection, transaction_calculations)
+    avoid_nested_loops(connection, scope)
     # The scope before it is widened: the balances are recalculated for this scope and for invalidated months.
     covered = scope if balances_follow else None
-    scope = take_stale(connection, transaction_calculations, scope, until=horizon.current)
-    if scope.whole:
-        require_loaded(connection, customers, [NO_MONTH], ASSET)
-        require_loaded(connection, prices, [NO_MONTH], ASSET)
+    scope = consume_invalidations(connection, transaction_calculations, scope, until=horizon.current)
+    if scope.covers_all_customers:
+        require_loaded(connection, customers, [UNPARTITIONED], ASSET)
+        require_loaded(connection, prices, [UNPARTITIONED], ASSET)
         require_loaded(connection, meter_readings, scope.months, ASSET)
-    make_temporary(connection, price_segments)
+    create_temporary_tables(connection, price_segments)
     counts: CountsByMonth = {}
     rejected: dict[str, int] = {}
     for part in _parts(connection, scope):
         _materialise_segments(connection, part, horizon)
         target = partial(priced_readings, customer_ids=part.customers)
-        counts |= write(connection, WRITTEN, target, part, force=force)
-        rejected |= replace_rejections(connection, ASSET, unpriced_readings(part), rows_of(rejected_rows, part), run_id)
-    if scope.whole:
+        counts |= write_months(connection, TARGET, target, part, force=force)
+        rejected |= replace_rejections(
+            connection, ASSET, unpriced_readings(part), is_in_scope(rejected_rows, part), run_id
+        )
+    if scope.covers_all_customers:
         mark_loaded(connection, transaction_calculations, scope.months, run_id)
-    changed = [month for month, count in counts.items() if count.written]
-    note_stale(connection, monthly_customer_balances, changed, scope.customers, covered=covered)
-    return Report(qualified(transaction_calculations), counts, rejected)
+    changed = [month for month, count in counts.items() if count.changed]
+    invalidate(connection, monthly_customer_balances, changed, scope.customers, covered=covered)
+    return TableReport(qualified_name(transaction_calculations), counts, rejected)
 
 
 def _parts(connection: sa.Connection, scope: Scope) -> list[Scope]:
     """Return the parts of a scope to compute one by one: all months of few customers, or each month of many."""
     few = (
-        not scope.whole or (connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0) <= FEW_CUSTOMERS
+        not scope.covers_all_customers
+        or (connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0) <= MAX_CUSTOMERS_FOR_ONE_PASS
     )
     return [scope] if few else [Scope((month,)) for month in scope.months]
 
@@ -128,7 +138,7 @@ def priced_readings(months: Sequence[str], customer_ids: tuple[int, ...] | None)
         )
         .join_from(meter_readings, price_segments, _in_segment())
         .where(
-            rows_of(meter_readings, Scope(tuple(months), customer_ids)),
+            is_in_scope(meter_readings, Scope(tuple(months), customer_ids)),
             price.is_not(None),
             factor.is_not(None),
         )
@@ -150,7 +160,7 @@ def unpriced_readings(scope: Scope) -> sa.Select[Any]:
     ).join_from(meter_readings, price_segments, _in_segment())
     unknown = sa.exists().where(customers.c.customer_id == _reading.customer_id)
     no_customer = sa.select(*_rejection_columns(sa.literal("the customer has not been loaded (asset customers)")))
-    of_scope = rows_of(meter_readings, scope)
+    of_scope = is_in_scope(meter_readings, scope)
     # Redundant with the next condition, but on the segments alone, so that few of them are left to join.
     incomplete = sa.or_(_segment.harga_per_m3.is_(None), _segment.koreksi_meter.is_(None))
     return sa.select(

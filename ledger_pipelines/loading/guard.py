@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ledger_pipelines.warehouse.merge import Counts
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 
 
 class DeletionRefusedError(Exception):
@@ -15,7 +15,7 @@ class DeletionRefusedError(Exception):
         causes: Causes of the incidents to record.
     """
 
-    def __init__(self, causes: Collection[Cause]) -> None:
+    def __init__(self, causes: Collection[IncidentCause]) -> None:
         super().__init__("\n".join(f"{cause.reason} {cause.what_to_do}" for cause in causes))
         self.causes = tuple(causes)
 
@@ -86,9 +86,9 @@ class DeletionGuard:
         raise SourceEmptiedError([refusal_cause(what, reason)])
 
 
-def refusal_cause(subject: str, reason: str) -> Cause:
+def refusal_cause(subject: str, reason: str) -> IncidentCause:
     """Return the cause of a refusal that a person resolves by accepting the deletions of a run."""
-    return Cause(Kind.DELETION_REFUSED, subject, reason, f"If the source is right, {HOW_TO_ACCEPT}")
+    return IncidentCause(IncidentKind.DELETION_REFUSED, subject, reason, f"If the source is right, {HOW_TO_ACCEPT}")
 
 
 HOW_TO_ACCEPT = (

@@ -8,20 +8,20 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import EARLIEST_FIRST_MONTH
-from ledger_pipelines.sources.billing.parsing import month_before_first
-from ledger_pipelines.sources.rejection import Rejection, kind_of
+from ledger_pipelines.sources.billing.parsing import month_from_reason
+from ledger_pipelines.sources.rejection import Rejection, reason_kind
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.ops.rejected_rows import CONTENT
-from ledger_pipelines.warehouse.transaction_setup import temporary
+from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
+from ledger_pipelines.warehouse.transaction_setup import temporary_table
 
-STAGED_REJECTIONS = temporary(
-    "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in CONTENT)
+STAGED_REJECTIONS = temporary_table(
+    "staged_rejections", *(sa.Column(name, tables.rejected_rows.c[name].type) for name in REJECTION_COLUMNS)
 )
 
 _MAX_KINDS = 3
 _MONTHS_PER_YEAR, _OUTLIER_DIVISOR = 12, 20
 #: Names of the rows of each table, for messages.
-ROWS: Mapping[str, str] = {
+ROW_NAMES: Mapping[str, str] = {
     tables.customers.name: "customers",
     tables.prices.name: "price entries",
     tables.deposits.name: "deposit entries",
@@ -35,7 +35,7 @@ class RowsLostError(Exception):
 
 
 @dataclass
-class Reasons:
+class RejectionSummary:
     """Summary of the reasons of rejected rows.
 
     Attributes:
@@ -50,8 +50,8 @@ class Reasons:
 
     def add(self, reason: str, source_row: str, rows: int = 1) -> None:
         """Count rows rejected for a reason, under its kind."""
-        month = month_before_first(reason)
-        kind = kind_of(reason) if month is None else reason.replace(f" {month},", "").partition(":")[0]
+        month = month_from_reason(reason)
+        kind = reason_kind(reason) if month is None else reason.replace(f" {month},", "").partition(":")[0]
         self.rows[kind] += rows
         self.examples.setdefault(kind, (reason, source_row))
         if month is not None:
@@ -68,7 +68,7 @@ class Reasons:
         return self.rows.total()
 
     @property
-    def in_words(self) -> str:
+    def most_frequent(self) -> str:
         """The most frequent kinds of reasons, each with its number of rows."""
         named = [f"{kind} ({rows:,}{self._months(kind)})" for kind, rows in self.rows.most_common(_MAX_KINDS)]
         others = self.total - sum(rows for _, rows in self.rows.most_common(_MAX_KINDS))
@@ -79,17 +79,17 @@ class Reasons:
         if not self.total:
             return ""
         are = "is" if self.total == 1 else "are"
-        return f"{self.total:,} of {read:,} {ROWS.get(table, table)} {are} rejected: {self.in_words}."
+        return f"{self.total:,} of {read:,} {ROW_NAMES.get(table, table)} {are} rejected: {self.most_frequent}."
 
     def _months(self, kind: str) -> str:
         reason, _ = self.examples[kind]
-        if month_before_first(reason) is None:
+        if month_from_reason(reason) is None:
             return ""
         first, last = min(self.before_first), max(self.before_first)
         return f", in {first}" if first == last else f", from {first} to {last}"
 
 
-def first_month(rows: Mapping[str, int]) -> str | None:
+def first_plausible_month(rows: Mapping[str, int]) -> str | None:
     """Return the month in which the rows plausibly begin. A few rows, years before all others, are mistyped.
 
     Args:

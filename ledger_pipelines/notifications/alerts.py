@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.notifications.queue import Message, Queue
+from ledger_pipelines.notifications.queue import Message, NotificationQueue
 from ledger_pipelines.notifications.webhook import DeliveryError, Webhook
-from ledger_pipelines.warehouse.ops.incidents import OPEN, due
+from ledger_pipelines.warehouse.ops.incidents import IS_OPEN, is_past_grace
 from ledger_pipelines.warehouse.tables import balance_alerts, customers, incidents
 
 _alert, _incident = balance_alerts.c, incidents.c
@@ -17,10 +17,10 @@ _OLDEST_ALERT = sa.func.now() - sa.literal_column("interval '3 days'")
 _CUSTOMER_NAME = sa.select(customers.c.name).where(customers.c.customer_id == _alert.customer_id).scalar_subquery()
 
 #: An incident that closes before it is announced is not posted; an open one is retried until accepted.
-INCIDENTS = Queue(
+INCIDENTS = NotificationQueue(
     table=incidents,
     type="incident.opened",
-    is_wanted=sa.and_(OPEN, due()),
+    is_wanted=sa.and_(IS_OPEN, is_past_grace()),
     since=_incident.opened_at,
     data=(
         _incident.event_id,
@@ -36,7 +36,7 @@ INCIDENTS = Queue(
         _incident.what_to_do,
     ),
 )
-ALERTS = Queue(
+ALERTS = NotificationQueue(
     table=balance_alerts,
     type="balance_alert.raised",
     is_wanted=_alert.raised_at > _OLDEST_ALERT,
@@ -107,7 +107,7 @@ def deliver(
     return DeliverySummary(delivered, failed, last_error)
 
 
-def _next(warehouse: sa.Engine) -> tuple[Queue, Message] | None:
+def _next(warehouse: sa.Engine) -> tuple[NotificationQueue, Message] | None:
     """Claim the next message of all queues."""
     for queue in (INCIDENTS, ALERTS):
         if (message := queue.claim(warehouse)) is not None:

@@ -33,7 +33,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Queue:
+class NotificationQueue:
     """Queue of messages in a table.
 
     Attributes:

@@ -101,7 +101,7 @@ class Webhook:
             return response.status, " ".join(answer.replace("\x00", "").split()), response.getheader("Location", "")
 
 
-def webhook_of(settings: Settings) -> Webhook | None:
+def webhook_from_settings(settings: Settings) -> Webhook | None:
     """Return the webhook of the settings; None if none is set."""
     url, secret = settings.alert_webhook_url, settings.alert_webhook_secret
     if url is None or secret is None:

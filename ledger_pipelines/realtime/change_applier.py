@@ -8,23 +8,23 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.alerts import USUAL, LowBalance
+from ledger_pipelines.ledger.alerts import DEFAULT_LIMITS, LowBalanceLimits
 from ledger_pipelines.loading.billing import deletions
 from ledger_pipelines.loading.billing.load import load_customers, load_deposits, load_prices, load_readings
-from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.realtime.month_turn import turn_month
-from ledger_pipelines.sources.billing.changes import switched_off
-from ledger_pipelines.sources.billing.reader import BillingApp
-from ledger_pipelines.sources.errors import first_line
+from ledger_pipelines.sources.billing.changes import customers_without_recalculation
+from ledger_pipelines.sources.billing.reader import BillingSource
+from ledger_pipelines.sources.errors import driver_message
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import change_queue, incidents, latency
-from ledger_pipelines.warehouse.ops.change_queue import Waiting
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind, about_customer
-from ledger_pipelines.warehouse.ops.latency import Batch
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
+from ledger_pipelines.warehouse.ops.change_queue import PendingChange
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind, customer_subject
+from ledger_pipelines.warehouse.ops.latency import AppliedBatch
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.transaction_setup import lock_tables, try_lock_tables
 
 #: Maximum number of changes in one transaction; the others wait a second or two for the next one. Larger batches would
 #: hardly be faster in total, and the first change of a burst would wait for the last.
@@ -41,13 +41,13 @@ _WRITTEN_TABLES = (
 #: Errors that one customer's data may cause; changes of other customers can then be applied without it.
 _DATA_ERRORS = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
 #: Incidents that are closed when the next change of their customer is applied.
-_CUSTOMER_INCIDENTS = (Kind.CHANGE_RETRIED, Kind.DELETION_REFUSED)
+_CUSTOMER_INCIDENTS = (IncidentKind.CHANGE_RETRIED, IncidentKind.DELETION_REFUSED)
 #: Longest wait before a retry after errors that a person or a server may resolve at any moment.
 _RESOLVABLE_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class TakenUp:
+class AppliedChanges:
     """Changes applied in one transaction.
 
     Attributes:
@@ -59,12 +59,12 @@ class TakenUp:
 
     customers: tuple[int, ...]
     months: tuple[str, ...]
-    reports: tuple[Report, ...]
-    batch: Batch
+    reports: tuple[TableReport, ...]
+    batch: AppliedBatch
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedChanges:
     """Changes that could not be applied and were postponed, with the error."""
 
     customers: tuple[int, ...]
@@ -72,7 +72,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class CatchUp:
+class ChangeApplier:
     """Applies queued changes in one run.
 
     Attributes:
@@ -83,13 +83,13 @@ class CatchUp:
         low: Thresholds of a low balance.
     """
 
-    app: Callable[[], BillingApp]
+    app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalance = USUAL
+    low: LowBalanceLimits = DEFAULT_LIMITS
 
-    def take_up(self) -> Iterator[TakenUp | Failed]:
+    def apply(self) -> Iterator[AppliedChanges | FailedChanges]:
         """Apply the oldest queued changes; yield nothing if none wait or while another process writes the tables.
 
         If some changes fail because of their data, the batch is divided to find them. They are postponed, and the
@@ -101,13 +101,13 @@ class CatchUp:
         """
         yield from self._apply(None, self.guard)
 
-    def _apply(self, of: Collection[int] | None, guard: DeletionGuard) -> Iterator[TakenUp | Failed]:
-        waiting: list[Waiting] = []
+    def _apply(self, of: Collection[int] | None, guard: DeletionGuard) -> Iterator[AppliedChanges | FailedChanges]:
+        waiting: list[PendingChange] = []
         try:
             with self.warehouse.begin() as connection:
-                lock(connection, tables.pending_changes)
-                waiting = change_queue.take(connection, MAX_CHANGES_PER_TRANSACTION, of)
-                can_apply = bool(waiting) and try_lock(connection, _WRITTEN_TABLES)
+                lock_tables(connection, tables.pending_changes)
+                waiting = change_queue.dequeue(connection, MAX_CHANGES_PER_TRANSACTION, of)
+                can_apply = bool(waiting) and try_lock_tables(connection, _WRITTEN_TABLES)
                 taken = self._apply_in(connection, waiting, guard) if can_apply else None
         except SourceEmptiedError as error:  # not caused by the data of these customers
             self._postpone(waiting, error)
@@ -147,10 +147,10 @@ class CatchUp:
         yield customers[middle:], strict
 
     def _apply_in(
-        self, connection: sa.Connection, waiting: Collection[Waiting], guard: DeletionGuard
-    ) -> TakenUp | None:
+        self, connection: sa.Connection, waiting: Collection[PendingChange], guard: DeletionGuard
+    ) -> AppliedChanges | None:
         app = self.app()  # called with the tables locked: no other process can turn the month meanwhile
-        switched_off_ids = switched_off(app, {change.customer_id for change in waiting})
+        switched_off_ids = customers_without_recalculation(app, {change.customer_id for change in waiting})
         held = [change for change in waiting if change.customer_id in switched_off_ids]
         taken = [change for change in waiting if change.customer_id not in switched_off_ids]
         if held:
@@ -162,40 +162,42 @@ class CatchUp:
         first = max(horizon.first, min(change.first_month for change in taken))
         customers = tuple(sorted({change.customer_id for change in taken}))
         scope = Scope(months_between(min(first, horizon.current), horizon.current), customers)
-        load = Load(app, scope, guard, self.run_id, recalculated=True)
+        load = BillingLoad(app, scope, guard, self.run_id, recalculated=True)
         reports = [*(turned.reports if turned else ()), *(step(load, connection) for step in _STEPS)]
-        reports.append(transactions.recalculate(connection, scope, horizon, self.run_id, balances_follow=True))
-        reports.append(balances.recalculate(connection, scope, horizon, self.run_id, low=self.low))
-        change_queue.done(connection, taken)
-        incidents.close(
-            connection, _CUSTOMER_INCIDENTS, [*map(about_customer, customers), *deletions.EMPTY_SOURCE_SUBJECTS]
+        reports.append(
+            transactions.recalculate_transactions(connection, scope, horizon, self.run_id, balances_follow=True)
         )
-        batch = latency.record(connection, self.run_id, taken, customers)
-        return TakenUp(customers, scope.months, tuple(reports), batch)
+        reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.low))
+        change_queue.mark_applied(connection, taken)
+        incidents.close(
+            connection, _CUSTOMER_INCIDENTS, [*map(customer_subject, customers), *deletions.EMPTY_SOURCE_SUBJECTS]
+        )
+        batch = latency.record_batch(connection, self.run_id, taken, customers)
+        return AppliedChanges(customers, scope.months, tuple(reports), batch)
 
-    def _postpone(self, waiting: Collection[Waiting], error: Exception) -> Failed:
+    def _postpone(self, waiting: Collection[PendingChange], error: Exception) -> FailedChanges:
         """Postpone changes, and record an incident if one customer's data caused the error."""
         customers = tuple(sorted({change.customer_id for change in waiting}))
         resolvable = isinstance(error, DeletionRefusedError) or not isinstance(error, _DATA_ERRORS)
         longest = _RESOLVABLE_RETRY_SECONDS if resolvable else change_queue.LAST_RETRY_SECONDS
         with self.warehouse.begin() as connection:
-            change_queue.failed(connection, waiting, str(error), longest)
+            change_queue.mark_failed(connection, waiting, str(error), longest)
             for cause in self._causes(connection, customers, error):
                 incidents.record(connection, cause)
-        return Failed(customers, str(error))
+        return FailedChanges(customers, str(error))
 
-    def _causes(self, connection: sa.Connection, customers: Sequence[int], error: Exception) -> Iterator[Cause]:
+    def _causes(self, connection: sa.Connection, customers: Sequence[int], error: Exception) -> Iterator[IncidentCause]:
         if isinstance(error, SourceEmptiedError):
             yield from error.causes
         elif isinstance(error, DeletionRefusedError):
             for customer_id in customers:
-                cause = deletions.refusal_of_customer(self.app(), connection, customer_id, error.causes[0].reason)
+                cause = deletions.customer_deletion_cause(self.app(), connection, customer_id, error.causes[0].reason)
                 yield replace(cause, run_id=self.run_id)
         elif isinstance(error, _DATA_ERRORS):
             for customer_id in customers:
-                yield Cause(
-                    Kind.CHANGE_RETRIED,
-                    about_customer(customer_id),
+                yield IncidentCause(
+                    IncidentKind.CHANGE_RETRIED,
+                    customer_subject(customer_id),
                     f"A change of customer {customer_id} cannot be applied: {_message(error)} "
                     "The balances of this customer are unchanged.",
                     "Correct the row in the billing application: the change is retried automatically. "
@@ -207,4 +209,4 @@ class CatchUp:
 
 def _message(error: Exception) -> str:
     """Return the message of an error; of a driver's error its first line, without the statement and its values."""
-    return first_line(error) if isinstance(error, exc.DBAPIError) else str(error)
+    return driver_message(error) if isinstance(error, exc.DBAPIError) else str(error)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, month_of
-from ledger_pipelines.ledger.changes import Account, Entry, Reading
+from ledger_pipelines.ledger.changes import CustomerState, EntryState, ReadingState
 from ledger_pipelines.sources.billing import parsing as billing_rows
 from ledger_pipelines.sources.billing import records as billing_records
 from ledger_pipelines.sources.billing import rules as billing_rules
@@ -23,12 +23,12 @@ from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, PRICE_FIELD
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import one_of
+from ledger_pipelines.warehouse.merge import is_any_of
 
 Row = Mapping[str, Any]
 _TIMESTAMPS = {"created_at", "updated_at", "balance_last_updated_at"}
 _PROFILE_FIELDS = [name for name in Customer._fields if name not in {*_TIMESTAMPS, *PRICE_FIELDS}]
-_READING_FIELDS = [name for name in billing_records.Reading._fields if name not in _TIMESTAMPS]
+_READING_FIELDS = [name for name in billing_records.MeterReading._fields if name not in _TIMESTAMPS]
 
 
 class AccountPart(Enum):
@@ -44,14 +44,14 @@ ALL_PARTS = frozenset(AccountPart)
 
 def source_accounts(
     rows: Iterable[Row], horizon: Horizon, parts: Collection[AccountPart] = ALL_PARTS
-) -> dict[int, Account]:
+) -> dict[int, CustomerState]:
     """Return the accounts of the customers among rows of `users`, or parts of the accounts."""
     return {row["id"]: _account(row, horizon, parts) for row in rows if row["role"] in CUSTOMER_ROLES}
 
 
 def warehouse_accounts(
     connection: sa.Connection, wanted: Collection[int], horizon: Horizon, parts: Collection[AccountPart] = ALL_PARTS
-) -> dict[int, Account]:
+) -> dict[int, CustomerState]:
     """Return the accounts of customers in the warehouse, or parts of the accounts."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     if AccountPart.CUSTOMER in parts:
@@ -66,7 +66,7 @@ def warehouse_accounts(
         _add(found, "deposits", ((deposit.customer_id, _deposit(deposit)) for deposit in deposits))
     rejections = _account_rejections(connection, wanted, parts)
     _add(found, "rejected", ((row_id, _rejected(asset, rejection)) for row_id, asset, rejection in rejections))
-    return {customer_id: Account(**fields) for customer_id, fields in found.items()}
+    return {customer_id: CustomerState(**fields) for customer_id, fields in found.items()}
 
 
 def _account_rejections(
@@ -75,11 +75,11 @@ def _account_rejections(
     """Yield one row per rejection of the customers: customer id, asset, and rejection."""
     table = tables.rejected_rows
     # A customer id that is too large for BIGINT is only in `source_id`.
-    beyond = {str(row_id): row_id for row_id in wanted if not ids.fits(row_id)}
+    beyond = {str(row_id): row_id for row_id in wanted if not ids.fits_bigint(row_id)}
     is_beyond = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_text_array(beyond)))
     statement = sa.select(table.c.asset, *(table.c[name] for name in Rejection._fields)).where(
         table.c.asset.in_([part.value for part in parts]),
-        sa.or_(one_of(table.c.customer_id, wanted), is_beyond) if beyond else one_of(table.c.customer_id, wanted),
+        sa.or_(is_any_of(table.c.customer_id, wanted), is_beyond) if beyond else is_any_of(table.c.customer_id, wanted),
     )
     for asset, *fields in connection.execute(statement):
         rejection = Rejection._make(fields)
@@ -87,17 +87,17 @@ def _account_rejections(
         yield (beyond[rejection.source_id] if customer_id is None else customer_id), asset, rejection
 
 
-def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, Reading]:
+def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, ReadingState]:
     """Return the readings of rows of `data_pencatatan`, usable or not."""
-    return {row["id"]: _reading(billing_rows.reading(row, horizon)) for row in rows}
+    return {row["id"]: _reading(billing_rows.parse_reading(row, horizon)) for row in rows}
 
 
-def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> dict[int, Reading]:
+def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> dict[int, ReadingState]:
     """Return the readings in the warehouse, loaded or rejected."""
     table, rejected = tables.meter_readings, tables.rejected_rows
-    found: dict[int, Reading] = {}
-    for row in _rows(connection, table, billing_records.Reading._fields, wanted, key=table.c.reading_id):
-        reading = billing_records.Reading._make(row)
+    found: dict[int, ReadingState] = {}
+    for row in _rows(connection, table, billing_records.MeterReading._fields, wanted, key=table.c.reading_id):
+        reading = billing_records.MeterReading._make(row)
         found[reading.reading_id] = _reading(reading)
     by_text = {str(reading_id): reading_id for reading_id in wanted}
     rejections = sa.select(*(rejected.c[name] for name in Rejection._fields)).where(
@@ -115,7 +115,7 @@ def first_reading_months(connection: sa.Connection, customers: Collection[int]) 
     """Return the month of the first reading, by customer; customers without readings are left out."""
     reading = tables.meter_readings.c
     statement = sa.select(reading.customer_id, sa.func.min(reading.year_month)).group_by(reading.customer_id)
-    found = connection.execute(statement.where(one_of(reading.customer_id, customers)))
+    found = connection.execute(statement.where(is_any_of(reading.customer_id, customers)))
     return dict(found.all())
 
 
@@ -130,7 +130,7 @@ def _rows(
     columns = [
         sa.cast(table.c[name], sa.Text) if isinstance(table.c[name].type, sa.JSON) else table.c[name] for name in names
     ]
-    is_wanted = one_of(table.c.customer_id if key is None else key, wanted)
+    is_wanted = is_any_of(table.c.customer_id if key is None else key, wanted)
     return connection.execute(sa.select(*columns).where(is_wanted))
 
 
@@ -138,32 +138,32 @@ def _text_array(texts: Iterable[str]) -> sa.ColumnElement[Any]:
     return sa.literal(list(texts), sa.ARRAY(sa.Text))
 
 
-def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[int, Entry]]) -> None:
-    sets: dict[int, set[Entry]] = defaultdict(set)
+def _add(found: dict[int, dict[str, Any]], name: str, entries: Iterable[tuple[int, EntryState]]) -> None:
+    sets: dict[int, set[EntryState]] = defaultdict(set)
     for customer_id, entry in entries:
         sets[customer_id].add(entry)
     for customer_id, of_customer in sets.items():
         found[customer_id][name] = frozenset(of_customer)
 
 
-def _account(row: Row, horizon: Horizon, parts: Collection[AccountPart]) -> Account:
+def _account(row: Row, horizon: Horizon, parts: Collection[AccountPart]) -> CustomerState:
     try:
-        customer = billing_rows.customer(row, horizon)
+        customer = billing_rows.parse_customer(row, horizon)
     except UnusableError as reason:  # prices and deposits of such a row are not used
-        rejection = _rejected(AccountPart.CUSTOMER.value, billing_rows.rejected_customer(row, reason))
-        return Account(rejected=frozenset({rejection} if AccountPart.CUSTOMER in parts else ()))
+        rejection = _rejected(AccountPart.CUSTOMER.value, billing_rows.reject_customer(row, reason))
+        return CustomerState(rejected=frozenset({rejection} if AccountPart.CUSTOMER in parts else ()))
     fields: dict[str, Any] = {}
-    rejected: set[Entry] = set()
+    rejected: set[EntryState] = set()
     if AccountPart.CUSTOMER in parts:
         fields |= {"profile": _profile(customer), "defaults": _defaults(customer)}
     histories = (
-        (AccountPart.PRICES, "pricing_history", billing_rows.prices),
-        (AccountPart.DEPOSITS, "deposit_history", billing_rows.deposits),
+        (AccountPart.PRICES, "pricing_history", billing_rows.parse_prices),
+        (AccountPart.DEPOSITS, "deposit_history", billing_rows.parse_deposits),
     )
     for part, column, read in histories:
         if part not in parts:
             continue
-        entries: set[Entry] = set()
+        entries: set[EntryState] = set()
         try:
             for entry in read(row, horizon):
                 if isinstance(entry, Rejection):
@@ -172,9 +172,9 @@ def _account(row: Row, horizon: Horizon, parts: Collection[AccountPart]) -> Acco
                     entries.add(_price(entry, horizon) if isinstance(entry, Price) else _deposit(entry))
             fields[part.value] = frozenset(entries)
         except UnusableError as reason:
-            rejected.add(_rejected(part.value, billing_rows.unreadable_history(row, column, reason)))
+            rejected.add(_rejected(part.value, billing_rows.reject_history(row, column, reason)))
             fields[part.value] = None
-    return Account(**fields, rejected=frozenset(rejected))
+    return CustomerState(**fields, rejected=frozenset(rejected))
 
 
 def _profile(customer: Customer) -> Hashable:
@@ -185,27 +185,27 @@ def _defaults(customer: Customer) -> Hashable:
     return tuple(getattr(customer, name) for name in PRICE_FIELDS)
 
 
-def _price(price: Price, horizon: Horizon) -> Entry:
+def _price(price: Price, horizon: Horizon) -> EntryState:
     content = (*price._replace(entry="")[1:], _canonical_json(price.entry))
-    return Entry(month_of(price.valid_from, horizon.zone), content)
+    return EntryState(month_of(price.valid_from, horizon.zone), content)
 
 
-def _deposit(deposit: Deposit) -> Entry:
-    return Entry(deposit.year_month, tuple(deposit[1:]))
+def _deposit(deposit: Deposit) -> EntryState:
+    return EntryState(deposit.year_month, tuple(deposit[1:]))
 
 
-def _rejected(asset: str, rejection: Rejection) -> Entry:
-    return Entry(rejection.year_month, (asset, rejection.source_id, rejection.reason, rejection.raw_row))
+def _rejected(asset: str, rejection: Rejection) -> EntryState:
+    return EntryState(rejection.year_month, (asset, rejection.source_id, rejection.reason, rejection.raw_row))
 
 
-def _reading(reading: billing_records.Reading | Rejection) -> Reading:
-    customer_id = ids.NOBODY if reading.customer_id is None else reading.customer_id
+def _reading(reading: billing_records.MeterReading | Rejection) -> ReadingState:
+    customer_id = ids.UNSTORABLE_ID if reading.customer_id is None else reading.customer_id
     if isinstance(reading, Rejection):
-        return Reading(customer_id, reading.year_month, (reading.reason, reading.raw_row))
-    failed = billing_rules.failures(billing_rules.READINGS, [reading])
+        return ReadingState(customer_id, reading.year_month, (reading.reason, reading.raw_row))
+    failed = billing_rules.find_failures(billing_rules.READINGS, [reading])
     if failed:
-        return Reading(customer_id, reading.year_month, (failed[0], billing_rows.raw_row(reading._asdict())))
-    return Reading(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING_FIELDS))
+        return ReadingState(customer_id, reading.year_month, (failed[0], billing_rows.raw_row(reading._asdict())))
+    return ReadingState(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING_FIELDS))
 
 
 def _canonical_json(text: str) -> Hashable:

@@ -9,19 +9,19 @@ import sqlalchemy as sa
 
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.changes import Change, account_changes, reading_changes
+from ledger_pipelines.ledger.changes import AffectedCustomer, diff_customers, diff_readings
 from ledger_pipelines.realtime import comparison_state
 from ledger_pipelines.realtime.comparison_state import AccountPart
-from ledger_pipelines.sources.billing.changes import digest_of
-from ledger_pipelines.sources.billing.parsing import stamp
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.changes import row_digest
+from ledger_pipelines.sources.billing.parsing import parse_timestamp
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse.ops import change_queue
-from ledger_pipelines.warehouse.ops.change_queue import Noticed
+from ledger_pipelines.warehouse.ops.change_queue import QueuedChange
 
 Row = Mapping[str, Any]
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """Kind of change in the billing application; each kind has its own sensor."""
 
     READINGS = "readings"
@@ -31,13 +31,13 @@ class Kind(Enum):
     @property
     def table(self) -> str:
         """Table of the billing application with this kind of change."""
-        return "data_pencatatan" if self is Kind.READINGS else "users"
+        return "data_pencatatan" if self is ChangeKind.READINGS else "users"
 
     @property
     def parts(self) -> frozenset[AccountPart]:
         """Parts of an account with this kind of change."""
         return frozenset(
-            {AccountPart.DEPOSITS} if self is Kind.DEPOSITS else {AccountPart.CUSTOMER, AccountPart.PRICES}
+            {AccountPart.DEPOSITS} if self is ChangeKind.DEPOSITS else {AccountPart.CUSTOMER, AccountPart.PRICES}
         )
 
 
@@ -60,7 +60,7 @@ class ComparedRows:
     dated: bool = True
 
 
-def enqueue_differences(connection: sa.Connection, app: BillingApp, compared: ComparedRows) -> int:
+def enqueue_differences(connection: sa.Connection, app: BillingSource, compared: ComparedRows) -> int:
     """Queue the differences between rows of the source and the warehouse; return the number of new changes.
 
     Changes that were held while a customer's automatic recalculation was off are released when it is on again.
@@ -72,7 +72,7 @@ def enqueue_differences(connection: sa.Connection, app: BillingApp, compared: Co
         else _account_changes(connection, compared, horizon)
     )
     by_id = {row["id"]: row for row in compared.rows}
-    news = change_queue.note(
+    news = change_queue.enqueue(
         connection, (_queued_change(compared, change, by_id.get(change.row_id), horizon) for change in found)
     )
     if compared.table == "users":
@@ -81,25 +81,25 @@ def enqueue_differences(connection: sa.Connection, app: BillingApp, compared: Co
     return news
 
 
-def _reading_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+def _reading_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[AffectedCustomer]:
     compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
     before = comparison_state.warehouse_readings(connection, compared_ids)
-    return reading_changes(before, comparison_state.source_readings(compared.rows, horizon), horizon)
+    return diff_readings(before, comparison_state.source_readings(compared.rows, horizon), horizon)
 
 
-def _account_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[Change]:
+def _account_changes(connection: sa.Connection, compared: ComparedRows, horizon: Horizon) -> list[AffectedCustomer]:
     compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
     before = comparison_state.warehouse_accounts(connection, compared_ids, horizon, compared.parts)
     after = comparison_state.source_accounts(compared.rows, horizon, compared.parts)
-    return account_changes(before, after, comparison_state.first_reading_months(connection, compared_ids), horizon)
+    return diff_customers(before, after, comparison_state.first_reading_months(connection, compared_ids), horizon)
 
 
-def _queued_change(compared: ComparedRows, change: Change, row: Row | None, horizon: Horizon) -> Noticed:
-    return Noticed(
+def _queued_change(compared: ComparedRows, change: AffectedCustomer, row: Row | None, horizon: Horizon) -> QueuedChange:
+    return QueuedChange(
         source_table=compared.table,
         source_id=change.row_id,
-        customer_id=change.customer_id if ids.fits(change.customer_id) else ids.NOBODY,
+        customer_id=change.customer_id if ids.fits_bigint(change.customer_id) else ids.UNSTORABLE_ID,
         first_month=change.first_month,
-        digest="" if row is None else digest_of(row),
-        changed_at=stamp(row["updated_at"], horizon) if row is not None and compared.dated else None,
+        digest="" if row is None else row_digest(row),
+        changed_at=parse_timestamp(row["updated_at"], horizon) if row is not None and compared.dated else None,
     )

@@ -17,20 +17,20 @@ from ledger_pipelines.loading.billing import deletions
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.diff import ComparedRows, enqueue_differences
 from ledger_pipelines.sources.billing import changes as billing_changes
-from ledger_pipelines.sources.billing.changes import Ids
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.changes import IdRange
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.ops import incidents, watermarks
-from ledger_pipelines.warehouse.ops.confirmations import confirmed_rows
-from ledger_pipelines.warehouse.ops.incidents import Kind
+from ledger_pipelines.warehouse.ops.confirmations import confirmed_row_counts
+from ledger_pipelines.warehouse.ops.incidents import IncidentKind
 
 #: Number of rows compared, and of differing ids reread, in one step.
 ROWS_PER_STEP, DIFFERING_IDS_PER_STEP = 500, 2_000
 
 
 @dataclass(frozen=True)
-class Patrol:
+class FullScan:
     """Full scan of one table.
 
     Attributes:
@@ -41,11 +41,11 @@ class Patrol:
     """
 
     table: str
-    app: BillingApp
+    app: BillingSource
     warehouse: sa.Engine
     guard: DeletionGuard
 
-    def step(self) -> int:
+    def scan_next(self) -> int:
         """Scan the next ids and the next rows; return the number of new changes.
 
         Raises:
@@ -57,28 +57,28 @@ class Patrol:
         """Compare the next id range; record an incident for deletions that the guard refuses."""
         name, scan_start = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
         after = self._position(name)
-        part = billing_changes.stretch(self.app, self.table, after, deletions.IDS_PER_STATEMENT)
+        part = billing_changes.next_id_range(self.app, self.table, after, deletions.IDS_PER_STATEMENT)
         with self.warehouse.begin() as connection:
             if after is None:
-                watermarks.move(connection, scan_start, "")
+                watermarks.set_watermark(connection, scan_start, "")
             deleted, added, known = deletions.differing_ids(self.app, connection, self.table, part)
             news, position = 0, part.last
             if deleted or added:
                 allowed = self._allowed(connection, deleted, known)
                 news, position = self._enqueue(connection, part, allowed | added)
-            if position is None and (began := watermarks.moved_at(connection, scan_start)) is not None:
-                incidents.close_unseen(connection, Kind.DELETION_REFUSED, self.table, began)
-            watermarks.move(connection, name, _text(position))
+            if position is None and (began := watermarks.watermark_changed_at(connection, scan_start)) is not None:
+                incidents.close_if_unseen(connection, IncidentKind.DELETION_REFUSED, self.table, began)
+            watermarks.set_watermark(connection, name, _text(position))
         return news
 
     def compare_rows(self) -> int:
         """Compare the contents of the next rows."""
         name = f"patrol of the contents of {self.table}"
-        rows = billing_changes.after_id(self.app, self.table, self._position(name), ROWS_PER_STEP)
+        rows = billing_changes.rows_after_id(self.app, self.table, self._position(name), ROWS_PER_STEP)
         with self.warehouse.begin() as connection:
             news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, dated=False)) if rows else 0
             position = rows[-1]["id"] if len(rows) == ROWS_PER_STEP else None
-            watermarks.move(connection, name, _text(position))
+            watermarks.set_watermark(connection, name, _text(position))
         return news
 
     def _allowed(self, connection: sa.Connection, deleted: frozenset[int], known: int) -> frozenset[int]:
@@ -88,17 +88,17 @@ class Patrol:
         """
         table = tables.customers if self.table == deletions.USERS else tables.meter_readings
         owners = deletions.owners_of(connection, self.table, deleted)
-        confirmed = confirmed_rows(connection, qualified(table))
+        confirmed = confirmed_row_counts(connection, qualified_name(table))
         found = deletions.decide_deletions(self.guard, Counter(owners.values()), known, confirmed)
         if not found.refused_together:
             return deleted
         incidents.record(connection, deletions.mass_deletion_cause(self.table, found.refused_together, known))
         return frozenset(row_id for row_id in deleted if owners.get(row_id) not in found.refused_together)
 
-    def _enqueue(self, connection: sa.Connection, part: Ids, differing: frozenset[int]) -> tuple[int, int | None]:
+    def _enqueue(self, connection: sa.Connection, part: IdRange, differing: frozenset[int]) -> tuple[int, int | None]:
         """Queue the differences of the first differing ids; return the number of new changes and the next position."""
         some = sorted(differing)[:DIFFERING_IDS_PER_STEP]
-        rows = billing_changes.with_ids(self.app, self.table, some)
+        rows = billing_changes.rows_by_id(self.app, self.table, some)
         missing = self._missing(some, {row["id"] for row in rows})
         news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, missing, dated=False))
         return news, (some[-1] if len(some) < len(differing) else part.last)
@@ -110,8 +110,8 @@ class Patrol:
     def _position(self, name: str) -> int | None:
         """Return the id after which the scan continues; None at the beginning."""
         with self.warehouse.connect() as connection:
-            position = watermarks.position_of(connection, name)
-        return ids.of_text(position) if position else None
+            position = watermarks.get_watermark(connection, name)
+        return ids.parse_id(position) if position else None
 
 
 def _text(position: int | None) -> str:

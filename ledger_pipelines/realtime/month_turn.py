@@ -12,20 +12,20 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.alerts import USUAL, LowBalance
+from ledger_pipelines.ledger.alerts import DEFAULT_LIMITS, LowBalanceLimits
 from ledger_pipelines.loading.billing.load import load_deposits, load_readings
-from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.sources.billing.parsing import dated_early
-from ledger_pipelines.sources.billing.reader import IDS_AT_ONCE, BillingApp
+from ledger_pipelines.sources.billing.parsing import future_month_reason
+from ledger_pipelines.sources.billing.reader import IDS_PER_STATEMENT, BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import change_queue
-from ledger_pipelines.warehouse.ops.change_queue import Noticed
+from ledger_pipelines.warehouse.ops.change_queue import QueuedChange
 from ledger_pipelines.warehouse.ops.loaded_months import months_to_turn
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.transaction_setup import lock_tables, try_lock_tables
 
 _WRITTEN_TABLES = (
     tables.deposits,
@@ -38,20 +38,20 @@ _SOURCE_ERRORS = (SourceError, DeletionRefusedError, RowsLostError, exc.DataErro
 
 
 @dataclass(frozen=True)
-class Turned:
+class MonthTurnResult:
     """Result of a turn of the month.
 
     Attributes:
         months: Months that were opened for every customer.
-        early: Customers with rows that were dated in these months before the months began.
+        early_customers: Customers with rows that were dated in these months before the months began.
         error: Why the rows of ``early`` were not loaded but queued in `ops.pending_changes`; empty if they were loaded.
         reports: Changes of each table.
     """
 
     months: tuple[str, ...]
-    early: tuple[int, ...]
+    early_customers: tuple[int, ...]
     error: str
-    reports: tuple[Report, ...]
+    reports: tuple[TableReport, ...]
 
 
 @dataclass
@@ -66,14 +66,14 @@ class MonthTurn:
         low: Thresholds of a low balance.
     """
 
-    app: Callable[[], BillingApp]
+    app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalance = USUAL
+    low: LowBalanceLimits = DEFAULT_LIMITS
     _current: str = ""
 
-    def step(self, *, wait: bool = False) -> Turned | None:
+    def turn_if_due(self, *, wait: bool = False) -> MonthTurnResult | None:
         """Turn the month if a month has begun. The call is cheap while the current month stays the same.
 
         Args:
@@ -86,8 +86,8 @@ class MonthTurn:
         if self._has_begun():
             with self.warehouse.begin() as connection:
                 if wait:
-                    lock(connection, *_WRITTEN_TABLES)
-                elif not try_lock(connection, _WRITTEN_TABLES):
+                    lock_tables(connection, *_WRITTEN_TABLES)
+                elif not try_lock_tables(connection, _WRITTEN_TABLES):
                     return None
                 turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
         self._current = current
@@ -99,8 +99,8 @@ class MonthTurn:
 
 
 def turn_month(
-    connection: sa.Connection, app: BillingApp, guard: DeletionGuard, run_id: str, low: LowBalance
-) -> Turned | None:
+    connection: sa.Connection, app: BillingSource, guard: DeletionGuard, run_id: str, low: LowBalanceLimits
+) -> MonthTurnResult | None:
     """Carry every customer's balance forward into the months that have begun; return None without such months.
 
     Args:
@@ -115,25 +115,25 @@ def turn_month(
     if not months:
         return None
     early, error = _early_customers(connection, months), ""
-    reports: list[Report] = []
+    reports: list[TableReport] = []
     if early:
-        scope = Scope(months, early if len(early) <= IDS_AT_ONCE else None)
+        scope = Scope(months, early if len(early) <= IDS_PER_STATEMENT else None)
         try:
             with connection.begin_nested():
-                reports = _load_early_rows(connection, Load(app, scope, guard, run_id, recalculated=True))
+                reports = _load_early_rows(connection, BillingLoad(app, scope, guard, run_id, recalculated=True))
         except _SOURCE_ERRORS as reason:
             error = str(reason)
-            change_queue.note(connection, (_queued_change(customer, months[0]) for customer in early))
+            change_queue.enqueue(connection, (_queued_change(customer, months[0]) for customer in early))
     reports.append(
-        balances.recalculate(connection, Scope(months), app.horizon, run_id, low=low, turning=True),
+        balances.recalculate_balances(connection, Scope(months), app.horizon, run_id, limits=low, month_turn=True),
     )
-    return Turned(months, early, error, tuple(reports))
+    return MonthTurnResult(months, early, error, tuple(reports))
 
 
 def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[int, ...]:
     """Return the customers with rows that were rejected because one of these months had not begun."""
     rejected = tables.rejected_rows.c
-    begun = sa.or_(*(rejected.reason.startswith(dated_early(month)) for month in months))
+    begun = sa.or_(*(rejected.reason.startswith(future_month_reason(month)) for month in months))
     statement = sa.select(rejected.customer_id).distinct().order_by(rejected.customer_id)
     assets = [tables.deposits.name, tables.meter_readings.name]
     return tuple(
@@ -141,13 +141,15 @@ def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[
     )
 
 
-def _load_early_rows(connection: sa.Connection, load: Load) -> list[Report]:
+def _load_early_rows(connection: sa.Connection, load: BillingLoad) -> list[TableReport]:
     """Load deposits and readings of the months of a load, and calculate the transactions."""
     reports = [step(load, connection) for step in (load_deposits, load_readings)]
-    priced = transactions.recalculate(connection, load.scope, load.horizon, load.run_id, balances_follow=True)
+    priced = transactions.recalculate_transactions(
+        connection, load.scope, load.horizon, load.run_id, balances_follow=True
+    )
     return [*reports, priced]
 
 
-def _queued_change(customer_id: int, first_month: str) -> Noticed:
+def _queued_change(customer_id: int, first_month: str) -> QueuedChange:
     """Return a change that makes a customer be reread from a month on."""
-    return Noticed("users", customer_id, customer_id, first_month, digest="", changed_at=None)
+    return QueuedChange("users", customer_id, customer_id, first_month, digest="", changed_at=None)

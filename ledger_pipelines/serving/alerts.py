@@ -7,13 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.ledger.alerts import LowBalance, Signals
-from ledger_pipelines.ledger.days_left import DaysLeft, balances_by_days_left
+from ledger_pipelines.ledger.alerts import AlertCounts, LowBalanceLimits
+from ledger_pipelines.ledger.days_left import DaysLeftGroup, balances_by_days_left
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.lock_retry import politely
-from ledger_pipelines.warehouse.ops.loaded_months import as_turned
+from ledger_pipelines.warehouse.engine import translate_connection_errors
+from ledger_pipelines.warehouse.lock_retry import with_lock_retry
+from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, customers
 
 _alert, _threshold = balance_alerts.c, balance_thresholds.c
@@ -55,19 +55,19 @@ def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
     )
 
 
-def by_days_left(databases: Databases) -> list[DaysLeft]:
+def by_days_left(databases: Databases) -> list[DaysLeftGroup]:
     """Return the number of customers and the sum of their balances, grouped by the time the balances last.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    low = LowBalance(days=databases.settings.alert_days)
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-        return balances_by_days_left(connection, as_turned(connection, databases.horizon), low)
+    low = LowBalanceLimits(days=databases.settings.alert_days)
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        return balances_by_days_left(connection, ledger_horizon(connection, databases.horizon), low)
 
 
 def _rows(databases: Databases, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -79,7 +79,7 @@ def change_threshold(
     threshold: Decimal | None = None,
     days: int | None = None,
     forget: bool = False,
-) -> Signals:
+) -> AlertCounts:
     """Set or remove (``forget``) the threshold of a customer, and evaluate its balance immediately.
 
     Args:
@@ -97,18 +97,18 @@ def change_threshold(
         ServingError: the customer is not in the warehouse.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
-    low = LowBalance(days=databases.settings.alert_days)
+    low = LowBalanceLimits(days=databases.settings.alert_days)
 
-    def change(connection: sa.Connection) -> Signals:
+    def change(connection: sa.Connection) -> AlertCounts:
         if forget:
-            alerts.clear_threshold(connection, customer_id)
+            alerts.clear_limits(connection, customer_id)
         else:
             _check_customer_exists(connection, customer_id)
-            alerts.set_threshold(connection, customer_id, threshold=threshold, days=days)
-        horizon = as_turned(connection, databases.horizon)
-        return alerts.evaluate(connection, (customer_id,), horizon, low, "ledger alerts")
+            alerts.set_limits(connection, customer_id, threshold=threshold, days=days)
+        horizon = ledger_horizon(connection, databases.horizon)
+        return alerts.evaluate_alerts(connection, (customer_id,), horizon, low, "ledger alerts")
 
-    return politely(databases.warehouse, change, waiting)
+    return with_lock_retry(databases.warehouse, change, waiting)
 
 
 def _check_customer_exists(connection: sa.Connection, customer_id: int) -> None:

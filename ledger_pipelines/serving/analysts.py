@@ -13,7 +13,7 @@ from ledger_pipelines.analytics.role import Analyst, AnalystError
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MIN_PASSWORD_LENGTH = 12
@@ -22,7 +22,7 @@ _INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedAnalyst:
     """Result of creating an analyst.
 
     Attributes:
@@ -43,7 +43,7 @@ class Created:
     for_administrator: tuple[str, ...]
 
 
-def create(databases: Databases, name: str, password: str | None) -> Created:
+def create(databases: Databases, name: str, password: str | None) -> CreatedAnalyst:
     """Create a role for an analyst, and the group with the grants if it does not exist yet.
 
     Args:
@@ -61,21 +61,23 @@ def create(databases: Databases, name: str, password: str | None) -> Created:
             f"{name!r} is not a valid role name. Use lower-case letters, digits and underscores, 63 characters at most."
         )
     given = _checked(password)
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         existed = _exists(connection, name)
-        stored = role.scrambled(connection, name, given)
+        stored = role.password_verifier(connection, name, given)
         with _permitted(databases, _administrator_sql(connection, name, databases.settings), name):
-            if not role.exists(connection, role.group_of(connection)):
-                connection.exec_driver_sql(role.group_creation(connection))
+            if not role.role_exists(connection, role.group_role_name(connection)):
+                connection.exec_driver_sql(role.create_group_sql(connection))
             if not existed:
-                for statement in role.login_creation(connection, name, databases.settings.timezone, stored):
+                for statement in role.create_login_sql(connection, name, databases.settings.timezone, stored):
                     connection.exec_driver_sql(statement)
-            role.grant(connection)
-            role.shut(connection, _databases_to_close(connection, databases.settings))
-        open_databases = tuple(role.databases_open_to(connection, name))
-        left = tuple(statement for opening in role.openings(connection) for statement in opening.closing)
+            role.grant_read_access(connection)
+            role.revoke_public_connect(connection, _databases_to_close(connection, databases.settings))
+        open_databases = tuple(role.connectable_databases(connection, name))
+        left = tuple(
+            statement for opening in role.public_privileges(connection) for statement in opening.revoke_statements
+        )
     generated = None if existed or password is not None else given
-    return Created(name, generated, existed, _address(databases, name), open_databases, left)
+    return CreatedAnalyst(name, generated, existed, _address(databases, name), open_databases, left)
 
 
 def list_all(databases: Databases) -> list[Analyst]:
@@ -84,8 +86,8 @@ def list_all(databases: Databases) -> list[Analyst]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-        return role.analysts(connection)
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        return role.list_analysts(connection)
 
 
 def drop(databases: Databases, name: str) -> None:
@@ -95,10 +97,10 @@ def drop(databases: Databases, name: str) -> None:
         AnalystError: there is no such analyst, or the configured user may not drop it.
         WarehouseError: the warehouse cannot be used.
     """
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         _check_is_analyst(connection, name)
         with _permitted(databases, [f"DROP ROLE {name}"]):
-            role.drop(connection, name)
+            role.drop_role(connection, name)
 
 
 def change_password(databases: Databases, name: str, password: str | None) -> str | None:
@@ -109,10 +111,10 @@ def change_password(databases: Databases, name: str, password: str | None) -> st
         WarehouseError: the warehouse cannot be used.
     """
     given = _checked(password)
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         _check_is_analyst(connection, name)
         with _permitted(databases, [f"ALTER ROLE {name} PASSWORD '…'"]):
-            role.set_password(connection, name, role.scrambled(connection, name, given))
+            role.set_password(connection, name, role.password_verifier(connection, name, given))
     return given if password is None else None
 
 
@@ -129,22 +131,24 @@ def _checked(password: str | None) -> str:
 
 def _exists(connection: sa.Connection, name: str) -> bool:
     """Return whether the analyst exists; raise an error if the name belongs to a role that is no analyst."""
-    if not role.exists(connection, name):
+    if not role.role_exists(connection, name):
         return False
-    if name not in {analyst.name for analyst in role.analysts(connection)}:
+    if name not in {analyst.name for analyst in role.list_analysts(connection)}:
         raise AnalystError(f"The server has a role {name} that is not an analyst. Choose another name with --name.")
     return True
 
 
 def _check_is_analyst(connection: sa.Connection, name: str) -> None:
-    if name not in {analyst.name for analyst in role.analysts(connection)}:
+    if name not in {analyst.name for analyst in role.list_analysts(connection)}:
         raise AnalystError(f"There is no analyst {name!r}. See: ledger analyst list")
 
 
 def _administrator_sql(connection: sa.Connection, name: str, settings: Settings) -> list[str]:
     """Return the SQL that a user who may create roles has to run."""
-    group = [] if role.exists(connection, role.group_of(connection)) else [role.group_creation(connection)]
-    return [*group, *role.login_creation(connection, name, settings.timezone, "choose a password")]
+    group = (
+        [] if role.role_exists(connection, role.group_role_name(connection)) else [role.create_group_sql(connection)]
+    )
+    return [*group, *role.create_login_sql(connection, name, settings.timezone, "choose a password")]
 
 
 @contextmanager
@@ -169,7 +173,7 @@ def _databases_to_close(connection: sa.Connection, settings: Settings) -> list[s
     owned = role.owned_databases(connection)
     if settings.warehouse_url is None:
         return owned
-    warehouse, dagster = database_urls.warehouse(settings), database_urls.dagster_storage(settings)
+    warehouse, dagster = database_urls.warehouse_url(settings), database_urls.dagster_storage_url(settings)
     same_server = (warehouse.host, warehouse.port) == (dagster.host, dagster.port)
     return [name for name in owned if same_server and name == dagster.database]
 

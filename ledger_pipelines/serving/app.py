@@ -9,9 +9,9 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from ledger_pipelines.serving.api import balance, health, metrics, reconciliation, sync
 from ledger_pipelines.serving.api.metrics import MetricsMiddleware, PipelineCollector, RequestMetrics
-from ledger_pipelines.serving.dashboard.pages.registration import add_dashboard
+from ledger_pipelines.serving.dashboard.pages.registration import register_dashboard
 from ledger_pipelines.serving.web import errors
-from ledger_pipelines.serving.web.context import Parts, create_context
+from ledger_pipelines.serving.web.context import AppContext, create_context
 from ledger_pipelines.serving.web.middleware import BodyLimitMiddleware, OutermostMiddleware
 from ledger_pipelines.settings import Settings
 
@@ -21,7 +21,7 @@ _BEARER = {
 }
 
 
-def create_app(settings: Settings, context: Parts | None = None) -> FastAPI:
+def create_app(settings: Settings, context: AppContext | None = None) -> FastAPI:
     """Create the application.
 
     Args:
@@ -50,7 +50,7 @@ def create_app(settings: Settings, context: Parts | None = None) -> FastAPI:
     app.state.metrics = request_metrics
     for module in (balance, reconciliation, sync, health, metrics):
         app.include_router(module.router)
-    add_dashboard(app)
+    register_dashboard(app)
     errors.add_exception_handlers(app)
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(MetricsMiddleware, request_metrics)

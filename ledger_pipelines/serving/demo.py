@@ -6,29 +6,29 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ledger_pipelines.demo import SeedPlan, SeedSummary, seed
-from ledger_pipelines.demo.erp import ErpPlan, ErpSummary, erp_source_tables, seed_erp
-from ledger_pipelines.demo.erp.mutate import Disturbance, disturb
-from ledger_pipelines.demo.erp.single_row import RowGoneError
+from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary, seed_billing
+from ledger_pipelines.demo.erp import ErpDemoPlan, ErpDemoSummary, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import ErpMutation, mutate_erp
+from ledger_pipelines.demo.erp.single_row import RowNotFoundError
 from ledger_pipelines.demo.plan import WIB
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.settings import Settings, masked
+from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
 
 
-def default_plan() -> SeedPlan:
+def default_plan() -> BillingDemoPlan:
     """Return the plan of the billing application at the first start: 36 customers, 24 months, up to last midnight."""
     midnight = _last_midnight()
-    return SeedPlan(current_month=month_of(midnight, WIB), until=midnight)
+    return BillingDemoPlan(current_month=month_of(midnight, WIB), until=midnight)
 
 
-def default_erp_plan() -> ErpPlan:
+def default_erp_plan() -> ErpDemoPlan:
     """Return the plan of the ERP at the first start: thousands of rows over the same 24 months."""
     midnight = _last_midnight()
-    return ErpPlan(current_month=month_of(midnight, WIB), until=midnight)
+    return ErpDemoPlan(current_month=month_of(midnight, WIB), until=midnight)
 
 
 def has_billing_tables(engine: sa.Engine) -> bool:
@@ -40,7 +40,9 @@ def has_billing_tables(engine: sa.Engine) -> bool:
     return _has_any(engine, [billing_schema.users.name])
 
 
-def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], None] | None = None) -> SeedSummary:
+def seed_demo(
+    engine: sa.Engine, plan: BillingDemoPlan, progress: Callable[[int, int], None] | None = None
+) -> BillingDemoSummary:
     """Fill a database with a demo of the billing application.
 
     Raises:
@@ -48,12 +50,14 @@ def seed_demo(engine: sa.Engine, plan: SeedPlan, progress: Callable[[int, int], 
         ServingError: the database cannot be reached or written to.
     """
     try:
-        return seed(engine, plan, progress)
+        return seed_billing(engine, plan, progress)
     except exc.DBAPIError as error:
         raise _unreachable(engine, error) from error
 
 
-def seed_demo_erp(engine: sa.Engine, plan: ErpPlan, progress: Callable[[int, int], None] | None = None) -> ErpSummary:
+def seed_demo_erp(
+    engine: sa.Engine, plan: ErpDemoPlan, progress: Callable[[int, int], None] | None = None
+) -> ErpDemoSummary:
     """Fill a database with a demo of the ERP.
 
     Raises:
@@ -66,7 +70,7 @@ def seed_demo_erp(engine: sa.Engine, plan: ErpPlan, progress: Callable[[int, int
         raise _unreachable(engine, error) from error
 
 
-def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
+def seed_demo_erp_if_missing(settings: Settings) -> ErpDemoSummary | None:
     """Seed the demo's ERP at the first start; None if another ERP is configured or the demo's has tables already.
 
     Raises:
@@ -74,14 +78,14 @@ def seed_erp_if_new(settings: Settings) -> ErpSummary | None:
     """
     if not database_urls.uses_demo_erp(settings):
         return None
-    engine = source_engine(database_urls.erp(settings))
+    engine = source_engine(database_urls.erp_url(settings))
     try:
         return None if _has_any(engine, list(erp_source_tables)) else seed_demo_erp(engine, default_erp_plan())
     finally:
         engine.dispose()
 
 
-def disturb_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[Disturbance]:
+def mutate_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[ErpMutation]:
     """Change some rows of a demo's ERP at random, up to the month after the current one.
 
     Raises:
@@ -89,8 +93,8 @@ def disturb_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[
         ServingError: the database cannot be reached or written to, or another program changed the same row.
     """
     try:
-        return disturb(engine, changes, random_seed, month_of(datetime.now(WIB), WIB))
-    except RowGoneError as error:
+        return mutate_erp(engine, changes, random_seed, month_of(datetime.now(WIB), WIB))
+    except RowNotFoundError as error:
         raise ServingError(f"{error} Nothing was changed.") from error
     except exc.DBAPIError as error:
         raise _unreachable(engine, error) from error
@@ -109,4 +113,4 @@ def _has_any(engine: sa.Engine, tables: list[str]) -> bool:
 
 
 def _unreachable(engine: sa.Engine, error: exc.DBAPIError) -> ServingError:
-    return ServingError(f"The database {masked(engine.url)} cannot be used: {error.orig}")
+    return ServingError(f"The database {mask_url(engine.url)} cannot be used: {error.orig}")

@@ -6,11 +6,11 @@ from decimal import Decimal
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.sources.billing import parsing as billing_rows
-from ledger_pipelines.sources.billing.parsing import Row
-from ledger_pipelines.sources.billing.records import Reading
+from ledger_pipelines.sources.billing.parsing import SourceRow
+from ledger_pipelines.sources.billing.records import MeterReading
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.queries.summaries import latest_balances
 
 
@@ -76,15 +76,15 @@ def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRu
             if customer is None:
                 orphan_readings += 1
             else:
-                _count(customer, billing_rows.reading(row, horizon))
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+                _count(customer, billing_rows.parse_reading(row, horizon))
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
         for balance in connection.execute(latest_balances(customers)):
             if balance.customer_id in found:
                 found[balance.customer_id].closing_balance = balance.closing_balance
     return DryRun(found, orphan_readings)
 
 
-def _customer(row: Row, horizon: Horizon) -> CustomerState:
+def _customer(row: SourceRow, horizon: Horizon) -> CustomerState:
     now = CustomerState(
         customer_id=row["id"],
         name=row["name"],
@@ -92,7 +92,7 @@ def _customer(row: Row, horizon: Horizon) -> CustomerState:
         total_purchases=row["total_purchases"],
     )
     try:
-        for entry in billing_rows.deposits(row, horizon):
+        for entry in billing_rows.parse_deposits(row, horizon):
             if isinstance(entry, Rejection):
                 now.deposits_rejected += 1
             else:
@@ -102,7 +102,7 @@ def _customer(row: Row, horizon: Horizon) -> CustomerState:
     return now
 
 
-def _count(customer: CustomerState, reading: Reading | Rejection) -> None:
+def _count(customer: CustomerState, reading: MeterReading | Rejection) -> None:
     customer.readings += 1
     if isinstance(reading, Rejection) or reading.volume < 0:
         customer.rejected += 1

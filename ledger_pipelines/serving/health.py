@@ -12,15 +12,15 @@ from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.invariants import INVARIANTS
-from ledger_pipelines.serving.base.databases import Databases, refusal
-from ledger_pipelines.settings import Settings, masked
+from ledger_pipelines.serving.base.databases import Databases, connection_error
+from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
-from ledger_pipelines.warehouse.ops.loaded_months import BY_MONTH, months_behind
+from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
 from ledger_pipelines.warehouse.queries.summaries import latest_balances, rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
@@ -48,11 +48,11 @@ _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
 
 #: Callback for progress: the current check, the number of finished checks, the total number.
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Service:
+class DatabaseState:
     """State of a database.
 
     Attributes:
@@ -69,7 +69,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """Invariant of the ledger, and the number of rows that violate it."""
 
     name: str
@@ -81,13 +81,13 @@ class Finding:
 class HealthReport:
     """Result of the check; data, findings and speed are empty if the warehouse does not answer."""
 
-    services: list[Service] = field(default_factory=list)
+    services: list[DatabaseState] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     months_loaded: dict[str, int] = field(default_factory=dict)
     months_expected: int = 0
     rejected: list[tuple[str, str, int, str]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[HealthFinding] = field(default_factory=list)
     query_ms: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ class Section:
     rows: Sequence[Sequence[object]]
 
 
-def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress: Progress) -> HealthReport:
+def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress: ProgressCallback) -> HealthReport:
     """Check the system, for all customers or only the wanted ones, without starting or changing anything.
 
     Raises:
@@ -121,14 +121,14 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
         return found
     try:
         if wanted is not None and _BILLING not in faulty:
-            databases.demand_customers(wanted)
+            databases.check_customers_exist(wanted)
         with databases.warehouse.connect() as connection:
             _incidents(connection, wanted, found)
             progress("data", 1, steps)
             _data(databases, connection, wanted, found)
             _accuracy(databases, connection, wanted, found, lambda name, at: progress(name, 2 + at, steps))
             progress("queries", steps - 1, steps)
-            found.query_ms = usual_query_ms(connection, wanted)
+            found.query_ms = measure_queries(connection, wanted)
     except exc.ProgrammingError as error:
         fault = str(error.orig).splitlines()[0]
         found.problems.append(
@@ -141,25 +141,25 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
 def _services(databases: Databases, found: HealthReport) -> None:
     settings = databases.settings
     for name, url in (
-        (_WAREHOUSE, database_urls.warehouse(settings)),
-        ("Dagster", database_urls.dagster_storage(settings)),
+        (_WAREHOUSE, database_urls.warehouse_url(settings)),
+        ("Dagster", database_urls.dagster_storage_url(settings)),
     ):
-        fault = refusal(url) or ""
-        found.services.append(Service(name, masked(url.set(drivername="postgresql")), fault))
-    billing = database_urls.billing(settings)
+        fault = connection_error(url) or ""
+        found.services.append(DatabaseState(name, mask_url(url.set(drivername="postgresql")), fault))
+    billing = database_urls.billing_url(settings)
     try:
         fault = "" if databases.billing_app.has_customers() else "no customers found"
     except SourceError as error:
         fault = str(error)
-    found.services.append(Service(_BILLING, masked(billing), fault))
+    found.services.append(DatabaseState(_BILLING, mask_url(billing), fault))
     found.services.append(_erp(settings))
     found.problems += [f"{service.name}: {service.fault}" for service in found.services if service.fault]
 
 
-def _erp(settings: Settings) -> Service:
+def _erp(settings: Settings) -> DatabaseState:
     if not database_urls.has_erp(settings):
-        return Service("ERP", "", "", skipped="not configured (LEDGER_ERP_URL is not set)")
-    address, fault = database_urls.erp(settings), ""
+        return DatabaseState("ERP", "", "", skipped="not configured (LEDGER_ERP_URL is not set)")
+    address, fault = database_urls.erp_url(settings), ""
     try:
         engine = erp_engine(address)
         try:
@@ -168,7 +168,7 @@ def _erp(settings: Settings) -> Service:
             engine.dispose()
     except SourceError as error:
         fault = str(error)
-    return Service("ERP", masked(address), fault)
+    return DatabaseState("ERP", mask_url(address), fault)
 
 
 def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
@@ -176,7 +176,7 @@ def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found:
     for incident in open_incidents(connection):
         if wanted is None or not incident.customers or not set(wanted).isdisjoint(incident.customers):
             found.incidents.append(incident)
-            found.problems.append(f"Incident {incident.id} is open: {incident.in_words}: {incident.reason}")
+            found.problems.append(f"Incident {incident.id} is open: {incident.title}: {incident.reason}")
 
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
@@ -186,8 +186,8 @@ def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ..
     computed = is_computed(connection)
     if not computed:
         found.problems.append(f"The ledger has never been computed. Run: {COMPUTE_COMMAND}")
-    for table in BY_MONTH:
-        behind = months_behind(connection, horizon, table)
+    for table in LEDGER_TABLES:
+        behind = unwritten_months(connection, horizon, table)
         found.months_loaded[table.name] = found.months_expected - len(behind)
         allowance = _TURN if table is monthly_customer_balances else _READ
         begun_before = month_of(datetime.now(horizon.zone) - allowance, horizon.zone)
@@ -215,12 +215,12 @@ def _accuracy(
         progress(invariant.name.replace("_", " "), at)
         violations = invariant.violations(databases.horizon, wanted).subquery()
         rows = connection.scalar(sa.select(sa.func.count()).select_from(violations)) or 0
-        found.findings.append(Finding(invariant.name, invariant.description, rows))
+        found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")
 
 
-def usual_query_ms(connection: sa.Connection, wanted: tuple[int, ...] | None = None) -> dict[str, float]:
+def measure_queries(connection: sa.Connection, wanted: tuple[int, ...] | None = None) -> dict[str, float]:
     """Measure the two most frequent queries, in ms: a customer's balance, and its transactions of a month."""
     newest_query = sa.select(monthly_customer_balances.c.customer_id, monthly_customer_balances.c.year_month)
     if wanted is not None:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm
-from ledger_pipelines.warehouse.ops.incidents import Kind, about_customer, open_incidents
+from ledger_pipelines.warehouse.engine import translate_connection_errors
+from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm_refused_deletion
+from ledger_pipelines.warehouse.ops.incidents import IncidentKind, customer_subject, open_incidents
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
         ServingError: no deletion of this customer waits for confirmation, or the number of rows has changed.
         WarehouseError: the warehouse cannot be used.
     """
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
-        subject = about_customer(customer_id)
-        refused = [one for one in open_incidents(connection) if one.kind == Kind.DELETION_REFUSED]
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+        subject = customer_subject(customer_id)
+        refused = [one for one in open_incidents(connection) if one.kind == IncidentKind.DELETION_REFUSED]
         incident = next((one for one in refused if one.subject == subject), None)
         if incident is None:
             others = ", ".join(one.subject for one in refused) or "none"
@@ -55,7 +55,7 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
                 f"{rows:,}. Check it again: ledger incidents list"
             )
         try:
-            until = confirm(connection, incident, by)
+            until = confirm_refused_deletion(connection, incident, by)
         except NothingToConfirmError as error:
             raise ServingError(str(error)) from error
     return ConfirmedDeletion(

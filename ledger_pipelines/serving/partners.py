@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation import partners
-from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion, suggestions
+from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion, partner_suggestions
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.lock_retry import politely
+from ledger_pipelines.warehouse.engine import translate_connection_errors
+from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers
 
 _mapping = customer_business_partners.c
@@ -28,7 +28,7 @@ def mappings(databases: Databases, *, customer_id: int | None, limit: int) -> li
     if customer_id is not None:
         statement = statement.where(_mapping.customer_id == customer_id)
     statement = statement.order_by(_mapping.customer_id, _mapping.bp_code).limit(limit)
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -39,19 +39,21 @@ def set_partner(databases: Databases, customer_id: int, bp_code: str, waiting: C
         PartnerError: the customer or the partner does not exist, or the mapping would be ambiguous.
         WarehouseError: the warehouse cannot be used.
     """
-    politely(databases.warehouse, lambda connection: partners.set_partner(connection, customer_id, bp_code), waiting)
+    with_lock_retry(
+        databases.warehouse, lambda connection: partners.set_partner(connection, customer_id, bp_code), waiting
+    )
 
 
 def remove_partner(
     databases: Databases, customer_id: int, bp_code: str | None, waiting: Callable[[], None]
-) -> list[partners.Mapping]:
+) -> list[partners.PartnerMapping]:
     """Remove a business partner, or all for None, from a customer; return the removed mappings.
 
     Raises:
         ServingError: the customer has no such partner.
         WarehouseError: the warehouse cannot be used.
     """
-    removed = politely(
+    removed = with_lock_retry(
         databases.warehouse, lambda connection: partners.remove_partner(connection, customer_id, bp_code), waiting
     )
     if not removed:
@@ -60,11 +62,11 @@ def remove_partner(
     return removed
 
 
-def suggest_partners(databases: Databases, limit: int) -> list[Suggestion]:
+def suggest_partners(databases: Databases, limit: int) -> list[PartnerSuggestion]:
     """Return customers without a partner, each with a matching partner that has no customer.
 
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-        return suggestions(connection, limit)
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        return partner_suggestions(connection, limit)

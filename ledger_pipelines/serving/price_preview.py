@@ -7,12 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Priced, TransactionChange, preview
+from ledger_pipelines.ledger.preview import (
+    MonthChange,
+    Preview,
+    PreviewBalance,
+    Pricing,
+    TransactionChange,
+    preview_price_change,
+)
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.sources.values import UnusableError, number
-from ledger_pipelines.warehouse.lock_retry import politely
+from ledger_pipelines.sources.values import UnusableError, parse_number
+from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.tables import customers
 
 
@@ -50,7 +57,7 @@ def parse_signed_amount(text: str, option: str) -> Decimal:
         ServingError: the text is not a number, or is outside the range of the ledger.
     """
     try:
-        value = number(text, option)
+        value = parse_number(text, option)
     except UnusableError as problem:
         raise ServingError(
             f"{problem}. Write it with a decimal point, without thousands separators: 12500.50"
@@ -83,9 +90,11 @@ def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[
                 "application. To load a customer that is new there: ledger balance sync --customer-id "
                 f"{change.customer_id}"
             )
-        return PricePreview(row.name, row.use_realtime_calculation, preview(connection, change, databases.horizon))
+        return PricePreview(
+            row.name, row.use_realtime_calculation, preview_price_change(connection, change, databases.horizon)
+        )
 
-    return politely(databases.warehouse, compute, waiting)
+    return with_lock_retry(databases.warehouse, compute, waiting)
 
 
 def preview_as_json(found: PricePreview) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def preview_as_json(found: PricePreview) -> dict[str, Any]:
         "correction": change.correction,
         "entries": [{"position": entry.position, "entry": entry.entry} for entry in result.entries],
         "changed": [_transaction(one) for one in result.changed],
-        "kept": [_transaction(one) | {"reason": unchanged_reason(one)} for one in result.kept],
+        "kept": [_transaction(one) | {"reason": unchanged_reason(one)} for one in result.unchanged],
         "unpriced_readings": result.unpriced,
         "balances": [_month(month) for month in result.balances],
         "totals": totals(result),
@@ -120,7 +129,7 @@ def totals(result: Preview) -> dict[str, Any]:
     last = result.balances[-1] if result.balances else None
     return {
         "transactions_changed": len(result.changed),
-        "transactions_kept": len(result.kept),
+        "transactions_kept": len(result.unchanged),
         "months_changed": len(result.balances),
         "amount_before": before,
         "amount_after": after,
@@ -149,7 +158,7 @@ def _transaction(one: TransactionChange) -> dict[str, Any]:
     }
 
 
-def _priced(one: Priced | None) -> dict[str, Any] | None:
+def _priced(one: Pricing | None) -> dict[str, Any] | None:
     if one is None:
         return None
     return {
@@ -165,7 +174,7 @@ def _month(month: MonthChange) -> dict[str, Any]:
     return {"year_month": month.year_month, "before": _balance(month.before), "after": _balance(month.after)}
 
 
-def _balance(one: Balance | None) -> dict[str, Any] | None:
+def _balance(one: PreviewBalance | None) -> dict[str, Any] | None:
     if one is None:
         return None
     return {

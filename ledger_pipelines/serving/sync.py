@@ -11,26 +11,32 @@ from threading import Thread
 
 import sqlalchemy as sa
 
-from ledger_pipelines.loading.erp.sync_log_file import note
-from ledger_pipelines.loading.erp.sync_months import first_to_sync
+from ledger_pipelines.loading.erp.sync_log_file import append_line
+from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.environment import dagster_environment
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
-from ledger_pipelines.serving.dagster.sync_job import Months, SyncOrder, known_tables
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.sync_job import SyncJob, SyncMonths, resolve_tables
 from ledger_pipelines.serving.process_control.instance_lock import is_serving
 from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import (
+    SyncedTable,
+    SyncLog,
+    SyncNotRunningError,
+    SyncResult,
+    SyncRunningError,
+)
 from ledger_pipelines.warehouse.queries import sync_history
 
-GRACE_SECONDS = 10.0
-PATIENCE_SECONDS = 120.0
+CANCEL_SECONDS = 10.0
+CANCEL_WAIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
-BY_COMMAND = "`ledger sync cancel`"
+CANCELLED_BY_COMMAND = "`ledger sync cancel`"
 _BY_FORCE = "Its run did not end when requested and was ended by force."
 
 #: Callback for the progress of a running sync: its log and the tables so far.
@@ -38,16 +44,16 @@ OnProgress = Callable[[SyncLog, list[SyncedTable]], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class SyncRequest:
     """Options of a sync that a user requests."""
 
-    months: Months
+    months: SyncMonths
     tables: tuple[str, ...] = ()
     full: bool = False
     accept_deletions: bool = False
 
 
-class OtherSyncRunsError(Exception):
+class OtherSyncRunningError(Exception):
     """Refusal to cancel a sync that is not the running one; the running one continues.
 
     Attributes:
@@ -59,7 +65,7 @@ class OtherSyncRunsError(Exception):
         self.running = running
 
 
-class Syncs:
+class SyncService:
     """Service for the syncs of an installation, with Dagster's instance for their runs."""
 
     def __init__(self, databases: Databases, instance: dagster_client.Instance) -> None:
@@ -71,14 +77,14 @@ class Syncs:
         """The settings."""
         return self.databases.settings
 
-    def settle(self) -> None:
+    def reap_dead_syncs(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync."""
         # Without a code server its runs are dead; with one, `ledger up` takes care of them.
         port = None if is_serving(self.settings.home) else self.settings.code_server_port
         dagster_client.fail_dead_runs(self.instance, code_server_port=port)
         dagster_client.close_finished_sync(self.instance, self.databases)
 
-    def claim(self, request: Wish) -> SyncOrder:
+    def register(self, request: SyncRequest) -> SyncJob:
         """Register a sync as running; the caller then launches it.
 
         Raises:
@@ -87,65 +93,65 @@ class Syncs:
             ServingError: a table is unknown.
             SettingsError: no ERP is configured.
         """
-        database_urls.erp(self.settings)  # raises an error without an ERP
-        horizon, tables = self.databases.horizon, known_tables(request.tables)
+        database_urls.erp_url(self.settings)  # raises an error without an ERP
+        horizon, tables = self.databases.horizon, resolve_tables(request.tables)
         with self._connection() as connection:
-            default_first = first_to_sync(connection, horizon, tables or ERP_TABLES)
-            first, last = request.months.within(horizon, default_first)
+            default_first = first_month_to_sync(connection, horizon, tables or ERP_TABLES)
+            first, last = request.months.resolve(horizon, default_first)
             try:
-                log = sync_logs.claim(connection, "manual")
+                log = sync_logs.begin_sync(connection, "manual")
             except SyncRunningError as error:
-                note(self.settings, f"manual sync refused: sync {error.running.id} is running")
+                append_line(self.settings, f"manual sync refused: sync {error.running.id} is running")
                 raise
-        return SyncOrder(
+        return SyncJob(
             log_id=log.id,
             first=first,
             last=last,
             tables=None if tables is None else tuple(table.name for table in tables),
-            catch_up=request.months.unnamed,
+            catch_up=request.months.is_default,
             full=request.full,
             accept_deletions=request.accept_deletions,
         )
 
-    def server(self) -> WebUi | None:
+    def running_web_ui(self) -> DagsterGraphql | None:
         """Return the web interface of a running `ledger up`, or None.
 
         Raises:
             ServingError: the web interface cannot load the definitions.
         """
-        web_ui = web_ui_of(self.settings)
+        web_ui = dagster_graphql_from_settings(self.settings)
         return web_ui if is_serving(self.settings.home) and web_ui.location_is_loaded() else None
 
     @contextmanager
-    def launching(self, order: SyncOrder) -> Iterator[None]:
+    def close_log_on_error(self, order: SyncJob) -> Iterator[None]:
         """Close the log again if the body fails: no process is going to execute the sync."""
         try:
             yield
         except KeyboardInterrupt:
-            self._close(order.log_id, Ending("cancelled", "It was interrupted before it had begun."))
+            self._close(order.log_id, SyncResult("cancelled", "It was interrupted before it had begun."))
             raise
         except Exception as error:
-            self._close(order.log_id, Ending("failed", f"It could not be launched: {error}"))
+            self._close(order.log_id, SyncResult("failed", f"It could not be launched: {error}"))
             raise
 
-    def launch(self, order: SyncOrder, web_ui: WebUi) -> str:
+    def launch(self, order: SyncJob, web_ui: DagsterGraphql) -> str:
         """Launch the sync in a running `ledger up` and return the id of its run.
 
         Raises:
             ServingError: the run is refused.
         """
-        with self.launching(order):
+        with self.close_log_on_error(order):
             run_id = dagster_client.launch_sync(web_ui, order)
         # The run also attaches itself to its log, and may have ended already.
-        with suppress(SyncEndedError), self._connection() as connection:
+        with suppress(SyncNotRunningError), self._connection() as connection:
             sync_logs.attach_run(connection, order.log_id, run_id)
         return run_id
 
-    def spawn(self, order: SyncOrder) -> None:
+    def spawn(self, order: SyncJob) -> None:
         """Execute the sync in a separate process that outlives this one."""
         log = self.settings.home / "logs" / "sync-process.log"
         command = ["sync", "execute", str(order.log_id), order.first, order.last, *_options(order)]
-        with self.launching(order):
+        with self.close_log_on_error(order):
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("w", encoding="utf-8") as output:
                 process = subprocess.Popen(
@@ -160,12 +166,12 @@ class Syncs:
             # Without this wait a process that ends first would stay a zombie.
             Thread(target=process.wait, name=f"end of sync {order.log_id}", daemon=True).start()
 
-    def execute(self, order: SyncOrder, progress: dagster_client.Progress) -> None:
+    def execute(self, order: SyncJob, progress: dagster_client.ProgressCallback) -> None:
         """Execute the sync in this process; the result is in its log."""
-        with self.launching(order):
+        with self.close_log_on_error(order):
             dagster_client.execute_sync(self.settings, order, progress)
         # A run that failed before it attached itself to its log left the log open.
-        self._close(order.log_id, Ending("failed", "Its run failed before it had begun; see the web interface."))
+        self._close(order.log_id, SyncResult("failed", "Its run failed before it had begun; see the web interface."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
@@ -179,13 +185,13 @@ class Syncs:
         with self._connection() as connection:
             return sync_history.tables_of(connection, log_id)
 
-    def await_end(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
+    def wait_until_ended(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
         """Wait until a sync has ended; return False if it has not after the given seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
         settled_at = 0.0
         while True:
             if time.monotonic() - settled_at > 2:  # the sync may have been killed
-                self.settle()
+                self.reap_dead_syncs()
                 settled_at = time.monotonic()
             log = self.log(log_id)
             if log is None or log.status != "running":
@@ -195,15 +201,17 @@ class Syncs:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def cancel(self, log_id: int | None, *, patience: float, look: OnProgress, by: str = BY_COMMAND) -> SyncLog | None:
+    def cancel(
+        self, log_id: int | None, *, force_after_seconds: float, on_progress: OnProgress, by: str = CANCELLED_BY_COMMAND
+    ) -> SyncLog | None:
         """Cancel the running sync: request that its run ends, and end it by force if it does not.
 
         Finished tables keep their new rows; a table in progress stays as it was.
 
         Args:
             log_id: Only this sync; None for the running one.
-            patience: Seconds until the run is ended by force.
-            look: Called with the progress while waiting.
+            force_after_seconds: Seconds until the run is ended by force.
+            on_progress: Called with the progress while waiting.
             by: The command or user that cancels, for the log.
 
         Returns:
@@ -212,44 +220,44 @@ class Syncs:
         Raises:
             OtherSyncRunsError: another sync is running.
         """
-        self.settle()
+        self.reap_dead_syncs()
         with self._connection() as connection:
-            log = sync_logs.running(connection)
+            log = sync_logs.running_sync(connection)
         if log is None:
             return None
         if log_id is not None and log_id != log.id:
-            raise OtherSyncRunsError(log_id, log)
-        note(self.settings, f"sync {log.id} is to be cancelled")
-        if not dagster_client.ask_sync_to_end(self.instance, log):
-            self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. It had not begun."))
-        elif not self.await_end(log.id, look, patience):
+            raise OtherSyncRunningError(log_id, log)
+        append_line(self.settings, f"sync {log.id} is to be cancelled")
+        if not dagster_client.request_sync_termination(self.instance, log):
+            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. It had not begun."))
+        elif not self.wait_until_ended(log.id, on_progress, force_after_seconds):
             # The log first: no step may then begin with another table.
-            self._close(log.id, Ending("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
-            dagster_client.end_sync_by_force(self.instance, log)
+            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
+            dagster_client.kill_sync(self.instance, log)
             with self._connection() as connection:
-                sync_logs.end_sessions(connection, log.id)
+                sync_logs.terminate_writers(connection, log.id)
         return self.log(log.id)
 
-    def _close(self, log_id: int, ending: Ending) -> None:
+    def _close(self, log_id: int, ending: SyncResult) -> None:
         with self._connection() as connection:
             closed = sync_logs.close(connection, log_id, ending)
         if closed is not None:
-            note(self.settings, f"sync {log_id} {ending.status}: {ending.error_message}")
+            append_line(self.settings, f"sync {log_id} {ending.status}: {ending.error_message}")
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
-        with reachable(self.databases.warehouse), self.databases.warehouse.begin() as connection:
+        with translate_connection_errors(self.databases.warehouse), self.databases.warehouse.begin() as connection:
             yield connection
 
 
 @contextmanager
-def syncs_of(settings: Settings) -> Iterator[Syncs]:
+def open_sync_service(settings: Settings) -> Iterator[SyncService]:
     """Yield the sync service of the settings; the databases must be ready."""
-    with Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
-        yield Syncs(databases, instance)
+    with Databases(settings) as databases, dagster_client.open_instance(settings) as instance:
+        yield SyncService(databases, instance)
 
 
-def _options(order: SyncOrder) -> list[str]:
+def _options(order: SyncJob) -> list[str]:
     """Return the command-line options of an order."""
     flags = {"--catch-up": order.catch_up, "--full": order.full, "--accept-deletions": order.accept_deletions}
     tables = [part for table in order.tables or () for part in ("--table", table)]

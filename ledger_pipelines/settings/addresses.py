@@ -14,7 +14,7 @@ _DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 _SECRET_PARAMETER = re.compile(r"odbc_connect|passw|pwd|secret|token", re.IGNORECASE)
 
 
-def database_url(text: str) -> URL:
+def parse_database_url(text: str) -> URL:
     """Parse a database URL and set the driver that this project uses (psycopg 3, PyMySQL).
 
     A password given as a query parameter becomes the URL's password, which is masked when shown.
@@ -44,7 +44,7 @@ def database_url(text: str) -> URL:
     return url
 
 
-def masked(url: URL) -> str:
+def mask_url(url: URL) -> str:
     """Return a URL as text without any password."""
     hidden = {name: "hidden" for name in url.query if _SECRET_PARAMETER.search(name)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
@@ -62,13 +62,13 @@ def is_origin(text: str) -> bool:
 
 def _any_database(value: SecretStr) -> SecretStr:
     """Validate the URL of a database of any kind."""
-    database_url(value.get_secret_value())
+    parse_database_url(value.get_secret_value())
     return value
 
 
 def _postgresql_database(value: SecretStr) -> SecretStr:
     """Validate the URL of a PostgreSQL database."""
-    url = database_url(value.get_secret_value())
+    url = parse_database_url(value.get_secret_value())
     if url.get_backend_name() != "postgresql":
         raise ValueError(f"is the URL of a {url.get_backend_name()} database; it must be PostgreSQL")
     if not url.database:

@@ -19,7 +19,7 @@ _KNOWN_NAMES = {
 }  # fmt: skip
 
 
-def make_home(home: Path) -> None:
+def ensure_home(home: Path) -> None:
     """Create LEDGER_HOME if it is missing, and revoke the access of other users.
 
     Raises:
@@ -38,7 +38,7 @@ def make_home(home: Path) -> None:
         raise SettingsError(f"LEDGER_HOME={home} cannot be used: {error.strerror}. {advice}.") from error
 
 
-def let_group_pass(home: Path, group: int) -> None:
+def allow_group_traversal(home: Path, group: int) -> None:
     """Let a group traverse LEDGER_HOME, without the right to read or list it, if root owns the folder."""
     if os.geteuid() == 0 and _is_dedicated(home):
         os.chown(home, -1, group)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ledger_pipelines.settings.home import make_home
+from ledger_pipelines.settings.home import ensure_home
 from ledger_pipelines.settings.variables import project_folder
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "instance"
@@ -23,7 +23,7 @@ def instance_folder(home: Path) -> Path:
     """
     if not _PACKAGED.is_dir():
         return project_folder()
-    make_home(home)
+    ensure_home(home)
     folder = home / "dagster"
     folder.mkdir(exist_ok=True)
     for packaged in _PACKAGED.glob("*.yaml"):

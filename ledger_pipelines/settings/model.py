@@ -17,7 +17,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, split_list
 from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, old_erp_problems, old_erp_url
 from ledger_pipelines.settings.problems import SettingsError, quoted, settings_message
-from ledger_pipelines.settings.variables import PREFIX, non_empty_variables, project_folder, unknown_variables, variable
+from ledger_pipelines.settings.variables import (
+    PREFIX,
+    non_empty_variables,
+    project_folder,
+    unknown_variables,
+    variable_name,
+)
 
 EARLIEST_FIRST_MONTH = "1970-01"
 """Earliest accepted first month. An earlier one is a typing error: each month is a partition."""
@@ -127,7 +133,7 @@ class Settings(BaseSettings):
         files = [folder / ".env" for folder in (project_folder(), Path.cwd())]
         problems = unknown_variables(files, values, list(Settings.model_fields))
         given = non_empty_variables(files)
-        if "erp_url" not in values and variable("erp_url") not in given:
+        if "erp_url" not in values and variable_name("erp_url") not in given:
             old = {name: given[name] for name in OLD_ERP_VARIABLES if name in given}
             old_problems = old_erp_problems(old)
             problems += old_problems
@@ -190,7 +196,7 @@ class Settings(BaseSettings):
         """Validate that the port differs from the other ports."""
         for name in ("ui_port", "code_server_port", "db_port"):
             if info.data.get(name) == value:
-                raise ValueError(f"is the same port as {variable(name)}")
+                raise ValueError(f"is the same port as {variable_name(name)}")
         return value
 
     @field_validator("ui_origins", "api_cors_origins")
@@ -228,7 +234,7 @@ class Settings(BaseSettings):
         if not usable or url.username is not None or not _VISIBLE.fullmatch(value.get_secret_value()):
             raise ValueError("is not a URL that begins with http:// or https://, without a user name or blanks")
         if info.data.get("alert_webhook_secret", "wrong itself") is None:
-            raise ValueError(f"needs a secret to sign with: set {variable('alert_webhook_secret')} too")
+            raise ValueError(f"needs a secret to sign with: set {variable_name('alert_webhook_secret')} too")
         return value
 
     @property
@@ -270,4 +276,4 @@ def _problem_of(detail: ErrorDetails) -> str:
     problem = str(cause) if isinstance(cause, ValueError) else f"is not {field.description}"
     value = "" if field_name.endswith(("_url", "_secret")) else quoted(detail["input"])
     example = (field.examples or [field.default])[0]
-    return f"{variable(field_name)}: {value}{problem}. Example: {variable(field_name)}={example}"
+    return f"{variable_name(field_name)}: {value}{problem}. Example: {variable_name(field_name)}={example}"

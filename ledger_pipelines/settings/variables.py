@@ -25,18 +25,18 @@ def project_folder() -> Path:
     return Path.cwd()
 
 
-def variable(field: str) -> str:
+def variable_name(field: str) -> str:
     """Return the name of the environment variable of a field: `LEDGER_HOME` for `home`."""
     return f"{PREFIX}{field.upper()}"
 
 
 def unknown_variables(files: Iterable[Path], values: Mapping[str, Any], fields: Collection[str]) -> list[str]:
     """Return one problem for each unknown `LEDGER_…` variable of the environment, the files or the arguments."""
-    given: dict[str, str | None] = {variable(name): None for name in values}
+    given: dict[str, str | None] = {variable_name(name): None for name in values}
     for file in files:
         given |= _variables_of_file(file)
     given |= os.environ
-    known = [variable(field) for field in fields]
+    known = [variable_name(field) for field in fields]
     return [
         f"{name}: is not a setting; {suggest_name(name, known)}"
         for name, value in given.items()

@@ -21,7 +21,7 @@ _LOGINS: Mapping[str, str] = {
 _NAMES = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL", MARIADB: "MariaDB", SQL_SERVER: "SQL Server"}
 
 
-class Level(Enum):
+class FindingLevel(Enum):
     """Severity of a finding."""
 
     OK = "ok"
@@ -40,19 +40,19 @@ class Finding:
         advice: Recommended action; empty if none is needed.
     """
 
-    level: Level
+    level: FindingLevel
     what: str
     found: str
     advice: str = ""
 
 
-def server_of(dialect: Dialect) -> str:
+def describe_server(dialect: Dialect) -> str:
     """Return the kind and the version of a connected server."""
     name = "MariaDB" if getattr(dialect, "is_mariadb", False) else _NAMES.get(dialect.name, dialect.name)
     return f"{name} {'.'.join(map(str, dialect.server_version_info or ()))}".strip()
 
 
-def login_of(connection: sa.Connection) -> str | None:
+def current_login(connection: sa.Connection) -> str | None:
     """Return the user of the session; None if servers of this kind have no users."""
     query = _LOGINS.get(connection.dialect.name)
     return None if query is None else str(connection.exec_driver_sql(query).scalar())

@@ -7,7 +7,7 @@ class SourceError(Exception):
     """A source cannot be read correctly; the message says what failed, where, and what to do."""
 
 
-def first_line(error: exc.DBAPIError) -> str:
+def driver_message(error: exc.DBAPIError) -> str:
     """Return the first line of the driver's message, as a sentence."""
     text = " ".join(str(argument) for argument in getattr(error.orig, "args", ()) if argument) or str(error.orig)
     line = text.strip().splitlines()[0] if text.strip() else type(error.orig).__name__

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-AHEAD = 2
+QUEUE_SIZE = 2
 """Capacity of the queue of finished items."""
 
 _POLL_SECONDS = 0.2
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class SilenceError(Exception):
+class StatementTimeoutError(Exception):
     """The producer exceeded the timeout for one item."""
 
 
@@ -45,7 +45,7 @@ class _Worker(threading.Thread, Generic[T]):
     def __init__(self, work: Callable[[], Iterator[T]]) -> None:
         super().__init__(name="source-reader", daemon=True)
         self._work = work
-        self.items: queue.Queue[T | _End | _Failure] = queue.Queue(AHEAD)
+        self.items: queue.Queue[T | _End | _Failure] = queue.Queue(QUEUE_SIZE)
         self.stopped = threading.Event()
         self.busy_since: float | None = time.monotonic()
 
@@ -74,8 +74,8 @@ class _Worker(threading.Thread, Generic[T]):
         return False
 
 
-def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], timeout_seconds: float) -> Generator[T]:
-    """Yield the items of a producer that runs in its own thread, at most `AHEAD` of them in advance.
+def prefetch(work: Callable[[], Iterator[T]], cancel: Callable[[], None], timeout_seconds: float) -> Generator[T]:
+    """Yield the items of a producer that runs in its own thread, at most `QUEUE_SIZE` of them in advance.
 
     If the generator is closed or the consumer is interrupted, the producer is cancelled. The thread ends before the
     generator does.
@@ -98,7 +98,7 @@ def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], time
             except queue.Empty:
                 busy_since = worker.busy_since
                 if busy_since is not None and time.monotonic() - busy_since > timeout_seconds:
-                    raise SilenceError from None
+                    raise StatementTimeoutError from None
                 continue
             if isinstance(item, _End):
                 return
@@ -109,14 +109,14 @@ def prefetched(work: Callable[[], Iterator[T]], cancel: Callable[[], None], time
         _stop(worker, cancel)
 
 
-def attended(work: Callable[[], T], cancel: Callable[[], None], timeout_seconds: float) -> T:
-    """Return the result of a function that runs in its own thread; interrupted and cancelled as in `prefetched`.
+def run_with_timeout(work: Callable[[], T], cancel: Callable[[], None], timeout_seconds: float) -> T:
+    """Return the result of a function that runs in its own thread; interrupted and cancelled as in `prefetch`.
 
     Raises:
         SilenceError: the function exceeded the timeout.
         BaseException: any error of the function.
     """
-    with closing(prefetched(lambda: iter((work(),)), cancel, timeout_seconds)) as results:
+    with closing(prefetch(lambda: iter((work(),)), cancel, timeout_seconds)) as results:
         (result,) = results
     return result
 

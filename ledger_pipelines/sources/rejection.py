@@ -15,6 +15,6 @@ class Rejection(NamedTuple):
     raw_row: str
 
 
-def kind_of(reason: str) -> str:
+def reason_kind(reason: str) -> str:
     """Return the kind of a rejection reason: the reason without its details, as in `ops.rejected_rows.reason_kind`."""
     return re.sub("[0-9]+", "…", reason.partition(":")[0])

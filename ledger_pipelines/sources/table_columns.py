@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
 
 
-def columns_of(connection: sa.Connection, table: str) -> Mapping[str, str]:
+def column_types(connection: sa.Connection, table: str) -> Mapping[str, str]:
     """Return the server's type name of each column of a table or view; empty if the table does not exist.
 
     Raises:

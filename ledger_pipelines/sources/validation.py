@@ -4,7 +4,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 
-def validate(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
+def validate_frame(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame as validated by the schema.
 
     If pyarrow is installed, pandas stores texts, including pandera's messages of failed values, in Arrow arrays. These

@@ -44,7 +44,7 @@ class _JsonNumber(str):
 def parse_json(text: str | None) -> Any:
     """Parse JSON and unwrap JSON strings that hold JSON; return ``None`` for ``None`` and blank text.
 
-    Numbers are returned as text (`_JsonNumber`), to keep every digit; convert them with `number`.
+    Numbers are returned as text (`_JsonNumber`), to keep every digit; convert them with `parse_number`.
 
     Raises:
         UnusableError: the text is not JSON.
@@ -65,7 +65,7 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def number(value: object, name: str) -> Decimal | None:
+def parse_number(value: object, name: str) -> Decimal | None:
     """Parse a number; return ``None`` if the value is missing.
 
     Args:
@@ -83,19 +83,19 @@ def number(value: object, name: str) -> Decimal | None:
         parsed = Decimal(repr(value))  # a column that is not DECIMAL: keep the digits that the database shows
     else:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
-            raise UnusableError(f"{name} is not a number: {shown(value)}")
+            raise UnusableError(f"{name} is not a number: {quote_value(value)}")
         parsed = Decimal(value.strip())
     exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise UnusableError(f"{name} is not a number: {shown(value)}")
+        raise UnusableError(f"{name} is not a number: {quote_value(value)}")
     if -exponent > _MAX_DECIMALS:
-        raise UnusableError(f"{name} has more than {_MAX_DECIMALS} decimals: {shown(value)}")
+        raise UnusableError(f"{name} has more than {_MAX_DECIMALS} decimals: {quote_value(value)}")
     if parsed and parsed.adjusted() >= _MAX_INTEGER_DIGITS:
-        raise UnusableError(f"{name} is out of range (10^{_MAX_INTEGER_DIGITS} or more): {shown(value)}")
+        raise UnusableError(f"{name} is out of range (10^{_MAX_INTEGER_DIGITS} or more): {quote_value(value)}")
     return parsed
 
 
-def moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
+def parse_moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
     """Parse a moment, in ``zone`` unless the text has an offset; return ``None`` if the value is missing.
 
     Raises:
@@ -105,13 +105,13 @@ def moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
         return None
     found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise UnusableError(f"{name} is not a moment: {shown(value)}; expected YYYY-MM-DD HH:MM:SS")
+        raise UnusableError(f"{name} is not a moment: {quote_value(value)}; expected YYYY-MM-DD HH:MM:SS")
     date, time, offset = found["date"], found["time"] or "00:00", found["offset"] or ""
     try:
         parsed = datetime.fromisoformat(f"{date}T{time}{offset}")
         return parsed.replace(tzinfo=zone) if parsed.tzinfo is None else parsed.astimezone(zone)
     except (ValueError, OverflowError) as error:
-        raise UnusableError(f"{name} is not a moment: {shown(value)}; {error}") from None
+        raise UnusableError(f"{name} is not a moment: {quote_value(value)}; {error}") from None
 
 
 def is_bare_date(value: object) -> bool:
@@ -119,12 +119,12 @@ def is_bare_date(value: object) -> bool:
     return isinstance(value, str) and len(value.strip()) == len("2025-03-31")
 
 
-def whole_second(value: datetime) -> datetime:
+def truncate_to_second(value: datetime) -> datetime:
     """Truncate a moment to the second."""
     return value.replace(microsecond=0)
 
 
-def later(value: datetime, by: timedelta) -> datetime:
+def add_clamped(value: datetime, by: timedelta) -> datetime:
     """Add ``by`` to a moment, or return the last moment of the calendar if the sum is beyond it.
 
     The application's users write 9999-12-31 for "until further notice".
@@ -135,7 +135,7 @@ def later(value: datetime, by: timedelta) -> datetime:
         return datetime.max.replace(tzinfo=value.tzinfo)
 
 
-def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
+def parse_period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the start of a custom period, and its end as an exclusive bound.
 
     In the entry both ends are inclusive to the second; an end that is a bare date includes that day.
@@ -143,40 +143,40 @@ def period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime
     Raises:
         UnusableError: an end is missing or unparsable, or the period ends before it starts.
     """
-    start, end = (moment(entry.get(name), name, zone) for name in ("start_date", "end_date"))
+    start, end = (parse_moment(entry.get(name), name, zone) for name in ("start_date", "end_date"))
     if start is None or end is None:
         raise UnusableError(f"{'start_date' if start is None else 'end_date'} is missing")
     inclusive = timedelta(days=1) if is_bare_date(entry["end_date"]) else timedelta(seconds=1)
-    start, after = whole_second(start), later(whole_second(end), inclusive)
+    start, after = truncate_to_second(start), add_clamped(truncate_to_second(end), inclusive)
     if after <= start:
         raise UnusableError(f"the period ends before it starts: {entry['start_date']} to {entry['end_date']}")
     return start, after
 
 
-def shown(value: object, longest: int = 60) -> str:
+def quote_value(value: object, longest: int = 60) -> str:
     """Return a value for a message: as JSON, cut to a readable length."""
     if isinstance(value, _JsonNumber):
         text = str(value)
     elif isinstance(value, dict | list):
-        text = encode(value)  # json.dumps fails at some depth
+        text = encode_json(value)  # json.dumps fails at some depth
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    return storable(text if len(text) <= longest else f"{text[:longest]}…")
+    return to_storable(text if len(text) <= longest else f"{text[:longest]}…")
 
 
-def storable(text: str) -> str:
+def to_storable(text: str) -> str:
     """Replace characters that PostgreSQL cannot store: NUL by U+FFFD, a lone surrogate by a question mark."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def text_of(value: object) -> str | None:
+def parse_text(value: object) -> str | None:
     """Return a free-text field as storable text, other JSON values as JSON, and a missing value as ``None``."""
     if value is None:
         return None
-    return storable(value if isinstance(value, str) else encode(value))
+    return to_storable(value if isinstance(value, str) else encode_json(value))
 
 
-def encode(value: object, depth: int = 0) -> str:
+def encode_json(value: object, depth: int = 0) -> str:
     """Encode a value from `parse_json` as JSON text, with every digit of its numbers.
 
     Values that PostgreSQL's jsonb cannot hold are written as text: overlong numbers with their digits, and values that
@@ -192,14 +192,15 @@ def encode(value: object, depth: int = 0) -> str:
         )
         return str(value) if plain else json.dumps(str(value))
     if isinstance(value, str):
-        return json.dumps(storable(value), ensure_ascii=False)
+        return json.dumps(to_storable(value), ensure_ascii=False)
     if isinstance(value, Mapping):
         items = (
-            f"{json.dumps(storable(key), ensure_ascii=False)}: {encode(item, depth + 1)}" for key, item in value.items()
+            f"{json.dumps(to_storable(key), ensure_ascii=False)}: {encode_json(item, depth + 1)}"
+            for key, item in value.items()
         )
         return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(encode(item, depth + 1) for item in value)}]"
+        return f"[{', '.join(encode_json(item, depth + 1) for item in value)}]"
     return json.dumps(value)
 
 

@@ -70,7 +70,7 @@ class ColumnCopy:
         """
         lines = list(map("\t".join, zip(*map(_formatted, columns.values()), strict=True)))
         if self._rows >= _ROWS_PER_COPY:
-            self.pause()
+            self.flush()
         if self._copy is None:
             cursor = self._open.enter_context(_driver(self._connection).cursor())
             statement = _statement(self._connection, self._table, columns)
@@ -79,7 +79,7 @@ class ColumnCopy:
         self._rows += len(lines)
         return len(lines)
 
-    def pause(self) -> None:
+    def flush(self) -> None:
         """End the open COPY: wait until the server has stored the rows, or raise its error."""
         self._copy, self._rows = None, 0
         self._open.close()

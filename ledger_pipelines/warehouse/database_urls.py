@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from ledger_pipelines.embedded_postgres.server import EmbeddedServer
-from ledger_pipelines.settings import Settings, SettingsError, database_url, instance_folder, variable
+from ledger_pipelines.settings import Settings, SettingsError, instance_folder, parse_database_url, variable_name
 
 WAREHOUSE_DATABASE = "warehouse"
 """Name of the warehouse's database in the embedded server."""
@@ -22,7 +22,7 @@ DAGSTER_SUFFIX = "_dagster"
 """Suffix that turns the name of the warehouse's database into the name of Dagster's database."""
 
 
-NO_ERP = "There is no ERP: LEDGER_ERP_URL is not set."
+NO_ERP_MESSAGE = "There is no ERP: LEDGER_ERP_URL is not set."
 """Message where there is no ERP to sync."""
 
 
@@ -51,28 +51,28 @@ def has_erp(settings: Settings) -> bool:
     return settings.erp_url is not None or uses_demo_erp(settings)
 
 
-def warehouse(settings: Settings) -> URL:
+def warehouse_url(settings: Settings) -> URL:
     """Return the URL of the warehouse, for psycopg 3."""
     if settings.warehouse_url is None:
         return embedded_server(settings).url(WAREHOUSE_DATABASE)
-    return database_url(settings.warehouse_url.get_secret_value())
+    return parse_database_url(settings.warehouse_url.get_secret_value())
 
 
-def billing(settings: Settings) -> URL:
+def billing_url(settings: Settings) -> URL:
     """Return the URL of the billing application's database; the demo's if none is set."""
     if settings.billing_url is None:
         return embedded_server(settings).url(DEMO_BILLING_DATABASE)
-    return database_url(settings.billing_url.get_secret_value())
+    return parse_database_url(settings.billing_url.get_secret_value())
 
 
-def erp(settings: Settings) -> URL:
+def erp_url(settings: Settings) -> URL:
     """Return the URL of the ERP's database; the demo's if neither an ERP nor a billing application is set.
 
     Raises:
         SettingsError: there is no ERP.
     """
     if settings.erp_url is not None:
-        return database_url(settings.erp_url.get_secret_value())
+        return parse_database_url(settings.erp_url.get_secret_value())
     if not uses_demo_erp(settings):
         raise SettingsError(
             "There is no ERP to read: LEDGER_ERP_URL is not set, and the demo's ERP is not used together with a "
@@ -82,17 +82,17 @@ def erp(settings: Settings) -> URL:
     return embedded_server(settings).url(DEMO_ERP_DATABASE)
 
 
-def dagster_storage(settings: Settings) -> URL:
+def dagster_storage_url(settings: Settings) -> URL:
     """Return the URL of Dagster's storage, for psycopg 2, which dagster-postgres requires."""
     if settings.dagster_url is None:
-        warehouse_url = warehouse(settings)
-        url = warehouse_url.set(database=f"{warehouse_url.database}{DAGSTER_SUFFIX}")
+        url = warehouse_url(settings)
+        url = url.set(database=f"{url.database}{DAGSTER_SUFFIX}")
     else:
-        url = database_url(settings.dagster_url.get_secret_value())
+        url = parse_database_url(settings.dagster_url.get_secret_value())
     return url.set(drivername="postgresql+psycopg2")
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def process_environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables that every Dagster process needs in addition to its own environment.
 
     Settings that are not set stay unset, and the process resolves them like this one. Only the URL of Dagster's storage
@@ -102,8 +102,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for field in Settings.model_fields:
         value = getattr(settings, field)
         if isinstance(value, SecretStr):
-            variables[variable(field)] = value.get_secret_value()
+            variables[variable_name(field)] = value.get_secret_value()
         elif value is not None:
-            variables[variable(field)] = str(value)
-    storage = dagster_storage(settings).render_as_string(hide_password=False)
-    return variables | {variable("dagster_url"): storage}
+            variables[variable_name(field)] = str(value)
+    storage = dagster_storage_url(settings).render_as_string(hide_password=False)
+    return variables | {variable_name("dagster_url"): storage}

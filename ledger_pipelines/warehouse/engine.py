@@ -15,7 +15,7 @@ from psycopg.abc import Loader
 from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
 from sqlalchemy import exc
 
-from ledger_pipelines.settings import masked
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -35,7 +35,7 @@ _JSON = partial(json.loads, parse_float=Decimal, parse_int=_integer)
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolOptions:
     """Size and timeouts of an engine's connection pool.
 
     Attributes:
@@ -51,7 +51,7 @@ class Pool:
     statement_seconds: int | None = None
 
 
-_DEFAULT_POOL = Pool()
+_DEFAULT_POOL = PoolOptions()
 
 
 class WarehouseFullError(WarehouseError):
@@ -62,7 +62,7 @@ def warehouse_engine(
     url: sa.URL,
     zone: ZoneInfo,
     application: str = "ledger_pipelines",
-    pool: Pool = _DEFAULT_POOL,
+    pool: PoolOptions = _DEFAULT_POOL,
     *,
     read_only: bool = False,
 ) -> sa.Engine:
@@ -126,7 +126,7 @@ def _or_text(loader: type[Loader]) -> type[Loader]:
 
 
 @contextmanager
-def reachable(engine: sa.Engine) -> Iterator[None]:
+def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
     """Turn driver errors about an unavailable warehouse into errors that say where it is and what to do.
 
     Raises:
@@ -145,10 +145,10 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
         sentence = reason if reason.endswith(".") else f"{reason}."
         if state == _DISK_FULL:
             raise WarehouseFullError(
-                f"The warehouse {masked(engine.url)} has no room left on its disk: {sentence} "
+                f"The warehouse {mask_url(engine.url)} has no room left on its disk: {sentence} "
                 "Nothing was changed. Free space on the disk, then start again."
             ) from error
         raise WarehouseError(
-            f"The warehouse {masked(engine.url)} cannot be used: {sentence} "
+            f"The warehouse {mask_url(engine.url)} cannot be used: {sentence} "
             "Check LEDGER_WAREHOUSE_URL, or start the embedded server with `ledger db start`."
         ) from error

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.tables import MonthKey, stale_months
 
 
-def note_stale(
+def invalidate(
     connection: sa.Connection,
     table: sa.Table,
     months: Collection[str],
@@ -37,7 +37,7 @@ def note_stale(
     customer_ids = [None] if customers is None else sorted(set(customers))
     month = sa.select(sa.func.unnest(sa.literal(sorted(set(months)), sa.ARRAY(MonthKey))).label("month")).subquery()
     customer = sa.select(sa.func.unnest(sa.literal(customer_ids, sa.ARRAY(sa.BigInteger))).label("customer")).subquery()
-    invalidations = sa.select(sa.literal(qualified(table)), month.c.month, customer.c.customer)
+    invalidations = sa.select(sa.literal(qualified_name(table)), month.c.month, customer.c.customer)
     statement = insert(stale_months).from_select(
         ["table_name", "year_month", "customer_id"], invalidations.select_from(sa.join(month, customer, sa.true()))
     )
@@ -48,7 +48,7 @@ def note_stale(
     connection.execute(upsert)
 
 
-def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:
+def consume_invalidations(connection: sa.Connection, table: sa.Table, scope: Scope, until: str) -> Scope:
     """Remove the invalidations up to the month ``until`` and return the scope that the recalculation must cover.
 
     The returned scope is the given one plus the invalidated months. A scope of single customers also gains the
@@ -56,7 +56,7 @@ def take_stale(connection: sa.Connection, table: sa.Table, scope: Scope, until: 
     customers widens the months of a scope of single customers, but stays in the table for the other customers.
     """
     row = stale_months.c
-    of_table = sa.and_(row.table_name == qualified(table), row.year_month <= until)
+    of_table = sa.and_(row.table_name == qualified_name(table), row.year_month <= until)
     removal = sa.delete(stale_months).where(of_table).returning(row.year_month, row.customer_id)
     if scope.customers is None:
         months = {removed.year_month for removed in connection.execute(removal)}

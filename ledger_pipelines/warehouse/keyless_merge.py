@@ -21,7 +21,7 @@ _DAYS = sa.bindparam("days", type_=sa.ARRAY(sa.Date))
 
 
 @dataclass(frozen=True)
-class Contents:
+class KeylessTable:
     """A table partitioned by month whose rows have no key.
 
     Attributes:
@@ -45,7 +45,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Sums:
+class DaySums:
     """Number of rows, and the sum of each amount column (NULL counts as 0)."""
 
     rows: int
@@ -53,24 +53,24 @@ class Sums:
 
 
 def day_sums(
-    connection: sa.Connection, keyless: Contents, months: Collection[str] | None = None
-) -> dict[str, dict[date | None, Sums]]:
+    connection: sa.Connection, keyless: KeylessTable, months: Collection[str] | None = None
+) -> dict[str, dict[date | None, DaySums]]:
     """Return the sums of each day by month, for all months or the given ones; months without rows are left out."""
     month, day = keyless.table.c.year_month, keyless.day()
     sums = (sa.func.coalesce(sa.func.sum(keyless.table.c[name]), 0).label(name) for name in keyless.amounts)
     statement = sa.select(month, day.label("day"), sa.func.count().label("rows"), *sums).group_by(month, day)
     if months is not None:
         statement = statement.where(month.in_(months))
-    found: dict[str, dict[date | None, Sums]] = defaultdict(dict)
+    found: dict[str, dict[date | None, DaySums]] = defaultdict(dict)
     for row in connection.execute(statement).mappings():
         amounts = {name: row[name] for name in keyless.amounts}
-        found[row["year_month"]][row["day"]] = Sums(row["rows"], amounts)
+        found[row["year_month"]][row["day"]] = DaySums(row["rows"], amounts)
     return dict(found)
 
 
-def make_equal(
+def apply_diff(
     connection: sa.Connection,
-    keyless: Contents,
+    keyless: KeylessTable,
     staged: sa.Table,
     month: str,
     days: Collection[date] | None = None,
@@ -97,7 +97,7 @@ def make_equal(
 
 
 @cache
-def _statement(keyless: Contents, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
+def _statement(keyless: KeylessTable, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
     """Delete and insert the rows that differ in ``:month``, or in its ``:days``.
 
     One row: how many rows were removed, added, updated, and present before. Cached because composing the statement
@@ -135,7 +135,7 @@ def _with_row_locations(table: sa.Table) -> sa.Table:
     return sa.Table(table.name, sa.MetaData(), *columns, *locations, schema=table.schema)
 
 
-def _difference(keyless: Contents, staged: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _difference(keyless: KeylessTable, staged: sa.Table, within: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """One row: a row to remove (its location and key), a row to insert, or both.
 
     Both where two rows have the same hash and ordinal but different contents.
@@ -160,7 +160,7 @@ def _difference(keyless: Contents, staged: sa.Table, within: sa.ColumnElement[bo
     )
 
 
-def _identified(keyless: Contents, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _identified(keyless: KeylessTable, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
     columns = [table.c[name] for name in keyless.columns]
     # The hash of a number is the same for 1.5 and 1.50.
@@ -180,11 +180,11 @@ class _Record(sa.types.UserDefinedType[Any]):
         return "record"
 
 
-def _record(keyless: Contents, table: sa.FromClause) -> sa.ColumnElement[Any]:
+def _record(keyless: KeylessTable, table: sa.FromClause) -> sa.ColumnElement[Any]:
     return sa.cast(sa.func.row(*(table.c[name] for name in keyless.columns)), _Record)
 
 
-def _changed_rows(keyless: Contents, difference: sa.CTE) -> sa.Subquery:
+def _changed_rows(keyless: KeylessTable, difference: sa.CTE) -> sa.Subquery:
     """One row: a key, with the number of its rows that count as updated: removed while as many were added."""
     removed = sa.select(
         *(difference.c[f"old_{name}"].label(name) for name in keyless.key), sa.literal(1).label("is_removed")

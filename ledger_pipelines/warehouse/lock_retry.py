@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 #: Shorter than the server's deadlock_timeout: the server never cancels a run to resolve a deadlock with this work.
@@ -27,7 +27,7 @@ class WarehouseBusyError(WarehouseError):
     """Other processes held the locks during all attempts; nothing was changed."""
 
 
-def politely(
+def with_lock_retry(
     engine: sa.Engine, work: Callable[[sa.Connection], T], on_wait: Callable[[], None], timeout_seconds: int = 120
 ) -> T:
     """Run ``work`` in a REPEATABLE READ transaction and commit it, retrying while other processes hold its locks.
@@ -45,7 +45,7 @@ def politely(
     deadline, reported = time.monotonic() + timeout_seconds, False
     while True:
         try:
-            with reachable(engine), engine.connect() as plain:
+            with translate_connection_errors(engine), engine.connect() as plain:
                 connection = plain.execution_options(isolation_level="REPEATABLE READ")
                 with connection.begin():
                     connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))

@@ -1,6 +1,6 @@
 """Atomic writes of the months of a table: only rows that differ are written, and they are counted.
 
-`write` handles both cases. A month without a partition is built in a staging partition, indexed and attached. An
+`write_months` handles both cases. A month without a partition is built in a staging partition, indexed and attached. An
 existing month is merged with the rows that it should have. The caller owns the transaction.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.ids import fits
+from ledger_pipelines.ids import fits_bigint
 from ledger_pipelines.warehouse.partitions import (
     build_staging_partition,
     ensure_partition,
@@ -21,7 +21,7 @@ from ledger_pipelines.warehouse.partitions import (
 )
 
 #: The month key under which a table that is not partitioned by month is counted and marked as loaded.
-NO_MONTH = ""
+UNPARTITIONED = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Counts:
         )
 
     @property
-    def written(self) -> int:
+    def changed(self) -> int:
         """Number of rows that changed."""
         return self.inserted + self.updated + self.deleted
 
@@ -51,18 +51,18 @@ class Counts:
 CountsByMonth = dict[str, Counts]
 
 
-def add(first: CountsByMonth, second: CountsByMonth) -> CountsByMonth:
+def add_counts(first: CountsByMonth, second: CountsByMonth) -> CountsByMonth:
     """Return the sum of both, month by month."""
     return {month: first.get(month, Counts()) + second.get(month, Counts()) for month in {**first, **second}}
 
 
-def total(counts: Mapping[str, Counts]) -> Counts:
+def total_counts(counts: Mapping[str, Counts]) -> Counts:
     """Return the sum over all months."""
     return sum(counts.values(), Counts())
 
 
 @dataclass(frozen=True)
-class Written:
+class TargetTable:
     """A table to write.
 
     Attributes:
@@ -92,13 +92,13 @@ class Written:
         return self.table.dialect_options["postgresql"].get("partition_by") is not None
 
 
-def write(
+def write_months(
     connection: sa.Connection,
-    target: Written,
+    target: TargetTable,
     rows: Callable[[Sequence[str]], sa.Select[Any]],
     scope: Scope,
     *,
-    kept: Collection[int] = (),
+    unchanged_customers: Collection[int] = (),
     force: bool = False,
 ) -> CountsByMonth:
     """Make the months of a table equal to ``rows`` within the scope, in the caller's transaction.
@@ -109,44 +109,44 @@ def write(
         rows: Function that returns the rows that some months should have (the content columns, in order), for the
             customers of the scope.
         scope: The months and customers that ``rows`` covers; no row outside is written.
-        kept: Customers whose rows are left unchanged because the rows they should have are unknown.
+        unchanged_customers: Customers whose rows are left unchanged because the rows they should have are unknown.
         force: Delete and insert the rows even where nothing differs.
     """
     counts: CountsByMonth = {}
     if target.partitioned:
         for month in months_without_partition(connection, target.table, scope.months):
-            if scope.whole:
+            if scope.covers_all_customers:
                 counts[month] = Counts(inserted=_build_partition(connection, target, rows([month]), month))
             else:
                 ensure_partition(connection, target.table, month)
     rest = Scope(tuple(month for month in scope.months if month not in counts), scope.customers)
     if rest.months:
-        within = _except(target.table, kept, rows_of(target.table, rest))
-        cleared = clear(connection, target.table, within) if force else {}
-        counts |= add(cleared, merge(connection, target, rows(rest.months), within, changes=force))
+        within = _except(target.table, unchanged_customers, is_in_scope(target.table, rest))
+        cleared = delete_rows(connection, target.table, within) if force else {}
+        counts |= add_counts(cleared, merge_rows(connection, target, rows(rest.months), within, replaces=force))
     return {month: counts.get(month, Counts()) for month in scope.months}
 
 
 def _except(table: sa.Table, kept: Collection[int], within: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     if not kept:
         return within
-    return sa.and_(within, ~one_of(table.c.customer_id, kept))
+    return sa.and_(within, ~is_any_of(table.c.customer_id, kept))
 
 
-def clear(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[bool]) -> CountsByMonth:
+def delete_rows(connection: sa.Connection, table: sa.Table, within: sa.ColumnElement[bool]) -> CountsByMonth:
     """Delete the rows that match ``within`` and return the counts by month."""
     gone = sa.delete(table).where(within).returning(_month(table)).cte("gone")
     counted = connection.execute(sa.select(gone.c.year_month, sa.func.count()).group_by(gone.c.year_month))
     return {month: Counts(deleted=count) for month, count in counted}
 
 
-def merge(
+def merge_rows(
     connection: sa.Connection,
-    target: Written,
+    target: TargetTable,
     rows: sa.Select[Any],
     within: sa.ColumnElement[bool],
     *,
-    changes: bool = False,
+    replaces: bool = False,
 ) -> CountsByMonth:
     """Make a table's rows that match ``within`` equal to ``rows``, writing only those that differ.
 
@@ -158,10 +158,10 @@ def merge(
         rows: The rows that the table should have, with the content columns. An existing row with the key of one of
             them must match ``within``.
         within: Condition on the table's rows that ``rows`` replaces.
-        changes: True if inserted rows replace deleted ones: they get ``stamps_on_change``.
+        replaces: True if inserted rows replace deleted ones: they get ``stamps_on_change``.
     """
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for month, what, count in connection.execute(_merge_statement(target, rows, within, changes=changes)):
+    for month, what, count in connection.execute(_merge_statement(target, rows, within, changes=replaces)):
         found[month][what] = count
     counts: CountsByMonth = {}
     for month, of in found.items():
@@ -173,11 +173,11 @@ def merge(
 
 def _month(source: sa.FromClause) -> sa.ColumnElement[str]:
     column = source.c.get("year_month")
-    return (sa.literal(NO_MONTH) if column is None else column).label("year_month")
+    return (sa.literal(UNPARTITIONED) if column is None else column).label("year_month")
 
 
 def _merge_statement(
-    target: Written, rows: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
+    target: TargetTable, rows: sa.Select[Any], within: sa.ColumnElement[bool], *, changes: bool
 ) -> sa.Select[Any]:
     """Delete, update and insert the rows that differ.
 
@@ -214,7 +214,7 @@ def _merge_statement(
     return sa.select(sa.union_all(*counted).subquery())
 
 
-def _difference(target: Written, rows: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _difference(target: TargetTable, rows: sa.Select[Any], within: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """One row: a key at which the table and ``rows`` differ, with the content of ``rows``."""
     values = [name for name in target.content if name not in target.key]
     wanted = rows.subquery("wanted")
@@ -231,20 +231,20 @@ def _difference(target: Written, rows: sa.Select[Any], within: sa.ColumnElement[
     return sa.select(*columns).select_from(both).where(sa.or_(is_gone, is_new, differs))
 
 
-def one_of(column: sa.ColumnElement[int], wanted: Collection[int]) -> sa.ColumnElement[bool]:
+def is_any_of(column: sa.ColumnElement[int], wanted: Collection[int]) -> sa.ColumnElement[bool]:
     """Return the condition that a BIGINT column holds one of the ids: one array parameter for any number of ids."""
-    return column == sa.any_(sa.literal(list(filter(fits, wanted)), sa.ARRAY(sa.BigInteger)))
+    return column == sa.any_(sa.literal(list(filter(fits_bigint, wanted)), sa.ARRAY(sa.BigInteger)))
 
 
-def rows_of(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
+def is_in_scope(table: sa.FromClause, scope: Scope) -> sa.ColumnElement[bool]:
     """Return the condition that a row, by its year_month and customer_id, lies in a scope."""
     conditions: list[sa.ColumnElement[bool]] = [table.c.year_month.in_(scope.months)]
     if scope.customers is not None:
-        conditions.append(one_of(table.c.customer_id, scope.customers))
+        conditions.append(is_any_of(table.c.customer_id, scope.customers))
     return sa.and_(*conditions)
 
 
-def _build_partition(connection: sa.Connection, target: Written, rows: sa.Select[Any], month: str) -> int:
+def _build_partition(connection: sa.Connection, target: TargetTable, rows: sa.Select[Any], month: str) -> int:
     """Build a new partition from ``rows``, attach it, and return its number of rows."""
     found = rows.subquery("found")
     row = {name: found.c[name] for name in target.content} | dict(target.stamps)
@@ -254,6 +254,6 @@ def _build_partition(connection: sa.Connection, target: Written, rows: sa.Select
     return inserted
 
 
-def qualified(table: sa.Table) -> str:
+def qualified_name(table: sa.Table) -> str:
     """Return the table's name with its schema."""
     return f"{table.schema}.{table.name}"

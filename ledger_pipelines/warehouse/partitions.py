@@ -59,11 +59,11 @@ def build_staging_partition(connection: sa.Connection, table: sa.Table, month: s
     return count
 
 
-def make_aside(connection: sa.Connection, table: sa.Table, months: Iterable[str]) -> sa.Table:
+def create_staging_table(connection: sa.Connection, table: sa.Table, months: Iterable[str]) -> sa.Table:
     """Create a staging table with the columns of ``table`` and one empty partition per month; return its declaration.
 
     PostgreSQL routes each copied row to the partition of its month. A staged month is then merged into the table or
-    attached to it as a partition (`adopt`). `drop_aside` drops the rest.
+    attached to it as a partition (`attach_staging_partition`). `drop_staging_table` drops the rest.
     """
     parent, staging = _quoted(table.schema, table.name), _quoted(table.schema, f"{table.name}_new")
     run = connection.exec_driver_sql
@@ -76,7 +76,7 @@ def make_aside(connection: sa.Connection, table: sa.Table, months: Iterable[str]
     return table.to_metadata(sa.MetaData(), name=f"{table.name}_new")
 
 
-def adopt(connection: sa.Connection, table: sa.Table, month: str) -> None:
+def attach_staging_partition(connection: sa.Connection, table: sa.Table, month: str) -> None:
     """Detach a month from the staging table, index it, and attach it to the table."""
     staging = _quoted(table.schema, f"{table.name}_new")
     run = connection.exec_driver_sql
@@ -84,8 +84,8 @@ def adopt(connection: sa.Connection, table: sa.Table, month: str) -> None:
     index_and_attach(connection, table, month, every_column=False)
 
 
-def drop_aside(connection: sa.Connection, table: sa.Table) -> None:
-    """Drop the staging table of `make_aside` with the months that were not attached."""
+def drop_staging_table(connection: sa.Connection, table: sa.Table) -> None:
+    """Drop the staging table of `create_staging_table` with the months that were not attached."""
     connection.exec_driver_sql(f"DROP TABLE {_quoted(table.schema, f'{table.name}_new')}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.tables import SCHEMAS, metadata, write_locks
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def is_current(connection: sa.Connection) -> bool:
     """Return whether the schema has the newest version that this program supports."""
     if connection.scalar(sa.select(sa.func.to_regclass("ops.alembic_version"))) is None:
         return False
-    return connection.scalars(sa.select(_VERSIONS.c.version_num)).all() == [newest()]
+    return connection.scalars(sa.select(_VERSIONS.c.version_num)).all() == [newest_version()]
 
 
 @cache
-def newest() -> str:
+def newest_version() -> str:
     """Return the newest version that this program supports."""
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -91,7 +91,7 @@ def _upgrade(connection: sa.Connection) -> str:
             "a newer one. Install that version, or restore the warehouse's backup."
         )
     command.upgrade(config, "head")
-    lock_rows = [{"table_name": qualified(table)} for table in metadata.sorted_tables]
+    lock_rows = [{"table_name": qualified_name(table)} for table in metadata.sorted_tables]
     connection.execute(insert(write_locks).values(lock_rows).on_conflict_do_nothing())
     connection.commit()
     return script.get_current_head() or ""

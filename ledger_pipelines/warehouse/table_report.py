@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, total
+from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, total_counts
 
 
 @dataclass(frozen=True)
-class Report:
+class TableReport:
     """Row counts of one step for one table.
 
     Attributes:
@@ -25,7 +25,7 @@ class Report:
     @property
     def total(self) -> Counts:
         """Sum of the counts over all months."""
-        return total(self.counts)
+        return total_counts(self.counts)
 
     @property
     def loaded(self) -> int:

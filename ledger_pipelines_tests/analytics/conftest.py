@@ -7,18 +7,18 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.demo import SeedPlan, seed
-from ledger_pipelines.demo.erp import ErpPlan, seed_erp
+from ledger_pipelines.demo import BillingDemoPlan, seed_billing
+from ledger_pipelines.demo.erp import ErpDemoPlan, seed_erp
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.reconciliation.comparison import compare
-from ledger_pipelines.ledger.reconciliation.invoices import reconcile
-from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile_invoices
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.support.analysts import analyst_of
+from ledger_pipelines_tests.support.analysts import analyst_engine
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
 
@@ -37,21 +37,23 @@ def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
         stack.callback(warehouse.dispose)
         erp = Erp(erp_engine(source_url))
         stack.callback(erp.engine.dispose)
-        plan = SeedPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
-        seed(source, plan)
-        seed_erp(source, ErpPlan(current_month=CURRENT, until=UNTIL, months=MONTHS, rows_per_month=120))
+        plan = BillingDemoPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
+        seed_billing(source, plan)
+        seed_erp(source, ErpDemoPlan(current_month=CURRENT, until=UNTIL, months=MONTHS, rows_per_month=120))
         pipeline = Pipeline(source, warehouse, Horizon(plan.first_month, CURRENT, WIB))
         pipeline.run()
         for table in ERP_TABLES:
-            load_table(Sync(erp, warehouse, pipeline.horizon, pipeline.horizon.months, DeletionGuard(), "test"), table)
+            load_erp_table(
+                TableLoad(erp, warehouse, pipeline.horizon, pipeline.horizon.months, DeletionGuard(), "test"), table
+            )
         with warehouse.begin() as connection:
-            compare(connection, "test")
-            reconcile(connection, pipeline.horizon.months, "test")
+            compare_balances(connection, "test")
+            reconcile_invoices(connection, pipeline.horizon.months, "test")
         yield pipeline
 
 
 @pytest.fixture(scope="session")
 def analyst(demo: Pipeline) -> Iterator[sa.Engine]:
     """Yield an engine to the demo's warehouse with an analyst's role."""
-    with analyst_of(demo.warehouse.url) as engine:
+    with analyst_engine(demo.warehouse.url) as engine:
         yield engine

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.analytics.views import VIEWS, creation
+from ledger_pipelines.analytics.views import VIEWS, create_views_sql
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.views import SCHEMA, View
@@ -38,7 +38,7 @@ def test_migrations_create_the_declared_views(engine: sa.Engine) -> None:
     """A changed declaration needs a migration that recreates the view with the SQL of `analytics.views.creation`."""
     with engine.connect() as connection:
         migrated = definitions(connection)
-        connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; {creation()}")
+        connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; {create_views_sql()}")
         assert migrated == definitions(connection)
         connection.rollback()
     assert {row[0] for row in migrated} == {view.name for view in VIEWS}

@@ -91,7 +91,7 @@ def test_scoped_runs_count_as_written(demo: Pipeline) -> None:
     with demo.warehouse.connect() as connection:  # rolled back
         before = written_at(connection)
         connection.execute(sa.delete(deposits).where(deposits.c.customer_id == 11))
-        balances.recalculate(connection, Scope(demo.horizon.months, (11,)), demo.horizon, "test")
+        balances.recalculate_balances(connection, Scope(demo.horizon.months, (11,)), demo.horizon, "test")
         recalculated = written_at(connection)
         connection.execute(sa.insert(realtime_batches).values(BATCH | WAITED))
         applied = written_at(connection)

@@ -13,10 +13,10 @@ from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.serving.base.databases import upgrade
 from ledger_pipelines.warehouse import schema, tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.partitions import ensure_partition, partition_name
-from ledger_pipelines.warehouse.transaction_setup import lock, try_lock
-from ledger_pipelines_tests.support.analysts import PASSWORD, analyst_of, databases_of
+from ledger_pipelines.warehouse.transaction_setup import lock_tables, try_lock_tables
+from ledger_pipelines_tests.support.analysts import PASSWORD, analyst_engine, databases_of
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 
@@ -40,7 +40,7 @@ def owner(postgres_url: sa.URL) -> Iterator[sa.Engine]:
 @pytest.fixture(scope="module")
 def analyst(owner: sa.Engine) -> Iterator[sa.Engine]:
     """Yield an engine to the same warehouse with an analyst's role."""
-    with analyst_of(owner.url) as engine:
+    with analyst_engine(owner.url) as engine:
         yield engine
 
 
@@ -52,7 +52,7 @@ def connection(analyst: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def test_unqualified_names_are_found(connection: sa.Connection) -> None:
-    readable = [table for table in tables.metadata.sorted_tables if table.name not in role.WITHHELD]
+    readable = [table for table in tables.metadata.sorted_tables if table.name not in role.WITHHELD_TABLES]
     expected = {table.name: f"{table.schema}.{table.name}" for table in readable}
     expected |= {view.name: f"analytics.{view.name}" for view in VIEWS}
     found = {}
@@ -90,7 +90,7 @@ CHANGES = [
     "LOCK TABLE monthly_customer_balances IN EXCLUSIVE MODE",
     "ALTER TABLE customers ADD extra int",
     "DROP VIEW analytics.current_balances",
-    *(f"CREATE TABLE {name}.mine (id int)" for name in (*role.SCHEMAS, "public")),
+    *(f"CREATE TABLE {name}.mine (id int)" for name in (*role.READABLE_SCHEMAS, "public")),
     "CREATE SCHEMA mine",
     "CREATE ROLE another",
     "COPY customers TO PROGRAM 'cat'",
@@ -126,14 +126,14 @@ def test_analyst_cannot_change_data(connection: sa.Connection, statement: str) -
 
 def test_advisory_locks_do_not_block_writers(owner: sa.Engine) -> None:
     """On an external server every role may take advisory locks until its administrator revokes the right."""
-    names = [qualified(table) for table in tables.metadata.sorted_tables]
+    names = [qualified_name(table) for table in tables.metadata.sorted_tables]
     impatient = sa.create_engine(owner.url, connect_args={"options": "-c lock_timeout=2s"})
     with owner.connect() as holder:
         for name in (*names, "ledger_pipelines migrations"):
             holder.execute(sa.select(sa.func.pg_advisory_lock(sa.func.hashtextextended(name, 0))))
         with impatient.begin() as writer:
-            lock(writer, tables.deposits)
-            assert try_lock(writer, tables.metadata.sorted_tables)
+            lock_tables(writer, tables.deposits)
+            assert try_lock_tables(writer, tables.metadata.sorted_tables)
         schema.upgrade(impatient)
         holder.invalidate()
     impatient.dispose()
@@ -141,7 +141,7 @@ def test_advisory_locks_do_not_block_writers(owner: sa.Engine) -> None:
 
 def test_number_of_sessions_is_limited(analyst: sa.Engine) -> None:
     with ExitStack() as stack:
-        for _ in range(role.MOST_SESSIONS):
+        for _ in range(role.MAX_SESSIONS):
             stack.enter_context(analyst.connect())
         with pytest.raises(sa.exc.OperationalError, match="too many connections for role"):
             analyst.connect()
@@ -158,7 +158,7 @@ def test_session_defaults(connection: sa.Connection) -> None:
     assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", sorted(role.WITHHELD))
+@pytest.mark.parametrize("name", sorted(role.WITHHELD_TABLES))
 def test_withheld_tables_are_not_readable(connection: sa.Connection, name: str) -> None:
     with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
         connection.exec_driver_sql(f"SELECT count(*) FROM ops.{name}")
@@ -171,7 +171,7 @@ def test_no_readable_column_is_named_like_a_secret(connection: sa.Connection) ->
         "WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v') AND NOT a.attisdropped "
         "AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
     )
-    names = connection.scalars(readable, {"schemas": list(role.SCHEMAS)}).all()
+    names = connection.scalars(readable, {"schemas": list(role.READABLE_SCHEMAS)}).all()
     assert "billing.customers.name" in names
     secret_name = re.compile("secret|password|token|hash|cookie|csrf|session")
     assert [name for name in names if secret_name.search(name)] == []
@@ -184,7 +184,7 @@ def test_tables_with_bytes_are_withheld() -> None:
         for table in tables.metadata.sorted_tables
         if any(isinstance(column.type, sa.LargeBinary) for column in table.columns)
     }
-    assert with_bytes <= role.WITHHELD
+    assert with_bytes <= role.WITHHELD_TABLES
     assert with_bytes
 
 
@@ -193,7 +193,7 @@ def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.C
     with owner.begin() as writing:
         writing.exec_driver_sql("CREATE TABLE ops.unknown (id int)")
         writing.exec_driver_sql("REVOKE SELECT ON ops.cursors FROM PUBLIC")
-        writing.exec_driver_sql(f'REVOKE SELECT ON ops.cursors FROM "{role.group_of(writing)}"')
+        writing.exec_driver_sql(f'REVOKE SELECT ON ops.cursors FROM "{role.group_role_name(writing)}"')
     for name in ("unknown", "cursors"):
         with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
             connection.exec_driver_sql(f"SELECT * FROM ops.{name}")
@@ -215,8 +215,8 @@ def test_password_is_in_no_statement(owner: sa.Engine) -> None:
     sa.event.listen(sa.Engine, "before_cursor_execute", record)
     try:
         with owner.begin() as connection:
-            role.scrambled(connection, "some_role", PASSWORD)
-            verifier = role.scrambled(connection, "some_role", PASSWORD)
+            role.password_verifier(connection, "some_role", PASSWORD)
+            verifier = role.password_verifier(connection, "some_role", PASSWORD)
             connection.exec_driver_sql(f"SELECT '{verifier}'")
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", record)

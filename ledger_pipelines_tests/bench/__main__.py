@@ -10,10 +10,10 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "many-months": ledger.many_months,
     "one-customer": ledger.one_customer,
     "one-change": realtime.one_change,
-    "api": api.mixed_reads,
-    "dashboard": dashboard.pages,
-    "erp-million": erp.million,
-    "erp-hourly": erp.hourly,
+    "api": api.measure_mixed_reads,
+    "dashboard": dashboard.measure_pages,
+    "erp-million": erp.first_and_later_syncs,
+    "erp-hourly": erp.hourly_sync,
 }
 
 

@@ -17,12 +17,12 @@ from threading import Thread
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.web.address import address_of, is_ready
+from ledger_pipelines.serving.web.address import api_url, is_ready
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.queries.customers import customer
-from ledger_pipelines_tests.bench.ledger import filled_and_computed
+from ledger_pipelines_tests.bench.ledger import computed_warehouse
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import free_port
 from ledger_pipelines_tests.support.serving.api import bearer
@@ -60,11 +60,11 @@ class LoadResult:
     failures: Counter[str] = field(default_factory=Counter)
 
 
-def mixed_reads(customers: int = 100_000, readings: int = 2, rate: int = 200, seconds: int = 60) -> None:
+def measure_mixed_reads(customers: int = 100_000, readings: int = 2, rate: int = 200, seconds: int = 60) -> None:
     """Measure a steady load: mostly balances and transactions of random customers, and sums over all customers."""
-    with filled_and_computed(HORIZON, customers=customers, readings=readings) as warehouse:
+    with computed_warehouse(HORIZON, customers=customers, readings=readings) as warehouse:
         with warehouse.begin() as connection:
-            compare(connection, "bench")
+            compare_balances(connection, "bench")
             connection.execute(sa.text("ANALYZE ledger.balance_comparison"))
         _print_server_times(warehouse, customers)
         with _serving(warehouse) as (address, token):
@@ -89,7 +89,7 @@ def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
             if server.poll() is not None:
                 raise RuntimeError("the API process ended during its start")
             time.sleep(0.1)
-        yield address_of(settings), token
+        yield api_url(settings), token
     finally:
         server.terminate()
         server.wait()

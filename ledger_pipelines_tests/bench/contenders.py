@@ -15,14 +15,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
 
 Copy = Callable[[], int]
 """Copies the tables and returns the number of rows read."""
 
 
 @dataclass(frozen=True)
-class Job:
+class CopyJob:
     """A copy to make.
 
     Attributes:
@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Figures:
+class CopyFigures:
     """Time and memory of a copy.
 
     Attributes:
@@ -59,7 +59,7 @@ class Figures:
     imported_mb: float
 
 
-def prepare(job: Job) -> Copy:
+def prepare(job: CopyJob) -> Copy:
     """Return a job that creates an empty warehouse in the target."""
     from zoneinfo import ZoneInfo
 
@@ -75,14 +75,14 @@ def prepare(job: Job) -> Copy:
     return run
 
 
-def ledger(job: Job, *, native_driver: bool = False) -> Copy:
+def ledger(job: CopyJob, *, native_driver: bool = False) -> Copy:
     """Return a job that runs the project's sync, over ODBC or the source's native driver."""
     # pyarrow is installed with dlt only, not with the product. If present, pandas imports it, which takes 35 MB.
     sys.modules["pyarrow"] = None  # type: ignore[assignment]  # None marks a module as absent
     from zoneinfo import ZoneInfo
 
     from ledger_pipelines.horizon import Horizon
-    from ledger_pipelines.loading.erp.load import Sync, load_table
+    from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
     from ledger_pipelines.loading.guard import DeletionGuard
     from ledger_pipelines.sources.erp.catalogue import erp_table
     from ledger_pipelines.sources.erp.connection.engine import erp_engine
@@ -90,24 +90,24 @@ def ledger(job: Job, *, native_driver: bool = False) -> Copy:
     from ledger_pipelines.warehouse.engine import warehouse_engine
 
     zone, url = ZoneInfo("Asia/Jakarta"), sa.make_url(job.erp)
-    source = Erp(erp_engine(url if native_driver else by_odbc(url)))
+    source = Erp(erp_engine(url if native_driver else with_psqlodbc(url)))
     warehouse = warehouse_engine(sa.make_url(job.target), zone)
-    sync = Sync(source, warehouse, Horizon(*job.horizon, zone), job.months, DeletionGuard(), "bench")
+    sync = TableLoad(source, warehouse, Horizon(*job.horizon, zone), job.months, DeletionGuard(), "bench")
 
     def run() -> int:
-        return sum(load_table(sync, erp_table(name)).read for name in job.tables)
+        return sum(load_erp_table(sync, erp_table(name)).read for name in job.tables)
 
     return run
 
 
-def dlt(job: Job, *, file_format: str) -> Copy:
+def dlt(job: CopyJob, *, file_format: str) -> Copy:
     """Return a job that runs dlt with its pyarrow backend."""
     from ledger_pipelines_tests.bench.dlt_copy import dlt_copy
 
     return dlt_copy(sa.make_url(job.erp), sa.make_url(job.target), job.tables, file_format)
 
 
-CONTENDERS: dict[str, Callable[[Job], Copy]] = {
+CONTENDERS: dict[str, Callable[[CopyJob], Copy]] = {
     "prepare": prepare,
     "ledger": ledger,
     "ledger-native": partial(ledger, native_driver=True),
@@ -122,7 +122,7 @@ def main(name: str) -> None:
     imported = _process_memory_mb("VmRSS")
     started, worked = time.monotonic(), time.process_time()
     rows = copy()
-    figures = Figures(
+    figures = CopyFigures(
         rows=rows,
         seconds=time.monotonic() - started,
         processor_seconds=time.process_time() - worked,
@@ -132,10 +132,10 @@ def main(name: str) -> None:
     print(json.dumps(asdict(figures)))
 
 
-def _job(text: str) -> Job:
+def _job(text: str) -> CopyJob:
     given: dict[str, Any] = json.loads(text)
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    return Job(**given)
+    return CopyJob(**given)
 
 
 def _process_memory_mb(name: str) -> float:

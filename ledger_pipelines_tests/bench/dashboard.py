@@ -9,38 +9,38 @@ from functools import partial
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from ledger_pipelines.horizon import Horizon, Scope, month_of, shift
+from ledger_pipelines.horizon import Horizon, Scope, month_of, shift_month
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.bench.ledger import filled_warehouse
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.serving.api import new_api
-from ledger_pipelines_tests.support.serving.dashboard_client import new_desk
+from ledger_pipelines_tests.support.serving.api import running_api
+from ledger_pipelines_tests.support.serving.dashboard_client import open_dashboard_client
 
 _ROUNDS = 5
 
 
-def pages(customers: int = 100_000, months: int = 24, readings: int = 1) -> None:
+def measure_pages(customers: int = 100_000, months: int = 24, readings: int = 1) -> None:
     """Measure every page that depends on the number of customers, rendered in this process."""
     current = month_of(datetime.now(WIB), WIB)
-    horizon = Horizon(shift(current, 1 - months), current, WIB)
+    horizon = Horizon(shift_month(current, 1 - months), current, WIB)
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
         _compute(warehouse, horizon)
         address = warehouse.url.render_as_string(hide_password=False)
         settings = Settings(warehouse_url=address, billing_url=address, first_month=horizon.first)
-        with new_api(settings) as api, new_desk(api, api.callers.viewer) as desk:
+        with running_api(settings) as api, open_dashboard_client(api, api.callers.viewer) as desk:
             _measure(desk.client, customers, horizon)
 
 
 def _compute(warehouse: sa.Engine, horizon: Horizon) -> None:
     started = time.monotonic()
     scope = Scope(horizon.months)
-    for step in (transactions.recalculate, balances.recalculate):
+    for step in (transactions.recalculate_transactions, balances.recalculate_balances):
         with warehouse.begin() as connection:
             step(connection, scope, horizon, "bench")
     with warehouse.begin() as connection:
-        compare(connection, "bench")
+        compare_balances(connection, "bench")
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     print(f"computed and vacuumed in {time.monotonic() - started:.1f} s")
@@ -56,7 +56,7 @@ def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
         "/customers?q=pelanggan 77",
         "/customers?q=nobody",
         f"/customers/{customer}",
-        f"/customers/{customer}/months/{shift(horizon.current, -1)}",
+        f"/customers/{customer}/months/{shift_month(horizon.current, -1)}",
         "/alerts",
         "/alerts?page=4000",
         "/rejected",

@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, Scope, start_of
+from ledger_pipelines.horizon import Horizon, Scope, month_start
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import NO_MONTH, Written, write
+from ledger_pipelines.warehouse.merge import UNPARTITIONED, TargetTable, write_months
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
-from ledger_pipelines.warehouse.transaction_setup import make_temporary, staging
+from ledger_pipelines.warehouse.transaction_setup import create_temporary_tables, staging_table
 
 _CUSTOMERS = """
 INSERT INTO billing.customers (customer_id, name, role, harga_per_meter_kubik, tekanan_keluar, suhu, koreksi_meter,
@@ -50,23 +50,23 @@ def _select_all(staged: sa.Table, _: Sequence[str]) -> sa.Select[Any]:
 
 def fill_billing(warehouse: sa.Engine, horizon: Horizon, *, customers: int, readings_per_month: int) -> None:
     """Fill customers, prices, deposits and meter_readings for every month of the horizon."""
-    starts = [start_of(month, horizon.zone) for month in horizon.months]
+    starts = [month_start(month, horizon.zone) for month in horizon.months]
     with warehouse.begin() as connection:
         connection.execute(sa.text(_CUSTOMERS), {"customers": customers})
         connection.execute(sa.text(_PRICES), {"customers": customers, "starts": starts})
-        mark_loaded(connection, tables.customers, [NO_MONTH], "bench")
-        mark_loaded(connection, tables.prices, [NO_MONTH], "bench")
+        mark_loaded(connection, tables.customers, [UNPARTITIONED], "bench")
+        mark_loaded(connection, tables.prices, [UNPARTITIONED], "bench")
     offset = 0
     for month, start in zip(horizon.months, starts, strict=True):
         for table, statement in ((tables.deposits, _DEPOSITS), (tables.meter_readings, _READINGS)):
-            staged = staging(table)
+            staged = staging_table(table)
             with warehouse.begin() as connection:
-                make_temporary(connection, staged)
+                create_temporary_tables(connection, staged)
                 values = {"month": month, "start": start, "customers": customers}
                 if table is tables.meter_readings:
                     values |= {"offset": offset, "readings": readings_per_month}
                 connection.execute(sa.text(statement), values)
-                write(connection, Written(table), partial(_select_all, staged), Scope((month,)))
+                write_months(connection, TargetTable(table), partial(_select_all, staged), Scope((month,)))
                 mark_loaded(connection, table, [month], "bench")
         offset += customers * readings_per_month
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

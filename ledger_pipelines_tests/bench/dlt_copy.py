@@ -12,7 +12,7 @@ os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERRO
 import dlt
 from dlt.sources.sql_database import sql_table
 
-from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
 
 _CHUNK_ROWS = 50_000
 """dlt's default."""
@@ -28,7 +28,7 @@ def dlt_copy(erp: sa.URL, target: sa.URL, tables: Sequence[str], file_format: st
     native = sa.create_engine(erp)
     described.reflect(native, only=list(tables))
     native.dispose()
-    source = sa.create_engine(by_odbc(erp))
+    source = sa.create_engine(with_psqlodbc(erp))
     address = target.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def run() -> int:

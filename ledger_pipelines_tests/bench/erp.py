@@ -16,12 +16,12 @@ from importlib.util import find_spec
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp.load import seed_erp
-from ledger_pipelines.demo.erp.mutate import disturb
-from ledger_pipelines.demo.erp.plan import ErpPlan
+from ledger_pipelines.demo.erp.mutate import mutate_erp
+from ledger_pipelines.demo.erp.plan import ErpDemoPlan
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, SO_INVOICE_LINE
 from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
-from ledger_pipelines_tests.bench.contenders import Figures, Job
+from ledger_pipelines_tests.bench.contenders import CopyFigures, CopyJob
 from ledger_pipelines_tests.bench.parity import check_parity
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.erp.psqlodbc import OPTIONS
@@ -45,7 +45,7 @@ class BenchServer:
 def _seeded(rows_per_month: int) -> Iterator[BenchServer]:
     """Seed an ERP of 24 months on a durable embedded server."""
     with running_embedded_server(fast_and_unsafe=False) as server, fresh_database(server.url("postgres")) as erp:
-        plan = ErpPlan(current_month=HORIZON.current, until=UNTIL, months=24, rows_per_month=rows_per_month)
+        plan = ErpDemoPlan(current_month=HORIZON.current, until=UNTIL, months=24, rows_per_month=rows_per_month)
         engine = sa.create_engine(erp)
         made = seed_erp(engine, plan)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -55,7 +55,7 @@ def _seeded(rows_per_month: int) -> Iterator[BenchServer]:
         yield BenchServer(server.url("postgres"), erp)
 
 
-def million(rows_per_month: int = MILLION, rounds: int = 3) -> None:
+def first_and_later_syncs(rows_per_month: int = MILLION, rounds: int = 3) -> None:
     """Copy `so_invoice_line` over ODBC into an empty warehouse, also with dlt; then unchanged and with 100 changes."""
     try:
         drivers = installed_drivers()
@@ -71,7 +71,7 @@ def million(rows_per_month: int = MILLION, rounds: int = 3) -> None:
             "dlt is not installed: the sync is measured alone. Install it: pip install -c constraints.txt -e '.[bench]'"
         )
     names = ("ledger", "dlt-parquet", "dlt-csv") if with_dlt else ("ledger",)
-    figures_by_name: dict[str, list[Figures]] = {name: [] for name in names}
+    figures_by_name: dict[str, list[CopyFigures]] = {name: [] for name in names}
     with _seeded(rows_per_month) as bench_server:
         for number in range(rounds):
             for name in names:
@@ -86,7 +86,7 @@ def million(rows_per_month: int = MILLION, rounds: int = 3) -> None:
         _print_figures(f"median of {name}, {figures[0].rows:,} rows", _median(figures))
 
 
-def hourly(rows_per_month: int = 300, rounds: int = 5) -> None:
+def hourly_sync(rows_per_month: int = 300, rounds: int = 5) -> None:
     """Measure the hourly sync of the demo: all six tables, 20 rows changed since the previous sync."""
     with _seeded(rows_per_month) as bench_server, fresh_database(bench_server.server) as target:
         _prepare(bench_server, target, "ledger")
@@ -130,7 +130,7 @@ def _run_contender(
     tables: tuple[str, ...] = (SO_INVOICE_LINE.name,),
     *,
     first: bool = True,
-) -> Figures:
+) -> CopyFigures:
     """Run a contender in a separate process: a first sync reads all months, later ones those of the hourly sync.
 
     Raises:
@@ -138,13 +138,13 @@ def _run_contender(
     """
     months = HORIZON.months if first else HORIZON.months[-2:]
     erp, into = (url.render_as_string(hide_password=False) for url in (bench_server.erp, target))
-    job = Job(erp, into, (HORIZON.first, HORIZON.current), months, tables)
+    job = CopyJob(erp, into, (HORIZON.first, HORIZON.current), months, tables)
     # The URLs contain passwords, and arguments are visible to all users: pass the job on standard input.
     command = [sys.executable, "-m", "ledger_pipelines_tests.bench.contenders", name]
     done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the contender {name} failed:\n{done.stdout}{done.stderr}")
-    return Figures(**json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))
+    return CopyFigures(**json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))
 
 
 def _change_100_rows(bench_server: BenchServer, seed: int) -> None:
@@ -162,17 +162,17 @@ def _change_100_rows(bench_server: BenchServer, seed: int) -> None:
 
 def _change_random_rows(bench_server: BenchServer, changes: int, seed: int) -> None:
     engine = sa.create_engine(bench_server.erp)
-    disturb(engine, changes, seed, HORIZON.current)
+    mutate_erp(engine, changes, seed, HORIZON.current)
     engine.dispose()
 
 
-def _median(figures: list[Figures]) -> Figures:
+def _median(figures: list[CopyFigures]) -> CopyFigures:
     """Return the median of each figure."""
     by_name = {name: [asdict(each)[name] for each in figures] for name in asdict(figures[0])}
-    return Figures(**{name: statistics.median(values) for name, values in by_name.items()})
+    return CopyFigures(**{name: statistics.median(values) for name, values in by_name.items()})
 
 
-def _print_figures(what: str, figures: Figures) -> None:
+def _print_figures(what: str, figures: CopyFigures) -> None:
     rate = figures.rows / figures.seconds
     print(
         f"  {what}: {figures.seconds:.1f} s ({rate:,.0f} rows read/s), "

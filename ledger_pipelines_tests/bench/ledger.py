@@ -39,7 +39,7 @@ def filled_warehouse(horizon: Horizon, *, customers: int, readings: int) -> Iter
 
 
 @contextmanager
-def filled_and_computed(horizon: Horizon, *, customers: int, readings: int) -> Iterator[sa.Engine]:
+def computed_warehouse(horizon: Horizon, *, customers: int, readings: int) -> Iterator[sa.Engine]:
     """Yield a filled warehouse with computed transactions and balances, analyzed."""
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse:
         took = _timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon))
@@ -106,7 +106,7 @@ def one_customer(customers: int = 100_000, readings: int = 4, rounds: int = 5) -
 
 
 def _recalculate(warehouse: sa.Engine, scope: Scope, horizon: Horizon) -> None:
-    for step in (transactions.recalculate, balances.recalculate):
+    for step in (transactions.recalculate_transactions, balances.recalculate_balances):
         with warehouse.begin() as connection:
             step(connection, scope, horizon, "bench")
 

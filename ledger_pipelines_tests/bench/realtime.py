@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
-from ledger_pipelines.realtime.diff import Kind
-from ledger_pipelines.realtime.poller import Watch
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
+from ledger_pipelines.realtime.diff import ChangeKind
+from ledger_pipelines.realtime.poller import Poller
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
+from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill_application_and_ledger
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database, running_embedded_server
 
@@ -51,7 +51,7 @@ def _filled(customers: int) -> Iterator[_Databases]:
     ):
         databases = _Databases(source_engine(source_url), warehouse_engine(warehouse_url, WIB))
         schema.upgrade(databases.warehouse)
-        fill(databases.source, databases.warehouse, HORIZON, customers)
+        fill_application_and_ledger(databases.source, databases.warehouse, HORIZON, customers)
         yield databases
         databases.source.dispose()
         databases.warehouse.dispose()
@@ -59,19 +59,19 @@ def _filled(customers: int) -> Iterator[_Databases]:
 
 def _measure(databases: _Databases, rounds: int) -> tuple[list[float], list[float]]:
     """Return the seconds to detect and to apply each change, without the first (warm-up) change."""
-    app = BillingApp(databases.source, HORIZON)
+    app = BillingSource(databases.source, HORIZON)
     workload = BillingWorkload(databases.source, HORIZON, seed=1)
-    catch_up = CatchUp(lambda: app, databases.warehouse, DeletionGuard(), "bench")
-    pollers = [Watch(kind, databases.warehouse) for kind in Kind]
+    catch_up = ChangeApplier(lambda: app, databases.warehouse, DeletionGuard(), "bench")
+    pollers = [Poller(kind, databases.warehouse) for kind in ChangeKind]
     detect_seconds, apply_seconds = [], []
     for _ in range(rounds + 1):
         workload.change(1)
         began = time.perf_counter()
-        detected = sum(poller.look(app, workload.now()) for poller in pollers)
+        detected = sum(poller.poll(app, workload.now()) for poller in pollers)
         polled_at = time.perf_counter()
-        results = list(catch_up.take_up())
+        results = list(catch_up.apply())
         applied_at = time.perf_counter()
-        if detected != len(results) or not all(isinstance(result, TakenUp) for result in results):
+        if detected != len(results) or not all(isinstance(result, AppliedChanges) for result in results):
             raise RuntimeError(f"{detected} changes were detected, but these were applied: {results}")
         detect_seconds.append(polled_at - began)
         apply_seconds.append(applied_at - polled_at)

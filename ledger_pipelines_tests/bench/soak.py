@@ -21,21 +21,21 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.demo.erp.load import seed_erp
-from ledger_pipelines.demo.erp.plan import ErpPlan
-from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.demo.erp.plan import ErpDemoPlan
+from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.serving.dagster.environment import DEFINITIONS, dagster_environment
 from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls, schema, tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill_application_and_ledger
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
-from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences
-from ledger_pipelines_tests.support.interrupts import hear_interrupts
-from ledger_pipelines_tests.support.run_processes import runs_of
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, describe_differences
+from ledger_pipelines_tests.support.interrupts import restore_sigint_handler
+from ledger_pipelines_tests.support.run_processes import run_pids
 from ledger_pipelines_tests.support.servers import free_port
 
 _COMPARED_CUSTOMERS = 1_000
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.write:
         return _run_writer(options)
-    hear_interrupts()
+    restore_sigint_handler()
     folder = Path(tempfile.mkdtemp(prefix="ledger-soak-"))
     horizon = _horizon(options.months)
     settings = Settings(
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 def _horizon(months: int) -> Horizon:
     zone = ZoneInfo("Asia/Jakarta")
     current = f"{datetime.now(zone):%Y-%m}"
-    return Horizon(shift(current, 1 - months), current, zone)
+    return Horizon(shift_month(current, 1 - months), current, zone)
 
 
 def _run_writer(options: argparse.Namespace) -> int:
@@ -92,19 +92,23 @@ def _run_writer(options: argparse.Namespace) -> int:
 
 def _soak(options: argparse.Namespace, settings: Settings, horizon: Horizon) -> int:
     server = database_urls.embedded_server(settings)
-    for url in (database_urls.warehouse(settings), database_urls.billing(settings), database_urls.erp(settings)):
+    for url in (
+        database_urls.warehouse_url(settings),
+        database_urls.billing_url(settings),
+        database_urls.erp_url(settings),
+    ):
         server.ensure_database(url.database or "")
-    server.ensure_database(database_urls.dagster_storage(settings).database or "")
-    warehouse = warehouse_engine(database_urls.warehouse(settings), horizon.zone)
-    source = source_engine(database_urls.billing(settings))
+    server.ensure_database(database_urls.dagster_storage_url(settings).database or "")
+    warehouse = warehouse_engine(database_urls.warehouse_url(settings), horizon.zone)
+    source = source_engine(database_urls.billing_url(settings))
     schema.upgrade(warehouse)
     began = time.monotonic()
-    fill(source, warehouse, horizon, options.customers)
+    fill_application_and_ledger(source, warehouse, horizon, options.customers)
     print(f"filled {options.customers:,} customers x {options.months} months in {time.monotonic() - began:.0f} s")
     if options.erp_rows:
         seed_erp(
-            source_engine(database_urls.erp(settings)),
-            ErpPlan(current_month=horizon.current, months=6, rows_per_month=options.erp_rows),
+            source_engine(database_urls.erp_url(settings)),
+            ErpDemoPlan(current_month=horizon.current, months=6, rows_per_month=options.erp_rows),
         )
     with _dagster(settings) as processes:
         time.sleep(20)
@@ -160,7 +164,7 @@ class ManagedProcesses(dict[str, "subprocess.Popen[bytes]"]):
 
 def _run_workload(options: argparse.Namespace, settings: Settings, processes: "ManagedProcesses") -> None:
     """Change the application in a separate process; meanwhile sync the ERP and, with `--kill`, kill processes."""
-    url = database_urls.billing(settings).render_as_string(hide_password=False)
+    url = database_urls.billing_url(settings).render_as_string(hide_password=False)
     command = [sys.executable, "-m", __spec__.name, "--write", url]
     for name in ("months", "minutes", "rate", "burst", "burst_every"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
@@ -179,8 +183,8 @@ def _run_workload(options: argparse.Namespace, settings: Settings, processes: "M
 
 def _sync_erp(settings: Settings) -> None:
     environment = os.environ | dagster_environment(settings)
-    horizon = Horizon.until(datetime.now(settings.zone), first=settings.first_month, zone=settings.zone)
-    tags = json.dumps(range_tags(shift(horizon.current, -5), horizon.current))
+    horizon = Horizon.at(datetime.now(settings.zone), first=settings.first_month, zone=settings.zone)
+    tags = json.dumps(month_range_tags(shift_month(horizon.current, -5), horizon.current))
     command = [
         "dagster",
         "job",
@@ -201,7 +205,7 @@ def _kill(processes: "ManagedProcesses", rng: random.Random) -> None:
     """Send SIGKILL to the daemon or code server and restart it, or to the processes of runs."""
     victim = rng.choice(["daemon", "code server", "run"])
     if victim == "run":
-        runs = runs_of(processes["code server"].pid)
+        runs = run_pids(processes["code server"].pid)
         for pid in runs:
             os.kill(pid, 9)
         print(f"killed runs: {', '.join(map(str, runs)) or 'none'}", flush=True)
@@ -250,7 +254,7 @@ def _print_latencies(warehouse: sa.Engine) -> None:
 
 def _print_run_starts(settings: Settings) -> None:
     """Print the time from request to start of the realtime runs."""
-    engine = sa.create_engine(database_urls.dagster_storage(settings))
+    engine = sa.create_engine(database_urls.dagster_storage_url(settings))
     created = sa.text(
         "SELECT extract(epoch FROM create_timestamp) AS created, start_time, end_time FROM runs "
         "WHERE pipeline_name = 'realtime' ORDER BY create_timestamp"
@@ -278,7 +282,7 @@ def _differences(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon) -> l
             sa.select(data_pencatatan).where(data_pencatatan.c.customer_id.in_(ids))
         ).mappings()
         state = SourceState(tuple(map(dict, of_users)), tuple(map(dict, readings)))
-    expected = compute(state, first_month=horizon.first, current_month=horizon.current)
+    expected = compute_ledger(state, first_month=horizon.first, current_month=horizon.current)
     found = Pipeline(source, warehouse, horizon).ledger()
     known = set(ids)
     own = Ledger(
@@ -287,7 +291,7 @@ def _differences(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon) -> l
         {key: reason for key, reason in found.rejected.items() if key[0] in _TABLES},
     )
     print(f"compared {len(ids):,} customers, {len(own.transactions):,} transactions, {len(own.balances):,} balances")
-    return differences(own, expected)
+    return describe_differences(own, expected)
 
 
 if __name__ == "__main__":

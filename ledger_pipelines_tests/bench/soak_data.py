@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, Scope, start_of
+from ledger_pipelines.horizon import Horizon, Scope, month_start
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 
@@ -55,7 +55,7 @@ FROM generate_series(1, :customers) AS n
 _OLD = datetime.fromisoformat("2024-01-01T00:00:00")
 
 
-def fill(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon, customers: int) -> None:
+def fill_application_and_ledger(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon, customers: int) -> None:
     """Create a billing application with one reading per customer and month, and its ledger."""
     billing_schema.metadata.create_all(source)
     values: dict[str, Any] = {"customers": customers, "first": horizon.first, "old": _OLD}
@@ -75,11 +75,11 @@ def fill(source: sa.Engine, warehouse: sa.Engine, horizon: Horizon, customers: i
             place = {"month": month, "offset": number * customers}
             connection.execute(sa.text(_COPIED_READINGS), values | place | {"old": old})
         for table in (tables.customers, tables.prices):
-            mark_loaded(connection, table, [NO_MONTH], "soak")
+            mark_loaded(connection, table, [UNPARTITIONED], "soak")
         for table in (tables.deposits, tables.meter_readings):
             mark_loaded(connection, table, horizon.months, "soak")
     _analyse(warehouse)
-    for step in (transactions.recalculate, balances.recalculate):
+    for step in (transactions.recalculate_transactions, balances.recalculate_balances):
         with warehouse.begin() as connection:
             step(connection, Scope(horizon.months), horizon, "soak")
     _analyse(warehouse)
@@ -135,7 +135,7 @@ class BillingWorkload:
 
     def _body(self) -> str:
         month = self._random.choice(self._horizon.months)
-        waktu = f"{start_of(month, self._horizon.zone):%Y-%m}-{self._random.randint(1, 20):02d} 10:00:00"
+        waktu = f"{month_start(month, self._horizon.zone):%Y-%m}-{self._random.randint(1, 20):02d} 10:00:00"
         return json.dumps(
             {"waktu": waktu, "volume_sm3": f"{self._random.randint(1, 999)}.{self._random.randint(0, 99)}"}
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.demo import SeedPlan
+from ledger_pipelines.demo import BillingDemoPlan
 from ledger_pipelines.demo.accounts import READING_COLUMNS, USER_COLUMNS
 from ledger_pipelines.demo.faults import FAULT_KINDS
 from ledger_pipelines.demo.load import make_accounts
@@ -34,7 +34,7 @@ DEBTOR, MISTYPED = 15, 23
 class Demo:
     """The default demo made on a day, and its ledger computed by the reference."""
 
-    plan: SeedPlan
+    plan: BillingDemoPlan
     ledger: Ledger
 
     @property
@@ -50,12 +50,12 @@ class Demo:
 def demo(request: pytest.FixtureRequest) -> Demo:
     """Return the default demo of a day."""
     midnight = datetime.fromisoformat(request.param).replace(tzinfo=WIB)
-    plan = SeedPlan(current_month=f"{midnight:%Y-%m}", until=midnight)
+    plan = BillingDemoPlan(current_month=f"{midnight:%Y-%m}", until=midnight)
     first_month = Settings.model_fields["first_month"].default
-    return Demo(plan, ledger.compute(source_of(plan), first_month=first_month, current_month=plan.current_month))
+    return Demo(plan, ledger.compute_ledger(source_of(plan), first_month=first_month, current_month=plan.current_month))
 
 
-def source_of(plan: SeedPlan) -> SourceState:
+def source_of(plan: BillingDemoPlan) -> SourceState:
     """Return the rows of a demo in the reference's format."""
     users: list[dict[str, Any]] = []
     readings: list[dict[str, Any]] = []
@@ -120,7 +120,7 @@ def test_deposits_are_in_office_hours_before_until(
     until: str, customers: int, months: int, readings_per_month: int
 ) -> None:
     end = datetime.fromisoformat(until).replace(tzinfo=WIB)
-    plan = SeedPlan(
+    plan = BillingDemoPlan(
         current_month="2027-03", until=end, customers=customers, months=months, readings_per_month=readings_per_month
     )
     faults = {kind.name: 0 for kind in FAULT_KINDS}

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
-from ledger_pipelines.demo import SeedPlan, SeedRefused, seed
-from ledger_pipelines.demo.erp import ErpPlan, ErpSummary, create_erp_tables, erp_source_tables, seed_erp
+from ledger_pipelines.demo import BillingDemoPlan, SeedRefusedError, seed_billing
+from ledger_pipelines.demo.erp import ErpDemoPlan, ErpDemoSummary, create_erp_tables, erp_source_tables, seed_erp
 from ledger_pipelines.demo.erp.faults import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB
@@ -26,7 +26,7 @@ from ledger_pipelines_tests.support.servers import fresh_database
 pytestmark = pytest.mark.slow
 
 UNTIL = datetime(2025, 3, 17, 15, 30, tzinfo=WIB)
-PLAN = ErpPlan(current_month="2025-03", until=UNTIL, rows_per_month=100)
+PLAN = ErpDemoPlan(current_month="2025-03", until=UNTIL, rows_per_month=100)
 SMALL = replace(PLAN, months=2, rows_per_month=8)
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -74,7 +74,7 @@ def engine(request: pytest.FixtureRequest) -> sa.Engine:
 class Demo:
     """A seeded ERP: its summary and its rows."""
 
-    summary: ErpSummary
+    summary: ErpDemoSummary
     rows: Rows
 
     @cached_property
@@ -247,7 +247,7 @@ def test_production_is_planned_ahead_and_stock_runs_short(demo: Demo) -> None:
 
 def test_gas_is_invoiced_to_billing_customers(demo: Demo, postgres: sa.Engine) -> None:
     """In most months, the invoiced amount is the cost of the application's readings."""
-    seed(postgres, SeedPlan(current_month="2025-03", until=UNTIL))
+    seed_billing(postgres, BillingDemoPlan(current_month="2025-03", until=UNTIL))
     bills = sa.text(
         "SELECT no_kontrak, sum(harga_final) AS bill FROM users JOIN data_pencatatan ON customer_id = users.id "
         "WHERE data_input->'pembacaan_awal'->>'waktu' LIKE '2024-11%' GROUP BY no_kontrak"
@@ -278,7 +278,7 @@ def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
 def test_another_plan_needs_replace(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     other = replace(SMALL, rows_per_month=9)
-    with pytest.raises(SeedRefused, match="another plan"):
+    with pytest.raises(SeedRefusedError, match="another plan"):
         seed_erp(engine, other)
     assert seed_erp(engine, replace(other, replace=True)).already_there is False
     assert seed_erp(engine, other).already_there is True
@@ -286,13 +286,13 @@ def test_another_plan_needs_replace(engine: sa.Engine) -> None:
 
 def test_real_erp_is_refused(engine: sa.Engine) -> None:
     """A demo of the billing application in the same database does not mark the ERP."""
-    seed(engine, SeedPlan(current_month="2025-03", until=UNTIL, customers=1, months=1))
+    seed_billing(engine, BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=1, months=1))
     table = erp_source_tables["view_prod_header"]
     with engine.begin() as connection:
         connection.execute(CreateTable(table))
         connection.execute(table.insert().values(prod_index=1))
     for plan in (SMALL, replace(SMALL, replace=True)):
-        with pytest.raises(SeedRefused, match="view_prod_header, which no demo made"):
+        with pytest.raises(SeedRefusedError, match="view_prod_header, which no demo made"):
             seed_erp(engine, plan)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 1
@@ -303,23 +303,23 @@ def test_incomplete_demo_is_refused(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(marker_table.update().values(summary=None))
-    with pytest.raises(SeedRefused, match="only a part of a demo"):
+    with pytest.raises(SeedRefusedError, match="only a part of a demo"):
         seed_erp(engine, SMALL)
 
 
 def test_both_demos_can_share_a_database(engine: sa.Engine) -> None:
-    billing = SeedPlan(current_month="2025-03", until=UNTIL, customers=2, months=1)
-    seed(engine, billing)
+    billing = BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=2, months=1)
+    seed_billing(engine, billing)
     seed_erp(engine, SMALL)
-    assert seed(engine, billing).already_there
+    assert seed_billing(engine, billing).already_there
     assert seed_erp(engine, SMALL).already_there
 
 
 def test_impossible_plans_are_refused() -> None:
     with pytest.raises(ValueError, match="rows_per_month must lie between 1 and"):
-        ErpPlan(current_month="2025-03", rows_per_month=0)
+        ErpDemoPlan(current_month="2025-03", rows_per_month=0)
     with pytest.raises(ValueError, match="must lie in the current month"):
-        ErpPlan(current_month="2025-02", until=UNTIL)
+        ErpDemoPlan(current_month="2025-02", until=UNTIL)
 
 
 # Declaration of the tables

@@ -1,4 +1,4 @@
-"""Tests of `disturb`: each reported operation matches the change of exactly one row."""
+"""Tests of `mutate_erp`: each reported operation matches the change of exactly one row."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
-from ledger_pipelines.demo import SeedPlan, SeedRefused, seed
-from ledger_pipelines.demo.erp import ErpPlan, create_erp_tables, erp_source_tables, seed_erp
-from ledger_pipelines.demo.erp.mutate import Disturbance, disturb
+from ledger_pipelines.demo import BillingDemoPlan, SeedRefusedError, seed_billing
+from ledger_pipelines.demo.erp import ErpDemoPlan, create_erp_tables, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import ErpMutation, mutate_erp
 from ledger_pipelines.demo.erp.single_row import (
-    RowGoneError,
+    RowNotFoundError,
     delete_one,
     delete_one_statement,
     update_one,
@@ -28,7 +28,7 @@ from ledger_pipelines_tests.support.servers import fresh_database
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
 
-PLAN = ErpPlan(
+PLAN = ErpDemoPlan(
     current_month="2025-03", until=datetime(2025, 3, 17, 15, 30, tzinfo=WIB), months=6, rows_per_month=12
 )  # fmt: skip
 CHANGES = 120
@@ -68,7 +68,7 @@ def test_same_seed_makes_same_changes_on_every_server(postgres: sa.Engine, maria
     done = []
     for engine in (postgres, mariadb):
         seed_erp(engine, PLAN)
-        done.append(disturb(engine, CHANGES, 7, "2025-03"))
+        done.append(mutate_erp(engine, CHANGES, 7, "2025-03"))
     assert done[0] == done[1]
     assert contents(postgres) == contents(mariadb)
     assert len(done[0]) == CHANGES
@@ -78,14 +78,14 @@ def test_same_seed_makes_same_changes_on_every_server(postgres: sa.Engine, maria
 
 def test_another_seed_makes_other_changes(postgres: sa.Engine) -> None:
     seed_erp(postgres, PLAN)
-    assert disturb(postgres, 5, 7, "2025-03") != disturb(postgres, 5, 8, "2025-03")
+    assert mutate_erp(postgres, 5, 7, "2025-03") != mutate_erp(postgres, 5, 8, "2025-03")
 
 
 def test_each_disturbance_reports_the_change_of_one_row(engine: sa.Engine) -> None:
     seed_erp(engine, PLAN)
     before = contents(engine)
     for number in range(25):
-        [done] = disturb(engine, 1, number, "2025-03")
+        [done] = mutate_erp(engine, 1, number, "2025-03")
         after = contents(engine)
         assert [name for name in before if before[name] != after[name]] == [done.table]
         removed, added = before[done.table] - after[done.table], after[done.table] - before[done.table]
@@ -94,7 +94,7 @@ def test_each_disturbance_reports_the_change_of_one_row(engine: sa.Engine) -> No
 
 
 def assert_disturbance_matches(
-    done: Disturbance, removed: list[tuple[Any, ...]], added: list[tuple[Any, ...]], before: Counter[tuple[Any, ...]]
+    done: ErpMutation, removed: list[tuple[Any, ...]], added: list[tuple[Any, ...]], before: Counter[tuple[Any, ...]]
 ) -> None:
     """Assert that exactly the rows of the disturbance were removed and added."""
     table = erp_table(done.table)
@@ -121,7 +121,7 @@ def month_of(table: ErpTable, row: dict[str, Any]) -> str:
 def test_rows_reach_up_to_the_next_month(postgres: sa.Engine) -> None:
     """This includes months that have passed since the demo was made."""
     seed_erp(postgres, PLAN)
-    done = disturb(postgres, 300, 1, "2025-06")
+    done = mutate_erp(postgres, 300, 1, "2025-06")
     added = {each.months[-1] for each in done if each.operation in ("insert", "move") and each.months}
     assert added == {"", "2024-10", "2024-11", "2024-12", *(f"2025-0{month}" for month in range(1, 8))}
 
@@ -132,11 +132,11 @@ def test_other_databases_are_refused(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(erp_source_tables["view_prod_header"].insert().values(prod_index=1))
     before = contents(engine)
-    with pytest.raises(SeedRefused, match="has no demo's ERP"):
-        disturb(engine, 5, 1, "2025-03")
-    seed(engine, SeedPlan(current_month="2025-03", customers=1, months=1))
-    with pytest.raises(SeedRefused, match="has no demo's ERP"):
-        disturb(engine, 5, 1, "2025-03")
+    with pytest.raises(SeedRefusedError, match="has no demo's ERP"):
+        mutate_erp(engine, 5, 1, "2025-03")
+    seed_billing(engine, BillingDemoPlan(current_month="2025-03", customers=1, months=1))
+    with pytest.raises(SeedRefusedError, match="has no demo's ERP"):
+        mutate_erp(engine, 5, 1, "2025-03")
     assert contents(engine) == before
 
 
@@ -145,7 +145,7 @@ def test_empty_demo_is_unchanged(postgres: sa.Engine) -> None:
     with postgres.begin() as connection:
         for table in erp_source_tables.values():
             connection.execute(table.delete())
-    assert disturb(postgres, 5, 1, "2025-03") == []
+    assert mutate_erp(postgres, 5, 1, "2025-03") == []
 
 
 # One of several similar rows
@@ -181,7 +181,7 @@ def test_one_of_equal_rows_is_deleted(similar_rows: sa.Engine) -> None:
         found = contents(similar_rows)["so_invoice_line"]
         assert found[tuple(ROW.values())] == left
         assert all(found[tuple(other.values())] == 1 for other in SIMILAR_ROWS)
-    with pytest.raises(RowGoneError), similar_rows.begin() as connection:
+    with pytest.raises(RowNotFoundError), similar_rows.begin() as connection:
         delete_one(connection, table, ROW)
     assert contents(similar_rows)["so_invoice_line"].total() == len(SIMILAR_ROWS)
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.demo import SeedPlan, seed
+from ledger_pipelines.demo import BillingDemoPlan, seed_billing
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.builders import CURRENT, FIRST, fob, rejected, state, user
+from ledger_pipelines_tests.support.builders import CURRENT, FIRST, fob_reading, rejections_by_id, state, user
 from ledger_pipelines_tests.support.servers import fresh_database
 
 UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
-DEMO = SeedPlan(current_month=CURRENT, until=UNTIL)
+DEMO = BillingDemoPlan(current_month=CURRENT, until=UNTIL)
 
 
 VOLATILE_COLUMNS = {
@@ -28,11 +28,11 @@ VOLATILE_COLUMNS = {
 """Columns that differ between two runs of the same data."""
 
 
-def seed_and_run(server: sa.URL, pipeline: Pipeline) -> tuple[Pipeline, list[Report]]:
+def seed_and_run(server: sa.URL, pipeline: Pipeline) -> tuple[Pipeline, list[TableReport]]:
     """Seed the demo into a server and run the pipeline on it."""
     with fresh_database(server) as url:
         source = source_engine(url)
-        seed(source, DEMO)
+        seed_billing(source, DEMO)
         run = Pipeline(source, pipeline.warehouse, Horizon(DEMO.first_month, CURRENT, WIB))
         reports = run.run()
         source.dispose()
@@ -68,7 +68,7 @@ def _assert_comparison_covers_all_kinds(pipeline: Pipeline) -> None:
     assert pipeline.rows(tables.stale_months) == []
 
 
-def _assert_reports_match_tables(pipeline: Pipeline, reports: list[Report]) -> None:
+def _assert_reports_match_tables(pipeline: Pipeline, reports: list[TableReport]) -> None:
     """Assert that the reports' loaded and rejected counts match the tables."""
     assert {report.table: report.loaded for report in reports} == {
         report.table: len(pipeline.rows(tables.metadata.tables[report.table])) for report in reports
@@ -84,14 +84,14 @@ def test_every_source_row_is_loaded_or_rejected(pipeline: Pipeline) -> None:
     deposits = [{"date": "2025-02-01", "amount": 5}, {"date": "2025-02-01"}, 7, {"date": "2030-01-01", "amount": 5}]
     prices = [{"year_month": "2025-02"}, {"year_month": "x"}, None]
     readings = [
-        fob(1, 1, "2025-02-03"),
-        fob(2, 1, None),
-        fob(3, 1, "2030-01-01"),
-        fob(4, 9, "2025-03-03"),
-        fob(5, 2, "2025-03-03", "x"),
-        fob(6, 2, "2025-03-03", -5),
+        fob_reading(1, 1, "2025-02-03"),
+        fob_reading(2, 1, None),
+        fob_reading(3, 1, "2030-01-01"),
+        fob_reading(4, 9, "2025-03-03"),
+        fob_reading(5, 2, "2025-03-03", "x"),
+        fob_reading(6, 2, "2025-03-03", -5),
         reading_row(7, 2, None),
-        fob(8, 3, "2025-04-01"),
+        fob_reading(8, 3, "2025-04-01"),
     ]
     users = [
         user(1, deposit_history=json.dumps(deposits), pricing_history=json.dumps(prices)),
@@ -113,5 +113,5 @@ def test_every_source_row_is_loaded_or_rejected(pipeline: Pipeline) -> None:
     assert {name: report.read for name, report in reports.items()} == {name: sum(both) for name, both in found.items()}
     assert [reports[f"billing.{name}"].unreadable for name in ("prices", "deposits", "meter_readings")] == [1, 1, 0]
     assert reports["billing.meter_readings"].rejected == {"": 3, "2025-03": 3}
-    negative = rejected(pipeline)["6"]
+    negative = rejections_by_id(pipeline)["6"]
     assert (negative["reason"], negative["year_month"]) == ("the volume is negative (volume)", "2025-03")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.demo import SeedPlan, SeedRefused, SeedSummary, seed
+from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary, SeedRefusedError, seed_billing
 from ledger_pipelines.demo.faults import FAULT_KINDS, FAULTY_CUSTOMERS
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB, Timeline
@@ -28,8 +28,8 @@ SERVERS = {
     "mariadb": ("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"),
 }
 UNTIL = datetime(2025, 3, 17, 15, 30, tzinfo=WIB)
-PLAN = SeedPlan(current_month="2025-03", until=UNTIL)
-SMALL = SeedPlan(current_month="2025-03", until=UNTIL, customers=4, months=3)
+PLAN = BillingDemoPlan(current_month="2025-03", until=UNTIL)
+SMALL = BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=4, months=3)
 
 Dump = dict[str, list[tuple[str | None, ...]]]
 
@@ -74,10 +74,10 @@ def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture(scope="module")
-def default_demo() -> Iterator[tuple[SeedSummary, Dump]]:
+def default_demo() -> Iterator[tuple[BillingDemoSummary, Dump]]:
     """Seed the default plan in PostgreSQL."""
     for database in _new_database("postgresql"):
-        yield seed(database, PLAN), dump(database)
+        yield seed_billing(database, PLAN), dump(database)
 
 
 def dump(engine: sa.Engine) -> Dump:
@@ -108,30 +108,30 @@ def records(rows: Dump, table: sa.Table) -> list[dict[str, str | None]]:
 
 
 def test_same_plan_makes_same_rows_on_another_server(
-    mariadb: sa.Engine, default_demo: tuple[SeedSummary, Dump]
+    mariadb: sa.Engine, default_demo: tuple[BillingDemoSummary, Dump]
 ) -> None:
-    assert (seed(mariadb, PLAN), dump(mariadb)) == default_demo
+    assert (seed_billing(mariadb, PLAN), dump(mariadb)) == default_demo
     assert len(default_demo[1]["data_pencatatan"]) > 3_000
 
 
-def test_same_plan_makes_same_rows_again(postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]) -> None:
-    assert (seed(postgres, PLAN), dump(postgres)) == default_demo
+def test_same_plan_makes_same_rows_again(postgres: sa.Engine, default_demo: tuple[BillingDemoSummary, Dump]) -> None:
+    assert (seed_billing(postgres, PLAN), dump(postgres)) == default_demo
 
 
-def test_another_seed_makes_other_rows(postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]) -> None:
-    seed(postgres, replace(PLAN, seed=PLAN.seed + 1))
+def test_another_seed_makes_other_rows(postgres: sa.Engine, default_demo: tuple[BillingDemoSummary, Dump]) -> None:
+    seed_billing(postgres, replace(PLAN, seed=PLAN.seed + 1))
     assert dump(postgres) != default_demo[1]
 
 
 def test_driver_without_bulk_protocol_writes_same_rows(
-    postgres: sa.Engine, default_demo: tuple[SeedSummary, Dump]
+    postgres: sa.Engine, default_demo: tuple[BillingDemoSummary, Dump]
 ) -> None:
     plain = sa.create_engine(postgres.url.set(drivername="postgresql+psycopg2"), poolclass=sa.NullPool)
-    seed(plain, PLAN)
+    seed_billing(plain, PLAN)
     assert dump(postgres) == default_demo[1]
 
 
-def test_summary_matches_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_summary_matches_rows(default_demo: tuple[BillingDemoSummary, Dump]) -> None:
     summary, rows = default_demo
     people = records(rows, users)
     customers = [person for person in people if person["role"] in ("customer", "fob")]
@@ -146,7 +146,7 @@ def test_summary_matches_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
     }  # fmt: skip
 
 
-def test_default_plan_has_every_kind_of_fault(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_default_plan_has_every_kind_of_fault(default_demo: tuple[BillingDemoSummary, Dump]) -> None:
     dirt = default_demo[0].dirt
     assert list(dirt) == list(dict.fromkeys(kind.name for kind in FAULT_KINDS))
     assert [kind for kind, count in dirt.items() if count < 1] == []
@@ -184,13 +184,13 @@ def test_default_plan_has_every_kind_of_fault(default_demo: tuple[SeedSummary, D
     ],
 )  # fmt: skip
 def test_faults_are_in_the_application_format(
-    default_demo: tuple[SeedSummary, Dump], table: sa.Table, column: str, pattern: str
+    default_demo: tuple[BillingDemoSummary, Dump], table: sa.Table, column: str, pattern: str
 ) -> None:
     texts = [record[column] for record in records(default_demo[1], table)]
     assert any(text is not None and re.search(pattern, text) for text in texts)
 
 
-def test_faults_across_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_faults_across_rows(default_demo: tuple[BillingDemoSummary, Dump]) -> None:
     people = {person["id"]: person for person in records(default_demo[1], users)}
     customers = {key: person for key, person in people.items() if person["role"] in ("customer", "fob")}
     readings = records(default_demo[1], data_pencatatan)
@@ -234,7 +234,7 @@ def _customers_with_deposit_before_reading(inputs: list[tuple[dict[str, str | No
     return sum(first_deposit[person] < moment for person, moment in first_reading.items())
 
 
-def test_only_one_reading_is_after_until(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_only_one_reading_is_after_until(default_demo: tuple[BillingDemoSummary, Dump]) -> None:
     until = UNTIL.strftime("%Y-%m-%d %H:%M:%S")
     columns = ("created_at", "updated_at")
     stamps = [str(row[column]) for row in records(default_demo[1], data_pencatatan) for column in columns]
@@ -257,7 +257,7 @@ def test_only_one_reading_is_after_until(default_demo: tuple[SeedSummary, Dump])
 
 def test_meter_states_are_contiguous_and_match_volumes(postgres: sa.Engine) -> None:
     clean = 24
-    seed(postgres, replace(PLAN, customers=FAULTY_CUSTOMERS + clean, months=5))
+    seed_billing(postgres, replace(PLAN, customers=FAULTY_CUSTOMERS + clean, months=5))
     by_customer: dict[str | None, list[Any]] = {}
     for reading in records(dump(postgres), data_pencatatan):
         data = parsed(reading["data_input"])
@@ -280,7 +280,7 @@ def test_meter_states_are_contiguous_and_match_volumes(postgres: sa.Engine) -> N
     assert 0.3 < tails / total < 0.6
 
 
-def test_application_totals_match_its_rows(default_demo: tuple[SeedSummary, Dump]) -> None:
+def test_application_totals_match_its_rows(default_demo: tuple[BillingDemoSummary, Dump]) -> None:
     billed: dict[str | None, Decimal] = {}
     for reading in records(default_demo[1], data_pencatatan):
         owner = reading["customer_id"]
@@ -298,8 +298,8 @@ def test_application_totals_match_its_rows(default_demo: tuple[SeedSummary, Dump
 
 def test_number_of_faults_is_independent_of_customers(postgres: sa.Engine) -> None:
     reported: list[tuple[int, int]] = []
-    plan = SeedPlan(current_month="2025-03", customers=1_500, months=2, readings_per_month=10)
-    summary = seed(postgres, plan, lambda done, total: reported.append((done, total)))
+    plan = BillingDemoPlan(current_month="2025-03", customers=1_500, months=2, readings_per_month=10)
+    summary = seed_billing(postgres, plan, lambda done, total: reported.append((done, total)))
     assert summary.customers == 1_500
     assert 1_500 * 20 - 100 < summary.readings < 1_500 * 20 + 100
     assert sum(summary.dirt.values()) < 2 * FAULTY_CUSTOMERS
@@ -311,14 +311,14 @@ def test_number_of_faults_is_independent_of_customers(postgres: sa.Engine) -> No
 
 def test_tiny_plans_work(postgres: sa.Engine) -> None:
     morning = datetime(2025, 3, 1, 0, 5, tzinfo=WIB)
-    tiny = SeedPlan(current_month="2025-03", until=morning, months=1, readings_per_month=1, replace=True)
+    tiny = BillingDemoPlan(current_month="2025-03", until=morning, months=1, readings_per_month=1, replace=True)
     for customers, months in ((1, 1), (1, 2), (3, 1), (5, 2)):
-        summary = seed(postgres, replace(tiny, customers=customers, months=months))
+        summary = seed_billing(postgres, replace(tiny, customers=customers, months=months))
         assert (summary.customers, summary.already_there) == (customers, False)
 
 
 def test_new_rows_get_ids_after_the_demo(engine: sa.Engine) -> None:
-    summary = seed(engine, SMALL)
+    summary = seed_billing(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(data_pencatatan.insert().values(customer_id=11, data_input='{"waktu":"2025-03-02"}'))
         newest = connection.execute(
@@ -328,7 +328,7 @@ def test_new_rows_get_ids_after_the_demo(engine: sa.Engine) -> None:
 
 
 def test_seeded_tables_have_indexes(engine: sa.Engine) -> None:
-    seed(engine, SMALL)
+    seed_billing(engine, SMALL)
     inspector = sa.inspect(engine)
     for table in metadata.sorted_tables:
         there = {index["name"] for index in inspector.get_indexes(table.name)}
@@ -341,40 +341,40 @@ def test_real_tables_are_refused(engine: sa.Engine, table: str) -> None:
         connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
         connection.exec_driver_sql(f"INSERT INTO {table} VALUES (7)")
     for replacing in (False, True):
-        with pytest.raises(SeedRefused, match=rf"has {table}, which no demo made.*database of its own"):
-            seed(engine, replace(SMALL, replace=replacing))
+        with pytest.raises(SeedRefusedError, match=rf"has {table}, which no demo made.*database of its own"):
+            seed_billing(engine, replace(SMALL, replace=replacing))
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.max(sa.column("id"))).select_from(sa.table(table))) == 7
     assert sa.inspect(engine).get_table_names() == [table]
 
 
 def test_real_users_restored_over_a_demo_are_refused(engine: sa.Engine) -> None:
-    seed(engine, SMALL)
+    seed_billing(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(users.delete())
         connection.execute(users.insert().values(name="A", email="a@b.co.id", role="customer", password="x"))  # noqa: S106
-    with pytest.raises(SeedRefused, match="which no demo made"):
-        seed(engine, replace(SMALL, replace=True))
+    with pytest.raises(SeedRefusedError, match="which no demo made"):
+        seed_billing(engine, replace(SMALL, replace=True))
     assert len(dump(engine)["users"]) == 1
 
 
 def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
-    first = seed(engine, SMALL)
+    first = seed_billing(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(data_pencatatan.delete().where(data_pencatatan.c.id > 10))
-    again = seed(engine, SMALL)
+    again = seed_billing(engine, SMALL)
     assert again == replace(first, already_there=True)
     assert len(dump(engine)["data_pencatatan"]) == 10
 
 
 def test_another_plan_needs_replace(engine: sa.Engine) -> None:
-    seed(engine, SMALL)
+    seed_billing(engine, SMALL)
     before = dump(engine)
     larger = replace(SMALL, customers=5)
-    with pytest.raises(SeedRefused, match=r"demo of another plan.*replace"):
-        seed(engine, larger)
+    with pytest.raises(SeedRefusedError, match=r"demo of another plan.*replace"):
+        seed_billing(engine, larger)
     assert dump(engine) == before
-    assert seed(engine, replace(larger, replace=True)).customers == 5
+    assert seed_billing(engine, replace(larger, replace=True)).customers == 5
     assert len(dump(engine)["users"]) == 9
 
 
@@ -384,14 +384,14 @@ def test_incomplete_demo_needs_replace(mariadb: sa.Engine) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        seed(mariadb, SMALL, interrupt)
-    with pytest.raises(SeedRefused, match="only a part of a demo"):
-        seed(mariadb, SMALL)
-    assert not seed(mariadb, replace(SMALL, replace=True)).already_there
+        seed_billing(mariadb, SMALL, interrupt)
+    with pytest.raises(SeedRefusedError, match="only a part of a demo"):
+        seed_billing(mariadb, SMALL)
+    assert not seed_billing(mariadb, replace(SMALL, replace=True)).already_there
 
 
 def test_interrupted_seeding_is_rolled_back_in_postgresql(postgres: sa.Engine) -> None:
-    seed(postgres, SMALL)
+    seed_billing(postgres, SMALL)
     before = dump(postgres)
 
     def interrupt(done: int, total: int) -> None:
@@ -399,7 +399,7 @@ def test_interrupted_seeding_is_rolled_back_in_postgresql(postgres: sa.Engine) -
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        seed(postgres, replace(SMALL, seed=1, replace=True), interrupt)
+        seed_billing(postgres, replace(SMALL, seed=1, replace=True), interrupt)
     assert dump(postgres) == before
     with postgres.connect() as connection:
         assert connection.scalar(sa.select(marker_table.c.plan)) == SMALL.identity()
@@ -422,7 +422,7 @@ def test_impossible_plans_are_refused(changes: dict[str, Any], message: str) -> 
 
 
 def test_timeline_has_leap_day() -> None:
-    timeline = Timeline(SeedPlan(current_month="2024-03", months=2))
+    timeline = Timeline(BillingDemoPlan(current_month="2024-03", months=2))
     february = timeline.months[0]
     assert (february.year_month, timeline.before.year_month, timeline.after.year_month) == (
         "2024-02", "2024-01", "2024-04"

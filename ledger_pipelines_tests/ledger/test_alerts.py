@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, Scope, month_of, shift
+from ledger_pipelines.horizon import Horizon, Scope, month_of, shift_month
 from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.reference.model import SourceState
@@ -58,10 +58,10 @@ def recorded(pipeline: Pipeline) -> list[tuple[int, str, str, str | None, bool]]
     ]
 
 
-def recalculate_balances(pipeline: Pipeline, low: alerts.LowBalance = alerts.USUAL) -> None:
+def recalculate_balances(pipeline: Pipeline, low: alerts.LowBalanceLimits = alerts.DEFAULT_LIMITS) -> None:
     """Recalculate the balances of all customers."""
     with pipeline.warehouse.begin() as connection:
-        balances.recalculate(connection, Scope(pipeline.horizon.months), pipeline.horizon, "test", low=low)
+        balances.recalculate_balances(connection, Scope(pipeline.horizon.months), pipeline.horizon, "test", limits=low)
 
 
 @pytest.mark.parametrize(("deposit", "is_low"), [("0.01", False), ("0", False), ("-0.01", True)])
@@ -102,7 +102,7 @@ def test_use_excludes_future_readings(ledger: Pipeline) -> None:
     """In the current month a later reading counts in the balance but not yet as use."""
     now = datetime.now(UTC).astimezone(WIB)
     current = month_of(now, WIB)
-    ledger.horizon = Horizon(shift(current, -2), current, WIB)
+    ledger.horizon = Horizon(shift_month(current, -2), current, WIB)
     past, future = now - timedelta(days=1), now + timedelta(minutes=30)
     anna = customer(ANNA) | {"deposit_history": f'[{{"date": "{past:%Y-%m-%d}", "amount": 1000}}]'}
     readings = [
@@ -159,19 +159,19 @@ def test_limits_of_a_customer(ledger: Pipeline) -> None:
     readings = (reading(1, ANNA, "2025-03-20", "300"), reading(2, BUDI, "2025-03-20", "300"))
     ledger.fill(state(customer(ANNA, m03_05="400"), customer(BUDI, m03_05="310"), readings=readings))
     with ledger.warehouse.begin() as connection:
-        alerts.set_threshold(connection, ANNA, threshold=Decimal("100.01"))
-        alerts.set_threshold(connection, BUDI, days=0)
+        alerts.set_limits(connection, ANNA, threshold=Decimal("100.01"))
+        alerts.set_limits(connection, BUDI, days=0)
     ledger.run()
     assert [row[:2] for row in recorded(ledger)] == [(ANNA, "threshold")]
     with ledger.warehouse.begin() as connection:
-        alerts.set_threshold(connection, ANNA, days=11)
-        assert alerts.clear_threshold(connection, BUDI)
-        assert not alerts.clear_threshold(connection, BUDI)
+        alerts.set_limits(connection, ANNA, days=11)
+        assert alerts.clear_limits(connection, BUDI)
+        assert not alerts.clear_limits(connection, BUDI)
     recalculate_balances(ledger)
     assert [row[:2] for row in recorded(ledger)] == [(ANNA, "threshold"), (ANNA, "days_left"), (BUDI, "days_left")]
     with ledger.warehouse.begin() as connection:
-        alerts.clear_threshold(connection, ANNA)
-    recalculate_balances(ledger, alerts.LowBalance(days=0))
+        alerts.clear_limits(connection, ANNA)
+    recalculate_balances(ledger, alerts.LowBalanceLimits(days=0))
     assert [row[4] for row in recorded(ledger)] == [False, False, False]
 
 
@@ -181,7 +181,7 @@ def test_crashed_run_records_no_alert(ledger: Pipeline) -> None:
     ledger.fill(state(customer(ANNA, m03_05="-5")))
     ledger.load(Scope(ledger.horizon.months))
     with suppress(KeyboardInterrupt), ledger.warehouse.begin() as connection:
-        balances.recalculate(connection, Scope(ledger.horizon.months), ledger.horizon, "dies")
+        balances.recalculate_balances(connection, Scope(ledger.horizon.months), ledger.horizon, "dies")
         assert connection.scalar(sa.select(sa.func.count()).select_from(balance_alerts)) == 1
         raise KeyboardInterrupt
     assert recorded(ledger) == []

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.reconciliation.comparison import compare
-from ledger_pipelines.warehouse.ops.loaded_months import MonthsMissingError
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
+from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
 from ledger_pipelines.warehouse.queries.reconciliation import comparison
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import ComparedBalance
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -46,17 +46,17 @@ def reading(reading_id: int, volume: str, bill: str, day: str = "2025-02-10", ow
     return reading_row(reading_id, owner, data) | {"harga_final": Decimal(bill)}
 
 
-def run(pipeline: Pipeline, *users: dict[str, Any], readings: Sequence[dict[str, Any]] = ()) -> Report:
+def run(pipeline: Pipeline, *users: dict[str, Any], readings: Sequence[dict[str, Any]] = ()) -> TableReport:
     """Load, recalculate and compare."""
     pipeline.fill(SourceState(users, tuple(readings)))
     pipeline.run()
     return run_comparison(pipeline)
 
 
-def run_comparison(pipeline: Pipeline) -> Report:
+def run_comparison(pipeline: Pipeline) -> TableReport:
     """Run the comparison."""
     with pipeline.warehouse.begin() as connection:
-        return compare(connection, "test")
+        return compare_balances(connection, "test")
 
 
 def found(pipeline: Pipeline, **options: Any) -> list[ComparedBalance]:
@@ -242,7 +242,7 @@ def test_unchanged_rows_keep_their_time(ledger: Pipeline) -> None:
     before = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
     assert (first.table, first.total.inserted) == ("ledger.balance_comparison", 2)
     assert first.counts.keys() == {""}
-    assert run_comparison(ledger).total.written == 0
+    assert run_comparison(ledger).total.changed == 0
     assert run(ledger, customer(ANNA, "101", deposits=[HUNDRED]), users[1]).total.updated == 1
     after = {row["customer_id"]: row for row in ledger.rows(balance_comparison)}
     assert after[BUDI] == before[BUDI]
@@ -268,5 +268,5 @@ def test_pages_and_sums(ledger: Pipeline) -> None:
 
 
 def test_customers_must_have_been_loaded(ledger: Pipeline) -> None:
-    with pytest.raises(MonthsMissingError, match="customers, which has never been loaded"):
+    with pytest.raises(InputNotLoadedError, match="customers, which has never been loaded"):
         run_comparison(ledger)

@@ -5,8 +5,8 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.alerts import USUAL, set_threshold
-from ledger_pipelines.ledger.days_left import GROUPS, balances_by_days_left
+from ledger_pipelines.ledger.alerts import DEFAULT_LIMITS, set_limits
+from ledger_pipelines.ledger.days_left import DAYS_LEFT_GROUPS, balances_by_days_left
 from ledger_pipelines_tests.ledger.test_alerts import CURRENT, FIRST, customer, reading
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
@@ -22,8 +22,8 @@ WITH_HIGH_THRESHOLD = 19
 def groups(pipeline: Pipeline) -> dict[str, tuple[int, Decimal]]:
     """Return number of customers and sum of balances of each group that has customers."""
     with pipeline.warehouse.connect() as connection:
-        found = balances_by_days_left(connection, pipeline.horizon, USUAL)
-    assert tuple(row.group for row in found) == GROUPS
+        found = balances_by_days_left(connection, pipeline.horizon, DEFAULT_LIMITS)
+    assert tuple(row.group for row in found) == DAYS_LEFT_GROUPS
     return {row.group: (row.customers, row.balance) for row in found if row.customers}
 
 
@@ -36,7 +36,7 @@ def test_each_balance_is_in_one_group(shared_pipeline: Pipeline) -> None:
     shared_pipeline.fill(SourceState(tuple(customers), tuple(readings)))
     shared_pipeline.run()
     with shared_pipeline.warehouse.begin() as connection:
-        set_threshold(connection, WITH_HIGH_THRESHOLD, threshold=Decimal(1000))
+        set_limits(connection, WITH_HIGH_THRESHOLD, threshold=Decimal(1000))
     assert groups(shared_pipeline) == {
         "owes": (1, Decimal("-1.00")),
         "low": (2, Decimal("476.00")),
@@ -48,5 +48,7 @@ def test_each_balance_is_in_one_group(shared_pipeline: Pipeline) -> None:
 
 
 def test_empty_warehouse_has_empty_groups(connection: sa.Connection) -> None:
-    found = balances_by_days_left(connection, Horizon(FIRST, CURRENT, WIB), USUAL)
-    assert [(row.group, row.customers, row.balance) for row in found] == [(name, 0, Decimal(0)) for name in GROUPS]
+    found = balances_by_days_left(connection, Horizon(FIRST, CURRENT, WIB), DEFAULT_LIMITS)
+    assert [(row.group, row.customers, row.balance) for row in found] == [
+        (name, 0, Decimal(0)) for name in DAYS_LEFT_GROUPS
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.data_checks import ODDITIES
+from ledger_pipelines.ledger.data_checks import DATA_CHECKS
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
@@ -174,7 +174,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], ...]] = {
 def test_warning_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline) -> None:
     """The valid ledger has no findings; the other source has findings of every check."""
     with valid.warehouse.connect() as connection:
-        for check in ODDITIES:
+        for check in DATA_CHECKS:
             assert connection.execute(check.rows(None)).all() == []
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
     users = (
@@ -186,9 +186,9 @@ def test_warning_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline
     pipeline.reset("2025-01", "2025-06")
     pipeline.fill(SourceState(users, IMPLAUSIBLE_READINGS))
     pipeline.run()
-    assert EXPECTED.keys() == {check.name for check in ODDITIES}
+    assert EXPECTED.keys() == {check.name for check in DATA_CHECKS}
     with pipeline.warehouse.connect() as connection:
-        for check in ODDITIES:
+        for check in DATA_CHECKS:
             rows = connection.execute(check.rows(None)).mappings().all()
             expected = EXPECTED[check.name]
             columns = list(expected[0])

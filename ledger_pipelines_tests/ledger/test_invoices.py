@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile_invoices
 from ledger_pipelines.ledger.reconciliation.partners import set_partner
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.ops.loaded_months import MonthsMissingError, mark_loaded
+from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError, mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.queries.reconciliation import invoices
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import ReconciledAccount
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
 ANNA, BUDI, CITRA, DEWI = 11, 12, 13, 14
@@ -75,10 +75,10 @@ def insert_invoice_line(
         connection.execute(sa.insert(LINES).values(row))
 
 
-def run_reconciliation(pipeline: Pipeline, *months: str) -> Report:
+def run_reconciliation(pipeline: Pipeline, *months: str) -> TableReport:
     """Reconcile the given months, or all months."""
     with pipeline.warehouse.begin() as connection:
-        return reconcile(connection, months or MONTHS, "test")
+        return reconcile_invoices(connection, months or MONTHS, "test")
 
 
 def accounts(pipeline: Pipeline, month: str = "2025-02", **options: Any) -> list[ReconciledAccount]:
@@ -212,7 +212,7 @@ def test_unchanged_rows_keep_their_time(warehouse: Pipeline) -> None:
     }  # fmt: skip
     before = {row["account"]: row for row in warehouse.rows(tables.invoice_reconciliation)}
     mapped = warehouse.rows(tables.customer_business_partners)
-    assert run_reconciliation(warehouse).total.written == 0
+    assert run_reconciliation(warehouse).total.changed == 0
     assert warehouse.rows(tables.customer_business_partners) == mapped
     insert_invoice_line(warehouse, "K2", "99")
     insert_invoice_line(warehouse, "K1", "5", "2025-03-01")
@@ -224,7 +224,7 @@ def test_unchanged_rows_keep_their_time(warehouse: Pipeline) -> None:
 
 
 def test_the_months_must_have_been_loaded(warehouse: Pipeline) -> None:
-    with pytest.raises(MonthsMissingError, match=r"monthly_customer_balances of 2025-04"):
+    with pytest.raises(InputNotLoadedError, match=r"monthly_customer_balances of 2025-04"):
         run_reconciliation(warehouse, "2025-03", "2025-04")
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation import partners
-from ledger_pipelines.ledger.reconciliation.partners import Mapping, PartnerError
+from ledger_pipelines.ledger.reconciliation.partners import PartnerError, PartnerMapping
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
@@ -33,7 +33,7 @@ def connection(shared_pipeline: Pipeline) -> Iterator[sa.Connection]:
 
 def pairs_after_defaults(connection: sa.Connection) -> list[tuple[int, str, str]]:
     """Update the defaults and return all pairs with their origin."""
-    partners.fill_defaults(connection)
+    partners.update_default_partners(connection)
     table = tables.customer_business_partners.c
     statement = sa.select(table.customer_id, table.bp_code, table.origin).order_by(table.customer_id, table.bp_code)
     return [tuple(row) for row in connection.execute(statement)]
@@ -59,7 +59,7 @@ def test_trailing_blanks_of_codes_are_ignored(connection: sa.Connection) -> None
     assert pairs_after_defaults(connection) == DEFAULTS
     partners.set_partner(connection, ANNA, "K3 ")
     assert pairs_after_defaults(connection) == [(ANNA, "K3", "set"), *DEFAULTS[1:]]
-    assert partners.remove_partner(connection, ANNA, "K3  ") == [Mapping(ANNA, "K3", "set")]
+    assert partners.remove_partner(connection, ANNA, "K3  ") == [PartnerMapping(ANNA, "K3", "set")]
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
@@ -87,7 +87,7 @@ def test_set_partner_is_no_default(connection: sa.Connection) -> None:
 
 def test_removed_default_does_not_return(connection: sa.Connection) -> None:
     pairs_after_defaults(connection)
-    assert partners.remove_partner(connection, BUDI) == [Mapping(BUDI, "K2", "default")]
+    assert partners.remove_partner(connection, BUDI) == [PartnerMapping(BUDI, "K2", "default")]
     assert pairs_after_defaults(connection) == [DEFAULTS[0], (BUDI, "K2", "excluded"), DEFAULTS[2]]
     assert partners.remove_partner(connection, BUDI) == []
     partners.set_partner(connection, BUDI, "K2")
@@ -97,7 +97,7 @@ def test_removed_default_does_not_return(connection: sa.Connection) -> None:
 def test_default_returns_after_removing_set_pairs(connection: sa.Connection) -> None:
     for code in ("K3", "K4"):
         partners.set_partner(connection, ANNA, code)
-    assert partners.remove_partner(connection, ANNA, "K3") == [Mapping(ANNA, "K3", "set")]
+    assert partners.remove_partner(connection, ANNA, "K3") == [PartnerMapping(ANNA, "K3", "set")]
     assert pairs_after_defaults(connection)[0] == (ANNA, "K4", "set")
     partners.remove_partner(connection, ANNA)
     assert pairs_after_defaults(connection) == DEFAULTS

@@ -87,7 +87,8 @@ def test_the_limits_of_the_computed_factor(
     shared_pipeline: Pipeline, pressure: str | None, temperature: str | None, factor: str | None
 ) -> None:
     p, t = (
-        sa.cast(sa.literal(value and Decimal(value), tables.Digits), tables.Digits) for value in (pressure, temperature)
+        sa.cast(sa.literal(value and Decimal(value), tables.ExactNumber), tables.ExactNumber)
+        for value in (pressure, temperature)
     )
     with shared_pipeline.warehouse.connect() as connection:
         found = connection.scalar(sa.select(computed_factor(p, t)))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines_tests.scenarios.load import Scenario, scenarios
-from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.scenarios.load import Scenario, load_scenarios
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, describe_differences, new_pipeline
 from ledger_pipelines_tests.support.wide_billing_schema import metadata
 
 
@@ -17,16 +17,16 @@ def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
         yield pipeline
 
 
-@pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", load_scenarios(), ids=lambda scenario: scenario.name)
 def test_ledger_equals_the_scenario(shared_pipeline: Pipeline, scenario: Scenario) -> None:
     shared_pipeline.reset(scenario.first_month, scenario.current_month)
     shared_pipeline.fill(scenario.given)
     shared_pipeline.run()
-    assert differences(shared_pipeline.ledger(), scenario.then) == []
+    assert describe_differences(shared_pipeline.ledger(), scenario.then) == []
     if scenario.after is not None:
         shared_pipeline.horizon = type(shared_pipeline.horizon)(
             scenario.first_month, scenario.after.current_month, shared_pipeline.horizon.zone
         )
         shared_pipeline.fill(scenario.after.given)
         shared_pipeline.run()
-        assert differences(shared_pipeline.ledger(), scenario.after.then) == []
+        assert describe_differences(shared_pipeline.ledger(), scenario.after.then) == []

@@ -11,24 +11,24 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.builders import all_rows, fob, state, user
+from ledger_pipelines_tests.support.builders import all_rows, fob_reading, state, user
 
 GUARD = DeletionGuard()
 
 PAYING = user(1, deposit_history='[{"date": "2025-02-01", "amount": 5}]')
-MANY = [fob(number, 1, f"2025-0{1 + number % 6}-03") for number in range(1, 601)]
+MANY = [fob_reading(number, 1, f"2025-0{1 + number % 6}-03") for number in range(1, 601)]
 
 
 @pytest.mark.parametrize(
     ("emptied", "message"),
     [
-        (state([user_row(9, role="admin")], [fob(1, 1, "2025-02-03")]), "has no customers at all"),
+        (state([user_row(9, role="admin")], [fob_reading(1, 1, "2025-02-03")]), "has no customers at all"),
         (state([], []), "has no customers at all"),
         (state([PAYING], []), "has no readings at all"),
     ],
 )
 def test_emptied_source_is_refused(pipeline: Pipeline, emptied: SourceState, message: str) -> None:
-    pipeline.fill(state([PAYING], [fob(1, 1, "2025-02-03")]))
+    pipeline.fill(state([PAYING], [fob_reading(1, 1, "2025-02-03")]))
     pipeline.run()
     before = all_rows(pipeline)
     pipeline.fill(emptied)
@@ -67,7 +67,7 @@ def test_a_hundred_rows_may_go_whatever_their_share(pipeline: Pipeline) -> None:
 
 def test_month_is_guarded_by_its_own_share(pipeline: Pipeline) -> None:
     """The 110 deleted rows are few of 600, but all rows of their month."""
-    readings = [fob(number, 1, "2025-02-03" if number <= 110 else "2025-03-03") for number in range(1, 601)]
+    readings = [fob_reading(number, 1, "2025-02-03" if number <= 110 else "2025-03-03") for number in range(1, 601)]
     pipeline.fill(state([user(1)], readings))
     pipeline.run()
     pipeline.fill(state([user(1)], readings[110:]))
@@ -80,12 +80,12 @@ def test_month_is_guarded_by_its_own_share(pipeline: Pipeline) -> None:
 def test_customers_and_deposits_are_guarded_too(pipeline: Pipeline) -> None:
     history = json.dumps([{"date": "2025-02-01", "amount": number} for number in range(150)])
     users = [user(number) for number in range(1, 151)]
-    pipeline.fill(state([*users, user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
+    pipeline.fill(state([*users, user(151, deposit_history=history)], [fob_reading(1, 1, "2025-02-03")]))
     pipeline.run()
-    pipeline.fill(state([*users[:1], user(151, deposit_history=history)], [fob(1, 1, "2025-02-03")]))
+    pipeline.fill(state([*users[:1], user(151, deposit_history=history)], [fob_reading(1, 1, "2025-02-03")]))
     with pytest.raises(DeletionRefusedError, match="149 of the 151 rows known of users"):
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
-    pipeline.fill(state([*users, user(151)], [fob(1, 1, "2025-02-03")]))
+    pipeline.fill(state([*users, user(151)], [fob_reading(1, 1, "2025-02-03")]))
     with pytest.raises(DeletionRefusedError, match=r"150 of the 150 rows of billing\.deposits"):
         pipeline.load(Scope(pipeline.horizon.months), GUARD)
     assert len(pipeline.rows(tables.customers)) == 151

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.settings import database_url
+from ledger_pipelines.settings import parse_database_url
 from ledger_pipelines.sources.billing import schema as billing_schema
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.builders import all_rows, fob, rejected, state, user
+from ledger_pipelines_tests.support.builders import all_rows, fob_reading, rejections_by_id, state, user
 from ledger_pipelines_tests.support.servers import free_port, fresh_database
 
 SECRET = "-".join(("rahasia", "sekali"))
@@ -24,9 +24,11 @@ SECRET = "-".join(("rahasia", "sekali"))
 def loaded(pipeline: Pipeline) -> Pipeline:
     """Return a pipeline that has run once."""
     deposits = '[{"date": "2025-02-01", "amount": 5}, {}]'
-    pipeline.fill(state([user(1, deposit_history=deposits)], [fob(1, 1, "2025-02-03"), fob(2, 1, None)]))
+    pipeline.fill(
+        state([user(1, deposit_history=deposits)], [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 1, None)])
+    )
     pipeline.run()
-    assert rejected(pipeline).keys() == {"1/deposit_history/1", "2"}
+    assert rejections_by_id(pipeline).keys() == {"1/deposit_history/1", "2"}
     return pipeline
 
 
@@ -63,14 +65,14 @@ def altered(pipeline: Pipeline, there: str, back: str) -> Iterator[sa.URL]:
 
 @pytest.mark.parametrize("driver", ["postgresql", "mysql", "mariadb"])
 def test_server_does_not_listen(loaded: Pipeline, driver: str) -> None:
-    url = database_url(f"{driver}://reader:{SECRET}@127.0.0.1:{free_port()}/billing")
+    url = parse_database_url(f"{driver}://reader:{SECRET}@127.0.0.1:{free_port()}/billing")
     message = failure(loaded, url)
     assert re.search("refused", message, re.IGNORECASE)
     assert "Nothing was changed" in message
 
 
 def test_unknown_host(loaded: Pipeline) -> None:
-    failure(loaded, database_url(f"postgresql://reader:{SECRET}@no-such-host.invalid/billing"))
+    failure(loaded, parse_database_url(f"postgresql://reader:{SECRET}@no-such-host.invalid/billing"))
 
 
 def test_wrong_password(loaded: Pipeline, embedded_url: sa.URL) -> None:
@@ -132,7 +134,7 @@ def test_unread_column_may_be_missing(loaded: Pipeline) -> None:
     with altered(
         loaded, "ALTER TABLE users RENAME remember_token TO c", "ALTER TABLE users RENAME c TO remember_token"
     ):
-        assert [report.total.written for report in loaded.run()] == [0] * 6
+        assert [report.total.changed for report in loaded.run()] == [0] * 6
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipel
 def test_connection_lost_while_reading(loaded: Pipeline) -> None:
     """The connection is lost after the first rows were read: none of them stay."""
     before = all_rows(loaded)
-    loaded.fill(state([user(1)], [fob(number, 1, "2025-03-03") for number in range(1, 50)]))
+    loaded.fill(state([user(1)], [fob_reading(number, 1, "2025-03-03") for number in range(1, 50)]))
     broken = Pipeline(source_engine(loaded.source.url), loaded.warehouse, loaded.horizon)
 
     def break_off(connection: sa.Connection, _: object, statement: str, *__: object) -> None:

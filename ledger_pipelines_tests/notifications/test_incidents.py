@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from ledger_pipelines.notifications.alerts import deliver
 from ledger_pipelines.notifications.webhook import Webhook
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, IncidentKind
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines.warehouse.tables import incidents as table
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver
 
-RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "fix it", customers=(7, 3))
+RETRIED = IncidentCause(IncidentKind.CHANGE_RETRIED, "customer 7", "it fails", "fix it", customers=(7, 3))
 
 
 def types(receiver: Receiver) -> list[str]:
@@ -37,7 +37,7 @@ def change(warehouse: sa.Engine, **columns: object) -> None:
 
 def test_an_incident_is_posted_once(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     webhook = Webhook(receiver.url, SECRET)
-    with opened(empty_warehouse, REFUSED) as (incident,):
+    with temporary_incidents(empty_warehouse, REFUSED) as (incident,):
         assert deliver(empty_warehouse, webhook).delivered == 1
         with empty_warehouse.begin() as connection:
             incidents.record(connection, REFUSED)
@@ -68,7 +68,7 @@ def test_an_incident_is_posted_once(empty_warehouse: sa.Engine, receiver: Receiv
 def test_a_failed_incident_is_retried_with_the_same_id(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     webhook = Webhook(receiver.url, SECRET)
     receiver.answers = [503]
-    with opened(empty_warehouse, REFUSED):
+    with temporary_incidents(empty_warehouse, REFUSED):
         assert deliver(empty_warehouse, webhook).failed == 1
         assert newest(empty_warehouse).last_error == "status 503: what the receiver says"
         assert deliver(empty_warehouse, webhook).failed == 0, "it is not due yet"
@@ -80,7 +80,7 @@ def test_a_failed_incident_is_retried_with_the_same_id(empty_warehouse: sa.Engin
 
 def test_a_transient_incident_is_posted_after_its_grace_period(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     webhook = Webhook(receiver.url, SECRET)
-    with opened(empty_warehouse, RETRIED):
+    with temporary_incidents(empty_warehouse, RETRIED):
         assert deliver(empty_warehouse, webhook).delivered == 0
         change(empty_warehouse, opened_at=table.c.opened_at - timedelta(seconds=RETRIED.kind.grace_seconds))
         assert deliver(empty_warehouse, webhook).delivered == 1
@@ -88,9 +88,9 @@ def test_a_transient_incident_is_posted_after_its_grace_period(empty_warehouse: 
 
 @pytest.mark.parametrize("cause", [REFUSED, RETRIED])
 def test_an_incident_closed_before_its_announcement_is_not_posted(
-    empty_warehouse: sa.Engine, receiver: Receiver, cause: Cause
+    empty_warehouse: sa.Engine, receiver: Receiver, cause: IncidentCause
 ) -> None:
-    with opened(empty_warehouse, cause):
+    with temporary_incidents(empty_warehouse, cause):
         with empty_warehouse.begin() as connection:
             incidents.close(connection, [cause.kind])
         change(empty_warehouse, opened_at=table.c.opened_at - timedelta(minutes=1))
@@ -99,7 +99,7 @@ def test_an_incident_closed_before_its_announcement_is_not_posted(
 
 
 def test_an_open_incident_is_never_given_up(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
-    with opened(empty_warehouse, REFUSED):
+    with temporary_incidents(empty_warehouse, REFUSED):
         change(empty_warehouse, opened_at=table.c.opened_at - timedelta(days=30))
         assert deliver(empty_warehouse, Webhook(receiver.url, SECRET)).delivered == 1
 
@@ -109,7 +109,7 @@ def test_incidents_are_posted_first_without_delaying_balances(empty_warehouse: s
     with empty_warehouse.begin() as connection:
         connection.execute(sa.insert(balance_alerts).values(low))
     receiver.answers = [422]
-    with opened(empty_warehouse, FAILED):
+    with temporary_incidents(empty_warehouse, FAILED):
         done = deliver(empty_warehouse, Webhook(receiver.url, SECRET))
     with empty_warehouse.begin() as connection:
         connection.execute(sa.delete(balance_alerts))

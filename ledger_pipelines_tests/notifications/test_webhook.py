@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from ledger_pipelines.notifications.webhook import DeliveryError, Webhook, signature, webhook_of
+from ledger_pipelines.notifications.webhook import DeliveryError, Webhook, signature, webhook_from_settings
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.support.servers import free_port
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver
@@ -96,7 +96,7 @@ def test_the_repr_hides_url_and_secret() -> None:
 
 
 def test_a_webhook_needs_url_and_secret() -> None:
-    assert webhook_of(Settings()) is None
-    assert webhook_of(Settings(alert_webhook_secret=SECRET)) is None
+    assert webhook_from_settings(Settings()) is None
+    assert webhook_from_settings(Settings(alert_webhook_secret=SECRET)) is None
     named = Settings(alert_webhook_url="https://host/x", alert_webhook_secret=SECRET)
-    assert webhook_of(named) == Webhook("https://host/x", SECRET)
+    assert webhook_from_settings(named) == Webhook("https://host/x", SECRET)

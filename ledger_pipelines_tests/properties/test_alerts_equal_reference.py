@@ -17,7 +17,7 @@ from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.reference.alerts import Alert, AlertLog, Limits, days_left, evaluate
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
@@ -49,14 +49,14 @@ class AlertHistory:
         """Recalculate the balances, and crash before the commit."""
         horizon = self.pipeline.horizon
         with suppress(CrashError), self.pipeline.warehouse.begin() as connection:
-            balances.recalculate(connection, Scope(horizon.months), horizon, "crashed")
+            balances.recalculate_balances(connection, Scope(horizon.months), horizon, "crashed")
             raise CrashError
 
     def set_limits(self, customer_id: int, limits: Limits) -> None:
         """Set a customer's own limits."""
         self.limits[customer_id] = limits
         with self.pipeline.warehouse.begin() as connection:
-            alerts.set_threshold(connection, customer_id, threshold=limits.threshold, days=limits.days)
+            alerts.set_limits(connection, customer_id, threshold=limits.threshold, days=limits.days)
 
     def expect(self, ledger: Ledger, customers: list[int] | None) -> None:
         """Evaluate the written balances with the reference."""
@@ -104,7 +104,7 @@ def test_every_crossing_is_recorded_once(shared_pipeline: Pipeline, data: st.Dat
     state: SourceState = data.draw(source_states(first_month=FIRST, current_month=CURRENT))
     customers: list[int] | None = None
     for _ in range(data.draw(st.integers(1, 3))):
-        ledger = compute(state, first_month=FIRST, current_month=CURRENT)
+        ledger = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
         shared_pipeline.fill(state)
         for customer in data.draw(st.sets(st.sampled_from([row["id"] for row in state.users]), max_size=2)):
             history.set_limits(customer, data.draw(limits_near(ledger, customer)))
@@ -133,7 +133,7 @@ def test_past_months_raise_no_alert(shared_pipeline: Pipeline, data: st.DataObje
     assert recorded(shared_pipeline) == Counter()
     shared_pipeline.run([CURRENT])
     history = AlertHistory(shared_pipeline)
-    history.expect(compute(state, first_month=FIRST, current_month=CURRENT), None)
+    history.expect(compute_ledger(state, first_month=FIRST, current_month=CURRENT), None)
     history.check()
 
 

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
-from ledger_pipelines.realtime.full_scan import Patrol
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
+from ledger_pipelines.realtime.full_scan import FullScan
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
 from ledger_pipelines_tests.properties.test_ledger_equals_reference import CURRENT, FIRST, MONTHS, STATES
 from ledger_pipelines_tests.properties.test_realtime_equals_reference import RealTime
-from ledger_pipelines_tests.reference.extreme_values import exceeded
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.extreme_values import with_extreme_values
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, describe_differences, new_pipeline
 from ledger_pipelines_tests.support.wide_billing_schema import metadata
 
 #: Fewer examples than other properties, because some texts have megabytes and there are two kinds of server.
@@ -53,12 +53,14 @@ def on_mysql(pipeline: Pipeline) -> bool:
 @given(data=st.data())
 def test_whole_load_equals_reference(wide_pipeline: Pipeline, data: st.DataObject) -> None:
     pipeline = wide_pipeline
-    state = data.draw(STATES.flatmap(lambda state: exceeded(state, mysql=on_mysql(pipeline), unreadable=True)))
+    state = data.draw(
+        STATES.flatmap(lambda state: with_extreme_values(state, mysql=on_mysql(pipeline), unreadable=True))
+    )
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(state)
     pipeline.run()
-    expected = compute(state, first_month=FIRST, current_month=CURRENT)
-    assert differences(pipeline.ledger(), expected) == []
+    expected = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
+    assert describe_differences(pipeline.ledger(), expected) == []
     assert_every_row_is_accounted_for(pipeline, state)
     for reason in {row["reason_kind"] for row in pipeline.rows(tables.rejected_rows)}:
         event(reason)
@@ -67,8 +69,8 @@ def test_whole_load_equals_reference(wide_pipeline: Pipeline, data: st.DataObjec
     customers = sorted({row["id"] for row in state.users if 0 < row["id"] < 2**63})
     for months, of in (([data.draw(st.sampled_from(MONTHS))], None), (None, customers)):
         reports = pipeline.run(months, of)
-        assert [report.total.written for report in reports] == [0] * len(reports)
-    assert differences(pipeline.ledger(), expected) == []
+        assert [report.total.changed for report in reports] == [0] * len(reports)
+    assert describe_differences(pipeline.ledger(), expected) == []
     assert rejections(pipeline) == rejected
 
 
@@ -128,11 +130,11 @@ def test_id_beyond_bigint_is_rejected_until_corrected(wide_pipeline: Pipeline, b
 
 def changes_found_by_full_scans(pipeline: Pipeline) -> int:
     """Run two full scans of both tables, apply all changes, and return their number."""
-    app, guard = BillingApp(pipeline.source, pipeline.horizon), DeletionGuard(accept=True)
+    app, guard = BillingSource(pipeline.source, pipeline.horizon), DeletionGuard(accept=True)
     scanned = ("users", "data_pencatatan") * 2
-    found = sum(Patrol(table, app, pipeline.warehouse, guard).step() for table in scanned)
-    results = list(CatchUp(lambda: app, pipeline.warehouse, guard, "test").take_up())
-    assert all(isinstance(result, TakenUp) for result in results), results
+    found = sum(FullScan(table, app, pipeline.warehouse, guard).scan_next() for table in scanned)
+    results = list(ChangeApplier(lambda: app, pipeline.warehouse, guard, "test").apply())
+    assert all(isinstance(result, AppliedChanges) for result in results), results
     return found
 
 
@@ -142,7 +144,7 @@ class BeyondBounds(RealTime):
     @rule(data=st.data(), sets_updated_at=st.booleans())
     def write_extremes(self, data: st.DataObject, sets_updated_at: bool) -> None:
         """Write extreme values, or correct them."""
-        after = data.draw(exceeded(self.state, mysql=on_mysql(self.pipeline)))
+        after = data.draw(with_extreme_values(self.state, mysql=on_mysql(self.pipeline)))
         self._change_source(after, sets_updated_at=sets_updated_at)
 
     @rule(data=st.data(), edits=st.integers(1, 5), sets_updated_at=st.booleans())
@@ -150,7 +152,7 @@ class BeyondBounds(RealTime):
         """Apply each edit separately, so that no other change hides a missed one."""
         self._apply_all()
         for _ in range(edits):
-            after = data.draw(exceeded(self.state, mysql=on_mysql(self.pipeline), max_edits=1))
+            after = data.draw(with_extreme_values(self.state, mysql=on_mysql(self.pipeline), max_edits=1))
             self._change_source(after, sets_updated_at=sets_updated_at)
             self._apply_all()
 

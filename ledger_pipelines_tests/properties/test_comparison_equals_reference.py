@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.reference.comparison import Comparison
-from ledger_pipelines_tests.reference.comparison import compare as expected_of
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.comparison import compare_balances as expected_of
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.reference.strategies import source_states
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
@@ -28,7 +28,7 @@ LIMIT = 10**12
 def billed_sources(draw: st.DrawFn) -> tuple[SourceState, Ledger]:
     """Draw a source whose bills are close to the ledger's amounts and whose totals are close to their sums."""
     state = draw(source_states(first_month=FIRST, current_month=CURRENT))
-    ledger = compute(state, first_month=FIRST, current_month=CURRENT)
+    ledger = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
     readings = []
     for row in state.readings:
         transaction = ledger.transactions.get(row["id"])
@@ -60,7 +60,7 @@ def test_reasons_of_each_difference_equal_reference(
     shared_pipeline.fill(state)
     shared_pipeline.run()
     with shared_pipeline.warehouse.begin() as connection:
-        compare(connection, "test")
+        compare_balances(connection, "test")
     rows = shared_pipeline.rows(balance_comparison)
     found = {row["customer_id"]: comparison_of(row) for row in rows}
     assert found == expected_of(state, ledger, first_month=FIRST, current_month=CURRENT)
@@ -69,8 +69,8 @@ def test_reasons_of_each_difference_equal_reference(
         named = [reason for reason in DIFFERENCE_REASONS if reason in compared.amounts]
         assert (row["matches"], row["reasons"]) == (compared.matches, [] if compared.matches else named)
     with shared_pipeline.warehouse.begin() as connection:
-        again = compare(connection, "again")
-    assert (again.total.written, again.total.unchanged) == (0, len(rows))
+        again = compare_balances(connection, "again")
+    assert (again.total.changed, again.total.unchanged) == (0, len(rows))
     assert shared_pipeline.rows(balance_comparison) == rows
 
 

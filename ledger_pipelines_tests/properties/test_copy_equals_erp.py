@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.demo.erp.schema import erp_source_tables
-from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, STOCKBYWH, ErpColumn, ErpTable, Kind, erp_table
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, day_of, expected, stored
+from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, day_of, expected_copy, stored_row
 
 DATED = [table for table in ERP_TABLES if not table.is_snapshot]
 DAYS = [date(2025, 1, 1), date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2), date(2025, 5, 31), date(2025, 6, 15)]
@@ -69,13 +69,13 @@ def test_hourly_sync_makes_the_copy_equal(erp_copy: ErpCopy, table: ErpTable, da
     for rows in data.draw(histories(table)):
         erp_copy.fill(table.name, rows)
         report = erp_copy.sync(table.name)[table.name]
-        copied = erp_copy.copied(table.name)
-        assert copied == expected(table, rows, HORIZON)
+        copied = erp_copy.copied_rows(table.name)
+        assert copied == expected_copy(table, rows, HORIZON)
         outside = [row for row in rows if not _inside(table, row)]
         assert len(erp_copy.rejected(table.name)) == len(outside) == len(rows) - copied.total()
         assert report.read <= len(rows)
     again = erp_copy.sync(table.name)[table.name]
-    assert (again.total.written, again.rejected) == (0, {})
+    assert (again.total.changed, again.rejected) == (0, {})
 
 
 def _inside(table: ErpTable, row: Row) -> bool:
@@ -93,10 +93,10 @@ def test_snapshot_replaces_only_the_current_month(erp_copy: ErpCopy, states: lis
         erp_copy.fill(name, rows)
         erp_copy.sync(name)
         current = erp_copy.horizon.current
-        past[current] = Counter((current, *stored(STOCKBYWH, row)) for row in rows)
-        assert erp_copy.copied(name) == sum(past.values(), Counter())
+        past[current] = Counter((current, *stored_row(STOCKBYWH, row)) for row in rows)
+        assert erp_copy.copied_rows(name) == sum(past.values(), Counter())
         if position % 2 == 0:
-            erp_copy.horizon = Horizon(HORIZON.first, shift(current, 1), HORIZON.zone)
+            erp_copy.horizon = Horizon(HORIZON.first, shift_month(current, 1), HORIZON.zone)
 
 
 @settings(max_examples=HISTORIES)
@@ -110,5 +110,5 @@ def test_early_rows_are_copied_when_their_month_begins(erp_copy: ErpCopy, data: 
     erp_copy.sync(table.name)
     erp_copy.horizon = Horizon(HORIZON.first, "2025-07", HORIZON.zone)
     erp_copy.sync(table.name)
-    assert erp_copy.copied(table.name) == expected(table, [*rows, *later], erp_copy.horizon)
-    assert len(erp_copy.rejected(table.name)) == len(rows) + len(later) - erp_copy.copied(table.name).total()
+    assert erp_copy.copied_rows(table.name) == expected_copy(table, [*rows, *later], erp_copy.horizon)
+    assert len(erp_copy.rejected(table.name)) == len(rows) + len(later) - erp_copy.copied_rows(table.name).total()

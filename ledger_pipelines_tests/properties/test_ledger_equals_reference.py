@@ -14,11 +14,11 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger import transactions
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
-from ledger_pipelines_tests.reference.ledger import compute, last_readable
+from ledger_pipelines_tests.reference.ledger import compute_ledger, last_readable
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences
 
 # A property is one test, regardless of its number of examples.
 pytestmark = pytest.mark.timeout(0)
@@ -35,14 +35,17 @@ def test_the_whole_ledger(shared_pipeline: Pipeline, state: SourceState) -> None
     shared_pipeline.reset(FIRST, CURRENT)
     shared_pipeline.fill(state)
     shared_pipeline.run()
-    assert differences(shared_pipeline.ledger(), compute(state, first_month=FIRST, current_month=CURRENT)) == []
+    assert (
+        describe_differences(shared_pipeline.ledger(), compute_ledger(state, first_month=FIRST, current_month=CURRENT))
+        == []
+    )
 
 
 @pytest.fixture(params=["few customers", "many customers"])
 def pricing_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Price months together (few customers) or one by one (many customers)."""
     if request.param == "many customers":
-        monkeypatch.setattr(transactions, "FEW_CUSTOMERS", 0)
+        monkeypatch.setattr(transactions, "MAX_CUSTOMERS_FOR_ONE_PASS", 0)
 
 
 @pytest.mark.usefixtures("pricing_mode")
@@ -53,7 +56,9 @@ def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, d
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(before)
     pipeline.run()
-    assert differences(pipeline.ledger(), compute(before, first_month=FIRST, current_month=CURRENT)) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(before, first_month=FIRST, current_month=CURRENT)) == []
+    )
     rows_before = _rows(pipeline)
 
     after, affected = data.draw(mutations(before, first_month=FIRST, current_month=CURRENT, unreadable=True))
@@ -61,8 +66,8 @@ def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, d
     if affected:
         pipeline.run(customers=sorted(affected))
     remembered = last_readable(before)
-    expected = compute(after, first_month=FIRST, current_month=CURRENT, remembered=remembered)
-    assert differences(pipeline.ledger(), expected) == []
+    expected = compute_ledger(after, first_month=FIRST, current_month=CURRENT, last_readable_texts=remembered)
+    assert describe_differences(pipeline.ledger(), expected) == []
     _assert_unchanged_rows_keep_stamps(rows_before, _rows(pipeline))
 
     rows = _rows(pipeline)
@@ -81,7 +86,7 @@ def test_any_range_after_a_whole_run_writes_nothing(
     rows = _rows(pipeline)
     months = [month for month in MONTHS if min(first, last) <= month <= max(first, last)]
     reports = pipeline.run(months)
-    assert [report.total.written for report in reports] == [0] * len(reports)
+    assert [report.total.changed for report in reports] == [0] * len(reports)
     assert _rows(pipeline) == rows
 
 
@@ -97,8 +102,8 @@ def test_change_recalculated_month_by_month(shared_pipeline: Pipeline, data: st.
     pipeline.fill(after)
     for month in data.draw(st.permutations(MONTHS)):
         pipeline.run([month])
-    expected = compute(after, first_month=FIRST, current_month=CURRENT)
-    assert differences(pipeline.ledger(), expected) == []
+    expected = compute_ledger(after, first_month=FIRST, current_month=CURRENT)
+    assert describe_differences(pipeline.ledger(), expected) == []
 
 
 @given(state=STATES)
@@ -108,7 +113,9 @@ def test_months_computed_in_order_equal_a_whole_run(shared_pipeline: Pipeline, s
     pipeline.fill(state)
     for month in MONTHS:
         pipeline.run([month])
-    assert differences(pipeline.ledger(), compute(state, first_month=FIRST, current_month=CURRENT)) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month=FIRST, current_month=CURRENT)) == []
+    )
     rows = {key: _content(row) for key, row in _rows(pipeline).items()}
     pipeline.run(force=True)
     assert {key: _content(row) for key, row in _rows(pipeline).items()} == rows

@@ -10,7 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between
-from ledger_pipelines.ledger.preview import Balance, MonthChange, Preview, Priced, TransactionChange, preview
+from ledger_pipelines.ledger.preview import (
+    MonthChange,
+    Preview,
+    PreviewBalance,
+    Pricing,
+    TransactionChange,
+    preview_price_change,
+)
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import HISTORIES
@@ -90,10 +97,12 @@ def contents(pipeline: Pipeline) -> Sequence[Any]:
 def previewed(pipeline: Pipeline, change: PriceChange) -> Preview:
     """Return the preview, in a transaction that commits."""
     with pipeline.warehouse.begin() as connection:
-        return preview(connection, change, pipeline.horizon)
+        return preview_price_change(connection, change, pipeline.horizon)
 
 
-def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tuple[dict[int, Any], dict[str, Balance]]:
+def ledger_of(
+    pipeline: Pipeline, customer_id: int, months: Sequence[str]
+) -> tuple[dict[int, Any], dict[str, PreviewBalance]]:
     """Return a customer's stored transactions of some months, and balances from the first of these months on."""
     transactions = {
         row["data_pencatatan_id"]: row
@@ -101,7 +110,7 @@ def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tu
         if row["customer_id"] == customer_id and row["year_month"] in months
     }
     balances = {
-        row["year_month"]: Balance(
+        row["year_month"]: PreviewBalance(
             row["opening_balance"],
             row["total_deposits"],
             row["total_purchases"],
@@ -114,16 +123,16 @@ def ledger_of(pipeline: Pipeline, customer_id: int, months: Sequence[str]) -> tu
     return transactions, balances
 
 
-def priced(row: Any) -> Priced | None:
-    """Convert a transaction row to `Priced`."""
+def priced(row: Any) -> Pricing | None:
+    """Convert a transaction row to `Pricing`."""
     if row is None:
         return None
     figures = (row["koreksi_meter"], row["harga_per_m3"], row["volume_sm3"], row["total_harga"])
-    return Priced(row["pricing_used"]["rule"], *figures)
+    return Pricing(row["pricing_used"]["rule"], *figures)
 
 
 def actual_changes(
-    before: tuple[dict[int, Any], dict[str, Balance]], after: tuple[dict[int, Any], dict[str, Balance]]
+    before: tuple[dict[int, Any], dict[str, PreviewBalance]], after: tuple[dict[int, Any], dict[str, PreviewBalance]]
 ) -> Any:
     """Return the changes of the transactions, and of the months whose balances changed."""
     rows = before[0] | after[0]

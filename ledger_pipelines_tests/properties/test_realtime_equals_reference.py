@@ -17,19 +17,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
-from ledger_pipelines.realtime.diff import Kind
-from ledger_pipelines.realtime.full_scan import Patrol
-from ledger_pipelines.realtime.poller import Watch
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
+from ledger_pipelines.realtime.diff import ChangeKind
+from ledger_pipelines.realtime.full_scan import FullScan
+from ledger_pipelines.realtime.poller import Poller
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import watermarks
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences
 
 FIRST, CURRENT = "2025-01", "2025-04"
 BEGIN = datetime(2025, 4, 10, 12, tzinfo=WIB)
@@ -100,11 +100,11 @@ class RealTime(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
         self.ticks += seconds
 
-    @rule(kind=st.sampled_from(Kind), crash=st.none() | st.integers(0, 12))
-    def poll(self, kind: Kind, crash: int | None) -> None:
+    @rule(kind=st.sampled_from(ChangeKind), crash=st.none() | st.integers(0, 12))
+    def poll(self, kind: ChangeKind, crash: int | None) -> None:
         """Poll, possibly with a crash."""
         with self._crashing(crash):
-            self.pollers[kind].look(self._app(), self.now)
+            self.pollers[kind].poll(self._app(), self.now)
 
     @precondition(lambda self: self.full_scans)
     @rule(table=st.sampled_from(["users", "data_pencatatan"]), crash=st.none() | st.integers(0, 12))
@@ -131,8 +131,8 @@ class RealTime(RuleBasedStateMachine):
     def lose_watermark(self, data: st.DataObject) -> None:
         """Delete a watermark, as a restored or emptied ops.cursors would."""
         with self.pipeline.warehouse.begin() as connection:
-            name = data.draw(st.sampled_from([f"watch of {kind.value}" for kind in Kind]))
-            watermarks.forget(connection, name)
+            name = data.draw(st.sampled_from([f"watch of {kind.value}" for kind in ChangeKind]))
+            watermarks.delete_watermark(connection, name)
         self._restart()
 
     def teardown(self) -> None:
@@ -145,35 +145,35 @@ class RealTime(RuleBasedStateMachine):
         users = tuple(row | {"use_realtime_calculation": True} for row in self.state.users)
         self._change_source(SourceState(users, self.state.readings), sets_updated_at=False)
         before = self._rows()
-        for kind in Kind:
-            self.pollers[kind].look(self._app(), self.now)
+        for kind in ChangeKind:
+            self.pollers[kind].poll(self._app(), self.now)
         if self.full_scans:
             for table in ("users", "data_pencatatan"):
                 for _ in range(2):  # the first may finish a scan that had begun
                     self._scan(table)
         self._apply_changes()
-        expected = compute(self.state, first_month=FIRST, current_month=CURRENT)
-        assert differences(self.pipeline.ledger(), expected) == []
+        expected = compute_ledger(self.state, first_month=FIRST, current_month=CURRENT)
+        assert describe_differences(self.pipeline.ledger(), expected) == []
         self._assert_unchanged_rows_keep_stamps(before, self._rows())
         for table in ("users", "data_pencatatan"):
             assert self._scan(table) == 0, "a full scan found a change after all changes had been applied"
         assert self._apply_changes() == 0
 
-    def _app(self) -> BillingApp:
-        return BillingApp(self.pipeline.source, self.pipeline.horizon)
+    def _app(self) -> BillingSource:
+        return BillingSource(self.pipeline.source, self.pipeline.horizon)
 
     def _restart(self) -> None:
         """Restart all processes; only the state in the warehouse remains."""
-        self.pollers = {kind: Watch(kind, self.pipeline.warehouse, clock=lambda: self.ticks) for kind in Kind}
+        self.pollers = {kind: Poller(kind, self.pipeline.warehouse, clock=lambda: self.ticks) for kind in ChangeKind}
 
     def _scan(self, table: str) -> int:
-        return Patrol(table, self._app(), self.pipeline.warehouse, DeletionGuard(accept=True)).step()
+        return FullScan(table, self._app(), self.pipeline.warehouse, DeletionGuard(accept=True)).scan_next()
 
     def _apply_changes(self) -> int:
         """Apply the queued changes; return the number of transactions."""
-        catch_up = CatchUp(self._app, self.pipeline.warehouse, DeletionGuard(accept=True), "test")
-        results = list(catch_up.take_up())
-        assert all(isinstance(result, TakenUp) for result in results), results
+        catch_up = ChangeApplier(self._app, self.pipeline.warehouse, DeletionGuard(accept=True), "test")
+        results = list(catch_up.apply())
+        assert all(isinstance(result, AppliedChanges) for result in results), results
         return len(results)
 
     def _change_source(self, after: SourceState, *, sets_updated_at: bool) -> None:

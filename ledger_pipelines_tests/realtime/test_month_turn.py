@@ -10,24 +10,24 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_pipelines.horizon import Horizon, month_of, shift, start_of
+from ledger_pipelines.horizon import Horizon, month_of, month_start, shift_month
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
 from ledger_pipelines.realtime.diff import ComparedRows, enqueue_differences
 from ledger_pipelines.realtime.month_turn import MonthTurn
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import data_pencatatan
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.ops.loaded_months import as_turned, months_behind
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon, unwritten_months
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.reference.strategies import source_states
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def pipeline(shared_pipeline: Pipeline) -> Pipeline:
     return shared_pipeline
 
 
-def app_of(pipeline: Pipeline) -> Callable[[], BillingApp]:
+def app_of(pipeline: Pipeline) -> Callable[[], BillingSource]:
     """Return a function that returns the billing application with the pipeline's present horizon."""
-    return lambda: BillingApp(pipeline.source, pipeline.horizon)
+    return lambda: BillingSource(pipeline.source, pipeline.horizon)
 
 
-def new_month_turn(pipeline: Pipeline, app: Callable[[], BillingApp] | None = None) -> MonthTurn:
+def new_month_turn(pipeline: Pipeline, app: Callable[[], BillingSource] | None = None) -> MonthTurn:
     """Return the month turn of a process that has just started."""
     return MonthTurn(app or app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
 
@@ -68,31 +68,33 @@ def two_customers(month: str, next_month: str) -> SourceState:
         user_row(1, role="fob", harga_per_meter_kubik=100, deposit_history=deposits),
         user_row(2, harga_per_meter_kubik=100, deposit_history=f'[{{"date": "{month}-03", "amount": 70}}]'),
     )
-    texts = (f"{month}-28T23:59:59", f"{next_month}-01T00:00:00", f"{shift(next_month, 1)}-01")
+    texts = (f"{month}-28T23:59:59", f"{next_month}-01T00:00:00", f"{shift_month(next_month, 1)}-01")
     readings = [reading_row(id_, 1, f'{{"waktu": "{at}", "volume_sm3": 2}}') for id_, at in enumerate(texts, 1)]
     return SourceState(users, tuple(readings))
 
 
 @pytest.mark.parametrize("month", ["2026-11", "2026-12", "2028-01", "2028-02", "2027-02", "2025-06"])
 def test_turn_opens_the_month_and_loads_early_rows(pipeline: Pipeline, month: str) -> None:
-    new = shift(month, 1)
-    pipeline.reset(shift(month, -2), month)
+    new = shift_month(month, 1)
+    pipeline.reset(shift_month(month, -2), month)
     state = two_customers(month, new)
     pipeline.fill(state)
     pipeline.run()
     turns = new_month_turn(pipeline)
-    assert turns.step() is None, "the month has not ended"
+    assert turns.turn_if_due() is None, "the month has not ended"
     set_current_month(pipeline, new)
-    turned = turns.step()
+    turned = turns.turn_if_due()
     assert turned is not None
-    assert (turned.months, turned.early, turned.error) == ((new,), (1,), "")
+    assert (turned.months, turned.early_customers, turned.error) == ((new,), (1,), "")
     ledger = pipeline.ledger()
-    assert differences(ledger, compute(state, first_month=shift(month, -2), current_month=new)) == []
+    assert (
+        describe_differences(ledger, compute_ledger(state, first_month=shift_month(month, -2), current_month=new)) == []
+    )
     assert ledger.balances[1, new].closing_balance == 5000 - 200 + 900 - 200
     assert ledger.balances[2, new].opening_balance == ledger.balances[2, month].closing_balance == 70
     assert violations(pipeline) == {}
     before = pipeline.rows(tables.monthly_customer_balances)
-    assert (turns.step(), new_month_turn(pipeline).step()) == (None, None)
+    assert (turns.turn_if_due(), new_month_turn(pipeline).turn_if_due()) == (None, None)
     assert pipeline.rows(tables.monthly_customer_balances) == before
 
 
@@ -102,10 +104,13 @@ def test_missed_months_are_turned_together(pipeline: Pipeline) -> None:
     pipeline.fill(state)
     pipeline.run()
     set_current_month(pipeline, "2027-03")
-    turned = new_month_turn(pipeline).step()
+    turned = new_month_turn(pipeline).turn_if_due()
     assert turned is not None
     assert turned.months == ("2026-12", "2027-01", "2027-02", "2027-03")
-    assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2027-03")) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month="2026-10", current_month="2027-03"))
+        == []
+    )
     assert violations(pipeline) == {}
 
 
@@ -114,12 +119,15 @@ def test_missed_months_are_turned_together(pipeline: Pipeline) -> None:
 def test_turn_equals_computation_from_scratch(shared_pipeline: Pipeline, state: SourceState, months: int) -> None:
     """A ledger computed in an earlier month and then turned equals a ledger computed in the later month."""
     pipeline = shared_pipeline
-    pipeline.reset("2025-01", shift("2025-04", -months))
+    pipeline.reset("2025-01", shift_month("2025-04", -months))
     pipeline.fill(state)
     pipeline.run()
     set_current_month(pipeline, "2025-04")
-    new_month_turn(pipeline).step()
-    assert differences(pipeline.ledger(), compute(state, first_month="2025-01", current_month="2025-04")) == []
+    new_month_turn(pipeline).turn_if_due()
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month="2025-01", current_month="2025-04"))
+        == []
+    )
 
 
 def test_turn_without_source_queues_early_rows(pipeline: Pipeline) -> None:
@@ -129,15 +137,18 @@ def test_turn_without_source_queues_early_rows(pipeline: Pipeline) -> None:
     pipeline.run()
     set_current_month(pipeline, "2026-12")
     unreachable = source_engine(pipeline.source.url.set(port=9))
-    turned = new_month_turn(pipeline, lambda: BillingApp(unreachable, pipeline.horizon)).step()
+    turned = new_month_turn(pipeline, lambda: BillingSource(unreachable, pipeline.horizon)).turn_if_due()
     assert turned is not None
-    assert turned.early == (1,)
+    assert turned.early_customers == (1,)
     assert "cannot be read" in turned.error
     assert pipeline.ledger().balances[1, "2026-12"].closing_balance == 4800, "carried forward without the source"
     assert violations(pipeline) == {}
-    (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
-    assert isinstance(taken, TakenUp)
-    assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2026-12")) == []
+    (taken,) = ChangeApplier(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").apply()
+    assert isinstance(taken, AppliedChanges)
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month="2026-10", current_month="2026-12"))
+        == []
+    )
 
 
 def test_change_in_the_first_seconds_turns_the_month_for_all(pipeline: Pipeline) -> None:
@@ -152,11 +163,14 @@ def test_change_in_the_first_seconds_turns_the_month_for_all(pipeline: Pipeline)
     with pipeline.warehouse.begin() as connection:
         what = ComparedRows("data_pencatatan", [new | {"role": "customer", "user_id": 2}])
         assert enqueue_differences(connection, app_of(pipeline)(), what) == 1
-    (taken,) = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").take_up()
-    assert isinstance(taken, TakenUp)
+    (taken,) = ChangeApplier(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test").apply()
+    assert isinstance(taken, AppliedChanges)
     assert taken.customers == (2,)
     state = SourceState(state.users, (*state.readings, new))
-    assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2026-12")) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month="2026-10", current_month="2026-12"))
+        == []
+    )
     assert violations(pipeline) == {}
 
 
@@ -173,12 +187,15 @@ def test_run_that_waited_over_midnight_keeps_the_turn(pipeline: Pipeline) -> Non
         enqueue_differences(
             connection, app_of(pipeline)(), ComparedRows("data_pencatatan", [row | {"role": "fob", "user_id": 1}])
         )
-    catch_up = CatchUp(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
+    catch_up = ChangeApplier(app_of(pipeline), pipeline.warehouse, DeletionGuard(), "test")
     set_current_month(pipeline, "2026-12")
-    assert new_month_turn(pipeline).step() is not None
-    assert len(list(catch_up.take_up())) == 1
+    assert new_month_turn(pipeline).turn_if_due() is not None
+    assert len(list(catch_up.apply())) == 1
     state = SourceState(state.users, (row, *state.readings[1:]))
-    assert differences(pipeline.ledger(), compute(state, first_month="2026-10", current_month="2026-12")) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month="2026-10", current_month="2026-12"))
+        == []
+    )
 
 
 def test_poller_retries_instead_of_waiting_for_another_writer(pipeline: Pipeline) -> None:
@@ -188,9 +205,9 @@ def test_poller_retries_instead_of_waiting_for_another_writer(pipeline: Pipeline
     set_current_month(pipeline, "2026-12")
     turns = new_month_turn(pipeline)
     with pipeline.warehouse.begin() as connection:
-        lock(connection, tables.deposits)
-        assert turns.step() is None
-    assert turns.step() is not None
+        lock_tables(connection, tables.deposits)
+        assert turns.turn_if_due() is None
+    assert turns.turn_if_due() is not None
 
 
 def test_months_never_loaded_are_not_carried_forward(pipeline: Pipeline) -> None:
@@ -198,12 +215,12 @@ def test_months_never_loaded_are_not_carried_forward(pipeline: Pipeline) -> None
     pipeline.reset("2025-01", "2025-06")
     pipeline.fill(two_customers("2025-02", "2025-03"))
     pipeline.run(["2025-01", "2025-02", "2025-03"])
-    assert new_month_turn(pipeline).step() is None
+    assert new_month_turn(pipeline).turn_if_due() is None
     pipeline.run(["2025-04", "2025-05", "2025-06"])
     pipeline.horizon = Horizon("2024-12", "2025-07", WIB)
-    assert new_month_turn(pipeline).step() is None
+    assert new_month_turn(pipeline).turn_if_due() is None
     with pipeline.warehouse.connect() as connection:
-        assert months_behind(connection, pipeline.horizon) == ("2024-12", "2025-07")
+        assert unwritten_months(connection, pipeline.horizon) == ("2024-12", "2025-07")
 
 
 def test_turn_raises_alert_for_low_balance(pipeline: Pipeline) -> None:
@@ -215,7 +232,7 @@ def test_turn_raises_alert_for_low_balance(pipeline: Pipeline) -> None:
     pipeline.run()
     assert pipeline.rows(tables.balance_alerts) == []
     set_current_month(pipeline, "2026-12")
-    new_month_turn(pipeline).step()
+    new_month_turn(pipeline).turn_if_due()
     (alert,) = pipeline.rows(tables.balance_alerts)
     assert (alert["customer_id"], alert["kind"], alert["balance"]) == (1, "threshold", -1)
 
@@ -224,14 +241,14 @@ def test_previous_month_is_current_until_the_turn(pipeline: Pipeline) -> None:
     pipeline.reset("2026-10", "2026-11")
     pipeline.fill(two_customers("2026-11", "2026-12"))
     with pipeline.warehouse.connect() as connection:
-        assert as_turned(connection, pipeline.horizon).current == "2026-11", "nothing is computed yet"
+        assert ledger_horizon(connection, pipeline.horizon).current == "2026-11", "nothing is computed yet"
     pipeline.run()
     set_current_month(pipeline, "2026-12")
     for expected in ("2026-11", "2026-12"):
         with pipeline.warehouse.connect() as connection:
-            assert as_turned(connection, pipeline.horizon).current == expected
-            assert months_behind(connection, pipeline.horizon) == (() if expected == "2026-12" else ("2026-12",))
-        new_month_turn(pipeline).step()
+            assert ledger_horizon(connection, pipeline.horizon).current == expected
+            assert unwritten_months(connection, pipeline.horizon) == (() if expected == "2026-12" else ("2026-12",))
+        new_month_turn(pipeline).turn_if_due()
 
 
 @pytest.mark.parametrize(
@@ -247,8 +264,8 @@ def test_previous_month_is_current_until_the_turn(pipeline: Pipeline) -> None:
 )
 def test_month_begins_in_the_companys_time_zone(zone: str, month: str) -> None:
     at = ZoneInfo(zone)
-    start = start_of(month, at).timestamp()
+    start = month_start(month, at).timestamp()
     moments = [datetime.fromtimestamp(start, tz=ZoneInfo("UTC")) + timedelta(seconds=by) for by in (-1, 0, 1)]
-    assert [month_of(moment, at) for moment in moments] == [shift(month, -1), month, month]
-    horizons = [Horizon.until(moment, first="2010-01", zone=at) for moment in moments]
-    assert [horizon.current for horizon in horizons] == [shift(month, -1), month, month]
+    assert [month_of(moment, at) for moment in moments] == [shift_month(month, -1), month, month]
+    horizons = [Horizon.at(moment, first="2010-01", zone=at) for moment in moments]
+    assert [horizon.current for horizon in horizons] == [shift_month(month, -1), month, month]

@@ -14,21 +14,21 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.realtime.change_applier import CatchUp, TakenUp
-from ledger_pipelines.realtime.diff import Kind
-from ledger_pipelines.realtime.full_scan import Patrol
-from ledger_pipelines.realtime.poller import Watch
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
+from ledger_pipelines.realtime.diff import ChangeKind
+from ledger_pipelines.realtime.full_scan import FullScan
+from ledger_pipelines.realtime.poller import Poller
 from ledger_pipelines.sources.billing import columns as billing_columns
-from ledger_pipelines.sources.billing.changes import switched_off
-from ledger_pipelines.sources.billing.columns import NEEDED, WITHOUT
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.changes import customers_without_recalculation
+from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING, REQUIRED
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, differences, new_pipeline
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences, new_pipeline
 
 FIRST, CURRENT = "2025-01", "2025-06"
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
@@ -50,7 +50,7 @@ STATE = SourceState(
     ),
     (reading_row(1, 1, METERED), reading_row(2, 2, FOB), reading_row(3, 1, None), reading_row(4, 9, FOB)),
 )
-OPTIONAL = {table: [name for name, lost in of.items() if lost != NEEDED] for table, of in WITHOUT.items()}
+OPTIONAL = {table: [name for name, lost in of.items() if lost != REQUIRED] for table, of in EFFECT_IF_MISSING.items()}
 UNDATED = {table: [name for name in names if name != "updated_at"] for table, names in OPTIONAL.items()}
 
 
@@ -69,9 +69,9 @@ class OtherApplication:
     clock_offset: timedelta = timedelta()
 
     @property
-    def app(self) -> BillingApp:
+    def app(self) -> BillingSource:
         """The application as the product reads it."""
-        return BillingApp(self.pipeline.source, self.pipeline.horizon)
+        return BillingSource(self.pipeline.source, self.pipeline.horizon)
 
     def do(self, *statements: str | sa.Executable) -> None:
         """Execute statements as the owner."""
@@ -116,7 +116,7 @@ def newer(other: OtherApplication) -> Iterator[OtherApplication]:
 
 
 def unindexed(other: OtherApplication) -> Iterator[OtherApplication]:
-    for table in WITHOUT:
+    for table in EFFECT_IF_MISSING:
         on = f" ON {table}" if other.owner.dialect.name != "postgresql" else ""
         other.do(f"DROP INDEX {table}_updated_at_index{on}")
     yield other
@@ -125,18 +125,18 @@ def unindexed(other: OtherApplication) -> Iterator[OtherApplication]:
 def column_rights(other: OtherApplication) -> Iterator[OtherApplication]:
     """Use a login that may read single columns, but neither passwords nor columns that no amount needs."""
     with reader_of(other, {table: [name for name in of if name not in {"alamat", "harga_final"}]
-                           for table, of in WITHOUT.items()}) as reader:  # fmt: skip
+                           for table, of in EFFECT_IF_MISSING.items()}) as reader:  # fmt: skip
         yield replace(other, pipeline=replace(other.pipeline, source=reader))
 
 
 def views(other: OtherApplication) -> Iterator[OtherApplication]:
     """Replace both tables by views, with a login that cannot read the tables: no primary key or index is visible."""
-    for table, of in WITHOUT.items():
+    for table, of in EFFECT_IF_MISSING.items():
         other.do(f"ALTER TABLE {table} RENAME TO app_{table}")
         other.do(f"CREATE VIEW {table} AS SELECT {', '.join(of)} FROM app_{table}")
-    with reader_of(other, {table: list(of) for table, of in WITHOUT.items()}) as reader:
+    with reader_of(other, {table: list(of) for table, of in EFFECT_IF_MISSING.items()}) as reader:
         yield replace(other, pipeline=replace(other.pipeline, source=reader))
-    for table in WITHOUT:
+    for table in EFFECT_IF_MISSING:
         other.do(f"DROP VIEW {table}", f"ALTER TABLE app_{table} RENAME TO {table}")
 
 
@@ -184,7 +184,9 @@ KINDS = {
 
 def fill(other: OtherApplication, state: SourceState) -> None:
     """Replace the contents of the application's tables by a state, in the columns that exist."""
-    existing = {table: {column["name"] for column in sa.inspect(other.owner).get_columns(table)} for table in WITHOUT}
+    existing = {
+        table: {column["name"] for column in sa.inspect(other.owner).get_columns(table)} for table in EFFECT_IF_MISSING
+    }
     other.do(sa.delete(data_pencatatan), sa.delete(users))
     for table, rows in ((users, state.users), (data_pencatatan, state.readings)):
         for row in rows:
@@ -193,7 +195,7 @@ def fill(other: OtherApplication, state: SourceState) -> None:
 
 
 def expected(state: SourceState) -> Any:
-    return compute(state, first_month=FIRST, current_month=CURRENT)
+    return compute_ledger(state, first_month=FIRST, current_month=CURRENT)
 
 
 def change_row(other: OtherApplication, table: sa.Table, row_id: int, **values: Any) -> None:
@@ -206,11 +208,11 @@ def change_row(other: OtherApplication, table: sa.Table, row_id: int, **values: 
 def apply_changes(other: OtherApplication, *, by_polls: bool) -> None:
     """Detect the changes, by polls or else by the full scan, and apply them."""
     app, warehouse, guard = other.app, other.pipeline.warehouse, DeletionGuard()
-    polled = sum(Watch(kind, warehouse).look(app, NOW) for kind in Kind)
-    scanned = sum(Patrol(table, app, warehouse, guard).step() for table in WITHOUT)
+    polled = sum(Poller(kind, warehouse).poll(app, NOW) for kind in ChangeKind)
+    scanned = sum(FullScan(table, app, warehouse, guard).scan_next() for table in EFFECT_IF_MISSING)
     assert (bool(polled), bool(scanned)) == (by_polls, not by_polls)
-    results = list(CatchUp(lambda: app, warehouse, guard, "test").take_up())
-    assert [type(result) for result in results] == [TakenUp]
+    results = list(ChangeApplier(lambda: app, warehouse, guard, "test").apply())
+    assert [type(result) for result in results] == [AppliedChanges]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -224,7 +226,7 @@ def test_whole_load_and_realtime_equal_the_reference(other: OtherApplication, ki
     made.pipeline.run()
     with made.pipeline.warehouse.begin() as connection:
         connection.execute(sa.update(tables.loaded_months).values(loaded_at=NOW - timedelta(hours=1)))
-    assert differences(made.pipeline.ledger(), expected(STATE)) == []
+    assert describe_differences(made.pipeline.ledger(), expected(STATE)) == []
 
     metered = METERED.replace("257.9", "300.1")
     deposits = DEPOSITS.replace("71930493.31", "500")
@@ -235,7 +237,7 @@ def test_whole_load_and_realtime_equal_the_reference(other: OtherApplication, ki
         (STATE.users[0] | {"deposit_history": deposits}, *STATE.users[1:]),
         (STATE.readings[0] | {"data_input": metered}, *STATE.readings[1:]),
     )
-    assert differences(made.pipeline.ledger(), expected(state)) == []
+    assert describe_differences(made.pipeline.ledger(), expected(state)) == []
     assert next(altering, None) is None
 
 
@@ -243,14 +245,14 @@ def test_missing_columns_are_read_as_null_and_reported(other: OtherApplication) 
     made = next(lacking(OPTIONAL)(other))
     fill(made, STATE)
     made.pipeline.run()
-    columns = made.app.check()
-    assert columns["users"].in_words == (
+    columns = made.app.refresh_columns()
+    assert columns["users"].missing_message == (
         "Columns that users lacks, or that may not be read; no amount needs them: " + ", ".join(OPTIONAL["users"]) + "."
     )
     (one, _) = made.pipeline.rows(tables.customers)
     assert {one[name] for name in OPTIONAL["users"] if name != "use_realtime_calculation"} == {None}
     assert one["use_realtime_calculation"] is True
-    assert switched_off(made.app, [1, 2]) == frozenset()
+    assert customers_without_recalculation(made.app, [1, 2]) == frozenset()
 
 
 def missing_columns(other: OtherApplication) -> list[str]:
@@ -265,23 +267,23 @@ def test_added_or_removed_column_is_detected(other: OtherApplication, monkeypatc
     other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
     assert missing_columns(other) == [], "the server is not asked at each poll"
     with pytest.raises(Exception, match="alamat"):
-        other.app.fetch(other.app.rows_of("users"))
+        other.app.fetch_rows(other.app.select_rows("users"))
     assert missing_columns(other) == ["alamat"]
     other.do("ALTER TABLE users RENAME COLUMN address TO alamat")
-    assert list(other.app.check()["users"].missing) == []
+    assert list(other.app.refresh_columns()["users"].missing) == []
     other.do("ALTER TABLE users RENAME COLUMN alamat TO address")
-    monkeypatch.setattr(billing_columns, "KNOWN_SECONDS", 0)
+    monkeypatch.setattr(billing_columns, "CACHE_SECONDS", 0)
     assert missing_columns(other) == ["alamat"]
 
 
 def test_polls_do_not_ask_for_the_columns(other: OtherApplication) -> None:
     fill(other, STATE)
     other.pipeline.run()
-    watch = Watch(Kind.PRICES, other.pipeline.warehouse)
-    watch.look(other.app, NOW)
+    watch = Poller(ChangeKind.PRICES, other.pipeline.warehouse)
+    watch.poll(other.app, NOW)
     asked: list[str] = []
     sa.event.listen(other.pipeline.source, "before_cursor_execute", lambda *of: asked.append(of[2]))
     for _ in range(4):
-        watch.look(other.app, NOW)
+        watch.poll(other.app, NOW)
     assert len(asked) == 4
     assert all("updated_at" in statement for statement in asked)

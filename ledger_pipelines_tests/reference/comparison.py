@@ -64,7 +64,9 @@ class Comparison:
             self.rows[reason] += 1 if row else 0
 
 
-def compare(state: SourceState, ledger: Ledger, *, first_month: str, current_month: str) -> dict[int, Comparison]:
+def compare_balances(
+    state: SourceState, ledger: Ledger, *, first_month: str, current_month: str
+) -> dict[int, Comparison]:
     """Compare every customer's balance with the application's totals."""
     horizon = Horizon(first_month, current_month, WIB)
     return {

@@ -109,7 +109,7 @@ class Draft:
 
 
 @st.composite
-def exceeded(
+def with_extreme_values(
     draw: st.DrawFn, state: SourceState, *, mysql: bool, unreadable: bool = False, max_edits: int = 4
 ) -> SourceState:
     """Draw the source with some values at or beyond the bounds of the ledger.

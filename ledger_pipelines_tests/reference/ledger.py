@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState, Transaction
 from ledger_pipelines_tests.reference.values import (
     BLANKS,
     NUMBER_LIMIT,
@@ -119,13 +119,13 @@ class PriceInForce:
     fields: dict[str, Decimal | None]
 
 
-def compute(
+def compute_ledger(
     state: SourceState,
     *,
     first_month: str,
     current_month: str,
     zone: tzinfo = WIB,
-    remembered: Mapping[HistoryKey, str | None] | None = None,
+    last_readable_texts: Mapping[HistoryKey, str | None] | None = None,
 ) -> Ledger:
     """Compute the whole ledger of a source.
 
@@ -134,7 +134,7 @@ def compute(
         first_month: First month of the partitions, 'YYYY-MM'.
         current_month: Current month in WIB, 'YYYY-MM'.
         zone: The company's time zone.
-        remembered: Last readable text of histories that may be unreadable now (see `last_readable`).
+        last_readable_texts: Last readable text of histories that may be unreadable now (see `last_readable`).
     """
     horizon = Horizon(first_month, current_month, zone)
     roles = {row["id"]: row["role"] for row in state.users}
@@ -144,12 +144,12 @@ def compute(
     prices: dict[int, list[PriceEntry]] = {}
     for customer_id, row in customers.items():
         prices[customer_id] = []
-        for source_id, entry in _history(row, "pricing_history", remembered or {}, ledger):
+        for source_id, entry in _history(row, "pricing_history", last_readable_texts or {}, ledger):
             try:
                 prices[customer_id].append(price_entry(entry, zone))
             except RejectedError as refused:
                 ledger.rejected["users", source_id] = refused.code
-        for source_id, entry in _history(row, "deposit_history", remembered or {}, ledger):
+        for source_id, entry in _history(row, "deposit_history", last_readable_texts or {}, ledger):
             try:
                 month, amount = deposit(entry, horizon)
             except RejectedError as refused:
@@ -178,7 +178,7 @@ def _rejected_customers(state: SourceState, customers: Collection[int]) -> dict[
 def last_readable(
     state: SourceState, earlier: Mapping[HistoryKey, str | None] | None = None
 ) -> dict[HistoryKey, str | None]:
-    """Return the last readable text of each customer's histories, as input of the next `compute`.
+    """Return the last readable text of each customer's histories, as input of the next `compute_ledger`.
 
     Users who are not customers, and rejected customers, have no entry.
     """
@@ -366,18 +366,18 @@ def _balances(
     deposits: Mapping[tuple[int, str], Fraction],
     transactions: Mapping[int, Transaction],
     current_month: str,
-) -> dict[tuple[int, str], Balance]:
+) -> dict[tuple[int, str], MonthlyBalance]:
     """Return one customer's balances, from the first activity to the current month."""
     own = [one for one in transactions.values() if one.customer_id == customer_id]
     active = [one.year_month for one in own] + [month for owner, month in deposits if owner == customer_id]
-    found: dict[tuple[int, str], Balance] = {}
+    found: dict[tuple[int, str], MonthlyBalance] = {}
     opening = Fraction(0)
     for month in months(min(active), current_month) if active else ():
         paid = deposits.get((customer_id, month), Fraction(0))
         bought = sum((Fraction(one.total_harga) for one in own if one.year_month == month), Fraction(0))
         volume = sum((Fraction(one.volume_sm3) for one in own if one.year_month == month), Fraction(0))
         closing = opening + paid - bought
-        found[customer_id, month] = Balance(
+        found[customer_id, month] = MonthlyBalance(
             rounded(opening, 2), rounded(paid, 2), rounded(bought, 2), rounded(closing, 2), rounded(volume, 4)
         )
         opening = closing

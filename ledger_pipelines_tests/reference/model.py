@@ -36,7 +36,7 @@ class Transaction:
 
 
 @dataclass(frozen=True)
-class Balance:
+class MonthlyBalance:
     """Monthly balance of a customer; money in rupiah, volume in Sm³."""
 
     opening_balance: Decimal
@@ -55,5 +55,5 @@ class Ledger:
     """
 
     transactions: dict[int, Transaction] = field(default_factory=dict)
-    balances: dict[tuple[int, str], Balance] = field(default_factory=dict)
+    balances: dict[tuple[int, str], MonthlyBalance] = field(default_factory=dict)
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)

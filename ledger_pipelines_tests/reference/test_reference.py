@@ -15,13 +15,13 @@ from ledger_pipelines_tests.reference.ledger import (
     WIB,
     Horizon,
     RejectedError,
-    compute,
+    compute_ledger,
     computed_factor,
     deposit,
     last_readable,
     price_entry,
 )
-from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState
+from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.reference.strategies import source_states
@@ -33,7 +33,7 @@ HORIZON = Horizon(FIRST, CURRENT, WIB)
 
 def _ledger(user: dict[str, Any], *readings: str) -> Ledger:
     rows = tuple(reading_row(10 + place, user["id"], text) for place, text in enumerate(readings))
-    return compute(SourceState((user,), rows), first_month=FIRST, current_month=CURRENT)
+    return compute_ledger(SourceState((user,), rows), first_month=FIRST, current_month=CURRENT)
 
 
 def _metered(waktu: str, volume: str) -> str:
@@ -134,7 +134,9 @@ def test_months_run_to_the_current_one() -> None:
     ledger = _ledger(_priced(), _metered("2025-01-31T23:59:59", "2"))
 
     assert [month for _, month in ledger.balances] == list(months("2025-01", "2025-06"))
-    assert ledger.balances[1, "2025-02"] == Balance(Decimal(-3000), Decimal(0), Decimal(0), Decimal(-3000), Decimal(0))
+    assert ledger.balances[1, "2025-02"] == MonthlyBalance(
+        Decimal(-3000), Decimal(0), Decimal(0), Decimal(-3000), Decimal(0)
+    )
 
 
 def test_decimal_context_does_not_matter() -> None:
@@ -142,10 +144,10 @@ def test_decimal_context_does_not_matter() -> None:
         (_priced(deposit_history='[{"date": "2025-03-01", "amount": -999999999999999.99}]'),),
         (reading_row(10, 1, _metered("2025-03-01", "123456789012345.12345678901234567890")),),
     )
-    expected = compute(state, first_month=FIRST, current_month=CURRENT)
+    expected = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
     with localcontext() as context:
         context.prec = 3
-        found = compute(state, first_month=FIRST, current_month=CURRENT)
+        found = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
 
     assert found == expected
     assert expected.transactions[10].volume_sm3 == Decimal("185185183518517.6852")
@@ -157,17 +159,17 @@ def test_last_readable_history_survives_several_reads() -> None:
     broken = SourceState((_priced(deposit_history="[{"),))
     memory = last_readable(broken, last_readable(broken, last_readable(before)))
 
-    ledger = compute(broken, first_month=FIRST, current_month=CURRENT, remembered=memory)
+    ledger = compute_ledger(broken, first_month=FIRST, current_month=CURRENT, last_readable_texts=memory)
     assert ledger.balances[1, "2025-03"].closing_balance == 5
     assert ledger.rejected == {("users", "1/deposit_history"): "unreadable_history"}
     empty = last_readable(SourceState((_priced(),)), memory)
-    assert compute(broken, first_month=FIRST, current_month=CURRENT, remembered=empty).balances == {}
+    assert compute_ledger(broken, first_month=FIRST, current_month=CURRENT, last_readable_texts=empty).balances == {}
 
 
 @settings(max_examples=60, deadline=None)
 @given(state=source_states(first_month=FIRST, current_month=CURRENT))
 def test_ledger_is_consistent_for_any_source(state: SourceState) -> None:
-    ledger = compute(state, first_month=FIRST, current_month=CURRENT)
+    ledger = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
 
     rejected = {int(row) for table, row in ledger.rejected if table == "data_pencatatan"}
     assert {row["id"] for row in state.readings} == rejected | ledger.transactions.keys()
@@ -192,7 +194,7 @@ def test_row_order_does_not_matter(data: st.DataObject) -> None:
     state = data.draw(source_states(first_month=FIRST, current_month=CURRENT))
     reversed_state = replace(state, users=state.users[::-1], readings=state.readings[::-1])
 
-    assert compute(reversed_state, first_month=FIRST, current_month=CURRENT) == compute(
+    assert compute_ledger(reversed_state, first_month=FIRST, current_month=CURRENT) == compute_ledger(
         state, first_month=FIRST, current_month=CURRENT
     )
 
@@ -203,8 +205,8 @@ def test_edit_changes_only_affected_customers(data: st.DataObject) -> None:
     state = data.draw(source_states(first_month=FIRST, current_month=CURRENT))
     edited, affected = data.draw(mutations(state, first_month=FIRST, current_month=CURRENT, unreadable=True))
     memory = last_readable(state)
-    before = compute(state, first_month=FIRST, current_month=CURRENT)
-    after = compute(edited, first_month=FIRST, current_month=CURRENT, remembered=memory)
+    before = compute_ledger(state, first_month=FIRST, current_month=CURRENT)
+    after = compute_ledger(edited, first_month=FIRST, current_month=CURRENT, last_readable_texts=memory)
 
     assert affected
     assert _others(before, affected, state) == _others(after, affected, edited)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ledger_pipelines_tests.reference.ledger import REASONS, compute, last_readable
+from ledger_pipelines_tests.reference.ledger import REASONS, compute_ledger, last_readable
 from ledger_pipelines_tests.reference.model import Ledger
-from ledger_pipelines_tests.scenarios.load import FOLDER, Scenario, scenarios
+from ledger_pipelines_tests.scenarios.load import FOLDER, Scenario, load_scenarios
 
-SCENARIOS = scenarios()
+SCENARIOS = load_scenarios()
 
 
 def test_every_folder_is_a_distinct_scenario() -> None:
@@ -19,7 +19,7 @@ def test_every_folder_is_a_distinct_scenario() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_reference_agrees(scenario: Scenario) -> None:
-    ledger = compute(scenario.given, first_month=scenario.first_month, current_month=scenario.current_month)
+    ledger = compute_ledger(scenario.given, first_month=scenario.first_month, current_month=scenario.current_month)
 
     _assert_equal(ledger, scenario.then)
 
@@ -29,11 +29,11 @@ def test_the_reference_agrees(scenario: Scenario) -> None:
 )
 def test_the_reference_agrees_after_the_change(scenario: Scenario) -> None:
     assert scenario.after is not None
-    ledger = compute(
+    ledger = compute_ledger(
         scenario.after.given,
         first_month=scenario.first_month,
         current_month=scenario.after.current_month,
-        remembered=last_readable(scenario.given),
+        last_readable_texts=last_readable(scenario.given),
     )
 
     _assert_equal(ledger, scenario.after.then)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState, Transaction
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.reference.values import Json, Numeral, write_json
 
@@ -45,7 +45,7 @@ class Scenario:
     after: Step | None
 
 
-def scenarios() -> list[Scenario]:
+def load_scenarios() -> list[Scenario]:
     """Return all scenarios, by name."""
     return [_scenario(path.parent) for path in sorted(FOLDER.glob("*/scenario.toml"))]
 
@@ -132,7 +132,7 @@ def _then(folders: list[Path]) -> Ledger:
     return Ledger(
         transactions={int(row["data_pencatatan_id"]): _transaction(row) for row in _rows(folders, "then_transactions")},
         balances={
-            (int(row["customer_id"]), row["year_month"]): Balance(
+            (int(row["customer_id"]), row["year_month"]): MonthlyBalance(
                 opening_balance=Decimal(row["opening_balance"]),
                 total_deposits=Decimal(row["total_deposits"]),
                 total_purchases=Decimal(row["total_purchases"]),

@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from typer.testing import CliRunner, Result
 
 from ledger_pipelines.embedded_postgres.server import EmbeddedServer
-from ledger_pipelines.horizon import month_of, shift
+from ledger_pipelines.horizon import month_of, shift_month
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.serving.cli.common import console
 from ledger_pipelines.settings import Settings, load_settings
@@ -33,7 +33,7 @@ NARROW = 80
 
 
 @contextmanager
-def environment_of(variables: dict[str, str]) -> Iterator[None]:
+def replaced_environment(variables: dict[str, str]) -> Iterator[None]:
     """Replace the LEDGER_ variables; restore the whole environment, which commands also change."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("LEDGER_", "DAGSTER_"))]:
@@ -57,12 +57,12 @@ class Installation:
     @property
     def settings(self) -> Settings:
         """The settings of the commands."""
-        with environment_of(self.variables):
+        with replaced_environment(self.variables):
             return Settings()
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run a command in this process, with additional variables."""
-        with environment_of(self.variables | variables):
+        with replaced_environment(self.variables | variables):
             result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
             logging.getLogger("alembic").setLevel(logging.WARNING)
             return result
@@ -72,11 +72,11 @@ class Installation:
         command = [sys.executable, "-m", "ledger_pipelines.serving.cli", *arguments]
         return subprocess.Popen(command, env=self._environment(), text=True, **options)
 
-    def output_of(self, *arguments: str) -> str:
+    def checked_output(self, *arguments: str) -> str:
         """Run a command that must succeed in a separate process; return its output."""
         return self._output_of("-m", "ledger_pipelines.serving.cli", *arguments)
 
-    def python(self, script: str) -> str:
+    def run_script(self, script: str) -> str:
         """Run a script in a separate process, with warnings as errors; return its output."""
         return self._output_of("-W", "error", script)
 
@@ -93,7 +93,7 @@ class Installation:
     @contextmanager
     def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
         """Yield a connection to the warehouse."""
-        engine = sa.create_engine(database_urls.warehouse(self.settings), isolation_level=isolation)
+        engine = sa.create_engine(database_urls.warehouse_url(self.settings), isolation_level=isolation)
         try:
             with engine.connect() as connection:
                 yield connection
@@ -107,7 +107,7 @@ class Installation:
             return {table.name: _fingerprint_of(connection, table) for table in data}
 
     @contextmanager
-    def source(self) -> Iterator[sa.Engine]:
+    def changed_billing_copy(self) -> Iterator[sa.Engine]:
         """Yield a copy of the demo's billing application, for invalid changes."""
         name = f"changed_{free_port()}"
         disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :database"
@@ -135,7 +135,7 @@ def json_of(result: Result) -> dict[str, Any]:
 
 
 @contextmanager
-def new_installation(*, durable: bool = False) -> Iterator[Installation]:
+def temporary_installation(*, durable: bool = False) -> Iterator[Installation]:
     """Yield a new installation; delete it afterwards.
 
     Its embedded server runs without protection against a crash of the machine, unless it is to be durable: then the
@@ -144,7 +144,7 @@ def new_installation(*, durable: bool = False) -> Iterator[Installation]:
     home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
     current = month_of(datetime.now(WIB), WIB)
     ports = {f"LEDGER_{name}_PORT": str(free_port()) for name in ("DB", "UI", "CODE_SERVER", "API")}
-    made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift(current, 1 - MONTHS), **ports})
+    made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift_month(current, 1 - MONTHS), **ports})
     try:
         if not durable:
             _create_fast_server(made.settings)
@@ -169,7 +169,7 @@ def _create_fast_server(settings: Settings) -> None:
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """An installation where no process runs yet."""
-    with new_installation() as made:
+    with temporary_installation() as made:
         yield made
 
 
@@ -183,7 +183,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def computed() -> Iterator[Installation]:
     """An installation with a small computed demo; tests leave it unchanged."""
     seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
-    with new_installation() as made:
+    with temporary_installation() as made:
         for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"]):
             result = made.run(*command)
             assert result.exit_code == 0, result.output

@@ -10,11 +10,11 @@ import pytest
 import uvicorn
 
 from ledger_pipelines.serving.api.server import uvicorn_config
-from ledger_pipelines.serving.web.address import address_of, is_ready
+from ledger_pipelines.serving.web.address import api_url, is_ready
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.servers import free_port
-from ledger_pipelines_tests.support.serving.api import Api
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest
 
 FORWARDED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
@@ -30,7 +30,7 @@ def running(settings: Settings) -> Iterator[str]:
         while not is_ready(settings):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        yield address_of(settings)
+        yield api_url(settings)
     finally:
         server.should_exit = True
         thread.join(30)
@@ -40,7 +40,7 @@ def running(settings: Settings) -> Iterator[str]:
     ("proxies", "address", "scheme"),
     [(None, "127.0.0.1", "http"), ("127.0.0.0/8", "203.0.113.7", "https"), ("10.0.0.1", "127.0.0.1", "http")],
 )
-def test_forwarded_headers(api: Api, proxies: str | None, address: str, scheme: str) -> None:
+def test_forwarded_headers(api: ApiUnderTest, proxies: str | None, address: str, scheme: str) -> None:
     settings = api.settings.model_copy(update={"api_port": free_port(), "api_trusted_proxies": proxies})
     with running(settings) as root:
         response = httpx2.post(f"{root}/api/sync/cancel", headers=FORWARDED)
@@ -51,5 +51,5 @@ def test_forwarded_headers(api: Api, proxies: str | None, address: str, scheme: 
         assert audit.latest(connection, limit=1)[0].address == address
 
 
-def test_is_ready_without_a_server(api: Api) -> None:
+def test_is_ready_without_a_server(api: ApiUnderTest) -> None:
     assert not is_ready(api.settings.model_copy(update={"api_port": free_port()}))

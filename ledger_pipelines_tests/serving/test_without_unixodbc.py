@@ -42,11 +42,11 @@ def bare(installation: Installation, tmp_path: Path) -> Installation:
 def test_every_module_imports(bare: Installation, tmp_path: Path) -> None:
     script = tmp_path / "import_all.py"
     script.write_text(IMPORT_ALL)
-    assert bare.python(str(script)) == ""
+    assert bare.run_script(str(script)) == ""
 
 
 def test_help(bare: Installation) -> None:
-    assert "demo" in bare.output_of("--help")
+    assert "demo" in bare.checked_output("--help")
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_commands_report_what_to_install(bare: Installation, command: tuple[str,
 
 @pytest.mark.slow
 def test_the_demo_runs(bare: Installation) -> None:
-    assert "Latest balances" in bare.output_of("demo", "run")
+    assert "Latest balances" in bare.checked_output("demo", "run")

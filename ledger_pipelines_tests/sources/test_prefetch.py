@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ledger_pipelines.sources.prefetch import AHEAD, SilenceError, attended, prefetched
+from ledger_pipelines.sources.prefetch import QUEUE_SIZE, StatementTimeoutError, prefetch, run_with_timeout
 
 TIMEOUT_SECONDS = 20.0
 
@@ -20,8 +20,8 @@ def no_thread_is_left() -> bool:
 
 
 def test_items_arrive_in_order() -> None:
-    assert list(prefetched(lambda: iter(range(100)), no_cancel, TIMEOUT_SECONDS)) == list(range(100))
-    assert attended(lambda: 42, no_cancel, TIMEOUT_SECONDS) == 42
+    assert list(prefetch(lambda: iter(range(100)), no_cancel, TIMEOUT_SECONDS)) == list(range(100))
+    assert run_with_timeout(lambda: 42, no_cancel, TIMEOUT_SECONDS) == 42
     assert no_thread_is_left()
 
 
@@ -32,16 +32,16 @@ def test_prefetch_is_bounded() -> None:
     def work() -> Iterator[int]:
         for number in range(100):
             made.append(number)
-            if number == AHEAD + 1:
+            if number == QUEUE_SIZE + 1:
                 full.set()
             yield number
 
-    items = prefetched(work, no_cancel, TIMEOUT_SECONDS)
+    items = prefetch(work, no_cancel, TIMEOUT_SECONDS)
     assert next(items) == 0
     assert full.wait(TIMEOUT_SECONDS), "the queue is filled before the consumer asks"
     items.close()
     # One item was taken, the queue is full, and the producer holds one more.
-    assert made == list(range(AHEAD + 2))
+    assert made == list(range(QUEUE_SIZE + 2))
     assert no_thread_is_left()
 
 
@@ -50,7 +50,7 @@ def test_an_error_follows_the_items_before_it() -> None:
         yield 1
         raise KeyError("broken")
 
-    items = prefetched(work, no_cancel, TIMEOUT_SECONDS)
+    items = prefetch(work, no_cancel, TIMEOUT_SECONDS)
     assert next(items) == 1
     with pytest.raises(KeyError, match="broken"):
         next(items)
@@ -78,7 +78,7 @@ def hanging_producer() -> tuple[Callable[[], Iterator[int]], Callable[[], None],
 
 def test_a_hanging_producer_is_cancelled_until_it_ends() -> None:
     work, cancel, done = hanging_producer()
-    items = prefetched(work, cancel, TIMEOUT_SECONDS)
+    items = prefetch(work, cancel, TIMEOUT_SECONDS)
     assert next(items) == 1
     items.close()
     assert done == ["cancelled", "cancelled", "cancelled", "ended"]
@@ -87,9 +87,9 @@ def test_a_hanging_producer_is_cancelled_until_it_ends() -> None:
 
 def test_a_producer_beyond_the_timeout_is_cancelled() -> None:
     work, cancel, done = hanging_producer()
-    items = prefetched(work, cancel, 0.1)
+    items = prefetch(work, cancel, 0.1)
     assert next(items) == 1
-    with pytest.raises(SilenceError):
+    with pytest.raises(StatementTimeoutError):
         next(items)
     assert done[-1] == "ended"
     assert no_thread_is_left()

@@ -7,7 +7,7 @@ import pandera.pandas as pa
 import pytest
 from pandera.errors import SchemaErrors
 
-from ledger_pipelines.sources.validation import validate
+from ledger_pipelines.sources.validation import validate_frame
 
 
 def test_texts_are_not_held_by_arrow() -> None:
@@ -18,12 +18,12 @@ def test_texts_are_not_held_by_arrow() -> None:
         return True
 
     schema = pa.DataFrameSchema({"text": pa.Column(object, pa.Check(look))})
-    validate(schema, pd.DataFrame({"text": pd.Series(["a"], dtype=object)}))
+    validate_frame(schema, pd.DataFrame({"text": pd.Series(["a"], dtype=object)}))
     assert storages == ["python"]
 
 
 def test_half_a_character_is_a_failed_value() -> None:
     schema = pa.DataFrameSchema({"text": pa.Column(object, pa.Check(lambda texts: texts == "a"))})
     with pytest.raises(SchemaErrors) as refused:
-        validate(schema, pd.DataFrame({"text": pd.Series(["a", "\ud83d"], dtype=object)}))
+        validate_frame(schema, pd.DataFrame({"text": pd.Series(["a", "\ud83d"], dtype=object)}))
     assert list(refused.value.failure_cases["index"]) == [1]

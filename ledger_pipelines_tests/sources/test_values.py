@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from ledger_pipelines.sources.values import (
     UnusableError,
-    encode,
+    encode_json,
     is_bare_date,
     is_missing,
-    moment,
-    number,
     parse_json,
-    period,
-    shown,
-    storable,
-    text_of,
+    parse_moment,
+    parse_number,
+    parse_period,
+    parse_text,
+    quote_value,
+    to_storable,
 )
 
 WIB = ZoneInfo("Asia/Jakarta")
@@ -51,7 +51,7 @@ FINITE = st.decimals(min_value=Decimal("-999999999999999"), max_value=Decimal("9
     ],
 )
 def test_a_number(text: str, value: str) -> None:
-    found = number(parse_json(f"[{text}]")[0], "x")
+    found = parse_number(parse_json(f"[{text}]")[0], "x")
     assert found == Decimal(value)
 
 
@@ -59,7 +59,7 @@ def test_a_number(text: str, value: str) -> None:
 def test_a_missing_number(text: str) -> None:
     value = parse_json(f"[{text}]")[0]
     assert is_missing(value)
-    assert number(value, "x") is None
+    assert parse_number(value, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_missing_number(text: str) -> None:
 )
 def test_not_a_number(text: str) -> None:
     with pytest.raises(UnusableError, match=r"^volume is not a number: "):
-        number(parse_json(f"[{text}]")[0], "volume")
+        parse_number(parse_json(f"[{text}]")[0], "volume")
 
 
 @pytest.mark.parametrize(
@@ -113,39 +113,39 @@ def test_not_a_number(text: str) -> None:
 )
 def test_a_number_beyond_the_limits(text: str, reason: str) -> None:
     with pytest.raises(UnusableError, match=reason) as caught:
-        number(parse_json(f"[{text}]")[0], "volume")
+        parse_number(parse_json(f"[{text}]")[0], "volume")
     assert len(str(caught.value)) < 150, "a message quotes at most a few digits"
 
 
 @pytest.mark.parametrize(("value", "digits"), [(5, "5"), (-(2**40), "-1099511627776"), (0.1, "0.1"), (1e-7, "1E-7")])
 def test_a_float_keeps_the_digits_that_its_database_shows(value: object, digits: str) -> None:
-    assert str(number(value, "x")) == digits
+    assert str(parse_number(value, "x")) == digits
 
 
 def test_a_value_nested_to_the_parser_limit() -> None:
     """Every depth that can be parsed can be shown, although that takes more of the stack."""
     for depth in range(1, 1100):
         with pytest.raises(UnusableError, match=r"x is not a number: \[+|not JSON: maximum recursion"):
-            number(parse_json("[" * depth + "]" * depth), "x")
+            parse_number(parse_json("[" * depth + "]" * depth), "x")
 
 
 @pytest.mark.parametrize("value", [True, float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), b"5"])
 def test_a_value_without_a_finite_number(value: object) -> None:
     with pytest.raises(UnusableError, match="not a number"):
-        number(value, "x")
+        parse_number(value, "x")
 
 
 @given(value=FINITE)
 def test_a_number_keeps_its_digits_through_json(value: Decimal) -> None:
     for text in (f"[{value:f}]", f'["{value}"]', json.dumps([f" {value:f} "]), json.dumps(f"[{value:f}]")):
-        found = number(parse_json(text)[0], "x")
+        found = parse_number(parse_json(text)[0], "x")
         assert found is not None
         assert found.as_tuple() == value.as_tuple()
 
 
 @given(whole=st.text("0123456789", min_size=1, max_size=15), part=st.text("0123456789", max_size=40))
 def test_a_number_keeps_its_digits_as_text(whole: str, part: str) -> None:
-    found = number(f"{whole}.{part}", "x")
+    found = parse_number(f"{whole}.{part}", "x")
     assert found is not None
     assert -int(found.as_tuple().exponent) == len(part)
     assert f"{found:f}" == f"{int(whole)}.{part}".removesuffix(".")
@@ -159,16 +159,16 @@ def test_a_number_keeps_its_digits_as_text(whole: str, part: str) -> None:
 ))  # fmt: skip
 def test_encoding_is_the_inverse_of_parsing(value: Any) -> None:
     text = json.dumps([value])
-    again = encode(parse_json(text))
-    assert storable(again) == again
-    assert encode(parse_json(again)) == again
+    again = encode_json(parse_json(text))
+    assert to_storable(again) == again
+    assert encode_json(parse_json(again)) == again
     if "\\u0000" not in text and "\\ud" not in text:
         assert json.loads(again) == [value]
 
 
 @given(value=FINITE)
 def test_encoding_keeps_every_digit(value: Decimal) -> None:
-    assert encode(parse_json(f'{{"amount": {value:f}}}')) == f'{{"amount": {value:f}}}'
+    assert encode_json(parse_json(f'{{"amount": {value:f}}}')) == f'{{"amount": {value:f}}}'
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_encoding_keeps_every_digit(value: Decimal) -> None:
     ],
 )
 def test_encoding_of_json_that_postgresql_cannot_store(text: str, encoded: str) -> None:
-    assert encode(parse_json(text)) == encoded
+    assert encode_json(parse_json(text)) == encoded
 
 
 @pytest.mark.parametrize("depth", range(5))
@@ -223,7 +223,7 @@ def test_not_json(text: str) -> None:
     ],
 )
 def test_a_moment(text: str, iso: str) -> None:
-    found = moment(text, "waktu", WIB)
+    found = parse_moment(text, "waktu", WIB)
     assert found == datetime.fromisoformat(iso)
     assert found is not None
     assert found.isoformat() == iso
@@ -231,7 +231,7 @@ def test_a_moment(text: str, iso: str) -> None:
 
 @pytest.mark.parametrize("value", [None, "", "   "])
 def test_a_missing_moment(value: object) -> None:
-    assert moment(value, "waktu", WIB) is None
+    assert parse_moment(value, "waktu", WIB) is None
 
 
 @pytest.mark.parametrize(
@@ -271,14 +271,14 @@ def test_a_missing_moment(value: object) -> None:
 )
 def test_not_a_moment(value: object) -> None:
     with pytest.raises(UnusableError, match=r"^waktu is not a moment: "):
-        moment(value, "waktu", WIB)
+        parse_moment(value, "waktu", WIB)
 
 
 @given(at=st.datetimes(datetime(1950, 1, 1), datetime(2200, 1, 1)), offset=st.integers(-23 * 60, 23 * 60))  # noqa: DTZ001
 def test_an_offset_is_converted_to_wib(at: datetime, offset: int) -> None:
     sign, (hours, minutes) = "-" if offset < 0 else "+", divmod(abs(offset), 60)
     text = f"{at.isoformat(timespec='microseconds')}{sign}{hours:02d}:{minutes:02d}"
-    found = moment(text, "waktu", WIB)
+    found = parse_moment(text, "waktu", WIB)
     assert found == datetime.fromisoformat(text)
     assert found is not None
     assert found.tzinfo is WIB
@@ -296,13 +296,13 @@ def test_an_offset_is_converted_to_wib(at: datetime, offset: int) -> None:
     ],
 )
 def test_a_period_includes_both_ends(start: str, end: str, first: str, after: str) -> None:
-    found = period({"start_date": start, "end_date": end}, WIB)
+    found = parse_period({"start_date": start, "end_date": end}, WIB)
     assert [at.replace(tzinfo=None).isoformat() for at in found] == [first, after]
 
 
 @pytest.mark.parametrize("end", ["9999-12-31", "9999-12-31 23:59:59"])
 def test_a_period_may_end_with_the_calendar(end: str) -> None:
-    start, after = period({"start_date": "2025-03-01", "end_date": end}, WIB)
+    start, after = parse_period({"start_date": "2025-03-01", "end_date": end}, WIB)
     assert start.replace(tzinfo=None).isoformat() == "2025-03-01T00:00:00"
     assert after.year == 9999
 
@@ -320,7 +320,7 @@ def test_a_period_may_end_with_the_calendar(end: str) -> None:
 )
 def test_not_a_period(entry: dict[str, str], reason: str) -> None:
     with pytest.raises(UnusableError, match=reason):
-        period(entry, WIB)
+        parse_period(entry, WIB)
 
 
 @pytest.mark.parametrize(("value", "bare"), [("2025-03-01", True), (" 2025-03-01 ", True), ("2025-03-01 00:00", False)])
@@ -330,7 +330,7 @@ def test_a_bare_date(value: str, bare: bool) -> None:
 
 @given(text=st.text() | st.text(st.characters(min_codepoint=0xD7F0, max_codepoint=0xE010)))
 def test_storable_text_can_be_stored(text: str) -> None:
-    made = storable(text)
+    made = to_storable(text)
     assert "\x00" not in made
     assert made.encode("utf-8").decode("utf-8") == made
     if "\x00" not in text and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
@@ -341,10 +341,10 @@ def test_storable_text_can_be_stored(text: str) -> None:
     ("value", "text"), [(None, None), ("", ""), ("a\x00b", "a\ufffdb"), ([1, None], "[1, null]"), (True, "true")]
 )
 def test_free_text(value: object, text: str | None) -> None:
-    assert text_of(value) == text
+    assert parse_text(value) == text
 
 
 def test_a_value_in_a_message_is_short() -> None:
-    assert shown("x" * 1000) == f'"{"x" * 59}…'
-    assert shown(parse_json("[" + "9" * 1000 + "]")[0]) == f"{'9' * 60}…"
-    assert shown({"a": None}) == '{"a": null}'
+    assert quote_value("x" * 1000) == f'"{"x" * 59}…'
+    assert quote_value(parse_json("[" + "9" * 1000 + "]")[0]) == f"{'9' * 60}…"
+    assert quote_value({"a": None}) == '{"a": null}'

@@ -20,7 +20,7 @@ def databases_of(url: sa.URL) -> Databases:
 
 
 @contextmanager
-def analyst_of(url: sa.URL) -> Iterator[sa.Engine]:
+def analyst_engine(url: sa.URL) -> Iterator[sa.Engine]:
     """Yield an engine with an analyst's role, which is named after the database and dropped afterwards."""
     name = f"{url.database}_reader"
     with databases_of(url) as databases:
@@ -31,11 +31,11 @@ def analyst_of(url: sa.URL) -> Iterator[sa.Engine]:
         finally:
             engine.dispose()
             analysts.drop(databases, name)
-            forget_group(databases.warehouse)
+            drop_group(databases.warehouse)
 
 
-def forget_group(warehouse: sa.Engine) -> None:
+def drop_group(warehouse: sa.Engine) -> None:
     """Drop the group role of a warehouse and its grants."""
     with warehouse.begin() as connection:
-        group = role.group_of(connection)
+        group = role.group_role_name(connection)
         connection.exec_driver_sql(f'DROP OWNED BY "{group}"; DROP ROLE "{group}"')

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.loading.billing.load import load_customers, load_deposits, load_prices, load_readings
-from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.billing import schema as billing_schema
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines_tests.reference.model import Balance, Ledger, SourceState, Transaction
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState, Transaction
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
 
 WIB = ZoneInfo("Asia/Jakarta")
@@ -57,27 +57,27 @@ class Pipeline:
             if state.readings:
                 connection.execute(sa.insert(readings), [_as_stored(readings, row) for row in state.readings])
 
-    def load(self, scope: Scope, guard: DeletionGuard = _WITHOUT_GUARD) -> list[Report]:
+    def load(self, scope: Scope, guard: DeletionGuard = _WITHOUT_GUARD) -> list[TableReport]:
         """Load the billing application's data."""
-        app = BillingApp(self.source, self.horizon)
-        load = Load(app, scope, guard, run_id="test")
+        app = BillingSource(self.source, self.horizon)
+        load = BillingLoad(app, scope, guard, run_id="test")
         reports = []
         for step in (load_customers, load_prices, load_deposits, load_readings):
             with self.warehouse.begin() as connection:
                 reports.append(step(load, connection))
         return reports
 
-    def recalculate(self, scope: Scope, *, force: bool = False) -> list[Report]:
+    def recalculate(self, scope: Scope, *, force: bool = False) -> list[TableReport]:
         """Recalculate transactions and balances."""
         reports = []
-        for step in (transactions.recalculate, balances.recalculate):
+        for step in (transactions.recalculate_transactions, balances.recalculate_balances):
             with self.warehouse.begin() as connection:
                 reports.append(step(connection, scope, self.horizon, "test", force=force))
         return reports
 
     def run(
         self, months: Sequence[str] | None = None, customers: Sequence[int] | None = None, *, force: bool = False
-    ) -> list[Report]:
+    ) -> list[TableReport]:
         """Load and recalculate; by default all months and all customers."""
         scope = Scope(tuple(months or self.horizon.months), None if customers is None else tuple(customers))
         return [*self.load(scope), *self.recalculate(scope, force=force)]
@@ -117,11 +117,11 @@ def _transaction(row: sa.RowMapping) -> Transaction:
     return Transaction(**fields | {"rule": row["pricing_used"]["rule"]})
 
 
-def _balance(row: sa.RowMapping) -> Balance:
-    return Balance(**{name: row[name] for name in Balance.__dataclass_fields__})
+def _balance(row: sa.RowMapping) -> MonthlyBalance:
+    return MonthlyBalance(**{name: row[name] for name in MonthlyBalance.__dataclass_fields__})
 
 
-def differences(found: Ledger, expected: Ledger) -> list[str]:
+def describe_differences(found: Ledger, expected: Ledger) -> list[str]:
     """Describe the differences between the warehouse and the reference; empty if they agree to the last digit."""
     lines: list[str] = []
     parts: list[tuple[str, dict[Any, Any], dict[Any, Any]]] = [
@@ -147,7 +147,7 @@ def differences(found: Ledger, expected: Ledger) -> list[str]:
 _SCALES = {"total_harga": -2, "volume_sm3": -4, "closing_balance": -2, "opening_balance": -2, "total_volume_sm3": -4}
 
 
-def _has_scale(row: Transaction | Balance) -> bool:
+def _has_scale(row: Transaction | MonthlyBalance) -> bool:
     return all(
         not isinstance(value := getattr(row, name, None), Decimal) or value.as_tuple().exponent == scale
         for name, scale in _SCALES.items()
@@ -155,7 +155,7 @@ def _has_scale(row: Transaction | Balance) -> bool:
 
 
 @contextmanager
-def never_computed(warehouse: sa.Engine) -> Iterator[None]:
+def without_loaded_months(warehouse: sa.Engine) -> Iterator[None]:
     """Remove the marks of loaded months, so that the ledger looks never computed; restore them afterwards."""
     marks = tables.loaded_months
     with warehouse.begin() as connection:

@@ -21,7 +21,7 @@ def user(user_id: int, **columns: Any) -> dict[str, Any]:
     return user_row(user_id, **price | columns)
 
 
-def fob(reading_id: int, customer_id: int, waktu: object, volume: object = "10") -> dict[str, Any]:
+def fob_reading(reading_id: int, customer_id: int, waktu: object, volume: object = "10") -> dict[str, Any]:
     """Return a fob reading."""
     return reading_row(reading_id, customer_id, json.dumps({"waktu": waktu, "volume_sm3": volume}))
 
@@ -36,7 +36,7 @@ def all_rows(pipeline: Pipeline) -> dict[str, list[dict[str, Any]]]:
     return {str(table): [dict(row) for row in pipeline.rows(table)] for table in tables.metadata.sorted_tables}
 
 
-def rejected(pipeline: Pipeline) -> dict[str, sa.RowMapping]:
+def rejections_by_id(pipeline: Pipeline) -> dict[str, sa.RowMapping]:
     """Return the rejected rows by source id."""
     return {row["source_id"]: row for row in pipeline.rows(tables.rejected_rows)}
 

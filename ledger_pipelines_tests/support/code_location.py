@@ -8,8 +8,8 @@ import dagster as dg
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.automation.jobs import ledger_job
-from ledger_pipelines.defs.partitions import range_tags
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.partitions import month_range_tags
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 
@@ -25,7 +25,7 @@ STEPS = (
 )
 
 
-class Location:
+class CodeLocation:
     """Code location over the databases of a pipeline.
 
     Attributes:
@@ -44,7 +44,7 @@ class Location:
             first_month=FIRST,
             **settings,
         )
-        self.databases = Databases(self.settings, clock=lambda: NOW)
+        self.databases = PipelineDatabases(self.settings, clock=lambda: NOW)
         self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
 
     def run(
@@ -61,14 +61,14 @@ class Location:
         job = self.definitions.resolve_job_def(ledger_job.name)
         return job.execute_in_process(
             instance=self.instance,
-            tags=tags or range_tags(first, last),
+            tags=tags or month_range_tags(first, last),
             run_config=run_config or {"resources": {"scope": {"config": scope}}},
             asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
             raise_on_error=False,
         )
 
 
-def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
+def materialized_metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
     """Return the metadata of the months of an asset that a run materialised, by month."""
     return {
         event.partition or "": {name: value.value for name, value in event.materialization.metadata.items()}
@@ -77,7 +77,7 @@ def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dic
     }
 
 
-def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+def failure_messages(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Return the failure descriptions of the failed steps, by step."""
     return {
         str(event.step_key): str(event.step_failure_data.user_failure_data.description)
@@ -86,12 +86,12 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def log(location: Location, result: dg.ExecuteInProcessResult) -> str:
+def log_messages(location: CodeLocation, result: dg.ExecuteInProcessResult) -> str:
     """Return the log messages of a run."""
     return "\n".join(entry.user_message for entry in location.instance.all_logs(result.run_id))
 
 
-def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+def check_evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     """Return the checks of a run, by `asset/check`."""
     return {
         f"{found.asset_key.to_user_string()}/{found.check_name}": found

@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
-from ledger_pipelines.horizon import Horizon, shift
-from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.horizon import Horizon, shift_month
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
 
@@ -54,10 +54,12 @@ class ErpCopy:
                 empty = dict.fromkeys(table.columns.keys())
                 connection.execute(sa.insert(table), [empty | dict(row) for row in rows])
 
-    def sync(self, *names: str, months: Sequence[str] | None = None, **options: Any) -> dict[str, Report]:
+    def sync(self, *names: str, months: Sequence[str] | None = None, **options: Any) -> dict[str, TableReport]:
         """Sync tables, by default all, for these months, by default those of the hourly sync."""
         self.warnings.clear()
-        return {name: load_table(self.table_sync(name, months, **options), erp_table(name)) for name in names or _ALL}
+        return {
+            name: load_erp_table(self.table_sync(name, months, **options), erp_table(name)) for name in names or _ALL
+        }
 
     def table_sync(
         self,
@@ -67,10 +69,10 @@ class ErpCopy:
         full: bool = False,
         guard: DeletionGuard = WITHOUT_GUARD,
         progress: Callable[[int], None] | None = None,
-    ) -> Sync:
+    ) -> TableLoad:
         """Return the sync of a table."""
         asked = tuple(months) if months is not None else self.due_months(name)
-        return Sync(
+        return TableLoad(
             self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
             warn=self.warnings.append,
         )  # fmt: skip
@@ -78,7 +80,7 @@ class ErpCopy:
     def due_months(self, name: str) -> tuple[str, ...]:
         """Return the months of the hourly sync: all at the first sync, later the current and the previous month."""
         if self.count(tables.loaded_months, table_name=f"erp.{name}"):
-            return (shift(self.horizon.current, -1), self.horizon.current)
+            return (shift_month(self.horizon.current, -1), self.horizon.current)
         return self.horizon.months
 
     def count(self, table: sa.Table, **values: object) -> int:
@@ -87,7 +89,7 @@ class ErpCopy:
         with self.warehouse.connect() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
 
-    def copied(self, name: str, **more: str) -> Counter[tuple[Any, ...]]:
+    def copied_rows(self, name: str, **more: str) -> Counter[tuple[Any, ...]]:
         """Count equal rows of the copy, each with its month."""
         table = tables.erp_tables[name]
         columns = [table.c[column] for column in ("year_month", *erp_table(name).names)]
@@ -116,7 +118,7 @@ class ErpCopy:
 _ALL = tuple(table.name for table in ERP_TABLES)
 
 
-def stored(table: ErpTable, row: Row) -> tuple[Any, ...]:
+def stored_row(table: ErpTable, row: Row) -> tuple[Any, ...]:
     """Return a row as the copy stores it, without its month."""
     values = ((column.kind, row.get(column.name)) for column in table.columns)
     return tuple(_stored(kind, value) for kind, value in values)
@@ -132,14 +134,14 @@ def _stored(kind: Kind, value: Any) -> Any:
 
 def day_of(table: ErpTable, row: Row) -> date | None:
     """Return the first date of a row's month columns."""
-    days = (stored(table, row)[table.names.index(name)] for name in table.month_columns)
+    days = (stored_row(table, row)[table.names.index(name)] for name in table.month_columns)
     return next((day for day in days if day is not None), None)
 
 
-def expected(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[tuple[Any, ...]]:
+def expected_copy(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[tuple[Any, ...]]:
     """Return the expected copy of a table with dates after all months were loaded."""
     return Counter(
-        (f"{day:%Y-%m}", *stored(table, row))
+        (f"{day:%Y-%m}", *stored_row(table, row))
         for row in rows
         if (day := day_of(table, row)) is not None and horizon.first <= f"{day:%Y-%m}" <= horizon.current
     )

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.automation.jobs import erp_job
-from ledger_pipelines.defs.partitions import range_tags
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.partitions import month_range_tags
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.demo.erp import create_erp_tables, erp_source_tables
 from ledger_pipelines.horizon import months_between
-from ledger_pipelines.loading.erp.load import Sync, load_table
-from ledger_pipelines.loading.erp.sync_log_file import journal_file
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
+from ledger_pipelines.loading.erp.sync_log_file import sync_log_path
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, erp_table
@@ -27,7 +27,7 @@ from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
 
 NAMES = [table.name for table in ERP_TABLES]
-HEADERS = "view_warehouse_order"
+ORDER_HEADERS = "view_warehouse_order"
 GUARD = DeletionGuard()
 
 
@@ -52,13 +52,13 @@ class ErpLocation:
             first_month=FIRST,
         )
         self.erp = sa.create_engine(erp)
-        self.databases = Databases(self.settings, clock=lambda: NOW)
+        self.databases = PipelineDatabases(self.settings, clock=lambda: NOW)
         self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
 
     @property
     def journal(self) -> str:
         """Text of the log file of the syncs."""
-        file = journal_file(self.settings)
+        file = sync_log_path(self.settings)
         return file.read_text() if file.exists() else ""
 
     def reset(self) -> None:
@@ -69,7 +69,7 @@ class ErpLocation:
         with self.erp.begin() as connection:
             for table in erp_source_tables.values():
                 connection.execute(sa.delete(table))
-        journal_file(self.settings).unlink(missing_ok=True)
+        sync_log_path(self.settings).unlink(missing_ok=True)
 
     def insert(self, table: str, *rows: dict[str, Any]) -> None:
         """Add rows to a table of the ERP."""
@@ -88,7 +88,7 @@ class ErpLocation:
         """Run the sync job over a range of months, with all tables or only some."""
         return self.definitions.resolve_job_def(erp_job.name).execute_in_process(
             instance=self.instance,
-            tags=tags or range_tags(first, last),
+            tags=tags or month_range_tags(first, last),
             run_config={"resources": {"sync": {"config": sync}}},
             asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
             raise_on_error=False,
@@ -98,13 +98,15 @@ class ErpLocation:
         """Load months of some tables without a run."""
         months = months_between(first, last)
         for name in names:
-            sync = Sync(self.databases.erp, self.databases.warehouse, self.databases.horizon(), months, GUARD, "test")
-            load_table(sync, erp_table(name))
+            sync = TableLoad(
+                self.databases.erp, self.databases.warehouse, self.databases.horizon(), months, GUARD, "test"
+            )
+            load_erp_table(sync, erp_table(name))
 
-    def claim(self, run_id: str | None = None) -> int:
+    def start_sync(self, run_id: str | None = None) -> int:
         """Start a sync that no run carries out, and return the id of its log."""
         with self.databases.warehouse.begin() as connection:
-            return sync_logs.claim(connection, "manual", run_id).id
+            return sync_logs.begin_sync(connection, "manual", run_id).id
 
     def log(self, log_id: int | None = None) -> SyncLog:
         """Return a sync by id, or the latest sync."""

@@ -3,7 +3,7 @@
 import signal
 
 
-def hear_interrupts() -> None:
+def restore_sigint_handler() -> None:
     """Restore the handler of SIGINT if this process ignores it, as background jobs of a shell without job control do.
 
     Otherwise Dagster, when it executes a run, would also ignore SIGTERM. Child processes inherit both, and neither

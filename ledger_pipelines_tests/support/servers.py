@@ -15,12 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.embedded_postgres.server import EmbeddedServer
-from ledger_pipelines.settings import database_url
+from ledger_pipelines.settings import parse_database_url
 from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
 from ledger_pipelines.warehouse import schema
 
-POSTGRES = database_url(os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"))
-MARIADB = database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"))
+POSTGRES = parse_database_url(
+    os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+)
+MARIADB = parse_database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"))
 
 
 def free_port() -> int:
@@ -83,7 +85,7 @@ def _execute(server: sa.URL, statement: str) -> None:
         connection.execute(sa.text(statement))
 
 
-def require(url: sa.URL, variable: str) -> sa.URL:
+def require_server(url: sa.URL, variable: str) -> sa.URL:
     """Return the URL; skip the test if its server does not answer, or fail it in CI, which provides the server."""
     engine = sa.create_engine(url)
     try:
@@ -118,7 +120,7 @@ def require_chromium() -> str:
     return found
 
 
-def require_compiler() -> str:
+def require_c_compiler() -> str:
     """Return the path of the C compiler; skip the test where it is missing, or fail it in CI, which installs it."""
     found = shutil.which("cc")
     if found is None:

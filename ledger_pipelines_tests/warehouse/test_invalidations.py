@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
+from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
 from ledger_pipelines.warehouse.tables import monthly_customer_balances as balances
 from ledger_pipelines.warehouse.tables import stale_months
 from ledger_pipelines.warehouse.tables import transaction_calculations as transactions
@@ -21,36 +21,40 @@ def invalidations(connection: sa.Connection) -> list[tuple[str, int | None]]:
 
 
 def test_a_scope_of_all_customers_consumes_all_invalidations(connection: sa.Connection) -> None:
-    note_stale(connection, balances, ["2025-01"], [7])
-    note_stale(connection, balances, ["2025-02", "2025-04"], None)
-    note_stale(connection, transactions, ["2025-05"], None)
-    taken = take_stale(connection, balances, Scope(MARCH), until=LAST)
+    invalidate(connection, balances, ["2025-01"], [7])
+    invalidate(connection, balances, ["2025-02", "2025-04"], None)
+    invalidate(connection, transactions, ["2025-05"], None)
+    taken = consume_invalidations(connection, balances, Scope(MARCH), until=LAST)
     assert taken == Scope(("2025-01", "2025-02", "2025-03", "2025-04"))
     assert invalidations(connection) == [("2025-05", None)]
 
 
 def test_a_scope_of_some_customers_gains_the_invalidated_customers(connection: sa.Connection) -> None:
-    note_stale(connection, balances, ["2025-01"], [7, 8])
-    assert take_stale(connection, balances, Scope(MARCH, (8, 9)), until=LAST) == Scope(("2025-01", *MARCH), (7, 8, 9))
+    invalidate(connection, balances, ["2025-01"], [7, 8])
+    assert consume_invalidations(connection, balances, Scope(MARCH, (8, 9)), until=LAST) == Scope(
+        ("2025-01", *MARCH), (7, 8, 9)
+    )
     assert invalidations(connection) == []
 
 
 def test_an_invalidation_of_all_widens_the_months_and_stays(connection: sa.Connection) -> None:
-    note_stale(connection, balances, ["2025-01"], None)
-    assert take_stale(connection, balances, Scope(MARCH, (8,)), until=LAST) == Scope(("2025-01", *MARCH), (8,))
+    invalidate(connection, balances, ["2025-01"], None)
+    assert consume_invalidations(connection, balances, Scope(MARCH, (8,)), until=LAST) == Scope(
+        ("2025-01", *MARCH), (8,)
+    )
     assert invalidations(connection) == [("2025-01", None)]
 
 
 @pytest.mark.parametrize("scope", [Scope(MARCH), Scope(MARCH, (7,))])
 def test_invalidations_of_later_months_stay(connection: sa.Connection, scope: Scope) -> None:
-    note_stale(connection, balances, ["2025-06", "2025-07"], [7])
-    assert take_stale(connection, balances, scope, until=LAST).months == ("2025-03", "2025-06")
+    invalidate(connection, balances, ["2025-06", "2025-07"], [7])
+    assert consume_invalidations(connection, balances, scope, until=LAST).months == ("2025-03", "2025-06")
     assert invalidations(connection) == [("2025-07", 7)]
 
 
 def test_repeated_invalidations_are_stored_once(connection: sa.Connection) -> None:
     for customers in ([7], [7], None, None):
-        note_stale(connection, balances, ["2025-01", "2025-01"], customers)
+        invalidate(connection, balances, ["2025-01", "2025-01"], customers)
     assert invalidations(connection) == [("2025-01", 7), ("2025-01", None)]
 
 
@@ -72,5 +76,5 @@ def test_a_covered_invalidation_is_not_stored(
     covered: Scope | None,
     expected: list[tuple[str, int | None]],
 ) -> None:
-    note_stale(connection, balances, months, customers, covered=covered)
+    invalidate(connection, balances, months, customers, covered=covered)
     assert invalidations(connection) == expected

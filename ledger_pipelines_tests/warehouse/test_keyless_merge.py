@@ -12,14 +12,19 @@ from hypothesis import strategies as st
 
 from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER as TABLE
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy
-from ledger_pipelines.warehouse.keyless_merge import Contents, Sums, day_sums, make_equal
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
 from ledger_pipelines.warehouse.merge import Counts
-from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition, make_aside
+from ledger_pipelines.warehouse.partitions import (
+    attach_staging_partition,
+    create_staging_table,
+    drop_staging_table,
+    has_partition,
+)
 from ledger_pipelines.warehouse.tables import erp_tables
 
 MONTH = "2025-03"
 COPY = erp_tables[TABLE.name]
-CONTENTS = Contents(COPY, TABLE.names, TABLE.month_columns, TABLE.key, ("qty_order", "qty_os"))
+CONTENTS = KeylessTable(COPY, TABLE.names, TABLE.month_columns, TABLE.key, ("qty_order", "qty_os"))
 Row = dict[str, Any]
 
 texts = st.sampled_from([None, "", " ", "a", "A", "a ", "é", "e\u0301", "🎉", "\\N", "x\ty\r\nz\\", "ꦗꦮ", "\u200b"])
@@ -37,16 +42,16 @@ def exactly(row: Row) -> tuple[Any, ...]:
 
 
 def write(connection: sa.Connection, wanted: Sequence[Row], only: Sequence[date] | None = None) -> Counts:
-    staged = make_aside(connection, COPY, [MONTH])
+    staged = create_staging_table(connection, COPY, [MONTH])
     columns = {name: [row.get(name) for row in wanted] for name in TABLE.names}
     with ColumnCopy(connection, staged) as copy:
         copy.write({"year_month": [MONTH] * len(wanted), **columns})
     if has_partition(connection, COPY, MONTH):
-        counts = make_equal(connection, CONTENTS, staged, MONTH, only)
+        counts = apply_diff(connection, CONTENTS, staged, MONTH, only)
     else:
-        adopt(connection, COPY, MONTH)
+        attach_staging_partition(connection, COPY, MONTH)
         counts = Counts(inserted=len(wanted))
-    drop_aside(connection, COPY)
+    drop_staging_table(connection, COPY)
     return counts
 
 
@@ -113,6 +118,6 @@ def test_day_sums(empty_warehouse: sa.Engine) -> None:
             ],
         )
         sums = day_sums(connection, CONTENTS)[MONTH]
-        assert sums[day] == Sums(2, {"qty_order": Decimal(3), "qty_os": Decimal("1.75")})
-        assert sums[date(2025, 3, 2)] == Sums(1, {"qty_order": Decimal(0), "qty_os": Decimal(0)})
+        assert sums[day] == DaySums(2, {"qty_order": Decimal(3), "qty_os": Decimal("1.75")})
+        assert sums[date(2025, 3, 2)] == DaySums(1, {"qty_order": Decimal(0), "qty_os": Decimal(0)})
         connection.rollback()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse import lock_retry
 from ledger_pipelines.warehouse.engine import warehouse_engine
-from ledger_pipelines.warehouse.lock_retry import WarehouseBusyError, politely
+from ledger_pipelines.warehouse.lock_retry import WarehouseBusyError, with_lock_retry
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
@@ -35,8 +35,8 @@ def fail_if_called() -> None:
 
 
 def test_work_is_committed(engine: sa.Engine) -> None:
-    before = politely(engine, add_one, fail_if_called)
-    assert politely(engine, add_one, fail_if_called) == before + 1
+    before = with_lock_retry(engine, add_one, fail_if_called)
+    assert with_lock_retry(engine, add_one, fail_if_called) == before + 1
 
 
 def test_waits_for_a_writer_and_reports_it_once(engine: sa.Engine) -> None:
@@ -48,7 +48,7 @@ def test_waits_for_a_writer_and_reports_it_once(engine: sa.Engine) -> None:
             reports.append("waiting")
             threading.Timer(0.2, writer.commit).start()
 
-        assert politely(engine, add_one, on_wait) == before + 1
+        assert with_lock_retry(engine, add_one, on_wait) == before + 1
     assert reports == ["waiting"]
 
 
@@ -63,7 +63,7 @@ def test_a_serialization_failure_is_retried(engine: sa.Engine) -> None:
                 add_one(other)
         return add_one(connection)
 
-    assert politely(engine, read_then_write, lambda: None) == attempts[0] + 1
+    assert with_lock_retry(engine, read_then_write, lambda: None) == attempts[0] + 1
     assert attempts == [attempts[0], attempts[0] + 1]
 
 
@@ -71,17 +71,17 @@ def test_timeout_raises_and_releases_the_locks(engine: sa.Engine) -> None:
     with engine.connect() as writer:
         before = add_one(writer)
         with pytest.raises(WarehouseBusyError, match=r"writing.*0 seconds\. Nothing was changed\. Try again"):
-            politely(engine, add_one, fail_if_called, timeout_seconds=0)
+            with_lock_retry(engine, add_one, fail_if_called, timeout_seconds=0)
         writer.commit()
-    assert politely(engine, add_one, fail_if_called) == before + 1
+    assert with_lock_retry(engine, add_one, fail_if_called) == before + 1
 
 
 def test_a_slow_statement_is_cancelled_with_a_clear_message(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_retry, "_STATEMENT_TIMEOUT", "50ms")
     with pytest.raises(WarehouseError, match=r"longer than 50ms and was cancelled\. Nothing was changed"):
-        politely(engine, lambda connection: connection.execute(sa.text("SELECT pg_sleep(20)")), fail_if_called)
+        with_lock_retry(engine, lambda connection: connection.execute(sa.text("SELECT pg_sleep(20)")), fail_if_called)
 
 
 def test_other_errors_are_not_retried(engine: sa.Engine) -> None:
     with pytest.raises(sa.exc.ProgrammingError):
-        politely(engine, lambda connection: connection.execute(sa.text("SELECT * FROM nothing")), fail_if_called)
+        with_lock_retry(engine, lambda connection: connection.execute(sa.text("SELECT * FROM nothing")), fail_if_called)

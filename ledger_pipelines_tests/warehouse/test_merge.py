@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.ledger.transactions import WRITTEN
+from ledger_pipelines.ledger.transactions import TARGET
 from ledger_pipelines.warehouse import merge, partitions, schema, tables, transaction_setup
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.ops import loaded_months
@@ -41,7 +41,7 @@ def partition(month: str) -> str:
 
 
 def target(rows: Sequence[Row], within: Scope) -> Any:
-    """Return the function `rows` for `merge.write`: the content columns of the rows of some months in a scope."""
+    """Return the function `rows` for `merge.write_months`: the content of the rows of some months in a scope."""
     wanted = [row for row in rows if within.customers is None or row[1] in within.customers]
 
     def of_months(keys: Sequence[str]) -> sa.Select[Any]:
@@ -67,7 +67,7 @@ def target(rows: Sequence[Row], within: Scope) -> Any:
             "tekanan_keluar": sa.null(),
             "suhu": sa.null(),
         }
-        columns = (sa.cast(values[name], TABLE.c[name].type).label(name) for name in WRITTEN.content)
+        columns = (sa.cast(values[name], TABLE.c[name].type).label(name) for name in TARGET.content)
         return sa.select(*columns).where(given.c.customer > 0)
 
     return of_months
@@ -79,7 +79,7 @@ def write(
     """Write rows in a transaction of their own."""
     scope = Scope(keys or (JAN,), customers)
     with engine.begin() as connection:
-        return merge.write(connection, WRITTEN, target(rows, scope), scope, **options)
+        return merge.write_months(connection, TARGET, target(rows, scope), scope, **options)
 
 
 def stored(engine: sa.Engine) -> dict[tuple[str, int], dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_only_different_rows_are_written_and_all_are_counted(engine: sa.Engine) 
     before = stored(engine)
     counts = write(engine, SECOND, JAN, FEB)
     assert counts == {JAN: Counts(inserted=2, updated=1, deleted=1, unchanged=1), FEB: Counts(unchanged=1)}
-    assert merge.total(counts) == Counts(2, 1, 1, 2)
+    assert merge.total_counts(counts) == Counts(2, 1, 1, 2)
     assert contents(engine) == set(SECOND)
     after = stored(engine)
     assert after[JAN, 1] == before[JAN, 1], "an unchanged row keeps its stamps"
@@ -212,9 +212,9 @@ def test_an_exception_changes_nothing(engine: sa.Engine, force: bool) -> None:
 
     def write_both() -> None:
         with engine.begin() as connection:
-            merge.write(connection, WRITTEN, target(SECOND, Scope((JAN,))), Scope((JAN,)), force=force)
+            merge.write_months(connection, TARGET, target(SECOND, Scope((JAN,))), Scope((JAN,)), force=force)
             assert connection.scalar(sa.select(sa.func.count()).select_from(TABLE)) == 4, "January has been written"
-            merge.write(connection, WRITTEN, fail_at_february, Scope((JAN, FEB)), force=force)
+            merge.write_months(connection, TARGET, fail_at_february, Scope((JAN, FEB)), force=force)
 
     with pytest.raises(RuntimeError, match="in the middle"):
         write_both()
@@ -289,7 +289,7 @@ def test_a_table_without_partitions(engine: sa.Engine) -> None:
     """Balances are merged in one table, but counted by month."""
     table = tables.monthly_customer_balances
     stamp = {"last_calculated_at": sa.func.now()}
-    written = merge.Written(table, stamp, stamp)
+    written = merge.TargetTable(table, stamp, stamp)
 
     def rows(*given: tuple[int, str, int]) -> Any:
         amounts = sa.values(
@@ -307,9 +307,9 @@ def test_a_table_without_partitions(engine: sa.Engine) -> None:
 
     both = Scope((JAN, FEB))
     with engine.begin() as connection:
-        first = merge.write(connection, written, rows((1, JAN, 5), (1, FEB, 5), (2, FEB, 7)), both)
+        first = merge.write_months(connection, written, rows((1, JAN, 5), (1, FEB, 5), (2, FEB, 7)), both)
     with engine.begin() as connection:
-        second = merge.write(connection, written, rows((1, JAN, 5), (1, FEB, 6)), both)
+        second = merge.write_months(connection, written, rows((1, JAN, 5), (1, FEB, 6)), both)
     assert first == {JAN: Counts(inserted=1), FEB: Counts(inserted=2)}
     assert second == {JAN: Counts(unchanged=1), FEB: Counts(updated=1, deleted=1)}
 
@@ -348,42 +348,42 @@ def test_uncommitted_rows_are_not_visible(engine: sa.Engine) -> None:
     before = contents(engine)
     scope = Scope((JAN,))
     with engine.begin() as connection:
-        merge.write(connection, WRITTEN, target(SECOND, scope), scope)
+        merge.write_months(connection, TARGET, target(SECOND, scope), scope)
         assert contents(engine) == before, "another connection sees what is not committed"
     assert contents(engine) == {row for row in SECOND if row[2] == JAN}
 
 
 def test_lock_excludes_other_writers_of_a_table(engine: sa.Engine) -> None:
     with engine.begin() as first, engine.connect() as second:
-        transaction_setup.lock(first, TABLE)
+        transaction_setup.lock_tables(first, TABLE)
         second.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
-        transaction_setup.lock(second, tables.deposits)
+        transaction_setup.lock_tables(second, tables.deposits)
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-            transaction_setup.lock(second, TABLE)
+            transaction_setup.lock_tables(second, TABLE)
     with engine.begin() as third:
         third.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
-        transaction_setup.lock(third, TABLE)
+        transaction_setup.lock_tables(third, TABLE)
 
 
 def test_try_lock_needs_all_locks(engine: sa.Engine) -> None:
     with engine.begin() as first, engine.begin() as second:
-        transaction_setup.lock(first, TABLE)
-        assert not transaction_setup.try_lock(second, (TABLE, tables.deposits))
-        assert transaction_setup.try_lock(first, (TABLE, tables.prices))
+        transaction_setup.lock_tables(first, TABLE)
+        assert not transaction_setup.try_lock_tables(second, (TABLE, tables.deposits))
+        assert transaction_setup.try_lock_tables(first, (TABLE, tables.prices))
     with engine.begin() as third:
-        assert transaction_setup.try_lock(third, (TABLE, tables.deposits))
+        assert transaction_setup.try_lock_tables(third, (TABLE, tables.deposits))
 
 
 def test_lock_of_a_table_without_a_row_raises(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(tables.write_locks).where(tables.write_locks.c.table_name == "billing.deposits"))
         with pytest.raises(WarehouseError, match=r"no row of billing\.deposits"):
-            transaction_setup.lock(connection, tables.deposits)
+            transaction_setup.lock_tables(connection, tables.deposits)
         with pytest.raises(WarehouseError, match="ledger db upgrade"):
-            transaction_setup.try_lock(connection, (TABLE, tables.deposits))
-    assert schema.upgrade(engine) == schema.newest()
+            transaction_setup.try_lock_tables(connection, (TABLE, tables.deposits))
+    assert schema.upgrade(engine) == schema.newest_version()
     with engine.begin() as connection:
-        transaction_setup.lock(connection, tables.deposits)
+        transaction_setup.lock_tables(connection, tables.deposits)
 
 
 def test_mark_loaded(engine: sa.Engine) -> None:
@@ -402,13 +402,13 @@ def test_mark_loaded(engine: sa.Engine) -> None:
 def test_counts_add_up() -> None:
     first = {JAN: Counts(1, 2, 3, 4)}
     second = {JAN: Counts(10, 20, 30, 40), FEB: Counts(deleted=1)}
-    assert merge.add(first, second) == {JAN: Counts(11, 22, 33, 44), FEB: Counts(deleted=1)}
-    assert merge.total(second) == Counts(10, 20, 31, 40)
-    assert Counts(1, 2, 3, 4).written == 6
+    assert merge.add_counts(first, second) == {JAN: Counts(11, 22, 33, 44), FEB: Counts(deleted=1)}
+    assert merge.total_counts(second) == Counts(10, 20, 31, 40)
+    assert Counts(1, 2, 3, 4).changed == 6
 
 
 def test_stamps_have_a_time_zone(engine: sa.Engine) -> None:
     before = datetime.now(UTC)
     write(engine, FIRST, JAN)
     assert all(abs((row["calculated_at"] - before).total_seconds()) < 60 for row in stored(engine).values())
-    assert set(WRITTEN.stamps) == STAMPS
+    assert set(TARGET.stamps) == STAMPS

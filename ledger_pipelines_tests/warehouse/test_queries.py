@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.warehouse.ops import sessions
-from ledger_pipelines.warehouse.queries.customers.low_balances import customers_alerted
+from ledger_pipelines.warehouse.queries.customers.low_balances import count_alerted_customers
 from ledger_pipelines.warehouse.queries.customers.search import find_customers
-from ledger_pipelines.warehouse.queries.exact_sums import total
+from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 from ledger_pipelines.warehouse.queries.freshness import freshness
-from ledger_pipelines.warehouse.queries.paging import Paged
-from ledger_pipelines.warehouse.queries.rejections import how_many, rejected, rejections
-from ledger_pipelines.warehouse.queries.year import year_of, years_with_balances
+from ledger_pipelines.warehouse.queries.paging import ResultPage
+from ledger_pipelines.warehouse.queries.rejections import count_rejected_rows, rejected_rows_page, rejection_counts
+from ledger_pipelines.warehouse.queries.year import year_report, years_with_balances
 from ledger_pipelines.warehouse.tables import (
     api_tokens,
     balance_alerts,
@@ -64,22 +64,22 @@ def test_a_year_is_the_sum_of_its_rows(
     with shared_pipeline.warehouse.connect() as connection:
         insert_balances(connection, rows)
         for year in (2024, 2025, 2026, 2030):
-            found = year_of(connection, year)
+            found = year_report(connection, year)
             mine = {
                 key: row for key, row in sorted(rows.items(), key=lambda one: one[0][1]) if key[1].startswith(str(year))
             }
             last = {customer: row[2] for (customer, _), row in mine.items()}
             assert found.summary.total_customers == len(last)
-            assert found.summary.total_closing_balance == total(last.values(), 2)
-            assert found.summary.total_deposits == total((row[0] for row in mine.values()), 2)
-            assert found.summary.total_purchases == total((row[1] for row in mine.values()), 2)
-            assert found.summary.total_volume == total((row[3] for row in mine.values()), 4)
+            assert found.summary.total_closing_balance == exact_total(last.values(), 2)
+            assert found.summary.total_deposits == exact_total((row[0] for row in mine.values()), 2)
+            assert found.summary.total_purchases == exact_total((row[1] for row in mine.values()), 2)
+            assert found.summary.total_volume == exact_total((row[3] for row in mine.values()), 4)
             assert [month.year_month for month in found.monthly_trend] == sorted({month for _, month in mine})
             for month in found.monthly_trend:
                 of_month = [row for key, row in mine.items() if key[1] == month.year_month]
                 assert month.customers == len(of_month)
-                assert month.monthly_balance == total((row[2] for row in of_month), 2)
-            volumes_of = {one: total((row[3] for key, row in mine.items() if key[0] == one), 4) for one in last}
+                assert month.monthly_balance == exact_total((row[2] for row in of_month), 2)
+            volumes_of = {one: exact_total((row[3] for key, row in mine.items() if key[0] == one), 4) for one in last}
             largest = sorted(volumes_of, key=lambda one: (-volumes_of[one], one))[:10]
             assert [one.id for one in found.top_customers] == largest
             for one in found.top_customers:
@@ -125,21 +125,21 @@ def test_reasons_that_differ_only_in_numbers_are_one_kind(empty: sa.Connection) 
         sa.insert(rejected_rows),
         [defaults | {"asset": "meter_readings", "source_id": one, "reason": reason} for one, reason in reasons.items()],
     )
-    kinds = [(one.kind, one.rows) for one in rejections(empty)]
+    kinds = [(one.kind, one.rows) for one in rejection_counts(empty)]
     assert kinds == [("customer … does not exist in users", 2), ("no price", 1)]
-    assert how_many(empty) == 3
-    found = rejected(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
+    assert count_rejected_rows(empty) == 3
+    found = rejected_rows_page(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
     assert (found.total, found.last_page, [row.source_id for row in found.items]) == (2, 2, ["2"])
-    assert rejected(empty, asset="deposits", kind=None).total == 0
-    assert rejected(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
+    assert rejected_rows_page(empty, asset="deposits", kind=None).total == 0
+    assert rejected_rows_page(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
 
 
 def test_queries_of_rejections_read_the_stored_kind(empty: sa.Connection) -> None:
     """The kind is stored in the row and found by an index."""
     statements: list[str] = []
     sa.event.listen(empty, "before_cursor_execute", lambda *of: statements.append(of[2]))
-    rejections(empty)
-    rejected(empty, asset="meter_readings", kind="no price")
+    rejection_counts(empty)
+    rejected_rows_page(empty, asset="meter_readings", kind="no price")
     assert len(statements) == 3
     assert not any("regexp" in statement or "split_part" in statement for statement in statements)
 
@@ -151,7 +151,7 @@ def test_a_customer_with_two_alerts_counts_once(empty: sa.Connection) -> None:
         sa.insert(balance_alerts),
         [defaults | {"customer_id": one, "kind": kind, "cleared_at": cleared} for one, kind, cleared in low],
     )
-    assert customers_alerted(empty) == 2
+    assert count_alerted_customers(empty) == 2
 
 
 def test_freshness_counts_pending_failing_and_held_changes(empty: sa.Connection) -> None:
@@ -182,7 +182,7 @@ def test_adding_a_session_deletes_expired_ones(empty: sa.Connection) -> None:
 
 
 def test_a_page_counts_its_items_over_all_pages() -> None:
-    page = Paged(["d", "e"], 2, 3, 5)
+    page = ResultPage(["d", "e"], 2, 3, 5)
     assert (page.first_item, page.last_item, page.last_page) == (4, 5, 2)
-    nothing: Paged[str] = Paged([], 1, 3, 0)
+    nothing: ResultPage[str] = ResultPage([], 1, 3, 0)
     assert (nothing.first_item, nothing.last_item, nothing.last_page) == (0, 0, 1)

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import partitions, schema, tables
-from ledger_pipelines.warehouse.engine import reachable, warehouse_engine
+from ledger_pipelines.warehouse.engine import translate_connection_errors, warehouse_engine
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
@@ -213,7 +213,7 @@ def test_error_about_an_unreachable_warehouse_hides_the_password() -> None:
     engine = warehouse_engine(sa.make_url("postgresql+psycopg://me:geheim@127.0.0.1:1/gone"), WIB)
     with (
         pytest.raises(WarehouseError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/gone") as caught,
-        reachable(engine),
+        translate_connection_errors(engine),
     ):
         engine.connect()
     message = str(caught.value)

@@ -25,21 +25,21 @@ def unmasked(url: URL) -> str:
 
 def test_databases_default_to_the_embedded_server(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", db_port=5999)
-    address = f"ledger:{database_urls.warehouse(settings).password}@127.0.0.1:5999"
-    assert len(database_urls.warehouse(settings).password or "") > 30
-    assert unmasked(database_urls.warehouse(settings)) == f"postgresql+psycopg://{address}/warehouse"
-    assert unmasked(database_urls.billing(settings)) == f"postgresql+psycopg://{address}/demo_billing"
-    assert unmasked(database_urls.dagster_storage(settings)) == f"postgresql+psycopg2://{address}/warehouse_dagster"
+    address = f"ledger:{database_urls.warehouse_url(settings).password}@127.0.0.1:5999"
+    assert len(database_urls.warehouse_url(settings).password or "") > 30
+    assert unmasked(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{address}/warehouse"
+    assert unmasked(database_urls.billing_url(settings)) == f"postgresql+psycopg://{address}/demo_billing"
+    assert unmasked(database_urls.dagster_storage_url(settings)) == f"postgresql+psycopg2://{address}/warehouse_dagster"
     assert database_urls.embedded_server(settings).data_folder == tmp_path / "home" / "postgres"
 
 
 def test_dagster_storage_defaults_to_the_server_of_the_warehouse(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", warehouse_url=EXTERNAL, billing_url="mysql://me:x@h/app")
     there = "me:p%40ss@db.example.com:5433"
-    assert unmasked(database_urls.warehouse(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
-    assert unmasked(database_urls.billing(settings)) == "mysql+pymysql://me:x@h/app"
+    assert unmasked(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
+    assert unmasked(database_urls.billing_url(settings)) == "mysql+pymysql://me:x@h/app"
     assert (
-        unmasked(database_urls.dagster_storage(settings))
+        unmasked(database_urls.dagster_storage_url(settings))
         == f"postgresql+psycopg2://{there}/gas_dagster?sslmode=require"
     )
     assert not (tmp_path / "home").exists(), "an unused embedded server leaves files"
@@ -47,7 +47,7 @@ def test_dagster_storage_defaults_to_the_server_of_the_warehouse(tmp_path: Path)
 
 def test_dagster_storage_can_be_elsewhere() -> None:
     settings = Settings(warehouse_url=EXTERNAL, dagster_url="postgresql+psycopg://d:e@other/runs")
-    assert unmasked(database_urls.dagster_storage(settings)) == "postgresql+psycopg2://d:e@other/runs"
+    assert unmasked(database_urls.dagster_storage_url(settings)) == "postgresql+psycopg2://d:e@other/runs"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_environment_makes_other_processes_resolve_the_same_urls(
     warehouse: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Settings(home=tmp_path / "home", warehouse_url=warehouse, db_port=5999, deletion_guard_share="0.5")
-    environment = database_urls.environment(here)
+    environment = database_urls.process_environment(here)
     assert environment["DAGSTER_HOME"] == str(project_folder())
     assert environment["LEDGER_DAGSTER_URL"].startswith("postgresql+psycopg2://")
     assert "LEDGER_BILLING_URL" not in environment
@@ -79,7 +79,7 @@ def test_environment_makes_other_processes_resolve_the_same_urls(
     monkeypatch.chdir(tmp_path)
     there = Settings()
     assert there.model_dump(exclude={"dagster_url"}) == here.model_dump(exclude={"dagster_url"})
-    for resolve in (database_urls.warehouse, database_urls.billing, database_urls.dagster_storage):
+    for resolve in (database_urls.warehouse_url, database_urls.billing_url, database_urls.dagster_storage_url):
         assert resolve(there) == resolve(here)
     assert database_urls.uses_embedded_server(there) is database_urls.uses_embedded_server(here)
 
@@ -89,13 +89,13 @@ def test_environment_includes_an_erp_set_by_the_old_variables(monkeypatch: pytes
     for name, value in old.items():
         monkeypatch.setenv(f"DB_{name}2", value)
     here = Settings(warehouse_url=EXTERNAL)
-    assert database_urls.environment(here)["LEDGER_ERP_URL"] == unmasked(database_urls.erp(here))
-    assert unmasked(database_urls.erp(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
+    assert database_urls.process_environment(here)["LEDGER_ERP_URL"] == unmasked(database_urls.erp_url(here))
+    assert unmasked(database_urls.erp_url(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
 
 
 def test_demo_erp_is_not_used_with_an_own_billing_application() -> None:
     demo, own, both = Settings(), Settings(billing_url="mysql://h/app"), Settings(erp_url="mysql://h/erp")
     assert [database_urls.has_erp(settings) for settings in (demo, own, both)] == [True, False, True]
-    assert database_urls.erp(demo).database == database_urls.DEMO_ERP_DATABASE
+    assert database_urls.erp_url(demo).database == database_urls.DEMO_ERP_DATABASE
     with pytest.raises(SettingsError, match="There is no ERP to read: LEDGER_ERP_URL is not set"):
-        database_urls.erp(own)
+        database_urls.erp_url(own)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets.metadata import static_metadata
 from ledger_pipelines.defs.assets.run import load_step
-from ledger_pipelines.defs.resources import Databases, RunScope
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.loading.billing import load as billing
 from ledger_pipelines.warehouse import tables
 
@@ -45,28 +45,28 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
 
     @dg.asset(**_asset_options(tables.customers), deps=[USERS])
     def customers(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Customers of the distributor: the application's users with role customer or fob, and their default prices."""
         return load_step(context, databases, scope, tables.customers, billing.load_customers)
 
     @dg.asset(**_asset_options(tables.prices), deps=[USERS, "customers"])
     def prices(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Monthly and custom-period price entries from each customer's pricing history."""
         return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
     @dg.asset(**_asset_options(tables.deposits), **by_month, deps=[USERS, "customers"])
     def deposits(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Signed deposits and reductions from each customer's deposit history, by the month of their own date."""
         return load_step(context, databases, scope, tables.deposits, billing.load_deposits)
 
     @dg.asset(**_asset_options(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
     def meter_readings(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Meter readings (data pencatatan), metered and fob, by the month of their opening time."""
         return load_step(context, databases, scope, tables.meter_readings, billing.load_readings)

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from ledger_pipelines.defs.assets.metadata import markdown_table
 from ledger_pipelines.defs.assets.realtime import LATENCY_CHECK, LATENCY_MINUTES, latency_check
 from ledger_pipelines.defs.assets.run import errors_as_failures
-from ledger_pipelines.defs.resources import Databases, RunScope
-from ledger_pipelines.ledger.data_checks import ODDITIES, Oddity
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
+from ledger_pipelines.ledger.data_checks import DATA_CHECKS, DataCheck
 from ledger_pipelines.ledger.invariants import INVARIANTS, Invariant
 from ledger_pipelines.warehouse.ops import latency
 from ledger_pipelines.warehouse.queries.summaries import rejections_by_reason
@@ -40,7 +40,7 @@ def asset_checks() -> Sequence[dg.AssetChecksDefinition]:
 
 def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
     invariants = [invariant for invariant in INVARIANTS if invariant.table is table]
-    data_checks = [check for check in ODDITIES if check.table is table]
+    data_checks = [check for check in DATA_CHECKS if check.table is table]
     has_rejections = table in _TABLES_WITH_REJECTIONS
     specs = [*(_spec(item) for item in invariants), *(_spec(item) for item in data_checks)]
     if has_rejections:
@@ -54,7 +54,7 @@ def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
         specs.append(dg.AssetCheckSpec(LATENCY_CHECK, asset=table.name, description=description))
 
     @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
-    def checks(databases: dg.ResourceParam[Databases], scope: RunScope) -> Iterator[dg.AssetCheckResult]:
+    def checks(databases: dg.ResourceParam[PipelineDatabases], scope: RunScope) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures(databases), databases.warehouse.connect() as connection:
             horizon = databases.horizon()
             for invariant in invariants:
@@ -71,7 +71,7 @@ def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
     return checks
 
 
-def _spec(item: Invariant | Oddity) -> dg.AssetCheckSpec:
+def _spec(item: Invariant | DataCheck) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(item.name, asset=item.table.name, description=item.description)
 
 
@@ -90,7 +90,7 @@ def _result(
 
 
 def _latency_result(connection: sa.Connection, objective: int) -> dg.AssetCheckResult:
-    found = latency_check(latency.spread(connection, LATENCY_MINUTES, objective * 1000), objective)
+    found = latency_check(latency.latency_summary(connection, LATENCY_MINUTES, objective * 1000), objective)
     return dg.AssetCheckResult(
         passed=found.passed,
         asset_key=found.asset_key,

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, static_metadata
 from ledger_pipelines.defs.assets.run import errors_as_failures, progress_logger, run_and_report, scope_of
-from ledger_pipelines.defs.resources import Databases, RunScope, SyncRun, TableSync
-from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope, SyncRun, TableSync
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.erp.sync_months import months_to_read
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
-from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.engine import translate_connection_errors
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import erp_tables
 
 GROUP = POOL = "erp"
@@ -57,13 +57,15 @@ def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.Asse
         deps=[_source_key(table)],
     )
     def copy(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], sync: dg.ResourceParam[SyncRun]
+        context: dg.AssetExecutionContext,
+        databases: dg.ResourceParam[PipelineDatabases],
+        sync: dg.ResourceParam[SyncRun],
     ) -> dg.MaterializeResult[None]:
         with (
             retry_transient_failures(context),
             errors_as_failures(databases),
             sync.table(table.name) as record,
-            reachable(databases.warehouse),
+            translate_connection_errors(databases.warehouse),
         ):
             return _sync_table(context, databases, sync, record, table)
 
@@ -91,28 +93,28 @@ def _source_key(table: ErpTable) -> dg.AssetKey:
 
 
 def _sync_table(
-    context: dg.AssetExecutionContext, databases: Databases, sync: SyncRun, record: TableSync, table: ErpTable
+    context: dg.AssetExecutionContext, databases: PipelineDatabases, sync: SyncRun, record: TableSync, table: ErpTable
 ) -> dg.MaterializeResult[None]:
     """Load one table and report the result to Dagster and to the sync's log."""
     horizon = databases.horizon()
     asked = scope_of(context, RunScope(), horizon).months
     with databases.warehouse.connect() as connection:
         loaded = months_loaded(connection, erp_tables[table.name])
-    order = Sync(
+    order = TableLoad(
         source=databases.erp,
         warehouse=sync.warehouse,
         horizon=horizon,
         months=months_to_read(asked, loaded, horizon, catch_up=sync.config.catch_up),
-        guard=databases.guard(accept_deletions=sync.config.accept_deletions),
+        guard=databases.deletion_guard(accept_deletions=sync.config.accept_deletions),
         run_id=context.run.run_id,
         full=sync.config.full,
-        source_answers=sync.erp_answers,
+        source_answers=sync.erp_responded,
         progress=_call_both(progress_logger(context), record.report_progress),
         warn=context.log.warning,
     )
 
-    def step() -> Report:
-        report = load_table(order, table)
+    def step() -> TableReport:
+        report = load_erp_table(order, table)
         record.finish(report)
         return report
 
@@ -127,12 +129,14 @@ def _call_both(first: Callable[[int], None], second: Callable[[int], None]) -> C
     return progress
 
 
-def _months_metadata(databases: Databases, table: ErpTable, report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+def _months_metadata(
+    databases: PipelineDatabases, table: ErpTable, report: TableReport
+) -> tuple[Metadata, dict[str, Metadata]]:
     """Return the row count and the changes of each month.
 
     The counts are queried because a sync may read only some rows of a month.
     """
-    months = sorted({*report.counts, *report.rejected} - {NO_MONTH})
+    months = sorted({*report.counts, *report.rejected} - {UNPARTITIONED})
     copy = erp_tables[table.name]
     counted = sa.select(copy.c.year_month, sa.func.count().label("rows")).where(copy.c.year_month.in_(months))
     with databases.warehouse.connect() as connection:

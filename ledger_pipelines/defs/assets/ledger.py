@@ -10,19 +10,19 @@ from ledger_pipelines.defs.assets import step_notices
 from ledger_pipelines.defs.assets.billing import OWNERS, POOL
 from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, static_metadata, with_separators
 from ledger_pipelines.defs.assets.run import errors_as_failures, run_and_report, scope_of, turn_month_if_due
-from ledger_pipelines.defs.resources import Databases, RunScope
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries.summaries import monthly_summary, transaction_summary
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
 _BALANCE_HEADINGS = ("month", "customers", "opening", "deposits", "purchases", "closing", "Sm³", "owing")
 _TRANSACTION_HEADINGS = ("month", "transactions", "Sm³", "rupiah", "custom period", "monthly", "default")
 _THE_MONTH_BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
 
-Recalculation = Callable[[sa.Connection, Scope, Horizon], Report]
+Recalculation = Callable[[sa.Connection, Scope, Horizon], TableReport]
 Describe = Callable[[sa.Connection, Scope], tuple[Metadata, dict[str, Metadata]]]
 
 
@@ -34,12 +34,14 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         **_asset_options(tables.transaction_calculations), **by_month, deps=["customers", "prices", "meter_readings"]
     )
     def transaction_calculations(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Cost of each reading: volume × correction factor × the price in force at its time, rounded once."""
 
-        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            return transactions.recalculate(connection, what, horizon, context.run.run_id, force=scope.force)
+        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> TableReport:
+            return transactions.recalculate_transactions(
+                connection, what, horizon, context.run.run_id, force=scope.force
+            )
 
         return _ledger_step(context, databases, scope, recalculate, _transactions_metadata)
 
@@ -53,16 +55,16 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         ],
     )
     def monthly_customer_balances(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases], scope: RunScope
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Balance of each customer by month: opening + deposits - purchases = closing.
 
         A change in one month updates the customer's later months in the same transaction.
         """
 
-        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> Report:
-            low, run_id = databases.low_balance(), context.run.run_id
-            return balances.recalculate(connection, what, horizon, run_id, force=scope.force, low=low)
+        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> TableReport:
+            low, run_id = databases.default_low_balance(), context.run.run_id
+            return balances.recalculate_balances(connection, what, horizon, run_id, force=scope.force, limits=low)
 
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 
@@ -81,7 +83,7 @@ def _asset_options(table: sa.Table) -> dict[str, Any]:
 
 def _ledger_step(
     context: dg.AssetExecutionContext,
-    databases: Databases,
+    databases: PipelineDatabases,
     scope: RunScope,
     recalculate: Recalculation,
     describe: Describe,
@@ -91,20 +93,20 @@ def _ledger_step(
         turn_month_if_due(context, databases)
         what = scope_of(context, scope, databases.horizon())
 
-        def step() -> Report:
+        def step() -> TableReport:
             with databases.warehouse.begin() as connection:
-                lock(connection, tables.transaction_calculations, tables.monthly_customer_balances)
+                lock_tables(connection, tables.transaction_calculations, tables.monthly_customer_balances)
                 # The horizon is read under the locks, so no other process can turn the month in between.
                 return recalculate(connection, what, databases.horizon())
 
-        def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+        def described(report: TableReport) -> tuple[Metadata, dict[str, Metadata]]:
             with databases.warehouse.connect() as connection:
                 run_metadata, metadata_by_month = describe(
                     connection, Scope(tuple(sorted(report.counts)) or what.months, what.customers)
                 )
             run_metadata |= step_notices.log_rejections(context, databases, report)
             # Sums of some customers would distort the monthly plots, which show sums of all customers.
-            return run_metadata, metadata_by_month if what.whole else {}
+            return run_metadata, metadata_by_month if what.covers_all_customers else {}
 
         return run_and_report(context, step, described, scope=scope)
 

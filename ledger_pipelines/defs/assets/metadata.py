@@ -8,7 +8,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.merge import Counts
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 
 Metadata = dict[str, Any]
 _BAR = "▁▂▃▄▅▆▇█"
@@ -34,7 +34,7 @@ def static_metadata(table: sa.Table) -> Metadata:
     }
 
 
-def report_metadata(report: Report, seconds: float) -> Metadata:
+def report_metadata(report: TableReport, seconds: float) -> Metadata:
     """Return the metadata of a run as a whole."""
     rows = report.read
     return {
@@ -46,7 +46,7 @@ def report_metadata(report: Report, seconds: float) -> Metadata:
     }
 
 
-def customers_metadata(report: Report, customers: Sequence[int] | None) -> Metadata:
+def customers_metadata(report: TableReport, customers: Sequence[int] | None) -> Metadata:
     """Return the metadata of billing data only: the customers in scope and the number of unreadable histories."""
     return {
         "customers_in_scope": "all" if customers is None else ", ".join(str(customer) for customer in customers),
@@ -54,7 +54,7 @@ def customers_metadata(report: Report, customers: Sequence[int] | None) -> Metad
     }
 
 
-def month_metadata(report: Report, month: str, *, complete: bool) -> Metadata:
+def month_metadata(report: TableReport, month: str, *, complete: bool) -> Metadata:
     """Return the metadata of one month of a run.
 
     Args:

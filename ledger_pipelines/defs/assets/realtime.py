@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets.billing import DATA_PENCATATAN, USERS
 from ledger_pipelines.defs.assets.metadata import Metadata, data_version_tags, month_metadata
-from ledger_pipelines.realtime.change_applier import TakenUp
+from ledger_pipelines.realtime.change_applier import AppliedChanges
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import NO_MONTH, add, qualified
+from ledger_pipelines.warehouse.merge import UNPARTITIONED, add_counts, qualified_name
 from ledger_pipelines.warehouse.ops import latency
-from ledger_pipelines.warehouse.ops.latency import Spread
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.ops.latency import LatencySummary
+from ledger_pipelines.warehouse.table_report import TableReport
 
 LATENCY_CHECK = "realtime_latency"
 LATENCY_MINUTES = 60
@@ -34,7 +34,7 @@ _UPSTREAM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
 
 
 def record_results(
-    context: dg.OpExecutionContext, applied: Sequence[TakenUp], spread: Spread | None, objective: int
+    context: dg.OpExecutionContext, applied: Sequence[AppliedChanges], spread: LatencySummary | None, objective: int
 ) -> None:
     """Record the changes that a run applied: materialisations of the changed months, latencies, and the latency check.
 
@@ -48,7 +48,7 @@ def record_results(
     context.add_output_metadata(run_metadata)
     for table, report in _reports_by_table(applied).items():
         for month, counts in sorted(report.counts.items()):
-            if counts.written:
+            if counts.changed:
                 _log_materialization(context, table, report, month, run_metadata)
     if applied:
         context.log_event(latency_check(spread, objective))  # type: ignore[arg-type]  # accepted, though not declared
@@ -58,49 +58,51 @@ def record_results(
         )
 
 
-def latency_check(spread: Spread | None, objective: int) -> dg.AssetCheckEvaluation:
+def latency_check(spread: LatencySummary | None, objective: int) -> dg.AssetCheckEvaluation:
     """Return the check that the changes of the last hour reached the balances within the objective (seconds)."""
     metadata: Metadata = {"objective_ms": objective * 1000, "changes": 0, "rows": 0}
     if spread is not None:
         metadata |= {"changes": spread.changes, "rows": spread.slow}
-        metadata |= {"half_within_ms": spread.half, "95_of_100_within_ms": spread.most, "longest_ms": spread.longest}
+        metadata |= {"half_within_ms": spread.median, "95_of_100_within_ms": spread.p95, "longest_ms": spread.maximum}
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(tables.monthly_customer_balances.name),
         check_name=LATENCY_CHECK,
-        passed=spread is None or spread.most <= objective * 1000,
+        passed=spread is None or spread.p95 <= objective * 1000,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
 
 
-def _reports_by_table(applied: Sequence[TakenUp]) -> dict[sa.Table, Report]:
+def _reports_by_table(applied: Sequence[AppliedChanges]) -> dict[sa.Table, TableReport]:
     """Return one report per table, summed over all transactions."""
-    by_name = {qualified(table): table for table in _UPSTREAM}
-    together: dict[sa.Table, Report] = {}
+    by_name = {qualified_name(table): table for table in _UPSTREAM}
+    together: dict[sa.Table, TableReport] = {}
     for changes in applied:
         for report in changes.reports:
             table = by_name[report.table]
-            before = together.get(table, Report(report.table, {}))
+            before = together.get(table, TableReport(report.table, {}))
             rejected = dict(report.rejected)
-            together[table] = Report(report.table, add(before.counts, report.counts), {**before.rejected, **rejected})
+            together[table] = TableReport(
+                report.table, add_counts(before.counts, report.counts), {**before.rejected, **rejected}
+            )
     return together
 
 
 def _log_materialization(
-    context: dg.OpExecutionContext, table: sa.Table, report: Report, month: str, run_metadata: Metadata
+    context: dg.OpExecutionContext, table: sa.Table, report: TableReport, month: str, run_metadata: Metadata
 ) -> None:
     context.log_event(
         dg.AssetMaterialization(
             table.name,
             description="Applied changes of the billing application",
-            partition=None if month == NO_MONTH else month,
+            partition=None if month == UNPARTITIONED else month,
             metadata=month_metadata(report, month, complete=False) | run_metadata,
             tags=data_version_tags(context.run_id, _UPSTREAM[table]),
         )
     )
 
 
-def _run_metadata(applied: Sequence[TakenUp]) -> dict[str, Any]:
+def _run_metadata(applied: Sequence[AppliedChanges]) -> dict[str, Any]:
     """Return the numbers of applied changes, their customers and their waits."""
     customers = sorted({customer for changes in applied for customer in changes.customers})
     listed = ", ".join(map(str, customers[:_SHOWN]))
@@ -111,7 +113,7 @@ def _run_metadata(applied: Sequence[TakenUp]) -> dict[str, Any]:
         "transactions": len(applied),
     }
     for name in ("since_change_ms", "since_notice_ms"):
-        values = latency.of([value for changes in applied for value in getattr(changes.batch, name)])
+        values = latency.min_median_max([value for changes in applied for value in getattr(changes.batch, name)])
         if values is not None:
             about |= {f"{name}_{which}": value for which, value in zip(("min", "median", "max"), values, strict=True)}
     return about

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from ledger_pipelines.defs.assets.billing import OWNERS
 from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, static_metadata
 from ledger_pipelines.defs.assets.run import errors_as_failures, run_and_report, scope_of
-from ledger_pipelines.defs.resources import Databases, RunScope
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.ledger.reconciliation import comparison, invoices
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import comparison_summary
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import invoice_summary
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 
 GROUP = POOL = "reconciliation"
 _INVOICE_HEADINGS = ("month", "accounts", "purchases", "invoiced", "difference", *tables.INVOICE_STATUSES)
@@ -28,13 +28,13 @@ def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[
         deps=["customers", "deposits", "meter_readings", "transaction_calculations", "monthly_customer_balances"],
     )
     def balance_comparison(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases]
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases]
     ) -> dg.MaterializeResult[None]:
         """Latest balance of each customer against the application's own totals, with the reasons of a difference."""
 
-        def step() -> Report:
+        def step() -> TableReport:
             with databases.warehouse.begin() as connection:
-                return comparison.compare(connection, context.run.run_id)
+                return comparison.compare_balances(connection, context.run.run_id)
 
         with errors_as_failures(databases):
             return run_and_report(context, step, lambda _: (_comparison_metadata(databases), {}))
@@ -46,15 +46,15 @@ def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[
         deps=["customers", "monthly_customer_balances", "so_invoice_line"],
     )
     def invoice_reconciliation(
-        context: dg.AssetExecutionContext, databases: dg.ResourceParam[Databases]
+        context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases]
     ) -> dg.MaterializeResult[None]:
         """Purchases of each customer and month against the ERP's invoices to the customer's business partner."""
         with errors_as_failures(databases):
             months = scope_of(context, RunScope(), databases.horizon()).months
 
-            def step() -> Report:
+            def step() -> TableReport:
                 with databases.warehouse.begin() as connection:
-                    return invoices.reconcile(connection, months, context.run.run_id)
+                    return invoices.reconcile_invoices(connection, months, context.run.run_id)
 
             return run_and_report(context, step, lambda _: _invoices_metadata(databases, months))
 
@@ -71,7 +71,7 @@ def _asset_options(table: sa.Table) -> dict[str, Any]:
     }
 
 
-def _comparison_metadata(databases: Databases) -> Metadata:
+def _comparison_metadata(databases: PipelineDatabases) -> Metadata:
     with databases.warehouse.connect() as connection:
         found = comparison_summary(connection)
     reasons = [(reason.name, reason.amount, reason.rows) for reason in found.reasons]
@@ -85,7 +85,7 @@ def _comparison_metadata(databases: Databases) -> Metadata:
     }
 
 
-def _invoices_metadata(databases: Databases, months: Sequence[str]) -> tuple[Metadata, dict[str, Metadata]]:
+def _invoices_metadata(databases: PipelineDatabases, months: Sequence[str]) -> tuple[Metadata, dict[str, Metadata]]:
     with databases.warehouse.connect() as connection:
         found = [invoice_summary(connection, month) for month in months]
     lines, metadata_by_month = [], {}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets.metadata import markdown_table, with_separators
 from ledger_pipelines.defs.assets.run import errors_as_failures
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
 
@@ -58,7 +58,7 @@ def _checks_of(table: sa.Table, checks: dict[str, tuple[str, Any, Any]]) -> dg.A
     ]
 
     @dg.multi_asset_check(name=f"checks_of_{table.name}", specs=specs)
-    def of_table(databases: dg.ResourceParam[Databases]) -> Iterator[dg.AssetCheckResult]:
+    def of_table(databases: dg.ResourceParam[PipelineDatabases]) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures(databases), databases.warehouse.connect() as connection:
             for name, (_, wrong, amount) in checks.items():
                 condition = sa.and_(wrong, _is_over(table, databases.horizon()))

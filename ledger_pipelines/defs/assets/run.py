@@ -18,34 +18,34 @@ from ledger_pipelines.defs.assets.metadata import (
     report_metadata,
 )
 from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
-from ledger_pipelines.defs.resources import Databases, RunScope
+from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
-from ledger_pipelines.loading.billing.deletions import refusal_of_customer
-from ledger_pipelines.loading.billing.staging import Load
+from ledger_pipelines.loading.billing.deletions import customer_deletion_cause
+from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.settings import SettingsError
 from ledger_pipelines.sources.erp.reader import SourceInterruptedError
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse.engine import WarehouseFullError, reachable
-from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.engine import WarehouseFullError, translate_connection_errors
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.first_computation import NotComputedError
-from ledger_pipelines.warehouse.ops.loaded_months import MonthsMissingError
-from ledger_pipelines.warehouse.ops.sync_logs import SyncEndedError
+from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncNotRunningError
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
 _EXPECTED_ERRORS = (
     SourceError,
     DeletionRefusedError,
-    MonthsMissingError,
+    InputNotLoadedError,
     MonthError,
     NotComputedError,
     RowsLostError,
     SettingsError,
-    SyncEndedError,
+    SyncNotRunningError,
     WarehouseError,
 )
 _TRANSIENT_ERRORS = (SourceInterruptedError, RowsLostError, WarehouseError)
@@ -53,13 +53,13 @@ _PROGRESS_SECONDS = 10
 
 
 @contextmanager
-def errors_as_failures(databases: Databases) -> Iterator[None]:
+def errors_as_failures(databases: PipelineDatabases) -> Iterator[None]:
     """Raise an expected error as a Dagster failure: the UI shows its message without a traceback.
 
     The failure allows retries only if the error is transient.
     """
     try:
-        with reachable(databases.warehouse):
+        with translate_connection_errors(databases.warehouse):
             yield
     except _EXPECTED_ERRORS as error:
         is_transient = isinstance(error, _TRANSIENT_ERRORS) and not isinstance(error, WarehouseFullError)
@@ -75,47 +75,47 @@ def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizo
     if not context.has_partition_key_range:
         return Scope(horizon.months, scope.customers)
     keys = context.partition_key_range
-    months = months_between(horizon.check(keys.start), horizon.check(keys.end))
+    months = months_between(horizon.require_month(keys.start), horizon.require_month(keys.end))
     if not months:
         raise MonthError(f"the range of months ends before it starts: {keys.start} to {keys.end}")
     return Scope(months, scope.customers)
 
 
-def turn_month_if_due(context: dg.AssetExecutionContext, databases: Databases) -> None:
+def turn_month_if_due(context: dg.AssetExecutionContext, databases: PipelineDatabases) -> None:
     """Turn a month that has begun for every customer, so that a run of some customers leaves no other behind."""
-    turned = new_month_turn(databases, context.run.run_id).step(wait=True)
+    turned = new_month_turn(databases, context.run.run_id).turn_if_due(wait=True)
     for event in month_turn_events(turned, context.run.run_id):
         context.log_event(event)
 
 
 def load_step(
     context: dg.AssetExecutionContext,
-    databases: Databases,
+    databases: PipelineDatabases,
     scope: RunScope,
     table: sa.Table,
-    load: Callable[[Load, sa.Connection], Report],
+    load: Callable[[BillingLoad, sa.Connection], TableReport],
 ) -> dg.MaterializeResult[None]:
     """Run one load of billing data and report it, after turning a month that has begun."""
     with errors_as_failures(databases):
         turn_month_if_due(context, databases)
         app = databases.billing_app()
-        request = Load(
+        request = BillingLoad(
             source=app,
             scope=scope_of(context, scope, app.horizon),
-            guard=databases.guard(accept_deletions=scope.accept_deletions),
+            guard=databases.deletion_guard(accept_deletions=scope.accept_deletions),
             run_id=context.run.run_id,
             progress=progress_logger(context),
         )
 
-        def step() -> Report:
+        def step() -> TableReport:
             with record_refusals(request, databases), databases.warehouse.begin() as connection:
-                lock(connection, table)
+                lock_tables(connection, table)
                 # The horizon is read under the lock, so no other process can turn the month in between.
                 current_app = databases.billing_app()
                 current = replace(request, source=current_app, scope=scope_of(context, scope, current_app.horizon))
                 return load(current, connection)
 
-        def described(report: Report) -> tuple[Metadata, dict[str, Metadata]]:
+        def described(report: TableReport) -> tuple[Metadata, dict[str, Metadata]]:
             return step_notices.log_missing_columns(context, app) | step_notices.log_rejections(
                 context, databases, report
             ), {}
@@ -124,7 +124,7 @@ def load_step(
 
 
 @contextmanager
-def record_refusals(load: Load, databases: Databases) -> Iterator[None]:
+def record_refusals(load: BillingLoad, databases: PipelineDatabases) -> Iterator[None]:
     """Record the deletions that a load refuses as incidents, in a separate transaction.
 
     Raises:
@@ -138,7 +138,7 @@ def record_refusals(load: Load, databases: Databases) -> Iterator[None]:
             causes = error.causes
             if load.scope.customers is not None and len(load.scope.customers) == 1:
                 (customer,), reason = load.scope.customers, error.causes[0].reason
-                causes = (refusal_of_customer(load.source, connection, customer, reason),)
+                causes = (customer_deletion_cause(load.source, connection, customer, reason),)
             for cause in causes:
                 incidents.record(connection, replace(cause, run_id=load.run_id))
         raise type(error)(causes) from None
@@ -146,8 +146,8 @@ def record_refusals(load: Load, databases: Databases) -> Iterator[None]:
 
 def run_and_report(
     context: dg.AssetExecutionContext,
-    step: Callable[[], Report],
-    describe: Callable[[Report], tuple[Metadata, dict[str, Metadata]]] | None = None,
+    step: Callable[[], TableReport],
+    describe: Callable[[TableReport], tuple[Metadata, dict[str, Metadata]]] | None = None,
     *,
     scope: RunScope | None = None,
 ) -> dg.MaterializeResult[None]:
@@ -172,7 +172,7 @@ def run_and_report(
         metadata = month_metadata(report, month, complete=complete) | metadata_by_month.get(month, {})
         if month in own:
             context.add_asset_metadata(metadata, partition_key=month)
-        elif month != NO_MONTH and counts.written:
+        elif month != UNPARTITIONED and counts.changed:
             description = "Corrected by a run of other months"
             tags = data_version_tags(context.run.run_id, context.assets_def.dependency_keys)
             event = dg.AssetMaterialization(
@@ -184,13 +184,13 @@ def run_and_report(
     return dg.MaterializeResult(metadata=metadata, data_version=DATA_VERSION)
 
 
-def _log(context: dg.AssetExecutionContext, report: Report, seconds: float) -> None:
+def _log(context: dg.AssetExecutionContext, report: TableReport, seconds: float) -> None:
     total, rejected = report.total, sum(report.rejected.values())
     counts = (
         f"{total.inserted:,} inserted, {total.updated:,} updated, {total.deleted:,} deleted, "
         f"{total.unchanged:,} unchanged"
     )
-    result = counts if total.written else f"nothing to write, all {total.unchanged:,} rows are up to date"
+    result = counts if total.changed else f"nothing to write, all {total.unchanged:,} rows are up to date"
     context.log.info(f"{report.table}: {result}; {rejected:,} rejected; {seconds:.2f} s")
     if report.unreadable:
         context.log.warning(

@@ -8,14 +8,14 @@ from collections import Counter
 import dagster as dg
 
 from ledger_pipelines.defs.assets.metadata import Metadata
-from ledger_pipelines.defs.resources import Databases
-from ledger_pipelines.loading.rejections import Reasons, first_month
-from ledger_pipelines.sources.billing.parsing import BEFORE_FIRST
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.defs.resources import PipelineDatabases
+from ledger_pipelines.loading.rejections import RejectionSummary, first_plausible_month
+from ledger_pipelines.sources.billing.parsing import BEFORE_FIRST_MONTH_LIKE
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.queries.summaries import rejections_of_run
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 
 #: Rejected rows are logged as a warning if they exceed one in this number of rows.
 _WARNING_RATIO = 10
@@ -23,26 +23,26 @@ _WARNING_RATIO = 10
 _REPORTED_BY = {tables.customers.name: users.name, tables.meter_readings.name: data_pencatatan.name}
 
 
-def log_missing_columns(context: dg.AssetExecutionContext, app: BillingApp) -> Metadata:
+def log_missing_columns(context: dg.AssetExecutionContext, app: BillingSource) -> Metadata:
     """Log the optional columns that are missing in the asset's source table, and return them as metadata."""
     table = _REPORTED_BY.get(context.asset_key.path[-1])
-    missing = "" if table is None else app.columns[table].in_words
+    missing = "" if table is None else app.columns[table].missing_message
     if not missing:
         return {}
     context.log.info(missing)
     return {"columns_missing": missing}
 
 
-def log_rejections(context: dg.AssetExecutionContext, databases: Databases, report: Report) -> Metadata:
+def log_rejections(context: dg.AssetExecutionContext, databases: PipelineDatabases, report: TableReport) -> Metadata:
     """Log why a step rejected rows and which first month would load rows dated before it; return both as metadata."""
     if not any(report.rejected.values()):
         return {}
-    asset, horizon, reasons = context.asset_key.path[-1], databases.horizon(), Reasons()
+    asset, horizon, reasons = context.asset_key.path[-1], databases.horizon(), RejectionSummary()
     with databases.warehouse.connect() as connection:
-        for row in connection.execute(rejections_of_run(asset, context.run.run_id, apart=BEFORE_FIRST)):
+        for row in connection.execute(rejections_of_run(asset, context.run.run_id, ungrouped=BEFORE_FIRST_MONTH_LIKE)):
             reasons.add(row.reason, row.source_row, row.rows)
     sentence = reasons.sentence(asset, report.read)
-    first = first_month(reasons.before_first + Counter({horizon.first: report.loaded}))
+    first = first_plausible_month(reasons.before_first + Counter({horizon.first: report.loaded}))
     # Every source has a few bad rows. Only many are a warning: `ledger up` prints warnings, and a run is made daily.
     many = sum(report.rejected.values()) * _WARNING_RATIO > report.read
     log = context.log.warning if many else context.log.info

@@ -5,23 +5,23 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ledger_pipelines.defs.assets.metadata import data_version_tags, month_metadata
-from ledger_pipelines.defs.resources import Databases
-from ledger_pipelines.realtime.month_turn import MonthTurn, Turned
+from ledger_pipelines.defs.resources import PipelineDatabases
+from ledger_pipelines.realtime.month_turn import MonthTurn, MonthTurnResult
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
 
-def new_month_turn(databases: Databases, run_id: str) -> MonthTurn:
+def new_month_turn(databases: PipelineDatabases, run_id: str) -> MonthTurn:
     """Return the service that turns months for a run or a sensor."""
-    guard, low = databases.guard(accept_deletions=False), databases.low_balance()
+    guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
     return MonthTurn(databases.billing_app, databases.warehouse, guard, run_id, low)
 
 
-def month_turn_events(turned: Turned | None, run_id: str) -> Iterator[dg.AssetMaterialization]:
+def month_turn_events(turned: MonthTurnResult | None, run_id: str) -> Iterator[dg.AssetMaterialization]:
     """Yield one materialisation of the balances for each turned month."""
     if turned is None:
         return
     balances = turned.reports[-1]
-    metadata = {"customers_with_early_rows": len(turned.early), "early_rows_are_queued_because": turned.error}
+    metadata = {"customers_with_early_rows": len(turned.early_customers), "early_rows_are_queued_because": turned.error}
     for month in turned.months:
         yield dg.AssetMaterialization(
             monthly_customer_balances.name,

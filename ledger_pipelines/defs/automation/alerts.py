@@ -3,11 +3,11 @@
 import dagster as dg
 
 from ledger_pipelines.defs.automation.failures import record_failures
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.notifications.alerts import deliver
-from ledger_pipelines.notifications.webhook import webhook_of
+from ledger_pipelines.notifications.webhook import webhook_from_settings
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 
 
 def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -21,13 +21,15 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             "LEDGER_ALERT_WEBHOOK_URL, each at least once."
         ),
     )
-    def alert_deliveries(context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]) -> dg.SkipReason:
-        webhook = webhook_of(settings)
+    def alert_deliveries(
+        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
+    ) -> dg.SkipReason:
+        webhook = webhook_from_settings(settings)
         if webhook is None:
             return dg.SkipReason(
                 "LEDGER_ALERT_WEBHOOK_URL is not set: incidents and low balances are recorded but not posted."
             )
-        with record_failures(databases, "sensor alert_deliveries"), reachable(databases.warehouse):
+        with record_failures(databases, "sensor alert_deliveries"), translate_connection_errors(databases.warehouse):
             summary = deliver(databases.warehouse, webhook)
         if summary.last_error is not None:
             context.log.warning(f"The webhook did not accept {summary.failed:,} messages: {summary.last_error}")

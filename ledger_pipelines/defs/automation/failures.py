@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 from sqlalchemy import exc
 
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 
 #: Subject of incidents of the run that applies changes. Without a new change there is no next run to close them, so the
 #: incident review closes them.
@@ -16,7 +16,7 @@ REALTIME_RUN = "real-time run"
 
 
 @contextmanager
-def record_failures(databases: Databases, subject: str) -> Iterator[None]:
+def record_failures(databases: PipelineDatabases, subject: str) -> Iterator[None]:
     """Record an error of the block as an incident and raise it again; close the incident when the block succeeds.
 
     An unavailable warehouse cannot store the incident; every display of incidents reports that state itself.
@@ -29,8 +29,8 @@ def record_failures(databases: Databases, subject: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = error.description if isinstance(error, dg.Failure) else f"{type(error).__name__}: {error}"
-        cause = Cause(
-            Kind.POLL_FAILED,
+        cause = IncidentCause(
+            IncidentKind.POLL_FAILED,
             subject,
             f"The {subject} fails: {reason}",
             "Fix the reason; it is retried automatically every few seconds. For details, see LEDGER_HOME/logs.",
@@ -39,4 +39,4 @@ def record_failures(databases: Databases, subject: str) -> Iterator[None]:
             incidents.record(connection, cause)
         raise
     with suppress(exc.SQLAlchemyError), databases.warehouse.begin() as connection:
-        incidents.close(connection, [Kind.POLL_FAILED], [subject])
+        incidents.close(connection, [IncidentKind.POLL_FAILED], [subject])

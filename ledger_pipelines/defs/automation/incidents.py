@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failures
 from ledger_pipelines.defs.automation.jobs import ledger_job, reconciliation_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.defs.resources.sync_reaper import run_failure_message
-from ledger_pipelines.horizon import Horizon, start_of
+from ledger_pipelines.horizon import Horizon, month_start
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import change_queue, incidents
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 from ledger_pipelines.warehouse.ops.loaded_months import months_to_turn
 from ledger_pipelines.warehouse.queries import sync_history
 
@@ -29,7 +29,13 @@ MONTH_LATE_AFTER = timedelta(minutes=1)
 _JOBS = (ledger_job.name, reconciliation_job.name)
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _RUNS_REVIEWED = 50
-_REVIEWED = (Kind.RUN_FAILED, Kind.SYNC_FAILED, Kind.SYNC_MISSED, Kind.CHANGES_WAIT, Kind.MONTH_MISSING)
+_REVIEWED = (
+    IncidentKind.RUN_FAILED,
+    IncidentKind.SYNC_FAILED,
+    IncidentKind.SYNC_MISSED,
+    IncidentKind.CHANGES_WAIT,
+    IncidentKind.MONTH_MISSING,
+)
 
 
 def incident_sensors() -> list[dg.SensorDefinition]:
@@ -42,7 +48,9 @@ def incident_sensors() -> list[dg.SensorDefinition]:
         description="Keep in ops.incidents until resolved: failed runs and syncs, missed hourly syncs, changes that "
         "wait too long, and months without balances.",
     )
-    def incident_review(context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]) -> dg.SkipReason:
+    def incident_review(
+        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
+    ) -> dg.SkipReason:
         with record_failures(databases, "sensor incident_review"):
             open_count = review(context.instance, databases, watched_since=loaded_at)
         return dg.SkipReason(
@@ -52,7 +60,7 @@ def incident_sensors() -> list[dg.SensorDefinition]:
     return [incident_review]
 
 
-def review(instance: dg.DagsterInstance, databases: Databases, *, watched_since: datetime | None = None) -> int:
+def review(instance: dg.DagsterInstance, databases: PipelineDatabases, *, watched_since: datetime | None = None) -> int:
     """Open and close the incidents that follow from stored state, and return the number of all open incidents.
 
     Args:
@@ -61,24 +69,24 @@ def review(instance: dg.DagsterInstance, databases: Databases, *, watched_since:
         watched_since: Start of this process's schedules; None if schedules may be off, so that no sync counts as
             missed.
     """
-    kinds = [kind for kind in _REVIEWED if watched_since is not None or kind is not Kind.SYNC_MISSED]
+    kinds = [kind for kind in _REVIEWED if watched_since is not None or kind is not IncidentKind.SYNC_MISSED]
     causes = list(failed_runs(instance, databases.horizon()))
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         causes += [*waiting_changes(connection), *missing_months(connection, databases)]
         if database_urls.has_erp(databases.settings):
             causes += sync_causes(connection, databases.now(), watched_since=watched_since)
         incidents.reconcile(connection, kinds, [cause for cause in causes if cause.kind in kinds])
-        if not change_queue.any_failing(connection):
-            incidents.close(connection, [Kind.POLL_FAILED], [REALTIME_RUN])
+        if not change_queue.has_failing(connection):
+            incidents.close(connection, [IncidentKind.POLL_FAILED], [REALTIME_RUN])
         return sum(incidents.count_open(connection).values())
 
 
-def waiting_changes(connection: sa.Connection) -> Iterator[Cause]:
+def waiting_changes(connection: sa.Connection) -> Iterator[IncidentCause]:
     """Yield the cause of changes that wait too long without an error of their own."""
-    since = change_queue.waiting_since(connection)
+    since = change_queue.oldest_queued_at(connection)
     if since is not None and datetime.now(UTC) - since > CHANGES_LATE_AFTER:
-        yield Cause(
-            Kind.CHANGES_WAIT,
+        yield IncidentCause(
+            IncidentKind.CHANGES_WAIT,
             "real-time run",
             f"A change of the billing application has waited since {since:%Y-%m-%d %H:%M:%S}; no run has applied it.",
             "Check in Dagster's UI that the sensors readings, prices and deposits are on, and what blocks the run "
@@ -86,13 +94,13 @@ def waiting_changes(connection: sa.Connection) -> Iterator[Cause]:
         )
 
 
-def missing_months(connection: sa.Connection, databases: Databases) -> Iterator[Cause]:
+def missing_months(connection: sa.Connection, databases: PipelineDatabases) -> Iterator[IncidentCause]:
     """Yield the cause of months that have begun and that no process has turned."""
     horizon = databases.horizon()
     months = months_to_turn(connection, horizon)
-    if months and databases.now() - start_of(horizon.current, horizon.zone) > MONTH_LATE_AFTER:
-        yield Cause(
-            Kind.MONTH_MISSING,
+    if months and databases.now() - month_start(horizon.current, horizon.zone) > MONTH_LATE_AFTER:
+        yield IncidentCause(
+            IncidentKind.MONTH_MISSING,
             f"month {months[0]}",
             f"{', '.join(months)} has begun but has no balances yet; all reports still show the month before.",
             "Check in Dagster's UI that the schedule month_turn and the sensors are on, or run: "
@@ -100,7 +108,7 @@ def missing_months(connection: sa.Connection, databases: Databases) -> Iterator[
         )
 
 
-def failed_runs(instance: dg.DagsterInstance, horizon: Horizon) -> Iterator[Cause]:
+def failed_runs(instance: dg.DagsterInstance, horizon: Horizon) -> Iterator[IncidentCause]:
     """Yield the cause of each job's newest failed run that no later success covers."""
     for job in _JOBS:
         runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_ENDED), limit=_RUNS_REVIEWED)
@@ -113,9 +121,9 @@ def failed_runs(instance: dg.DagsterInstance, horizon: Horizon) -> Iterator[Caus
                 break
 
 
-def _failed_run_cause(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Cause:
-    return Cause(
-        Kind.RUN_FAILED,
+def _failed_run_cause(instance: dg.DagsterInstance, run: dg.DagsterRun) -> IncidentCause:
+    return IncidentCause(
+        IncidentKind.RUN_FAILED,
         f"job {run.job_name}",
         f"Run {run.run_id[:8]} of the job {run.job_name} failed: {run_failure_message(instance, run.run_id)}",
         f"Fix the reported error. Then materialise the same months again in Dagster's UI (run {run.run_id}), or wait "
@@ -146,7 +154,7 @@ def _scope_customers(run: dg.DagsterRun) -> list[int]:
     return list(config.get("customer_ids", []))
 
 
-def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: datetime | None) -> Iterator[Cause]:
+def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: datetime | None) -> Iterator[IncidentCause]:
     """Yield the causes of failed and missed syncs of the ERP.
 
     Args:
@@ -154,10 +162,10 @@ def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: date
         now: The time, in the company's zone.
         watched_since: Start of the schedule, because earlier hours are not missed; None if the schedule may be off.
     """
-    ended = sync_history.latest_outcome(connection)
+    ended = sync_history.latest_ended(connection)
     if ended is not None and ended.status == "failed":
-        yield Cause(
-            Kind.SYNC_FAILED,
+        yield IncidentCause(
+            IncidentKind.SYNC_FAILED,
             "ERP sync",
             f"Sync {ended.id} of {ended.started_at:%Y-%m-%d %H:%M} failed: {ended.error_message}",
             f"`ledger sync status {ended.id}` shows the table, `ledger erp test-connection` what the ERP lacks. The "
@@ -169,8 +177,8 @@ def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: date
     began = latest is not None and (latest.status == "running" or latest.started_at >= due)
     if watched_since is not None and due >= watched_since and not began:
         last = f"the last one began at {latest.started_at:%Y-%m-%d %H:%M}" if latest is not None else "none has run yet"
-        yield Cause(
-            Kind.SYNC_MISSED,
+        yield IncidentCause(
+            IncidentKind.SYNC_MISSED,
             "ERP sync",
             f"The hourly sync of {due:%Y-%m-%d %H:%M} did not run; {last}. The ERP's tables are not up to date here.",
             "Check in Dagster's UI (Automation) that the schedule hourly_sync is on, what its last tick reports, and "

@@ -12,16 +12,16 @@ from ledger_pipelines.defs.assets.run import errors_as_failures
 from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
 from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failures
 from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.defs.resources.interruption import NOT_NEEDED, RESUME_TAG
-from ledger_pipelines.realtime.change_applier import CatchUp, Failed, TakenUp
-from ledger_pipelines.realtime.diff import Kind
-from ledger_pipelines.realtime.full_scan import Patrol
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier, FailedChanges
+from ledger_pipelines.realtime.diff import ChangeKind
+from ledger_pipelines.realtime.full_scan import FullScan
 from ledger_pipelines.realtime.month_turn import MonthTurn
-from ledger_pipelines.realtime.poller import Watch
-from ledger_pipelines.sources.billing.changes import POLL_EVERY_SECONDS
+from ledger_pipelines.realtime.poller import Poller
+from ledger_pipelines.sources.billing.changes import POLL_INTERVAL_SECONDS
 from ledger_pipelines.warehouse.ops import change_queue, latency, watermarks
-from ledger_pipelines.warehouse.ops.first_computation import NotComputedError, never_computed
+from ledger_pipelines.warehouse.ops.first_computation import NotComputedError, never_computed_message
 
 JOB = "realtime"
 #: Duration of polling in one tick. Dagster calls a sensor every five seconds; polling must not pause in between.
@@ -46,11 +46,12 @@ _MAX_RUNTIME_SECONDS = "180"
 _REQUEST_LEASE, _POLLING_LEASE = "realtime run asked for", "realtime run that serves"
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
-    Kind.READINGS: "Poll the billing application's meter readings; request a run when one is new, changed or deleted."
+    ChangeKind.READINGS: "Poll the billing application's readings; request a run when one is added, changed or deleted."
     + SKIPPED_UNTIL_COMPUTED,
-    Kind.PRICES: "Poll the billing application's customers and prices; request a run when one changes."
+    ChangeKind.PRICES: "Poll the billing application's customers and prices; request a run when one changes."
     + SKIPPED_UNTIL_COMPUTED,
-    Kind.DEPOSITS: "Poll the billing application's deposits; request a run when one changes." + SKIPPED_UNTIL_COMPUTED,
+    ChangeKind.DEPOSITS: "Poll the billing application's deposits; request a run when one changes."
+    + SKIPPED_UNTIL_COMPUTED,
 }
 
 
@@ -58,9 +59,9 @@ _DESCRIPTIONS = {
     out=dg.Out(dg.Nothing),
     description="Apply the queued changes: for their customers only, from the earliest month that they can affect.",
 )
-def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Databases]) -> None:
+def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[PipelineDatabases]) -> None:
     """Apply queued changes until none is left, each batch in one transaction, and record the results."""
-    results: list[TakenUp | Failed] = []
+    results: list[AppliedChanges | FailedChanges] = []
     try:
         with record_failures(databases, REALTIME_RUN), errors_as_failures(databases):
             for result in _apply_under_lease(context, databases):
@@ -68,10 +69,10 @@ def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Da
     finally:
         with errors_as_failures(databases), databases.warehouse.connect() as connection:
             objective = databases.settings.realtime_objective_seconds
-            spread = latency.spread(connection, LATENCY_MINUTES, objective * 1000)
-        applied = [result for result in results if isinstance(result, TakenUp)]
+            spread = latency.latency_summary(connection, LATENCY_MINUTES, objective * 1000)
+        applied = [result for result in results if isinstance(result, AppliedChanges)]
         record_results(context, applied, spread, objective)
-    failures = [result for result in results if isinstance(result, Failed)]
+    failures = [result for result in results if isinstance(result, FailedChanges)]
     if failures:
         lines = "\n".join(f"Customer {', '.join(map(str, failed.customers))}: {failed.error}" for failed in failures)
         raise dg.Failure(
@@ -80,30 +81,34 @@ def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Da
         )
 
 
-def _apply_under_lease(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
+def _apply_under_lease(
+    context: dg.OpExecutionContext, databases: PipelineDatabases
+) -> Iterator[AppliedChanges | FailedChanges]:
     """Yield the result of each applied batch until the run is idle, too old, or another run takes over."""
     with databases.warehouse.begin() as connection:
-        watermarks.forget(connection, _REQUEST_LEASE)
-        watermarks.move(connection, _POLLING_LEASE, context.run_id)
-        latency.forget_old(connection)
+        watermarks.delete_watermark(connection, _REQUEST_LEASE)
+        watermarks.set_watermark(connection, _POLLING_LEASE, context.run_id)
+        latency.delete_old_batches(connection)
     try:
         yield from _apply_and_poll(context, databases)
     finally:  # releasing the lease lets the sensors poll again immediately
         with databases.warehouse.begin() as connection:
-            watermarks.forget(connection, _POLLING_LEASE, context.run_id)
+            watermarks.delete_watermark(connection, _POLLING_LEASE, context.run_id)
 
 
-def _apply_and_poll(context: dg.OpExecutionContext, databases: Databases) -> Iterator[TakenUp | Failed]:
-    pollers = [Watch(kind, databases.warehouse) for kind in Kind]
+def _apply_and_poll(
+    context: dg.OpExecutionContext, databases: PipelineDatabases
+) -> Iterator[AppliedChanges | FailedChanges]:
+    pollers = [Poller(kind, databases.warehouse) for kind in ChangeKind]
     turns = new_month_turn(databases, context.run_id)
     began = idle_since = renewed = time.monotonic()
     while True:
-        for event in month_turn_events(turns.step(), context.run_id):
+        for event in month_turn_events(turns.turn_if_due(), context.run_id):
             context.log_event(event)
-        guard, low = databases.guard(accept_deletions=False), databases.low_balance()
-        applier = CatchUp(databases.billing_app, databases.warehouse, guard, context.run_id, low)
+        guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
+        applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, low)
         apply_started = time.monotonic()
-        for result in applier.take_up():
+        for result in applier.apply():
             yield result
             idle_since = time.monotonic()
         now = time.monotonic()
@@ -114,16 +119,16 @@ def _apply_and_poll(context: dg.OpExecutionContext, databases: Databases) -> Ite
             if not _renew_lease(context, databases):
                 return
         if idle_since < apply_started:
-            time.sleep(POLL_EVERY_SECONDS)
+            time.sleep(POLL_INTERVAL_SECONDS)
         # The sensors do not poll while this run does. Dagster calls a sensor that requested a run only seconds later.
         for poller in pollers:
-            poller.look(databases.billing_app(), databases.now())
+            poller.poll(databases.billing_app(), databases.now())
 
 
-def _renew_lease(context: dg.OpExecutionContext, databases: Databases) -> bool:
+def _renew_lease(context: dg.OpExecutionContext, databases: PipelineDatabases) -> bool:
     """Renew this run's lease; False if another run has taken over."""
     with databases.warehouse.begin() as connection:
-        return watermarks.keep(connection, _POLLING_LEASE, context.run_id)
+        return watermarks.renew_lease(connection, _POLLING_LEASE, context.run_id)
 
 
 @dg.job(
@@ -139,11 +144,11 @@ def realtime_job() -> None:
 
 def realtime_sensors() -> Sequence[dg.SensorDefinition]:
     """Return the sensors of readings, prices and deposits."""
-    return [_sensor(kind) for kind in Kind]
+    return [_sensor(kind) for kind in ChangeKind]
 
 
-def _sensor(kind: Kind) -> dg.SensorDefinition:
-    pollers: dict[sa.Engine, Watch] = {}
+def _sensor(kind: ChangeKind) -> dg.SensorDefinition:
+    pollers: dict[sa.Engine, Poller] = {}
 
     @dg.sensor(
         name=kind.value,
@@ -153,25 +158,29 @@ def _sensor(kind: Kind) -> dg.SensorDefinition:
         description=_DESCRIPTIONS[kind],
     )
     def poll(
-        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]
+        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
     ) -> dg.RunRequest | dg.SkipReason:
-        poller = pollers.setdefault(databases.warehouse, Watch(kind, databases.warehouse))
+        poller = pollers.setdefault(databases.warehouse, Poller(kind, databases.warehouse))
         with record_failures(databases, f"polling of {kind.value}"), errors_as_failures(databases):
             try:
                 return _tick(context, databases, poller)
             except NotComputedError:
-                return dg.SkipReason(never_computed(databases.settings))
+                return dg.SkipReason(never_computed_message(databases.settings))
 
     return poll
 
 
-def _tick(context: dg.SensorEvaluationContext, databases: Databases, poller: Watch) -> dg.RunRequest | dg.SkipReason:
+def _tick(
+    context: dg.SensorEvaluationContext, databases: PipelineDatabases, poller: Poller
+) -> dg.RunRequest | dg.SkipReason:
     """Poll for a few seconds, unless a run does; request a run as soon as a change is queued."""
     began = time.monotonic()
     turns = new_month_turn(databases, f"sensor {poller.kind.value}")
     _turn_month(context.instance, turns)
     queued = _poll(databases, poller)
-    if poller.kind is not Kind.DEPOSITS:  # deposits are in the same table as the prices, which is scanned for them
+    if (
+        poller.kind is not ChangeKind.DEPOSITS
+    ):  # deposits are in the same table as the prices, which is scanned for them
         queued += _full_scan(databases, poller.kind)
     while True:
         _turn_month(context.instance, turns)
@@ -179,41 +188,41 @@ def _tick(context: dg.SensorEvaluationContext, databases: Databases, poller: Wat
             return request
         if time.monotonic() - began > TICK_SECONDS:
             return dg.SkipReason(f"{queued} changes queued; a run applies them already, or none is needed.")
-        if not poller.behind:
-            time.sleep(POLL_EVERY_SECONDS)
+        if not poller.has_more:
+            time.sleep(POLL_INTERVAL_SECONDS)
         queued += _poll(databases, poller)
 
 
 def _turn_month(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
     """Turn a month that has begun. The sensor can do it immediately, while a run would have to start first."""
-    for event in month_turn_events(turns.step(), turns.run_id):
+    for event in month_turn_events(turns.turn_if_due(), turns.run_id):
         instance.report_runless_asset_event(event)
 
 
-def _poll(databases: Databases, poller: Watch) -> int:
+def _poll(databases: PipelineDatabases, poller: Poller) -> int:
     """Poll for changes and return the number queued; while a run holds the lease, wait and return 0."""
     with databases.warehouse.connect() as connection:
-        run_polls = watermarks.is_kept(connection, _POLLING_LEASE, LEASE_SECONDS)
+        run_polls = watermarks.lease_is_live(connection, _POLLING_LEASE, LEASE_SECONDS)
     if run_polls:
         time.sleep(LEASED_PAUSE_SECONDS)
         return 0
-    return poller.look(databases.billing_app(), databases.now())
+    return poller.poll(databases.billing_app(), databases.now())
 
 
-def _full_scan(databases: Databases, kind: Kind) -> int:
-    guard = databases.guard(accept_deletions=False)
-    return Patrol(kind.table, databases.billing_app(), databases.warehouse, guard).step()
+def _full_scan(databases: PipelineDatabases, kind: ChangeKind) -> int:
+    guard = databases.deletion_guard(accept_deletions=False)
+    return FullScan(kind.table, databases.billing_app(), databases.warehouse, guard).scan_next()
 
 
-def _run_request(instance: dg.DagsterInstance, databases: Databases) -> dg.RunRequest | None:
+def _run_request(instance: dg.DagsterInstance, databases: PipelineDatabases) -> dg.RunRequest | None:
     """Return a request for a run if changes wait and no run applies them or is about to."""
     with databases.warehouse.connect() as connection:
-        newest = change_queue.newest(connection)
+        newest = change_queue.newest_due(connection)
     if newest is None or _has_active_run(instance):
         return None
     with databases.warehouse.begin() as connection:
         requested_at = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        if not watermarks.claim(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
+        if not watermarks.acquire_lease(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
             return None
     # Dagster accepts a run key only once. The time in the key allows another run for the changes of a failed one.
     return dg.RunRequest(run_key=f"{newest} at {requested_at.isoformat()}", tags={"ledger/changes_until": str(newest)})

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from ledger_pipelines.defs.automation.failures import record_failures
 from ledger_pipelines.defs.automation.first_computation import skip_unless_computed
 from ledger_pipelines.defs.automation.jobs import reconciliation_job
-from ledger_pipelines.defs.partitions import range_tags
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.partitions import month_range_tags
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
-from ledger_pipelines.warehouse.ops.loaded_months import loaded_since, months_loaded
+from ledger_pipelines.warehouse.engine import translate_connection_errors
+from ledger_pipelines.warehouse.ops.loaded_months import last_loaded_at, months_loaded
 from ledger_pipelines.warehouse.tables import (
     balance_comparison,
     erp_tables,
@@ -39,19 +39,19 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         "repeats it daily at 03:00.",
     )
     def first_reconciliation(
-        databases: dg.ResourceParam[Databases],
+        databases: dg.ResourceParam[PipelineDatabases],
     ) -> list[dg.RunRequest] | dg.SkipReason:
         horizon = databases.horizon()
         with record_failures(databases, "sensor first_reconciliation"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
                 due = dict(_due(connection, horizon.months, with_erp=database_urls.has_erp(settings)))
         # Dagster accepts a run key only once. The load time in the key allows another run after the next load.
         requests = [
             dg.RunRequest(
                 run_key=f"{table.name} since {since.isoformat()}",
-                tags=range_tags(horizon.first, horizon.current) if "year_month" in table.c else None,
+                tags=month_range_tags(horizon.first, horizon.current) if "year_month" in table.c else None,
                 asset_selection=[dg.AssetKey(table.name)],
             )
             for table, since in due.items()
@@ -77,4 +77,4 @@ def _due(connection: sa.Connection, months: Collection[str], *, with_erp: bool) 
     """Yield each reconciliation that was never made although its inputs are loaded, with the latest load time."""
     for table in reconcilable(connection, months, with_erp=with_erp):
         if not months_loaded(connection, table):
-            yield table, max(loaded_since(connection, needed) for needed in _NEEDS[table])
+            yield table, max(last_loaded_at(connection, needed) for needed in _NEEDS[table])

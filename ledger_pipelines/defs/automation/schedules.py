@@ -9,16 +9,16 @@ from ledger_pipelines.defs.automation.failures import record_failures
 from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED, skip_unless_computed
 from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.defs.automation.reconciliation import reconcilable
-from ledger_pipelines.defs.partitions import range_tags
-from ledger_pipelines.defs.resources import Databases, close_finished
-from ledger_pipelines.loading.erp.sync_log_file import note
-from ledger_pipelines.loading.erp.sync_months import first_to_sync
+from ledger_pipelines.defs.partitions import month_range_tags
+from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
+from ledger_pipelines.loading.erp.sync_log_file import append_line
+from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.loaded_months import BY_MONTH, months_behind
+from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
 
 
@@ -37,14 +37,14 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         description="Day 1 at 00:00: carry every customer forward into the new month, and read that month."
         + SKIPPED_UNTIL_COMPUTED,
     )
-    def month_turn(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+    def month_turn(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
         horizon = databases.horizon()
         with record_failures(databases, "schedule month_turn"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-                behind = {month for table in BY_MONTH for month in months_behind(connection, horizon, table)}
-        return dg.RunRequest(tags=range_tags(min([*behind, horizon.current]), horizon.current))
+            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+                behind = {month for table in LEDGER_TABLES for month in unwritten_months(connection, horizon, table)}
+        return dg.RunRequest(tags=month_range_tags(min([*behind, horizon.current]), horizon.current))
 
     @dg.schedule(
         cron_schedule="0 2 * * *",
@@ -54,7 +54,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         description="Daily at 02:00: read all months of the billing application again, and correct rows that differ."
         + SKIPPED_UNTIL_COMPUTED,
     )
-    def daily_reconciliation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+    def daily_reconciliation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, "daily_reconciliation", force=False)
 
     @dg.schedule(
@@ -65,19 +65,19 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         description="Sunday at 01:00: drop all transactions and balances and compute them again."
         + SKIPPED_UNTIL_COMPUTED,
     )
-    def weekly_recalculation(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+    def weekly_recalculation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
         return _all_months(databases, "weekly_recalculation", force=True)
 
     return [month_turn, daily_reconciliation, weekly_recalculation]
 
 
-def _all_months(databases: Databases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
+def _all_months(databases: PipelineDatabases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
     with record_failures(databases, f"schedule {schedule}"):
         if (reason := skip_unless_computed(databases)) is not None:
             return reason
     horizon = databases.horizon()
     return dg.RunRequest(
-        tags=range_tags(horizon.first, horizon.current),
+        tags=month_range_tags(horizon.first, horizon.current),
         run_config={"resources": {"scope": {"config": {"force": force}}}},
     )
 
@@ -93,12 +93,12 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
         description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices."
         + SKIPPED_UNTIL_COMPUTED,
     )
-    def daily_comparison(databases: dg.ResourceParam[Databases]) -> dg.RunRequest | dg.SkipReason:
+    def daily_comparison(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
         horizon = databases.horizon()
         with record_failures(databases, "schedule daily_comparison"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
                 possible = reconcilable(connection, horizon.months, with_erp=database_urls.has_erp(settings))
         if not possible:  # after a long pause, missed months must be read first
             return dg.SkipReason(
@@ -106,7 +106,7 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
             )
         if invoice_reconciliation not in possible:
             return dg.RunRequest(asset_selection=[dg.AssetKey(balance_comparison.name)])
-        return dg.RunRequest(tags=range_tags(horizon.first, horizon.current))
+        return dg.RunRequest(tags=month_range_tags(horizon.first, horizon.current))
 
     return [daily_comparison]
 
@@ -122,16 +122,16 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         description="Every hour at minute 0: correct the copies of the ERP's tables, unless a sync runs.",
     )
     def hourly_sync(
-        context: dg.ScheduleEvaluationContext, databases: dg.ResourceParam[Databases]
+        context: dg.ScheduleEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
     ) -> dg.RunRequest | dg.SkipReason:
         if not database_urls.has_erp(settings):
-            return dg.SkipReason(database_urls.NO_ERP)
+            return dg.SkipReason(database_urls.NO_ERP_MESSAGE)
         horizon = databases.horizon()
         with record_failures(databases, "schedule hourly_sync"):
-            close_finished(context.instance, databases)
-            with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-                running = sync_logs.running(connection)
-                first = first_to_sync(connection, horizon, ERP_TABLES)
+            reap_dead_sync(context.instance, databases)
+            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+                running = sync_logs.running_sync(connection)
+                first = first_month_to_sync(connection, horizon, ERP_TABLES)
         if running is not None:
             reason = f"Sync {running.id} has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
         elif waiting := _waiting_sync(context.instance):
@@ -139,9 +139,9 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         else:
             config = {"sync_type": "scheduled", "catch_up": True}
             return dg.RunRequest(
-                tags=range_tags(first, horizon.current), run_config={"resources": {"sync": {"config": config}}}
+                tags=month_range_tags(first, horizon.current), run_config={"resources": {"sync": {"config": config}}}
             )
-        note(settings, f"hourly sync skipped: {reason}")
+        append_line(settings, f"hourly sync skipped: {reason}")
         return dg.SkipReason(f"{reason}. The next hourly sync loads what remains.")
 
     return [hourly_sync]

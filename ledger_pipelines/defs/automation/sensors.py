@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from ledger_pipelines.defs.automation.failures import record_failures
-from ledger_pipelines.defs.resources import Databases, close_finished
+from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
 
 
 def sync_sensors() -> Sequence[dg.SensorDefinition]:
@@ -16,9 +16,11 @@ def sync_sensors() -> Sequence[dg.SensorDefinition]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Close the log of a sync whose run has ended without closing it: it was killed, or never began.",
     )
-    def finished_syncs(context: dg.SensorEvaluationContext, databases: dg.ResourceParam[Databases]) -> dg.SkipReason:
+    def finished_syncs(
+        context: dg.SensorEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
+    ) -> dg.SkipReason:
         with record_failures(databases, "sensor finished_syncs"):
-            closed = close_finished(context.instance, databases)
+            closed = reap_dead_sync(context.instance, databases)
         if closed is None:
             return dg.SkipReason("No unfinished sync log was found.")
         context.log.warning(f"Closed sync {closed.id} as {closed.status}: {closed.error_message}")

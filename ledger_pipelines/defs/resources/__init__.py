@@ -3,18 +3,18 @@
 Only the objects that assets receive belong here, not the work that assets do with them.
 """
 
-from ledger_pipelines.defs.resources.databases import Databases, RunScope
+from ledger_pipelines.defs.resources.databases import PipelineDatabases, RunScope
 from ledger_pipelines.defs.resources.sync import SyncConfig, SyncRun, TableSync, sync_resource
-from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, close_finished, run_of
+from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync
 
 __all__ = [
     "SYNC_TAG",
-    "Databases",
+    "PipelineDatabases",
     "RunScope",
     "SyncConfig",
     "SyncRun",
     "TableSync",
-    "close_finished",
-    "run_of",
+    "reap_dead_sync",
+    "run_of_sync",
     "sync_resource",
 ]

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.alerts import LowBalance
+from ledger_pipelines.ledger.alerts import LowBalanceLimits
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.warehouse import database_urls
@@ -39,7 +39,7 @@ class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic on
         return tuple(sorted(set(self.customer_ids))) or None
 
 
-class Databases:
+class PipelineDatabases:
     """Databases of one process, connected on first use.
 
     Args:
@@ -54,17 +54,17 @@ class Databases:
     @cached_property
     def warehouse(self) -> sa.Engine:
         """Engine of the warehouse."""
-        return warehouse_engine(database_urls.warehouse(self.settings), self.settings.zone)
+        return warehouse_engine(database_urls.warehouse_url(self.settings), self.settings.zone)
 
     @cached_property
     def billing(self) -> sa.Engine:
         """Engine of the billing application's database."""
-        return source_engine(database_urls.billing(self.settings))
+        return source_engine(database_urls.billing_url(self.settings))
 
     @cached_property
     def erp(self) -> Erp:
         """Reader of the ERP."""
-        return Erp(erp_engine(database_urls.erp(self.settings)), self.settings.erp_statement_timeout_seconds)
+        return Erp(erp_engine(database_urls.erp_url(self.settings)), self.settings.erp_statement_timeout_seconds)
 
     def dispose(self) -> None:
         """Close the connections that were opened."""
@@ -79,13 +79,13 @@ class Databases:
 
     def horizon(self) -> Horizon:
         """Return the horizon up to the current month."""
-        return Horizon.until(self.now(), first=self.settings.first_month, zone=self.settings.zone)
+        return Horizon.at(self.now(), first=self.settings.first_month, zone=self.settings.zone)
 
-    def billing_app(self) -> BillingApp:
+    def billing_app(self) -> BillingSource:
         """Return the billing application, with the horizon up to the current month."""
-        return BillingApp(self.billing, self.horizon())
+        return BillingSource(self.billing, self.horizon())
 
-    def guard(self, *, accept_deletions: bool) -> DeletionGuard:
+    def deletion_guard(self, *, accept_deletions: bool) -> DeletionGuard:
         """Return the deletion guard of a run; it allows every deletion if a user accepted them."""
         return DeletionGuard(
             share=self.settings.deletion_guard_share,
@@ -93,6 +93,6 @@ class Databases:
             accept=accept_deletions,
         )
 
-    def low_balance(self) -> LowBalance:
+    def default_low_balance(self) -> LowBalanceLimits:
         """Return the default limits of low balances, for customers without limits of their own."""
-        return LowBalance(days=self.settings.alert_days)
+        return LowBalanceLimits(days=self.settings.alert_days)

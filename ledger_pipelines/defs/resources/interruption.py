@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG, is_launched, process_executing
+from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG, executing_process, is_launched
 
 #: Tag for resuming runs that `ledger up` stopped. Values on a stopped run: `AT_NEXT_START`, then the id of the run that
 #: replaces it, or `REFUSED`. On the replacing run: `instead_of(…)`. On runs of jobs that are not resumed: `NOT_NEEDED`.
@@ -24,7 +24,7 @@ _RESUMED = f"{_STOPPED} The next start of ledger up executes this run again."
 _KILLED = "The process that executed this run is gone: it was killed, or the machine was restarted."
 
 
-def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) -> Sequence[str]:
+def mark_runs_canceling(instance: dg.DagsterInstance, code_server_port: int) -> Sequence[str]:
     """Mark the runs of a code server on this machine as being cancelled, and return their ids.
 
     Their processes are not signalled because they end with the code server.
@@ -40,7 +40,7 @@ def cancel_launched_runs(instance: dg.DagsterInstance, code_server_port: int) ->
     return [run.run_id for run in runs]
 
 
-def confirm_cancelled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+def mark_runs_canceled(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
     """Mark runs as cancelled whose process ended before it could report that, and free their slots in the pools."""
     for run in instance.get_runs(RunsFilter(run_ids=list(run_ids))) if run_ids else ():
         if run.status not in (DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS):
@@ -53,14 +53,14 @@ def runs_to_resume(instance: dg.DagsterInstance) -> Sequence[str]:
     return [run.run_id for run in instance.get_runs(tagged, ascending=True)]
 
 
-def instead_of(run_id: str) -> str:
+def replacement_tag(run_id: str) -> str:
     """Return the value of `RESUME_TAG` on the run that replaces a cancelled run."""
     return f"instead of {run_id}"
 
 
-def replacement(instance: dg.DagsterInstance, run_id: str) -> str | None:
+def find_replacement(instance: dg.DagsterInstance, run_id: str) -> str | None:
     """Return the id of the run that replaces a cancelled run, or None."""
-    found = instance.get_runs(RunsFilter(tags={RESUME_TAG: instead_of(run_id)}), limit=1)
+    found = instance.get_runs(RunsFilter(tags={RESUME_TAG: replacement_tag(run_id)}), limit=1)
     return found[0].run_id if found else None
 
 
@@ -97,8 +97,8 @@ def _report_cancelled(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def _is_dead(run: dg.DagsterRun, code_server_port: int | None) -> bool:
-    if (process := process_executing(run)) is not None:
-        return not process.alive
+    if (process := executing_process(run)) is not None:
+        return not process.is_alive
     return code_server_port is not None and _launched_by(run, code_server_port)
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy import exc
 
-from ledger_pipelines.processes import ProcessId, process_of
+from ledger_pipelines.processes import ProcessId, process_with_pid
 
 _HOST, _PID, _STARTED, _RUN = (f"ledger/{name}" for name in ("host", "pid", "process_started", "process_of_run"))
 #: Dagster's tag of a run that a code server launched; the value holds the address of the code server.
@@ -34,10 +34,10 @@ def process_tags(run_id: str, process: ProcessId) -> dict[str, str]:
 
 def own_process_tags(run_id: str) -> dict[str, str]:
     """Return tags that identify this process as the one that executes a run."""
-    return process_tags(run_id, process_of(os.getpid()) or ProcessId(os.getpid(), ""))
+    return process_tags(run_id, process_with_pid(os.getpid()) or ProcessId(os.getpid(), ""))
 
 
-def process_executing(run: dg.DagsterRun) -> ProcessId | None:
+def executing_process(run: dg.DagsterRun) -> ProcessId | None:
     """Return the process that executes or executed a run; None if it is unknown or on another machine."""
     tags: Mapping[str, str] = run.tags
     if tags.get(_RUN) != run.run_id or tags.get(_HOST) != socket.gethostname():
@@ -50,9 +50,9 @@ def is_launched(run: dg.DagsterRun) -> bool:
     return CODE_SERVER_TAG in run.tags
 
 
-def send(process: ProcessId, number: signal.Signals) -> None:
+def send_signal(process: ProcessId, number: signal.Signals) -> None:
     """Send a signal to a process if it still runs and is not this process."""
-    if process.alive and process.pid != os.getpid():
+    if process.is_alive and process.pid != os.getpid():
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)
 
@@ -63,10 +63,10 @@ def end_process(run: dg.DagsterRun) -> None:
     A process launched for the run is killed, because Dagster has already asked it to end. A command is interrupted, as
     by Ctrl-C.
     """
-    process = process_executing(run)
+    process = executing_process(run)
     if process is None:
         return
     if is_launched(run):
-        send(process, signal.SIGKILL)
+        send_signal(process, signal.SIGKILL)
     elif run.status is dg.DagsterRunStatus.CANCELED:
-        send(process, signal.SIGINT)
+        send_signal(process, signal.SIGINT)

@@ -18,19 +18,19 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from pydantic import Field
 from sqlalchemy import exc
 
-from ledger_pipelines.defs.resources.databases import Databases
-from ledger_pipelines.defs.resources.run_process import STORAGE_ERRORS, own_process_tags, process_executing
-from ledger_pipelines.defs.resources.sync_reaper import close_finished
-from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.defs.resources.databases import PipelineDatabases
+from ledger_pipelines.defs.resources.run_process import STORAGE_ERRORS, executing_process, own_process_tags
+from ledger_pipelines.defs.resources.sync_reaper import reap_dead_sync
+from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
-from ledger_pipelines.sources.errors import first_line
+from ledger_pipelines.sources.errors import driver_message
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable, warehouse_engine
+from ledger_pipelines.warehouse.engine import translate_connection_errors, warehouse_engine
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncResult, SyncRunningError
 from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines.warehouse.schema import WarehouseError
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 
 _PROGRESS_SECONDS = 2.0
 _POLL_SECONDS = 2.0
@@ -77,9 +77,9 @@ class TableSync:
         """Seconds since the start of the table's sync."""
         return Decimal(round((time.monotonic() - self._started) * 1000)).scaleb(-3)
 
-    def finish(self, report: Report) -> None:
+    def finish(self, report: TableReport) -> None:
         """Record the result of a committed load; it stays recorded even if the run fails later."""
-        self.is_done = self.run.erp_answers = True
+        self.is_done = self.run.erp_responded = True
         seconds, counts = self.seconds, report.total
         with self.run.log_transaction() as connection:
             sync_logs.table_finished(connection, self.run.log.id, self.name, report, seconds)
@@ -106,22 +106,24 @@ class SyncRun:
         log: The log as it was when the run joined the sync.
         config: Options of the sync.
         planned: Names of the tables to sync.
-        erp_answers: Whether the ERP answered for the previous table.
+        erp_responded: Whether the ERP answered for the previous table.
     """
 
-    databases: Databases
+    databases: PipelineDatabases
     log: SyncLog
     config: SyncConfig
     planned: Sequence[str]
-    erp_answers: bool = False
-    _failures: dict[str, tuple[Ending, Decimal]] = field(default_factory=dict)
+    erp_responded: bool = False
+    _failures: dict[str, tuple[SyncResult, Decimal]] = field(default_factory=dict)
     _interrupted: bool = False
 
     @cached_property
     def warehouse(self) -> sa.Engine:
         """Engine of the warehouse whose sessions carry the sync's name, so that they can be ended."""
         settings = self.databases.settings
-        return warehouse_engine(database_urls.warehouse(settings), settings.zone, sync_logs.session_name(self.log.id))
+        return warehouse_engine(
+            database_urls.warehouse_url(settings), settings.zone, sync_logs.writer_application_name(self.log.id)
+        )
 
     @contextmanager
     def log_transaction(self) -> Iterator[sa.Connection]:
@@ -144,11 +146,11 @@ class SyncRun:
             yield table
         except _INTERRUPTIONS:
             self._interrupted = True
-            self._fail(table, Ending("cancelled", "It was cancelled; the table is unchanged."))
+            self._fail(table, SyncResult("cancelled", "It was cancelled; the table is unchanged."))
             raise
         except Exception as error:
-            reason = first_line(error) if isinstance(error, exc.DBAPIError) else str(error).strip()
-            self._fail(table, Ending("failed", reason or type(error).__name__))
+            reason = driver_message(error) if isinstance(error, exc.DBAPIError) else str(error).strip()
+            self._fail(table, SyncResult("failed", reason or type(error).__name__))
             raise
 
     def close(self) -> None:
@@ -174,10 +176,10 @@ class SyncRun:
             time.sleep(_POLL_SECONDS)
 
     def _close(self) -> None:
-        with reachable(self.databases.warehouse):
+        with translate_connection_errors(self.databases.warehouse):
             with self.log_transaction() as connection:
                 # An interruption ends the wait for a statement but not the statement, which would block the next sync.
-                sync_logs.end_sessions(connection, self.log.id)
+                sync_logs.terminate_writers(connection, self.log.id)
             with self.log_transaction() as connection:
                 for name, (
                     reason,
@@ -185,7 +187,7 @@ class SyncRun:
                 ) in self._failures.items():  # repeated: the warehouse may have been unavailable
                     sync_logs.table_failed(connection, self.log.id, name, reason, seconds)
                 found = sync_history.tables_of(connection, self.log.id)
-                ending = sync_logs.verdict(found, self.planned, interrupted=self._interrupted)
+                ending = sync_logs.sync_result(found, self.planned, interrupted=self._interrupted)
                 closed = sync_logs.close(connection, self.log.id, ending)
         if closed is not None:
             self.journal(closing_line(closed))
@@ -196,12 +198,12 @@ class SyncRun:
 
     def journal(self, message: str) -> None:
         """Add a line to the log file of the syncs."""
-        note(self.databases.settings, f"sync {self.log.id} {message}")
+        append_line(self.databases.settings, f"sync {self.log.id} {message}")
 
-    def _fail(self, table: TableSync, ending: Ending) -> None:
+    def _fail(self, table: TableSync, ending: SyncResult) -> None:
         if table.is_done:  # the load is committed; only its report failed
             return
-        self.erp_answers = False
+        self.erp_responded = False
         self._failures[table.name] = ending, table.seconds
         self.journal(f"{table.name} {ending.status}: {ending.error_message}")
         with suppress(exc.DBAPIError), self.log_transaction() as connection:
@@ -219,9 +221,9 @@ def sync_resource() -> dg.ResourceDefinition:
     def sync(context: dg.InitResourceContext) -> Iterator[SyncRun]:
         databases, run = context.resources.databases, _run_of(context)
         config = SyncConfig(**context.resource_config)
-        if context.instance is not None and process_executing(run) is None:
+        if context.instance is not None and executing_process(run) is None:
             context.instance.add_run_tags(run.run_id, own_process_tags(run.run_id))
-        with reachable(databases.warehouse):
+        with translate_connection_errors(databases.warehouse):
             log = _join_log(context, databases, config)
         sync_run = SyncRun(databases, log, config, planned_tables(run))
         sync_run.journal(f"started ({log.sync_type}, run {run.run_id}): {', '.join(sync_run.planned)}")
@@ -259,7 +261,7 @@ def _run_of(context: dg.InitResourceContext) -> dg.DagsterRun:
     return context.run
 
 
-def _join_log(context: dg.InitResourceContext, databases: Databases, config: SyncConfig) -> SyncLog:
+def _join_log(context: dg.InitResourceContext, databases: PipelineDatabases, config: SyncConfig) -> SyncLog:
     """Return the log that was created for the run, or a new log as soon as no other sync runs.
 
     Raises:
@@ -275,7 +277,9 @@ def _join_log(context: dg.InitResourceContext, databases: Databases, config: Syn
     return _claim_log(context, databases, config, run.run_id)
 
 
-def _claim_log(context: dg.InitResourceContext, databases: Databases, config: SyncConfig, run_id: str) -> SyncLog:
+def _claim_log(
+    context: dg.InitResourceContext, databases: PipelineDatabases, config: SyncConfig, run_id: str
+) -> SyncLog:
     """Create a log for the run as soon as no other sync runs, and return it.
 
     Raises:
@@ -289,13 +293,13 @@ def _claim_log(context: dg.InitResourceContext, databases: Databases, config: Sy
     waits_for = None
     while True:
         if context.instance is not None:
-            close_finished(context.instance, databases)
+            reap_dead_sync(context.instance, databases)
         try:
             with databases.warehouse.begin() as connection:
-                return sync_logs.claim(connection, config.sync_type, run_id)
+                return sync_logs.begin_sync(connection, config.sync_type, run_id)
         except SyncRunningError as error:
             if config.sync_type == "scheduled" or time.monotonic() > deadline:
-                note(databases.settings, f"{config.sync_type} sync refused: sync {error.running.id} is running")
+                append_line(databases.settings, f"{config.sync_type} sync refused: sync {error.running.id} is running")
                 if config.sync_type == "scheduled":
                     raise _skip_run(context, error) from error
                 raise

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from ledger_pipelines.defs.resources.run_process import end_process
-from ledger_pipelines.loading.erp.sync_log_file import note
+from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncLog
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncResult
 
 #: Tag of a run that was launched for a sync; the value is the id of the sync's log. It identifies the run until it
 #: records its own id in the log.
@@ -35,7 +35,7 @@ class SyncLogAccess(Protocol):
         ...
 
 
-def close_finished(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
+def reap_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
     """Close the running sync if its run has ended, is unknown, or was never launched.
 
     Returns:
@@ -44,29 +44,31 @@ def close_finished(instance: dg.DagsterInstance, databases: SyncLogAccess) -> Sy
     Raises:
         WarehouseError: The warehouse cannot be used.
     """
-    with reachable(databases.warehouse), databases.warehouse.connect() as connection:
-        log = sync_logs.running(connection)
+    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        log = sync_logs.running_sync(connection)
         if log is None:
             return None
-        overdue = sync_logs.was_claimed_before(connection, log.id, LAUNCH_TIMEOUT_SECONDS)
-    run = run_of(instance, log)
+        overdue = sync_logs.has_run_longer_than(connection, log.id, LAUNCH_TIMEOUT_SECONDS)
+    run = run_of_sync(instance, log)
     ending = _ending(instance, log, run, overdue=overdue)
     if ending is None:
         return None
-    with reachable(databases.warehouse):
+    with translate_connection_errors(databases.warehouse):
         with databases.warehouse.begin() as connection:
             closed = sync_logs.close(connection, log.id, ending)
         with databases.warehouse.begin() as connection:
             # The server may still hold sessions of the dead process, or of a process that no longer responds.
-            sync_logs.end_sessions(connection, log.id)
+            sync_logs.terminate_writers(connection, log.id)
     if run is not None:
         end_process(run)
     if closed is not None:
-        note(databases.settings, f"sync {closed.id} {closed.status}: {closed.error_message or 'its run succeeded'}")
+        append_line(
+            databases.settings, f"sync {closed.id} {closed.status}: {closed.error_message or 'its run succeeded'}"
+        )
     return closed
 
 
-def run_of(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
+def run_of_sync(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
     """Return the run of a sync: the run recorded in its log, or else the run launched for it, or None."""
     if log.run_id is not None:
         return instance.get_run_by_id(log.run_id)
@@ -75,23 +77,25 @@ def run_of(instance: dg.DagsterInstance, log: SyncLog) -> dg.DagsterRun | None:
     return next((run for run in launched if run.parent_run_id is None), None)
 
 
-def _ending(instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | None, *, overdue: bool) -> Ending | None:
+def _ending(
+    instance: dg.DagsterInstance, log: SyncLog, run: dg.DagsterRun | None, *, overdue: bool
+) -> SyncResult | None:
     """Return how the sync has ended; None if it may still run."""
     if run is None and log.run_id is not None:
-        return Ending("failed", f"Its run {log.run_id} is no longer known to Dagster. {_STATE_AFTER}")
+        return SyncResult("failed", f"Its run {log.run_id} is no longer known to Dagster. {_STATE_AFTER}")
     if run is None:
         reason = f"No run was launched within {LAUNCH_TIMEOUT_SECONDS} s of the start."
-        return Ending("failed", f"{reason} Nothing was changed; start the sync again.") if overdue else None
+        return SyncResult("failed", f"{reason} Nothing was changed; start the sync again.") if overdue else None
     match run.status:
         case dg.DagsterRunStatus.SUCCESS:
-            return Ending("completed")
+            return SyncResult("completed")
         case dg.DagsterRunStatus.CANCELED:
-            return Ending("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
+            return SyncResult("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
         case dg.DagsterRunStatus.FAILURE if _is_cancel_requested(instance, run.run_id):
             # A process that starts after the cancellation request does nothing; Dagster reports that as a failure.
-            return Ending("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
+            return SyncResult("cancelled", f"Run {run.run_id} was cancelled. {_STATE_AFTER}")
         case dg.DagsterRunStatus.FAILURE:
-            return Ending(
+            return SyncResult(
                 "failed", f"Run {run.run_id} failed: {run_failure_message(instance, run.run_id)} {_STATE_AFTER}"
             )
     return None
@@ -110,13 +114,15 @@ def run_failure_message(instance: dg.DagsterInstance, run_id: str) -> str:
         for record in instance.get_records_for_run(run_id, of_type=kind).records
     ]
     steps = [
-        f"{event.step_key}: {words_of(event.step_failure_data)}" for event in events if event and event.is_step_failure
+        f"{event.step_key}: {step_failure_message(event.step_failure_data)}"
+        for event in events
+        if event and event.is_step_failure
     ]
     own = [event.message for event in events if event and not event.is_step_failure and event.message]
     return " ".join(steps or own[-1:]).strip() or "Dagster recorded no reason."
 
 
-def words_of(failure: Any) -> str:
+def step_failure_message(failure: Any) -> str:
     """Return the message of a failed step: its description for users, or else the innermost error."""
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)

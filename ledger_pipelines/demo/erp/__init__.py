@@ -6,7 +6,7 @@ database; `disturb` changes rows there at random.
 """
 
 from ledger_pipelines.demo.erp.load import seed_erp
-from ledger_pipelines.demo.erp.plan import ErpPlan, ErpSummary
+from ledger_pipelines.demo.erp.plan import ErpDemoPlan, ErpDemoSummary
 from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
 
-__all__ = ["ErpPlan", "ErpSummary", "create_erp_tables", "erp_source_tables", "seed_erp"]
+__all__ = ["ErpDemoPlan", "ErpDemoSummary", "create_erp_tables", "erp_source_tables", "seed_erp"]

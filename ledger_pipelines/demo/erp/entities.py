@@ -9,8 +9,8 @@ from random import Random
 
 from ledger_pipelines.demo.accounts import DemoAccount
 from ledger_pipelines.demo.billing import make_account
-from ledger_pipelines.demo.erp.plan import ErpPlan
-from ledger_pipelines.demo.plan import DAY, Month, SeedPlan, Timeline
+from ledger_pipelines.demo.erp.plan import ErpDemoPlan
+from ledger_pipelines.demo.plan import DAY, BillingDemoPlan, Month, Timeline
 
 PRICE_SCALE = 10**10
 """Prices and amounts are integers scaled by this factor: the 10 decimals of the ERP's columns."""
@@ -81,7 +81,7 @@ class ErpEntities:
         midnights: each day's midnight as text, by the number of days since the timeline's origin.
     """
 
-    def __init__(self, plan: ErpPlan) -> None:
+    def __init__(self, plan: ErpDemoPlan) -> None:
         self.plan = plan
         self.timeline = Timeline(plan)
         self.last_day = self.timeline.until // DAY
@@ -143,9 +143,9 @@ def _partner(prefix: str, number: int, rng: Random) -> BusinessPartner:
     return BusinessPartner(f"{prefix}{number + 1:05d}", name, currency, _RATES[currency])
 
 
-def _gas_customer(index: int, plan: ErpPlan) -> GasCustomer:
+def _gas_customer(index: int, plan: ErpDemoPlan) -> GasCustomer:
     """Return a customer of the default billing demo of these months, without faults, by its index in the plan."""
-    billing = SeedPlan(current_month=plan.current_month, until=plan.until, months=plan.months)
+    billing = BillingDemoPlan(current_month=plan.current_month, until=plan.until, months=plan.months)
     account = make_account(index, billing, Timeline(billing))
     price = int((account.price or "0").replace(".", ""))
     partner = BusinessPartner(account.contract or account.owner.id, account.owner.name, "IDR", _RATES["IDR"])

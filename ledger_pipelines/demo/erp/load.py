@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger_pipelines.demo.bulk_insert import TextRow, bulk_insert
 from ledger_pipelines.demo.erp.entities import ErpEntities
 from ledger_pipelines.demo.erp.faults import ERP_FAULTS, fault_numbers, inject_faults
-from ledger_pipelines.demo.erp.plan import ErpPlan, ErpSummary
+from ledger_pipelines.demo.erp.plan import ErpDemoPlan, ErpDemoSummary
 from ledger_pipelines.demo.erp.production import production_rows
 from ledger_pipelines.demo.erp.purchases import purchase_rows
 from ledger_pipelines.demo.erp.sales import sales_rows
@@ -37,7 +37,7 @@ _AHEAD = ("view_prod_header",)
 Progress = Callable[[int, int], None]
 
 
-def seed_erp(engine: sa.Engine, plan: ErpPlan, progress: Progress | None = None) -> ErpSummary:
+def seed_erp(engine: sa.Engine, plan: ErpDemoPlan, progress: Progress | None = None) -> ErpDemoSummary:
     """Fill a database with a demo of the ERP.
 
     In PostgreSQL the whole seeding is one transaction. Elsewhere an interrupted run leaves an incomplete demo, which
@@ -57,7 +57,7 @@ def seed_erp(engine: sa.Engine, plan: ErpPlan, progress: Progress | None = None)
     """
     with engine.connect() as connection:
         if (earlier := ERP_MARKER.clear_earlier_demo(connection, plan)) is not None:
-            return dataclasses.replace(ErpSummary(**json.loads(earlier)), already_there=True)
+            return dataclasses.replace(ErpDemoSummary(**json.loads(earlier)), already_there=True)
         ERP_MARKER.create(connection, plan)
         summary = _fill(connection, plan, progress or (lambda _done, _all: None))
         ERP_MARKER.finish(connection, json.dumps(dataclasses.asdict(summary)))
@@ -65,7 +65,7 @@ def seed_erp(engine: sa.Engine, plan: ErpPlan, progress: Progress | None = None)
         return summary
 
 
-def _fill(connection: sa.Connection, plan: ErpPlan, progress: Progress) -> ErpSummary:
+def _fill(connection: sa.Connection, plan: ErpDemoPlan, progress: Progress) -> ErpDemoSummary:
     """Write all rows, table by table and month by month."""
     entities = ErpEntities(plan)
     dirt, written = Counter[str](), Counter[str]()
@@ -80,7 +80,7 @@ def _fill(connection: sa.Connection, plan: ErpPlan, progress: Progress) -> ErpSu
         bulk_insert(connection, erp_source_tables[table.name], table.names, rows)
         commit_unless_transactional_ddl(connection)
     progress(len(parts), len(parts))
-    return ErpSummary(
+    return ErpDemoSummary(
         rows={table.name: written[table.name] for table in ERP_TABLES},
         first_month=plan.first_month,
         last_month=plan.current_month,

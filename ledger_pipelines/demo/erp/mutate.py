@@ -18,8 +18,8 @@ from ledger_pipelines.demo.erp.load import ERP_MARKER
 from ledger_pipelines.demo.erp.new_values import another_value, moment_in, new_key
 from ledger_pipelines.demo.erp.schema import erp_source_tables
 from ledger_pipelines.demo.erp.single_row import delete_one, update_one
-from ledger_pipelines.demo.plan import SeedRefused, shift_month
-from ledger_pipelines.settings import masked
+from ledger_pipelines.demo.plan import SeedRefusedError, shift_month
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 
 # Relative frequencies as in a real ERP, approximately.
@@ -29,7 +29,7 @@ _Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class ErpMutation:
     """One operation on one row.
 
     Attributes:
@@ -52,7 +52,7 @@ class Disturbance:
     new: Any = None
 
 
-def disturb(engine: sa.Engine, changes: int, seed: int, current_month: str) -> list[Disturbance]:
+def mutate_erp(engine: sa.Engine, changes: int, seed: int, current_month: str) -> list[ErpMutation]:
     """Change, move, duplicate, insert and delete rows of a demo's ERP at random, in one transaction.
 
     Args:
@@ -71,8 +71,8 @@ def disturb(engine: sa.Engine, changes: int, seed: int, current_month: str) -> l
     with engine.begin() as connection:
         found = ERP_MARKER.read(connection)
         if found is None or found.summary is None:
-            raise SeedRefused(
-                f"{masked(engine.url)} has no demo's ERP, so nothing was changed: only an ERP that the demo made "
+            raise SeedRefusedError(
+                f"{mask_url(engine.url)} has no demo's ERP, so nothing was changed: only an ERP that the demo made "
                 "can be disturbed. Seed one first: ledger demo seed --only erp"
             )
         months = _months(json.loads(found.plan), current_month)
@@ -121,16 +121,16 @@ class _MutableTable:
     def rows_left(self) -> bool:
         return self.days.total() > 0
 
-    def mutate(self) -> Disturbance:
+    def mutate(self) -> ErpMutation:
         """Perform a random operation on a random row."""
         return self.operations[self.rng.choice(_OPERATIONS)](self._any_row())
 
-    def _change(self, row: _Values) -> Disturbance:
+    def _change(self, row: _Values) -> ErpMutation:
         column = self.rng.choice([column for column in self.declared.c if column not in set(self.dates)])
         month = self._month(row) or self.months[0]
         return self._update("change", row, column, another_value(column, row[column.name], month, self.rng))
 
-    def _move(self, row: _Values) -> Disturbance:
+    def _move(self, row: _Values) -> ErpMutation:
         """Date the row in another month, or set the date that determines its month to NULL."""
         first = self.dates[0]
         if self.rng.random() < 0.2:
@@ -140,11 +140,11 @@ class _MutableTable:
         month = self.rng.choice([month for month in self.months if month != self._month(row)])
         return self._update("move", row, first, moment_in(first, month, self.rng))
 
-    def _duplicate(self, row: _Values) -> Disturbance:
+    def _duplicate(self, row: _Values) -> ErpMutation:
         self._insert_row(row)
         return self._mutation("duplicate", row)
 
-    def _insert(self, row: _Values) -> Disturbance:
+    def _insert(self, row: _Values) -> ErpMutation:
         """Insert a copy of a row with a new key and in a random month."""
         key = self.declared.c[self.table.key[0]]
         values = row | {key.name: new_key(key, self.rng)}
@@ -153,18 +153,18 @@ class _MutableTable:
         self._insert_row(values)
         return self._mutation("insert", values)
 
-    def _delete(self, row: _Values) -> Disturbance:
+    def _delete(self, row: _Values) -> ErpMutation:
         delete_one(self.connection, self.declared, row)
         self.days[self._day(row)] -= 1
         return self._mutation("delete", row)
 
-    def _update(self, operation: str, row: _Values, column: sa.Column[Any], value: object) -> Disturbance:
+    def _update(self, operation: str, row: _Values, column: sa.Column[Any], value: object) -> ErpMutation:
         update_one(self.connection, self.declared, row, {column.name: value})
         changed = row | {column.name: value}
         self.days[self._day(row)] -= 1
         self.days[self._day(changed)] += 1
         months = dict.fromkeys((self._month(row), self._month(changed))) if self.dates else ()
-        return Disturbance(
+        return ErpMutation(
             self.table.name, operation, tuple(months), self._key(row), column.name, row[column.name], value
         )
 
@@ -172,8 +172,8 @@ class _MutableTable:
         self.connection.execute(self.declared.insert().values(row))
         self.days[self._day(row)] += 1
 
-    def _mutation(self, operation: str, row: _Values) -> Disturbance:
-        return Disturbance(self.table.name, operation, (self._month(row),) if self.dates else (), self._key(row))
+    def _mutation(self, operation: str, row: _Values) -> ErpMutation:
+        return ErpMutation(self.table.name, operation, (self._month(row),) if self.dates else (), self._key(row))
 
     def _key(self, row: _Values) -> _Values:
         return {name: row[name] for name in self.table.key}

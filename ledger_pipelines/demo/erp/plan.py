@@ -7,7 +7,7 @@ from ledger_pipelines.demo.plan import DemoPlan
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErpPlan(DemoPlan):
+class ErpDemoPlan(DemoPlan):
     """Plan of the ERP's demo.
 
     Attributes:
@@ -22,7 +22,7 @@ class ErpPlan(DemoPlan):
 
 
 @dataclass(frozen=True)
-class ErpSummary:
+class ErpDemoSummary:
     """Summary of a seeded ERP database.
 
     Attributes:

@@ -16,7 +16,7 @@ _ONE_ROW = {"mysql_limit": 1, "mariadb_limit": 1}
 _WIDEST = 8_000  # maximum length of VARBINARY(n) in SQL Server; no text of the demo is longer
 
 
-class RowGoneError(Exception):
+class RowNotFoundError(Exception):
     """The row to change does not exist (any longer); nothing was changed."""
 
 
@@ -57,7 +57,7 @@ def delete_one_statement(dialect: sa.Dialect, table: sa.Table, row: RowValues) -
 def _execute_on_one(connection: sa.Connection, table: sa.Table, statement: sa.Update | sa.Delete) -> None:
     touched = connection.execute(statement).rowcount
     if touched != 1:
-        raise RowGoneError(
+        raise RowNotFoundError(
             f"The row of {table.name} to change no longer exists ({touched} changed): another program changes it."
         )
 

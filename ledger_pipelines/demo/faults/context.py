@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ledger_pipelines.demo.accounts import DemoAccount, DemoDeposit, DemoReading
 from ledger_pipelines.demo.payments import replace_deposits
-from ledger_pipelines.demo.plan import SeedPlan, Timeline
+from ledger_pipelines.demo.plan import BillingDemoPlan, Timeline
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class FaultContext:
 
     account: DemoAccount
     index: int
-    plan: SeedPlan
+    plan: BillingDemoPlan
     timeline: Timeline
 
     def middle_reading(self) -> Sequence[DemoReading]:

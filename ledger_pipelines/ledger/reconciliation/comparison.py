@@ -11,31 +11,31 @@ from sqlalchemy.dialects.postgresql import array, distinct_on
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger.reconciliation.difference_reasons import (
     CENT,
-    OF_READINGS,
-    bills,
+    READING_REASONS,
+    billed_totals,
     listed_deposits,
     rejected_bills,
     rejected_deposits,
 )
-from ledger_pipelines.warehouse.merge import NO_MONTH, Written, merge, qualified
+from ledger_pipelines.warehouse.merge import UNPARTITIONED, TargetTable, merge_rows, qualified_name
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     DIFFERENCE_REASONS,
     balance_comparison,
     customers,
     monthly_customer_balances,
 )
-from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
+from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, lock_tables
 
-WRITTEN = Written(
+TARGET = TargetTable(
     balance_comparison, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}
 )
 _balance = monthly_customer_balances.c
-_OF_ROWS = (*OF_READINGS, "rejected_readings", "rejected_deposits")
+_OF_ROWS = (*READING_REASONS, "rejected_readings", "rejected_deposits")
 
 
-def compare(connection: sa.Connection, run_id: str) -> Report:
+def compare_balances(connection: sa.Connection, run_id: str) -> TableReport:
     """Compare the balances of all customers, in the caller's transaction; unchanged rows keep their ``compared_at``.
 
     One statement reads the ledger's tables on one snapshot and locks none of them.
@@ -43,12 +43,12 @@ def compare(connection: sa.Connection, run_id: str) -> Report:
     Raises:
         MonthsMissingError: customers have never been loaded.
     """
-    lock(connection, balance_comparison)
-    plan_for(connection, Scope(()))
-    require_loaded(connection, customers, [NO_MONTH], balance_comparison.name)
-    counts = merge(connection, WRITTEN, compared_balances(), sa.true())
-    mark_loaded(connection, balance_comparison, [NO_MONTH], run_id)
-    return Report(qualified(balance_comparison), counts)
+    lock_tables(connection, balance_comparison)
+    avoid_nested_loops(connection, Scope(()))
+    require_loaded(connection, customers, [UNPARTITIONED], balance_comparison.name)
+    counts = merge_rows(connection, TARGET, compared_balances(), sa.true())
+    mark_loaded(connection, balance_comparison, [UNPARTITIONED], run_id)
+    return TableReport(qualified_name(balance_comparison), counts)
 
 
 def compared_balances() -> sa.Select[Any]:
@@ -116,14 +116,14 @@ def _sums() -> sa.Select[Any]:
     all deposit entries less total_deposit; ``…_cents``: the largest part of the difference that counts as rounding;
     ``repeated``: the bills of readings with the same start as a reading with a smaller id.
     """
-    latest, billed = _latest_balances().subquery("latest"), bills().subquery("bills")
+    latest, billed = _latest_balances().subquery("latest"), billed_totals().subquery("bills")
     refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
     unlisted = rejected_deposits().subquery("refused_deposits")
     total_deposit, total_purchases = _or_zero(customers.c.total_deposit), _or_zero(customers.c.total_purchases)
     all_bills = _or_zero(billed.c.billed) + _or_zero(refused.c.amount)
-    amounts = {name: _or_zero(billed.c[name]) for name in OF_READINGS}
+    amounts = {name: _or_zero(billed.c[name]) for name in READING_REASONS}
     amounts |= {"rejected_readings": _or_zero(refused.c.amount), "rejected_deposits": _or_zero(unlisted.c.amount)}
-    rows = {name: billed.c[f"{name}_rows"] for name in OF_READINGS}
+    rows = {name: billed.c[f"{name}_rows"] for name in READING_REASONS}
     rows |= {"rejected_readings": refused.c.rows, "rejected_deposits": unlisted.c.rows}
     counted = [part for name in _OF_ROWS for part in (name, sa.func.nullif(rows[name], 0))]
     statement = sa.select(

@@ -10,11 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables import Digits, deposits, meter_readings, rejected_rows, transaction_calculations
+from ledger_pipelines.warehouse.tables import (
+    ExactNumber,
+    deposits,
+    meter_readings,
+    rejected_rows,
+    transaction_calculations,
+)
 
-CENT = sa.literal(Decimal("0.01"), Digits)
+CENT = sa.literal(Decimal("0.01"), ExactNumber)
 #: Reasons that apply to single readings of the ledger.
-OF_READINGS = ("rounding", "readings_without_price", "duplicate_readings", "billed_otherwise")
+READING_REASONS = ("rounding", "readings_without_price", "duplicate_readings", "billed_otherwise")
 _START = ("customer_id", "year_month", "reading_at")
 _reading, _transaction, _deposit, _rejected = (
     meter_readings.c,
@@ -28,7 +34,7 @@ _LIMIT, _DECIMALS = 10**15, 40
 _BLANKS = " \t\r\n\f\v"
 
 
-def bills() -> sa.Select[Any]:
+def billed_totals() -> sa.Select[Any]:
     """One row: a customer with readings, their bills and costs, and the amount and number of rows of each reason.
 
     ``repeated`` is the sum of the bills of readings with the same start as a reading with a smaller id.
@@ -36,11 +42,11 @@ def bills() -> sa.Select[Any]:
     reading = _billed_readings().subquery("reading").c
     amounts = [
         sa.func.coalesce(sa.func.sum(reading.amount).filter(reading.reason == name), 0).label(name)
-        for name in OF_READINGS
+        for name in READING_REASONS
     ]
     rows = [
         sa.func.count().filter(reading.reason == name, reading.amount != 0).label(f"{name}_rows")
-        for name in OF_READINGS
+        for name in READING_REASONS
     ]
     return sa.select(
         reading.customer_id,
@@ -149,7 +155,7 @@ def _signed(entry: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 def _number(text: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
     """Return a text as a number; NULL if it is not a number by docs/rules.md."""
-    number = sa.case((text.regexp_match(_NUMBER), sa.cast(text, Digits)))
+    number = sa.case((text.regexp_match(_NUMBER), sa.cast(text, ExactNumber)))
     return sa.case((sa.and_(sa.func.abs(number) < _LIMIT, sa.func.scale(number) <= _DECIMALS), number))
 
 

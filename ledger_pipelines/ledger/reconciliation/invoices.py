@@ -12,30 +12,30 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.ledger.reconciliation.partners import fill_defaults, line_partner
-from ledger_pipelines.warehouse.merge import Counts, Written, merge, qualified
+from ledger_pipelines.ledger.reconciliation.partners import invoice_line_partner, update_default_partners
+from ledger_pipelines.warehouse.merge import Counts, TargetTable, merge_rows, qualified_name
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
-    Digits,
+    ExactNumber,
     Rupiah,
     customer_business_partners,
     erp_tables,
     invoice_reconciliation,
     monthly_customer_balances,
 )
-from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
+from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, lock_tables
 
-WRITTEN = Written(
+TARGET = TargetTable(
     invoice_reconciliation, stamps={"compared_at": sa.func.now()}, stamps_on_change={"compared_at": sa.func.now()}
 )
 #: Amounts that differ by less than this match, because no coin is smaller than one rupiah.
-RUPIAH = sa.literal(Decimal(1), Digits)
+MATCH_TOLERANCE = sa.literal(Decimal(1), ExactNumber)
 _mapping, _balance = customer_business_partners.c, monthly_customer_balances.c
 _line = erp_tables["so_invoice_line"].c
 
 
-def reconcile(connection: sa.Connection, months: Sequence[str], run_id: str) -> Report:
+def reconcile_invoices(connection: sa.Connection, months: Sequence[str], run_id: str) -> TableReport:
     """Reconcile months, in the caller's transaction; unchanged rows keep their ``compared_at``.
 
     Default partners are updated first. The tables of the ledger and the ERP are read and not locked.
@@ -43,15 +43,15 @@ def reconcile(connection: sa.Connection, months: Sequence[str], run_id: str) -> 
     Raises:
         MonthsMissingError: balances or invoices of the months have never been loaded.
     """
-    lock(connection, invoice_reconciliation)
-    plan_for(connection, Scope(tuple(months)))
+    lock_tables(connection, invoice_reconciliation)
+    avoid_nested_loops(connection, Scope(tuple(months)))
     for table in (monthly_customer_balances, erp_tables["so_invoice_line"]):
         require_loaded(connection, table, months, invoice_reconciliation.name)
-    fill_defaults(connection)
+    update_default_partners(connection)
     within = invoice_reconciliation.c.year_month.in_(months)
-    counts = merge(connection, WRITTEN, reconciled_accounts(months), within)
+    counts = merge_rows(connection, TARGET, reconciled_accounts(months), within)
     mark_loaded(connection, invoice_reconciliation, months, run_id)
-    return Report(qualified(invoice_reconciliation), {month: Counts() for month in months} | counts)
+    return TableReport(qualified_name(invoice_reconciliation), {month: Counts() for month in months} | counts)
 
 
 def reconciled_accounts(months: Sequence[str]) -> sa.Select[Any]:
@@ -68,7 +68,7 @@ def reconciled_accounts(months: Sequence[str]) -> sa.Select[Any]:
     status = sa.case(
         (has_no_customer, "partner_without_customer"),
         (has_no_partner, "customer_without_partner"),
-        (sa.func.abs(difference) < RUPIAH, "matched"),
+        (sa.func.abs(difference) < MATCH_TOLERANCE, "matched"),
         (of.invoice_lines == 0, "not_invoiced"),
         else_="differs",
     )
@@ -116,7 +116,7 @@ def _purchases(months: Sequence[str]) -> sa.Select[Any]:
             sa.null().cast(sa.Text).label("bp_code"),
             sa.null().cast(sa.Text).label("partner_name"),
             _balance.total_purchases.label("purchases"),
-            sa.literal(0, Digits).label("invoiced"),
+            sa.literal(0, ExactNumber).label("invoiced"),
             sa.literal(0, sa.BigInteger).label("invoice_lines"),
         )
         .outerjoin_from(monthly_customer_balances, account, account.c.customer_id == _balance.customer_id)
@@ -127,7 +127,7 @@ def _purchases(months: Sequence[str]) -> sa.Select[Any]:
 def _invoices(months: Sequence[str]) -> sa.Select[Any]:
     """One row: a month and business partner with invoiced lines; customer_id is the first customer of the account."""
     account = _first_customers("bp_code").subquery("account")
-    bp_code = sa.func.coalesce(line_partner, sa.literal_column("''"))
+    bp_code = sa.func.coalesce(invoice_line_partner, sa.literal_column("''"))
     invoiced = (
         sa.select(
             _line.year_month,

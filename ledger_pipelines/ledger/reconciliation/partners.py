@@ -10,15 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.merge import Counts, Written, merge, total
+from ledger_pipelines.warehouse.merge import Counts, TargetTable, merge_rows, total_counts
 from ledger_pipelines.warehouse.padding import unpadded
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
-WRITTEN = Written(customer_business_partners, {"since": sa.func.now()}, {"since": sa.func.now()})
+TARGET = TargetTable(customer_business_partners, {"since": sa.func.now()}, {"since": sa.func.now()})
 _mapping = customer_business_partners.c
 #: Business partner of a line of so_invoice_line; NULL if the line has none.
-line_partner = unpadded(erp_tables["so_invoice_line"].c.bp_code)
+invoice_line_partner = unpadded(erp_tables["so_invoice_line"].c.bp_code)
 
 
 class PartnerError(Exception):
@@ -26,7 +26,7 @@ class PartnerError(Exception):
 
 
 @dataclass(frozen=True)
-class Mapping:
+class PartnerMapping:
     """Pair of customer and business partner, with its origin: default, set or excluded."""
 
     customer_id: int
@@ -34,10 +34,10 @@ class Mapping:
     origin: str
 
 
-def fill_defaults(connection: sa.Connection) -> Counts:
+def update_default_partners(connection: sa.Connection) -> Counts:
     """Update the default partners from the current contract numbers, in the caller's transaction."""
-    lock(connection, customer_business_partners)
-    return total(merge(connection, WRITTEN, default_partners(), _mapping.origin == "default"))
+    lock_tables(connection, customer_business_partners)
+    return total_counts(merge_rows(connection, TARGET, default_partners(), _mapping.origin == "default"))
 
 
 def default_partners() -> sa.Select[Any]:
@@ -49,7 +49,7 @@ def default_partners() -> sa.Select[Any]:
     mapped_by_hand = sa.exists(
         sa.select(1).where(
             mapping.c.origin == "set",
-            sa.or_(mapping.c.customer_id == customers.c.customer_id, mapping.c.bp_code == line_partner),
+            sa.or_(mapping.c.customer_id == customers.c.customer_id, mapping.c.bp_code == invoice_line_partner),
         )
     )
     contract = sa.func.btrim(customers.c.no_kontrak)
@@ -57,12 +57,12 @@ def default_partners() -> sa.Select[Any]:
         sa.select(1).where(
             mapping.c.origin == "excluded",
             mapping.c.customer_id == customers.c.customer_id,
-            mapping.c.bp_code == line_partner,
+            mapping.c.bp_code == invoice_line_partner,
         )
     )
     return (
-        sa.select(customers.c.customer_id, line_partner.label("bp_code"), sa.literal("default").label("origin"))
-        .join_from(customers, erp_tables["so_invoice_line"], line_partner == contract)
+        sa.select(customers.c.customer_id, invoice_line_partner.label("bp_code"), sa.literal("default").label("origin"))
+        .join_from(customers, erp_tables["so_invoice_line"], invoice_line_partner == contract)
         .where(contract != "", ~mapped_by_hand, ~excluded)
         .distinct()
     )
@@ -78,7 +78,7 @@ def set_partner(connection: sa.Connection, customer_id: int, bp_code: str) -> No
             because of the partner's other customers or the customer's other partners.
     """
     bp_code = bp_code.rstrip(" ")
-    lock(connection, customer_business_partners)
+    lock_tables(connection, customer_business_partners)
     _check_known(connection, customer_id, bp_code)
     _check_unambiguous(connection, customer_id, bp_code)
     replaced = sa.or_(_mapping.customer_id == customer_id, _mapping.bp_code == bp_code)
@@ -92,12 +92,12 @@ def set_partner(connection: sa.Connection, customer_id: int, bp_code: str) -> No
     )
 
 
-def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | None = None) -> list[Mapping]:
+def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | None = None) -> list[PartnerMapping]:
     """Remove the mapping of a customer to a business partner (None: all partners), and return the removed pairs.
 
     Pairs that were set are deleted, so a default may return. Default pairs become excluded, permanently.
     """
-    lock(connection, customer_business_partners)
+    lock_tables(connection, customer_business_partners)
     of = [_mapping.customer_id == customer_id, _mapping.origin != "excluded"]
     if bp_code is not None:
         of.append(_mapping.bp_code == bp_code.rstrip(" "))
@@ -105,7 +105,7 @@ def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | N
     connection.execute(sa.delete(customer_business_partners).where(*of, _mapping.origin == "set"))
     excluded = {"origin": "excluded", "since": sa.func.now()}
     connection.execute(sa.update(customer_business_partners).where(*of, _mapping.origin == "default").values(excluded))
-    return [Mapping(*row) for row in found]
+    return [PartnerMapping(*row) for row in found]
 
 
 def _check_known(connection: sa.Connection, customer_id: int, bp_code: str) -> None:
@@ -115,7 +115,7 @@ def _check_known(connection: sa.Connection, customer_id: int, bp_code: str) -> N
             f"There is no customer {customer_id} in the warehouse. Use the customer's id in the billing application. "
             f"Load a new customer with: ledger balance sync --customer-id {customer_id}"
         )
-    if not connection.scalar(sa.select(sa.exists(sa.select(1).where(line_partner == bp_code)))):
+    if not connection.scalar(sa.select(sa.exists(sa.select(1).where(invoice_line_partner == bp_code)))):
         raise PartnerError(
             f"No line of so_invoice_line has the business partner {bp_code!r}. Codes must match exactly, including "
             "case. List likely partners with: ledger partners suggest. Update the copy with: ledger sync start"

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.reconciliation.partners import line_partner
+from ledger_pipelines.ledger.reconciliation.partners import invoice_line_partner
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables, invoice_reconciliation
 
 _mapping, _line, _account = (
@@ -18,7 +18,7 @@ _LEGAL_FORM_OR_NO_LETTER = r"\m(PT|CV|UD|TBK)\M|[^A-Z0-9]"
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class PartnerSuggestion:
     """Unmapped customer and unmapped business partner that may be the same company.
 
     Attributes:
@@ -40,9 +40,9 @@ class Suggestion:
     equal_months: int
 
 
-def suggestions(connection: sa.Connection, limit: int) -> list[Suggestion]:
+def partner_suggestions(connection: sa.Connection, limit: int) -> list[PartnerSuggestion]:
     """Return suggestions, the likeliest first: by contract number, name, and number of months with equal amounts."""
-    return [Suggestion(*row) for row in connection.execute(_likely_pairs().limit(limit))]
+    return [PartnerSuggestion(*row) for row in connection.execute(_likely_pairs().limit(limit))]
 
 
 def _likely_pairs() -> sa.Select[Any]:
@@ -90,17 +90,17 @@ def _unmapped_customers() -> sa.Select[Any]:
 
 def _unmapped_partners() -> sa.Select[Any]:
     """One row: an invoiced business partner without a customer, with code and name in normal form."""
-    known = sa.exists(sa.select(1).where(_mapping.bp_code == line_partner, _mapping.origin != "excluded"))
+    known = sa.exists(sa.select(1).where(_mapping.bp_code == invoice_line_partner, _mapping.origin != "excluded"))
     name = sa.func.max(_line.bp_name)
     return (
         sa.select(
-            line_partner.label("bp_code"),
+            invoice_line_partner.label("bp_code"),
             name.label("name"),
-            _normalised(line_partner, _NO_LETTER_OR_DIGIT).label("code"),
+            _normalised(invoice_line_partner, _NO_LETTER_OR_DIGIT).label("code"),
             _normalised(name, _LEGAL_FORM_OR_NO_LETTER).label("plain_name"),
         )
-        .where(line_partner.is_not(None), _line.invoice_date.is_not(None), ~known)
-        .group_by(line_partner)
+        .where(invoice_line_partner.is_not(None), _line.invoice_date.is_not(None), ~known)
+        .group_by(invoice_line_partner)
     )
 
 

@@ -12,16 +12,23 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from ledger_pipelines import ids
-from ledger_pipelines.loading.billing.staging import Load, StagedBatch
+from ledger_pipelines.loading.billing.staging import BillingLoad, StagedBatch
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, refusal_cause
 from ledger_pipelines.sources.billing import changes as billing_changes
-from ledger_pipelines.sources.billing.changes import Ids
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.changes import IdRange
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import NO_MONTH, CountsByMonth, one_of, qualified, rows_of, total
+from ledger_pipelines.warehouse.merge import (
+    UNPARTITIONED,
+    CountsByMonth,
+    is_any_of,
+    is_in_scope,
+    qualified_name,
+    total_counts,
+)
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.confirmations import VALID_HOURS, confirmed_rows, forget_confirmed
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind, about_customer
+from ledger_pipelines.warehouse.ops.confirmations import VALID_HOURS, confirmed_row_counts, delete_confirmations
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind, customer_subject
 
 USERS, READINGS = "users", "data_pencatatan"
 #: Subjects of `DeletionGuard.check_not_emptied`, which are also subjects of incidents.
@@ -65,7 +72,7 @@ def decide_deletions(
     return GuardDecision(single, {} if guard.allows(sum(rest.values()), before) else rest)
 
 
-def check_all_ids(load: Load, connection: sa.Connection) -> None:
+def check_all_ids(load: BillingLoad, connection: sa.Connection) -> None:
     """Compare all ids of both tables with the source before anything is written.
 
     Raises:
@@ -80,7 +87,9 @@ def check_all_ids(load: Load, connection: sa.Connection) -> None:
         raise DeletionRefusedError(causes)
 
 
-def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id: int, reason: str = "") -> Cause:
+def customer_deletion_cause(
+    app: BillingSource, connection: sa.Connection, customer_id: int, reason: str = ""
+) -> IncidentCause:
     """Return the cause of one customer's refused deletion: the rows that would go, and the command that confirms it.
 
     Args:
@@ -89,13 +98,13 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
         customer_id: The customer.
         reason: Message of the guard, needed where a history lost entries: entries have no ids to compare.
     """
-    is_former = not app.known_customers([customer_id])
-    rows = {qualified(table): _rows_of(connection, table, customer_id) for table in _USER_TABLES if is_former}
-    rows[qualified(tables.meter_readings)] = len(_lost_readings(app, connection, customer_id, is_former=is_former))
+    is_former = not app.existing_customers([customer_id])
+    rows = {qualified_name(table): _rows_of(connection, table, customer_id) for table in _USER_TABLES if is_former}
+    rows[qualified_name(tables.meter_readings)] = len(_lost_readings(app, connection, customer_id, is_former=is_former))
     rows = {table: count for table, count in rows.items() if count}
     name = connection.scalar(sa.select(tables.customers.c.name).where(tables.customers.c.customer_id == customer_id))
     customer = f"Customer {customer_id} ({name})" if name else f"Customer {customer_id}"
-    if rows and (is_former or not reason or qualified(tables.meter_readings) in reason):
+    if rows and (is_former or not reason or qualified_name(tables.meter_readings) in reason):
         listed = ", ".join(f"{count:,} row{'s' * (count > 1)} of {table}" for table, count in rows.items())
         lost = (
             "is no longer a customer of the billing application"
@@ -112,9 +121,9 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
     else:
         problem, details = f"{customer}: {reason}", {}
         advice = f"If this is intended, run: ledger balance sync --customer-id {customer_id} --accept-deletions"
-    return Cause(
-        Kind.DELETION_REFUSED,
-        about_customer(customer_id),
+    return IncidentCause(
+        IncidentKind.DELETION_REFUSED,
+        customer_subject(customer_id),
         f"{problem} The balances of this customer are unchanged.",
         advice,
         customers=[customer_id],
@@ -123,18 +132,18 @@ def refusal_of_customer(app: BillingApp, connection: sa.Connection, customer_id:
 
 
 def customers_with_mass_deletions(
-    app: BillingApp, connection: sa.Connection, customers: Collection[int], guard: DeletionGuard
+    app: BillingSource, connection: sa.Connection, customers: Collection[int], guard: DeletionGuard
 ) -> list[int]:
     """Return the customers who would lose more readings than the guard's allowance."""
     reading = tables.meter_readings.c
     large = (
         sa.select(reading.customer_id)
-        .where(one_of(reading.customer_id, customers))
+        .where(is_any_of(reading.customer_id, customers))
         .group_by(reading.customer_id)
         .having(sa.func.count() > guard.rows)
     )
     candidates = connection.scalars(large).all()
-    still = app.known_customers(candidates) if candidates else frozenset()
+    still = app.existing_customers(candidates) if candidates else frozenset()
     lost = {
         customer: len(_lost_readings(app, connection, customer, is_former=customer not in still))
         for customer in candidates
@@ -142,41 +151,43 @@ def customers_with_mass_deletions(
     return [customer for customer, readings in lost.items() if readings > guard.rows]
 
 
-def close_resolved_incidents(load: Load, connection: sa.Connection) -> None:
+def close_resolved_incidents(load: BillingLoad, connection: sa.Connection) -> None:
     """Close incidents of refused deletions after a load of all months passed, except incidents of the same run."""
     if not set(load.horizon.months) <= set(load.scope.months):
         return
     customers = load.scope.customers
-    subjects = None if customers is None else [*map(about_customer, customers), *EMPTY_SOURCE_SUBJECTS]
-    incidents.close(connection, [Kind.DELETION_REFUSED], subjects, but_of_run=load.run_id)
+    subjects = None if customers is None else [*map(customer_subject, customers), *EMPTY_SOURCE_SUBJECTS]
+    incidents.close(connection, [IncidentKind.DELETION_REFUSED], subjects, except_run=load.run_id)
 
 
-def confirmed_deletions(load: Load, connection: sa.Connection, table: sa.Table, staged: StagedBatch) -> dict[str, int]:
+def confirmed_deletions(
+    load: BillingLoad, connection: sa.Connection, table: sa.Table, staged: StagedBatch
+) -> dict[str, int]:
     """Count, by month, the confirmed rows that a load is about to delete.
 
     A confirmation of fewer rows than the customer would lose is ignored. A used confirmation is removed: if the same
     rows are restored and deleted again, they need a new confirmation.
     """
-    confirmed = {} if load.guard.accept else confirmed_rows(connection, qualified(table))
+    confirmed = {} if load.guard.accept else confirmed_row_counts(connection, qualified_name(table))
     if not confirmed:
         return {}
     by_month = "year_month" in table.c
-    month = table.c.year_month if by_month else sa.literal(NO_MONTH)
+    month = table.c.year_month if by_month else sa.literal(UNPARTITIONED)
     # A reading that moves to another month is not deleted.
     key = [table.c.reading_id] if table is tables.meter_readings else list(table.primary_key)
     is_read = sa.exists().where(*(staged.rows.c[column.name] == column for column in key))
-    covered = [one_of(table.c.customer_id, confirmed), ~one_of(table.c.customer_id, staged.unreadable), ~is_read]
+    covered = [is_any_of(table.c.customer_id, confirmed), ~is_any_of(table.c.customer_id, staged.unreadable), ~is_read]
     if by_month:
-        covered.append(rows_of(table, load.scope))
+        covered.append(is_in_scope(table, load.scope))
     elif load.scope.customers is not None:
-        covered.append(one_of(table.c.customer_id, load.scope.customers))
+        covered.append(is_any_of(table.c.customer_id, load.scope.customers))
     going = sa.select(table.c.customer_id, month, sa.func.count()).where(*covered).group_by(table.c.customer_id, month)
     found = connection.execute(going).all()
     by_customer: Counter[int] = Counter()
     for customer, _, rows in found:
         by_customer[customer] += rows
     used = [customer for customer, rows in by_customer.items() if rows <= confirmed[customer]]
-    forget_confirmed(connection, qualified(table), used)
+    delete_confirmations(connection, qualified_name(table), used)
     months: Counter[str] = Counter()
     for customer, year_month, rows in found:
         if customer in used:
@@ -184,19 +195,19 @@ def confirmed_deletions(load: Load, connection: sa.Connection, table: sa.Table, 
     return dict(months)
 
 
-def check_counts(load: Load, table: sa.Table, counts: CountsByMonth, confirmed: Mapping[str, int]) -> None:
+def check_counts(load: BillingLoad, table: sa.Table, counts: CountsByMonth, confirmed: Mapping[str, int]) -> None:
     """Check the rows that a load deleted from a table, in total and in each month.
 
     Raises:
         DeletionRefusedError: The load would delete too many rows.
     """
-    name = qualified(table)
-    load.guard.check(name, total(counts), confirmed=sum(confirmed.values()))
+    name = qualified_name(table)
+    load.guard.check(name, total_counts(counts), confirmed=sum(confirmed.values()))
     for month, count in counts.items():
         load.guard.check(f"{name} of {month}", count, confirmed=confirmed.get(month, 0))
 
 
-def known_ids(table: str, part: Ids) -> sa.Subquery:
+def known_ids(table: str, part: IdRange) -> sa.Subquery:
     """Return a query for the loaded and rejected ids of an id range: one row per id."""
     loaded = _ID_COLUMNS[table]
     rejected = tables.rejected_rows.c
@@ -221,7 +232,7 @@ def _unclamped(bound: int) -> int:
 
 
 def differing_ids(
-    app: BillingApp, connection: sa.Connection, table: str, part: Ids
+    app: BillingSource, connection: sa.Connection, table: str, part: IdRange
 ) -> tuple[frozenset[int], frozenset[int], int]:
     """Compare the ids of an id range by count and sum, and individually where these differ.
 
@@ -232,19 +243,19 @@ def differing_ids(
     count, of_ids = connection.execute(sa.select(sa.func.count(), sa.func.sum(known.c.id)).select_from(known)).one()
     if (count, of_ids or 0) == (part.count, part.total):
         return frozenset(), frozenset(), count
-    in_warehouse = frozenset(map(ids.whole, connection.scalars(sa.select(known.c.id))))
-    at_source = billing_changes.ids_of(app, table, part)
+    in_warehouse = frozenset(map(ids.integral_or_same, connection.scalars(sa.select(known.c.id))))
+    at_source = billing_changes.ids_in_range(app, table, part)
     return in_warehouse - at_source, at_source - in_warehouse, len(in_warehouse)
 
 
 def owners_of(connection: sa.Connection, table: str, row_ids: Collection[int]) -> dict[int, int]:
     """Return the customer of each loaded row. Rejected rows are left out, because no figure contains them."""
     loaded = _ID_COLUMNS[table]
-    found = sa.select(loaded, loaded.table.c.customer_id).where(one_of(loaded, row_ids))
+    found = sa.select(loaded, loaded.table.c.customer_id).where(is_any_of(loaded, row_ids))
     return dict(connection.execute(found).all())
 
 
-def mass_deletion_cause(table: str, deleted: Mapping[int, int], before: int) -> Cause:
+def mass_deletion_cause(table: str, deleted: Mapping[int, int], before: int) -> IncidentCause:
     """Return the cause of deletions that are refused together because they look like an outage."""
     total_rows = sum(deleted.values())
     reason = (
@@ -256,34 +267,40 @@ def mass_deletion_cause(table: str, deleted: Mapping[int, int], before: int) -> 
     return replace(cause, customers=[customer for customer in deleted if customer])
 
 
-def _causes_of_users(load: Load, connection: sa.Connection, former: Sequence[int], customers: int) -> list[Cause]:
-    confirmed = confirmed_rows(connection, qualified(tables.customers))
+def _causes_of_users(
+    load: BillingLoad, connection: sa.Connection, former: Sequence[int], customers: int
+) -> list[IncidentCause]:
+    confirmed = confirmed_row_counts(connection, qualified_name(tables.customers))
     found = decide_deletions(load.guard, dict.fromkeys(former, 1), customers, confirmed)
     return [mass_deletion_cause(USERS, found.refused_together, customers)] if found.refused_together else []
 
 
-def _causes_of_readings(load: Load, connection: sa.Connection, former: Collection[int]) -> list[Cause]:
+def _causes_of_readings(load: BillingLoad, connection: sa.Connection, former: Collection[int]) -> list[IncidentCause]:
     """Check the readings that would be deleted: deleted ids, and all readings of former customers."""
     deleted, before = _deleted_ids(load.source, connection, READINGS)
     lost = Counter(owners_of(connection, READINGS, deleted).values())
     reading = tables.meter_readings.c
-    of_former = sa.select(reading.customer_id, sa.func.count()).where(one_of(reading.customer_id, former))
+    of_former = sa.select(reading.customer_id, sa.func.count()).where(is_any_of(reading.customer_id, former))
     for customer, rows in connection.execute(of_former.group_by(reading.customer_id)):
         few = rows <= load.guard.rows  # larger numbers are counted exactly: readings moved to another customer stay
         lost[customer] = rows if few else len(_lost_readings(load.source, connection, customer, is_former=True))
-    found = decide_deletions(load.guard, lost, before, confirmed_rows(connection, qualified(tables.meter_readings)))
-    causes = [refusal_of_customer(load.source, connection, customer) for customer in sorted(found.needs_confirmation)]
+    found = decide_deletions(
+        load.guard, lost, before, confirmed_row_counts(connection, qualified_name(tables.meter_readings))
+    )
+    causes = [
+        customer_deletion_cause(load.source, connection, customer) for customer in sorted(found.needs_confirmation)
+    ]
     if found.refused_together:
         causes.append(mass_deletion_cause(READINGS, found.refused_together, before))
     return causes
 
 
-def _deleted_ids(app: BillingApp, connection: sa.Connection, table: str) -> tuple[list[int], int]:
+def _deleted_ids(app: BillingSource, connection: sa.Connection, table: str) -> tuple[list[int], int]:
     """Return the ids of a table that only the warehouse has, and the number of ids in the warehouse."""
     deleted: list[int] = []
     known, after = 0, None
     while True:
-        part = billing_changes.stretch(app, table, after, IDS_PER_STATEMENT)
+        part = billing_changes.next_id_range(app, table, after, IDS_PER_STATEMENT)
         in_range, _, count = differing_ids(app, connection, table, part)
         deleted += in_range
         known += count
@@ -297,14 +314,14 @@ def _rows_of(connection: sa.Connection, table: sa.Table, customer_id: int) -> in
     return connection.scalar(counted) or 0
 
 
-def _lost_readings(app: BillingApp, connection: sa.Connection, customer_id: int, *, is_former: bool) -> list[int]:
+def _lost_readings(app: BillingSource, connection: sa.Connection, customer_id: int, *, is_former: bool) -> list[int]:
     """Return the loaded readings that a customer loses.
 
     A former customer (``is_former``) loses all readings except those that now belong to another customer.
     """
     reading = tables.meter_readings.c
     known = connection.scalars(sa.select(reading.reading_id).where(reading.customer_id == customer_id)).all()
-    owners = billing_changes.customers_of(app, known)
+    owners = billing_changes.customers_by_reading(app, known)
     return [
         reading_id
         for reading_id in known

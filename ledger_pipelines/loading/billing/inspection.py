@@ -11,29 +11,29 @@ from dataclasses import dataclass, field
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.loading.billing import normalisation
 from ledger_pipelines.loading.billing.staging import Normalise, split_valid
-from ledger_pipelines.loading.rejections import Reasons
+from ledger_pipelines.loading.rejections import RejectionSummary
 from ledger_pipelines.sources.billing import rules as billing_rules
-from ledger_pipelines.sources.billing.reader import BillingApp, Chunk
-from ledger_pipelines.sources.billing.records import Deposit, Reading
-from ledger_pipelines.sources.billing.rules import Rules
+from ledger_pipelines.sources.billing.reader import BillingSource, Chunk
+from ledger_pipelines.sources.billing.records import Deposit, MeterReading
+from ledger_pipelines.sources.billing.rules import RecordRules
 from ledger_pipelines.warehouse import tables
 
-_FROM_USERS: Mapping[str, tuple[Rules, Normalise]] = {
+_FROM_USERS: Mapping[str, tuple[RecordRules, Normalise]] = {
     tables.customers.name: (billing_rules.CUSTOMERS, normalisation.customers),
     tables.prices.name: (billing_rules.PRICES, normalisation.prices),
     tables.deposits.name: (billing_rules.DEPOSITS, normalisation.deposits),
 }
-_FROM_READINGS: Mapping[str, tuple[Rules, Normalise]] = {
+_FROM_READINGS: Mapping[str, tuple[RecordRules, Normalise]] = {
     tables.meter_readings.name: (billing_rules.READINGS, normalisation.readings)
 }
 _MONTH_POSITIONS = {
     tables.deposits.name: Deposit._fields.index("year_month"),
-    tables.meter_readings.name: Reading._fields.index("year_month"),
+    tables.meter_readings.name: MeterReading._fields.index("year_month"),
 }
 
 
 @dataclass
-class Inspected:
+class InspectionResult:
     """Rows that a load would read for one table.
 
     Attributes:
@@ -43,7 +43,7 @@ class Inspected:
     """
 
     usable: int = 0
-    reasons: Reasons = field(default_factory=Reasons)
+    reasons: RejectionSummary = field(default_factory=RejectionSummary)
     months: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -52,7 +52,7 @@ class Inspected:
         return self.usable + self.reasons.total
 
 
-def inspect(app: BillingApp, progress: Callable[[int], None] = lambda _: None) -> dict[str, Inspected]:
+def inspect(app: BillingSource, progress: Callable[[int], None] = lambda _: None) -> dict[str, InspectionResult]:
     """Read all rows once, and count them by the name of the table that a load would write.
 
     Args:
@@ -63,7 +63,7 @@ def inspect(app: BillingApp, progress: Callable[[int], None] = lambda _: None) -
         SourceError: The billing application cannot be read.
     """
     scope, read = Scope(app.horizon.months), 0
-    found = {name: Inspected() for name in (*_FROM_USERS, *_FROM_READINGS)}
+    found = {name: InspectionResult() for name in (*_FROM_USERS, *_FROM_READINGS)}
     for rows, parts in ((app.customers, _FROM_USERS), (app.readings, _FROM_READINGS)):
         for chunk in rows(scope):
             for name, (rules, normalise) in parts.items():
@@ -76,7 +76,12 @@ def inspect(app: BillingApp, progress: Callable[[int], None] = lambda _: None) -
 
 
 def _count(
-    found: Inspected, app: BillingApp, chunk: Chunk, rules: Rules, normalise: Normalise, month: int | None
+    found: InspectionResult,
+    app: BillingSource,
+    chunk: Chunk,
+    rules: RecordRules,
+    normalise: Normalise,
+    month: int | None,
 ) -> None:
     normalised = normalise(chunk, app.horizon)
     usable, failed = split_valid(rules, normalised.records)

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.billing.records import Reading
-from ledger_pipelines.warehouse.invalidations import note_stale
-from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, one_of, qualified, rows_of
-from ledger_pipelines.warehouse.ops.confirmations import confirmed_rows
-from ledger_pipelines.warehouse.ops.rejected_rows import bigint_of, of_customers
+from ledger_pipelines.sources.billing.records import MeterReading
+from ledger_pipelines.warehouse.invalidations import invalidate
+from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, is_any_of, is_in_scope, qualified_name
+from ledger_pipelines.warehouse.ops.confirmations import confirmed_row_counts
+from ledger_pipelines.warehouse.ops.rejected_rows import as_bigint, is_of_customers
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import meter_readings, rejected_rows, transaction_calculations
 
@@ -38,22 +38,22 @@ def find_missing_readings(
     Raises:
         DeletionRefusedError: An implausible number of readings is missing.
     """
-    if scope.whole and set(horizon.months) <= set(scope.months):
+    if scope.covers_all_customers and set(horizon.months) <= set(scope.months):
         return []
     seen = _read_ids(staged, rejections)
     columns = (meter_readings.c.reading_id, meter_readings.c.year_month, meter_readings.c.customer_id)
-    present = sa.select(*columns).where(rows_of(meter_readings, scope))
+    present = sa.select(*columns).where(is_in_scope(meter_readings, scope))
     missing = connection.execute(present.where(meter_readings.c.reading_id.not_in(seen))).all()
     if missing:
         _check_guard(connection, guard, missing, _by_month(connection, present))
     known = rejected_rows.c
     of_scope = sa.or_(known.year_month.in_(scope.months), known.year_month.is_(None))
-    usable = sa.exists().where(staged.c.reading_id == bigint_of(known.source_id))
+    usable = sa.exists().where(staged.c.reading_id == as_bigint(known.source_id))
     still_rejected = sa.exists().where(rejections.c.source_id == known.source_id)
     rejected = sa.select(known.source_id).where(
-        known.asset == meter_readings.name, of_scope, of_customers(scope), ~usable, ~still_rejected
+        known.asset == meter_readings.name, of_scope, is_of_customers(scope), ~usable, ~still_rejected
     )
-    return [*(row.reading_id for row in missing), *map(ids.of_text, connection.scalars(rejected))]
+    return [*(row.reading_id for row in missing), *map(ids.parse_id, connection.scalars(rejected))]
 
 
 def _check_guard(
@@ -65,11 +65,11 @@ def _check_guard(
         DeletionRefusedError: An implausible number of readings is missing.
     """
     # The number of confirmed rows is checked at the deletion: some of these readings may only have moved.
-    allowed = confirmed_rows(connection, qualified(meter_readings))
+    allowed = confirmed_row_counts(connection, qualified_name(meter_readings))
     confirmed = Counter(row.year_month for row in missing if row.customer_id in allowed)
     for month, count in Counter(row.year_month for row in missing).items():
         counts = Counts(deleted=count, unchanged=before[month] - count)
-        guard.check(f"{qualified(meter_readings)} of {month}", counts, confirmed=confirmed[month])
+        guard.check(f"{qualified_name(meter_readings)} of {month}", counts, confirmed=confirmed[month])
 
 
 def delete_outside_scope(
@@ -82,21 +82,23 @@ def delete_outside_scope(
     reading_id = meter_readings.c.reading_id
     seen = _read_ids(staged, rejections)
     moved_in: sa.ColumnElement[bool] = reading_id.in_(seen)
-    if not scope.whole:  # most readings have not moved, and searching for each of them in every month is slow
-        present = sa.select(reading_id).where(rows_of(meter_readings, scope))
-        moved_in = one_of(reading_id, connection.scalars(sa.except_(seen, present)).all())
+    if (
+        not scope.covers_all_customers
+    ):  # most readings have not moved, and searching for each of them in every month is slow
+        present = sa.select(reading_id).where(is_in_scope(meter_readings, scope))
+        moved_in = is_any_of(reading_id, connection.scalars(sa.except_(seen, present)).all())
     moved = (
         sa.delete(meter_readings)
-        .where(moved_in, ~rows_of(meter_readings, scope))
+        .where(moved_in, ~is_in_scope(meter_readings, scope))
         .returning(meter_readings.c.customer_id, meter_readings.c.year_month)
     )
     places = connection.execute(moved).all()
     for customer_id, month in set(places):
-        note_stale(connection, transaction_calculations, [month], [customer_id])
+        invalidate(connection, transaction_calculations, [month], [customer_id])
     return {month: Counts(deleted=count) for month, count in Counter(month for _, month in places).items()}
 
 
-def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsByMonth:
+def relocate(connection: sa.Connection, readings: Iterable[MeterReading]) -> CountsByMonth:
     """Write readings that moved out of the scope to their present month and customer; count them by month."""
     counts: Counter[tuple[str, str]] = Counter()
     for reading in readings:
@@ -108,7 +110,7 @@ def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsBy
         ensure_partition(connection, meter_readings, reading.year_month)
         connection.execute(sa.insert(meter_readings), reading._asdict())
         counts[reading.year_month, "inserted"] += 1
-        note_stale(connection, transaction_calculations, [reading.year_month], [reading.customer_id])
+        invalidate(connection, transaction_calculations, [reading.year_month], [reading.customer_id])
     return {
         month: Counts(inserted=counts[month, "inserted"], deleted=counts[month, "deleted"])
         for month in {month for month, _ in counts}
@@ -117,7 +119,7 @@ def relocate(connection: sa.Connection, readings: Iterable[Reading]) -> CountsBy
 
 def _read_ids(staged: sa.Table, rejections: sa.Table) -> sa.CompoundSelect[Any]:
     """Return a query for the ids of all readings that this load has read, usable or rejected."""
-    rejected = bigint_of(rejections.c.source_id)  # NULL where no BIGINT holds the id: never loaded
+    rejected = as_bigint(rejections.c.source_id)  # NULL where no BIGINT holds the id: never loaded
     return sa.union_all(sa.select(staged.c.reading_id), sa.select(rejected).where(rejected.is_not(None)))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.billing.staging import NormalisedChunk
 from ledger_pipelines.sources.billing import parsing as billing_rows
-from ledger_pipelines.sources.billing.parsing import Row
+from ledger_pipelines.sources.billing.parsing import SourceRow
 from ledger_pipelines.sources.billing.reader import Chunk
 from ledger_pipelines.sources.billing.rules import Record
 from ledger_pipelines.sources.rejection import Rejection
@@ -17,37 +17,37 @@ def customers(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     normalised = NormalisedChunk()
     for row in chunk:
         try:
-            normalised.records.append(billing_rows.customer(row, horizon))
+            normalised.records.append(billing_rows.parse_customer(row, horizon))
         except UnusableError as reason:
-            normalised.rejections.append(billing_rows.rejected_customer(row, reason))
+            normalised.rejections.append(billing_rows.reject_customer(row, reason))
     return normalised
 
 
 def prices(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     """Return the price entries of rows of `users`."""
-    return _histories(chunk, horizon, "pricing_history", billing_rows.prices)
+    return _histories(chunk, horizon, "pricing_history", billing_rows.parse_prices)
 
 
 def deposits(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     """Return the deposit entries of rows of `users`."""
-    return _histories(chunk, horizon, "deposit_history", billing_rows.deposits)
+    return _histories(chunk, horizon, "deposit_history", billing_rows.parse_deposits)
 
 
 def readings(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     """Return the readings of rows of `data_pencatatan`."""
     normalised = NormalisedChunk()
     for row in chunk:
-        normalised.add(billing_rows.reading(row, horizon))
+        normalised.add(billing_rows.parse_reading(row, horizon))
     return normalised
 
 
 def _histories(
-    chunk: Chunk, horizon: Horizon, column: str, entries: Callable[[Row, Horizon], Iterable[Record | Rejection]]
+    chunk: Chunk, horizon: Horizon, column: str, entries: Callable[[SourceRow, Horizon], Iterable[Record | Rejection]]
 ) -> NormalisedChunk:
     normalised = NormalisedChunk()
     for row in chunk:
         try:
-            billing_rows.customer(row, horizon)
+            billing_rows.parse_customer(row, horizon)
         except UnusableError:  # rejected when customers are loaded
             normalised.unusable.append(row["id"])
             continue
@@ -55,6 +55,6 @@ def _histories(
             for entry in entries(row, horizon):
                 normalised.add(entry)
         except UnusableError as reason:
-            normalised.rejections.append(billing_rows.unreadable_history(row, column, reason))
+            normalised.rejections.append(billing_rows.reject_history(row, column, reason))
             normalised.unreadable.append(row["id"])
     return normalised

@@ -12,13 +12,13 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
 from ledger_pipelines.sources.billing import parsing as billing_rows
-from ledger_pipelines.sources.billing.reader import BillingApp, Chunk
-from ledger_pipelines.sources.billing.records import Customer, Deposit, Price, Reading
-from ledger_pipelines.sources.billing.rules import Record, Rules, failures
+from ledger_pipelines.sources.billing.reader import BillingSource, Chunk
+from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
+from ledger_pipelines.sources.billing.rules import Record, RecordRules, find_failures
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk_copy import copy_rows
-from ledger_pipelines.warehouse.ops.rejected_rows import CONTENT
-from ledger_pipelines.warehouse.transaction_setup import make_temporary, staging
+from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
+from ledger_pipelines.warehouse.transaction_setup import create_temporary_tables, staging_table
 
 #: Up to this number, records are validated one by one; more are validated as a data frame.
 MAX_ROWWISE_RECORDS = 2_000
@@ -28,7 +28,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Load:
+class BillingLoad:
     """One load of the billing application's data.
 
     Attributes:
@@ -41,7 +41,7 @@ class Load:
             months need no invalidation.
     """
 
-    source: BillingApp
+    source: BillingSource
     scope: Scope
     guard: DeletionGuard
     run_id: str
@@ -100,14 +100,14 @@ class StagedBatch:
     def add(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
         """Copy rows into the temporary tables."""
         self.usable += copy_rows(connection, self.rows, self.rows.columns.keys(), usable)
-        self.rejected += copy_rows(connection, STAGED_REJECTIONS, CONTENT, rejected)
+        self.rejected += copy_rows(connection, STAGED_REJECTIONS, REJECTION_COLUMNS, rejected)
 
 
 def stage(
-    load: Load,
+    load: BillingLoad,
     connection: sa.Connection,
     table: sa.Table,
-    rules: Rules,
+    rules: RecordRules,
     read: Callable[[Scope], Generator[Chunk]],
     normalise: Normalise,
 ) -> StagedBatch:
@@ -121,8 +121,8 @@ def stage(
         read: Reads the source.
         normalise: Normalises the rows of a chunk.
     """
-    staged = StagedBatch(staging(table))
-    make_temporary(connection, staged.rows, STAGED_REJECTIONS)
+    staged = StagedBatch(staging_table(table))
+    create_temporary_tables(connection, staged.rows, STAGED_REJECTIONS)
     # A transaction may load several tables, and the same table more than once.
     connection.execute(sa.text(f"TRUNCATE {staged.rows.name}, {STAGED_REJECTIONS.name}"))
     read_so_far = 0
@@ -141,16 +141,16 @@ def stage(
     return staged
 
 
-def split_valid(rules: Rules, records: Sequence[Record]) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
+def split_valid(rules: RecordRules, records: Sequence[Record]) -> tuple[Iterable[tuple[Any, ...]], list[Rejection]]:
     """Return the records that fulfil their rules, as rows, and a rejection for each of the others."""
     if len(records) <= MAX_ROWWISE_RECORDS:
-        found = failures(rules, records)
+        found = find_failures(rules, records)
         rows: Iterable[tuple[Any, ...]] = (row for position, row in enumerate(records) if position not in found)
     else:
         # Imported only where needed: real-time changes never need a data frame and must not wait for pandas to load.
         from ledger_pipelines.sources.billing import frames as billing_frames
 
-        frame = billing_frames.validate(rules, records)
+        frame = billing_frames.validate_records(rules, records)
         found, rows = frame.failures, frame.rows.itertuples(index=False, name=None)
     return rows, [_failed(records[position], reason) for position, reason in found.items()]
 
@@ -166,13 +166,13 @@ def _failed(record: Record, reason: str) -> Rejection:
         case Deposit():
             source_id = f"{record.customer_id}/deposit_history/{record.deposited_at}/{record.ordinal}"
             month = record.year_month
-        case Reading():
+        case MeterReading():
             source_table, source_id, month = "data_pencatatan", f"{record.reading_id}", record.year_month
     raw_row = billing_rows.raw_row(record._asdict())
-    return Rejection(source_table, source_id, ids.held(record.customer_id), month, reason, raw_row)
+    return Rejection(source_table, source_id, ids.bigint_or_none(record.customer_id), month, reason, raw_row)
 
 
-def _rows_in_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+def _rows_in_scope(load: BillingLoad, table: sa.Table, records: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     if "year_month" not in table.c:
         return records
     position = list(table.c.keys()).index("year_month")
@@ -180,6 +180,6 @@ def _rows_in_scope(load: Load, table: sa.Table, records: Iterable[tuple[Any, ...
     return (record for record in records if record[position] in months)
 
 
-def _is_in_scope(load: Load, row: Rejection) -> bool:
+def _is_in_scope(load: BillingLoad, row: Rejection) -> bool:
     """Return whether a load reports a rejected row: one of its months, or one without a month."""
     return row.year_month is None or row.year_month in load.scope.months

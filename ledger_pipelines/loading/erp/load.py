@@ -31,14 +31,14 @@ from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.reader import Erp, Reading, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.keyless_merge import Contents, Sums, day_sums, make_equal
-from ledger_pipelines.warehouse.merge import NO_MONTH, Counts, CountsByMonth, qualified, total
-from ledger_pipelines.warehouse.ops.fingerprints import Known, known, remember
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
+from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
+from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints, stored_fingerprints
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
 from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
-from ledger_pipelines.warehouse.partitions import adopt, drop_aside, has_partition
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines.warehouse.transaction_setup import lock, plan_for
+from ledger_pipelines.warehouse.partitions import attach_staging_partition, drop_staging_table, has_partition
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, lock_tables
 
 ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 1
@@ -49,7 +49,7 @@ class SourceChangedError(RowsLostError):
 
 
 @dataclass(frozen=True)
-class Sync:
+class TableLoad:
     """One sync of one table.
 
     Attributes:
@@ -83,7 +83,7 @@ class Sync:
             self.warn(message)
 
 
-def load_table(sync: Sync, table: ErpTable) -> Report:
+def load_erp_table(sync: TableLoad, table: ErpTable) -> TableReport:
     """Make the copy of a table equal to the source, in one transaction. Retry if the source is interrupted.
 
     Nothing is changed if an error is raised.
@@ -106,9 +106,9 @@ def load_table(sync: Sync, table: ErpTable) -> Report:
     return _load(sync, table, accept_changes=True)
 
 
-def contents_of(table: ErpTable) -> Contents:
+def contents_of(table: ErpTable) -> KeylessTable:
     """Return the copy of a table as a keyless table, whose rows are compared by content."""
-    return Contents(
+    return KeylessTable(
         table=tables.erp_tables[table.name],
         columns=table.names,
         days=table.month_columns,
@@ -117,12 +117,12 @@ def contents_of(table: ErpTable) -> Contents:
     )
 
 
-def _load(sync: Sync, table: ErpTable, *, accept_changes: bool = False) -> Report:
+def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> TableReport:
     """Load a table once. With ``accept_changes``, rows that change while they are read are loaded as read."""
     contents = contents_of(table)
     with sync.warehouse.begin() as connection:
-        lock(connection, contents.table)
-        plan_for(connection, Scope(sync.months))
+        lock_tables(connection, contents.table)
+        avoid_nested_loops(connection, Scope(sync.months))
         with sync.source.reading(table) as reading:
             _warn_about_shape(sync, table, reading)
             before = read_copy_state(connection, contents)
@@ -137,7 +137,7 @@ def _load(sync: Sync, table: ErpTable, *, accept_changes: bool = False) -> Repor
         rejected = replace_rejections(
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
-        report = Report(qualified(contents.table), counts, rejected)
+        report = TableReport(qualified_name(contents.table), counts, rejected)
         _check_deletions(sync, contents, counts, before)
         after = read_copy_state(connection, contents, before, plan.months)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
@@ -148,15 +148,15 @@ def _load(sync: Sync, table: ErpTable, *, accept_changes: bool = False) -> Repor
 
 
 def read_copy_state(
-    connection: sa.Connection, contents: Contents, before: CopyState | None = None, written: Collection[str] = ()
+    connection: sa.Connection, contents: KeylessTable, before: CopyState | None = None, written: Collection[str] = ()
 ) -> CopyState:
     """Return the state of a table's copy. With ``before``, only the days of the ``written`` months are read again."""
     rejected = tables.rejected_rows.c
-    month = sa.func.coalesce(rejected.year_month, NO_MONTH)
+    month = sa.func.coalesce(rejected.year_month, UNPARTITIONED)
     of_table = rejected.asset == contents.table.name
     counted = connection.execute(sa.select(month, sa.func.count()).where(of_table).group_by(month))
     return CopyState(
-        known=known(connection, contents.table.name),
+        known=stored_fingerprints(connection, contents.table.name),
         loaded=months_loaded(connection, contents.table),
         days=_refreshed_days(connection, contents, before, written) if before else day_sums(connection, contents),
         rejected=dict(counted.all()),
@@ -164,13 +164,13 @@ def read_copy_state(
 
 
 def _refreshed_days(
-    connection: sa.Connection, contents: Contents, before: CopyState, written: Collection[str]
-) -> Mapping[str, Mapping[date | None, Sums]]:
+    connection: sa.Connection, contents: KeylessTable, before: CopyState, written: Collection[str]
+) -> Mapping[str, Mapping[date | None, DaySums]]:
     untouched = {month: days for month, days in before.days.items() if month not in written}
     return {**untouched, **day_sums(connection, contents, written)}
 
 
-def _warn_about_shape(sync: Sync, table: ErpTable, reading: Reading) -> None:
+def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: Reading) -> None:
     if reading.shape.extra:
         extra = ", ".join(reading.shape.extra)
         sync.log_warning(f"{table.name} has columns at the source that are not copied: {extra}")
@@ -179,7 +179,7 @@ def _warn_about_shape(sync: Sync, table: ErpTable, reading: Reading) -> None:
         sync.log_warning(f"{columns} of {table.name} are not date columns at the source: the whole table is read")
 
 
-def _plan(sync: Sync, table: ErpTable, reading: Reading, source_days: SourceDays, before: CopyState) -> ReadPlan:
+def _plan(sync: TableLoad, table: ErpTable, reading: Reading, source_days: SourceDays, before: CopyState) -> ReadPlan:
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
             return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
@@ -190,7 +190,7 @@ def _plan(sync: Sync, table: ErpTable, reading: Reading, source_days: SourceDays
     return plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
 
 
-def _check_not_emptied(sync: Sync, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:
+def _check_not_emptied(sync: TableLoad, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:
     sync.guard.check_not_emptied(
         f"rows in {table.name}",
         source_has_any=any(day.rows for day in source_days.values()),
@@ -200,7 +200,7 @@ def _check_not_emptied(sync: Sync, table: ErpTable, source_days: SourceDays, bef
 
 
 def _changed_while_reading(
-    sync: Sync, reading: Reading, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
+    sync: TableLoad, reading: Reading, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
 ) -> frozenset[date | None]:
     """Return the days that changed while they were read; empty where the source has a consistent snapshot.
 
@@ -220,26 +220,26 @@ def _changed_while_reading(
     return unstable
 
 
-def _write(connection: sa.Connection, contents: Contents, plan: ReadPlan, staged: StagedTable) -> CountsByMonth:
+def _write(connection: sa.Connection, contents: KeylessTable, plan: ReadPlan, staged: StagedTable) -> CountsByMonth:
     counts: CountsByMonth = {}
     for month in plan.months:
         if has_partition(connection, contents.table, month):
-            counts[month] = make_equal(connection, contents, staged.table, month, plan.days.get(month))
+            counts[month] = apply_diff(connection, contents, staged.table, month, plan.days.get(month))
         else:
-            adopt(connection, contents.table, month)
+            attach_staging_partition(connection, contents.table, month)
             counts[month] = Counts(inserted=staged.months[month])
-    drop_aside(connection, contents.table)
+    drop_staging_table(connection, contents.table)
     return counts
 
 
-def _check_deletions(sync: Sync, contents: Contents, counts: CountsByMonth, before: CopyState) -> None:
+def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMonth, before: CopyState) -> None:
     """Check the deletions, in total and by month, relative to whole months even if only some days were read."""
     by_month = {
         month: Counts(deleted=count.deleted, unchanged=before.rows(month) - count.deleted)
         for month, count in counts.items()
     }
-    name = qualified(contents.table)
-    sync.guard.check(name, total(by_month))
+    name = qualified_name(contents.table)
+    sync.guard.check(name, total_counts(by_month))
     for month, count in by_month.items():
         elsewhere = sum(counts[other].inserted for other in counts if other != month)
         hint = f"({elsewhere:,} rows were added to other months: some may have moved there.) " if elsewhere else ""
@@ -247,7 +247,7 @@ def _check_deletions(sync: Sync, contents: Contents, counts: CountsByMonth, befo
 
 
 def _store_fingerprints(
-    sync: Sync,
+    sync: TableLoad,
     connection: sa.Connection,
     table: ErpTable,
     plan: ReadPlan,
@@ -259,10 +259,10 @@ def _store_fingerprints(
     if plan.wanted.everything:
         return
     read = [
-        Known(day_key(day), stored_month(day, sync.horizon), fingerprint.rows, fingerprint.digest)
+        StoredFingerprint(day_key(day), stored_month(day, sync.horizon), fingerprint.rows, fingerprint.digest)
         for day, fingerprint in source_days.items()
         if plan.covers(day) and day not in unstable
     ]
     kept = {known_day.day for known_day in read}
     removed = [key for key in before.known if key not in kept and plan.covers(day_of(key))]
-    remember(connection, table.name, read, removed, sync.run_id)
+    store_fingerprints(connection, table.name, read, removed, sync.run_id)

@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.sources.erp.reader import Fingerprint, Span, Wanted
-from ledger_pipelines.warehouse.keyless_merge import Sums
-from ledger_pipelines.warehouse.merge import NO_MONTH
-from ledger_pipelines.warehouse.ops.fingerprints import Known
+from ledger_pipelines.warehouse.keyless_merge import DaySums
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
+from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint
 
 #: Key of the day of rows without a date.
 NO_DAY = ""
 _MAX_SINGLE_DAYS = 15  # of a month; if more days differ, the whole month is read
 _LAST_MONTH = "9999-12"
 _A_DAY = timedelta(days=1)
-_NOTHING = Sums(0, {})
+_NOTHING = DaySums(0, {})
 
 SourceDays = Mapping[date | None, Fingerprint]
 
@@ -35,12 +35,12 @@ class CopyState:
         known: Last known fingerprints of the source's days.
         loaded: Months that were ever loaded.
         days: Counts and sums by month and day.
-        rejected: Number of rejected rows by month; rows without a date are under `NO_MONTH`.
+        rejected: Number of rejected rows by month; rows without a date are under `UNPARTITIONED`.
     """
 
-    known: Mapping[str, Known]
+    known: Mapping[str, StoredFingerprint]
     loaded: Collection[str]
-    days: Mapping[str, Mapping[date | None, Sums]]
+    days: Mapping[str, Mapping[date | None, DaySums]]
     rejected: Mapping[str, int]
 
     def rows(self, month: str) -> int:
@@ -56,7 +56,7 @@ class ReadPlan:
         wanted: The request to the table reader.
         whole: Months to read in full.
         days: Days to read of other months.
-        outside: Months outside the partitions to read; contains `NO_MONTH` if rows without a date are read.
+        outside: Months outside the partitions to read; contains `UNPARTITIONED` if rows without a date are read.
     """
 
     wanted: Wanted
@@ -107,7 +107,7 @@ def plan_reads(
         elif differing:
             days[month] = differing
     outside |= {month for month in whole if not is_in_partitions(month, horizon)}
-    wanted = Wanted(spans=tuple(_spans({*whole, *outside}, days)), undated=NO_MONTH in outside)
+    wanted = Wanted(spans=tuple(_spans({*whole, *outside}, days)), undated=UNPARTITIONED in outside)
     return ReadPlan(wanted, frozenset(whole - outside), days, frozenset(outside))
 
 
@@ -151,7 +151,7 @@ def deviations(
     return found
 
 
-def _matches(source: Fingerprint | None, copied: Sums) -> bool:
+def _matches(source: Fingerprint | None, copied: DaySums) -> bool:
     if source is None:
         return copied.rows == 0
     return source.rows == copied.rows and all(total == copied.sums.get(name, 0) for name, total in source.sums.items())
@@ -168,8 +168,8 @@ def day_of(key: str) -> date | None:
 
 
 def month_of_day(day: date | None) -> str:
-    """Return the month of a day, within the partitions or not; `NO_MONTH` without a day."""
-    return NO_MONTH if day is None else day.isoformat()[:7]
+    """Return the month of a day, within the partitions or not; `UNPARTITIONED` without a day."""
+    return UNPARTITIONED if day is None else day.isoformat()[:7]
 
 
 def is_in_partitions(month: str, horizon: Horizon) -> bool:
@@ -178,9 +178,9 @@ def is_in_partitions(month: str, horizon: Horizon) -> bool:
 
 
 def stored_month(day: date | None, horizon: Horizon) -> str:
-    """Return the month of a day, or `NO_MONTH` if that month is none of the partitions."""
+    """Return the month of a day, or `UNPARTITIONED` if that month is none of the partitions."""
     month = month_of_day(day)
-    return month if is_in_partitions(month, horizon) else NO_MONTH
+    return month if is_in_partitions(month, horizon) else UNPARTITIONED
 
 
 def _stored_months(copy: CopyState, asked: Collection[str], horizon: Horizon) -> set[str]:
@@ -206,8 +206,8 @@ def _changed(source_days: SourceDays, copy: CopyState, horizon: Horizon) -> defa
 def _spans(months: Iterable[str], days: Mapping[str, Collection[date]]) -> Iterable[Span]:
     """Yield the spans of the months and days to read, in any order."""
     for month in months:
-        if month != NO_MONTH:
-            after = None if month == _LAST_MONTH else _first_day(shift(month, 1))
+        if month != UNPARTITIONED:
+            after = None if month == _LAST_MONTH else _first_day(shift_month(month, 1))
             yield Span(_first_day(month), after)
     for days_of_month in days.values():
         for day in days_of_month:

@@ -9,7 +9,7 @@ from ledger_pipelines.loading.erp.plan import CopyState, ReadPlan, SourceDays, c
 from ledger_pipelines.loading.erp.staging import StagedTable
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Evidence:
     source_days: SourceDays
     plan: ReadPlan
     staged: StagedTable
-    report: Report
+    report: TableReport
     horizon: Horizon
     unstable: Collection[date | None] = ()
 

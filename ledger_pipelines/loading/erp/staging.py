@@ -18,11 +18,11 @@ from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import Reading
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy, copy_rows
-from ledger_pipelines.warehouse.keyless_merge import Contents
-from ledger_pipelines.warehouse.ops.rejected_rows import CONTENT
-from ledger_pipelines.warehouse.partitions import make_aside
+from ledger_pipelines.warehouse.keyless_merge import KeylessTable
+from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
+from ledger_pipelines.warehouse.partitions import create_staging_table
 from ledger_pipelines.warehouse.tables import rejected_rows
-from ledger_pipelines.warehouse.transaction_setup import make_temporary
+from ledger_pipelines.warehouse.transaction_setup import create_temporary_tables
 
 if TYPE_CHECKING:
     from ledger_pipelines.sources.erp.frames import Frame, RawRow
@@ -58,15 +58,15 @@ class StagedTable:
 
 
 def stage(
-    connection: sa.Connection, contents: Contents, load: ErpLoad, progress: Callable[[int], None] | None = None
+    connection: sa.Connection, contents: KeylessTable, load: ErpLoad, progress: Callable[[int], None] | None = None
 ) -> StagedTable:
     """Read the planned rows, and copy them, normalised and validated, into staging partitions.
 
     Raises:
         SourceError: The source cannot be read.
     """
-    staged = StagedTable(make_aside(connection, contents.table, load.plan.months))
-    make_temporary(connection, STAGED_REJECTIONS)
+    staged = StagedTable(create_staging_table(connection, contents.table, load.plan.months))
+    create_temporary_tables(connection, STAGED_REJECTIONS)
     if load.plan.reads_anything:
         rows = closing(load.reading.rows(load.plan.wanted))
         with _reduced_gc(), rows as chunks, ColumnCopy(connection, staged.table) as copy:
@@ -86,7 +86,9 @@ def numbered_rejections() -> sa.Select[Any]:
         (numbered.c.ordinal == 1, numbered.c.source_id),
         else_=numbered.c.source_id.concat("-").concat(sa.cast(numbered.c.ordinal, sa.Text)),
     )
-    return sa.select(*(unique_id.label(name) if name == "source_id" else numbered.c[name] for name in CONTENT))
+    return sa.select(
+        *(unique_id.label(name) if name == "source_id" else numbered.c[name] for name in REJECTION_COLUMNS)
+    )
 
 
 def rejections_in_plan(plan: ReadPlan) -> sa.ColumnElement[bool]:
@@ -123,8 +125,8 @@ def _stage_chunk(
     wanted = set(load.plan.months)
     if frame.failures or not wanted.issuperset(month_of.values()):
         rejected = _rejections_in_chunk(load, chunk, frame, months)
-        copy.pause()
-        staged.rejected += copy_rows(connection, STAGED_REJECTIONS, CONTENT, rejected)
+        copy.flush()
+        staged.rejected += copy_rows(connection, STAGED_REJECTIONS, REJECTION_COLUMNS, rejected)
         keep = [n for n, month in enumerate(months) if month in wanted and n not in frame.failures]
         columns = {name: [values[n] for n in keep] for name, values in columns.items()}
     copy.write(columns)

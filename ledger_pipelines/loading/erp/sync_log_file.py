@@ -13,18 +13,18 @@ _BYTES = 5_000_000
 _FILES_KEPT = 5
 
 
-def journal_file(settings: Settings) -> Path:
+def sync_log_path(settings: Settings) -> Path:
     """Return the path of the log file."""
     return settings.home / "logs" / "sync.log"
 
 
-def note(settings: Settings, message: str) -> None:
+def append_line(settings: Settings, message: str) -> None:
     """Append a line with the time in the company's zone; a file that cannot be written only causes a warning.
 
     Several processes write to the file, and any of them may have to rotate it. Each therefore opens it for one line
     under a lock.
     """
-    file = journal_file(settings)
+    file = sync_log_path(settings)
     line = f"{datetime.now(settings.zone):%Y-%m-%d %H:%M:%S %z} {' / '.join(message.splitlines())}"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

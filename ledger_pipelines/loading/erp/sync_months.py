@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import Horizon, shift
+from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
 from ledger_pipelines.warehouse.tables import erp_tables
@@ -12,10 +12,10 @@ from ledger_pipelines.warehouse.tables import erp_tables
 
 def first_recent_month(horizon: Horizon) -> str:
     """Return the first of the two months that every sync reads: the previous month, within the horizon."""
-    return max(horizon.first, shift(horizon.current, -1))
+    return max(horizon.first, shift_month(horizon.current, -1))
 
 
-def first_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[ErpTable]) -> str:
+def first_month_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[ErpTable]) -> str:
     """Return the first month of a sync: the first that some table has never loaded, or the previous month if earlier.
 
     The first sync loads all months. Snapshot tables are ignored: they have no past months to load.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.base.errors import EXPLAINED
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.serving.base.errors import EXPLAINED_ERRORS
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines.warehouse.ops.audit import Act, Outcome
+from ledger_pipelines.warehouse.ops.audit import AuditOutcome, Command
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 _logger = logging.getLogger(__name__)
@@ -20,27 +20,27 @@ _logger = logging.getLogger(__name__)
 class CommandResult:
     """Outcome and message of a running command; its code may set both."""
 
-    outcome: Outcome = "done"
+    outcome: AuditOutcome = "done"
     message: str | None = None
 
 
 @contextmanager
-def audited(warehouse: sa.Engine, act: Act) -> Iterator[CommandResult]:
+def audited(warehouse: sa.Engine, act: Command) -> Iterator[CommandResult]:
     """Log a command before the body runs, and its outcome afterwards.
 
-    An error of `EXPLAINED` counts as refused, any other error as failed, unless the body has set another outcome.
+    An error of `EXPLAINED_ERRORS` counts as refused, any other as failed, unless the body has set another outcome.
 
     Raises:
         WarehouseError: the log entry cannot be written; the body does not run.
     """
-    with reachable(warehouse), warehouse.begin() as connection:
-        entry_id = audit.begin(connection, act)
+    with translate_connection_errors(warehouse), warehouse.begin() as connection:
+        entry_id = audit.begin_entry(connection, act)
     result = CommandResult()
     try:
         yield result
     except Exception as error:
         if result.outcome == "done":
-            explained = isinstance(error, EXPLAINED)
+            explained = isinstance(error, EXPLAINED_ERRORS)
             result.outcome, result.message = ("refused", str(error)) if explained else ("failed", type(error).__name__)
         _close(warehouse, entry_id, result)
         raise
@@ -49,8 +49,8 @@ def audited(warehouse: sa.Engine, act: Act) -> Iterator[CommandResult]:
 
 def _close(warehouse: sa.Engine, entry_id: int, result: CommandResult) -> None:
     try:
-        with reachable(warehouse), warehouse.begin() as connection:
-            audit.end(connection, entry_id, result.outcome, result.message)
+        with translate_connection_errors(warehouse), warehouse.begin() as connection:
+            audit.end_entry(connection, entry_id, result.outcome, result.message)
     except (WarehouseError, sa.exc.SQLAlchemyError):
         # The command has run, so its caller must get the result; the entry stays without an outcome.
         _logger.exception("Audit log entry %s cannot be closed; its outcome would be: %s", entry_id, result)

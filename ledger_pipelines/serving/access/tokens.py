@@ -35,20 +35,20 @@ class Caller:
     name: str
     role: Role
 
-    def may(self, role: Role) -> bool:
+    def has_role(self, role: Role) -> bool:
         """Return whether the caller has a role; an admin also has the role viewer."""
         return role in (self.role, "viewer")
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedToken:
     """New token with its text, which is not stored and cannot be shown again."""
 
     token: Token
     text: str
 
 
-def create(connection: sa.Connection, name: str, role: Role, days: int | None = None) -> Created:
+def create(connection: sa.Connection, name: str, role: Role, days: int | None = None) -> CreatedToken:
     """Create a token that expires after a number of days; without one, never.
 
     Raises:
@@ -61,7 +61,7 @@ def create(connection: sa.Connection, name: str, role: Role, days: int | None = 
             f"There is a token called {name!r} already. Choose another name, or revoke that one: "
             f"ledger token revoke {name!r}"
         )
-    return Created(token, f"ledger_{prefix}_{secret}")
+    return CreatedToken(token, f"ledger_{prefix}_{secret}")
 
 
 def authenticate(connection: sa.Connection, text: str) -> Caller:
@@ -81,8 +81,8 @@ def authenticate(connection: sa.Connection, text: str) -> Caller:
         raise TokenRefusedError(f"The token was revoked at {token.revoked_at:%Y-%m-%d %H:%M}.")
     if token.state == "expired":
         raise TokenRefusedError(f"The token expired at {token.expires_at:%Y-%m-%d %H:%M}.")
-    if not kept.noted:
-        api_tokens.used(connection, token.id)
+    if not kept.use_recorded:
+        api_tokens.record_use(connection, token.id)
     return Caller(token.id, token.name, token.role)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger_pipelines.serving.api import balance_models as models
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.context import AppContextDep
-from ledger_pipelines.serving.web.errors import error_responses, not_found, wrong
+from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
 from ledger_pipelines.serving.web.parameters import (  # fmt: skip
@@ -19,16 +19,16 @@ from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     StartMonth,
     Year,
     YearMonth,
-    in_horizon,
+    check_month_in_horizon,
 )
-from ledger_pipelines.serving.web.status import status_of
+from ledger_pipelines.serving.web.status import ledger_status
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.ops.first_computation import is_computed, never_computed
+from ledger_pipelines.warehouse.ops.first_computation import is_computed, never_computed_message
 from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
 from ledger_pipelines.warehouse.queries.customers import customer as questions
-from ledger_pipelines.warehouse.queries.customers.customer import Customer
-from ledger_pipelines.warehouse.queries.exact_sums import total
-from ledger_pipelines.warehouse.queries.rejections import why_no_customer
+from ledger_pipelines.warehouse.queries.customers.customer import CustomerName
+from ledger_pipelines.warehouse.queries.exact_sums import exact_total
+from ledger_pipelines.warehouse.queries.rejections import customer_rejection_reason
 from ledger_pipelines.warehouse.tables import customers
 
 router = APIRouter(
@@ -42,7 +42,7 @@ router = APIRouter(
 @router.get("/status", response_model=models.LedgerStatus)
 def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return whether the balances are current, the open incidents, counts, and the ten balances written last."""
-    return ExactJsonResponse(status_of(context), decimals)
+    return ExactJsonResponse(ledger_status(context), decimals)
 
 
 @router.get("/customer/{id}/balance", response_model=models.CustomerBalance, responses=error_responses(404))
@@ -54,12 +54,12 @@ def balance(
 ) -> ExactJsonResponse:
     """Return a customer's balance of a month."""
     month = year_month or context.horizon.current
-    with context.reading() as connection:
+    with context.read_connection() as connection:
         customer = questions.customer_of(connection, customer_id)
         found = questions.balance_of(connection, customer_id, month)
     if customer is None or found is None:
         with context.snapshot() as connection:  # one snapshot, so that the explanation is consistent
-            customer = known(connection, customer_id, context.settings)
+            customer = get_customer(connection, customer_id, context.settings)
             month = year_month or context.current_month(connection)  # the calendar month may not be open yet
             found = questions.balance_of(connection, customer_id, month)
             if found is None:
@@ -81,9 +81,9 @@ def transactions(
     decimals: DecimalsParameter = "number",
 ) -> ExactJsonResponse:
     """Return a customer's transactions of a month, each with the price in force."""
-    with context.reading() as connection:
+    with context.read_connection() as connection:
         month = year_month or context.current_month(connection)
-        customer = known(connection, customer_id, context.settings)
+        customer = get_customer(connection, customer_id, context.settings)
         found = questions.transactions_of(connection, customer_id, month)
     response = models.CustomerTransactions(
         customer_id=customer_id,
@@ -92,8 +92,8 @@ def transactions(
         transactions=[models.TransactionOfMonth.model_validate(transaction) for transaction in found],
         summary=models.TransactionsSummary(
             total_transactions=len(found),
-            total_volume=total((transaction.volume_sm3 for transaction in found), 4),
-            total_amount=total((transaction.total_harga for transaction in found), 2),
+            total_volume=exact_total((transaction.volume_sm3 for transaction in found), 4),
+            total_amount=exact_total((transaction.total_harga for transaction in found), 2),
         ),
     )
     return ExactJsonResponse(response, decimals)
@@ -102,7 +102,7 @@ def transactions(
 @router.get("/dashboard", response_model=models.YearInFigures)
 def dashboard(context: AppContextDep, year: Year = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return the sums of a year and its months, and the ten customers with the largest volume, as of `generated_at`."""
-    found = context.year(year)
+    found = context.year_figures(year)
     return ExactJsonResponse(models.YearInFigures.model_validate(found), decimals)
 
 
@@ -129,10 +129,10 @@ def update(
     """
     months = {month for month in (start_month, body.start_month if body else None) if month is not None}
     if len(months) > 1:
-        raise wrong("start_month", "the query and the body name different months")
+        raise invalid_parameter("start_month", "the query and the body name different months")
     first = months.pop() if months else context.horizon.first
-    in_horizon(context.horizon, "start_month", first)
-    run_id = commands.recalculate(context.settings, customer_id, first)
+    check_month_in_horizon(context.horizon, "start_month", first)
+    run_id = commands.start_recalculation(context.settings, customer_id, first)
     response = models.UpdateStarted(
         message=f"Customer {customer_id} is being recalculated from {first} on.",
         customer_id=customer_id,
@@ -142,7 +142,7 @@ def update(
     return ExactJsonResponse(response)
 
 
-def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Customer:
+def get_customer(connection: sa.Connection, customer_id: int, settings: Settings) -> CustomerName:
     """Return a customer by id.
 
     Raises:
@@ -150,8 +150,8 @@ def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Cu
     """
     customer = questions.customer_of(connection, customer_id)
     if customer is None and not months_loaded(connection, customers):
-        raise not_found(f"There are no customers yet. {never_computed(settings)}")
-    if customer is None and (reason := why_no_customer(connection, customer_id)):
+        raise not_found(f"There are no customers yet. {never_computed_message(settings)}")
+    if customer is None and (reason := customer_rejection_reason(connection, customer_id)):
         raise not_found(
             f"Customer {customer_id} has no balance: the customer's row in the billing application's table users was "
             f"rejected ({reason}). Correct the row there; the balances are then computed."
@@ -164,11 +164,11 @@ def known(connection: sa.Connection, customer_id: int, settings: Settings) -> Cu
     return customer
 
 
-def _no_balance_message(connection: sa.Connection, customer: Customer, month: str, settings: Settings) -> str:
+def _no_balance_message(connection: sa.Connection, customer: CustomerName, month: str, settings: Settings) -> str:
     name = f"Customer {customer.customer_id}" + (f" ({customer.name})" if customer.name else "")
     months = questions.months_of(connection, customer.customer_id)
     if months is None and not is_computed(connection):
-        return f"{name} has no balance yet. {never_computed(settings)}"
+        return f"{name} has no balance yet. {never_computed_message(settings)}"
     if months is None:
         return f"{name} has no balance yet: the customer has neither readings nor deposits."
     first, last = months

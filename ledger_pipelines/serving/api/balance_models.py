@@ -5,17 +5,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.web.models import Exact, ResponseModel, YearMonthKey
+from ledger_pipelines.serving.web.models import ExactDecimal, ResponseModel, YearMonthKey
 
 
 class BalanceOfMonth(ResponseModel):
     """Balance figures of a month, in rupiah and Sm³."""
 
-    opening_balance: Exact
-    total_deposits: Exact
-    total_purchases: Exact
-    closing_balance: Exact
-    total_volume_sm3: Exact
+    opening_balance: ExactDecimal
+    total_deposits: ExactDecimal
+    total_purchases: ExactDecimal
+    closing_balance: ExactDecimal
+    total_volume_sm3: ExactDecimal
     last_calculated_at: datetime
 
 
@@ -34,7 +34,7 @@ class StatusStatistics(ResponseModel):
     total_monthly_balances: int
     total_transaction_calculations: int
     active_customers: int = Field(description="Number of the billing application's customers with a balance")
-    avg_query_time_ms: Exact = Field(
+    avg_query_time_ms: ExactDecimal = Field(
         description="Mean time of the two most common queries: a balance and a month's transactions"
     )
 
@@ -45,7 +45,7 @@ class RecentUpdate(ResponseModel):
     customer_name: str | None
     year_month: YearMonthKey
     last_calculated_at: datetime
-    closing_balance: Exact
+    closing_balance: ExactDecimal
 
 
 class OpenIncident(ResponseModel):
@@ -86,14 +86,14 @@ class TransactionOfMonth(ResponseModel):
 
     data_pencatatan_id: int
     transaction_date: datetime
-    volume_flow_meter: Exact
-    koreksi_meter: Exact
-    volume_sm3: Exact
-    harga_per_m3: Exact
-    total_harga: Exact
+    volume_flow_meter: ExactDecimal
+    koreksi_meter: ExactDecimal
+    volume_sm3: ExactDecimal
+    harga_per_m3: ExactDecimal
+    total_harga: ExactDecimal
     pricing_used: dict[str, Any] = Field(description="Pricing rule that applied, the entry as used, and its dates")
-    tekanan_keluar: Exact | None
-    suhu: Exact | None
+    tekanan_keluar: ExactDecimal | None
+    suhu: ExactDecimal | None
     calculated_at: datetime
     is_recalculated: bool
 
@@ -102,8 +102,8 @@ class TransactionsSummary(ResponseModel):
     """Sums of the transactions."""
 
     total_transactions: int
-    total_volume: Exact
-    total_amount: Exact
+    total_volume: ExactDecimal
+    total_amount: ExactDecimal
 
 
 class CustomerTransactions(ResponseModel):
@@ -120,30 +120,30 @@ class YearSummary(ResponseModel):
     """Sums of a year."""
 
     total_customers: int
-    total_deposits: Exact
-    total_purchases: Exact
-    total_closing_balance: Exact = Field(description="Sum of each customer's last closing balance of the year")
-    total_volume: Exact
+    total_deposits: ExactDecimal
+    total_purchases: ExactDecimal
+    total_closing_balance: ExactDecimal = Field(description="Sum of each customer's last closing balance of the year")
+    total_volume: ExactDecimal
 
 
 class MonthlyTrend(ResponseModel):
     """Sums of a month over all customers."""
 
     year_month: YearMonthKey
-    monthly_deposits: Exact
-    monthly_purchases: Exact
-    monthly_balance: Exact
-    monthly_volume: Exact
+    monthly_deposits: ExactDecimal
+    monthly_purchases: ExactDecimal
+    monthly_balance: ExactDecimal
+    monthly_volume: ExactDecimal
 
 
-class TopCustomer(ResponseModel):
+class TopCustomerModel(ResponseModel):
     """Customer with a large volume."""
 
     id: int
     name: str | None
-    total_volume: Exact
-    total_purchases: Exact
-    avg_balance: Exact = Field(description="Mean of the customer's closing balances of the year, to 2 decimals")
+    total_volume: ExactDecimal
+    total_purchases: ExactDecimal
+    avg_balance: ExactDecimal = Field(description="Mean of the customer's closing balances of the year, to 2 decimals")
 
 
 class YearInFigures(ResponseModel):
@@ -152,7 +152,7 @@ class YearInFigures(ResponseModel):
     year: int
     summary: YearSummary
     monthly_trend: list[MonthlyTrend]
-    top_customers: list[TopCustomer] = Field(description="The ten customers with the largest volume")
+    top_customers: list[TopCustomerModel] = Field(description="The ten customers with the largest volume")
     generated_at: datetime
 
 

@@ -46,7 +46,7 @@ def ready(context: AppContextDep) -> ExactJsonResponse:
     """Return 200 if the warehouse is up and has the current schema, else 503; the other fields are only informative."""
     current, incidents = None, None
     try:
-        with context.reading() as connection:
+        with context.read_connection() as connection:
             current = schema.is_current(connection)
             incidents = sum(count_open(connection).values()) if current else None
     except WarehouseError:
@@ -55,7 +55,7 @@ def ready(context: AppContextDep) -> ExactJsonResponse:
         status="ready" if current else "not ready",
         warehouse="away" if current is None else "up",
         schema_version="unknown" if current is None else "current" if current else "other",
-        dagster="up" if context.dagster_answers() else "away",
+        dagster="up" if context.dagster_is_up() else "away",
         ledger="unknown" if incidents is None else "blocked" if incidents else "healthy",
         open_incidents=incidents,
     )

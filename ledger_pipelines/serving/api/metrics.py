@@ -10,11 +10,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines.serving.web.errors import error_responses
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
-from ledger_pipelines.serving.web.status import status_of
-from ledger_pipelines.warehouse.queries.pipeline import Pipeline, Syncs, pipeline
+from ledger_pipelines.serving.web.status import ledger_status
+from ledger_pipelines.warehouse.queries.pipeline import PipelineMetrics, SyncTotals, pipeline_metrics
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NO_ROUTE = "(none)"
@@ -72,16 +72,16 @@ class MetricsMiddleware:
 class PipelineCollector(Collector):
     """Collector that queries the state of the pipeline at each scrape."""
 
-    def __init__(self, context: Parts) -> None:
+    def __init__(self, context: AppContext) -> None:
         self._context = context
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics; without a warehouse, only `ledger_dagster_up` and `ledger_warehouse_up`."""
-        yield _gauge("ledger_dagster_up", "1 if Dagster answers, else 0.", int(self._context.dagster_answers()))
+        yield _gauge("ledger_dagster_up", "1 if Dagster answers, else 0.", int(self._context.dagster_is_up()))
         try:
-            status = status_of(self._context)
+            status = ledger_status(self._context)
             with self._context.snapshot() as connection:
-                found = pipeline(connection, self._context.settings.realtime_objective_seconds * 1000)
+                found = pipeline_metrics(connection, self._context.settings.realtime_objective_seconds * 1000)
         except WarehouseError:
             yield _gauge("ledger_warehouse_up", "1 if the warehouse answers, else 0.", 0)
             return
@@ -93,7 +93,7 @@ class PipelineCollector(Collector):
         yield from _of_pipeline(found)
 
 
-def _of_pipeline(found: Pipeline) -> Iterable[Metric]:
+def _of_pipeline(found: PipelineMetrics) -> Iterable[Metric]:
     yield _gauge("ledger_pending_changes", "Changes in the queue, not yet applied.", found.pending)
     yield _gauge("ledger_held_changes", "Changes held until their customers are released.", found.held)
     yield _gauge("ledger_stale_months", "Months waiting for recalculation.", found.stale_months)
@@ -114,7 +114,7 @@ def _of_pipeline(found: Pipeline) -> Iterable[Metric]:
             "ledger_oldest_open_incident_seconds", "Age of the oldest open incident.", found.oldest_incident_seconds
         )
     if (took := found.latency) is not None:
-        shares = (("0.5", took.half), ("0.95", took.most), ("1", took.longest))
+        shares = (("0.5", took.median), ("0.95", took.p95), ("1", took.maximum))
         seconds = [((share,), Decimal(ms) / 1000) for share, ms in shares]
         yield _gauges(
             "ledger_realtime_latency_seconds", "Latency from change to balance, last hour.", ("quantile",), seconds
@@ -124,7 +124,7 @@ def _of_pipeline(found: Pipeline) -> Iterable[Metric]:
     yield from _of_syncs(found.syncs)
 
 
-def _of_syncs(syncs: Mapping[tuple[str, str], Syncs]) -> Iterable[Metric]:
+def _of_syncs(syncs: Mapping[tuple[str, str], SyncTotals]) -> Iterable[Metric]:
     kinds = ("type", "status")
     runs = [(kind, of.runs) for kind, of in syncs.items()]
     yield _gauges("ledger_syncs", "ERP syncs by type and status.", kinds, runs)

@@ -17,7 +17,7 @@ from ledger_pipelines.serving.web.parameters import (
     PerPage,
     YearMonth,
 )
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import balance_comparison
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
     SELECTIONS,
@@ -44,13 +44,13 @@ def comparison_report(
     """Return the last comparison of the ledger's balances with the billing application's totals, with the reasons."""
     mismatches, number, size = only == "mismatches", page or 1, per_page or DEFAULT_PER_PAGE
     with context.snapshot() as connection:
-        summary = context.compared(connection)
-        found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=offset(number, size))
+        summary = context.cached_comparison_summary(connection)
+        found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=page_offset(number, size))
     total = summary.mismatches if mismatches else summary.customers
     response = models.ComparisonReport(
-        summary=models.ComparisonSummary.model_validate(summary),
+        summary=models.ComparisonSummaryModel.model_validate(summary),
         data=[models.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(Paged(found, number, size, total)),
+        pagination=pagination_of(ResultPage(found, number, size, total)),
     )
     return ExactJsonResponse(response, decimals)
 
@@ -70,11 +70,13 @@ def invoices(
     with context.snapshot() as connection:
         month = year_month or context.current_month(connection)
         summary = invoice_summary(connection, month)
-        found = invoice_reconciliation(connection, month, statuses=statuses, limit=size, offset=offset(number, size))
+        found = invoice_reconciliation(
+            connection, month, statuses=statuses, limit=size, offset=page_offset(number, size)
+        )
     response = models.InvoiceReconciliation(
         year_month=month,
-        summary=models.InvoiceSummary.model_validate(summary),
-        data=[models.ReconciledAccount.model_validate(account) for account in found],
-        pagination=pagination_of(Paged(found, number, size, summary.having(statuses))),
+        summary=models.InvoiceSummaryModel.model_validate(summary),
+        data=[models.ReconciledAccountModel.model_validate(account) for account in found],
+        pagination=pagination_of(ResultPage(found, number, size, summary.count_with_status(statuses))),
     )
     return ExactJsonResponse(response, decimals)

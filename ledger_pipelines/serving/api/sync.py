@@ -8,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.api import sync_models as models
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.serving.dagster.sync_job import Months, known_tables
-from ledger_pipelines.serving.sync import Wish
+from ledger_pipelines.serving.dagster.sync_job import SyncMonths, resolve_tables
+from ledger_pipelines.serving.sync import SyncRequest
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.context import AppContextDep
-from ledger_pipelines.serving.web.errors import error_responses, not_found, wrong
+from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import CallerDep, GuardedRoute
 from ledger_pipelines.serving.web.models import pagination_of
@@ -27,7 +27,7 @@ from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     SyncId,
     SyncStatusFilter,
     SyncTypeFilter,
-    in_horizon,
+    check_month_in_horizon,
 )
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
@@ -49,7 +49,7 @@ _RUNNING: dict[int | str, dict[str, Any]] = {
 
 def _known_table(name: str) -> str:
     try:
-        known_tables([name])
+        resolve_tables([name])
     except ServingError as error:
         raise ValueError(str(error)) from error
     return name
@@ -88,9 +88,9 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
     """Start a sync without waiting for its end. Only one sync runs at a time."""
     options = body or SyncStartRequest()
     _check(options, context.horizon)
-    months = Months(options.month, options.from_month, options.to_month)
+    months = SyncMonths(options.month, options.from_month, options.to_month)
     order = commands.start_sync(
-        context.settings, Wish(months, tuple(options.tables), options.full, options.accept_deletions)
+        context.settings, SyncRequest(months, tuple(options.tables), options.full, options.accept_deletions)
     )
     message = f"Sync {order.log_id} of {order.first} to {order.last} is running."
     return ExactJsonResponse(models.SyncStarted(message=message, sync_log_id=order.log_id))
@@ -106,14 +106,14 @@ def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None)
 @router.get("/status", response_model=models.SyncStatus | models.NoSyncYet, responses=error_responses(404))
 def status(context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return a sync, by default the latest."""
-    with context.reading() as connection:
+    with context.read_connection() as connection:
         log = sync_history.latest(connection) if sync_id is None else sync_history.by_id(connection, sync_id)
     if log is not None:
-        return ExactJsonResponse(models.SyncStatus(data=models.Sync.model_validate(log)), decimals)
+        return ExactJsonResponse(models.SyncStatus(data=models.SyncModel.model_validate(log)), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}. /api/sync/logs lists all syncs.")
     has_erp = database_urls.has_erp(context.settings)
-    message = "There has been no sync yet." if has_erp else database_urls.NO_ERP
+    message = "There has been no sync yet." if has_erp else database_urls.NO_ERP_MESSAGE
     return ExactJsonResponse(models.NoSyncYet(message=message))
 
 
@@ -131,7 +131,7 @@ def logs(
         found = sync_history.page(
             connection, per_page=per_page or DEFAULT_PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
-    data = [models.Sync.model_validate(log) for log in found.items]
+    data = [models.SyncModel.model_validate(log) for log in found.items]
     return ExactJsonResponse(models.SyncLogs(data=data, pagination=pagination_of(found)), decimals)
 
 
@@ -152,8 +152,8 @@ def _check(options: SyncStartRequest, horizon: Horizon) -> None:
     """
     for name, month in (("month", options.month), ("from_month", options.from_month), ("to_month", options.to_month)):
         if month is not None:
-            in_horizon(horizon, name, month)
+            check_month_in_horizon(horizon, name, month)
     if options.month is not None and (options.from_month, options.to_month) != (None, None):
-        raise wrong("month", "give either month, or a range with from_month and to_month")
+        raise invalid_parameter("month", "give either month, or a range with from_month and to_month")
     if (options.to_month or horizon.current) < (options.from_month or horizon.first):
-        raise wrong("to_month", f"the range ends before from_month, {options.from_month}")
+        raise invalid_parameter("to_month", f"the range ends before from_month, {options.from_month}")

@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from ledger_pipelines.serving.web.models import ErrorResponse, Exact, Pagination, ResponseModel
+from ledger_pipelines.serving.web.models import ErrorResponse, ExactDecimal, Pagination, ResponseModel
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncType
 
 
-class Sync(ResponseModel):
+class SyncModel(ResponseModel):
     """Log of a sync of the ERP."""
 
     id: int
@@ -21,15 +21,15 @@ class Sync(ResponseModel):
     success_records: int
     failed_records: int
     error_message: str | None
-    duration: Exact | None = Field(description="Duration in seconds; null while the sync is running")
-    success_rate: Exact | None = Field(description="Percentage of the rows read that were not rejected")
+    duration: ExactDecimal | None = Field(description="Duration in seconds; null while the sync is running")
+    success_rate: ExactDecimal | None = Field(description="Percentage of the rows read that were not rejected")
 
 
 class SyncStatus(ResponseModel):
     """One sync."""
 
     success: Literal[True] = True
-    data: Sync
+    data: SyncModel
 
 
 class NoSyncYet(ResponseModel):
@@ -44,7 +44,7 @@ class SyncLogs(ResponseModel):
     """Page of syncs, newest first."""
 
     success: Literal[True] = True
-    data: list[Sync]
+    data: list[SyncModel]
     pagination: Pagination
 
 
@@ -55,15 +55,15 @@ class SyncNumbers(ResponseModel):
     successful_syncs: int
     failed_syncs: int
     running_syncs: int
-    avg_records: Exact | None
-    avg_duration: Exact | None
+    avg_records: ExactDecimal | None
+    avg_duration: ExactDecimal | None
 
 
 class SyncStatisticsData(ResponseModel):
     """Statistics of the syncs, and the five newest syncs."""
 
     statistics: SyncNumbers
-    recent_logs: list[Sync]
+    recent_logs: list[SyncModel]
 
 
 class SyncStatistics(ResponseModel):

@@ -14,20 +14,25 @@ from psycopg import sql
 from ledger_pipelines.analytics import role
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.settings import Settings, make_home, masked
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.settings import Settings, ensure_home, mask_url
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import database_urls, schema
-from ledger_pipelines.warehouse.engine import CONNECT_TIMEOUT_SECONDS, reachable, source_engine, warehouse_engine
-from ledger_pipelines.warehouse.merge import one_of
-from ledger_pipelines.warehouse.ops.first_computation import demand_same_source, is_computed, note_source
+from ledger_pipelines.warehouse.engine import (
+    CONNECT_TIMEOUT_SECONDS,
+    source_engine,
+    translate_connection_errors,
+    warehouse_engine,
+)
+from ledger_pipelines.warehouse.merge import is_any_of
+from ledger_pipelines.warehouse.ops.first_computation import is_computed, record_source, require_same_source
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Result of `prepare`.
+    """Result of `prepare_databases`.
 
     Attributes:
         started: Whether this call started the embedded server.
@@ -56,46 +61,46 @@ class Databases:
     @cached_property
     def warehouse(self) -> sa.Engine:
         """The warehouse."""
-        return warehouse_engine(database_urls.warehouse(self.settings), self.settings.zone)
+        return warehouse_engine(database_urls.warehouse_url(self.settings), self.settings.zone)
 
     @cached_property
     def billing(self) -> sa.Engine:
         """The billing application's database."""
-        return source_engine(database_urls.billing(self.settings))
+        return source_engine(database_urls.billing_url(self.settings))
 
     @property
     def horizon(self) -> Horizon:
         """The months up to now, computed at each call: a process may live longer than a month."""
-        return Horizon.until(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
+        return Horizon.at(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
 
     @property
-    def billing_app(self) -> BillingApp:
+    def billing_app(self) -> BillingSource:
         """The billing application."""
-        return BillingApp(self.billing, self.horizon)
+        return BillingSource(self.billing, self.horizon)
 
     def is_computed(self) -> bool:
         """Return whether the ledger has been computed for all customers at least once."""
-        with reachable(self.warehouse), self.warehouse.connect() as connection:
+        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
             return is_computed(connection)
 
-    def demand_same_source(self) -> None:
+    def check_same_source(self) -> None:
         """Check that the ledger was computed from the billing application that the settings name.
 
         Raises:
             WarehouseError: the ledger is the demo's and the settings name another application, or the reverse.
         """
-        with reachable(self.warehouse), self.warehouse.connect() as connection:
-            demand_same_source(connection, self.settings)
+        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
+            require_same_source(connection, self.settings)
 
-    def billing_fault(self) -> str | None:
+    def billing_error(self) -> str | None:
         """Return why the billing application cannot be read, and what to do; None if it can."""
         try:
-            self.billing_app.check()
+            self.billing_app.refresh_columns()
         except SourceError as error:
             return str(error)
         return None
 
-    def demand_customers(self, ids: tuple[int, ...]) -> None:
+    def check_customers_exist(self, ids: tuple[int, ...]) -> None:
         """Check that each id belongs to a customer.
 
         Raises:
@@ -116,15 +121,15 @@ class Databases:
             SourceError: the billing application's database cannot be read.
             WarehouseError: the warehouse cannot be used.
         """
-        known = set(self.billing_app.known_customers(ids))
-        with reachable(self.warehouse), self.warehouse.connect() as connection:
+        known = set(self.billing_app.existing_customers(ids))
+        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
             for table in (customers, monthly_customer_balances):
                 column = table.c.customer_id
-                known.update(connection.scalars(sa.select(column).where(one_of(column, ids)).distinct()))
+                known.update(connection.scalars(sa.select(column).where(is_any_of(column, ids)).distinct()))
         return tuple(customer for customer in ids if customer not in known)
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare_databases(settings: Settings) -> Prepared:
     """Start the embedded server if it is used, create missing databases, and upgrade the warehouse's schema.
 
     Raises:
@@ -132,7 +137,7 @@ def prepare(settings: Settings) -> Prepared:
         EmbeddedServerError: the embedded server cannot be started.
         WarehouseError: a database cannot be created or used, or its schema is newer than this program.
     """
-    make_home(settings.home)
+    ensure_home(settings.home)
     started = start_embedded(settings) if database_urls.uses_embedded_server(settings) else False
     ensure_dagster_database(settings)
     return Prepared(started, upgrade(settings))
@@ -145,7 +150,7 @@ def start_embedded(settings: Settings) -> bool:
         SettingsError: LEDGER_HOME cannot be used.
         EmbeddedServerError: the server cannot be started.
     """
-    make_home(settings.home)
+    ensure_home(settings.home)
     server = database_urls.embedded_server(settings)
     started = server.start()
     if settings.warehouse_url is None:
@@ -163,17 +168,17 @@ def upgrade(settings: Settings) -> str:
     Raises:
         WarehouseError: the warehouse cannot be used, or its schema is newer than this program.
     """
-    engine = warehouse_engine(database_urls.warehouse(settings), settings.zone)
+    engine = warehouse_engine(database_urls.warehouse_url(settings), settings.zone)
     try:
-        with reachable(engine):
+        with translate_connection_errors(engine):
             version = schema.upgrade(engine)
             with engine.begin() as connection:
-                role.renew(connection)
-                note_source(connection, settings)
+                role.refresh_grants(connection)
+                record_source(connection, settings)
             return version
     except sa.exc.ProgrammingError as error:
         raise WarehouseError(
-            f"The schema of the warehouse {masked(engine.url)} cannot be upgraded: {error.orig} "
+            f"The schema of the warehouse {mask_url(engine.url)} cannot be upgraded: {error.orig} "
             "The user in LEDGER_WAREHOUSE_URL must own the schemas or be allowed to create them."
         ) from error
     finally:
@@ -186,11 +191,11 @@ def ensure_dagster_database(settings: Settings) -> bool:
     Raises:
         WarehouseError: the database does not exist and cannot be created, or its server is unreachable.
     """
-    url = database_urls.dagster_storage(settings).set(drivername="postgresql")
-    if (reason := refusal(url)) is None:
+    url = database_urls.dagster_storage_url(settings).set(drivername="postgresql")
+    if (reason := connection_error(url)) is None:
         return False
     maintenance = url.set(
-        database=database_urls.warehouse(settings).database if settings.dagster_url is None else "postgres"
+        database=database_urls.warehouse_url(settings).database if settings.dagster_url is None else "postgres"
     )
     try:
         with psycopg.connect(_address(maintenance), autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as server:
@@ -199,16 +204,16 @@ def ensure_dagster_database(settings: Settings) -> bool:
         pass  # another process created it, or it exists and refuses the connection
     except psycopg.errors.Error as error:
         raise WarehouseError(
-            f"Dagster's database {masked(url)} cannot be used ({reason}) and cannot be created "
+            f"Dagster's database {mask_url(url)} cannot be used ({reason}) and cannot be created "
             f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
             "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
         ) from error
-    if (reason := refusal(url)) is not None:
-        raise WarehouseError(f"Dagster's database {masked(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
+    if (reason := connection_error(url)) is not None:
+        raise WarehouseError(f"Dagster's database {mask_url(url)} cannot be used: {reason}. Check LEDGER_DAGSTER_URL.")
     return True
 
 
-def refusal(url: sa.URL) -> str | None:
+def connection_error(url: sa.URL) -> str | None:
     """Return why connecting to a PostgreSQL database fails; None if it succeeds."""
     try:
         psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger_pipelines.ledger.alerts import Signals
-from ledger_pipelines.ledger.days_left import DaysLeft
+from ledger_pipelines.ledger.alerts import AlertCounts
+from ledger_pipelines.ledger.days_left import DaysLeftGroup
 from ledger_pipelines.notifications.alerts import deliver
-from ledger_pipelines.notifications.webhook import webhook_of
+from ledger_pipelines.notifications.webhook import webhook_from_settings
 from ledger_pipelines.serving import alerts
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
@@ -17,7 +17,7 @@ from ledger_pipelines.serving.cli.common.auditing import audited_command
 from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
 from ledger_pipelines.serving.price_preview import parse_signed_amount
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.incidents import count_open
 
 app = typer.Typer(no_args_is_help=True, help="Low balances: alerts, thresholds and delivery to the webhook.")
@@ -38,7 +38,7 @@ def list_alerts(
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.alerts_of(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
-        with reachable(databases.warehouse), databases.warehouse.connect() as connection:
+        with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
             incidents = sum(count_open(connection).values())
     if as_json:
         days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}
@@ -54,7 +54,7 @@ def list_alerts(
         )
 
 
-def print_days_left(groups: Sequence[DaysLeft]) -> None:
+def print_days_left(groups: Sequence[DaysLeftGroup]) -> None:
     """Print customers grouped by the days their balances last, with the sums of the balances."""
     rows = [astuple(group) for group in groups]
     print_table("How long the balances last", ("days left", "customers", "balance, rupiah"), rows)
@@ -109,13 +109,13 @@ def clear_threshold(customer_id: _Customer, as_json: _AsJson = False) -> None:
 def deliver_now(as_json: _AsJson = False) -> None:
     """Post open incidents and alerts to the webhook, as the sensor does; exit code 1 if one is not accepted."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        webhook = webhook_of(databases.settings)
+        webhook = webhook_from_settings(databases.settings)
         if webhook is None:
             raise ServingError(
                 "No webhook is configured. Set LEDGER_ALERT_WEBHOOK_URL and LEDGER_ALERT_WEBHOOK_SECRET "
                 "(see .env.example)."
             )
-        with reachable(databases.warehouse):
+        with translate_connection_errors(databases.warehouse):
             done = deliver(databases.warehouse, webhook)
     if as_json:
         print_json({"success": done.failed == 0} | asdict(done))
@@ -144,7 +144,7 @@ def _change(action: str, customer_id: int, *, as_json: bool, **change: Any) -> N
         print_message(f"Updated customer {customer_id}: {_describe(signals)}.")
 
 
-def _describe(signals: Signals) -> str:
+def _describe(signals: AlertCounts) -> str:
     parts = [
         f"{count} alert{'s' if count > 1 else ''} {what}"
         for count, what in ((signals.raised, "raised"), (signals.cleared, "cleared"))

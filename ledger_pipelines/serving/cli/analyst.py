@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ledger_pipelines.serving import analysts
-from ledger_pipelines.serving.analysts import Created
+from ledger_pipelines.serving.analysts import CreatedAnalyst
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
@@ -77,7 +77,7 @@ def drop(name: _Name = "analyst", as_json: _AsJson = False) -> None:
         print_message(f"Dropped {name}.")
 
 
-def _print_created(created: Created) -> None:
+def _print_created(created: CreatedAnalyst) -> None:
     if created.existed:
         print_message(f"{created.name} exists already and keeps its password; its grants were renewed.")
     else:

@@ -20,11 +20,11 @@ from ledger_pipelines.serving.cli.common.console import (
     print_table,
     progress_bar,
 )
-from ledger_pipelines.serving.cli.common.preparation import prepare_databases
+from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.serving.dagster import run_summary
-from ledger_pipelines.serving.dagster.run_summary import Order, RunSummary
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, RunSummary
 from ledger_pipelines.serving.dry_run import CustomerState, dry_run_of
-from ledger_pipelines.serving.reconciliation import possible
+from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, synchronize, check, compare.")
@@ -53,7 +53,7 @@ def initialize(
             _print_dry_run(settings, customers, as_json=as_json)
             return
         with Databases(settings) as databases:
-            databases.demand_same_source()
+            databases.check_same_source()
         result = run_and_report(
             "balance initialize",
             settings,
@@ -80,7 +80,7 @@ def sync(
     with json_errors(as_json=as_json):
         settings = load_settings()
         horizon = Databases(settings).horizon
-        first = horizon.first if from_month is None else horizon.check(from_month)
+        first = horizon.first if from_month is None else horizon.require_month(from_month)
         result = run_and_report(
             "balance sync",
             settings,
@@ -122,9 +122,9 @@ def compare(as_json: _AsJson = False) -> None:
     """Compare balances with the application's totals, purchases with the ERP's invoices. Also runs daily at 03:00."""
     with json_errors(as_json=as_json):
         settings = load_settings()
-        prepare_databases(settings)
-        horizon, assets = Databases(settings).horizon, possible(settings)
-        order = Order(horizon.first, horizon.current, None, "balance compare")
+        prepare_with_message(settings)
+        horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
+        order = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
         result = _run_with_progress(
             lambda client, on_progress: client.execute_reconciliation(settings, order, assets, on_progress)
         )
@@ -143,9 +143,9 @@ def run_and_report(
     as_json: bool = False,
 ) -> RunSummary:
     """Run the ledger's job from a month to the current one with a progress bar, and print the run summary."""
-    prepare_databases(settings)
+    prepare_with_message(settings)
     last = Databases(settings).horizon.current
-    order = Order(first, last, customers, command, force=force, accept_deletions=accept_deletions)
+    order = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
     result = _run_with_progress(lambda client, on_progress: client.execute(settings, order, on_progress))
     _print_result(result, as_json=as_json)
     return result
@@ -170,7 +170,7 @@ def _print_result(result: RunSummary, *, as_json: bool) -> None:
         print_json(run_summary.summary_as_json(result))
     else:
         _print(result)
-    for fault in result.faults:
+    for fault in result.errors:
         print_error(fault.message if fault.step is None else f"{fault.step}: {fault.message}")
 
 
@@ -178,12 +178,12 @@ def _customers(settings: Settings, every: bool, ids: list[int] | None) -> tuple[
     """Prepare the databases and return the selected customers, which must exist; None for all."""
     if every == bool(ids):
         raise ServingError("Give either --all, or --customer-id once or several times.")
-    prepare_databases(settings)
+    prepare_with_message(settings)
     if every:
         return None
     wanted = tuple(sorted(set(ids or ())))
     with Databases(settings) as databases:
-        databases.demand_customers(wanted)
+        databases.check_customers_exist(wanted)
     return wanted
 
 
@@ -210,7 +210,7 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
 
 def _print(result: RunSummary) -> None:
     """Print the row counts of each step, remarks, and the checks that did not pass."""
-    order = result.order
+    order = result.request
     selection = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"
     title = f"{order.first} to {order.last}, {selection}: {result.seconds:.1f} s (run {result.run_id[:8]})"
     headings = ("table", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds")

@@ -16,7 +16,7 @@ from ledger_pipelines.serving.cli.common.console import (
     progress_bar,
 )
 from ledger_pipelines.serving.cli.common.findings import findings_as_json, print_findings
-from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_with_message
 from ledger_pipelines.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Test the connection to the billing application.")
@@ -41,12 +41,12 @@ def check_connection(
             print_json(result_as_json(tested, settings))
         else:
             _print(tested)
-    raise typer.Exit(0 if tested.diagnosis.works else 1)
+    raise typer.Exit(0 if tested.diagnosis.is_usable else 1)
 
 
 def _tested(settings: Settings) -> ConnectionTest:
     if settings.billing_url is None:
-        start_embedded_server(settings)
+        start_embedded_with_message(settings)
         print_message("LEDGER_BILLING_URL is not set: testing the demo's billing application in the embedded server.")
     with progress_bar() as progress, Databases(settings) as databases:
         task = progress.add_task("reading rows", total=None)
@@ -57,7 +57,7 @@ def result_as_json(tested: ConnectionTest, settings: Settings) -> dict[str, Any]
     """Return the result of the test as JSON."""
     first = tested.first_month
     return {
-        "success": tested.diagnosis.works,
+        "success": tested.diagnosis.is_usable,
         "findings": findings_as_json(tested.diagnosis.findings),
         "columns": findings_as_json(tested.diagnosis.columns),
         "statements": list(tested.diagnosis.statements),

@@ -5,11 +5,16 @@ from typing import Annotated
 import typer
 
 from ledger_pipelines.analytics.views import VIEWS
-from ledger_pipelines.serving.base.databases import ensure_dagster_database, prepare, refusal, upgrade
+from ledger_pipelines.serving.base.databases import (
+    connection_error,
+    ensure_dagster_database,
+    prepare_databases,
+    upgrade,
+)
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.console import print_message, print_table
-from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
-from ledger_pipelines.settings import Settings, load_settings, masked
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_with_message
+from ledger_pipelines.settings import Settings, load_settings, mask_url
 from ledger_pipelines.warehouse import data_dictionary, database_urls
 
 app = typer.Typer(
@@ -23,15 +28,15 @@ def url(
     show_password: Annotated[bool, typer.Option("--show-password", help="Print the password too.")] = False,
 ) -> None:
     """Print the URL of the warehouse."""
-    address = database_urls.warehouse(load_settings()).set(drivername="postgresql")
-    typer.echo(address.render_as_string(hide_password=False) if show_password else masked(address))
+    address = database_urls.warehouse_url(load_settings()).set(drivername="postgresql")
+    typer.echo(address.render_as_string(hide_password=False) if show_password else mask_url(address))
 
 
 @app.command()
 def start() -> None:
     """Start the embedded server, create its databases, and upgrade the schema of the warehouse."""
     settings = _embedded("start")
-    done = prepare(settings)
+    done = prepare_databases(settings)
     server = database_urls.embedded_server(settings)
     print_message(
         f"The embedded server {'is started' if done.started else 'was already running'} on port {server.port}."
@@ -52,12 +57,12 @@ def upgrade_schema() -> None:
     """Upgrade the schema of the warehouse to the newest version, and create Dagster's database if it is missing."""
     settings = load_settings()
     if database_urls.uses_embedded_server(settings):
-        start_embedded_server(settings)
+        start_embedded_with_message(settings)
     version = upgrade(settings)
     created = ensure_dagster_database(settings)
     print_message(f"The schema of the warehouse is at version {version}.")
     if created:
-        print_message(f"Created Dagster's database {database_urls.dagster_storage(settings).database}.")
+        print_message(f"Created Dagster's database {database_urls.dagster_storage_url(settings).database}.")
 
 
 @app.command()
@@ -72,12 +77,12 @@ def status() -> None:
         rows.append(("embedded server", f"port {found.port}, {found.data_folder}", state))
     reachable = True
     for name, address in (
-        ("warehouse", database_urls.warehouse(settings)),
-        ("Dagster", database_urls.dagster_storage(settings)),
+        ("warehouse", database_urls.warehouse_url(settings)),
+        ("Dagster", database_urls.dagster_storage_url(settings)),
     ):
-        reason = refusal(address)
+        reason = connection_error(address)
         reachable &= reason is None
-        rows.append((name, masked(address.set(drivername="postgresql")), reason or "answers"))
+        rows.append((name, mask_url(address.set(drivername="postgresql")), reason or "answers"))
     print_table(None, ("database", "address", "state"), rows)
     raise typer.Exit(0 if reachable else 1)
 
@@ -98,6 +103,6 @@ def _embedded(verb: str) -> Settings:
     if not database_urls.uses_embedded_server(settings):
         raise ServingError(
             f"There is no embedded server to {verb}: LEDGER_WAREHOUSE_URL, LEDGER_BILLING_URL and LEDGER_ERP_URL "
-            f"name other servers ({masked(database_urls.warehouse(settings))})."
+            f"name other servers ({mask_url(database_urls.warehouse_url(settings))})."
         )
     return settings

@@ -10,9 +10,9 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from ledger_pipelines.demo import SeedPlan, SeedSummary
-from ledger_pipelines.demo.erp import ErpPlan, ErpSummary
-from ledger_pipelines.demo.erp.mutate import Disturbance
+from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary
+from ledger_pipelines.demo.erp import ErpDemoPlan, ErpDemoSummary
+from ledger_pipelines.demo.erp.mutate import ErpMutation
 from ledger_pipelines.serving.alerts import by_days_left
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
@@ -25,17 +25,17 @@ from ledger_pipelines.serving.cli.common.console import (
     print_table,
     progress_bar,
 )
-from ledger_pipelines.serving.cli.common.preparation import prepare_databases, start_embedded_server
+from ledger_pipelines.serving.cli.common.preparation import prepare_with_message, start_embedded_with_message
 from ledger_pipelines.serving.demo import (
     default_erp_plan,
     default_plan,
-    disturb_demo_erp,
     has_billing_tables,
+    mutate_demo_erp,
     seed_demo,
     seed_demo_erp,
-    seed_erp_if_new,
+    seed_demo_erp_if_missing,
 )
-from ledger_pipelines.settings import Settings, database_url, load_settings, masked
+from ledger_pipelines.settings import Settings, load_settings, mask_url, parse_database_url
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines.warehouse.queries.summaries import latest_balances
@@ -46,8 +46,8 @@ _BALANCE_COLUMNS = (
     "total_volume_sm3",
 )  # fmt: skip
 _OWN_ERP_IS_SET = "LEDGER_ERP_URL or DB_HOST2 names an ERP of your own, which the demo does not touch."
-_DEFAULT_PLAN = SeedPlan(current_month="2000-01")
-_DEFAULT_ERP_PLAN = ErpPlan(current_month="2000-01")
+_DEFAULT_PLAN = BillingDemoPlan(current_month="2000-01")
+_DEFAULT_ERP_PLAN = ErpDemoPlan(current_month="2000-01")
 
 
 class Source(StrEnum):
@@ -130,12 +130,12 @@ def disturb(
         address = _erp_target(load_settings(), url, "--url")
         number = secrets.randbelow(1_000_000) if random_seed is None else random_seed
         with _engine(address) as engine:
-            done = disturb_demo_erp(engine, changes, number)
+            done = mutate_demo_erp(engine, changes, number)
     if as_json:
         print_json({"success": True, "seed": number, "disturbances": [dataclasses.asdict(each) for each in done]})
         return
     headings = ("table", "operation", "months", "row", "column", "old", "new")
-    title = f"Changes to {masked(address)} (seed {number})"
+    title = f"Changes to {mask_url(address)} (seed {number})"
     print_table(title, headings, [_table_row(each) for each in done], verbatim=("row",))
 
 
@@ -143,13 +143,13 @@ def disturb(
 def run() -> None:
     """Seed the demo if needed, compute its whole ledger once, and print balances and how many days they last."""
     settings = load_settings()
-    prepare_databases(settings)
+    prepare_with_message(settings)
     with Databases(settings) as databases:
         if settings.billing_url is None and not has_billing_tables(databases.billing):
             print_message("Seeding the demo's billing application ...")
             _print_billing_summary(_seed(databases.billing.url, default_plan()), databases.billing.url)
-        if (summary := seed_erp_if_new(settings)) is not None:
-            _print_erp_summary(summary, database_urls.erp(settings))
+        if (summary := seed_demo_erp_if_missing(settings)) is not None:
+            _print_erp_summary(summary, database_urls.erp_url(settings))
         result = run_and_report("demo run", settings, first=databases.horizon.first)
         with databases.warehouse.connect() as connection:
             rows = connection.execute(latest_balances()).all()
@@ -188,8 +188,8 @@ def _target(settings: Settings, url: str | None) -> sa.URL:
             "LEDGER_BILLING_URL names a billing application of your own, which the demo does not touch. "
             "Name the database to seed with --url, or unset LEDGER_BILLING_URL."
         )
-    start_embedded_server(settings)
-    return database_urls.billing(settings)
+    start_embedded_with_message(settings)
+    return database_urls.billing_url(settings)
 
 
 def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
@@ -201,13 +201,13 @@ def _erp_target(settings: Settings, url: str | None, option: str) -> sa.URL:
             f"{_OWN_ERP_IS_SET} Name the demo's database with {option}, or unset LEDGER_ERP_URL, DB_HOST2 and the "
             "other DB_…2 variables."
         )
-    start_embedded_server(settings)
-    return database_urls.erp(settings)
+    start_embedded_with_message(settings)
+    return database_urls.erp_url(settings)
 
 
 def _parse_url(url: str, option: str) -> sa.URL:
     try:
-        return database_url(url)
+        return parse_database_url(url)
     except ValueError as error:
         raise ServingError(f"{option} {error}. Example: mysql+pymysql://root:secret@127.0.0.1:3306/demo") from None
 
@@ -229,17 +229,17 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
-def _seed(address: sa.URL, plan: SeedPlan) -> SeedSummary:
+def _seed(address: sa.URL, plan: BillingDemoPlan) -> BillingDemoSummary:
     with _engine(address) as engine, _progress("customers") as progress:
         return seed_demo(engine, plan, progress)
 
 
-def _seed_erp(address: sa.URL, plan: ErpPlan) -> ErpSummary:
+def _seed_erp(address: sa.URL, plan: ErpDemoPlan) -> ErpDemoSummary:
     with _engine(address) as engine, _progress("months of the ERP's tables") as progress:
         return seed_demo_erp(engine, plan, progress)
 
 
-def _print_billing_summary(summary: SeedSummary, address: sa.URL) -> None:
+def _print_billing_summary(summary: BillingDemoSummary, address: sa.URL) -> None:
     rows: list[tuple[str, object]] = [
         ("months", f"{summary.first_month} to {summary.last_month}"),
         ("users", summary.users),
@@ -251,7 +251,7 @@ def _print_billing_summary(summary: SeedSummary, address: sa.URL) -> None:
     _print_summary(rows, summary.dirt, address, already_there=summary.already_there)
 
 
-def _print_erp_summary(summary: ErpSummary, address: sa.URL) -> None:
+def _print_erp_summary(summary: ErpDemoSummary, address: sa.URL) -> None:
     rows: list[tuple[str, object]] = [("months", f"{summary.first_month} to {summary.last_month}")]
     _print_summary([*rows, *summary.rows.items()], summary.dirt, address, already_there=summary.already_there)
 
@@ -261,10 +261,10 @@ def _print_summary(
 ) -> None:
     faults = [(f"fault: {kind.replace('_', ' ')}", count) for kind, count in dirt.items() if count]
     state = "exists already, from the same plan" if already_there else "was seeded"
-    print_table(f"{masked(address)} {state}", ("content", "number"), [*rows, *faults])
+    print_table(f"{mask_url(address)} {state}", ("content", "number"), [*rows, *faults])
 
 
-def _table_row(done: Disturbance) -> list[str]:
+def _table_row(done: ErpMutation) -> list[str]:
     """Return a change as a table row; texts are quoted, so that blanks and special characters are visible."""
     months = " → ".join(month or "no date" for month in done.months)
     key = ", ".join(f"{name}={_quoted(value)}" for name, value in done.key.items())

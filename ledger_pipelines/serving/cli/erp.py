@@ -12,7 +12,7 @@ from ledger_pipelines.serving.cli.common.console import (
     progress_bar,
 )
 from ledger_pipelines.serving.cli.common.findings import findings_as_json, print_findings
-from ledger_pipelines.serving.cli.common.preparation import start_embedded_server
+from ledger_pipelines.serving.cli.common.preparation import start_embedded_with_message
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.sources.erp.diagnosis import Diagnosis, diagnose
 from ledger_pipelines.warehouse import database_urls
@@ -44,12 +44,12 @@ def check_connection(
 
 def _diagnosis(settings: Settings) -> Diagnosis:
     if settings.erp_url is None:
-        start_embedded_server(settings)
+        start_embedded_with_message(settings)
         print_message("LEDGER_ERP_URL is not set: testing the demo's ERP in the embedded server.")
     with progress_bar() as progress:
         task = progress.add_task("connecting", total=None)
         return diagnose(
-            database_urls.erp(settings),
+            database_urls.erp_url(settings),
             statement_seconds=settings.erp_statement_timeout_seconds,
             progress=lambda what: progress.update(task, description=what),
         )

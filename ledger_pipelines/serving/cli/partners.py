@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ledger_pipelines.ledger.reconciliation.suggestions import Suggestion
+from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion
 from ledger_pipelines.serving import partners
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
@@ -90,7 +90,7 @@ def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
     if as_json:
         print_json({"success": True, "suggestions": [asdict(item) for item in found]})
         return
-    columns = [field.name for field in fields(Suggestion)]
+    columns = [field.name for field in fields(PartnerSuggestion)]
     rows = [astuple(item) for item in found]
     print_table("Suggestions", [column.replace("_", " ") for column in columns], rows, verbatim=_VERBATIM)
     if found:

@@ -44,7 +44,7 @@ def show_preview(
     """Show which transactions and months a price would change, and by how much. Read-only."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         horizon = databases.horizon
-        first, last = horizon.check(from_month), horizon.check(to_month or horizon.current)
+        first, last = horizon.require_month(from_month), horizon.require_month(to_month or horizon.current)
         if last < first:
             raise ServingError(f"The months end before they start: --from {first} --to {last}")
         change = PriceChange(
@@ -76,10 +76,10 @@ def _print(found: PricePreview) -> None:
         print_table(
             "Transactions that would change (before → after)", headings, _changed(preview), verbatim=("reading",)
         )
-    if preview.kept:
+    if preview.unchanged:
         rows = [
             (one.reading_id, one.at, one.after and one.after.rule, price_preview.unchanged_reason(one))
-            for one in preview.kept
+            for one in preview.unchanged
         ]
         print_table(
             "Transactions that would stay the same", ("reading", "time", "rule", "reason"), rows, verbatim=("reading",)

@@ -19,17 +19,17 @@ from ledger_pipelines.serving.cli.common.console import (
     print_table,
     progress_bar,
 )
-from ledger_pipelines.serving.cli.common.preparation import prepare_databases
-from ledger_pipelines.serving.dagster.sync_job import Months, SyncOrder
+from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
+from ledger_pipelines.serving.dagster.sync_job import SyncJob, SyncMonths
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncRunningError
 from ledger_pipelines.warehouse.queries import sync_history
 
 if TYPE_CHECKING:
-    from ledger_pipelines.serving.sync import Syncs
+    from ledger_pipelines.serving.sync import SyncService
 
 app = typer.Typer(no_args_is_help=True, help="Syncs of the ERP's tables: start, watch, cancel, list, statistics.")
 
@@ -67,20 +67,20 @@ def start(
 ) -> None:
     """Start a sync. Without months, it reads the last two, those never loaded, and those that differ at the ERP."""
     with json_errors(as_json=as_json):
-        from ledger_pipelines.serving.sync import Wish  # slow to import
+        from ledger_pipelines.serving.sync import SyncRequest  # slow to import
 
-        request = Wish(Months(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
+        request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
         with _sync_service() as syncs:
-            syncs.settle()
-            web_ui = syncs.server()
+            syncs.reap_dead_syncs()
+            web_ui = syncs.running_web_ui()
             try:
-                order = syncs.claim(request)
+                order = syncs.register(request)
             except SyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
             where, see = "a separate process", "ledger sync status"
             if web_ui is not None:
                 where = "ledger up"
-                see = f"{see}, or {web_ui.address_of_run(syncs.launch(order, web_ui))}"
+                see = f"{see}, or {web_ui.run_url(syncs.launch(order, web_ui))}"
             elif not wait:
                 syncs.spawn(order)
             if wait:
@@ -101,7 +101,7 @@ def execute(
     accept_deletions: _AcceptDeletions = False,
 ) -> None:
     """Execute a sync that `ledger sync start` has already registered. Internal."""
-    order = SyncOrder(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
+    order = SyncJob(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
     with _sync_service() as syncs:
         syncs.execute(order, lambda _what, _done, _of: None)
 
@@ -120,7 +120,7 @@ def status(
     elif sync_id is not None:
         _refuse(f"There is no sync {sync_id}. To list syncs: ledger sync logs", as_json=as_json)
     elif not database_urls.has_erp(load_settings()):
-        _succeed(database_urls.NO_ERP, as_json=as_json, data=None)
+        _succeed(database_urls.NO_ERP_MESSAGE, as_json=as_json, data=None)
     else:
         _succeed("There has been no sync yet. To start one: ledger sync start", as_json=as_json, data=None)
 
@@ -178,13 +178,17 @@ def cancel(
 ) -> None:
     """Cancel the running sync. Finished tables keep their new rows; all others stay as they were."""
     with json_errors(as_json=as_json):
-        from ledger_pipelines.serving.sync import GRACE_SECONDS, PATIENCE_SECONDS, OtherSyncRunsError  # slow to import
+        from ledger_pipelines.serving.sync import (  # slow to import
+            CANCEL_SECONDS,
+            CANCEL_WAIT_SECONDS,
+            OtherSyncRunningError,
+        )
 
-        patience = PATIENCE_SECONDS if wait else GRACE_SECONDS
+        patience = CANCEL_WAIT_SECONDS if wait else CANCEL_SECONDS
         with _sync_service() as syncs, _sync_progress() as on_progress:
             try:
-                log = syncs.cancel(sync_id, patience=patience, look=on_progress)
-            except OtherSyncRunsError as error:
+                log = syncs.cancel(sync_id, force_after_seconds=patience, on_progress=on_progress)
+            except OtherSyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
     if log is None:
         _refuse("No sync is running.", as_json=as_json)
@@ -198,36 +202,36 @@ def cancel(
 def _log_connection() -> Iterator[sa.Connection]:
     """Yield a connection to the sync logs, after the log of a killed sync has been closed."""
     settings = load_settings()
-    prepare_databases(settings)
-    with Databases(settings) as databases, reachable(databases.warehouse):
+    prepare_with_message(settings)
+    with Databases(settings) as databases, translate_connection_errors(databases.warehouse):
         with databases.warehouse.connect() as connection:
-            runs = sync_logs.running(connection) is not None
+            runs = sync_logs.running_sync(connection) is not None
         if runs:
-            from ledger_pipelines.serving.sync import syncs_of  # slow to import
+            from ledger_pipelines.serving.sync import open_sync_service  # slow to import
 
-            with syncs_of(settings) as syncs:
-                syncs.settle()
+            with open_sync_service(settings) as syncs:
+                syncs.reap_dead_syncs()
         with databases.warehouse.connect() as connection:  # a consistent snapshot of a sync and its tables
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 @contextmanager
-def _sync_service() -> Iterator["Syncs"]:
+def _sync_service() -> Iterator["SyncService"]:
     """Yield the sync service of the settings, with prepared databases."""
-    from ledger_pipelines.serving.sync import syncs_of  # slow to import
+    from ledger_pipelines.serving.sync import open_sync_service  # slow to import
 
     settings = load_settings()
-    prepare_databases(settings)
-    with syncs_of(settings) as syncs:
+    prepare_with_message(settings)
+    with open_sync_service(settings) as syncs:
         yield syncs
 
 
-def _wait(syncs: "Syncs", order: SyncOrder, *, executed_here: bool) -> None:
+def _wait(syncs: "SyncService", order: SyncJob, *, executed_here: bool) -> None:
     """Wait for the end of a sync, with a progress bar."""
     if not executed_here:
         try:
             with _sync_progress() as on_progress:
-                syncs.await_end(order.log_id, on_progress)
+                syncs.wait_until_ended(order.log_id, on_progress)
         except KeyboardInterrupt:
             print_message(f"Sync {order.log_id} continues in the background. To cancel it: ledger sync cancel")
             raise
@@ -251,7 +255,7 @@ def _sync_progress() -> Iterator[Callable[[SyncLog, list[SyncedTable]], None]]:
         yield on_progress
 
 
-def _exit_with_result(syncs: "Syncs", log_id: int, *, as_json: bool) -> None:
+def _exit_with_result(syncs: "SyncService", log_id: int, *, as_json: bool) -> None:
     """Print a sync that has ended, and exit with code 0 if it completed, else 1."""
     log = syncs.log(log_id)
     if log is None:

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 import typer
 
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.access.tokens import Created
+from ledger_pipelines.serving.access.tokens import CreatedToken
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
 from ledger_pipelines.serving.cli.common.console import json_errors, out, print_json, print_message, print_table
-from ledger_pipelines.serving.cli.common.preparation import prepare_databases
+from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
 
@@ -53,7 +53,7 @@ def create(
 def list_tokens(as_json: _AsJson = False) -> None:
     """List all tokens, also expired and revoked ones, newest first."""
     with json_errors(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
-        found = api_tokens.every(connection)
+        found = api_tokens.all_tokens(connection)
     if as_json:
         print_json({"success": True, "tokens": [_token_as_json(token) for token in found]})
         return
@@ -80,15 +80,15 @@ def revoke(
         print_message(f"The token of {name!r} is revoked.")
 
 
-def create_first_token(databases: Databases) -> Created | None:
+def create_first_token(databases: Databases) -> CreatedToken | None:
     """Create and return the first administrator token; None if any token was ever created."""
     with _transaction(databases) as connection:
-        if api_tokens.any_ever(connection):
+        if api_tokens.any_issued(connection):
             return None
     return _create(databases, _FIRST, "admin", None)
 
 
-def _create(databases: Databases, name: str, role: Role, days: int | None) -> Created:
+def _create(databases: Databases, name: str, role: Role, days: int | None) -> CreatedToken:
     with audited_command(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
         return tokens.create(connection, name, role, days)
 
@@ -96,14 +96,14 @@ def _create(databases: Databases, name: str, role: Role, days: int | None) -> Cr
 @contextmanager
 def _databases() -> Iterator[Databases]:
     settings = load_settings()
-    prepare_databases(settings)
+    prepare_with_message(settings)
     with Databases(settings) as databases:
         yield databases
 
 
 @contextmanager
 def _transaction(databases: Databases) -> Iterator[sa.Connection]:
-    with reachable(databases.warehouse), databases.warehouse.begin() as connection:
+    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         yield connection
 
 

@@ -12,16 +12,16 @@ import typer
 from rich.text import Text
 from sqlalchemy import URL
 
-from ledger_pipelines.serving.access.tokens import Created
-from ledger_pipelines.serving.base.databases import Databases, prepare, start_embedded
+from ledger_pipelines.serving.access.tokens import CreatedToken
+from ledger_pipelines.serving.base.databases import Databases, prepare_databases, start_embedded
 from ledger_pipelines.serving.cli.common.console import err, out, print_message
 from ledger_pipelines.serving.cli.token import create_first_token
-from ledger_pipelines.serving.demo import default_plan, has_billing_tables, seed_demo, seed_erp_if_new
+from ledger_pipelines.serving.demo import default_plan, has_billing_tables, seed_demo, seed_demo_erp_if_missing
 from ledger_pipelines.serving.process_control.instance_lock import InstanceLock, hold_instance_lock
 from ledger_pipelines.serving.process_control.interrupts import Interrupts
 from ledger_pipelines.serving.process_control.ports import check_ports
-from ledger_pipelines.serving.web.address import address_of
-from ledger_pipelines.settings import Settings, load_settings, masked
+from ledger_pipelines.serving.web.address import api_url
+from ledger_pipelines.settings import Settings, load_settings, mask_url
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
@@ -62,9 +62,9 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
         lock.record([])
         with interrupts.deferred():  # an interrupted start would leave a server that is not recorded
             start_embedded(settings)
-    prepare(settings)
+    prepare_databases(settings)
     with Databases(settings) as databases:
-        databases.demand_same_source()
+        databases.check_same_source()
         _seed_if_new(databases)
         if (token := create_first_token(databases)) is not None:
             _print_token(token)
@@ -72,7 +72,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
         logging.getLogger().setLevel(logging.ERROR)
         logging.getLogger("ledger_pipelines").setLevel(logging.WARNING)
         warnings.simplefilter("ignore")
-        with dagster_client.instance_of(settings) as instance:
+        with dagster_client.open_instance(settings) as instance:
             services = supervisor.Supervisor(settings, instance, lock, interrupts, _warn)
             try:
                 print_message("Starting Dagster ...")
@@ -83,7 +83,7 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
                 services.resume_runs()
                 if initial_run:
                     for what, run_id in services.first_runs(databases):
-                        print_message(f"{what}: {services.web_ui.address_of_run(run_id)}")
+                        print_message(f"{what}: {services.web_ui.run_url(run_id)}")
                 services.watch()
             finally:
                 interrupts.ignore()
@@ -99,7 +99,7 @@ def _seed_if_new(databases: Databases) -> None:
         print_message(
             f"It has {summary.customers} customers and {summary.readings:,} readings from {summary.first_month} on."
         )
-    if (erp := seed_erp_if_new(databases.settings)) is not None:
+    if (erp := seed_demo_erp_if_missing(databases.settings)) is not None:
         print_message(
             f"The demo's ERP has {sum(erp.rows.values()):,} rows in {len(erp.rows)} tables, from {erp.first_month} on."
         )
@@ -113,11 +113,12 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
         address: URL of Dagster's web interface.
         computed: Whether the ledger has ever been computed.
     """
+    billing = database_urls.billing_url(settings)
     lines = [
         f"Web interface   {address}",
-        f"Dashboard, API  {address_of(settings)}",
-        f"Warehouse       {masked(database_urls.warehouse(settings).set(drivername='postgresql'))}",
-        f"Billing         {_address(database_urls.billing(settings), demo=database_urls.uses_demo_billing(settings))}",
+        f"Dashboard, API  {api_url(settings)}",
+        f"Warehouse       {mask_url(database_urls.warehouse_url(settings).set(drivername='postgresql'))}",
+        f"Billing         {_address(billing, demo=database_urls.uses_demo_billing(settings))}",
         f"ERP             {_erp_address(settings)}",
         f"Logs            {settings.home / 'logs'}",
         "",
@@ -134,13 +135,13 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
 
 
 def _address(url: URL, *, demo: bool) -> str:
-    return "the demo's" if demo else masked(url)
+    return "the demo's" if demo else mask_url(url)
 
 
 def _erp_address(settings: Settings) -> str:
     if not database_urls.has_erp(settings):
         return "none (LEDGER_ERP_URL is not set)"
-    return _address(database_urls.erp(settings), demo=database_urls.uses_demo_erp(settings))
+    return _address(database_urls.erp_url(settings), demo=database_urls.uses_demo_erp(settings))
 
 
 def _notice(settings: Settings, *, computed: bool) -> list[str]:
@@ -170,7 +171,7 @@ def _next_steps(settings: Settings, *, computed: bool) -> list[tuple[str, str]]:
 
 def _warn_of_billing(databases: Databases, *, computed: bool) -> None:
     """Warn once that the user's own billing application cannot be read; everything runs nevertheless."""
-    if database_urls.uses_demo_billing(databases.settings) or (fault := databases.billing_fault()) is None:
+    if database_urls.uses_demo_billing(databases.settings) or (fault := databases.billing_error()) is None:
         return
     kept = (
         " The figures in the warehouse can be read; changes are applied once the application answers."
@@ -186,7 +187,7 @@ def _activation() -> list[str]:
     return [f". {shlex.quote(str(script))}"] if sys.prefix != sys.base_prefix and script.exists() else []
 
 
-def _print_token(token: Created) -> None:
+def _print_token(token: CreatedToken) -> None:
     """Print a new token, on stdout only: no log may contain it."""
     use = f"Administrator token {token.token.name!r} for the dashboard and the API."
     out.print(f"{use} It is shown only once:")

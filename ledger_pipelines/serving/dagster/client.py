@@ -22,16 +22,23 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils.interrupts import setup_interrupt_handlers
 
-from ledger_pipelines.defs.partitions import range_tags
+from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.defs.resources import interruption, run_process
-from ledger_pipelines.defs.resources.run_process import own_process_tags, process_executing, send
-from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, close_finished, run_of, words_of
+from ledger_pipelines.defs.resources.run_process import executing_process, own_process_tags, send_signal
+from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync, step_failure_message
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.environment import dagster_environment
-from ledger_pipelines.serving.dagster.graphql import WebUi, WebUiAwayError
-from ledger_pipelines.serving.dagster.run_summary import CheckResult, Fault, Order, RunSummary, StepResult, scope_config
-from ledger_pipelines.serving.dagster.sync_job import SyncOrder
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
+from ledger_pipelines.serving.dagster.run_summary import (
+    CheckResult,
+    LedgerRunRequest,
+    RunError,
+    RunSummary,
+    StepResult,
+    scope_config,
+)
+from ledger_pipelines.serving.dagster.sync_job import SyncJob
 from ledger_pipelines.settings import Settings, instance_folder
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
 from ledger_pipelines.warehouse.tables import invoice_reconciliation
@@ -54,16 +61,16 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 Instance = dg.DagsterInstance
 
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
-cancel_launched_runs = interruption.cancel_launched_runs
-confirm_cancelled = interruption.confirm_cancelled
+cancel_launched_runs = interruption.mark_runs_canceling
+confirm_cancelled = interruption.mark_runs_canceled
 fail_dead_runs = interruption.fail_dead_runs
 
 #: Callback for progress: the current step, the number of finished steps, the total number.
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @contextmanager
-def instance_of(settings: Settings) -> Iterator[Instance]:
+def open_instance(settings: Settings) -> Iterator[Instance]:
     """Yield Dagster's instance; create the tables of its storage if they are missing.
 
     The output of steps that run in this process goes to its terminal and is not captured.
@@ -77,18 +84,18 @@ def instance_of(settings: Settings) -> Iterator[Instance]:
         yield instance
 
 
-def execute(settings: Settings, order: Order, progress: Progress) -> RunSummary:
+def execute_ledger(settings: Settings, order: LedgerRunRequest, progress: ProgressCallback) -> RunSummary:
     """Execute the ledger's job in this process, as a run that the web interface shows.
 
     Wait first until no other run writes the ledger's tables.
     """
-    tags = {**range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
+    tags = {**month_range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
     started = time.monotonic()
     run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
     return recorder.summary(order, run_id, time.monotonic() - started)
 
 
-def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> None:
+def execute_sync(settings: Settings, order: SyncJob, progress: ProgressCallback) -> None:
     """Execute a registered sync in this process, as a run that the web interface shows.
 
     The result is in the sync's log. A termination signal cancels the sync.
@@ -98,7 +105,9 @@ def execute_sync(settings: Settings, order: SyncOrder, progress: Progress) -> No
     _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
 
 
-def execute_reconciliation(settings: Settings, order: Order, assets: Sequence[str], progress: Progress) -> RunSummary:
+def execute_reconciliation(
+    settings: Settings, order: LedgerRunRequest, assets: Sequence[str], progress: ProgressCallback
+) -> RunSummary:
     """Execute some of the reconciliations in this process, as a run that the web interface shows."""
     started = time.monotonic()
     job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
@@ -113,13 +122,13 @@ def _execute(
     tags: Mapping[str, str],
     resources: Mapping[str, Any],
     assets: Sequence[str] | None,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> tuple[str, "_RunRecorder"]:
     """Execute a job, or some of its assets; return the id of the run and the recorded events."""
-    with _silenced(), instance_of(settings) as instance:
+    with _silenced(), open_instance(settings) as instance:
         from ledger_pipelines.definitions import build_definitions  # reads the settings when imported
         from ledger_pipelines.defs.automation.incidents import review
-        from ledger_pipelines.defs.resources import Databases as Resource
+        from ledger_pipelines.defs.resources import PipelineDatabases as Resource
 
         fail_dead_runs(instance)
         databases = Resource(settings)
@@ -153,17 +162,17 @@ def has_unfinished_runs(instance: Instance) -> bool:
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
 
 
-def launch(web_ui: WebUi, order: Order) -> str:
+def launch_ledger(web_ui: DagsterGraphql, order: LedgerRunRequest) -> str:
     """Queue a run of the ledger's job in a running `ledger up` and return its id.
 
     Raises:
         ServingError: the run is refused.
     """
-    tags = range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
-    return web_ui.launch(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+    tags = month_range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
+    return web_ui.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
 
 
-def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | ServingError]]:
+def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
     """Re-execute the runs that were cancelled because `ledger up` was stopped.
 
     If the web server does not answer, the run is left to the next start.
@@ -175,11 +184,11 @@ def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | Servi
         replacement: str | ServingError
         try:
             # An earlier start may have been interrupted after the launch, before it was recorded.
-            replacement = interruption.replacement(instance, run_id) or web_ui.execute_again(
-                run_id, {interruption.RESUME_TAG: interruption.instead_of(run_id)}
+            replacement = interruption.find_replacement(instance, run_id) or web_ui.reexecute_run(
+                run_id, {interruption.RESUME_TAG: interruption.replacement_tag(run_id)}
             )
             interruption.mark_resumed(instance, run_id, replacement)
-        except WebUiAwayError as error:
+        except DagsterUnreachableError as error:
             replacement = error
         except ServingError as error:
             replacement = error
@@ -187,23 +196,23 @@ def resume(instance: Instance, web_ui: WebUi) -> Iterator[tuple[str, str | Servi
         yield run_id, replacement
 
 
-def launch_sync(web_ui: WebUi, order: SyncOrder) -> str:
+def launch_sync(web_ui: DagsterGraphql, order: SyncJob) -> str:
     """Queue a registered sync in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
     tags = _sync_tags(order)
-    return web_ui.launch(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
+    return web_ui.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
 
 
-def launch_reconciliation(web_ui: WebUi, order: Order, assets: Sequence[str]) -> str:
+def launch_reconciliation(web_ui: DagsterGraphql, order: LedgerRunRequest, assets: Sequence[str]) -> str:
     """Queue some of the reconciliations in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
-    return web_ui.launch(RECONCILIATION_JOB, _reconciliation_tags(order, assets), {}, assets)
+    return web_ui.launch_run(RECONCILIATION_JOB, _reconciliation_tags(order, assets), {}, assets)
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
@@ -212,39 +221,39 @@ def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | N
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    return close_finished(instance, databases)
+    return reap_dead_sync(instance, databases)
 
 
-def ask_sync_to_end(instance: Instance, log: SyncLog) -> bool:
+def request_sync_termination(instance: Instance, log: SyncLog) -> bool:
     """Request that the run of a sync terminates, in any process; return False if the sync has no run."""
-    run = run_of(instance, log)
+    run = run_of_sync(instance, log)
     if run is None:
         return False
     if run.is_finished:
         return True
-    process = process_executing(run)
-    if process is None or not process.alive:
+    process = executing_process(run)
+    if process is None or not process.is_alive:
         with suppress(DagsterUserCodeUnreachableError):  # the code server is gone; the run is ended by force later
             instance.run_coordinator.cancel_run(run.run_id)
     else:  # not through the code server: it would wait for the process, and launch nothing meanwhile
         instance.report_run_canceling(run)  # otherwise Dagster would record a failure
-        send(process, signal.SIGINT)
+        send_signal(process, signal.SIGINT)
     return True
 
 
-def end_sync_by_force(instance: Instance, log: SyncLog) -> None:
+def kill_sync(instance: Instance, log: SyncLog) -> None:
     """Mark the run of a sync as cancelled, and kill its process if that is on this machine."""
-    run = run_of(instance, log)
+    run = run_of_sync(instance, log)
     if run is None or run.is_finished:
         return
     # In this order: a code server that finds the process dead first would mark the run as failed.
     instance.report_run_canceled(run, "The run did not end when requested and was ended by force.")
-    if (process := process_executing(run)) is not None:
-        send(process, signal.SIGKILL)
+    if (process := executing_process(run)) is not None:
+        send_signal(process, signal.SIGKILL)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def code_server_answers(port: int) -> bool:
+def code_server_is_ready(port: int) -> bool:
     """Return whether the code server has loaded the definitions and accepts requests."""
     try:
         DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
@@ -267,15 +276,15 @@ def _silenced() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _reconciliation_tags(order: Order, assets: Sequence[str]) -> dict[str, str]:
+def _reconciliation_tags(order: LedgerRunRequest, assets: Sequence[str]) -> dict[str, str]:
     """Return the tags of the run, with its months if one of the assets is partitioned."""
-    months = range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
+    months = month_range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
     return months | {_COMMAND_TAG: f"ledger {order.command}"}
 
 
-def _sync_tags(order: SyncOrder) -> dict[str, str]:
+def _sync_tags(order: SyncJob) -> dict[str, str]:
     tags = {SYNC_TAG: str(order.log_id), _COMMAND_TAG: f"ledger {order.command}"}
-    return range_tags(order.first, order.last) | tags
+    return month_range_tags(order.first, order.last) | tags
 
 
 def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None]) -> None:
@@ -294,12 +303,12 @@ def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None])
 class _RunRecorder:
     """Listener for the events of a run that reports progress and collects results."""
 
-    progress: Progress
+    progress: ProgressCallback
     of: int
     done: int = 0
     steps: dict[str, StepResult] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RunError] = field(default_factory=list)
 
     def record(self, entry: EventLogEntry) -> None:
         """Record one event."""
@@ -317,13 +326,13 @@ class _RunRecorder:
         elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
             self._checked(event)
         if kind is DagsterEventType.STEP_FAILURE:
-            self.faults.append(Fault(event.step_key, words_of(event.step_failure_data)))
+            self.faults.append(RunError(event.step_key, step_failure_message(event.step_failure_data)))
         elif kind is DagsterEventType.RUN_FAILURE and not self.faults:
-            self.faults.append(Fault(None, event.message or "the run failed"))
+            self.faults.append(RunError(None, event.message or "the run failed"))
         elif kind is DagsterEventType.RUN_CANCELED:
-            self.faults.append(Fault(None, "the run was cancelled"))
+            self.faults.append(RunError(None, "the run was cancelled"))
 
-    def summary(self, order: Order, run_id: str, seconds: float) -> RunSummary:
+    def summary(self, order: LedgerRunRequest, run_id: str, seconds: float) -> RunSummary:
         """Return the summary of the run."""
         return RunSummary(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
 
@@ -334,7 +343,7 @@ class _RunRecorder:
         }
         if "rows_read" in metadata:
             asset = str(event.step_key)
-            self.steps[asset] = StepResult.of(asset, metadata)
+            self.steps[asset] = StepResult.from_metadata(asset, metadata)
 
     def _checked(self, event: dg.DagsterEvent) -> None:
         found = event.asset_check_evaluation_data

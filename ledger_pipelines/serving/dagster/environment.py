@@ -17,7 +17,7 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     warnings = [given] if (given := os.environ.get("PYTHONWARNINGS", "")) else []
     if _BETA not in given:
         warnings.append(_BETA)
-    return database_urls.environment(settings) | {
+    return database_urls.process_environment(settings) | {
         "DAGSTER_COMPUTE_LOGS": str(settings.home / "compute-logs"),
         "PYTHONWARNINGS": ",".join(warnings),
     }

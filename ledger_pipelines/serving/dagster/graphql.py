@@ -31,18 +31,18 @@ _EXECUTE_AGAIN = (
 )
 
 
-class WebUiAwayError(ServingError):
+class DagsterUnreachableError(ServingError):
     """Web server that does not answer; it may nevertheless have launched the run."""
 
 
 @dataclass(frozen=True)
-class WebUi:
+class DagsterGraphql:
     """Client of the web server at an address such as http://127.0.0.1:3000."""
 
     address: str
     timeout_seconds: float = _TIMEOUT_SECONDS
 
-    def address_of_run(self, run_id: str) -> str:
+    def run_url(self, run_id: str) -> str:
         """Return the URL of a run's page."""
         return f"{self.address}/runs/{run_id}"
 
@@ -53,7 +53,7 @@ class WebUi:
             ServingError: the definitions cannot be loaded; the message says why.
         """
         try:
-            workspace = self.ask(_LOCATIONS)["workspaceOrError"]
+            workspace = self.query(_LOCATIONS)["workspaceOrError"]
         except OSError:  # not started yet
             return False
         entries = workspace.get("locationEntries", [])
@@ -63,7 +63,7 @@ class WebUi:
                 raise ServingError(f"The definitions cannot be loaded: {fault['message'].strip()}")
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
-    def launch(
+    def launch_run(
         self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any], assets: Sequence[str] | None = None
     ) -> str:
         """Queue a run of a job, or of some of its assets with their checks, and return the run's id.
@@ -85,7 +85,7 @@ class WebUi:
         }
         return self._launched(_LAUNCH, parameters)
 
-    def execute_again(self, run_id: str, tags: Mapping[str, str]) -> str:
+    def reexecute_run(self, run_id: str, tags: Mapping[str, str]) -> str:
         """Queue all steps of a finished run again and return the new run's id.
 
         Args:
@@ -101,15 +101,17 @@ class WebUi:
 
     def _launched(self, mutation: str, parameters: Mapping[str, Any]) -> str:
         try:
-            (answer,) = self.ask(mutation, {"parameters": parameters}).values()
+            (answer,) = self.query(mutation, {"parameters": parameters}).values()
         except OSError as error:
-            raise WebUiAwayError(f"The web interface at {self.address} does not accept the run: {error}") from error
+            raise DagsterUnreachableError(
+                f"The web interface at {self.address} does not accept the run: {error}"
+            ) from error
         if answer["__typename"] != "LaunchRunSuccess":
             reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]
             raise ServingError(f"The run is refused: {' '.join(reason['message'] for reason in reasons)}")
         return str(answer["run"]["runId"])
 
-    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def query(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Execute a query and return its data.
 
         Raises:
@@ -142,11 +144,11 @@ def _reasons(answer: Any) -> str:
     return "; ".join(str(error["message"]) for error in errors) if errors else "it is not a web interface of Dagster"
 
 
-def reached_by(host: str) -> str:
+def connectable_host(host: str) -> str:
     """Return the host name under which a server that listens on a host is reached from this machine."""
     return {"0.0.0.0": _LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared
 
 
-def web_ui_of(settings: Settings, timeout_seconds: float = _TIMEOUT_SECONDS) -> WebUi:
+def dagster_graphql_from_settings(settings: Settings, timeout_seconds: float = _TIMEOUT_SECONDS) -> DagsterGraphql:
     """Return a client of the settings' web interface, as reached from this machine, whether it runs or not."""
-    return WebUi(f"http://{reached_by(settings.ui_host)}:{settings.ui_port}", timeout_seconds)
+    return DagsterGraphql(f"http://{connectable_host(settings.ui_host)}:{settings.ui_port}", timeout_seconds)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Order:
+class LedgerRunRequest:
     """Parameters of a run of the ledger.
 
     Attributes:
@@ -52,7 +52,7 @@ class StepResult:
     columns_missing: str = ""
 
     @classmethod
-    def of(cls, asset: str, metadata: Mapping[str, Any]) -> "StepResult":
+    def from_metadata(cls, asset: str, metadata: Mapping[str, Any]) -> "StepResult":
         """Return the result from the metadata of a materialization."""
         values: dict[str, Any] = {
             name: int(metadata[f"rows_{name}"]) for name in cls.__dataclass_fields__ if f"rows_{name}" in metadata
@@ -77,7 +77,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class Fault:
+class RunError:
     """Error of a run: the step that failed, if any, and its message."""
 
     step: str | None
@@ -89,25 +89,25 @@ class RunSummary:
     """Summary of a run that has ended.
 
     Attributes:
-        order: The parameters of the run.
+        request: The parameters of the run.
         run_id: Id of the run in the web interface.
         seconds: Duration.
         steps: Results of the finished steps, in order.
         checks: Checks that did not pass.
-        faults: Errors of the run; empty if it did not fail.
+        errors: Errors of the run; empty if it did not fail.
     """
 
-    order: Order
+    request: LedgerRunRequest
     run_id: str
     seconds: float
     steps: tuple[StepResult, ...]
     checks: tuple[CheckResult, ...]
-    faults: tuple[Fault, ...]
+    errors: tuple[RunError, ...]
 
     @property
     def success(self) -> bool:
         """Whether the run did not fail and no check found an error."""
-        return not self.faults and not any(check.is_error for check in self.checks)
+        return not self.errors and not any(check.is_error for check in self.checks)
 
     @property
     def first_month_to_set(self) -> str | None:
@@ -115,7 +115,7 @@ class RunSummary:
         return min((step.first_month_to_set for step in self.steps if step.first_month_to_set), default=None)
 
 
-def scope_config(order: Order) -> dict[str, Any]:
+def scope_config(order: LedgerRunRequest) -> dict[str, Any]:
     """Return the configuration of the resource `scope`."""
     return {
         "customer_ids": list(order.customers or ()),
@@ -126,7 +126,7 @@ def scope_config(order: Order) -> dict[str, Any]:
 
 def summary_as_json(summary: RunSummary) -> dict[str, Any]:
     """Return the summary as JSON."""
-    order = summary.order
+    order = summary.request
     return {
         "success": summary.success,
         "run_id": summary.run_id,
@@ -136,5 +136,5 @@ def summary_as_json(summary: RunSummary) -> dict[str, Any]:
         "steps": [asdict(step) for step in summary.steps],
         "first_month_to_set": summary.first_month_to_set,
         "checks_not_passed": [asdict(check) for check in summary.checks],
-        "error": "\n".join(fault.message for fault in summary.faults) or None,
+        "error": "\n".join(fault.message for fault in summary.errors) or None,
     }

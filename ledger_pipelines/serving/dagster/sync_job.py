@@ -11,7 +11,7 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 
 
 @dataclass(frozen=True)
-class SyncOrder:
+class SyncJob:
     """Registered sync, ready to be executed.
 
     Attributes:
@@ -46,19 +46,19 @@ class SyncOrder:
 
 
 @dataclass(frozen=True)
-class Months:
+class SyncMonths:
     """Months of a sync: one month, a range, or (all None) the default months."""
 
-    only: str | None = None
+    month: str | None = None
     first: str | None = None
     last: str | None = None
 
     @property
-    def unnamed(self) -> bool:
+    def is_default(self) -> bool:
         """Whether no month is given."""
-        return (self.only, self.first, self.last) == (None, None, None)
+        return (self.month, self.first, self.last) == (None, None, None)
 
-    def within(self, horizon: Horizon, default_first: str) -> tuple[str, str]:
+    def resolve(self, horizon: Horizon, default_first: str) -> tuple[str, str]:
         """Return the first and the last month.
 
         Args:
@@ -69,20 +69,20 @@ class Months:
             MonthError: a month is invalid or outside the horizon, or the range ends before it starts.
             ServingError: both a month and a range are given.
         """
-        if self.only is not None:
+        if self.month is not None:
             if self.first is not None or self.last is not None:
                 raise ServingError("Give either one month with --month, or a range with --from-month and --to-month.")
-            return horizon.check(self.only), self.only
-        if self.unnamed:
+            return horizon.require_month(self.month), self.month
+        if self.is_default:
             return default_first, horizon.current
-        first = horizon.first if self.first is None else horizon.check(self.first)
-        last = horizon.current if self.last is None else horizon.check(self.last)
+        first = horizon.first if self.first is None else horizon.require_month(self.first)
+        last = horizon.current if self.last is None else horizon.require_month(self.last)
         if last < first:
             raise MonthError(f"the range of months ends before it starts: {first} to {last}")
         return first, last
 
 
-def known_tables(names: Sequence[str]) -> tuple[ErpTable, ...] | None:
+def resolve_tables(names: Sequence[str]) -> tuple[ErpTable, ...] | None:
     """Return the named tables in the order of the catalogue, without duplicates; None (all) if no name is given.
 
     Raises:

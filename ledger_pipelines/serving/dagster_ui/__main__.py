@@ -14,13 +14,13 @@ from dagster_webserver import cli
 from starlette.types import ASGIApp
 
 from ledger_pipelines.serving.dagster_ui.guard import Guard
-from ledger_pipelines.serving.dagster_ui.rules import Rules
+from ledger_pipelines.serving.dagster_ui.rules import AccessRules
 from ledger_pipelines.settings import load_settings
 
 
 def main() -> None:
     """Run Dagster's command until a signal ends it."""
-    rules = Rules.of(load_settings())
+    rules = AccessRules.of(load_settings())
 
     def run(app: ASGIApp, **options: Any) -> None:
         uvicorn.run(Guard(app, rules), **options)

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from ledger_pipelines.serving.dagster_ui.rules import Refusal, Rule, Rules
+from ledger_pipelines.serving.dagster_ui.rules import AccessRules, Refusal, Rule
 
 #: Below Dagster's own logger, so that lines have the same format and destination.
 LOGGER = "dagster-webserver.guard"
@@ -24,7 +24,7 @@ _logger = logging.getLogger(LOGGER)
 class Guard:
     """Middleware that answers refused requests and handshakes with 403, and forbids other origins to frame pages."""
 
-    def __init__(self, app: ASGIApp, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._rules = rules
         self._clock = clock

@@ -12,13 +12,13 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from graphql.language import FragmentDefinitionNode
 from starlette.requests import HTTPConnection
 
-from ledger_pipelines.serving.dagster.graphql import reached_by
-from ledger_pipelines.settings import Settings, variable
+from ledger_pipelines.serving.dagster.graphql import connectable_host
+from ledger_pipelines.settings import Settings, variable_name
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 _GRAPHQL = "/graphql"
 _LONGEST_SHOWN = 100
-_UI_HOST, _UI_ORIGINS = variable("ui_host"), variable("ui_origins")
+_UI_HOST, _UI_ORIGINS = variable_name("ui_host"), variable_name("ui_origins")
 
 
 class Rule(Enum):
@@ -39,7 +39,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Rules:
+class AccessRules:
     """Rules for requests, derived from the settings.
 
     Attributes:
@@ -51,9 +51,9 @@ class Rules:
     origins: frozenset[str]
 
     @classmethod
-    def of(cls, settings: Settings) -> "Rules":
+    def of(cls, settings: Settings) -> "AccessRules":
         """Return the rules for the settings; with a wildcard listen address, only loopback hosts are allowed."""
-        return cls(reached_by(settings.ui_host).lower(), frozenset(settings.trusted_ui_origins))
+        return cls(connectable_host(settings.ui_host).lower(), frozenset(settings.trusted_ui_origins))
 
     def refusal(self, request: HTTPConnection) -> Refusal | None:
         """Return why a request, or a WebSocket's handshake, is refused; None if it is allowed.

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ledger_pipelines.serving.dashboard.dagster_state import CheckResults
-from ledger_pipelines.serving.web.cache import Memo
+from ledger_pipelines.serving.web.cache import TtlCache
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class DashboardCache:
         checks: Latest results of Dagster's asset checks.
     """
 
-    checks: Memo[CheckResults] = field(default_factory=Memo)
+    checks: TtlCache[CheckResults] = field(default_factory=TtlCache)
 
 
 def _dashboard_cache(request: Request) -> DashboardCache:

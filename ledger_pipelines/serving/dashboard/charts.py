@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import Formats, strip_trailing_zeros
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
-from ledger_pipelines.warehouse.queries.exact_sums import EXACT
+from ledger_pipelines.warehouse.queries.exact_sums import EXACT_CONTEXT
 
 _UNITS = {0: "one", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _HEIGHT = 260
@@ -191,5 +191,5 @@ def _unit_power(values: Iterable[Decimal]) -> int:
 
 
 def _in_units(value: Decimal, power: int) -> str:
-    with localcontext(EXACT):
+    with localcontext(EXACT_CONTEXT):
         return f"{strip_trailing_zeros(value.scaleb(-power)):f}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 
 _CHECKS = """
 { assetNodes { assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization {
@@ -58,13 +58,13 @@ class RunState:
         return self.state in ("waiting", "running", "unknown")
 
 
-def fetch_check_results(web_ui: WebUi) -> CheckResults:
+def fetch_check_results(web_ui: DagsterGraphql) -> CheckResults:
     """Fetch the results of all asset checks.
 
     Raises:
         OSError: Dagster does not answer.
     """
-    nodes = web_ui.ask(_CHECKS)["assetNodes"]
+    nodes = web_ui.query(_CHECKS)["assetNodes"]
     found: dict[str, str] = {}
     for node in nodes:
         for check in node["assetChecksOrError"].get("checks", []):
@@ -78,11 +78,11 @@ def fetch_check_results(web_ui: WebUi) -> CheckResults:
     )
 
 
-def fetch_run_state(web_ui: WebUi, run_id: UUID) -> RunState:
+def fetch_run_state(web_ui: DagsterGraphql, run_id: UUID) -> RunState:
     """Fetch the state of a run."""
-    address = web_ui.address_of_run(str(run_id))
+    address = web_ui.run_url(str(run_id))
     try:
-        status = web_ui.ask(_RUN, {"id": str(run_id)})["runOrError"].get("status")
+        status = web_ui.query(_RUN, {"id": str(run_id)})["runOrError"].get("status")
     except OSError:
         status = None
     return RunState(str(run_id), _STATES.get(status, "unknown"), address)

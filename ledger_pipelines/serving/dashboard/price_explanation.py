@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Explainer:
+class PriceExplainer:
     """Explanation of transactions in one language."""
 
     translate: Translator

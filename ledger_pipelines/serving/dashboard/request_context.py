@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from babel.core import negotiate_locale
 from fastapi import Request
 
-from ledger_pipelines.serving.access.sessions import new_secret, session_of
+from ledger_pipelines.serving.access.sessions import find_caller, new_secret
 from ledger_pipelines.serving.access.tokens import Caller
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.context import AppContext
 
 SESSION_COOKIE = "ledger_session"
 FORM_COOKIE = "ledger_form"
@@ -32,7 +32,7 @@ class RequestContext:
     """
 
     request: Request
-    app: Parts
+    app: AppContext
     caller: Caller | None
     secret: str
     browser_secrets: tuple[str, ...]
@@ -42,7 +42,7 @@ class RequestContext:
     @property
     def is_admin(self) -> bool:
         """Whether the user may start and cancel syncs, recalculate, and confirm deletions."""
-        return self.caller is not None and self.caller.may("admin")
+        return self.caller is not None and self.caller.has_role("admin")
 
     @property
     def needs_form_cookie(self) -> bool:
@@ -73,12 +73,12 @@ def load_request_context(request: Request) -> RequestContext:
     Raises:
         WarehouseError: The warehouse does not answer.
     """
-    app: Parts = request.app.state.parts
+    app: AppContext = request.app.state.parts
     session, form_secret = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
     caller = None
     if session:
-        with app.reading() as connection:
-            caller = session_of(connection, session)
+        with app.read_connection() as connection:
+            caller = find_caller(connection, session)
     language = negotiate_language(request)
     return RequestContext(
         request=request,

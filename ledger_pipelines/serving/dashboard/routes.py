@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
-from ledger_pipelines.serving.access.sessions import HOURS, belongs
+from ledger_pipelines.serving.access.sessions import SESSION_HOURS, verify_form_token
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import (
     FORM_COOKIE,
@@ -25,9 +25,9 @@ from ledger_pipelines.serving.dashboard.request_context import (
 )
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import Formats
-from ledger_pipelines.serving.web.errors import ApiError, told_of
+from ledger_pipelines.serving.web.errors import ApiError, to_api_error
 from ledger_pipelines.serving.web.guarded_route import SAFE_METHODS
-from ledger_pipelines.serving.web.request_audit import act_of, written_down
+from ledger_pipelines.serving.web.request_audit import audited_request, command_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -53,7 +53,7 @@ class PublicPage(APIRoute):
                 request.state.context = context
                 response = await self._respond(context, handler)
             except Exception as error:  # rendered as a page, or raised again
-                api_error = told_of(error)
+                api_error = to_api_error(error)
                 if api_error.status == 500:
                     raise
                 response = _error_page(context or _anonymous_context(request), api_error)
@@ -82,8 +82,8 @@ class GuardedPage(PublicPage):
     async def _respond_audited(self, context: RequestContext, handler: Handler) -> Response:
         """Run a request that changes something, for administrators only; record it in the audit log."""
         request = context.request
-        act = act_of(request, f"{request.method} {self.path}", await _target(request), context.caller)
-        async with written_down(request, act):
+        act = command_of(request, f"{request.method} {self.path}", await _target(request), context.caller)
+        async with audited_request(request, act):
             await _require_own_form(context)
             require_admin(context)
             return await handler(request)
@@ -91,14 +91,14 @@ class GuardedPage(PublicPage):
 
 async def answer_unknown_path(request: Request, error: Exception) -> Response:
     """Answer a path without a route: with a page for browsers, with JSON for programs and below `/api/`."""
-    api_error = told_of(error)
+    api_error = to_api_error(error)
     wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
     if not wants_page:
-        return api_error.answer()
+        return api_error.to_response()
     try:
         context = await run_in_threadpool(load_request_context, request)
     except Exception as cause:  # the user cannot be identified; an error of the server is raised again
-        if told_of(cause).status == 500:
+        if to_api_error(cause).status == 500:
             raise
         context = _anonymous_context(request)
     unknown_page = ApiError(api_error.status, context.translate.plain("site.page_not_found"), headers=api_error.headers)
@@ -133,7 +133,7 @@ async def _require_own_form(context: RequestContext) -> None:
     request = context.request
     given = (await request.form()).get(_FORM_TOKEN, "")
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    ours = isinstance(given, str) and any(belongs(secret, given) for secret in context.browser_secrets)
+    ours = isinstance(given, str) and any(verify_form_token(secret, given) for secret in context.browser_secrets)
     if elsewhere or not ours:
         raise ApiError(403, context.translate.plain("site.stale_form"))
 
@@ -200,4 +200,4 @@ def set_session_cookie(response: Response, context: RequestContext, secret: str)
 def _set_secret_cookie(
     response: Response, context: RequestContext, name: str, secret: str, *, samesite: Literal["lax", "strict"]
 ) -> None:
-    response.set_cookie(name, secret, HOURS * 3600, secure=context.is_secure, httponly=True, samesite=samesite)
+    response.set_cookie(name, secret, SESSION_HOURS * 3600, secure=context.is_secure, httponly=True, samesite=samesite)

@@ -14,7 +14,7 @@ from typing import IO
 from ledger_pipelines.processes import ProcessId
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.process_control.managed_process import group_is_alive, signal_group
-from ledger_pipelines.settings import make_home
+from ledger_pipelines.settings import ensure_home
 
 _KILL_SECONDS = 5.0
 _BYTES = 4096
@@ -50,7 +50,7 @@ def hold_instance_lock(home: Path) -> Iterator[InstanceLock]:
         ServingError: another process holds the lock; the message names the process.
         SettingsError: the folder cannot be used.
     """
-    make_home(home)
+    ensure_home(home)
     path = home / "up.lock"
     path.touch()
     with path.open("r+") as file:
@@ -101,7 +101,7 @@ def _children_alive(state: dict[str, object]) -> list[ProcessId]:
     children = (
         [ProcessId(**child) for child in recorded if isinstance(child, dict)] if isinstance(recorded, list) else []
     )
-    return [child for child in children if child.alive]
+    return [child for child in children if child.is_alive]
 
 
 def _end_orphans(state: dict[str, object]) -> None:

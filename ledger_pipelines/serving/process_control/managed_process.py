@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from ledger_pipelines.processes import ProcessId, process_of
+from ledger_pipelines.processes import ProcessId, process_with_pid
 
 LOG_BYTES = 10_000_000
 LOG_FILES_KEPT = 3
@@ -84,7 +84,7 @@ class ManagedProcess:
     @property
     def identity(self) -> ProcessId | None:
         """Identity of the process that survives pid reuse; None if it does not run."""
-        return None if self.process is None else process_of(self.process.pid)
+        return None if self.process is None else process_with_pid(self.process.pid)
 
     @property
     def exit_code(self) -> int | None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.settings import Settings, variable
+from ledger_pipelines.settings import Settings, variable_name
 from ledger_pipelines.warehouse import database_urls
 
 LOOPBACK = "127.0.0.1"
@@ -34,19 +34,19 @@ class Port:
     number: int
 
 
-def needed(settings: Settings) -> list[Port]:
+def required_ports(settings: Settings) -> list[Port]:
     """Return the ports that a start listens on; the embedded server's port only if the server is not running yet.
 
     Raises:
         EmbeddedServerError: the embedded server belongs to another operating-system user.
     """
     ports = [
-        Port("the web interface", variable("ui_port"), settings.ui_host, settings.ui_port),
-        Port("the code server", variable("code_server_port"), LOOPBACK, settings.code_server_port),
-        Port("the API and the dashboard", variable("api_port"), settings.api_host, settings.api_port),
+        Port("the web interface", variable_name("ui_port"), settings.ui_host, settings.ui_port),
+        Port("the code server", variable_name("code_server_port"), LOOPBACK, settings.code_server_port),
+        Port("the API and the dashboard", variable_name("api_port"), settings.api_host, settings.api_port),
     ]
     if database_urls.uses_embedded_server(settings) and not database_urls.embedded_server(settings).is_running():
-        ports.append(Port("the embedded database", variable("db_port"), LOOPBACK, settings.db_port))
+        ports.append(Port("the embedded database", variable_name("db_port"), LOOPBACK, settings.db_port))
     return ports
 
 
@@ -57,7 +57,7 @@ def check_ports(settings: Settings) -> None:
         ServingError: some cannot; the message names each port, its variable, and a free number.
         EmbeddedServerError: the embedded server belongs to another operating-system user.
     """
-    ports = needed(settings)
+    ports = required_ports(settings)
     numbers = {port.number for port in ports}
     lines = []
     with ExitStack() as listening:  # all stay bound until the end: two settings may name the same port

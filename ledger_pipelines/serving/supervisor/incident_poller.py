@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import Pool, reachable, warehouse_engine
+from ledger_pipelines.warehouse.engine import PoolOptions, translate_connection_errors, warehouse_engine
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.schema import WarehouseError
 
 #: An incident that is closed for a shorter time is not reported as closed: its cause may flicker.
 _CLOSED_SECONDS = 10.0
-_POOL = Pool(size=1, overflow=0, statement_seconds=5)
+_POOL = PoolOptions(size=1, overflow=0, statement_seconds=5)
 
 
 @dataclass
@@ -38,7 +38,7 @@ class IncidentPoller:
 
     @cached_property
     def _warehouse(self) -> sa.Engine:
-        return warehouse_engine(database_urls.warehouse(self.settings), self.settings.zone, "ledger_up", _POOL)
+        return warehouse_engine(database_urls.warehouse_url(self.settings), self.settings.zone, "ledger_up", _POOL)
 
     def poll(self) -> None:
         """Report incidents that were announced or closed since the last poll.
@@ -46,7 +46,7 @@ class IncidentPoller:
         A warehouse that does not answer is ignored here: other processes report it.
         """
         try:
-            with reachable(self._warehouse), self._warehouse.connect() as connection:
+            with translate_connection_errors(self._warehouse), self._warehouse.connect() as connection:
                 found = open_incidents(connection, announced_only=True)
         except WarehouseError:
             return
@@ -60,7 +60,7 @@ class IncidentPoller:
             self._reported[incident.id], self._last_seen[incident.id] = incident, now
         for closed in [one for one in self._reported.values() if now - self._last_seen[one.id] >= _CLOSED_SECONDS]:
             del self._reported[closed.id], self._last_seen[closed.id]
-            self.report(f"Incident {closed.id} is closed: {closed.in_words}.")
+            self.report(f"Incident {closed.id} is closed: {closed.title}.")
 
     def close(self) -> None:
         """Close the connections to the warehouse."""
@@ -69,7 +69,7 @@ class IncidentPoller:
 
 def _opening_message(incident: Incident) -> str:
     lines = (
-        f"Incident {incident.id}: {incident.in_words}",
+        f"Incident {incident.id}: {incident.title}",
         f"  what is wrong: {incident.reason}",
         f"  what to do: {incident.what_to_do}",
     )

@@ -12,7 +12,7 @@ DISK_FULL = (
 )
 
 
-class Announcer:
+class MessageThrottle:
     """Printer of messages that drops repetitions.
 
     With a full disk or an unreachable database, each process reports the same error many times a second.

@@ -12,16 +12,16 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.environment import DEFINITIONS, dagster_environment
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
-from ledger_pipelines.serving.dagster.run_summary import Order
-from ledger_pipelines.serving.dagster.sync_job import Months
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest
+from ledger_pipelines.serving.dagster.sync_job import SyncMonths
 from ledger_pipelines.serving.process_control.instance_lock import InstanceLock
 from ledger_pipelines.serving.process_control.interrupts import Interrupts
 from ledger_pipelines.serving.process_control.managed_process import ManagedProcess
 from ledger_pipelines.serving.process_control.ports import LOOPBACK
 from ledger_pipelines.serving.supervisor.incident_poller import IncidentPoller
-from ledger_pipelines.serving.supervisor.message_throttle import Announcer
-from ledger_pipelines.serving.sync import Syncs, Wish
+from ledger_pipelines.serving.supervisor.message_throttle import MessageThrottle
+from ledger_pipelines.serving.sync import SyncRequest, SyncService
 from ledger_pipelines.serving.web.address import is_ready
 from ledger_pipelines.settings import Settings, instance_folder, project_folder
 from ledger_pipelines.warehouse import database_urls
@@ -60,7 +60,7 @@ class Supervisor:
     _last: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settings, self._announce = self.settings, Announcer(self.report)
+        settings, self._announce = self.settings, MessageThrottle(self.report)
         self._incidents = IncidentPoller(settings, self.report, self._announce)
         log, port = ["--log-format", "colored"], str(settings.code_server_port)
         workspace = ["-w", str(instance_folder(settings.home) / "workspace.yaml")]
@@ -78,9 +78,9 @@ class Supervisor:
         ]
 
     @property
-    def web_ui(self) -> WebUi:
+    def web_ui(self) -> DagsterGraphql:
         """The web interface, as reached from this machine."""
-        return web_ui_of(self.settings)
+        return dagster_graphql_from_settings(self.settings)
 
     def start(self) -> None:
         """Start everything and wait until the web interface has loaded the definitions and the API answers.
@@ -90,7 +90,7 @@ class Supervisor:
         """
         self._fail_dead_runs(code_server_is_gone=True)
         self._start(self._code_server)
-        self._await(lambda: dagster_client.code_server_answers(self.settings.code_server_port))
+        self._await(lambda: dagster_client.code_server_is_ready(self.settings.code_server_port))
         for child in self._children[1:]:
             self._start(child)
         self._await(self.web_ui.location_is_loaded)
@@ -100,12 +100,12 @@ class Supervisor:
         """Re-execute the runs that were cancelled because `ledger up` was stopped."""
         self._close_finished_sync()  # otherwise a re-executed sync would wait for itself
         with self._storage():
-            for run_id, replacement in dagster_client.resume(self.instance, self.web_ui):
+            for run_id, replacement in dagster_client.resume_runs(self.instance, self.web_ui):
                 cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
                 if isinstance(replacement, ServingError):
                     self.report(f"{cancelled}, and is not resumed: {replacement}")
                 else:
-                    self.report(f"{cancelled}. It is executed again: {self.web_ui.address_of_run(replacement)}")
+                    self.report(f"{cancelled}. It is executed again: {self.web_ui.run_url(replacement)}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Launch the first computation and sync of the demo, if needed.
@@ -118,12 +118,12 @@ class Supervisor:
         """
         horizon = databases.horizon
         if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
-            order = Order(horizon.first, horizon.current, None, "up")
-            yield "The whole ledger is being computed", dagster_client.launch(self.web_ui, order)
-        syncs = Syncs(databases, self.instance)
+            order = LedgerRunRequest(horizon.first, horizon.current, None, "up")
+            yield "The whole ledger is being computed", dagster_client.launch_ledger(self.web_ui, order)
+        syncs = SyncService(databases, self.instance)
         if database_urls.uses_demo_erp(self.settings) and syncs.log() is None:
             with suppress(SyncRunningError):
-                sync = syncs.claim(Wish(Months()))
+                sync = syncs.register(SyncRequest(SyncMonths()))
                 yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
 
     def watch(self) -> None:

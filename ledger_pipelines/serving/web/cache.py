@@ -29,7 +29,7 @@ class _KeyLock:
     users: int = 0
 
 
-class Memo(Generic[_Value]):
+class TtlCache(Generic[_Value]):
     """Cache whose values live twenty times as long as their computation took, at most a minute.
 
     A small ledger is queried almost every time; a large one spends at most a twentieth of its time on these queries.

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.serving.base.databases import Databases, refusal
+from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
-from ledger_pipelines.serving.dagster.run_summary import Order
-from ledger_pipelines.serving.dagster.sync_job import SyncOrder
-from ledger_pipelines.serving.reconciliation import demand_possible
-from ledger_pipelines.serving.sync import GRACE_SECONDS, OtherSyncRunsError, Syncs, Wish
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest
+from ledger_pipelines.serving.dagster.sync_job import SyncJob
+from ledger_pipelines.serving.reconciliation import check_possible
+from ledger_pipelines.serving.sync import CANCEL_SECONDS, OtherSyncRunningError, SyncRequest, SyncService
 from ledger_pipelines.serving.web.errors import ApiError, not_found, unavailable
 from ledger_pipelines.settings import Settings, SettingsError
 from ledger_pipelines.warehouse import database_urls
@@ -20,7 +20,7 @@ from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncRunningError
 _STORAGE = "Dagster's storage does not answer: "
 
 
-def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
+def start_sync(settings: Settings, wish: SyncRequest) -> SyncJob:
     """Start a sync in Dagster.
 
     Raises:
@@ -29,11 +29,11 @@ def start_sync(settings: Settings, wish: Wish) -> SyncOrder:
     """
     with _syncs(settings) as syncs:
         web_ui = _web_ui(settings)
-        syncs.settle()
+        syncs.reap_dead_syncs()
         try:
-            order = syncs.claim(wish)
+            order = syncs.register(wish)
         except SyncRunningError as error:
-            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
+            raise ApiError(409, str(error), extra_fields={"running_sync_id": error.running.id}) from error
         except SettingsError as error:
             raise ApiError(503, str(error)) from error
         syncs.launch(order, web_ui)
@@ -54,9 +54,11 @@ def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
     """
     with _syncs(settings) as syncs:
         try:
-            log = syncs.cancel(log_id, patience=GRACE_SECONDS, look=lambda _log, _tables: None, by=by)
-        except OtherSyncRunsError as error:
-            raise ApiError(409, str(error), more={"running_sync_id": error.running.id}) from error
+            log = syncs.cancel(
+                log_id, force_after_seconds=CANCEL_SECONDS, on_progress=lambda _log, _tables: None, by=by
+            )
+        except OtherSyncRunningError as error:
+            raise ApiError(409, str(error), extra_fields={"running_sync_id": error.running.id}) from error
     if log is None:
         raise not_found("No sync is running.")
     if log.status != "cancelled":
@@ -66,7 +68,7 @@ def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
     return log
 
 
-def recalculate(settings: Settings, customer_id: int, first: str) -> str:
+def start_recalculation(settings: Settings, customer_id: int, first: str) -> str:
     """Start a run that recalculates a customer from a month to the current one; return the run's id.
 
     Raises:
@@ -79,28 +81,30 @@ def recalculate(settings: Settings, customer_id: int, first: str) -> str:
             raise not_found(
                 f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
             )
-        order = Order(first, databases.horizon.current, (customer_id,), command="api update")
-        return dagster_client.launch(_web_ui(settings), order)
+        order = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
+        return dagster_client.launch_ledger(_web_ui(settings), order)
 
 
-def reconcile(settings: Settings, name: str, horizon: Horizon) -> str:
+def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str:
     """Start a run of a reconciliation over all months; return the run's id.
 
     Raises:
         ApiError: Dagster is unavailable, or no ERP is configured.
     """
     with _dagster():
-        demand_possible(settings, name)
-        order = Order(horizon.first, horizon.current, None, command="dashboard compare")
+        check_possible(settings, name)
+        order = LedgerRunRequest(horizon.first, horizon.current, None, command="dashboard compare")
         return dagster_client.launch_reconciliation(_web_ui(settings), order, [name])
 
 
 @contextmanager
-def _syncs(settings: Settings) -> Iterator[Syncs]:
-    if reason := refusal(database_urls.dagster_storage(settings)):  # Dagster itself would retry for ten seconds
+def _syncs(settings: Settings) -> Iterator[SyncService]:
+    if reason := connection_error(
+        database_urls.dagster_storage_url(settings)
+    ):  # Dagster itself would retry for ten seconds
         raise unavailable(f"{_STORAGE}{reason}")
-    with _dagster(), Databases(settings) as databases, dagster_client.instance_of(settings) as instance:
-        yield Syncs(databases, instance)
+    with _dagster(), Databases(settings) as databases, dagster_client.open_instance(settings) as instance:
+        yield SyncService(databases, instance)
 
 
 @contextmanager
@@ -114,8 +118,8 @@ def _dagster() -> Iterator[None]:
         raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
 
 
-def _web_ui(settings: Settings) -> WebUi:
-    web_ui = web_ui_of(settings)
+def _web_ui(settings: Settings) -> DagsterGraphql:
+    web_ui = dagster_graphql_from_settings(settings)
     if not web_ui.location_is_loaded():
         raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it with `ledger up` and try again.")
     return web_ui

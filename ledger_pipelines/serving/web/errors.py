@@ -33,18 +33,18 @@ class ApiError(Exception):
         message: What went wrong and what to do about it.
         errors: Messages by parameter.
         headers: Headers of the response.
-        more: Additional fields of the body.
+        extra_fields: Additional fields of the body.
     """
 
     status: int
     message: str
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
+    extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def answer(self) -> Response:
+    def to_response(self) -> Response:
         """Return the error as a response."""
-        body = {"success": False, "message": self.message, "errors": dict(self.errors), **self.more}
+        body = {"success": False, "message": self.message, "errors": dict(self.errors), **self.extra_fields}
         return Response(orjson.dumps(body), self.status, dict(self.headers), "application/json")
 
 
@@ -53,7 +53,7 @@ def not_found(message: str) -> ApiError:
     return ApiError(404, message)
 
 
-def wrong(parameter: str, fault: str) -> ApiError:
+def invalid_parameter(parameter: str, fault: str) -> ApiError:
     """Return error 422 for one parameter, for checks that its type cannot make."""
     return ApiError(422, f"{parameter}: {fault}", {parameter: [fault]})
 
@@ -69,7 +69,7 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, message, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-def told_of(error: Exception) -> ApiError:
+def to_api_error(error: Exception) -> ApiError:
     """Return the API error for an exception; an unexpected exception becomes 500 without details."""
     match error:
         case ApiError():
@@ -77,7 +77,7 @@ def told_of(error: Exception) -> ApiError:
         case RequestValidationError():
             return _validation_error(error)
         case HTTPException(status_code=400):
-            return wrong("body", "expected JSON in UTF-8")
+            return invalid_parameter("body", "expected JSON in UTF-8")
         case HTTPException():
             headers = dict(error.headers or {})
             return ApiError(error.status_code, _http_message(error), headers=headers)
@@ -118,10 +118,10 @@ def _validation_error(error: RequestValidationError) -> ApiError:
 
 
 async def _handle(_: Request, error: Exception) -> Response:
-    api_error = told_of(error)
+    api_error = to_api_error(error)
     if api_error.status == 500:  # OutermostMiddleware logs it and sends the response
         raise error
-    return api_error.answer()
+    return api_error.to_response()
 
 
 def add_exception_handlers(app: FastAPI) -> None:

@@ -16,16 +16,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError, authenticate
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines.serving.web.errors import ApiError, invalid_parameters
 from ledger_pipelines.serving.web.request_audit import (
-    act_of,
+    audited_request,
     client_address,
-    refused_stranger,
+    command_of,
+    refuse_unauthenticated,
     too_many_requests,
-    written_down,
 )
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.api_tokens import Role
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -73,13 +73,13 @@ def authenticate_request(request: Request) -> Caller:
         ApiError: the token is missing or refused: 401, or 429 after too many refused tokens.
         WarehouseError: the warehouse is unavailable.
     """
-    context: Parts = request.app.state.parts
+    context: AppContext = request.app.state.parts
     given = request.headers.get("authorization", "")
     if not given.lower().startswith(_SCHEME):
         message = "A token is required. Send the header `Authorization: Bearer TOKEN`."
         raise ApiError(401, message, headers={"WWW-Authenticate": _REALM})
     try:
-        with reachable(context.warehouse), context.at_once.connect() as connection:
+        with translate_connection_errors(context.warehouse), context.autocommit_engine.connect() as connection:
             return authenticate(connection, given[len(_SCHEME) :].strip())
     except TokenRefusedError as error:
         raise _token_refused(request, str(error)) from error
@@ -91,7 +91,7 @@ def require_role(caller: Caller, role: Role) -> None:
     Raises:
         ApiError: the caller does not have the role (403).
     """
-    if not caller.may(role):
+    if not caller.has_role(role):
         raise ApiError(
             403, f"The token {caller.name!r} has the role {caller.role}. This request needs the role {role}."
         )
@@ -118,7 +118,7 @@ def _refuse_unknown_parameters(request: Request, known: Set[str]) -> None:
 
 
 def _token_refused(request: Request, reason: str) -> ApiError:
-    context: Parts = request.app.state.parts
+    context: AppContext = request.app.state.parts
     address = client_address(request)
     if wait := context.token_limiter.record_failure(address).wait_seconds:
         return too_many_requests(f"Too many tokens from {address} were refused.", wait)
@@ -133,12 +133,12 @@ async def _run_command(request: Request, handler: Handler, action: str) -> Respo
     try:
         caller = await run_in_threadpool(authenticate_request, request)
     except ApiError as error:
-        refusal, is_audited = refused_stranger(request, error)
+        refusal, is_audited = refuse_unauthenticated(request, error)
         if is_audited:
-            async with written_down(request, act_of(request, action, await _target(request), None)):
+            async with audited_request(request, command_of(request, action, await _target(request), None)):
                 raise refusal from None
         raise refusal from None
-    async with written_down(request, act_of(request, action, await _target(request), caller)) as result:
+    async with audited_request(request, command_of(request, action, await _target(request), caller)) as result:
         require_role(caller, "admin")
         request.state.caller = caller
         response = await handler(request)

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ledger_pipelines.serving.web.errors import ApiError, told_of
+from ledger_pipelines.serving.web.errors import ApiError, to_api_error
 
 MAX_BODY_BYTES = 65_536
 _TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES:,} bytes."
@@ -55,7 +55,7 @@ class OutermostMiddleware:
             _logger.exception("%s %s failed", scope["method"], scope["path"])
             if started:
                 raise
-            await told_of(error).answer()(scope, receive, send_with_headers)
+            await to_api_error(error).to_response()(scope, receive, send_with_headers)
 
 
 class BodyLimitMiddleware:
@@ -71,7 +71,7 @@ class BodyLimitMiddleware:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
-            await ApiError(413, _TOO_LARGE).answer()(scope, receive, send)
+            await ApiError(413, _TOO_LARGE).to_response()(scope, receive, send)
             return
         received = 0
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from ledger_pipelines.warehouse.queries.paging import Paged
+from ledger_pipelines.warehouse.queries.paging import ResultPage
 
 _DIGITS = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}]}
 
-Exact = Annotated[Decimal, WithJsonSchema(_DIGITS)]
+ExactDecimal = Annotated[Decimal, WithJsonSchema(_DIGITS)]
 """Decimal with exactly its digits: a JSON number, or a string with `decimals=string`."""
 
 YearMonthKey = Annotated[str, Field(examples=["2025-03"])]
@@ -44,6 +44,6 @@ class Pagination(ResponseModel):
     last: int | None = Field(alias="to", description="Number of the last item on the page; null if the page is empty")
 
 
-def pagination_of(page: Paged[Any]) -> Pagination:
+def pagination_of(page: ResultPage[Any]) -> Pagination:
     """Return the position of a page within its list."""
     return Pagination.model_validate(page.pagination())

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from ledger_pipelines.horizon import Horizon, MonthError, parse_month
-from ledger_pipelines.serving.web.errors import wrong
+from ledger_pipelines.serving.web.errors import invalid_parameter
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncType
 
 _MAX_ID = 2**63 - 1
@@ -24,7 +24,7 @@ Decimals = Literal["number", "string"]
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeNumber:
     """Validator for a whole number within bounds."""
 
     low: int
@@ -92,7 +92,7 @@ Month = Annotated[
 ]
 """Month key, such as 2025-03."""
 
-_Id = Annotated[int, Whole(1, _MAX_ID)]
+_Id = Annotated[int, WholeNumber(1, _MAX_ID)]
 
 CustomerId = Annotated[_Id, Path(alias="id", description="The customer's id: `users.id` of the billing application")]
 
@@ -107,19 +107,21 @@ StartMonth = Annotated[
 ]
 
 Year = Annotated[
-    Annotated[int, Whole(1970, 2999)] | None,
+    Annotated[int, WholeNumber(1970, 2999)] | None,
     EmptyAsNone(),
     Query(description="Year. Default: the year of the ledger's current month"),
 ]
 
 PerPage = Annotated[
-    Annotated[int, Whole(1, _MAX_PER_PAGE)] | None,
+    Annotated[int, WholeNumber(1, _MAX_PER_PAGE)] | None,
     EmptyAsNone(),
     Query(description=f"Number of items per page. Default: {DEFAULT_PER_PAGE}"),
 ]
 
 Page = Annotated[
-    Annotated[int, Whole(1, _MAX_PAGE)] | None, EmptyAsNone(), Query(description="Page number, from 1. Default: 1")
+    Annotated[int, WholeNumber(1, _MAX_PAGE)] | None,
+    EmptyAsNone(),
+    Query(description="Page number, from 1. Default: 1"),
 ]
 
 ComparisonFilter = Annotated[
@@ -144,7 +146,9 @@ CancelSyncId = Annotated[
 ]
 
 Days = Annotated[
-    Annotated[int, Whole(1, 36_500)] | None, EmptyAsNone(), Query(description="Number of days to look back. Default: 7")
+    Annotated[int, WholeNumber(1, 36_500)] | None,
+    EmptyAsNone(),
+    Query(description="Number of days to look back. Default: 7"),
 ]
 
 SyncStatusFilter = Annotated[
@@ -163,13 +167,13 @@ DecimalsParameter = Annotated[
 ]
 
 
-def in_horizon(horizon: Horizon, name: str, month: str) -> None:
+def check_month_in_horizon(horizon: Horizon, name: str, month: str) -> None:
     """Check that a month lies within the ledger's horizon.
 
     Raises:
         ApiError: the month is outside the horizon (422 for the parameter `name`).
     """
     try:
-        horizon.check(month)
+        horizon.require_month(month)
     except MonthError as error:
-        raise wrong(name, str(error)) from error
+        raise invalid_parameter(name, str(error)) from error

@@ -8,9 +8,9 @@ from fastapi.concurrency import contextmanager_in_threadpool
 
 from ledger_pipelines.serving.access.auditing import CommandResult, audited
 from ledger_pipelines.serving.access.tokens import Caller
-from ledger_pipelines.serving.web.context import Parts
-from ledger_pipelines.serving.web.errors import ApiError, told_of
-from ledger_pipelines.warehouse.ops.audit import Act
+from ledger_pipelines.serving.web.context import AppContext
+from ledger_pipelines.serving.web.errors import ApiError, to_api_error
+from ledger_pipelines.warehouse.ops.audit import Command
 
 
 def client_address(request: Request) -> str:
@@ -18,7 +18,7 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def act_of(request: Request, action: str, target: str | None, caller: Caller | None) -> Act:
+def command_of(request: Request, action: str, target: str | None, caller: Caller | None) -> Command:
     """Describe a request's command for the audit log.
 
     Args:
@@ -28,30 +28,30 @@ def act_of(request: Request, action: str, target: str | None, caller: Caller | N
         caller: The authenticated caller; None: unknown.
     """
     actor, token_id = (caller.name, caller.token_id) if caller else (None, None)
-    return Act(action, target, actor=actor, token_id=token_id, address=client_address(request))
+    return Command(action, target, actor=actor, token_id=token_id, address=client_address(request))
 
 
 @asynccontextmanager
-async def written_down(request: Request, act: Act) -> AsyncIterator[CommandResult]:
+async def audited_request(request: Request, act: Command) -> AsyncIterator[CommandResult]:
     """Log a command before the body runs, and its outcome afterwards, with the message that the client gets.
 
     Raises:
         WarehouseError: the log entry cannot be written; the body does not run.
     """
-    context: Parts = request.app.state.parts
+    context: AppContext = request.app.state.parts
     async with contextmanager_in_threadpool(audited(context.warehouse, act)) as result:
         try:
             yield result
         except Exception as error:
-            api_error = told_of(error)
+            api_error = to_api_error(error)
             result.outcome = "refused" if api_error.status < 500 else "failed"
             result.message = api_error.message
             raise
 
 
-def refused_stranger(request: Request, refusal: ApiError) -> tuple[ApiError, bool]:
+def refuse_unauthenticated(request: Request, refusal: ApiError) -> tuple[ApiError, bool]:
     """Return the error for a command without a valid token, and whether the audit log stores the refusal."""
-    context: Parts = request.app.state.parts
+    context: AppContext = request.app.state.parts
     address = client_address(request)
     decision = context.unauthenticated_limiter.record_refusal(address)
     if decision.wait_seconds and refusal.status != 429:

@@ -4,22 +4,22 @@ from decimal import Decimal
 from typing import Literal
 
 from ledger_pipelines.serving.api.balance_models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
-from ledger_pipelines.serving.health import usual_query_ms
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.health import measure_queries
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as questions
 
 _CENT = Decimal("0.01")
 
 
-def status_of(context: Parts) -> LedgerStatus:
+def ledger_status(context: AppContext) -> LedgerStatus:
     """Return the status of the ledger, with cached counts and the incidents that are open now.
 
     Raises:
         WarehouseError: the warehouse is unavailable.
     """
     month = context.horizon.current
-    with context.reading() as connection:
+    with context.read_connection() as connection:
         turned = context.current_month(connection) == month
         incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
     # The key holds the month and whether it was opened: a status from before either change is outdated after it.
@@ -27,10 +27,10 @@ def status_of(context: Parts) -> LedgerStatus:
     return status.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else status
 
 
-def _query_status(context: Parts, *, turned: bool) -> LedgerStatus:
+def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
     with context.snapshot() as connection:
-        found = questions.status(connection)
-        took = list(usual_query_ms(connection).values())
+        found = questions.status_summary(connection)
+        took = list(measure_queries(connection).values())
     return LedgerStatus(
         status=_state(found, turned=turned),
         incidents=[],
@@ -45,7 +45,7 @@ def _query_status(context: Parts, *, turned: bool) -> LedgerStatus:
     )
 
 
-def _state(found: questions.Status, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
+def _state(found: questions.StatusSummary, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
     return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"

@@ -12,19 +12,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ledger_pipelines.settings import masked
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.billing import columns as billing_columns
-from ledger_pipelines.sources.billing.changes import POLL_EVERY_SECONDS, POLLERS
-from ledger_pipelines.sources.billing.columns import NEEDED, TABLES, WITHOUT, TableColumns
-from ledger_pipelines.sources.billing.reader import BillingApp
-from ledger_pipelines.sources.billing.time_zone import of_zone
+from ledger_pipelines.sources.billing.changes import POLL_INTERVAL_SECONDS, POLLERS_PER_TABLE
+from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING, REQUIRED, TABLES, ReadableColumns
+from ledger_pipelines.sources.billing.reader import BillingSource
+from ledger_pipelines.sources.billing.time_zone import time_zone_findings
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, Family, family_of
-from ledger_pipelines.sources.diagnosis import Finding, Level, login_of, server_of
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, current_login, describe_server
 from ledger_pipelines.sources.errors import SourceError
 
 
 @dataclass(frozen=True)
-class ColumnFinding:
+class BillingColumnFinding:
     """Finding on a column that is read if it exists.
 
     Attributes:
@@ -36,7 +36,7 @@ class ColumnFinding:
         advice: Effect of the missing column, or of its type.
     """
 
-    level: Level
+    level: FindingLevel
     table: str
     column: str
     needed: bool
@@ -45,7 +45,7 @@ class ColumnFinding:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class BillingDiagnosis:
     """All findings, in the order of the checks.
 
     Attributes:
@@ -55,16 +55,16 @@ class Diagnosis:
     """
 
     findings: tuple[Finding, ...]
-    columns: tuple[ColumnFinding, ...] = ()
+    columns: tuple[BillingColumnFinding, ...] = ()
     statements: tuple[str, ...] = ()
 
     @property
-    def works(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the pipeline can work with the application."""
-        return all(finding.level is not Level.ERROR for finding in self.findings)
+        return all(finding.level is not FindingLevel.ERROR for finding in self.findings)
 
 
-def diagnose(app: BillingApp, now: datetime) -> Diagnosis:
+def diagnose(app: BillingSource, now: datetime) -> BillingDiagnosis:
     """Check the billing application: the server, the login, both tables, rights, indexes and the time zone.
 
     Args:
@@ -72,52 +72,55 @@ def diagnose(app: BillingApp, now: datetime) -> Diagnosis:
         now: The current time in the company's zone.
     """
     try:
-        with app.connected() as connection:
+        with app.connect() as connection:
             return _diagnose_connection(connection, now)
     except SourceError as error:
-        return Diagnosis((Finding(Level.ERROR, "connection", str(error)),))
+        return BillingDiagnosis((Finding(FindingLevel.ERROR, "connection", str(error)),))
 
 
-def _diagnose_connection(connection: sa.Connection, now: datetime) -> Diagnosis:
+def _diagnose_connection(connection: sa.Connection, now: datetime) -> BillingDiagnosis:
     findings = [
-        Finding(Level.OK, "connection", masked(connection.engine.url)),
-        Finding(Level.OK, "server", server_of(connection.dialect)),
+        Finding(FindingLevel.OK, "connection", mask_url(connection.engine.url)),
+        Finding(FindingLevel.OK, "server", describe_server(connection.dialect)),
     ]
-    login = login_of(connection)
+    login = current_login(connection)
     if login is not None:
-        findings.append(Finding(Level.OK, "login", login))
-    columns: dict[str, TableColumns] = {}
+        findings.append(Finding(FindingLevel.OK, "login", login))
+    columns: dict[str, ReadableColumns] = {}
     for name, table in TABLES.items():
         try:
-            columns[name] = billing_columns.look_at(connection, table)
+            columns[name] = billing_columns.inspect_table(connection, table)
             findings.append(_table_finding(connection, columns[name]))
         except SourceError as error:
-            findings.append(Finding(Level.ERROR, name, str(error)))
+            findings.append(Finding(FindingLevel.ERROR, name, str(error)))
     findings.append(_rights_finding(connection, columns))
     statements = [_grant_statement(connection, login, name, columns.get(name)) for name in TABLES]
     dated = [readable for readable in columns.values() if readable.has("id") and readable.has("updated_at")]
     for readable in dated if connection.dialect.name in _INDEX_CHECKS else ():
         finding = _index_finding(connection, readable.table)
         findings.append(finding)
-        if finding.level is not Level.OK:
+        if finding.level is not FindingLevel.OK:
             statements.append(_create_index_statement(connection, readable.table))
-    findings += of_zone(connection, dated, now)
+    findings += time_zone_findings(connection, dated, now)
     column_findings = (each for readable in columns.values() for each in _column_findings(connection, readable))
-    return Diagnosis(tuple(findings), tuple(column_findings), tuple(statements))
+    return BillingDiagnosis(tuple(findings), tuple(column_findings), tuple(statements))
 
 
-def _table_finding(connection: sa.Connection, readable: TableColumns) -> Finding:
+def _table_finding(connection: sa.Connection, readable: ReadableColumns) -> Finding:
     """Return the finding on a table that exists."""
     kind = "view" if _is_view(connection, readable.table) else "table"
-    if readable.needed:
-        lost = f"a {kind} without {', '.join(readable.needed)}: amounts need them, but they are missing or unreadable"
-        return Finding(Level.ERROR, readable.table.name, lost, "Grant SELECT on them, or add them in a view.")
+    if missing := readable.missing_required:
+        lost = f"a {kind} without {', '.join(missing)}: amounts need them, but they are missing or unreadable"
+        return Finding(FindingLevel.ERROR, readable.table.name, lost, "Grant SELECT on them, or add them in a view.")
     found = f"a {kind} of {_count_rows(connection, readable.table):,} rows; {len(readable.types)} columns are read"
-    if not readable.optional:
-        return Finding(Level.OK, readable.table.name, found)
+    if not readable.missing_optional:
+        return Finding(FindingLevel.OK, readable.table.name, found)
     advice = "No amount needs them. The list of columns shows the effect of each missing one."
     return Finding(
-        Level.WARNING, readable.table.name, f"{found}; {', '.join(readable.optional)} are missing or unreadable", advice
+        FindingLevel.WARNING,
+        readable.table.name,
+        f"{found}; {', '.join(readable.missing_optional)} are missing or unreadable",
+        advice,
     )
 
 
@@ -144,34 +147,43 @@ _UNSUITABLE: Mapping[type[sa.types.TypeEngine[Any]], str] = {
 }
 
 
-def _column_findings(connection: sa.Connection, readable: TableColumns) -> Iterator[ColumnFinding]:
+def _column_findings(connection: sa.Connection, readable: ReadableColumns) -> Iterator[BillingColumnFinding]:
     """Yield a finding on each column: whether it can be read, and whether its type suits."""
-    for name, effect in WITHOUT[readable.table.name].items():
-        needed = effect == NEEDED
+    for name, effect in EFFECT_IF_MISSING[readable.table.name].items():
+        needed = effect == REQUIRED
         if not readable.has(name):
-            level, advice = (Level.ERROR, "amounts cannot be computed") if needed else (Level.WARNING, effect)
-            yield ColumnFinding(level, readable.table.name, name, needed, "", advice)
+            level, advice = (
+                (FindingLevel.ERROR, "amounts cannot be computed") if needed else (FindingLevel.WARNING, effect)
+            )
+            yield BillingColumnFinding(level, readable.table.name, name, needed, "", advice)
             continue
         declared = type(readable.table.c[name].type)
         suits = (
             declared not in _SUITABLE or family_of(readable.types[name], connection.dialect.name) in _SUITABLE[declared]
         )
         advice = "" if suits else _UNSUITABLE[declared]
-        yield ColumnFinding(
-            Level.OK if suits else Level.WARNING, readable.table.name, name, needed, readable.types[name], advice
+        yield BillingColumnFinding(
+            FindingLevel.OK if suits else FindingLevel.WARNING,
+            readable.table.name,
+            name,
+            needed,
+            readable.types[name],
+            advice,
         )
 
 
-def _rights_finding(connection: sa.Connection, columns: Mapping[str, TableColumns]) -> Finding:
+def _rights_finding(connection: sa.Connection, columns: Mapping[str, ReadableColumns]) -> Finding:
     """Return the finding on the rights of this login, including rights to read passwords."""
-    refused = [name for name in TABLES if name not in columns or columns[name].needed]
+    refused = [name for name in TABLES if name not in columns or columns[name].missing_required]
     if refused:
-        return Finding(Level.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_SEE_SQL}: GRANT SELECT.")
+        return Finding(
+            FindingLevel.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_SEE_SQL}: GRANT SELECT."
+        )
     which = "amounts need" if any(readable.missing for readable in columns.values()) else "is read"
     secret = [f"users.{name}" for name in ("password", "remember_token") if _may_read(connection, name)]
     also = f"; this login may also read {', '.join(secret)}, which the pipeline never reads" if secret else ""
     advice = f"{_SEE_SQL}: GRANT SELECT for a login that may read nothing else." if secret else ""
-    return Finding(Level.OK, "rights", f"every column that {which} is readable{also}", advice)
+    return Finding(FindingLevel.OK, "rights", f"every column that {which} is readable{also}", advice)
 
 
 _SEE_SQL = "See the statements"
@@ -186,13 +198,13 @@ def _may_read(connection: sa.Connection, name: str) -> bool:
     return True
 
 
-def _grant_statement(connection: sa.Connection, login: str | None, table: str, readable: TableColumns | None) -> str:
+def _grant_statement(connection: sa.Connection, login: str | None, table: str, readable: ReadableColumns | None) -> str:
     """Return the statement that lets a login read the columns that exist or that amounts need."""
     quote = connection.dialect.identifier_preparer.quote
     names = [
         name
-        for name in WITHOUT[table]
-        if readable is None or name in {*readable.types, *readable.denied, *readable.needed}
+        for name in EFFECT_IF_MISSING[table]
+        if readable is None or name in {*readable.types, *readable.denied, *readable.missing_required}
     ]
     if connection.dialect.name in {MYSQL, MARIADB}:
         user, _, host = (login or "").rpartition("@")
@@ -210,14 +222,14 @@ def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
     what = f"index of {table.name}"
     indexed = _INDEX_CHECKS[connection.dialect.name](connection, table.name)
     if indexed:
-        return Finding(Level.OK, what, "polls use an index on updated_at")
+        return Finding(FindingLevel.OK, what, "polls use an index on updated_at")
     if indexed is None:
         unknown = "not known whether updated_at is indexed: this login may not see the plan of a poll"
-        return Finding(Level.WARNING, what, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
-    rows, polls = _count_rows(connection, table), round(POLLERS[table.name] / POLL_EVERY_SECONDS)
+        return Finding(FindingLevel.WARNING, what, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
+    rows, polls = _count_rows(connection, table), round(POLLERS_PER_TABLE[table.name] / POLL_INTERVAL_SECONDS)
     cost = f"{rows:,} rows × {polls} polls a second = {rows * polls:,} rows a second, around the clock"
     found = f"no index on updated_at: each poll reads the whole table, {cost}"
-    return Finding(Level.WARNING, what, found, f"{_SEE_SQL}: CREATE INDEX.")
+    return Finding(FindingLevel.WARNING, what, found, f"{_SEE_SQL}: CREATE INDEX.")
 
 
 def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:

@@ -12,35 +12,42 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 from ledger_pipelines import ids
-from ledger_pipelines.horizon import Horizon, MonthError, month_of, parse_month, shift, start_of
-from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, PRICE_FIELDS, Customer, Deposit, Price, Reading
+from ledger_pipelines.horizon import Horizon, MonthError, month_of, month_start, parse_month, shift_month
+from ledger_pipelines.sources.billing.records import (
+    CUSTOMER_ROLES,
+    PRICE_FIELDS,
+    Customer,
+    Deposit,
+    MeterReading,
+    Price,
+)
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import (
     UnusableError,
-    encode,
+    add_clamped,
+    encode_json,
     is_missing,
-    later,
-    moment,
-    number,
     parse_json,
-    period,
-    shown,
-    storable,
-    text_of,
+    parse_moment,
+    parse_number,
+    parse_period,
+    parse_text,
+    quote_value,
+    to_storable,
 )
 
 _CENT = Decimal("0.01")
 _DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
-#: LIKE pattern of the reasons of rows before the first month; `month_before_first` is the exact check.
-BEFORE_FIRST = "dated %, before %, the first month of the partitions:%"
+#: LIKE pattern of the reasons of rows before the first month; `month_from_reason` is the exact check.
+BEFORE_FIRST_MONTH_LIKE = "dated %, before %, the first month of the partitions:%"
 _BEFORE_FIRST = re.compile(r"dated (?P<month>[0-9]{4}-[0-9]{2}), before [0-9-]+, the first month of the partitions:")
 _PLAIN_WORD = re.compile(r"\w{1,60}")
 
-Row = Mapping[str, Any]
+SourceRow = Mapping[str, Any]
 
 
-def customer(row: Row, horizon: Horizon) -> Customer:
+def parse_customer(row: SourceRow, horizon: Horizon) -> Customer:
     """Parse the customer of a row of `users`.
 
     Raises:
@@ -50,26 +57,26 @@ def customer(row: Row, horizon: Horizon) -> Customer:
     realtime = row["use_realtime_calculation"]
     return Customer(
         customer_id=row["id"],
-        name=text_of(row["name"]),
-        email=text_of(row["email"]),
+        name=parse_text(row["name"]),
+        email=parse_text(row["email"]),
         role=row["role"],
-        no_kontrak=text_of(row["no_kontrak"]),
-        alamat=text_of(row["alamat"]),
-        nomor_tlpn=text_of(row["nomor_tlpn"]),
-        total_deposit=number(row["total_deposit"], "total_deposit"),
-        total_purchases=number(row["total_purchases"], "total_purchases"),
-        harga_per_meter_kubik=number(row["harga_per_meter_kubik"], "harga_per_meter_kubik"),
-        tekanan_keluar=number(row["tekanan_keluar"], "tekanan_keluar"),
-        suhu=number(row["suhu"], "suhu"),
-        koreksi_meter=number(row["koreksi_meter"], "koreksi_meter"),
+        no_kontrak=parse_text(row["no_kontrak"]),
+        alamat=parse_text(row["alamat"]),
+        nomor_tlpn=parse_text(row["nomor_tlpn"]),
+        total_deposit=parse_number(row["total_deposit"], "total_deposit"),
+        total_purchases=parse_number(row["total_purchases"], "total_purchases"),
+        harga_per_meter_kubik=parse_number(row["harga_per_meter_kubik"], "harga_per_meter_kubik"),
+        tekanan_keluar=parse_number(row["tekanan_keluar"], "tekanan_keluar"),
+        suhu=parse_number(row["suhu"], "suhu"),
+        koreksi_meter=parse_number(row["koreksi_meter"], "koreksi_meter"),
         use_realtime_calculation=True if realtime is None else bool(realtime),
-        balance_last_updated_at=stamp(row["balance_last_updated_at"], horizon),
-        created_at=stamp(row["created_at"], horizon),
-        updated_at=stamp(row["updated_at"], horizon),
+        balance_last_updated_at=parse_timestamp(row["balance_last_updated_at"], horizon),
+        created_at=parse_timestamp(row["created_at"], horizon),
+        updated_at=parse_timestamp(row["updated_at"], horizon),
     )
 
 
-def prices(row: Row, horizon: Horizon) -> Iterator[Price | Rejection]:
+def parse_prices(row: SourceRow, horizon: Horizon) -> Iterator[Price | Rejection]:
     """Yield the price entries of a row of `users`.
 
     Raises:
@@ -82,7 +89,7 @@ def prices(row: Row, horizon: Horizon) -> Iterator[Price | Rejection]:
             yield _rejected_entry(row["id"], "pricing_history", position, entry, reason)
 
 
-def deposits(row: Row, horizon: Horizon) -> Iterator[Deposit | Rejection]:
+def parse_deposits(row: SourceRow, horizon: Horizon) -> Iterator[Deposit | Rejection]:
     """Yield the deposit entries of a row of `users`.
 
     Raises:
@@ -99,57 +106,59 @@ def deposits(row: Row, horizon: Horizon) -> Iterator[Deposit | Rejection]:
         count_by_moment[deposit.deposited_at] += 1
 
 
-def unreadable_history(row: Row, column: str, reason: UnusableError) -> Rejection:
+def reject_history(row: SourceRow, column: str, reason: UnusableError) -> Rejection:
     """Return the rejection of a whole history that cannot be read."""
-    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _reason_text(reason), storable(row[column]))
+    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _reason_text(reason), to_storable(row[column]))
 
 
-def reading(row: Row, horizon: Horizon) -> Reading | Rejection:
+def parse_reading(row: SourceRow, horizon: Horizon) -> MeterReading | Rejection:
     """Parse the reading of a row of `data_pencatatan`, which includes its customer's `role` and `user_id`."""
     try:
         return _parse_reading(row, horizon)
     except UnusableError as reason:
         raw = raw_row({name: value for name, value in row.items() if name not in ("role", "user_id")})
-        customer_id = ids.held(row["customer_id"])
+        customer_id = ids.bigint_or_none(row["customer_id"])
         return Rejection("data_pencatatan", str(row["id"]), customer_id, reason.year_month, _reason_text(reason), raw)
 
 
-def _parse_reading(row: Row, horizon: Horizon) -> Reading:
+def _parse_reading(row: SourceRow, horizon: Horizon) -> MeterReading:
     data = parse_json(row["data_input"])
     if not isinstance(data, dict):
-        raise UnusableError("data_input is missing" if data is None else f"data_input is no object: {shown(data)}")
+        raise UnusableError(
+            "data_input is missing" if data is None else f"data_input is no object: {quote_value(data)}"
+        )
     is_fob = "volume_sm3" in data
     start, end = (data, {}) if is_fob else (_object_in(data, "pembacaan_awal"), _object_in(data, "pembacaan_akhir"))
     _check_ids(row, start, horizon)
     name = "waktu" if is_fob else "pembacaan_awal.waktu"
-    reading_at = moment(start.get("waktu"), name, horizon.zone)
+    reading_at = parse_moment(start.get("waktu"), name, horizon.zone)
     if reading_at is None:
         raise UnusableError(f"{name} is missing")
-    year_month = month_within(reading_at, horizon)
-    return Reading(
+    year_month = month_in_horizon(reading_at, horizon)
+    return MeterReading(
         reading_id=row["id"],
         customer_id=row["customer_id"],
         year_month=year_month,
         kind="fob" if is_fob else "metered",
         reading_at=reading_at,
-        ended_at=_lenient(moment, end.get("waktu"), "pembacaan_akhir.waktu", horizon.zone),
+        ended_at=_lenient(parse_moment, end.get("waktu"), "pembacaan_akhir.waktu", horizon.zone),
         volume=_required_number(data, "volume_sm3" if is_fob else "volume_flow_meter", year_month),
-        opening_volume=None if is_fob else _lenient(number, start.get("volume"), "pembacaan_awal.volume"),
-        closing_volume=_lenient(number, end.get("volume"), "pembacaan_akhir.volume"),
+        opening_volume=None if is_fob else _lenient(parse_number, start.get("volume"), "pembacaan_awal.volume"),
+        closing_volume=_lenient(parse_number, end.get("volume"), "pembacaan_akhir.volume"),
         harga_final=_number_in_month(row, "harga_final", year_month),
-        status_pembayaran=text_of(row["status_pembayaran"]),
-        created_at=stamp(row["created_at"], horizon),
-        updated_at=stamp(row["updated_at"], horizon),
+        status_pembayaran=parse_text(row["status_pembayaran"]),
+        created_at=parse_timestamp(row["created_at"], horizon),
+        updated_at=parse_timestamp(row["updated_at"], horizon),
     )
 
 
-def _check_ids(row: Row, start: Row, horizon: Horizon) -> None:
+def _check_ids(row: SourceRow, start: SourceRow, horizon: Horizon) -> None:
     """Check the ids of a reading and that its user is a customer.
 
     Raises:
         UnusableError: an id is out of range, or the user is missing or no customer; with the reading's month if known.
     """
-    at = _lenient(moment, start.get("waktu"), "waktu", horizon.zone)
+    at = _lenient(parse_moment, start.get("waktu"), "waktu", horizon.zone)
     month = at and month_of(at, horizon.zone)
     within = month if month and horizon.first <= month <= horizon.current else None
     for name in ("id", "customer_id"):
@@ -161,24 +170,24 @@ def _check_ids(row: Row, start: Row, horizon: Horizon) -> None:
 
 
 def _check_id(value: object, name: str, year_month: str | None = None) -> None:
-    if not ids.is_usable(value):
-        raise UnusableError(f"{name} is not a whole number from 1 to {ids.LARGEST}: {shown(value)}", year_month)
+    if not ids.is_usable_id(value):
+        raise UnusableError(f"{name} is not a whole number from 1 to {ids.LARGEST}: {quote_value(value)}", year_month)
 
 
 def _role_text(role: str | None) -> str:
     """Return a role for a rejection reason, quoted and shortened unless it is a short word: reasons are indexed."""
-    return role if role is not None and _PLAIN_WORD.fullmatch(role) else shown(role)
+    return role if role is not None and _PLAIN_WORD.fullmatch(role) else quote_value(role)
 
 
-def _number_in_month(data: Row, name: str, year_month: str) -> Decimal | None:
+def _number_in_month(data: SourceRow, name: str, year_month: str) -> Decimal | None:
     """Return the number in a field of a row of a known month, or None if it is missing."""
     try:
-        return number(data.get(name), name)
+        return parse_number(data.get(name), name)
     except UnusableError as reason:
         raise UnusableError(str(reason), year_month) from None
 
 
-def _required_number(data: Row, name: str, year_month: str) -> Decimal:
+def _required_number(data: SourceRow, name: str, year_month: str) -> Decimal:
     """Return the number that a row of a known month must have."""
     value = _number_in_month(data, name, year_month)
     if value is None:
@@ -186,12 +195,12 @@ def _required_number(data: Row, name: str, year_month: str) -> Decimal:
     return value
 
 
-def dated_early(month: str) -> str:
+def future_month_reason(month: str) -> str:
     """Return the start of the reason that rejects a row dated after the current month."""
     return f"dated {month}, after the current month"
 
 
-def month_within(at: datetime, horizon: Horizon) -> str:
+def month_in_horizon(at: datetime, horizon: Horizon) -> str:
     """Return the month of a moment.
 
     Raises:
@@ -199,7 +208,7 @@ def month_within(at: datetime, horizon: Horizon) -> str:
     """
     month = month_of(at, horizon.zone)
     if month > horizon.current:
-        raise UnusableError(f"{dated_early(month)} {horizon.current}: it counts when its month comes")
+        raise UnusableError(f"{future_month_reason(month)} {horizon.current}: it counts when its month comes")
     if month < horizon.first:
         raise UnusableError(
             f"dated {month}, before {horizon.first}, the first month of the partitions: "
@@ -208,7 +217,7 @@ def month_within(at: datetime, horizon: Horizon) -> str:
     return month
 
 
-def month_before_first(reason: str) -> str | None:
+def month_from_reason(reason: str) -> str | None:
     """Return the month of a row that was rejected as before the first month; None for any other reason."""
     found = _BEFORE_FIRST.match(reason)
     return found and found["month"]
@@ -216,23 +225,23 @@ def month_before_first(reason: str) -> str | None:
 
 def _parse_price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:
     if not isinstance(entry, dict):
-        raise UnusableError(f"the entry is no object: {shown(entry)}")
-    fields = {name: number(entry.get(name), name) for name in PRICE_FIELDS}
+        raise UnusableError(f"the entry is no object: {quote_value(entry)}")
+    fields = {name: parse_number(entry.get(name), name) for name in PRICE_FIELDS}
     if entry.get("type") == "custom_period":
-        rule, (valid_from, valid_to) = "custom_period", period(entry, horizon.zone)
+        rule, (valid_from, valid_to) = "custom_period", parse_period(entry, horizon.zone)
     else:
         rule, (valid_from, valid_to) = "monthly", _month_bounds(entry.get("year_month"), horizon)
-    return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode(entry))
+    return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode_json(entry))
 
 
 def _month_bounds(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
     if is_missing(given):
         raise UnusableError("year_month is missing")
     try:
-        month = parse_month(given if isinstance(given, str) else shown(given))
-        start = start_of(month, horizon.zone)
-        return start, later(start, timedelta(days=31)) if month == _LAST_MONTH else start_of(
-            shift(month, 1), horizon.zone
+        month = parse_month(given if isinstance(given, str) else quote_value(given))
+        start = month_start(month, horizon.zone)
+        return start, add_clamped(start, timedelta(days=31)) if month == _LAST_MONTH else month_start(
+            shift_month(month, 1), horizon.zone
         )
     except (MonthError, ValueError) as error:
         raise UnusableError(f"year_month: {error}") from None
@@ -240,16 +249,16 @@ def _month_bounds(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
 
 def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
     if not isinstance(entry, dict):
-        raise UnusableError(f"the entry is no object: {shown(entry)}")
-    deposited_at = moment(entry.get("date"), "date", horizon.zone)
+        raise UnusableError(f"the entry is no object: {quote_value(entry)}")
+    deposited_at = parse_moment(entry.get("date"), "date", horizon.zone)
     if deposited_at is None:
         raise UnusableError("date is missing")
-    month = month_within(deposited_at, horizon)
+    month = month_in_horizon(deposited_at, horizon)
     given = _required_number(entry, "amount", month)
     keterangan = _direction(entry.get("keterangan"), month)
     signed = given if keterangan == "penambahan" else -abs(given)
-    description = text_of(entry.get("description"))
-    return Deposit(customer_id, month, deposited_at, 0, rupiah(signed), given, keterangan, description)
+    description = parse_text(entry.get("description"))
+    return Deposit(customer_id, month, deposited_at, 0, round_rupiah(signed), given, keterangan, description)
 
 
 def _direction(given: object, year_month: str) -> str:
@@ -258,11 +267,11 @@ def _direction(given: object, year_month: str) -> str:
         return "penambahan"
     word = given.strip().lower() if isinstance(given, str) else ""
     if word not in {"penambahan", "pengurangan"}:
-        raise UnusableError(f"keterangan is neither penambahan nor pengurangan: {shown(given)}", year_month)
+        raise UnusableError(f"keterangan is neither penambahan nor pengurangan: {quote_value(given)}", year_month)
     return word
 
 
-def rupiah(amount: Decimal) -> Decimal:
+def round_rupiah(amount: Decimal) -> Decimal:
     """Round an amount to 2 decimals, half away from zero."""
     with localcontext(prec=_DIGITS_OF_ANY_AMOUNT):
         return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
@@ -273,30 +282,30 @@ def _parse_history(text: str | None) -> list[Any]:
     if history is None:
         return []
     if not isinstance(history, list):
-        raise UnusableError(f"not a list: {shown(history)}")
+        raise UnusableError(f"not a list: {quote_value(history)}")
     return history
 
 
 def _rejected_entry(customer_id: int, column: str, position: int, entry: object, reason: UnusableError) -> Rejection:
     source_id = f"{customer_id}/{column}/{position}"
-    return Rejection("users", source_id, customer_id, reason.year_month, _reason_text(reason), encode(entry))
+    return Rejection("users", source_id, customer_id, reason.year_month, _reason_text(reason), encode_json(entry))
 
 
-def rejected_customer(row: Row, reason: UnusableError) -> Rejection:
+def reject_customer(row: SourceRow, reason: UnusableError) -> Rejection:
     """Return the rejection of a customer's row of `users`."""
-    return Rejection("users", str(row["id"]), ids.held(row["id"]), None, _reason_text(reason), raw_row(row))
+    return Rejection("users", str(row["id"]), ids.bigint_or_none(row["id"]), None, _reason_text(reason), raw_row(row))
 
 
 def _reason_text(reason: UnusableError) -> str:
-    return storable(str(reason))
+    return to_storable(str(reason))
 
 
-def raw_row(row: Row) -> str:
+def raw_row(row: SourceRow) -> str:
     """Return a source row as JSON text, with its values as the driver returns them."""
-    return encode({name: None if value is None else str(value) for name, value in row.items()})
+    return encode_json({name: None if value is None else str(value) for name, value in row.items()})
 
 
-def _object_in(data: Row, name: str) -> Row:
+def _object_in(data: SourceRow, name: str) -> SourceRow:
     value = data.get(name)
     return value if isinstance(value, dict) else {}
 
@@ -309,7 +318,7 @@ def _lenient(parse: Any, *arguments: Any) -> Any:
         return None
 
 
-def stamp(value: object, horizon: Horizon) -> datetime | None:
+def parse_timestamp(value: object, horizon: Horizon) -> datetime | None:
     """Return the moment in a timestamp column, a naive one in WIB; None if Python's calendar lacks it in WIB.
 
     Drivers return such values as text: a zero date, infinity, a year beyond 9999.

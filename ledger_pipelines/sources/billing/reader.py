@@ -14,22 +14,22 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines import ids
-from ledger_pipelines.horizon import Horizon, Scope, shift, start_of
-from ledger_pipelines.settings import masked
+from ledger_pipelines.horizon import Horizon, Scope, month_start, shift_month
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.billing import columns as billing_columns
-from ledger_pipelines.sources.billing.columns import Columns
+from ledger_pipelines.sources.billing.columns import ColumnsByTable
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
-from ledger_pipelines.sources.errors import SourceError, first_line
+from ledger_pipelines.sources.errors import SourceError, driver_message
 
 CHUNK_ROWS = 20_000
-IDS_AT_ONCE = 1_000
+IDS_PER_STATEMENT = 1_000
 _ROLE_SAMPLE_ROWS = 100
 Chunk = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class BillingApp:
+class BillingSource:
     """The billing application's database, read for a horizon of months."""
 
     engine: sa.Engine
@@ -41,7 +41,7 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be reached, or the table or one of its columns is missing.
         """
-        statement = self._filter_customers(self.rows_of(users.name), users.c.id, scope)
+        statement = self._filter_customers(self.select_rows(users.name), users.c.id, scope)
         for chunk in self._stream(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
             # MySQL ignores case and trailing blanks when it compares text; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
@@ -57,17 +57,17 @@ class BillingApp:
         Raises:
             SourceError: as `customers`.
         """
-        statement = self._filter_customers(self.rows_of(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
+        statement = self._filter_customers(self.select_rows(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
         return self._stream(data_pencatatan, statement.where(self._month_filter(scope)))
 
-    def by_id(self, reading_ids: Sequence[int]) -> Generator[Chunk]:
+    def readings_by_id(self, reading_ids: Sequence[int]) -> Generator[Chunk]:
         """Yield the rows of `data_pencatatan` with these ids, of any month and customer."""
-        rows = self.rows_of(data_pencatatan.name)
-        for start in range(0, len(reading_ids), IDS_AT_ONCE):
-            in_batch = data_pencatatan.c.id.in_(reading_ids[start : start + IDS_AT_ONCE])
+        rows = self.select_rows(data_pencatatan.name)
+        for start in range(0, len(reading_ids), IDS_PER_STATEMENT):
+            in_batch = data_pencatatan.c.id.in_(reading_ids[start : start + IDS_PER_STATEMENT])
             yield from self._stream(data_pencatatan, rows.where(in_batch))
 
-    def check(self) -> Columns:
+    def refresh_columns(self) -> ColumnsByTable:
         """Ask the server for the available columns, cache them and return them.
 
         A missing column that no amount needs is read as NULL.
@@ -75,19 +75,19 @@ class BillingApp:
         Raises:
             SourceError: the database cannot be reached, or a table or a column that amounts need is missing.
         """
-        with self.connected() as connection:
-            columns = billing_columns.look(connection)
-        return billing_columns.keep(self.engine, billing_columns.demand(columns, self.engine.url))
+        with self.connect() as connection:
+            columns = billing_columns.inspect_columns(connection)
+        return billing_columns.cache_columns(self.engine, billing_columns.require_columns(columns, self.engine.url))
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> ColumnsByTable:
         """Available columns, from a cache of a few seconds; raises as `check`."""
-        return billing_columns.known(self.engine) or self.check()
+        return billing_columns.cached_columns(self.engine) or self.refresh_columns()
 
     def has_customers(self) -> bool:
         """Return whether `users` holds at least one customer."""
         sample = sa.select(users.c.role).where(users.c.role.in_(CUSTOMER_ROLES)).limit(_ROLE_SAMPLE_ROWS)
-        with self.connected() as connection:
+        with self.connect() as connection:
             found = connection.scalars(sample).all()
             if len(found) == _ROLE_SAMPLE_ROWS and not any(role in CUSTOMER_ROLES for role in found):
                 # MySQL ignores case when it compares text: all roles of the sample may be "Customer".
@@ -96,42 +96,42 @@ class BillingApp:
 
     def has_readings(self) -> bool:
         """Return whether `data_pencatatan` holds at least one row."""
-        with self.connected() as connection:
+        with self.connect() as connection:
             return connection.execute(sa.select(data_pencatatan.c.id).limit(1)).first() is not None
 
-    def known_customers(self, customer_ids: Sequence[int]) -> frozenset[int]:
+    def existing_customers(self, customer_ids: Sequence[int]) -> frozenset[int]:
         """Return the ids that belong to customers and that the ledger computes with."""
-        with self.connected() as connection:
+        with self.connect() as connection:
             found = connection.execute(sa.select(users.c.id, users.c.role).where(users.c.id.in_(customer_ids)))
-            return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES and ids.is_usable(row.id))
+            return frozenset(row.id for row in found if row.role in CUSTOMER_ROLES and ids.is_usable_id(row.id))
 
-    def rows_of(self, table: str) -> sa.Select[Any]:
+    def select_rows(self, table: str) -> sa.Select[Any]:
         """Return the SELECT of all rows of `users` or `data_pencatatan`, with the columns that the methods yield.
 
         Raises:
             SourceError: as `check`.
         """
-        rows = sa.select(*self.columns[table].selected())
+        rows = sa.select(*self.columns[table].select_list())
         if table == users.name:
             return rows.select_from(users)
         is_owner = users.c.id == data_pencatatan.c.customer_id
         owner_columns = (users.c.role, users.c.id.label("user_id"))
         return rows.add_columns(*owner_columns).outerjoin_from(data_pencatatan, users, is_owner)
 
-    def fetch(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+    def fetch_rows(self, statement: sa.Select[*tuple[Any, ...]]) -> list[Mapping[str, Any]]:
         """Return the rows of a statement that selects few rows.
 
         Raises:
             SourceError: the database cannot be read.
         """
-        with self.connected() as connection:
+        with self.connect() as connection:
             return [row._asdict() for row in connection.execute(statement)]
 
     def _filter_customers(self, statement: sa.Select[Any], column: sa.Column[Any], scope: Scope) -> sa.Select[Any]:
         if scope.customers is None:
             return statement
         named = column.in_(scope.customers)
-        if ids.NOBODY not in scope.customers:
+        if ids.UNSTORABLE_ID not in scope.customers:
             return statement.where(named)
         return statement.where(sa.or_(named, column.is_(None), column < ids.SMALLEST, column > ids.LARGEST))
 
@@ -156,20 +156,20 @@ class BillingApp:
         """
         fragments = {*months, "u00"}
         for month in months:
-            first, after = (start_of(key, self.horizon.zone) for key in (month, shift(month, 1)))
+            first, after = (month_start(key, self.horizon.zone) for key in (month, shift_month(month, 1)))
             days = (first - timedelta(days=2), first - timedelta(days=1), after)
             fragments |= {f"{day:%Y-%m-%d}" for day in days}
         return fragments
 
     def _stream(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
-        with self.connected() as connection:
+        with self.connect() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
             with streaming.execute(statement.order_by(table.c.id)) as result:
                 for chunk in result.partitions():
                     yield [row._asdict() for row in chunk]
 
     @contextmanager
-    def connected(self) -> Iterator[sa.Connection]:
+    def connect(self) -> Iterator[sa.Connection]:
         """Connect to the database.
 
         Raises:
@@ -179,8 +179,8 @@ class BillingApp:
             with self.engine.connect() as connection:
                 yield connection
         except exc.DBAPIError as error:
-            billing_columns.forget(self.engine)
+            billing_columns.drop_cached_columns(self.engine)
             raise SourceError(
-                f"The billing database {masked(self.engine.url)} cannot be read: {first_line(error)} "
+                f"The billing database {mask_url(self.engine.url)} cannot be read: {driver_message(error)} "
                 "Check LEDGER_BILLING_URL, and that the server is running and accepts this user. Nothing was changed."
             ) from error

@@ -58,7 +58,7 @@ class Deposit(NamedTuple):
     description: str | None
 
 
-class Reading(NamedTuple):
+class MeterReading(NamedTuple):
     """Usable meter reading, priced or not; the sign of `volume` is not checked yet."""
 
     reading_id: int

@@ -31,7 +31,7 @@ class Id(TypeDecorator[int]):
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
         """Return a whole number as an integer."""
-        return ids.whole(value) if isinstance(value, Decimal) else value
+        return ids.integral_or_same(value) if isinstance(value, Decimal) else value
 
 
 class JsonText(TypeDecorator[str]):

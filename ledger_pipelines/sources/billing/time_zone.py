@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.billing.changes import moment_of
-from ledger_pipelines.sources.billing.columns import TableColumns
+from ledger_pipelines.sources.billing.changes import naive_timestamp
+from ledger_pipelines.sources.billing.columns import ReadableColumns
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
-from ledger_pipelines.sources.diagnosis import Finding, Level
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
 
 _MYSQL_CLOCK_QUERY = (
     "SELECT IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone), NOW(), UTC_TIMESTAMP()"
@@ -32,7 +32,7 @@ _RECENT = timedelta(minutes=10)
 _HOUR = timedelta(hours=1)
 
 
-def of_zone(connection: sa.Connection, dated: Sequence[TableColumns], now: datetime) -> Iterator[Finding]:
+def time_zone_findings(connection: sa.Connection, dated: Sequence[ReadableColumns], now: datetime) -> Iterator[Finding]:
     """Compare the newest `updated_at` with the session's clock and the company's.
 
     Args:
@@ -48,9 +48,11 @@ def of_zone(connection: sa.Connection, dated: Sequence[TableColumns], now: datet
         f"the session's clock shows {session:%Y-%m-%d %H:%M:%S} ({name}), the company's {company:%Y-%m-%d %H:%M:%S} "
         f"({now.tzinfo})"
     )
-    newest = {at: table for table in dated if (at := moment_of(connection.scalar(_select_newest(table)))) is not None}
+    newest = {
+        at: table for table in dated if (at := naive_timestamp(connection.scalar(_select_newest(table)))) is not None
+    }
     if not newest:
-        yield Finding(Level.OK, "time zone", f"{found}; no row has an updated_at")
+        yield Finding(FindingLevel.OK, "time zone", f"{found}; no row has an updated_at")
         return
     latest, table = max(newest.items(), key=lambda item: item[0])
     found += f"; the newest updated_at is {latest:%Y-%m-%d %H:%M:%S} ({table.table.name})"
@@ -58,17 +60,22 @@ def of_zone(connection: sa.Connection, dated: Sequence[TableColumns], now: datet
     if ahead is None:
         unknown = f"{found}: it is not clear whether this is the company's clock"
         yield Finding(
-            Level.WARNING, "time zone", unknown, "Save any row in the application, and repeat this check immediately."
+            FindingLevel.WARNING,
+            "time zone",
+            unknown,
+            "Save any row in the application, and repeat this check immediately.",
         )
     elif ahead:
         hours = f"{abs(ahead) / _HOUR:g} hours {'ahead of' if ahead > timedelta() else 'behind'} the company's clock"
         wanted = session - utc - ahead
-        yield Finding(Level.WARNING, "time zone", f"{found}: {hours}", _advice(connection, table, wanted, ahead, now))
+        yield Finding(
+            FindingLevel.WARNING, "time zone", f"{found}: {hours}", _advice(connection, table, wanted, ahead, now)
+        )
     else:
-        yield Finding(Level.OK, "time zone", found)
+        yield Finding(FindingLevel.OK, "time zone", found)
 
 
-def _select_newest(table: TableColumns) -> sa.Select[datetime]:
+def _select_newest(table: ReadableColumns) -> sa.Select[datetime]:
     return sa.select(sa.func.max(table.table.c.updated_at))
 
 
@@ -90,7 +97,9 @@ def _round_to_quarter_hours(difference: timedelta) -> timedelta:
     return round(difference / (_HOUR / 4)) * (_HOUR / 4)
 
 
-def _advice(connection: sa.Connection, table: TableColumns, wanted: timedelta, ahead: timedelta, now: datetime) -> str:
+def _advice(
+    connection: sa.Connection, table: ReadableColumns, wanted: timedelta, ahead: timedelta, now: datetime
+) -> str:
     """Return the effect of a wrong clock, and the setting that corrects it."""
     harm = (
         f"Each poll reads the rows of the last {ahead / _HOUR:g} hours again, and the latency of changes is unknown."

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
-from ledger_pipelines.sources.diagnosis import Finding, Level, login_of, server_of
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, current_login, describe_server
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained, place
@@ -40,7 +40,7 @@ class ColumnFinding:
         advice: Effect of the type on the copy; empty if the type suits.
     """
 
-    level: Level
+    level: FindingLevel
     table: str
     column: str
     kind: str
@@ -58,7 +58,7 @@ class Diagnosis:
     @property
     def works(self) -> bool:
         """Whether a sync can read the ERP."""
-        return all(finding.level is not Level.ERROR for finding in self.findings)
+        return all(finding.level is not FindingLevel.ERROR for finding in self.findings)
 
 
 def diagnose(
@@ -79,7 +79,7 @@ def diagnose(
     try:
         engine = erp_engine(url)
     except SourceError as error:
-        return Diagnosis((Finding(Level.ERROR, "driver", str(error)),), ())
+        return Diagnosis((Finding(FindingLevel.ERROR, "driver", str(error)),), ())
     try:
         return _diagnosed(Erp(engine, statement_seconds), tables, progress)
     finally:
@@ -91,12 +91,12 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
     try:
         session = erp.session()
     except SourceError as error:
-        driver = Finding(Level.OK, "driver", driver_of(erp.engine.url) or erp.engine.dialect.driver)
-        return Diagnosis((driver, Finding(Level.ERROR, "connection", str(error))), ())
+        driver = Finding(FindingLevel.OK, "driver", driver_of(erp.engine.url) or erp.engine.dialect.driver)
+        return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
     except erp.errors as error:
-        return Diagnosis((Finding(Level.ERROR, "server", str(explained(error, erp.engine.url))),), ())
+        return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
         session.leave(usable=True)
     columns: list[ColumnFinding] = []
@@ -109,7 +109,7 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
                 progress(f"{table.name}: fingerprints")
                 findings.append(_of_table(table, reading, of_columns, _tried(reading)))
         except SourceError as error:
-            findings.append(Finding(Level.ERROR, table.name, str(error)))
+            findings.append(Finding(FindingLevel.ERROR, table.name, str(error)))
             continue
         columns += of_columns
     return Diagnosis(tuple(findings), tuple(columns))
@@ -118,16 +118,16 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
 def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
     """Yield the findings on an open connection: driver, address, server, login, isolation."""
     dialect = erp.engine.dialect
-    yield Finding(Level.OK, "driver", _driver(erp.engine, session))
-    yield Finding(Level.OK, "connection", place(erp.engine.url))
-    yield Finding(Level.OK, "server", server_of(dialect))
-    if (login := login_of(session.connection)) is not None:
-        yield Finding(Level.OK, "login", login)
+    yield Finding(FindingLevel.OK, "driver", _driver(erp.engine, session))
+    yield Finding(FindingLevel.OK, "connection", place(erp.engine.url))
+    yield Finding(FindingLevel.OK, "server", describe_server(dialect))
+    if (login := current_login(session.connection)) is not None:
+        yield Finding(FindingLevel.OK, "login", login)
     if session.consistent:
-        yield Finding(Level.OK, "isolation", "each table is read from one snapshot")
+        yield Finding(FindingLevel.OK, "isolation", "each table is read from one snapshot")
     else:
         yield Finding(
-            Level.WARNING,
+            FindingLevel.WARNING,
             "isolation",
             "a table may change while it is read",
             _SNAPSHOTS.format(database=erp.engine.url.database) if dialect.name == SQL_SERVER else "",
@@ -172,10 +172,10 @@ def _of_table(table: ErpTable, reading: Reading, columns: Sequence[ColumnFinding
     if not shape.dated and not table.is_snapshot:
         found.append(f"not all of {', '.join(table.month_columns)} are dates")
         advice.append("Each sync reads the whole table; a view that casts them to dates would avoid that.")
-    unsuitable = sum(column.level is not Level.OK for column in columns)
+    unsuitable = sum(column.level is not FindingLevel.OK for column in columns)
     if unsuitable:
         found.append(f"{unsuitable} of a type that may not suit")
-    level = Level.WARNING if advice or unsuitable else Level.OK
+    level = FindingLevel.WARNING if advice or unsuitable else FindingLevel.OK
     return Finding(level, table.name, "; ".join(found), " ".join(advice))
 
 
@@ -197,9 +197,9 @@ _SUITABLE: Mapping[Kind, frozenset[Family]] = {
 def _of_column(table: ErpTable, column: ErpColumn, words: str, shape: Shape) -> ColumnFinding:
     """Return the finding on a column: whether its type suits its kind."""
     family = shape.family(column.name)
-    level, advice = Level.OK, ""
+    level, advice = FindingLevel.OK, ""
     if family not in _SUITABLE[column.kind]:
-        level = Level.WARNING
+        level = FindingLevel.WARNING
         approximate = column.kind is Kind.DECIMAL and family is Family.APPROXIMATE
         advice = _APPROXIMATE if approximate else _JUDGED.format(kind=column.kind.value)
     return ColumnFinding(level, table.name, column.name, column.kind.value, words, advice)

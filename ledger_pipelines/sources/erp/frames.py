@@ -18,8 +18,8 @@ from pandera.errors import SchemaErrors
 
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.values import PLAIN, convert
-from ledger_pipelines.sources.validation import validate
-from ledger_pipelines.sources.values import UnusableError, storable
+from ledger_pipelines.sources.validation import validate_frame
+from ledger_pipelines.sources.values import UnusableError, to_storable
 
 #: Maximum length of a text; a longer one is a document or a fault.
 LONGEST_TEXT = 100_000
@@ -53,7 +53,7 @@ def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
     failures = {position: f"{name}: {why}" for name, of in reversed(unusable.items()) for position, why in of.items()}
     rows = pd.DataFrame({name: pd.Series(of_column, dtype=object) for name, of_column in columns.items()}, copy=False)
     try:
-        validate(schema(table), rows)
+        validate_frame(schema(table), rows)
     except SchemaErrors as errors:
         for case in errors.failure_cases.itertuples():
             if case.index is None or pd.isna(case.index):
@@ -122,7 +122,7 @@ def name_of(table: ErpTable, row: RawRow) -> str:
 def _raw(value: Any) -> str | bool | None:
     if value is None or isinstance(value, bool):
         return value
-    return storable(value.hex() if isinstance(value, bytes) else str(value))
+    return to_storable(value.hex() if isinstance(value, bytes) else str(value))
 
 
 def _why_unusable(value: Any) -> str | None:

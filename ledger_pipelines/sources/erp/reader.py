@@ -34,8 +34,8 @@ from ledger_pipelines.sources.erp.connection.session import Handover, Session, o
 from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
 from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.prefetch import SilenceError, attended, prefetched
-from ledger_pipelines.sources.table_columns import columns_of
+from ledger_pipelines.sources.prefetch import StatementTimeoutError, prefetch, run_with_timeout
+from ledger_pipelines.sources.table_columns import column_types
 
 __all__ = [
     "Erp",
@@ -129,8 +129,10 @@ class Erp:
         seconds = self.statement_seconds
         try:
             with Handover() as handover:
-                return attended(lambda: handover.offer(open_session(self.engine, seconds)), handover.abandon, seconds)
-        except SilenceError:
+                return run_with_timeout(
+                    lambda: handover.offer(open_session(self.engine, seconds)), handover.abandon, seconds
+                )
+        except StatementTimeoutError:
             raise silent(self.engine.url, None, self.statement_seconds) from None
         except self.errors as error:
             raise explained(error, self.engine.url, connecting=True) from error
@@ -201,9 +203,9 @@ class _Pass:
         url, seconds = self.erp.engine.url, self.erp.statement_seconds
         finished = False
         try:
-            yield from prefetched(work, self.session.cancel, seconds + GRACE_SECONDS)
+            yield from prefetch(work, self.session.cancel, seconds + GRACE_SECONDS)
             finished = True
-        except SilenceError:
+        except StatementTimeoutError:
             raise silent(url, self.table.name, seconds) from None
         except self.erp.errors as error:
             raise explained(error, url, self.table.name) from error
@@ -311,7 +313,7 @@ class Reading:
 def _shape(session: Session, table: ErpTable, url: sa.URL) -> Shape:
     """Return the shape of a table after checking that the table can be read."""
     connection = session.connection
-    found = columns_of(connection, table.name)
+    found = column_types(connection, table.name)
     if not found:
         if connection.dialect.name == SQL_SERVER:  # its description of the columns omits the error
             connection.execute(Statements.nothing_of(table)).close()

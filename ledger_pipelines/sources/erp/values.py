@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines.sources.erp.catalogue import Kind
-from ledger_pipelines.sources.values import UnusableError, is_missing, shown
+from ledger_pipelines.sources.values import UnusableError, is_missing, quote_value
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
@@ -37,7 +37,7 @@ def _decimal(value: Any) -> Decimal | None:
         return value
     found = None if isinstance(value, bool | bytes) else _NUMBER.fullmatch(str(value).strip())
     if found is None or abs(int(found["exponent"] or 0)) > _MOST_DIGITS or len(found[0]) > _MOST_DIGITS:
-        raise UnusableError(f"not a number: {shown(str(value))}")
+        raise UnusableError(f"not a number: {quote_value(str(value))}")
     return Decimal(found[0])
 
 
@@ -46,7 +46,7 @@ def _integer(value: Any) -> int | None:
         return int(value)
     parsed = _decimal(value)
     if parsed is not None and parsed != parsed.to_integral_value():
-        raise UnusableError(f"not a whole number: {shown(str(value))}")
+        raise UnusableError(f"not a whole number: {quote_value(str(value))}")
     return None if parsed is None else int(parsed)
 
 
@@ -57,11 +57,11 @@ def _date(value: Any) -> date | None:
         return None
     found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise UnusableError(f"not a date: {shown(str(value))}")
+        raise UnusableError(f"not a date: {quote_value(str(value))}")
     try:
         return date(*(int(part) for part in found.groups()))
     except ValueError as error:
-        raise UnusableError(f"not a date that the calendar has: {shown(value)}; {error}") from None
+        raise UnusableError(f"not a date that the calendar has: {quote_value(value)}; {error}") from None
 
 
 def _boolean(value: Any) -> bool | None:
@@ -70,7 +70,7 @@ def _boolean(value: Any) -> bool | None:
     text = str(value[-1] if isinstance(value, bytes) and value else value).strip().lower()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise UnusableError(f"neither yes nor no: {shown(str(value))}")
+    raise UnusableError(f"neither yes nor no: {quote_value(str(value))}")
 
 
 #: Types of each kind that need no conversion.

@@ -38,12 +38,12 @@ class StoredToken:
     Attributes:
         token: The token with its state.
         digest: SHA-256 of its secret part.
-        noted: Whether its use has been recorded within the last minute.
+        use_recorded: Whether its use has been recorded within the last minute.
     """
 
     token: Token
     digest: bytes
-    noted: bool
+    use_recorded: bool
 
 
 def add(connection: sa.Connection, name: str, role: Role, prefix: str, digest: bytes, days: int | None) -> Token | None:
@@ -70,13 +70,13 @@ def _by_prefix() -> sa.Select[Any]:
     return sa.select(_token.digest, noted, *_columns()).where(_token.prefix == sa.bindparam("prefix"))
 
 
-def used(connection: sa.Connection, token_id: int) -> None:
+def record_use(connection: sa.Connection, token_id: int) -> None:
     """Record that a token is used, at most once per minute."""
     is_due = sa.or_(_token.last_used_at.is_(None), _token.last_used_at <= sa.func.now() - _MINUTE)
     connection.execute(sa.update(api_tokens).where(_token.id == token_id, is_due).values(last_used_at=sa.func.now()))
 
 
-def every(connection: sa.Connection) -> list[Token]:
+def all_tokens(connection: sa.Connection) -> list[Token]:
     """Return all tokens, newest first."""
     return [Token(*row) for row in connection.execute(sa.select(*_columns()).order_by(_token.id.desc()))]
 
@@ -93,7 +93,7 @@ def revoke(connection: sa.Connection, name: str) -> Token | None:
     return None if row is None else Token(*row)
 
 
-def any_ever(connection: sa.Connection) -> bool:
+def any_issued(connection: sa.Connection) -> bool:
     """Return whether any token has ever been issued."""
     return bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(api_tokens)))))
 

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.tables import audit_log
 
-Outcome = Literal["done", "refused", "failed"]
+AuditOutcome = Literal["done", "refused", "failed"]
 
 _LONGEST = 1_000
 _entry = audit_log.c
 
 
 @dataclass(frozen=True)
-class Act:
+class Command:
     """A command to audit.
 
     Attributes:
@@ -38,7 +38,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """A stored entry of the audit log."""
 
     id: int
@@ -47,19 +47,19 @@ class Entry:
     address: str | None
     action: str
     target: str | None
-    outcome: Outcome | None
+    outcome: AuditOutcome | None
     message: str | None
     ended_at: datetime | None
 
 
-def begin(connection: sa.Connection, act: Act) -> int:
+def begin_entry(connection: sa.Connection, command: Command) -> int:
     """Write an entry for a command that is about to run, and return its id."""
-    values = {item.name: _storable(getattr(act, item.name)) for item in fields(act)}
+    values = {item.name: _storable(getattr(command, item.name)) for item in fields(command)}
     entry_id: int = connection.execute(sa.insert(audit_log).values(values).returning(_entry.id)).scalar_one()
     return entry_id
 
 
-def end(connection: sa.Connection, entry_id: int, outcome: Outcome, message: str | None) -> None:
+def end_entry(connection: sa.Connection, entry_id: int, outcome: AuditOutcome, message: str | None) -> None:
     """Close an entry with the command's outcome."""
     connection.execute(
         sa.update(audit_log)
@@ -68,11 +68,11 @@ def end(connection: sa.Connection, entry_id: int, outcome: Outcome, message: str
     )
 
 
-def latest(connection: sa.Connection, *, limit: int, offset: int = 0) -> Sequence[Entry]:
+def latest(connection: sa.Connection, *, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
     """Return the newest entries, newest first."""
-    columns = [_entry[item.name] for item in fields(Entry)]
+    columns = [_entry[item.name] for item in fields(AuditEntry)]
     statement = sa.select(*columns).order_by(_entry.id.desc()).limit(limit).offset(offset)
-    return [Entry(*row) for row in connection.execute(statement)]
+    return [AuditEntry(*row) for row in connection.execute(statement)]
 
 
 def count(connection: sa.Connection) -> int:

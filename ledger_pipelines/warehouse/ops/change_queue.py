@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.merge import one_of
+from ledger_pipelines.warehouse.merge import is_any_of
 from ledger_pipelines.warehouse.tables import pending_changes
 
 _FIRST_RETRY_SECONDS = 30
@@ -22,13 +22,13 @@ _change = pending_changes.c
 
 
 @dataclass(frozen=True, order=True)
-class Noticed:
+class QueuedChange:
     """A change to enqueue.
 
     Attributes:
         source_table: The table of the billing application.
         source_id: The row's id there.
-        customer_id: The customer it affects; `ids.NOBODY`: a customer whose id the ledger cannot hold.
+        customer_id: The customer it affects; `ids.UNSTORABLE_ID`: a customer whose id the ledger cannot hold.
         first_month: The earliest month it can affect.
         digest: Digest of the row when the change was found; empty: the row was deleted.
         changed_at: The row's own time of change; None if the row has none.
@@ -43,7 +43,7 @@ class Noticed:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingChange:
     """A change in the queue."""
 
     number: int
@@ -53,7 +53,7 @@ class Waiting:
     noticed_at: datetime
 
 
-def note(connection: sa.Connection, changes: Iterable[Noticed]) -> int:
+def enqueue(connection: sa.Connection, changes: Iterable[QueuedChange]) -> int:
     """Enqueue changes and return how many were new or different; identical queued changes stay as they are."""
     table = pending_changes
     addition = insert(table)
@@ -73,30 +73,30 @@ def note(connection: sa.Connection, changes: Iterable[Noticed]) -> int:
     return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _key(change: Noticed) -> tuple[str, int, int]:
+def _key(change: QueuedChange) -> tuple[str, int, int]:
     return change.source_table, change.source_id, change.customer_id
 
 
-def newest(connection: sa.Connection) -> int | None:
+def newest_due(connection: sa.Connection) -> int | None:
     """Return the number of the newest change that can be applied now, or None."""
     number: int | None = connection.scalar(sa.select(sa.func.max(_change.number)).where(_is_due()))
     return number
 
 
-def waiting_since(connection: sa.Connection) -> datetime | None:
+def oldest_queued_at(connection: sa.Connection) -> datetime | None:
     """Return the queueing time of the oldest change that is neither held nor scheduled for a retry, or None."""
     is_waiting = sa.and_(~_change.held, _change.retry_at.is_(None))
     since: datetime | None = connection.scalar(sa.select(sa.func.min(_change.noticed_at)).where(is_waiting))
     return since
 
 
-def any_failing(connection: sa.Connection) -> bool:
+def has_failing(connection: sa.Connection) -> bool:
     """Return whether the queue has a change whose last attempt failed; held changes do not count."""
     failing = sa.exists().where(~_change.held, _change.error.is_not(None))
     return bool(connection.scalar(sa.select(failing)))
 
 
-def take(connection: sa.Connection, limit: int, of: Collection[int] | None = None) -> list[Waiting]:
+def dequeue(connection: sa.Connection, limit: int, of: Collection[int] | None = None) -> list[PendingChange]:
     """Return the oldest changes that can be applied now, and all other queued changes of the same customers.
 
     Args:
@@ -106,36 +106,36 @@ def take(connection: sa.Connection, limit: int, of: Collection[int] | None = Non
     """
     customers = sa.select(_change.customer_id).where(_is_due()).order_by(_change.number).limit(limit)
     if of is not None:
-        customers = customers.where(one_of(_change.customer_id, of))
-    fields = [_change[name] for name in Waiting.__dataclass_fields__]
+        customers = customers.where(is_any_of(_change.customer_id, of))
+    fields = [_change[name] for name in PendingChange.__dataclass_fields__]
     statement = sa.select(*fields).where(_change.customer_id.in_(customers)).order_by(_change.number)
-    return [Waiting(**row) for row in connection.execute(statement).mappings()]
+    return [PendingChange(**row) for row in connection.execute(statement).mappings()]
 
 
-def done(connection: sa.Connection, changes: Collection[Waiting]) -> None:
+def mark_applied(connection: sa.Connection, changes: Collection[PendingChange]) -> None:
     """Remove applied changes from the queue; a row that changed again in the meantime has a new number and stays."""
     connection.execute(sa.delete(pending_changes).where(_is_one_of(changes)))
 
 
-def hold(connection: sa.Connection, changes: Collection[Waiting]) -> None:
+def hold(connection: sa.Connection, changes: Collection[PendingChange]) -> None:
     """Hold changes until their customers are released."""
     connection.execute(sa.update(pending_changes).where(_is_one_of(changes)).values(held=True))
 
 
 def release(connection: sa.Connection, customers: Collection[int]) -> int:
     """Release the held changes of customers and return how many."""
-    statement = sa.update(pending_changes).where(_change.held, one_of(_change.customer_id, customers))
+    statement = sa.update(pending_changes).where(_change.held, is_any_of(_change.customer_id, customers))
     return connection.execute(statement.values(held=False), execution_options={"preserve_rowcount": True}).rowcount
 
 
 def retry_now(connection: sa.Connection, customers: Collection[int]) -> None:
     """Make changes that wait for a retry due immediately."""
-    statement = sa.update(pending_changes).where(one_of(_change.customer_id, customers))
+    statement = sa.update(pending_changes).where(is_any_of(_change.customer_id, customers))
     connection.execute(statement.values(retry_at=None))
 
 
-def failed(
-    connection: sa.Connection, changes: Collection[Waiting], error: str, max_seconds: int = LAST_RETRY_SECONDS
+def mark_failed(
+    connection: sa.Connection, changes: Collection[PendingChange], error: str, max_seconds: int = LAST_RETRY_SECONDS
 ) -> None:
     """Schedule a retry of changes with exponential backoff: after 30 s, doubling each time up to the maximum.
 
@@ -151,8 +151,8 @@ def failed(
     connection.execute(sa.update(pending_changes).where(_is_one_of(changes)).values(values))
 
 
-def _is_one_of(changes: Collection[Waiting]) -> sa.ColumnElement[bool]:
-    return one_of(_change.number, [change.number for change in changes])
+def _is_one_of(changes: Collection[PendingChange]) -> sa.ColumnElement[bool]:
+    return is_any_of(_change.number, [change.number for change in changes])
 
 
 def _is_due() -> sa.ColumnElement[bool]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines.warehouse.ops import change_queue
-from ledger_pipelines.warehouse.ops.incidents import Incident, Kind
+from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentKind
 from ledger_pipelines.warehouse.tables import deletion_confirmations
 
 VALID_HOURS = 24
@@ -20,7 +20,7 @@ class NothingToConfirmError(Exception):
     """An incident has no deletion to confirm; the message says why."""
 
 
-def confirm(connection: sa.Connection, incident: Incident, by: str) -> datetime:
+def confirm_refused_deletion(connection: sa.Connection, incident: Incident, by: str) -> datetime:
     """Allow the deletion that an incident names, and let the changes of its customers be applied immediately.
 
     Args:
@@ -35,7 +35,7 @@ def confirm(connection: sa.Connection, incident: Incident, by: str) -> datetime:
         NothingToConfirmError: the incident is closed, or is not a refused deletion of single customers' rows.
     """
     of_customers: Mapping[str, Mapping[str, int]] = incident.details.get("rows", {})
-    if incident.kind != Kind.DELETION_REFUSED or not of_customers:
+    if incident.kind != IncidentKind.DELETION_REFUSED or not of_customers:
         raise NothingToConfirmError(
             f"Incident {incident.id} ({incident.subject}) is no deletion of a customer's rows, so there is nothing to "
             f"confirm. {incident.what_to_do}"
@@ -65,7 +65,7 @@ def confirm(connection: sa.Connection, incident: Incident, by: str) -> datetime:
     return expires
 
 
-def confirmed_rows(connection: sa.Connection, table_name: str) -> dict[int, int]:
+def confirmed_row_counts(connection: sa.Connection, table_name: str) -> dict[int, int]:
     """Return how many rows of a table may be deleted by valid confirmations, by customer."""
     valid = sa.select(_confirmation.customer_id, _confirmation.rows).where(
         _confirmation.table_name == table_name, _IS_VALID
@@ -73,7 +73,7 @@ def confirmed_rows(connection: sa.Connection, table_name: str) -> dict[int, int]
     return dict(connection.execute(valid).all())
 
 
-def forget_confirmed(connection: sa.Connection, table_name: str, customers: Collection[int]) -> None:
+def delete_confirmations(connection: sa.Connection, table_name: str, customers: Collection[int]) -> None:
     """Delete the used confirmations of customers for a table."""
     if customers:
         used = sa.delete(deletion_confirmations).where(_confirmation.table_name == table_name)

@@ -10,7 +10,7 @@ from ledger_pipelines.warehouse.tables import source_fingerprints as fingerprint
 
 
 @dataclass(frozen=True)
-class Known:
+class StoredFingerprint:
     """Stored fingerprint of one day.
 
     Attributes:
@@ -26,15 +26,15 @@ class Known:
     digest: str
 
 
-def known(connection: sa.Connection, table: str) -> dict[str, Known]:
+def stored_fingerprints(connection: sa.Connection, table: str) -> dict[str, StoredFingerprint]:
     """Return the stored fingerprints of a table, by day."""
-    columns = (fingerprints.c[name] for name in Known.__dataclass_fields__)
+    columns = (fingerprints.c[name] for name in StoredFingerprint.__dataclass_fields__)
     rows = connection.execute(sa.select(*columns).where(fingerprints.c.table_name == table))
-    return {row["day"]: Known(**row) for row in rows.mappings()}
+    return {row["day"]: StoredFingerprint(**row) for row in rows.mappings()}
 
 
-def remember(
-    connection: sa.Connection, table: str, days: Iterable[Known], removed: Collection[str], run_id: str
+def store_fingerprints(
+    connection: sa.Connection, table: str, days: Iterable[StoredFingerprint], removed: Collection[str], run_id: str
 ) -> None:
     """Store the fingerprints of days, and delete those of the days in ``removed``."""
     of_table = fingerprints.c.table_name == table

@@ -34,7 +34,7 @@ def is_computed(connection: sa.Connection) -> bool:
     return bool(months_loaded(connection, monthly_customer_balances))
 
 
-def never_computed(settings: Settings) -> str:
+def never_computed_message(settings: Settings) -> str:
     """Return the message for a ledger that has never been computed: what to wait for, or which command to run."""
     if database_urls.uses_demo_billing(settings):
         return (
@@ -47,19 +47,19 @@ def never_computed(settings: Settings) -> str:
     )
 
 
-def note_source(connection: sa.Connection, settings: Settings) -> None:
+def record_source(connection: sa.Connection, settings: Settings) -> None:
     """Record whether the warehouse is for the demo or a user's own billing application, unless it is computed."""
     if not is_computed(connection):
-        watermarks.move(connection, _SOURCE, _source_of(settings))
+        watermarks.set_watermark(connection, _SOURCE, _source_of(settings))
 
 
-def demand_same_source(connection: sa.Connection, settings: Settings) -> None:
+def require_same_source(connection: sa.Connection, settings: Settings) -> None:
     """Raise if the settings would mix the demo's figures with those of a user's own billing application.
 
     Raises:
         WarehouseError: the ledger is the demo's and the settings name a billing application, or the reverse.
     """
-    recorded = watermarks.position_of(connection, _SOURCE)
+    recorded = watermarks.get_watermark(connection, _SOURCE)
     if recorded in (None, _source_of(settings)) or not is_computed(connection):
         return
     elsewhere = "LEDGER_HOME to a new folder (or LEDGER_WAREHOUSE_URL to an empty database)"

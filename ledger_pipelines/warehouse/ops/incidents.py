@@ -19,10 +19,10 @@ from ledger_pipelines.warehouse.tables import incidents
 _SAME_FOR: sa.ColumnElement[Any] = sa.literal_column("interval '5 minutes'")
 _LONGEST = 4_000
 _incident = incidents.c
-OPEN = _incident.state == "open"
+IS_OPEN = _incident.state == "open"
 
 
-class Kind(StrEnum):
+class IncidentKind(StrEnum):
     """The kinds of incidents."""
 
     DELETION_REFUSED = "deletion_refused"
@@ -37,16 +37,16 @@ class Kind(StrEnum):
     @property
     def owner(self) -> str:
         """Return the responsible team, named like the owners of the assets."""
-        return "team:erp" if self in (Kind.SYNC_FAILED, Kind.SYNC_MISSED) else "team:billing"
+        return "team:erp" if self in (IncidentKind.SYNC_FAILED, IncidentKind.SYNC_MISSED) else "team:billing"
 
     @property
     def grace_seconds(self) -> int:
         """Return how long an incident is open before it is announced: a restarting server recovers without help."""
-        return 20 if self in (Kind.POLL_FAILED, Kind.CHANGE_RETRIED) else 0
+        return 20 if self in (IncidentKind.POLL_FAILED, IncidentKind.CHANGE_RETRIED) else 0
 
 
 @dataclass(frozen=True)
-class Cause:
+class IncidentCause:
     """A current cause of an incident.
 
     Attributes:
@@ -59,7 +59,7 @@ class Cause:
         run_id: The Dagster run that detects it.
     """
 
-    kind: Kind
+    kind: IncidentKind
     subject: str
     reason: str
     what_to_do: str
@@ -90,25 +90,25 @@ class Incident:
     last_error: str | None
 
     @property
-    def in_words(self) -> str:
+    def title(self) -> str:
         """Return the kind and the subject in English."""
         return f"{self.kind.replace('_', ' ')}, {self.subject}"
 
     @property
     def rows_to_confirm(self) -> int:
         """Return how many refused deletions of rows a person can confirm; 0 if none."""
-        if self.kind != Kind.DELETION_REFUSED or self.state != "open":
+        if self.kind != IncidentKind.DELETION_REFUSED or self.state != "open":
             return 0
         of_customers: Mapping[str, Mapping[str, int]] = self.details.get("rows", {})
         return sum(rows for tables in of_customers.values() for rows in tables.values())
 
 
-def about_customer(customer_id: int) -> str:
+def customer_subject(customer_id: int) -> str:
     """Return the subject of an incident about one customer."""
     return f"customer {customer_id}"
 
 
-def record(connection: sa.Connection, cause: Cause) -> None:
+def record(connection: sa.Connection, cause: IncidentCause) -> None:
     """Open an incident, or update the open incident of the same kind and subject."""
     _reopen(connection, cause)
     values = {
@@ -133,10 +133,10 @@ def record(connection: sa.Connection, cause: Cause) -> None:
 
 def close(
     connection: sa.Connection,
-    kinds: Collection[Kind],
+    kinds: Collection[IncidentKind],
     subjects: Collection[str] | None = None,
     *,
-    but_of_run: str | None = None,
+    except_run: str | None = None,
 ) -> int:
     """Close open incidents whose cause is gone, and return how many.
 
@@ -144,19 +144,19 @@ def close(
         connection: To the warehouse.
         kinds: Incidents of these kinds.
         subjects: Incidents with these subjects; None: with any.
-        but_of_run: Leave the incidents open that this run recorded.
+        except_run: Leave the incidents open that this run recorded.
     """
     has_subject = sa.true() if subjects is None else _incident.subject.in_(subjects)
-    of_other_runs = sa.true() if but_of_run is None else _incident.run_id.is_distinct_from(but_of_run)
+    of_other_runs = sa.true() if except_run is None else _incident.run_id.is_distinct_from(except_run)
     return _close(connection, kinds, sa.and_(has_subject, of_other_runs))
 
 
-def close_unseen(connection: sa.Connection, kind: Kind, subject: str, since: datetime) -> int:
+def close_if_unseen(connection: sa.Connection, kind: IncidentKind, subject: str, since: datetime) -> int:
     """Close an incident that was last seen before ``since``; return 1 if it was open, else 0."""
     return _close(connection, [kind], sa.and_(_incident.subject == subject, _incident.last_seen_at < since))
 
 
-def reconcile(connection: sa.Connection, kinds: Collection[Kind], causes: Collection[Cause]) -> None:
+def reconcile(connection: sa.Connection, kinds: Collection[IncidentKind], causes: Collection[IncidentCause]) -> None:
     """Record an incident for each cause, and close the other open incidents of these kinds."""
     for cause in causes:
         record(connection, cause)
@@ -171,7 +171,7 @@ def open_incidents(connection: sa.Connection, *, announced_only: bool = False) -
         connection: To the warehouse.
         announced_only: Leave out incidents still within their grace period.
     """
-    where = sa.and_(OPEN, due()) if announced_only else OPEN
+    where = sa.and_(IS_OPEN, is_past_grace()) if announced_only else IS_OPEN
     return _read(connection, sa.select(incidents).where(where).order_by(_incident.opened_at, _incident.id))
 
 
@@ -180,7 +180,7 @@ def newest_incidents(connection: sa.Connection, limit: int, offset: int = 0) -> 
     return _read(connection, sa.select(incidents).order_by(_incident.id.desc()).limit(limit).offset(offset))
 
 
-def incident_of(connection: sa.Connection, incident_id: int) -> Incident | None:
+def get_incident(connection: sa.Connection, incident_id: int) -> Incident | None:
     """Return the incident with an id, open or closed, or None."""
     return next(iter(_read(connection, sa.select(incidents).where(_incident.id == incident_id))), None)
 
@@ -192,14 +192,18 @@ def count(connection: sa.Connection) -> int:
 
 def count_open(connection: sa.Connection) -> dict[str, int]:
     """Return the number of open incidents by kind, 0 included."""
-    counted = sa.select(_incident.kind, sa.func.count()).where(OPEN).group_by(_incident.kind)
-    return {kind.value: 0 for kind in Kind} | dict(connection.execute(counted).all())
+    counted = sa.select(_incident.kind, sa.func.count()).where(IS_OPEN).group_by(_incident.kind)
+    return {kind.value: 0 for kind in IncidentKind} | dict(connection.execute(counted).all())
 
 
-def due() -> sa.ColumnElement[bool]:
+def is_past_grace() -> sa.ColumnElement[bool]:
     """Return the condition that an incident's grace period is over, so that it is announced."""
     graces = sa.case(
-        *((_incident.kind == kind.value, sa.literal(kind.grace_seconds)) for kind in Kind if kind.grace_seconds),
+        *(
+            (_incident.kind == kind.value, sa.literal(kind.grace_seconds))
+            for kind in IncidentKind
+            if kind.grace_seconds
+        ),
         else_=0,
     )
     return _incident.opened_at <= sa.func.clock_timestamp() - graces * sa.literal_column("interval '1 second'")
@@ -210,7 +214,7 @@ def _read(connection: sa.Connection, statement: sa.Select[Any]) -> list[Incident
     return [Incident(**{name: row[name] for name in fields}) for row in connection.execute(statement).mappings()]
 
 
-def _reopen(connection: sa.Connection, cause: Cause) -> None:
+def _reopen(connection: sa.Connection, cause: IncidentCause) -> None:
     """Reopen the last incident of the same kind and subject if it was closed within `_SAME_FOR` and none is open."""
     same = sa.and_(_incident.kind == cause.kind.value, _incident.subject == cause.subject)
     other = incidents.alias("other")
@@ -225,10 +229,10 @@ def _reopen(connection: sa.Connection, cause: Cause) -> None:
     )
 
 
-def _close(connection: sa.Connection, kinds: Collection[Kind], where: sa.ColumnElement[bool]) -> int:
+def _close(connection: sa.Connection, kinds: Collection[IncidentKind], where: sa.ColumnElement[bool]) -> int:
     closing = (
         sa.update(incidents)
-        .where(OPEN, _incident.kind.in_([kind.value for kind in kinds]), where)
+        .where(IS_OPEN, _incident.kind.in_([kind.value for kind in kinds]), where)
         .values(state="closed", closed_at=sa.func.clock_timestamp())
     )
     return connection.execute(closing, execution_options={"preserve_rowcount": True}).rowcount

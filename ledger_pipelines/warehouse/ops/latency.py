@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.ops.change_queue import Waiting
+from ledger_pipelines.warehouse.ops.change_queue import PendingChange
 from ledger_pipelines.warehouse.tables import realtime_batches
 
 _KEPT_DAYS = 30
@@ -15,7 +15,7 @@ _batch = realtime_batches.c
 
 
 @dataclass(frozen=True)
-class Batch:
+class AppliedBatch:
     """Changes that were applied in one transaction.
 
     Attributes:
@@ -34,47 +34,49 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Spread:
+class LatencySummary:
     """Latency from change to balance in milliseconds.
 
     Attributes:
         changes: Number of changes.
         slow: Number of changes above the objective.
-        half: The median.
-        most: The 95th percentile.
-        longest: The maximum.
+        median: The median.
+        p95: The 95th percentile.
+        maximum: The maximum.
     """
 
     changes: int
     slow: int
-    half: int
-    most: int
-    longest: int
+    median: int
+    p95: int
+    maximum: int
 
 
-def record(connection: sa.Connection, run_id: str, changes: Collection[Waiting], customers: Collection[int]) -> Batch:
+def record_batch(
+    connection: sa.Connection, run_id: str, changes: Collection[PendingChange], customers: Collection[int]
+) -> AppliedBatch:
     """Record the latency of applied changes; call it last in the transaction that applies them."""
     now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    batch = Batch(
+    batch = AppliedBatch(
         customers=len(customers),
         changes=len(changes),
         first_month=min(change.first_month for change in changes),
         since_change_ms=tuple(_ms(now, change.changed_at) for change in changes if change.changed_at is not None),
         since_notice_ms=tuple(_ms(now, change.noticed_at) for change in changes),
     )
-    values = {name: getattr(batch, name) for name in Batch.__dataclass_fields__} | {"run_id": run_id}
+    values = {name: getattr(batch, name) for name in AppliedBatch.__dataclass_fields__} | {"run_id": run_id}
     values |= {name: list(values[name]) for name in ("since_change_ms", "since_notice_ms")}
     connection.execute(sa.insert(realtime_batches), values)
     return batch
 
 
-def forget_old(connection: sa.Connection) -> None:
+def delete_old_batches(connection: sa.Connection) -> None:
     """Delete batches older than 30 days."""
     since = sa.func.now() - sa.literal_column(f"interval '{_KEPT_DAYS} days'")
     connection.execute(sa.delete(realtime_batches).where(_batch.committed_at < since))
 
 
-def spread(connection: sa.Connection, minutes: int, objective_ms: int) -> Spread | None:
+def latency_summary(connection: sa.Connection, minutes: int, objective_ms: int) -> LatencySummary | None:
     """Return the latency of the changes applied in the last ``minutes``; None if there were none."""
     since = sa.func.now() - minutes * sa.literal_column("interval '1 minute'")
     unnested = sa.select(sa.func.unnest(_batch.since_change_ms).label("ms")).where(_batch.committed_at >= since)
@@ -84,10 +86,10 @@ def spread(connection: sa.Connection, minutes: int, objective_ms: int) -> Spread
     found = connection.execute(
         sa.select(sa.func.count(), slow, *percentiles, sa.func.max(latencies.c.ms)).select_from(latencies)
     ).one()
-    return Spread(*found) if found[0] else None
+    return LatencySummary(*found) if found[0] else None
 
 
-def of(values: Sequence[int]) -> tuple[int, int, int] | None:
+def min_median_max(values: Sequence[int]) -> tuple[int, int, int] | None:
     """Return the minimum, median and maximum of some values; None without any."""
     ordered = sorted(values)
     return (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else None

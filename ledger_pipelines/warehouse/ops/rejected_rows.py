@@ -7,23 +7,23 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.merge import NO_MONTH, one_of
+from ledger_pipelines.warehouse.merge import UNPARTITIONED, is_any_of
 from ledger_pipelines.warehouse.tables import rejected_rows
 
 #: The columns of a rejection, except those that record which run found it and when.
-CONTENT = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
+REJECTION_COLUMNS = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
 
 
-def of_customers(scope: Scope) -> sa.ColumnElement[bool]:
+def is_of_customers(scope: Scope) -> sa.ColumnElement[bool]:
     """Return the condition for rejected rows of the scope's customers."""
     customer_id = rejected_rows.c.customer_id
     if scope.customers is None:
         return sa.true()
-    named = one_of(customer_id, scope.customers)
-    return sa.or_(named, customer_id.is_(None)) if ids.NOBODY in scope.customers else named
+    named = is_any_of(customer_id, scope.customers)
+    return sa.or_(named, customer_id.is_(None)) if ids.UNSTORABLE_ID in scope.customers else named
 
 
-def bigint_of(source_id: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+def as_bigint(source_id: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
     """Return the id in a text as BIGINT, NULL where it does not fit."""
     number = sa.cast(source_id, sa.Numeric)
     fits = sa.and_(number.between(ids.SMALLEST, ids.LARGEST), number == sa.func.trunc(number))
@@ -44,23 +44,23 @@ def replace_rejections(
     Args:
         connection: Within the transaction that writes the asset's table.
         asset: Name of the asset that rejects the rows.
-        rejections: The rejected rows, with the columns of `CONTENT` in order.
+        rejections: The rejected rows, with the columns of `REJECTION_COLUMNS` in order.
         within: Condition on the rows of `ops.rejected_rows` that ``rejections`` replaces.
         run_id: The run that rejects them.
     """
     seen = rejections.cte("rejections")
     table = rejected_rows
     addition = insert(table).from_select(
-        ["asset", *CONTENT, "run_id", "first_seen", "last_seen"],
+        ["asset", *REJECTION_COLUMNS, "run_id", "first_seen", "last_seen"],
         sa.select(
             sa.literal(asset),
-            *(seen.c[name] for name in CONTENT),
+            *(seen.c[name] for name in REJECTION_COLUMNS),
             sa.literal(run_id),
             sa.func.now(),
             sa.func.now(),
         ),
     )
-    updated = {name: addition.excluded[name] for name in (*CONTENT, "run_id", "last_seen")}
+    updated = {name: addition.excluded[name] for name in (*REJECTION_COLUMNS, "run_id", "last_seen")}
     upsert = addition.on_conflict_do_update(constraint=table.primary_key, set_=updated).returning(table.c.year_month)
     same = sa.and_(table.c.source_table == seen.c.source_table, table.c.source_id == seen.c.source_id)
     removal = (
@@ -68,6 +68,6 @@ def replace_rejections(
         .where(table.c.asset == asset, within, ~sa.exists(sa.select(1).where(same).correlate(table)))
         .returning(table.c.asset)
     )
-    month = sa.func.coalesce(upsert.cte("added").c.year_month, NO_MONTH)
+    month = sa.func.coalesce(upsert.cte("added").c.year_month, UNPARTITIONED)
     statement = sa.select(month, sa.func.count()).group_by(month).add_cte(removal.cte("gone"))
     return dict(connection.execute(statement).all())

@@ -11,7 +11,7 @@ _session, _token = sessions.c, api_tokens.c
 
 
 @dataclass(frozen=True)
-class Session:
+class BrowserSession:
     """A session's token, by the columns of `ops.api_tokens`."""
 
     token_id: int
@@ -26,7 +26,7 @@ def add(connection: sa.Connection, token_id: int, digest: bytes, hours: int) -> 
     connection.execute(sa.insert(sessions).values(token_id=token_id, digest=digest, expires_at=expires_at))
 
 
-def by_digest(connection: sa.Connection, digest: bytes) -> Session | None:
+def by_digest(connection: sa.Connection, digest: bytes) -> BrowserSession | None:
     """Return the session of a secret's digest; None if it is unknown or expired, or its token is no longer valid."""
     token_is_valid = sa.and_(
         _token.revoked_at.is_(None), sa.or_(_token.expires_at.is_(None), _token.expires_at > sa.func.now())
@@ -37,7 +37,7 @@ def by_digest(connection: sa.Connection, digest: bytes) -> Session | None:
         .where(_session.digest == digest, _session.expires_at > sa.func.now(), token_is_valid)
     )
     row = connection.execute(statement).one_or_none()
-    return None if row is None else Session(*row)
+    return None if row is None else BrowserSession(*row)
 
 
 def remove(connection: sa.Connection, digest: bytes) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
 
 SyncType = Literal["manual", "scheduled"]
@@ -69,7 +69,7 @@ class SyncedTable:
 
 
 @dataclass(frozen=True)
-class Ending:
+class SyncResult:
     """Final status of a sync, with an error message if it is not completed."""
 
     status: Status
@@ -92,11 +92,11 @@ class SyncRunningError(Exception):
         self.running = running
 
 
-class SyncEndedError(Exception):
+class SyncNotRunningError(Exception):
     """A run's sync has ended or does not exist; the message says what to do."""
 
 
-def claim(connection: sa.Connection, sync_type: SyncType, run_id: str | None = None) -> SyncLog:
+def begin_sync(connection: sa.Connection, sync_type: SyncType, run_id: str | None = None) -> SyncLog:
     """Start a sync by writing its log, unless another sync is running.
 
     A unique index rejects the second of two simultaneous calls.
@@ -115,23 +115,23 @@ def claim(connection: sa.Connection, sync_type: SyncType, run_id: str | None = N
         .on_conflict_do_nothing(
             index_elements=["status"], index_where=sync_logs.c.status == sa.literal_column("'running'")
         )
-        .returning(*columns())
+        .returning(*log_columns())
     )
     while True:
         # Checked before inserting, because a failed INSERT uses up an id.
-        if (other := running(connection)) is not None:
+        if (other := running_sync(connection)) is not None:
             raise SyncRunningError(other)
         if (row := connection.execute(statement).one_or_none()) is not None:
             return SyncLog(*row)
         # Another sync started between the two statements; it may have ended by now, so try again.
 
 
-def session_name(log_id: int) -> str:
+def writer_application_name(log_id: int) -> str:
     """Return the application_name of the database sessions that write the data of a sync."""
     return f"ledger_sync_{log_id}"
 
 
-def end_sessions(connection: sa.Connection, log_id: int) -> int:
+def terminate_writers(connection: sa.Connection, log_id: int) -> int:
     """Terminate the database sessions that write the data of a sync, roll back their work, and return their number.
 
     Waits up to five seconds for each session. The role of the connection must be that of the sessions, or have
@@ -139,21 +139,21 @@ def end_sessions(connection: sa.Connection, log_id: int) -> int:
     """
     terminated = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = :name"
     statement = sa.text(f"{terminated} AND datname = current_database()")
-    return connection.scalar(statement, {"name": session_name(log_id)}) or 0
+    return connection.scalar(statement, {"name": writer_application_name(log_id)}) or 0
 
 
-def columns() -> list[sa.Column[Any]]:
+def log_columns() -> list[sa.Column[Any]]:
     """Return the columns of a `SyncLog`, in order."""
     return [sync_logs.c[item.name] for item in fields(SyncLog)]
 
 
-def running(connection: sa.Connection) -> SyncLog | None:
+def running_sync(connection: sa.Connection) -> SyncLog | None:
     """Return the running sync, or None."""
-    row = connection.execute(sa.select(*columns()).where(sync_logs.c.status == "running")).one_or_none()
+    row = connection.execute(sa.select(*log_columns()).where(sync_logs.c.status == "running")).one_or_none()
     return None if row is None else SyncLog(*row)
 
 
-def was_claimed_before(connection: sa.Connection, log_id: int, seconds: int) -> bool:
+def has_run_longer_than(connection: sa.Connection, log_id: int, seconds: int) -> bool:
     """Return whether a sync started more than ``seconds`` ago, by the server's clock."""
     age = sa.func.clock_timestamp() - sync_logs.c.started_at
     is_older = sa.select(age > sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)).where(sync_logs.c.id == log_id)
@@ -168,7 +168,7 @@ def attach_run(connection: sa.Connection, log_id: int, run_id: str) -> SyncLog:
     """
     is_free = sa.or_(sync_logs.c.run_id.is_(None), sync_logs.c.run_id == run_id)
     matches = sa.and_(sync_logs.c.id == log_id, sync_logs.c.status == "running", is_free)
-    statement = sa.update(sync_logs).where(matches).values(run_id=run_id).returning(*columns())
+    statement = sa.update(sync_logs).where(matches).values(run_id=run_id).returning(*log_columns())
     if (row := connection.execute(statement).one_or_none()) is not None:
         return SyncLog(*row)
     found = connection.execute(
@@ -180,7 +180,7 @@ def attach_run(connection: sa.Connection, log_id: int, run_id: str) -> SyncLog:
         state = f"has another run, {found.run_id}"
     else:
         state = f"is already {found.status}"
-    raise SyncEndedError(
+    raise SyncNotRunningError(
         f"Sync {log_id} {state}; this run has nothing to do. Start a new sync with `ledger sync start`."
     )
 
@@ -194,7 +194,7 @@ def table_started(connection: sa.Connection, log_id: int, table: str) -> None:
     locked_status = sa.select(sync_logs.c.status).where(sync_logs.c.id == log_id).with_for_update(read=True)
     status = connection.scalar(locked_status)
     if status != "running":
-        raise SyncEndedError(f"Sync {log_id} is already {status}; {table} is unchanged.")
+        raise SyncNotRunningError(f"Sync {log_id} is already {status}; {table} is unchanged.")
     reset = {
         column.name: None if column.server_default is None else sa.text("DEFAULT")
         for column in sync_log_tables.columns
@@ -212,7 +212,7 @@ def table_progressed(connection: sa.Connection, log_id: int, table: str, rows_re
     )
 
 
-def table_finished(connection: sa.Connection, log_id: int, table: str, report: Report, seconds: Decimal) -> None:
+def table_finished(connection: sa.Connection, log_id: int, table: str, report: TableReport, seconds: Decimal) -> None:
     """Record the result of a table, even if the sync has been closed in the meantime: the data are committed."""
     counts = report.total
     _write_table(
@@ -233,12 +233,12 @@ def table_finished(connection: sa.Connection, log_id: int, table: str, report: R
     connection.execute(sa.update(sync_logs).where(sync_logs.c.id == log_id).values(_totals(log_id)))
 
 
-def table_failed(connection: sa.Connection, log_id: int, table: str, ending: Ending, seconds: Decimal) -> None:
+def table_failed(connection: sa.Connection, log_id: int, table: str, ending: SyncResult, seconds: Decimal) -> None:
     """Record why a table was not synced; its copy is unchanged."""
     _write_table(connection, log_id, table, status=ending.status, seconds=seconds, error_message=ending.error_message)
 
 
-def close(connection: sa.Connection, log_id: int, ending: Ending) -> SyncLog | None:
+def close(connection: sa.Connection, log_id: int, ending: SyncResult) -> SyncLog | None:
     """End a sync and set its numbers to the sums over its tables.
 
     Returns:
@@ -253,7 +253,7 @@ def close(connection: sa.Connection, log_id: int, ending: Ending) -> SyncLog | N
             completed_at=sa.func.clock_timestamp(),
             **_totals(log_id),
         )
-        .returning(*columns())
+        .returning(*log_columns())
     )
     row = connection.execute(closed).one_or_none()
     if row is None:
@@ -264,7 +264,7 @@ def close(connection: sa.Connection, log_id: int, ending: Ending) -> SyncLog | N
     return SyncLog(*row)
 
 
-def verdict(results: Iterable[SyncedTable], planned: Collection[str], *, interrupted: bool) -> Ending:
+def sync_result(results: Iterable[SyncedTable], planned: Collection[str], *, interrupted: bool) -> SyncResult:
     """Return the final status of a sync, derived from the results of its tables.
 
     Args:
@@ -275,11 +275,11 @@ def verdict(results: Iterable[SyncedTable], planned: Collection[str], *, interru
     tables = {table.table_name: table for table in results}
     done = [name for name in planned if name in tables and tables[name].status == "completed"]
     if len(done) == len(planned):
-        return Ending("completed")
+        return SyncResult("completed")
     remaining = [name for name in planned if name not in done]
     if interrupted or any(tables[name].status == "cancelled" for name in remaining if name in tables):
         synced = f" Already synced: {', '.join(done)}." if done else ""
-        return Ending("cancelled", f"It was cancelled. Unchanged: {', '.join(remaining)}.{synced}")
+        return SyncResult("cancelled", f"It was cancelled. Unchanged: {', '.join(remaining)}.{synced}")
     reasons: dict[str, list[str]] = {}  # tables with the same reason share a line, as when the ERP is unreachable
     for name in remaining:
         reason = tables[name].error_message or _NOT_FINISHED if name in tables else "Not reached before the sync ended."
@@ -287,7 +287,7 @@ def verdict(results: Iterable[SyncedTable], planned: Collection[str], *, interru
     lines = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
     if not any(name in tables for name in remaining):
         lines.insert(0, "The run, or its program, was stopped between two tables.")
-    return Ending("failed", "\n".join(lines))
+    return SyncResult("failed", "\n".join(lines))
 
 
 def _is_table(log_id: int, table: str) -> sa.ColumnElement[bool]:

@@ -10,47 +10,47 @@ from ledger_pipelines.warehouse.tables import cursors
 _cursor = cursors.c
 
 
-def position_of(connection: sa.Connection, name: str) -> str | None:
+def get_watermark(connection: sa.Connection, name: str) -> str | None:
     """Return a watermark; None if it has never been set."""
     return connection.scalar(sa.select(_cursor.position).where(_cursor.name == name))
 
 
-def moved_at(connection: sa.Connection, name: str) -> datetime | None:
+def watermark_changed_at(connection: sa.Connection, name: str) -> datetime | None:
     """Return when a watermark was last set; None if it has never been set."""
     return connection.scalar(sa.select(_cursor.moved_at).where(_cursor.name == name))
 
 
-def move(connection: sa.Connection, name: str, position: str) -> None:
+def set_watermark(connection: sa.Connection, name: str, position: str) -> None:
     """Set a watermark, even backwards."""
     connection.execute(_upsert(name, position, sa.true()))
 
 
-def advance(connection: sa.Connection, name: str, position: str) -> None:
+def advance_watermark(connection: sa.Connection, name: str, position: str) -> None:
     """Set a watermark unless another process has set a later one; positions are compared as text."""
     is_behind = sa.collate(_cursor.position, "C") < sa.collate(sa.literal(position), "C")
     connection.execute(_upsert(name, position, is_behind))
 
 
-def claim(connection: sa.Connection, name: str, holder: str, ttl_seconds: int) -> bool:
+def acquire_lease(connection: sa.Connection, name: str, holder: str, ttl_seconds: int) -> bool:
     """Acquire a lease, taking over an expired one; False if another holder's lease is live."""
     statement = _upsert(name, holder, _has_expired(ttl_seconds))
     return connection.execute(statement.returning(_cursor.name)).first() is not None
 
 
-def keep(connection: sa.Connection, name: str, holder: str) -> bool:
+def renew_lease(connection: sa.Connection, name: str, holder: str) -> bool:
     """Renew a lease (heartbeat); False if another holder has it."""
     own = (_cursor.name == name) & (_cursor.position == holder)
     renewal = sa.update(cursors).where(own).values(moved_at=sa.func.clock_timestamp()).returning(_cursor.name)
     return connection.execute(renewal).first() is not None
 
 
-def is_kept(connection: sa.Connection, name: str, ttl_seconds: float) -> bool:
+def lease_is_live(connection: sa.Connection, name: str, ttl_seconds: float) -> bool:
     """Return whether any process holds a lease that has been renewed within its time to live."""
     live = sa.select(sa.true()).where(_cursor.name == name, ~_has_expired(ttl_seconds))
     return connection.execute(live).first() is not None
 
 
-def forget(connection: sa.Connection, name: str, position: str | None = None) -> None:
+def delete_watermark(connection: sa.Connection, name: str, position: str | None = None) -> None:
     """Remove a watermark, or release a lease; with a position, only if the row still has it."""
     statement = sa.delete(cursors).where(_cursor.name == name)
     connection.execute(statement if position is None else statement.where(_cursor.position == position))

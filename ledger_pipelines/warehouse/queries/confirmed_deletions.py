@@ -13,7 +13,7 @@ _confirmation = deletion_confirmations.c
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class DeletionConfirmation:
     """A valid confirmation of a deletion.
 
     Attributes:
@@ -25,7 +25,7 @@ class Confirmed:
     until: datetime
 
 
-def confirmed(connection: sa.Connection, incidents: Collection[Incident]) -> dict[int, Confirmed]:
+def valid_confirmations(connection: sa.Connection, incidents: Collection[Incident]) -> dict[int, DeletionConfirmation]:
     """Return the valid confirmations by incident id; one that covers fewer rows than the incident is left out."""
     wanted = {one.id: one.details["rows"] for one in incidents if one.rows_to_confirm}
     if not wanted:
@@ -40,5 +40,5 @@ def confirmed(connection: sa.Connection, incidents: Collection[Incident]) -> dic
         needed = {(int(customer), table): rows[customer][table] for customer in rows for table in rows[customer]}
         if all(key in valid and valid[key].rows >= count for key, count in needed.items()):
             first_to_expire = min((valid[key] for key in needed), key=lambda row: row.expires_at)
-            found[number] = Confirmed(first_to_expire.confirmed_by, first_to_expire.expires_at)
+            found[number] = DeletionConfirmation(first_to_expire.confirmed_by, first_to_expire.expires_at)
     return found

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from decimal import Context, Decimal, localcontext
 
 #: Enough digits for every number that the warehouse can hold.
-EXACT = Context(prec=200)
+EXACT_CONTEXT = Context(prec=200)
 
 
-def total(values: Iterable[Decimal], decimals: int) -> Decimal:
+def exact_total(values: Iterable[Decimal], decimals: int) -> Decimal:
     """Return the sum of numbers with ``decimals`` decimal places; without values, 0 with as many places."""
-    with localcontext(EXACT):
+    with localcontext(EXACT_CONTEXT):
         return sum(values, Decimal(0).scaleb(-decimals))

@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Paged(Generic[Item]):
+class ResultPage(Generic[Item]):
     """A page of a list.
 
     Attributes:
@@ -50,6 +50,6 @@ class Paged(Generic[Item]):
         }
 
 
-def offset(number: int, per_page: int) -> int:
+def page_offset(number: int, per_page: int) -> int:
     """Return the number of items before a page."""
     return (number - 1) * per_page

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops import latency
-from ledger_pipelines.warehouse.ops.incidents import OPEN, count_open
-from ledger_pipelines.warehouse.ops.latency import Spread
+from ledger_pipelines.warehouse.ops.incidents import IS_OPEN, count_open
+from ledger_pipelines.warehouse.ops.latency import LatencySummary
 from ledger_pipelines.warehouse.tables import (
     incidents,
     pending_changes,
@@ -24,7 +24,7 @@ _change, _sync, _batch = pending_changes.c, sync_logs.c, realtime_batches.c
 
 
 @dataclass(frozen=True)
-class Syncs:
+class SyncTotals:
     """Totals of the syncs of a type and status."""
 
     runs: int
@@ -34,7 +34,7 @@ class Syncs:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineMetrics:
     """Metrics of the pipeline.
 
     Attributes:
@@ -52,7 +52,7 @@ class Pipeline:
         oldest_incident_seconds: Seconds since the oldest open incident was opened; None without one.
     """
 
-    syncs: Mapping[tuple[str, str], Syncs]
+    syncs: Mapping[tuple[str, str], SyncTotals]
     last_sync_seconds: Decimal | None
     pending: int
     held: int
@@ -61,12 +61,12 @@ class Pipeline:
     rejected: Mapping[str, int]
     batches: int
     changes: int
-    latency: Spread | None
+    latency: LatencySummary | None
     open_incidents: Mapping[str, int]
     oldest_incident_seconds: Decimal | None
 
 
-def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
+def pipeline_metrics(connection: sa.Connection, objective_ms: int) -> PipelineMetrics:
     """Return the current metrics.
 
     Args:
@@ -74,10 +74,10 @@ def pipeline(connection: sa.Connection, objective_ms: int) -> Pipeline:
         objective_ms: Latency objective: changes above it count as slow.
     """
     numbers = connection.execute(_numbers()).one()
-    return Pipeline(
-        syncs={(row.sync_type, row.status): Syncs(*row[2:]) for row in connection.execute(_syncs())},
+    return PipelineMetrics(
+        syncs={(row.sync_type, row.status): SyncTotals(*row[2:]) for row in connection.execute(_syncs())},
         rejected={row.asset: row.rows for row in connection.execute(_rejected())},
-        latency=latency.spread(connection, _LATENCY_MINUTES, objective_ms),
+        latency=latency.latency_summary(connection, _LATENCY_MINUTES, objective_ms),
         open_incidents=count_open(connection),
         **numbers._mapping,
     )
@@ -95,7 +95,7 @@ def _numbers() -> sa.Select[Any]:
         sa.func.count().label("batches"), sa.func.coalesce(sa.func.sum(_batch.changes), 0).label("changes")
     ).subquery()
     stale = sa.select(sa.func.count()).select_from(stale_months)
-    oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(OPEN)
+    oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(IS_OPEN)
     return sa.select(
         *queue.c,
         *batches.c,

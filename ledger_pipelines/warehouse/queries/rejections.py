@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import customers, rejected_rows
 
 _row = rejected_rows.c
@@ -29,7 +29,7 @@ class RejectedRow:
 
 
 @dataclass(frozen=True)
-class Rejections:
+class RejectionCount:
     """Number of rows of a source table that an asset rejects for a kind of reason."""
 
     asset: str
@@ -38,7 +38,7 @@ class Rejections:
     rows: int
 
 
-def rejections(connection: sa.Connection) -> Sequence[Rejections]:
+def rejection_counts(connection: sa.Connection) -> Sequence[RejectionCount]:
     """Return the kinds of reasons by asset and source table, most frequent first, at most 200."""
     statement = (
         sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count())
@@ -46,21 +46,21 @@ def rejections(connection: sa.Connection) -> Sequence[Rejections]:
         .order_by(sa.func.count().desc(), _row.asset, _row.source_table, _row.reason_kind)
         .limit(_MOST_KINDS)
     )
-    return [Rejections(*row) for row in connection.execute(statement)]
+    return [RejectionCount(*row) for row in connection.execute(statement)]
 
 
-def how_many(connection: sa.Connection) -> int:
+def count_rejected_rows(connection: sa.Connection) -> int:
     """Return the number of rejected rows."""
     return connection.scalar(sa.select(sa.func.count()).select_from(rejected_rows)) or 0
 
 
-def why_no_customer(connection: sa.Connection, customer_id: int) -> str | None:
+def customer_rejection_reason(connection: sa.Connection, customer_id: int) -> str | None:
     """Return the reason why a customer's own row is rejected, or None."""
     own_row = sa.and_(_row.asset == customers.name, _row.source_id == str(customer_id))
     return connection.scalar(sa.select(_row.reason).where(own_row))
 
 
-def rejected(
+def rejected_rows_page(
     connection: sa.Connection,
     *,
     asset: str | None,
@@ -68,7 +68,7 @@ def rejected(
     kind: str | None,
     number: int = 1,
     per_page: int = 25,
-) -> Paged[RejectedRow]:
+) -> ResultPage[RejectedRow]:
     """Return a page of the rejected rows, newest first, filtered by asset, source table and kind of reason."""
     filters = ((_row.asset, asset), (_row.source_table, source_table), (_row.reason_kind, kind))
     conditions = [column == value for column, value in filters if value is not None]
@@ -78,6 +78,6 @@ def rejected(
         .where(*conditions)
         .order_by(_row.first_seen.desc(), _row.asset, _row.source_table, _row.source_id)
         .limit(per_page)
-        .offset(offset(number, per_page))
+        .offset(page_offset(number, per_page))
     )
-    return Paged([RejectedRow(*row) for row in connection.execute(statement)], number, per_page, total)
+    return ResultPage([RejectedRow(*row) for row in connection.execute(statement)], number, per_page, total)

@@ -24,7 +24,7 @@ _balance = monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class Update:
+class BalanceUpdate:
     """A balance with the time of its last change."""
 
     customer_name: str | None
@@ -34,7 +34,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusSummary:
     """Status of the ledger.
 
     Attributes:
@@ -52,15 +52,15 @@ class Status:
     active_customers: int
     pending_changes: int
     stale_months: int
-    recent_updates: Sequence[Update]
+    recent_updates: Sequence[BalanceUpdate]
     checked_at: datetime
 
 
-def status(connection: sa.Connection) -> Status:
+def status_summary(connection: sa.Connection) -> StatusSummary:
     """Return the current status."""
     counted = connection.execute(_counts()).one()
-    updates = [Update(*row) for row in connection.execute(_recent_updates())]
-    return Status(**counted._mapping, recent_updates=updates)
+    updates = [BalanceUpdate(*row) for row in connection.execute(_recent_updates())]
+    return StatusSummary(**counted._mapping, recent_updates=updates)
 
 
 def _counts() -> sa.Select[Any]:

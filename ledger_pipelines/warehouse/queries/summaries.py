@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.warehouse.merge import rows_of
+from ledger_pipelines.warehouse.merge import is_in_scope
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
@@ -33,7 +33,7 @@ def monthly_summary(scope: Scope) -> sa.Select[Any]:
             sa.func.sum(_balance.total_volume_sm3).label("volume"),
             sa.func.count().filter(_balance.closing_balance < 0).label("owing"),
         )
-        .where(rows_of(monthly_customer_balances, scope))
+        .where(is_in_scope(monthly_customer_balances, scope))
         .group_by(_balance.year_month)
         .order_by(_balance.year_month)
     )
@@ -50,7 +50,7 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
             sa.func.sum(_transaction.total_harga).label("amount"),
             *(sa.func.count().filter(rule == name).label(name) for name in ("custom_period", "monthly", "default")),
         )
-        .where(rows_of(transaction_calculations, scope))
+        .where(is_in_scope(transaction_calculations, scope))
         .group_by(_transaction.year_month)
         .order_by(_transaction.year_month)
     )
@@ -102,19 +102,19 @@ def rejections_by_reason(asset: str) -> sa.Select[Any]:
     )
 
 
-def rejections_of_run(asset: str, run_id: str, *, apart: str) -> sa.Select[Any, str, int]:
+def rejections_of_run(asset: str, run_id: str, *, ungrouped: str) -> sa.Select[Any, str, int]:
     """One row: a kind of reason why an asset rejected rows in a run, with a reason, the number of rows and an example.
 
     Args:
         asset: Name of the asset.
         run_id: The run.
-        apart: LIKE pattern of reasons that are not grouped by kind.
+        ungrouped: LIKE pattern of reasons that are not grouped by kind.
     """
     row = rejected_rows.c
     example = sa.func.min(row.source_table.concat(" ").concat(row.source_id))
     return (
         sa.select(sa.func.min(row.reason).label("reason"), example.label("source_row"), sa.func.count().label("rows"))
         .where(row.asset == asset, row.run_id == run_id)
-        .group_by(row.reason_kind, sa.case((row.reason.like(apart), row.reason)))
+        .group_by(row.reason_kind, sa.case((row.reason.like(ungrouped), row.reason)))
         .order_by(sa.func.count().desc(), sa.func.min(row.reason))
     )

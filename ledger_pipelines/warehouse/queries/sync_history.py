@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType, columns
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType, log_columns
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
 
 _RECENT = 5
@@ -45,18 +45,18 @@ class SyncLogStatistics:
 
 def latest(connection: sa.Connection) -> SyncLog | None:
     """Return the newest sync; None if there has never been one."""
-    return _one(connection, sa.select(*columns()).order_by(_newest_first).limit(1))
+    return _one(connection, sa.select(*log_columns()).order_by(_newest_first).limit(1))
 
 
-def latest_outcome(connection: sa.Connection) -> SyncLog | None:
+def latest_ended(connection: sa.Connection) -> SyncLog | None:
     """Return the newest sync that was completed or failed; None if there has never been one."""
     ended = sync_logs.c.status.in_(["completed", "failed"])
-    return _one(connection, sa.select(*columns()).where(ended).order_by(_newest_first).limit(1))
+    return _one(connection, sa.select(*log_columns()).where(ended).order_by(_newest_first).limit(1))
 
 
 def by_id(connection: sa.Connection, log_id: int) -> SyncLog | None:
     """Return the sync with an id, or None."""
-    return _one(connection, sa.select(*columns()).where(sync_logs.c.id == log_id))
+    return _one(connection, sa.select(*log_columns()).where(sync_logs.c.id == log_id))
 
 
 def tables_of(connection: sa.Connection, log_id: int) -> list[SyncedTable]:
@@ -76,7 +76,7 @@ def page(
     number: int = 1,
     status: Status | None = None,
     sync_type: SyncType | None = None,
-) -> Paged[SyncLog]:
+) -> ResultPage[SyncLog]:
     """Return a page of the logs, newest first.
 
     Args:
@@ -92,9 +92,9 @@ def page(
         if value is not None
     ]
     total = connection.scalar(sa.select(sa.func.count()).select_from(sync_logs).where(*wanted)) or 0
-    query = sa.select(*columns()).where(*wanted).order_by(_newest_first)
-    rows = connection.execute(query.limit(per_page).offset(offset(number, per_page))).all()
-    return Paged([SyncLog(*row) for row in rows], number, per_page, total)
+    query = sa.select(*log_columns()).where(*wanted).order_by(_newest_first)
+    rows = connection.execute(query.limit(per_page).offset(page_offset(number, per_page))).all()
+    return ResultPage([SyncLog(*row) for row in rows], number, per_page, total)
 
 
 def statistics(connection: sa.Connection, days: int = 7) -> SyncLogStatistics:
@@ -111,7 +111,7 @@ def statistics(connection: sa.Connection, days: int = 7) -> SyncLogStatistics:
         sa.func.round(sa.func.avg(sync_logs.c.duration).filter(completed), 2).label("avg_duration"),
     ).where(sync_logs.c.started_at >= since)
     counted = connection.execute(numbers).mappings().one()
-    recent = connection.execute(sa.select(*columns()).order_by(_newest_first).limit(_RECENT)).all()
+    recent = connection.execute(sa.select(*log_columns()).order_by(_newest_first).limit(_RECENT)).all()
     return SyncLogStatistics(**counted, recent_logs=[SyncLog(*row) for row in recent])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from ledger_pipelines.warehouse.queries.exact_sums import total
+from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
 _TOP = 10
@@ -21,7 +21,7 @@ _balance = monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class Summary:
+class YearTotals:
     """A year's sums; `total_closing_balance` adds up the balance of each customer's last month with a balance."""
 
     total_customers: int
@@ -55,17 +55,17 @@ class TopCustomer:
 
 
 @dataclass(frozen=True)
-class Year:
+class YearReport:
     """Summary of a year."""
 
     year: int
-    summary: Summary
+    summary: YearTotals
     monthly_trend: Sequence[MonthTrend]
     top_customers: Sequence[TopCustomer]
     generated_at: datetime
 
 
-def year_of(connection: sa.Connection, year: int) -> Year:
+def year_report(connection: sa.Connection, year: int) -> YearReport:
     """Return the summary of a year; without balances the sums are 0, and months and customers are empty.
 
     The connection must be in a REPEATABLE READ transaction of its own, so that the figures are consistent.
@@ -74,7 +74,7 @@ def year_of(connection: sa.Connection, year: int) -> Year:
     connection.execute(sa.text("SET LOCAL enable_indexscan = off"))
     months = [MonthTrend(*row) for row in connection.execute(monthly_trend(year))]
     top = connection.execute(top_customers(year)).all()
-    return Year(
+    return YearReport(
         year=year,
         summary=_summary(connection, year, months, top[0].customers if top else 0),
         monthly_trend=months,
@@ -91,17 +91,17 @@ def years_with_balances(connection: sa.Connection) -> list[int]:
     return [] if first is None else list(range(int(last[:4]), int(first[:4]) - 1, -1))
 
 
-def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> Summary:
+def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> YearTotals:
     closing = [months[-1].monthly_balance] if months else []
     if months and total_customers > months[-1].customers:  # rare: customers without a balance in the last month
         others = connection.execute(last_balances_before(year, months[-1].year_month))
         closing += [row.closing_balance for row in others]
-    return Summary(
+    return YearTotals(
         total_customers=total_customers,
-        total_deposits=total((month.monthly_deposits for month in months), 2),
-        total_purchases=total((month.monthly_purchases for month in months), 2),
-        total_closing_balance=total(closing, 2),
-        total_volume=total((month.monthly_volume for month in months), 4),
+        total_deposits=exact_total((month.monthly_deposits for month in months), 2),
+        total_purchases=exact_total((month.monthly_purchases for month in months), 2),
+        total_closing_balance=exact_total(closing, 2),
+        total_volume=exact_total((month.monthly_volume for month in months), 4),
     )
 
 

@@ -7,7 +7,15 @@ catalogue, which is a declaration that depends on no library.
 
 from ledger_pipelines.warehouse.tables.access import api_tokens, audit_log, sessions
 from ledger_pipelines.warehouse.tables.billing import customers, deposits, meter_readings, prices
-from ledger_pipelines.warehouse.tables.common import SCHEMAS, Digits, Moment, MonthKey, Rupiah, StandardVolume, metadata
+from ledger_pipelines.warehouse.tables.common import (
+    SCHEMAS,
+    ExactNumber,
+    Moment,
+    MonthKey,
+    Rupiah,
+    StandardVolume,
+    metadata,
+)
 from ledger_pipelines.warehouse.tables.erp import erp_tables, source_fingerprints, sync_log_tables, sync_logs
 from ledger_pipelines.warehouse.tables.incidents import deletion_confirmations, incidents
 from ledger_pipelines.warehouse.tables.ledger import (
@@ -37,7 +45,7 @@ __all__ = [
     "DIFFERENCE_REASONS",
     "INVOICE_STATUSES",
     "SCHEMAS",
-    "Digits",
+    "ExactNumber",
     "Moment",
     "MonthKey",
     "Rupiah",

@@ -6,15 +6,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables.common import Digits, Moment, Rupiah, column, customer_id, key, table, year_month
+from ledger_pipelines.warehouse.tables.common import (
+    ExactNumber,
+    Moment,
+    Rupiah,
+    column,
+    customer_id,
+    key,
+    table,
+    year_month,
+)
 
 
 def _price_fields(of: str) -> Sequence[sa.Column[Any]]:
     return (
-        column("harga_per_meter_kubik", Digits, f"Price of one Sm³ in rupiah, {of}", null=True),
-        column("tekanan_keluar", Digits, f"Outlet pressure in bar gauge, {of}", null=True),
-        column("suhu", Digits, f"Gas temperature in °C, {of}", null=True),
-        column("koreksi_meter", Digits, f"Correction factor from metered m³ to Sm³, {of}", null=True),
+        column("harga_per_meter_kubik", ExactNumber, f"Price of one Sm³ in rupiah, {of}", null=True),
+        column("tekanan_keluar", ExactNumber, f"Outlet pressure in bar gauge, {of}", null=True),
+        column("suhu", ExactNumber, f"Gas temperature in °C, {of}", null=True),
+        column("koreksi_meter", ExactNumber, f"Correction factor from metered m³ to Sm³, {of}", null=True),
     )
 
 
@@ -29,8 +38,8 @@ customers = table(
     column("no_kontrak", sa.Text, "Contract number", null=True),
     column("alamat", sa.Text, "Address", null=True),
     column("nomor_tlpn", sa.Text, "Telephone number", null=True),
-    column("total_deposit", Digits, "The application's own running total of deposits, in rupiah", null=True),
-    column("total_purchases", Digits, "The application's own running total of purchases, in rupiah", null=True),
+    column("total_deposit", ExactNumber, "The application's own running total of deposits, in rupiah", null=True),
+    column("total_purchases", ExactNumber, "The application's own running total of purchases, in rupiah", null=True),
     *_price_fields("the customer's default"),
     column("use_realtime_calculation", sa.Boolean, "False: automatic recalculation leaves the customer alone"),
     column("balance_last_updated_at", Moment, "When the application last updated its balance", null=True),
@@ -72,7 +81,7 @@ deposits = table(
         "0, or which of several entries of the customer at the same moment, in list order",
     ),
     column("amount", Rupiah, "Signed rupiah: what the entry adds to (or takes from) the balance"),
-    column("amount_given", Digits, "The amount as the entry gives it"),
+    column("amount_given", ExactNumber, "The amount as the entry gives it"),
     column("keterangan", sa.Text, "penambahan: adds to the balance; pengurangan: takes from it"),
     column("description", sa.Text, "Free text of the entry", null=True),
     key("customer_id", "deposited_at", "ordinal", "year_month"),
@@ -89,10 +98,10 @@ meter_readings = table(
     column("kind", sa.Text, "metered: volume in metered m³; fob: volume in Sm³"),
     column("reading_at", Moment, "The reading's moment: pembacaan_awal.waktu (metered) or waktu (fob)"),
     column("ended_at", Moment, "pembacaan_akhir.waktu of a metered reading", null=True),
-    column("volume", Digits, "volume_flow_meter (m³) or volume_sm3 (Sm³), every digit as given"),
-    column("opening_volume", Digits, "State of the meter at the start, m³", null=True),
-    column("closing_volume", Digits, "State of the meter at the end, m³", null=True),
-    column("harga_final", Digits, "The application's own amount for the reading, in rupiah", null=True),
+    column("volume", ExactNumber, "volume_flow_meter (m³) or volume_sm3 (Sm³), every digit as given"),
+    column("opening_volume", ExactNumber, "State of the meter at the start, m³", null=True),
+    column("closing_volume", ExactNumber, "State of the meter at the end, m³", null=True),
+    column("harga_final", ExactNumber, "The application's own amount for the reading, in rupiah", null=True),
     column("status_pembayaran", sa.Text, "belum_lunas: unpaid; lunas: paid", null=True),
     column("created_at", Moment, "When the application created the row", null=True),
     column("updated_at", Moment, "When the application last changed the row", null=True),

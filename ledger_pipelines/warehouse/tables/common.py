@@ -19,7 +19,7 @@ metadata = sa.MetaData(
 #: A month key; its bytewise collation makes text order the order of months under any locale.
 MonthKey = sa.String(7, collation="C")
 #: A number with all its given digits.
-Digits = sa.Numeric()
+ExactNumber = sa.Numeric()
 #: Rupiah to 2 decimals. The precision is enough for any product of numbers that the readers accept.
 Rupiah = sa.Numeric(60, 2)
 #: Standard cubic metres to 4 decimals.

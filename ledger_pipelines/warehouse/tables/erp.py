@@ -5,12 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines.warehouse.tables.common import Digits, Moment, MonthKey, column, key, table, year_month
+from ledger_pipelines.warehouse.tables.common import ExactNumber, Moment, MonthKey, column, key, table, year_month
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: sa.Text,
     Kind.INTEGER: sa.BigInteger,
-    Kind.DECIMAL: Digits,
+    Kind.DECIMAL: ExactNumber,
     Kind.DATE: sa.Date,
     Kind.BOOLEAN: sa.Boolean,
 }

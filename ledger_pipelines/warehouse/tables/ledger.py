@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger_pipelines.warehouse.tables.common import (
-    Digits,
+    ExactNumber,
     Moment,
     MonthKey,
     Rupiah,
@@ -24,18 +24,18 @@ transaction_calculations = table(
     column("data_pencatatan_id", sa.BigInteger, "The reading: data_pencatatan.id; unique over all months"),
     year_month("Month of the reading in WIB"),
     column("transaction_date", Moment, "The reading's moment"),
-    column("volume_flow_meter", Digits, "Volume as given: metered m³, or Sm³ for fob"),
-    column("koreksi_meter", Digits, "Correction factor applied; 1 for fob"),
+    column("volume_flow_meter", ExactNumber, "Volume as given: metered m³, or Sm³ for fob"),
+    column("koreksi_meter", ExactNumber, "Correction factor applied; 1 for fob"),
     column("volume_sm3", StandardVolume, "volume_flow_meter × koreksi_meter, rounded to 4 decimals"),
-    column("harga_per_m3", Digits, "Price of one Sm³ in rupiah in force at the reading's moment"),
+    column("harga_per_m3", ExactNumber, "Price of one Sm³ in rupiah in force at the reading's moment"),
     column("total_harga", Rupiah, "volume_flow_meter × koreksi_meter × harga_per_m3, rounded once to 2 decimals"),
     column(
         "pricing_used",
         JSONB,
         "Which rule gave the price, the entry as used, its dates, where the factor is from",
     ),
-    column("tekanan_keluar", Digits, "Outlet pressure in force, bar gauge", null=True),
-    column("suhu", Digits, "Gas temperature in force, °C", null=True),
+    column("tekanan_keluar", ExactNumber, "Outlet pressure in force, bar gauge", null=True),
+    column("suhu", ExactNumber, "Gas temperature in force, °C", null=True),
     column("calculated_at", Moment, "When this row last changed"),
     column("is_recalculated", sa.Boolean, "True if the row replaced or corrected an earlier one"),
     key("data_pencatatan_id", "year_month"),
@@ -113,7 +113,7 @@ balance_alerts = table(
     column("threshold", Rupiah, "The customer's threshold in rupiah, then"),
     column(
         "days_left",
-        Digits,
+        ExactNumber,
         "Days the balance lasted at the use of the 30 days before, cut to one decimal; null: no use",
         null=True,
     ),

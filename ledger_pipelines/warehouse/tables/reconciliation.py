@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger_pipelines.warehouse.tables.common import (
-    Digits,
+    ExactNumber,
     Moment,
     MonthKey,
     Rupiah,
@@ -35,11 +35,13 @@ balance_comparison = table(
     customer_id(),
     column("last_month", MonthKey, "The month of the latest balance; null: the customer has none", null=True),
     column("ledger_balance", Rupiah, "Closing balance of that month; 0 if the customer has none"),
-    column("application_balance", Digits, "total_deposit - total_purchases of the application; 0 for what is null"),
-    column("difference", Digits, "ledger_balance - application_balance: the sum of the reasons' amounts"),
+    column(
+        "application_balance", ExactNumber, "total_deposit - total_purchases of the application; 0 for what is null"
+    ),
+    column("difference", ExactNumber, "ledger_balance - application_balance: the sum of the reasons' amounts"),
     column("matches", sa.Boolean, "True if the difference is below 0.01 rupiah either way"),
     column("reasons", sa.ARRAY(sa.Text), "The reasons with an amount, if the balances do not match"),
-    *(column(name, Digits, f"Rupiah of the difference: {why}") for name, why in DIFFERENCE_REASONS.items()),
+    *(column(name, ExactNumber, f"Rupiah of the difference: {why}") for name, why in DIFFERENCE_REASONS.items()),
     column("reason_rows", JSONB, "How many rows stand for each reason that comes from rows"),
     column("compared_at", Moment, "When this row last changed"),
     key("customer_id"),
@@ -84,9 +86,9 @@ invoice_reconciliation = table(
     column("bp_codes", sa.ARRAY(sa.Text), "The business partners: several if one customer is invoiced as them"),
     column("partner_name", sa.Text, "Name of a business partner, as an invoice has it", null=True),
     column("purchases", Rupiah, "Purchases of the customers in the month, rupiah"),
-    column("invoiced", Digits, "Sum of amount_hc of the partners' invoiced lines of the month"),
+    column("invoiced", ExactNumber, "Sum of amount_hc of the partners' invoiced lines of the month"),
     column("invoice_lines", sa.BigInteger, "How many invoiced lines that are"),
-    column("difference", Digits, "purchases - invoiced"),
+    column("difference", ExactNumber, "purchases - invoiced"),
     column("status", sa.Text, "What came of it: docs/rules.md, Invoice reconciliation"),
     column("compared_at", Moment, "When this row last changed"),
     key("year_month", "account"),

@@ -13,7 +13,7 @@ from ledger_pipelines.defs.assets.checks import asset_checks
 from ledger_pipelines.defs.assets.realtime import LATENCY_CHECK
 from ledger_pipelines.defs.partitions import monthly_partitions
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.data_checks import ODDITIES
+from ledger_pipelines.ledger.data_checks import DATA_CHECKS
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
@@ -123,7 +123,7 @@ def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
 def test_every_invariant_and_data_check_is_an_asset_check() -> None:
     specs = [spec for check in asset_checks() for spec in check.check_specs]
     names = {spec.name for spec in specs}
-    assert names == {item.name for item in (*INVARIANTS, *ODDITIES)} | {"no_rejected_rows", LATENCY_CHECK}
+    assert names == {item.name for item in (*INVARIANTS, *DATA_CHECKS)} | {"no_rejected_rows", LATENCY_CHECK}
     assert all(spec.description for spec in specs)
 
 

@@ -13,14 +13,20 @@ from dagster._core.execution.api import execute_run
 
 from ledger_pipelines.defs.assets import erp as erp_assets
 from ledger_pipelines.defs.resources import SYNC_TAG
-from ledger_pipelines.loading.erp.load import Sync, load_table
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import SourceInterruptedError
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending
-from ledger_pipelines.warehouse.table_report import Report
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, checks, failures, materialised
-from ledger_pipelines_tests.support.erp_location import HEADERS, NAMES, ErpLocation, new_erp_location
+from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
+from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines_tests.support.code_location import (
+    CURRENT,
+    FIRST,
+    check_evaluations,
+    failure_messages,
+    materialized_metadata,
+)
+from ledger_pipelines_tests.support.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
 
 OF_RUN = {
     "rows_read", "rows_rejected", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "seconds",
@@ -55,11 +61,13 @@ def order(number: int, day: str | None) -> dict[str, Any]:
 
 
 def test_a_sync_is_one_run_with_one_log(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"), order(2, "2025-02-04"), order(3, "2025-06-01"), order(4, None))
+    location.insert(
+        ORDER_HEADERS, order(1, "2025-02-03"), order(2, "2025-02-04"), order(3, "2025-06-01"), order(4, None)
+    )
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
     result = location.run()
     assert result.success
-    found = materialised(result, HEADERS)
+    found = materialized_metadata(result, ORDER_HEADERS)
     assert found.keys() == set(location.databases.horizon().months)
     assert found["2025-02"].keys() >= OF_RUN
     assert "customers_in_scope" not in found["2025-02"]
@@ -72,68 +80,68 @@ def test_a_sync_is_one_run_with_one_log(location: ErpLocation) -> None:
     assert log.error_message is None
     synced = location.tables(log)
     assert sorted(synced) == sorted(NAMES)
-    headers = synced[HEADERS]
+    headers = synced[ORDER_HEADERS]
     assert (headers.rows_read, headers.rows_loaded, headers.rows_rejected, headers.rows_inserted) == (4, 3, 1, 3)
     assert set(headers.months) >= {"2025-02", "2025-06"}
     assert headers.seconds is not None
     assert "started (manual, run" in location.journal
-    assert f"{HEADERS}: 4 read, 1 rejected, 3 inserted" in location.journal
+    assert f"{ORDER_HEADERS}: 4 read, 1 rejected, 3 inserted" in location.journal
     assert "completed: 5 read, 1 rejected" in location.journal
     again = location.run()
     assert again.success
     assert location.log().id > log.id
-    assert location.tables(location.log())[HEADERS].rows_unchanged == 3
+    assert location.tables(location.log())[ORDER_HEADERS].rows_unchanged == 3
 
 
 def test_rejected_rows_are_a_warning(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"), order(4, None))
-    found = checks(location.run())
-    assert {name for name, check in found.items() if not check.passed} == {f"{HEADERS}/no_rejected_rows"}
-    assert found[f"{HEADERS}/no_rejected_rows"].severity == dg.AssetCheckSeverity.WARN
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"), order(4, None))
+    found = check_evaluations(location.run())
+    assert {name for name, check in found.items() if not check.passed} == {f"{ORDER_HEADERS}/no_rejected_rows"}
+    assert found[f"{ORDER_HEADERS}/no_rejected_rows"].severity == dg.AssetCheckSeverity.WARN
     assert len(found) == len(NAMES)
 
 
 def test_a_month_outside_the_range_that_differs_is_corrected_and_recorded(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"))
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.run()
-    location.insert(HEADERS, order(2, "2025-02-03"))
+    location.insert(ORDER_HEADERS, order(2, "2025-02-03"))
     result = location.run("2025-05", CURRENT)
     assert result.success
-    found = materialised(result, HEADERS)
+    found = materialized_metadata(result, ORDER_HEADERS)
     assert found.keys() == {"2025-02", "2025-05", "2025-06"}
     assert found["2025-02"]["dagster/partition_row_count"] == 2
-    assert location.rows(HEADERS) == 2
+    assert location.rows(ORDER_HEADERS) == 2
 
 
 def test_only_some_tables_and_months(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"), order(2, "2025-03-03"))
-    assert location.run("2025-03", "2025-03", only=[HEADERS]).success
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"), order(2, "2025-03-03"))
+    assert location.run("2025-03", "2025-03", only=[ORDER_HEADERS]).success
     log = location.log()
     assert log.status == "completed"
-    assert list(location.tables(log)) == [HEADERS]
-    assert location.rows(HEADERS) == 1
+    assert list(location.tables(log)) == [ORDER_HEADERS]
+    assert location.rows(ORDER_HEADERS) == 1
 
 
 def test_a_broken_table_fails_the_sync_but_no_other_table(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"))
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
     with location.erp.begin() as connection:
-        connection.execute(sa.text(f"ALTER TABLE {HEADERS} RENAME ship_to TO hidden"))
+        connection.execute(sa.text(f"ALTER TABLE {ORDER_HEADERS} RENAME ship_to TO hidden"))
     try:
         result = location.run()
     finally:
         with location.erp.begin() as connection:
-            connection.execute(sa.text(f"ALTER TABLE {HEADERS} RENAME hidden TO ship_to"))
+            connection.execute(sa.text(f"ALTER TABLE {ORDER_HEADERS} RENAME hidden TO ship_to"))
     assert not result.success
-    assert "ship_to" in failures(result)[HEADERS]
+    assert "ship_to" in failure_messages(result)[ORDER_HEADERS]
     log = location.log()
     assert log.status == "failed"
-    assert str(log.error_message).startswith(f"{HEADERS}: ")
+    assert str(log.error_message).startswith(f"{ORDER_HEADERS}: ")
     assert "ship_to" in str(log.error_message)
     synced = location.tables(log)
-    assert {name for name, table in synced.items() if table.status != "completed"} == {HEADERS}
-    assert "ship_to" in str(synced[HEADERS].error_message)
-    assert (location.rows(HEADERS), location.rows("stockbywh")) == (0, 1)
+    assert {name for name, table in synced.items() if table.status != "completed"} == {ORDER_HEADERS}
+    assert "ship_to" in str(synced[ORDER_HEADERS].error_message)
+    assert (location.rows(ORDER_HEADERS), location.rows("stockbywh")) == (0, 1)
     retries = [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
     assert retries == [], "a missing column does not come back by itself"
 
@@ -141,35 +149,35 @@ def test_a_broken_table_fails_the_sync_but_no_other_table(location: ErpLocation)
 def test_an_interrupted_source_is_retried(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
-    def breaks_off_once(sync: Sync, table: ErpTable) -> Report:
+    def breaks_off_once(sync: TableLoad, table: ErpTable) -> TableReport:
         attempts.append(table.name)
         if len(attempts) == 1:
             raise SourceInterruptedError("The ERP went away.")
-        return load_table(sync, table)
+        return load_erp_table(sync, table)
 
     monkeypatch.setattr(erp_assets, "load_table", breaks_off_once)
-    location.insert(HEADERS, order(1, "2025-02-03"))
-    result = location.run(only=[HEADERS])
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
+    result = location.run(only=[ORDER_HEADERS])
     assert result.success
-    assert attempts == [HEADERS, HEADERS]
+    assert attempts == [ORDER_HEADERS, ORDER_HEADERS]
     assert "The ERP went away. Retrying in 0 s." in log_of(location, result)
     log = location.log()
     assert (log.status, log.total_records) == ("completed", 1)
-    assert location.tables(log)[HEADERS].error_message is None
+    assert location.tables(log)[ORDER_HEADERS].error_message is None
 
 
 def test_an_unavailable_source_fails_with_its_message(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
-    def away(_sync: Sync, table: ErpTable) -> Report:
+    def away(_sync: TableLoad, table: ErpTable) -> TableReport:
         attempts.append(table.name)
         raise SourceInterruptedError("The ERP went away.")
 
     monkeypatch.setattr(erp_assets, "load_table", away)
-    result = location.run(only=[HEADERS])
-    assert failures(result) == {HEADERS: "The ERP went away."}
+    result = location.run(only=[ORDER_HEADERS])
+    assert failure_messages(result) == {ORDER_HEADERS: "The ERP went away."}
     assert len(attempts) == 3
-    assert (location.log().status, location.log().error_message) == ("failed", f"{HEADERS}: The ERP went away.")
+    assert (location.log().status, location.log().error_message) == ("failed", f"{ORDER_HEADERS}: The ERP went away.")
 
 
 def test_a_sync_that_catches_up_reads_months_never_loaded(
@@ -177,9 +185,9 @@ def test_a_sync_that_catches_up_reads_months_never_loaded(
 ) -> None:
     asked: dict[str, tuple[str, ...]] = {}
 
-    def watched(sync: Sync, table: ErpTable) -> Report:
+    def watched(sync: TableLoad, table: ErpTable) -> TableReport:
         asked[table.name] = sync.months
-        return load_table(sync, table)
+        return load_erp_table(sync, table)
 
     monkeypatch.setattr(erp_assets, "load_table", watched)
     everything = location.databases.horizon().months
@@ -187,28 +195,28 @@ def test_a_sync_that_catches_up_reads_months_never_loaded(
     assert asked == {"so_invoice_line": everything}
     location.run(catch_up=True)
     assert asked["so_invoice_line"] == ("2025-05", "2025-06")
-    assert asked[HEADERS] == everything
+    assert asked[ORDER_HEADERS] == everything
     location.run(only=["so_invoice_line"])
     assert asked["so_invoice_line"] == everything, "months named by a user are read"
 
 
 def test_a_run_joins_the_sync_that_was_claimed_for_it(location: ErpLocation) -> None:
-    log_id = location.claim()
-    result = location.run(only=[HEADERS], sync_log_id=log_id)
+    log_id = location.start_sync()
+    result = location.run(only=[ORDER_HEADERS], sync_log_id=log_id)
     assert result.success
     assert (location.log(log_id).status, location.log(log_id).run_id) == ("completed", result.run_id)
     assert location.log().id == log_id, "no second log"
 
 
 def test_a_run_of_a_cancelled_sync_does_nothing(location: ErpLocation) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"))
-    log_id = location.claim()
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
+    log_id = location.start_sync()
     with location.databases.warehouse.begin() as connection:
-        sync_logs.close(connection, log_id, Ending("cancelled", "It was cancelled."))
+        sync_logs.close(connection, log_id, SyncResult("cancelled", "It was cancelled."))
     result = location.run(sync_log_id=log_id)
     assert not result.success
     assert f"Sync {log_id} is cancelled already" in _why(location, result)
-    assert location.rows(HEADERS) == 0
+    assert location.rows(ORDER_HEADERS) == 0
 
 
 def _why(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
@@ -217,7 +225,7 @@ def _why(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_a_scheduled_run_during_another_sync_is_skipped(location: ErpLocation) -> None:
-    log_id = location.claim()
+    log_id = location.start_sync()
     result = location.run(sync_type="scheduled")
     run = location.instance.get_run_by_id(result.run_id)
     assert run is not None
@@ -228,38 +236,38 @@ def test_a_scheduled_run_during_another_sync_is_skipped(location: ErpLocation) -
 
 
 def test_a_manual_run_waits_for_the_running_sync(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    log_id = location.claim()
+    log_id = location.start_sync()
 
     def other_ends(_seconds: float) -> None:
         with location.databases.warehouse.begin() as connection:
-            sync_logs.close(connection, log_id, Ending("completed"))
+            sync_logs.close(connection, log_id, SyncResult("completed"))
 
     monkeypatch.setattr("ledger_pipelines.defs.resources.sync.time.sleep", other_ends)
-    result = location.run(only=[HEADERS])
+    result = location.run(only=[ORDER_HEADERS])
     assert result.success
     assert location.log().run_id == result.run_id
     assert f"Waiting for sync {log_id} to end" in log_of(location, result)
 
 
 def test_a_manual_run_stops_waiting_after_a_timeout(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    log_id = location.claim()
+    log_id = location.start_sync()
     monkeypatch.setattr("ledger_pipelines.defs.resources.sync.WAIT_TIMEOUT_SECONDS", -1)
-    result = location.run(only=[HEADERS])
+    result = location.run(only=[ORDER_HEADERS])
     assert not result.success
     assert f"Sync {log_id} (manual) has been running since" in _why(location, result)
     assert location.log().id == log_id
 
 
 def test_a_reexecuted_run_has_its_own_log(location: ErpLocation) -> None:
-    log_id = location.claim()
-    first = location.run(only=[HEADERS], sync_log_id=log_id)
+    log_id = location.start_sync()
+    first = location.run(only=[ORDER_HEADERS], sync_log_id=log_id)
     again = location.run(
-        only=[HEADERS],
+        only=[ORDER_HEADERS],
         sync_log_id=log_id,
         tags={"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": CURRENT},
     )
     assert not again.success, "the same configuration without a parent run is an error"
-    job = location.definitions.resolve_job_def("erp_sync").get_subset(asset_selection={dg.AssetKey(HEADERS)})
+    job = location.definitions.resolve_job_def("erp_sync").get_subset(asset_selection={dg.AssetKey(ORDER_HEADERS)})
     parent = location.instance.get_run_by_id(first.run_id)
     assert parent is not None
     rerun = location.instance.create_run_for_job(
@@ -276,15 +284,15 @@ def test_a_reexecuted_run_has_its_own_log(location: ErpLocation) -> None:
 
 
 def test_a_closed_sync_changes_no_further_table(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"))
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
     first = []
 
-    def closed_after_the_first(sync: Sync, table: ErpTable) -> Report:
-        report = load_table(sync, table)
+    def closed_after_the_first(sync: TableLoad, table: ErpTable) -> TableReport:
+        report = load_erp_table(sync, table)
         first.append(table.name)
         with location.databases.warehouse.begin() as connection:
-            sync_logs.close(connection, location.log().id, Ending("cancelled", "It was cancelled by force."))
+            sync_logs.close(connection, location.log().id, SyncResult("cancelled", "It was cancelled by force."))
         return report
 
     monkeypatch.setattr(erp_assets, "load_table", closed_after_the_first)
@@ -295,13 +303,13 @@ def test_a_closed_sync_changes_no_further_table(location: ErpLocation, monkeypat
     assert (log.status, log.error_message) == ("cancelled", "It was cancelled by force.")
     synced = location.tables(log)
     assert {name: table.status for name, table in synced.items()} == {first[0]: "completed"}
-    assert "is cancelled already" in "\n".join(failures(result).values())
+    assert "is cancelled already" in "\n".join(failure_messages(result).values())
 
 
 def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    location.insert(HEADERS, order(1, "2025-02-03"))
+    location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
 
-    def interrupted(_sync: Sync, _table: ErpTable) -> Report:
+    def interrupted(_sync: TableLoad, _table: ErpTable) -> TableReport:
         raise DagsterExecutionInterruptedError
 
     monkeypatch.setattr(erp_assets, "load_table", interrupted)
@@ -317,24 +325,24 @@ def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: p
 def test_sessions_carry_the_name_of_the_sync(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
 
-    def record_name(sync: Sync, table: ErpTable) -> Report:
+    def record_name(sync: TableLoad, table: ErpTable) -> TableReport:
         with sync.warehouse.connect() as connection:
             names.append(connection.scalar(sa.text("SHOW application_name")))
-        return load_table(sync, table)
+        return load_erp_table(sync, table)
 
     monkeypatch.setattr(erp_assets, "load_table", record_name)
-    assert location.run(only=[HEADERS]).success
+    assert location.run(only=[ORDER_HEADERS]).success
     assert names == [f"ledger_sync_{location.log().id}"]
 
 
 def test_the_guard_stops_a_table_until_deletions_are_accepted(location: ErpLocation) -> None:
-    location.insert(HEADERS, *(order(number, "2025-02-03") for number in range(300)))
-    assert location.run(only=[HEADERS]).success
+    location.insert(ORDER_HEADERS, *(order(number, "2025-02-03") for number in range(300)))
+    assert location.run(only=[ORDER_HEADERS]).success
     with location.erp.begin() as connection:
-        connection.execute(sa.text(f"DELETE FROM {HEADERS} WHERE order_origin_code LIKE 'O1%'"))
-    refused = location.run(only=[HEADERS])
+        connection.execute(sa.text(f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE 'O1%'"))
+    refused = location.run(only=[ORDER_HEADERS])
     assert not refused.success
     assert "accept_deletions" in str(location.log().error_message)
-    assert location.rows(HEADERS) == 300
-    assert location.run(only=[HEADERS], accept_deletions=True).success
-    assert location.rows(HEADERS) == 189
+    assert location.rows(ORDER_HEADERS) == 300
+    assert location.run(only=[ORDER_HEADERS], accept_deletions=True).success
+    assert location.rows(ORDER_HEADERS) == 189

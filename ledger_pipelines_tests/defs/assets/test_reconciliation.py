@@ -12,15 +12,23 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import reconciliation_job
 from ledger_pipelines.defs.automation.schedules import reconciliation_schedules
-from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, month_range_tags
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, Location, checks, failures, materialised
+from ledger_pipelines_tests.support.code_location import (
+    CURRENT,
+    FIRST,
+    NOW,
+    CodeLocation,
+    check_evaluations,
+    failure_messages,
+    materialized_metadata,
+)
 
 LINES = tables.erp_tables["so_invoice_line"]
 CHECKS = {
@@ -54,7 +62,7 @@ def invoice(pipeline: Pipeline, bp_code: str, amount: int, day: str) -> None:
 
 
 @pytest.fixture
-def fresh(location: Location) -> Location:
+def fresh(location: CodeLocation) -> CodeLocation:
     """Return the location with a computed ledger and a copy of the ERP without invoices."""
     pipeline = location.pipeline
     pipeline.reset(FIRST, CURRENT)
@@ -67,37 +75,37 @@ def fresh(location: Location) -> Location:
     return location
 
 
-def run(location: Location, first: str = FIRST, last: str = CURRENT) -> dg.ExecuteInProcessResult:
+def run(location: CodeLocation, first: str = FIRST, last: str = CURRENT) -> dg.ExecuteInProcessResult:
     """Run the reconciliation job over a range of months."""
     job = location.definitions.resolve_job_def(reconciliation_job.name)
-    tags = range_tags(first, last)
+    tags = month_range_tags(first, last)
     return job.execute_in_process(instance=location.instance, tags=tags, raise_on_error=False)
 
 
-def test_a_run_records_that_everything_matches(fresh: Location) -> None:
+def test_a_run_records_that_everything_matches(fresh: CodeLocation) -> None:
     for number in (1, 2, 3):
         invoice(fresh.pipeline, f"K{number}", 100, "2025-05-31")
     result = run(fresh)
     assert result.success
-    (compared,) = materialised(result, "balance_comparison").values()
+    (compared,) = materialized_metadata(result, "balance_comparison").values()
     assert (compared["customers"], compared["mismatches"], compared["rows_inserted"]) == (3, 0, 3)
     assert (compared["ledger_balance_rupiah"], compared["difference_rupiah"]) == (-600, 0)
-    months = materialised(result, "invoice_reconciliation")
+    months = materialized_metadata(result, "invoice_reconciliation")
     assert months.keys() == set(fresh.pipeline.horizon.months)
     assert months["2025-05"]["dagster/partition_row_count"] == 3
     assert (months["2025-05"]["month_mismatches"], months["2025-06"]["month_mismatches"]) == (0, 3)
     assert (months["2025-05"]["month_purchases_rupiah"], months["2025-06"]["month_invoiced_rupiah"]) == (300, 0)
     assert "| 2025-05 | 3 | 300.00 | 300 | 0.00 | 3 | 0 |" in months["2025-05"]["months"]
-    assert {name: check.passed for name, check in checks(result).items()} == dict.fromkeys(CHECKS, True), (
+    assert {name: check.passed for name, check in check_evaluations(result).items()} == dict.fromkeys(CHECKS, True), (
         "June is not over"
     )
     again = run(fresh)
     for asset in ("balance_comparison", "invoice_reconciliation"):
-        for metadata in materialised(again, asset).values():
+        for metadata in materialized_metadata(again, asset).values():
             assert [metadata[f"rows_{what}"] for what in ("inserted", "updated", "deleted")] == [0, 0, 0]
 
 
-def test_a_mismatch_is_a_warning_with_its_amount(fresh: Location) -> None:
+def test_a_mismatch_is_a_warning_with_its_amount(fresh: CodeLocation) -> None:
     fresh.pipeline.fill(source(bill="70.5"))
     with fresh.pipeline.warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE billing.customers SET no_kontrak = NULL WHERE customer_id = 3"))
@@ -110,7 +118,7 @@ def test_a_mismatch_is_a_warning_with_its_amount(fresh: Location) -> None:
     invoice(fresh.pipeline, "K1", 60, "2025-05-31")
     invoice(fresh.pipeline, "K2", 100, "2025-06-15")
     invoice(fresh.pipeline, "K7", 1234, "2025-05-30")
-    found = checks(run(fresh))
+    found = check_evaluations(run(fresh))
     assert {name for name, check in found.items() if not check.passed} == CHECKS
     assert {check.severity for check in found.values()} == {dg.AssetCheckSeverity.WARN}
     metadata = {name.partition("/")[2]: {key: str(value.value) for key, value in check.metadata.items()}
@@ -128,27 +136,27 @@ def test_a_mismatch_is_a_warning_with_its_amount(fresh: Location) -> None:
     assert "partner:K7" in metadata["every_partner_has_a_customer"]["examples"]
 
 
-def test_a_range_touches_no_other_month(fresh: Location) -> None:
+def test_a_range_touches_no_other_month(fresh: CodeLocation) -> None:
     result = run(fresh, "2025-05", "2025-05")
-    assert materialised(result, "invoice_reconciliation").keys() == {"2025-05"}
+    assert materialized_metadata(result, "invoice_reconciliation").keys() == {"2025-05"}
     assert {row["year_month"] for row in fresh.pipeline.rows(tables.invoice_reconciliation)} == {"2025-05"}
 
 
-def test_months_that_were_never_copied_are_named(fresh: Location) -> None:
+def test_months_that_were_never_copied_are_named(fresh: CodeLocation) -> None:
     with fresh.pipeline.warehouse.begin() as connection:
         connection.execute(sa.text("DELETE FROM ops.loaded_months WHERE table_name = 'erp.so_invoice_line'"))
     result = run(fresh)
-    assert "Materialise so_invoice_line from 2025-01 on first" in failures(result)["invoice_reconciliation"]
+    assert "Materialise so_invoice_line from 2025-01 on first" in failure_messages(result)["invoice_reconciliation"]
     assert len(fresh.pipeline.rows(tables.balance_comparison)) == 3
 
 
-def test_a_run_does_not_wait_for_writers(fresh: Location) -> None:
+def test_a_run_does_not_wait_for_writers(fresh: CodeLocation) -> None:
     """A run of the ledger holds its locks and has written rows; the reconciliation sees the committed rows."""
     ledger_tables = (*(table for table in tables.metadata.sorted_tables if table.schema == "billing"),
                      tables.transaction_calculations, tables.monthly_customer_balances, LINES)  # fmt: skip
     with fresh.pipeline.warehouse.begin() as writing:
         for table in ledger_tables:
-            lock(writing, table)
+            lock_tables(writing, table)
         writing.execute(sa.text("UPDATE ledger.monthly_customer_balances SET closing_balance = 0"))
         writing.execute(sa.text("DELETE FROM billing.meter_readings"))
         assert run(fresh).success
@@ -156,7 +164,7 @@ def test_a_run_does_not_wait_for_writers(fresh: Location) -> None:
     assert all(row["matches"] for row in fresh.pipeline.rows(tables.balance_comparison))
 
 
-def test_the_schedule_requests_a_run_that_succeeds(fresh: Location) -> None:
+def test_the_schedule_requests_a_run_that_succeeds(fresh: CodeLocation) -> None:
     """It ticks daily at 03:00; without an ERP, it requests only the comparison with the application."""
     schedule = fresh.definitions.resolve_schedule_def("daily_comparison")
     start = NOW.timestamp()
@@ -166,9 +174,9 @@ def test_the_schedule_requests_a_run_that_succeeds(fresh: Location) -> None:
     job = fresh.definitions.resolve_job_def(reconciliation_job.name)
     assert request.asset_selection == [dg.AssetKey("balance_comparison")]
     result = job.execute_in_process(instance=fresh.instance, asset_selection=request.asset_selection)
-    assert {asset for asset in ("balance_comparison", "invoice_reconciliation") if materialised(result, asset)} == {
-        "balance_comparison"
-    }
+    assert {
+        asset for asset in ("balance_comparison", "invoice_reconciliation") if materialized_metadata(result, asset)
+    } == {"balance_comparison"}
     with_erp = fresh.settings.model_copy(update={"erp_url": fresh.settings.warehouse_url})
     (other,) = reconciliation_schedules(with_erp)
     (request,) = _requests(fresh, other)
@@ -176,7 +184,7 @@ def test_the_schedule_requests_a_run_that_succeeds(fresh: Location) -> None:
     assert request.asset_selection is None
 
 
-def _requests(location: Location, schedule: dg.ScheduleDefinition) -> Any:
+def _requests(location: CodeLocation, schedule: dg.ScheduleDefinition) -> Any:
     context = dg.build_schedule_context(
         instance=location.instance,
         scheduled_execution_time=NOW.astimezone(WIB),

@@ -17,11 +17,11 @@ from ledger_pipelines_tests.support.code_location import (
     CURRENT,
     FIRST,
     STEPS,
-    Location,
-    checks,
-    failures,
-    log,
-    materialised,
+    CodeLocation,
+    check_evaluations,
+    failure_messages,
+    log_messages,
+    materialized_metadata,
 )
 
 OF_RUN = {
@@ -54,36 +54,36 @@ def source(volume: object = 10, deposits: str | None = None) -> SourceState:
 
 
 @pytest.fixture
-def fresh(location: Location) -> Location:
+def fresh(location: CodeLocation) -> CodeLocation:
     """Return the location with an empty warehouse and a filled source."""
     location.pipeline.reset(FIRST, CURRENT)
     location.pipeline.fill(source())
     return location
 
 
-def balances(location: Location) -> list[dict[str, Any]]:
+def balances(location: CodeLocation) -> list[dict[str, Any]]:
     """Return all stored balances."""
     return [dict(row) for row in location.pipeline.rows(tables.monthly_customer_balances)]
 
 
-def closing(location: Location, customer: int, month: str) -> Decimal:
+def closing(location: CodeLocation, customer: int, month: str) -> Decimal:
     """Return a customer's closing balance of a month."""
     return location.pipeline.ledger().balances[customer, month].closing_balance
 
 
-def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: Location) -> None:
+def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: CodeLocation) -> None:
     first = fresh.run()
     assert first.success
     months = set(fresh.pipeline.horizon.months)
     for asset in STEPS:
-        found = materialised(first, asset)
+        found = materialized_metadata(first, asset)
         expected = {""} if asset in {"customers", "prices"} else months
         assert found.keys() == expected, asset
         for month, metadata in found.items():
             assert metadata.keys() >= OF_RUN | (OF_MONTH | {"dagster/partition_row_count"} if month else set())
             assert metadata["customers_in_scope"] == "all"
-    assert materialised(first, "transaction_calculations")["2025-02"].keys() >= OF_TRANSACTIONS
-    of_balances = materialised(first, "monthly_customer_balances")["2025-02"]
+    assert materialized_metadata(first, "transaction_calculations")["2025-02"].keys() >= OF_TRANSACTIONS
+    of_balances = materialized_metadata(first, "monthly_customer_balances")["2025-02"]
     assert of_balances.keys() >= OF_BALANCES
     assert of_balances["month_closing_rupiah"] == -4000
     assert of_balances["month_closing_rupiah_exact"] == "-4,000.00"
@@ -94,13 +94,13 @@ def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: Location) -> None:
     again = fresh.run()
     assert again.success
     assert balances(fresh) == before
-    messages = log(fresh, again)
+    messages = log_messages(fresh, again)
     for asset in STEPS:
         assert f"{tables.metadata.tables[_table(asset)]}: nothing to write, all" in messages
-        assert {metadata["rows_unchanged"] for metadata in materialised(again, asset).values()} != {0} or (
+        assert {metadata["rows_unchanged"] for metadata in materialized_metadata(again, asset).values()} != {0} or (
             asset in {"prices", "deposits"}
         )
-        for metadata in materialised(again, asset).values():
+        for metadata in materialized_metadata(again, asset).values():
             assert [metadata[f"rows_{what}"] for what in ("inserted", "updated", "deleted")] == [0, 0, 0]
 
 
@@ -108,7 +108,7 @@ def _table(asset: str) -> str:
     return next(key for key in tables.metadata.tables if key.endswith(f".{asset}"))
 
 
-def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: Location) -> None:
+def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = {(row["customer_id"], row["year_month"]): row for row in balances(fresh)}
     fresh.pipeline.fill(source(volume=11))
@@ -116,19 +116,19 @@ def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: Location) -
     assert result.success
     assert closing(fresh, 1, "2025-02") == -1100
     assert closing(fresh, 1, "2025-06") == -3100
-    found = materialised(result, "monthly_customer_balances")
+    found = materialized_metadata(result, "monthly_customer_balances")
     assert found.keys() == {"2025-02", "2025-03", "2025-04", "2025-05", "2025-06"}
     assert {month: metadata["month_rows_updated"] for month, metadata in found.items()} == dict.fromkeys(found, 1)
     assert found["2025-06"]["month_closing_rupiah"] == -3100 - 3700
-    assert materialised(result, "transaction_calculations").keys() == {"2025-02"}
+    assert materialized_metadata(result, "transaction_calculations").keys() == {"2025-02"}
     assert [row for row in balances(fresh) if row["customer_id"] == 2] == [
         row for (customer, _), row in before.items() if customer == 2
     ]
     untouched = fresh.run("2025-02", "2025-02")
-    assert materialised(untouched, "monthly_customer_balances").keys() == {"2025-02"}
+    assert materialized_metadata(untouched, "monthly_customer_balances").keys() == {"2025-02"}
 
 
-def test_each_asset_runs_by_itself_over_a_range(fresh: Location) -> None:
+def test_each_asset_runs_by_itself_over_a_range(fresh: CodeLocation) -> None:
     """A backfill launches one run per asset."""
     for asset in STEPS:
         result = fresh.run("2025-01", "2025-06", only=[asset])
@@ -140,7 +140,7 @@ def test_each_asset_runs_by_itself_over_a_range(fresh: Location) -> None:
     assert closing(fresh, 1, CURRENT) == -3000
 
 
-def test_a_scoped_run_touches_no_other_customer(fresh: Location) -> None:
+def test_a_scoped_run_touches_no_other_customer(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = {table.name: [dict(row) for row in fresh.pipeline.rows(table)] for table in _of_customers()}
     changed = source(volume=11, deposits='[{"date": "2025-03-01", "amount": 500}]')
@@ -154,7 +154,7 @@ def test_a_scoped_run_touches_no_other_customer(fresh: Location) -> None:
         assert [row for row in after if row["customer_id"] != 1] == [
             row for row in before[table.name] if row["customer_id"] != 1
         ]
-    metadata = materialised(result, "monthly_customer_balances")[CURRENT]
+    metadata = materialized_metadata(result, "monthly_customer_balances")[CURRENT]
     assert metadata["customers_in_scope"] == "1"
     assert "dagster/partition_row_count" not in metadata
     assert "month_closing_rupiah" not in metadata
@@ -164,7 +164,7 @@ def _of_customers() -> list[sa.Table]:
     return [table for table in tables.metadata.sorted_tables if table.name in STEPS]
 
 
-def test_force_builds_everything_again(fresh: Location) -> None:
+def test_force_builds_everything_again(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
     result = fresh.run(force=True)
@@ -173,14 +173,14 @@ def test_force_builds_everything_again(fresh: Location) -> None:
     stamp = "last_calculated_at"
     assert [row | {stamp: None} for row in after] == [row | {stamp: None} for row in before]
     assert all(new[stamp] > old[stamp] for new, old in zip(after, before, strict=True))
-    metadata = materialised(result, "transaction_calculations")["2025-02"]
+    metadata = materialized_metadata(result, "transaction_calculations")["2025-02"]
     assert (metadata["rows_deleted"], metadata["rows_inserted"]) == (4, 4)
 
 
-def test_months_that_were_never_computed_are_named(fresh: Location) -> None:
+def test_months_that_were_never_computed_are_named(fresh: CodeLocation) -> None:
     result = fresh.run("2025-03", "2025-04")
     assert not result.success
-    (message,) = failures(result).values()
+    (message,) = failure_messages(result).values()
     assert "2025-03" in message
     assert "2025-01 to 2025-02" in message
     assert "Materialise monthly_customer_balances from 2025-01 on" in message
@@ -194,33 +194,33 @@ def test_months_that_were_never_computed_are_named(fresh: Location) -> None:
         ("2024-12", "2025-06", "2024-12 is before 2025-01, the first month of the partitions"),
     ],
 )
-def test_a_range_outside_the_horizon_is_refused(fresh: Location, first: str, last: str, message: str) -> None:
+def test_a_range_outside_the_horizon_is_refused(fresh: CodeLocation, first: str, last: str, message: str) -> None:
     result = fresh.run(first, last, only=["meter_readings"])
     assert not result.success
-    assert message in str(failures(result))
+    assert message in str(failure_messages(result))
     assert fresh.pipeline.rows(tables.meter_readings) == []
 
 
 @pytest.mark.parametrize("only", [["meter_readings"], ["transaction_calculations"], ["monthly_customer_balances"]])
-def test_a_range_that_runs_backwards_is_refused(fresh: Location, only: list[str]) -> None:
+def test_a_range_that_runs_backwards_is_refused(fresh: CodeLocation, only: list[str]) -> None:
     result = fresh.run("2025-06", "2025-01", only=only)
     assert not result.success
-    assert "2025-06" in str(failures(result)), "no readable failure"
+    assert "2025-06" in str(failure_messages(result)), "no readable failure"
 
 
-def test_an_emptied_source_stops_the_run_until_deletions_are_accepted(fresh: Location) -> None:
+def test_an_emptied_source_stops_the_run_until_deletions_are_accepted(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
     fresh.pipeline.fill(SourceState())
     result = fresh.run()
     assert not result.success
-    assert "has no customers at all" in failures(result)["customers"]
+    assert "has no customers at all" in failure_messages(result)["customers"]
     assert balances(fresh) == before
     assert fresh.run(accept_deletions=True).success
     assert balances(fresh) == []
 
 
-def test_an_unreadable_source_is_a_failure_with_a_message(fresh: Location) -> None:
+def test_an_unreadable_source_is_a_failure_with_a_message(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
     with fresh.pipeline.source.begin() as connection:
@@ -231,26 +231,26 @@ def test_an_unreadable_source_is_a_failure_with_a_message(fresh: Location) -> No
         with fresh.pipeline.source.begin() as connection:
             connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME hidden TO data_input"))
     assert not result.success
-    assert list(failures(result)) == ["customers"], "reported once, by the first step"
-    assert "lacks the column data_input" in failures(result)["customers"]
+    assert list(failure_messages(result)) == ["customers"], "reported once, by the first step"
+    assert "lacks the column data_input" in failure_messages(result)["customers"]
     password = fresh.pipeline.source.url.password
     assert password
-    assert password not in log(fresh, result)
+    assert password not in log_messages(fresh, result)
     assert balances(fresh) == before
 
 
-def test_checks_pass_on_a_healthy_ledger(fresh: Location) -> None:
-    found = checks(fresh.run())
+def test_checks_pass_on_a_healthy_ledger(fresh: CodeLocation) -> None:
+    found = check_evaluations(fresh.run())
     failed = {name for name, check in found.items() if not check.passed}
     assert failed == set()
     assert len(found) == 9 + 6 + 5 + 1
 
 
-def test_invariants_are_errors_and_data_checks_are_warnings(fresh: Location) -> None:
+def test_invariants_are_errors_and_data_checks_are_warnings(fresh: CodeLocation) -> None:
     odd = source(volume=0)
     rejected = reading_row(9, 3, '{"waktu": "2025-03-01", "volume_sm3": 1}')
     fresh.pipeline.fill(SourceState(odd.users, (*odd.readings, rejected, reading_row(10, 1, None))))
-    found = checks(fresh.run())
+    found = check_evaluations(fresh.run())
     warned = {name for name, check in found.items() if not check.passed}
     assert warned == {
         "meter_readings/zero_volume",
@@ -266,14 +266,14 @@ def test_invariants_are_errors_and_data_checks_are_warnings(fresh: Location) -> 
     job = dg.define_asset_job("only_checks", selection=dg.AssetSelection.all_asset_checks())
     definitions = dg.Definitions.merge(fresh.definitions, dg.Definitions(jobs=[job]))
     result = definitions.resolve_job_def("only_checks").execute_in_process(instance=fresh.instance)
-    broken = {name for name, check in checks(result).items() if not check.passed} - warned
+    broken = {name for name, check in check_evaluations(result).items() if not check.passed} - warned
     assert broken == {"monthly_customer_balances/balances_add_up", "monthly_customer_balances/months_chain"}
-    assert {checks(result)[name].severity for name in broken} == {dg.AssetCheckSeverity.ERROR}
-    examples = checks(result)["monthly_customer_balances/balances_add_up"].metadata["examples"].value
+    assert {check_evaluations(result)[name].severity for name in broken} == {dg.AssetCheckSeverity.ERROR}
+    examples = check_evaluations(result)["monthly_customer_balances/balances_add_up"].metadata["examples"].value
     assert "| customer_id | year_month |" in str(examples)
 
 
-def test_dagster_reports_no_month_as_stale_after_a_run(fresh: Location) -> None:
+def test_dagster_reports_no_month_as_stale_after_a_run(fresh: CodeLocation) -> None:
     """Only `ledger.stale_months` determines what is out of date; Dagster's own staleness check is off."""
     graph = fresh.definitions.resolve_asset_graph()
 
@@ -287,19 +287,22 @@ def test_dagster_reports_no_month_as_stale_after_a_run(fresh: Location) -> None:
         fresh.pipeline.fill(source(volume))
         result = fresh.run(first, last)
         assert unsynced() == []
-    assert sorted(materialised(result, "monthly_customer_balances")) == [f"2025-0{month}" for month in range(2, 7)]
+    assert sorted(materialized_metadata(result, "monthly_customer_balances")) == [
+        f"2025-0{month}" for month in range(2, 7)
+    ]
 
 
-def test_a_run_reports_rejections_and_the_first_month_to_set(fresh: Location) -> None:
+def test_a_run_reports_rejections_and_the_first_month_to_set(fresh: CodeLocation) -> None:
     given = source(deposits='[{"date": "2023-08-05", "amount": 1}, {"date": "1999-01-01", "amount": 1}]')
     earlier = [reading_row(number, 2, json.dumps({"waktu": "2023-05-03", "volume_sm3": 1})) for number in range(10, 30)]
     unpriced = reading_row(31, 3, json.dumps({"waktu": "2025-02-03", "volume_sm3": 1}))
     fresh.pipeline.fill(SourceState(given.users, (*given.readings, *earlier, unpriced)))
     result = fresh.run()
     assert result.success
-    messages = log(fresh, result)
+    messages = log_messages(fresh, result)
     metadata = {
-        asset: materialised(result, asset)[month] for asset, month in (("deposits", FIRST), ("meter_readings", FIRST))
+        asset: materialized_metadata(result, asset)[month]
+        for asset, month in (("deposits", FIRST), ("meter_readings", FIRST))
     }
     readings = (
         "20 of 25 readings are rejected: dated before 2025-01, the first month of the partitions (20, in 2023-05)."
@@ -309,10 +312,10 @@ def test_a_run_reports_rejections_and_the_first_month_to_set(fresh: Location) ->
     assert f"{readings} To load them, set LEDGER_FIRST_MONTH=2023-05" in messages
     assert "2 of 2 deposit entries are rejected" in metadata["deposits"]["rejected_because"]
     assert "1 of 5 readings is rejected: no price (1)." in messages
-    assert "rejected_because" not in materialised(result, "customers")[""]
+    assert "rejected_because" not in materialized_metadata(result, "customers")[""]
 
 
-def test_a_run_reports_missing_columns_once(fresh: Location) -> None:
+def test_a_run_reports_missing_columns_once(fresh: CodeLocation) -> None:
     columns = {"users": ("alamat", "balance_last_updated_at"), "data_pencatatan": ("harga_final",)}
     with fresh.pipeline.source.begin() as connection:
         for table, names in columns.items():
@@ -326,7 +329,7 @@ def test_a_run_reports_missing_columns_once(fresh: Location) -> None:
                 for name in names:
                     connection.execute(sa.text(f"ALTER TABLE {table} RENAME was_{name} TO {name}"))
     assert result.success
-    messages = log(fresh, result)
+    messages = log_messages(fresh, result)
     assert [messages.count(name) for name in ("alamat, balance_last_updated_at", "harga_final")] == [1, 1]
-    assert "alamat" in materialised(result, "customers")[""]["columns_missing"]
-    assert "harga_final" in materialised(result, "meter_readings")[FIRST]["columns_missing"]
+    assert "alamat" in materialized_metadata(result, "customers")[""]["columns_missing"]
+    assert "harga_final" in materialized_metadata(result, "meter_readings")[FIRST]["columns_missing"]

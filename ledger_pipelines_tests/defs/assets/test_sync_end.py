@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.defs.resources import Databases, SyncConfig, SyncRun
+from ledger_pipelines.defs.resources import PipelineDatabases, SyncConfig, SyncRun
 from ledger_pipelines.defs.resources import sync as sync_resource
-from ledger_pipelines.loading.erp.sync_log_file import journal_file
+from ledger_pipelines.loading.erp.sync_log_file import sync_log_path
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -21,13 +21,13 @@ def test_a_log_that_cannot_be_closed_has_the_reason_in_the_journal(
     monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
     settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")
-    databases = Databases(settings)
+    databases = PipelineDatabases(settings)
     started = datetime(2025, 6, 1, tzinfo=WIB)
     log = SyncLog(7, "manual", "running", started, None, 0, 0, 0, None, None, None, "abc")
     with pytest.raises(WarehouseError, match="cannot be used"):
         SyncRun(databases, log, SyncConfig(), ["stockbywh"]).close()
     databases.warehouse.dispose()
-    waits, gives_up = journal_file(settings).read_text().splitlines()
+    waits, gives_up = sync_log_path(settings).read_text().splitlines()
     assert "sync 7 waits until it can be closed: The warehouse" in waits
     assert "sync 7 could not be closed; the sensor finished_syncs or the next sync closes it: The warehouse" in gives_up
     assert "hush" not in waits + gives_up

@@ -13,8 +13,8 @@ from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.code_location import Location, materialised
-from ledger_pipelines_tests.support.open_incidents import REFUSED, opened
+from ledger_pipelines_tests.support.code_location import CodeLocation, materialized_metadata
+from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
 
 WITHDRAWN = '[{"date": "2025-03-05", "amount": -5}]'
@@ -28,17 +28,17 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def location(pipeline: Pipeline) -> Iterator[Location]:
+def location(pipeline: Pipeline) -> Iterator[CodeLocation]:
     """Yield a code location whose only customer owes 5 rupiah."""
     pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=1, deposit_history=WITHDRAWN),)))
     with dg.DagsterInstance.ephemeral() as instance:
-        made = Location(pipeline, instance)
+        made = CodeLocation(pipeline, instance)
         yield made
         made.databases.warehouse.dispose()
         made.databases.billing.dispose()
 
 
-def tick(location: Location, **settings: str) -> str:
+def tick(location: CodeLocation, **settings: str) -> str:
     """Return the skip message of one tick of the sensor."""
     validated = Settings(**settings)
     update = {name: getattr(validated, name) for name in settings}
@@ -57,10 +57,10 @@ def tick(location: Location, **settings: str) -> str:
     return str(found.skip_message)
 
 
-def test_a_run_records_and_the_sensor_posts(location: Location, receiver: Receiver) -> None:
+def test_a_run_records_and_the_sensor_posts(location: CodeLocation, receiver: Receiver) -> None:
     result = location.run()
     assert result.success
-    ((_, metadata),) = list(materialised(result, "monthly_customer_balances").items())[-1:]
+    ((_, metadata),) = list(materialized_metadata(result, "monthly_customer_balances").items())[-1:]
     assert metadata["customers_owing"] == 1
     assert "LEDGER_ALERT_WEBHOOK_URL is not set" in tick(location)
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
@@ -75,15 +75,15 @@ def test_a_run_records_and_the_sensor_posts(location: Location, receiver: Receiv
         assert connection.scalar(sa.select(balance_alerts.c.run_id)) == result.run_id
 
 
-def test_an_incident_is_posted_by_the_same_sensor(location: Location, receiver: Receiver) -> None:
+def test_an_incident_is_posted_by_the_same_sensor(location: CodeLocation, receiver: Receiver) -> None:
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
-    with opened(location.databases.warehouse, REFUSED):
+    with temporary_incidents(location.databases.warehouse, REFUSED):
         assert tick(location, **webhook) == "1 delivered."
         assert tick(location, **webhook) == "No messages to deliver."
     assert [json.loads(message.body)["type"] for message in receiver.received] == ["incident.opened"]
 
 
-def test_a_run_does_not_depend_on_the_webhook(location: Location, receiver: Receiver) -> None:
+def test_a_run_does_not_depend_on_the_webhook(location: CodeLocation, receiver: Receiver) -> None:
     receiver.answers = ["silence"]
     location.pipeline.run()
     assert location.pipeline.rows(balance_alerts)

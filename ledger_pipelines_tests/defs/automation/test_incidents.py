@@ -14,20 +14,20 @@ from ledger_pipelines.defs.automation.incidents import sync_causes
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import change_queue, incidents, sync_logs
-from ledger_pipelines.warehouse.ops.change_queue import Noticed
-from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
-from ledger_pipelines.warehouse.ops.sync_logs import Ending
+from ledger_pipelines.warehouse.ops.change_queue import QueuedChange
+from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, IncidentKind
+from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, Location
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation
 
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
 LARGE = [reading_row(number, 2, READING) for number in range(10, 160)]
 
 
 @pytest.fixture
-def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeLocation]:
     """Yield a code location over a computed ledger of two customers; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
     monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
@@ -36,12 +36,12 @@ def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lo
     pipeline.fill(SourceState(customers, (reading_row(1, 1, READING), *LARGE)))
     pipeline.run()
     with dg.DagsterInstance.ephemeral() as instance:
-        made = Location(pipeline, instance)
+        made = CodeLocation(pipeline, instance)
         yield made
         made.databases.dispose()
 
 
-def tick(location: Location, name: str) -> Any:
+def tick(location: CodeLocation, name: str) -> Any:
     """Evaluate one tick of a sensor."""
     context = dg.build_sensor_context(
         instance=location.instance,
@@ -51,12 +51,12 @@ def tick(location: Location, name: str) -> Any:
     return location.definitions.resolve_sensor_def(name).evaluate_tick(context)
 
 
-def opened(location: Location) -> list[Incident]:
+def opened(location: CodeLocation) -> list[Incident]:
     with location.pipeline.warehouse.connect() as connection:
         return incidents.open_incidents(connection)
 
 
-def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: Location) -> None:
+def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: CodeLocation) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
     for _ in range(2):
@@ -73,7 +73,7 @@ def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: Location) -
 
 
 def test_a_failed_real_time_run_is_an_incident_until_one_succeeds(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: CodeLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
@@ -84,7 +84,7 @@ def test_a_failed_real_time_run_is_an_incident_until_one_succeeds(
         raise KeyError("a fault of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
         assert not job.execute_in_process(instance=location.instance, raise_on_error=False).success
     (incident,) = opened(location)
     assert (incident.kind, incident.subject) == ("poll_failed", "real-time run")
@@ -95,7 +95,7 @@ def test_a_failed_real_time_run_is_an_incident_until_one_succeeds(
     assert opened(location) == []
 
 
-def test_a_refused_run_is_resolved_by_accepted_deletions(location: Location) -> None:
+def test_a_refused_run_is_resolved_by_accepted_deletions(location: CodeLocation) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
         connection.execute(sa.delete(users).where(users.c.id == 2))
@@ -116,13 +116,13 @@ def test_a_refused_run_is_resolved_by_accepted_deletions(location: Location) -> 
 
 
 def test_a_failed_run_of_some_customers_is_resolved_by_one_of_all(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: CodeLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("a fault of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
         assert not location.run("2025-02", "2025-03", customer_ids=[1]).success
     tick(location, "incident_review")
     (incident,) = opened(location)
@@ -138,15 +138,15 @@ def test_a_failed_run_of_some_customers_is_resolved_by_one_of_all(
 def end_sync(warehouse: sa.Engine, status: Any) -> None:
     """Record a sync that began and ended."""
     with warehouse.begin() as connection:
-        log = sync_logs.claim(connection, "scheduled")
-        sync_logs.close(connection, log.id, Ending(status, "the ERP is away" if status == "failed" else None))
+        log = sync_logs.begin_sync(connection, "scheduled")
+        sync_logs.close(connection, log.id, SyncResult(status, "the ERP is away" if status == "failed" else None))
 
 
 def kinds_of(connection: sa.Connection, now: datetime, watched_since: datetime) -> list[str]:
     return [cause.kind.value for cause in sync_causes(connection, now, watched_since=watched_since)]
 
 
-def test_a_failed_sync_is_resolved_by_a_completed_one(location: Location) -> None:
+def test_a_failed_sync_is_resolved_by_a_completed_one(location: CodeLocation) -> None:
     warehouse, now = location.pipeline.warehouse, datetime.now(UTC)
     for status, expected in (
         ("completed", []),
@@ -163,7 +163,7 @@ def test_a_failed_sync_is_resolved_by_a_completed_one(location: Location) -> Non
     ("minutes", "watched_hours", "expected"),
     [(9, 1, []), (10, 1, ["sync_missed"]), (59, 1, ["sync_missed"]), (69, 1, ["sync_missed"]), (30, 0, [])],
 )
-def test_a_missed_hourly_sync(location: Location, minutes: int, watched_hours: int, expected: list[str]) -> None:
+def test_a_missed_hourly_sync(location: CodeLocation, minutes: int, watched_hours: int, expected: list[str]) -> None:
     end_sync(location.pipeline.warehouse, "completed")
     in_two_hours = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
     now = in_two_hours + timedelta(minutes=minutes)
@@ -172,12 +172,12 @@ def test_a_missed_hourly_sync(location: Location, minutes: int, watched_hours: i
         assert kinds_of(connection, now, watched_since) == expected
 
 
-def test_a_failed_real_time_run_is_resolved_without_changes(location: Location) -> None:
-    cause = Cause(Kind.POLL_FAILED, REALTIME_RUN, "the source was unavailable", "wait")
+def test_a_failed_real_time_run_is_resolved_without_changes(location: CodeLocation) -> None:
+    cause = IncidentCause(IncidentKind.POLL_FAILED, REALTIME_RUN, "the source was unavailable", "wait")
     with location.pipeline.warehouse.begin() as connection:
         incidents.record(connection, cause)
-        change_queue.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
-        change_queue.failed(connection, change_queue.take(connection, 1), "the source was unavailable")
+        change_queue.enqueue(connection, [QueuedChange("users", 1, 1, FIRST, "", None)])
+        change_queue.mark_failed(connection, change_queue.dequeue(connection, 1), "the source was unavailable")
     tick(location, "incident_review")
     assert len(opened(location)) == 1, "a change waits for its retry"
     with location.pipeline.warehouse.begin() as connection:
@@ -186,9 +186,9 @@ def test_a_failed_real_time_run_is_resolved_without_changes(location: Location) 
     assert opened(location) == []
 
 
-def test_a_change_that_no_run_applies(location: Location) -> None:
+def test_a_change_that_no_run_applies(location: CodeLocation) -> None:
     with location.pipeline.warehouse.begin() as connection:
-        change_queue.note(connection, [Noticed("users", 1, 1, FIRST, "", None)])
+        change_queue.enqueue(connection, [QueuedChange("users", 1, 1, FIRST, "", None)])
     tick(location, "incident_review")
     assert opened(location) == []
     with location.pipeline.warehouse.begin() as connection:
@@ -202,8 +202,8 @@ def test_a_change_that_no_run_applies(location: Location) -> None:
     assert opened(location) == []
 
 
-def test_a_month_that_no_process_turns(location: Location) -> None:
-    next_month = Location(location.pipeline, location.instance)
+def test_a_month_that_no_process_turns(location: CodeLocation) -> None:
+    next_month = CodeLocation(location.pipeline, location.instance)
     next_month.databases._clock = lambda: datetime(2025, 7, 1, 0, 2, tzinfo=WIB)
     tick(next_month, "incident_review")
     (incident,) = opened(location)
@@ -214,6 +214,6 @@ def test_a_month_that_no_process_turns(location: Location) -> None:
     next_month.databases.dispose()
 
 
-def test_without_an_erp_no_sync_is_missed(location: Location) -> None:
+def test_without_an_erp_no_sync_is_missed(location: CodeLocation) -> None:
     assert tick(location, "incident_review").skip_message == "No incident is open."
     assert NOW.minute > 10

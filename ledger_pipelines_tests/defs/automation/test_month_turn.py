@@ -10,14 +10,14 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation import realtime
-from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
-from ledger_pipelines.defs.resources import Databases
+from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, month_range_tags
+from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.horizon import month_of, months_between
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.code_location import FIRST, Location, checks, materialised
+from ledger_pipelines_tests.support.code_location import FIRST, CodeLocation, check_evaluations, materialized_metadata
 
 DEPOSITS = '[{"date": "2025-06-17", "amount": 500}, {"date": "2025-07-01 00:00:00", "amount": 7}]'
 MIDNIGHT = datetime(2025, 7, 1, tzinfo=WIB)
@@ -25,7 +25,7 @@ JUNE, JULY = "2025-06", "2025-07"
 
 
 @pytest.fixture
-def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeLocation]:
     """Yield a code location over a ledger of two customers, computed in June; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
     monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
@@ -35,25 +35,25 @@ def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iter
     shared_pipeline.fill(SourceState(users, (reading,)))
     shared_pipeline.run()
     with dg.DagsterInstance.ephemeral() as instance:
-        made = Location(shared_pipeline, instance)
+        made = CodeLocation(shared_pipeline, instance)
         yield made
         made.databases.dispose()
 
 
-def set_clock(location: Location, moment: datetime) -> None:
+def set_clock(location: CodeLocation, moment: datetime) -> None:
     """Set the clock of the location's processes; PostgreSQL's clock is separate."""
-    clocked = Databases(location.settings, clock=lambda: moment)
+    clocked = PipelineDatabases(location.settings, clock=lambda: moment)
     location.databases.now = clocked.now  # type: ignore[method-assign]  # the definitions hold this resource
 
 
-def closings(location: Location, month: str) -> dict[int, int]:
+def closings(location: CodeLocation, month: str) -> dict[int, int]:
     """Return the closing balances of a month, by customer."""
     rows = location.pipeline.rows(tables.monthly_customer_balances)
     return {row["customer_id"]: int(row["closing_balance"]) for row in rows if row["year_month"] == month}
 
 
 @pytest.mark.parametrize("name", ["readings", "prices", "deposits"])
-def test_a_sensor_turns_the_month(location: Location, name: str) -> None:
+def test_a_sensor_turns_the_month(location: CodeLocation, name: str) -> None:
     sensor = location.definitions.resolve_sensor_def(name)
     seen = []
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT, MIDNIGHT + timedelta(seconds=1)):
@@ -67,7 +67,7 @@ def test_a_sensor_turns_the_month(location: Location, name: str) -> None:
     assert (event.partition_key, event.asset_materialization is not None) == (JULY, True)
 
 
-def test_a_real_time_run_over_midnight_turns_the_month(location: Location) -> None:
+def test_a_real_time_run_over_midnight_turns_the_month(location: CodeLocation) -> None:
     set_clock(location, MIDNIGHT + timedelta(seconds=1))
     job = location.definitions.resolve_job_def(realtime.JOB)
     result = job.execute_in_process(instance=location.instance)
@@ -76,27 +76,27 @@ def test_a_real_time_run_over_midnight_turns_the_month(location: Location) -> No
     assert months == [JULY]
 
 
-def test_a_run_of_one_customer_turns_the_month_for_all(location: Location) -> None:
+def test_a_run_of_one_customer_turns_the_month_for_all(location: CodeLocation) -> None:
     set_clock(location, MIDNIGHT + timedelta(seconds=1))
     result = location.run(last=JULY, customer_ids=[2])
     assert result.success
     assert closings(location, JULY) == {1: 507, 2: -1000}
-    found = checks(result)
+    found = check_evaluations(result)
     assert all(check.passed for name, check in found.items() if "no_rejected_rows" not in name), found
 
 
-def test_the_schedule_reads_the_new_month_for_all_customers(location: Location) -> None:
+def test_the_schedule_reads_the_new_month_for_all_customers(location: CodeLocation) -> None:
     set_clock(location, MIDNIGHT)
     schedule = location.definitions.resolve_schedule_def("month_turn")
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=MIDNIGHT, resources={"databases": location.databases}
     )
     (request,) = schedule.evaluate_tick(context).run_requests or ()
-    assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == range_tags(JULY, JULY)
+    assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == month_range_tags(JULY, JULY)
     result = location.run(tags=dict(request.tags), run_config=dict(request.run_config))
     assert result.success
     assert closings(location, JULY) == {1: 507, 2: -1000}
-    assert materialised(result, "meter_readings").keys() == {JULY}
+    assert materialized_metadata(result, "meter_readings").keys() == {JULY}
     loaded = {row["table_name"] for row in location.pipeline.rows(tables.loaded_months) if row["year_month"] == JULY}
     assert {"billing.deposits", "billing.meter_readings", "ledger.transaction_calculations"} <= loaded
 
@@ -105,7 +105,7 @@ def test_the_schedule_reads_the_new_month_for_all_customers(location: Location) 
     ("zone", "midnight"),
     [("Asia/Jakarta", "2028-02-29T17:00:00+00:00"), ("America/New_York", "2026-12-01T05:00:00+00:00")],
 )
-def test_the_schedule_ticks_at_midnight_in_the_companys_zone(location: Location, zone: str, midnight: str) -> None:
+def test_the_schedule_ticks_at_midnight_in_the_companys_zone(location: CodeLocation, zone: str, midnight: str) -> None:
     schedule = location.definitions.resolve_schedule_def("month_turn")
     start = datetime.fromisoformat(midnight)
     before = (start - timedelta(days=2)).timestamp()
@@ -113,7 +113,7 @@ def test_the_schedule_ticks_at_midnight_in_the_companys_zone(location: Location,
     assert schedule.execution_timezone == "Asia/Jakarta"
 
 
-def test_partitions_have_the_new_month_in_its_first_second(location: Location) -> None:
+def test_partitions_have_the_new_month_in_its_first_second(location: CodeLocation) -> None:
     partitions = location.definitions.resolve_asset_graph().get(dg.AssetKey("meter_readings")).partitions_def
     assert partitions is not None
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=1)):
@@ -121,7 +121,7 @@ def test_partitions_have_the_new_month_in_its_first_second(location: Location) -
             assert partitions.get_partition_keys()[-1] == month_of(moment, WIB)
 
 
-def test_the_clock_of_postgresql_turns_no_month(location: Location) -> None:
+def test_the_clock_of_postgresql_turns_no_month(location: CodeLocation) -> None:
     """PostgreSQL's clock is years ahead of the location's: it turns no month and counts no usage of an alert."""
     with location.pipeline.warehouse.connect() as connection:
         assert month_of(connection.execute(sa.select(sa.func.now())).scalar_one(), WIB) > JULY

@@ -14,11 +14,11 @@ from ledger_pipelines.defs.automation import realtime
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import watermarks
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, never_computed, new_pipeline
-from ledger_pipelines_tests.support.code_location import FIRST, NOW, Location
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline, without_loaded_months
+from ledger_pipelines_tests.support.code_location import FIRST, NOW, CodeLocation
 
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
 IN_JUNE = READING.replace("02-03", "06-03")
@@ -33,7 +33,7 @@ def shared(embedded_url: sa.URL) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeLocation]:
     """Yield a code location over a computed ledger of three customers; ticks poll only once."""
     monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
     monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
@@ -41,32 +41,32 @@ def location(shared: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2, 3))
     shared.fill(SourceState(customers, tuple(reading_row(number, number, READING) for number in (1, 2, 3))))
     with dg.DagsterInstance.ephemeral() as instance:
-        made = Location(shared, instance)
+        made = CodeLocation(shared, instance)
         shared.run()
         yield made
         made.databases.warehouse.dispose()
         made.databases.billing.dispose()
 
 
-def tick(location: Location, name: str) -> SensorExecutionData:
+def tick(location: CodeLocation, name: str) -> SensorExecutionData:
     """Evaluate one tick of a sensor."""
     context = dg.build_sensor_context(instance=location.instance, resources={"databases": location.databases})
     return location.definitions.resolve_sensor_def(name).evaluate_tick(context)
 
 
-def request_of(location: Location, name: str) -> dg.RunRequest:
+def request_of(location: CodeLocation, name: str) -> dg.RunRequest:
     """Return the only run request of a tick."""
     (request,) = tick(location, name).run_requests or ()
     return request
 
 
-def apply_changes(location: Location, **options: Any) -> dg.ExecuteInProcessResult:
+def apply_changes(location: CodeLocation, **options: Any) -> dg.ExecuteInProcessResult:
     """Run the real-time job once."""
     job = location.definitions.resolve_job_def(realtime.JOB)
     return job.execute_in_process(instance=location.instance, raise_on_error=False, **options)
 
 
-def change(location: Location, statement: sa.Update | sa.Insert | sa.Delete, at: datetime | None = NOW) -> None:
+def change(location: CodeLocation, statement: sa.Update | sa.Insert | sa.Delete, at: datetime | None = NOW) -> None:
     """Change a row as the billing application does, or without setting `updated_at` as plain SQL does."""
     if at is not None and not isinstance(statement, sa.Delete):
         statement = statement.values(updated_at=at.replace(tzinfo=None))
@@ -74,14 +74,14 @@ def change(location: Location, statement: sa.Update | sa.Insert | sa.Delete, at:
         connection.execute(statement)
 
 
-def closing(location: Location, customer: int) -> Decimal:
+def closing(location: CodeLocation, customer: int) -> Decimal:
     """Return the latest closing balance of a customer."""
     balances = location.pipeline.rows(tables.monthly_customer_balances)
     latest: Decimal = [row for row in balances if row["customer_id"] == customer][-1]["closing_balance"]
     return latest
 
 
-def test_the_sensors_are_on_with_a_short_interval(location: Location) -> None:
+def test_the_sensors_are_on_with_a_short_interval(location: CodeLocation) -> None:
     for name in SENSORS:
         sensor = location.definitions.resolve_sensor_def(name)
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
@@ -91,9 +91,9 @@ def test_the_sensors_are_on_with_a_short_interval(location: Location) -> None:
 
 
 @pytest.mark.parametrize("name", SENSORS)
-def test_before_the_first_computation_a_tick_is_skipped(location: Location, name: str) -> None:
+def test_before_the_first_computation_a_tick_is_skipped(location: CodeLocation, name: str) -> None:
     change(location, sa.update(users).values(harga_per_meter_kubik=300))
-    with never_computed(location.pipeline.warehouse):
+    with without_loaded_months(location.pipeline.warehouse):
         found = tick(location, name)
         assert not found.run_requests
         assert str(found.skip_message).startswith("The ledger has never been computed, and it is not computed until")
@@ -103,10 +103,10 @@ def test_before_the_first_computation_a_tick_is_skipped(location: Location, name
 
 
 def test_a_run_before_the_first_computation_fails_with_the_reason(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: CodeLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 10)  # otherwise it ends before it polls
-    with never_computed(location.pipeline.warehouse):
+    with without_loaded_months(location.pipeline.warehouse):
         result = apply_changes(location)
     assert not result.success
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
@@ -115,7 +115,7 @@ def test_a_run_before_the_first_computation_fails_with_the_reason(
 
 
 @pytest.mark.parametrize("name", SENSORS)
-def test_a_tick_without_changes_requests_no_run(location: Location, name: str) -> None:
+def test_a_tick_without_changes_requests_no_run(location: CodeLocation, name: str) -> None:
     assert not tick(location, name).run_requests
 
 
@@ -142,7 +142,7 @@ def reading_change() -> sa.Update:
     ],
 )
 def test_a_change_is_in_the_balances_after_one_run(
-    location: Location, name: str, statement: sa.Update, balance: int, months: set[str]
+    location: CodeLocation, name: str, statement: sa.Update, balance: int, months: set[str]
 ) -> None:
     before = {row["customer_id"]: row for row in location.pipeline.rows(tables.monthly_customer_balances)}
     change(location, statement)
@@ -166,7 +166,7 @@ def test_a_change_is_in_the_balances_after_one_run(
     assert not tick(location, name).run_requests
 
 
-def test_a_burst_is_one_run(location: Location) -> None:
+def test_a_burst_is_one_run(location: CodeLocation) -> None:
     change(location, sa.update(users).values(harga_per_meter_kubik=300))
     request = request_of(location, "prices")
     change(location, sa.update(data_pencatatan).values(data_input=READING.replace("10", "20")))
@@ -186,7 +186,7 @@ def test_a_burst_is_one_run(location: Location) -> None:
     ],
 )
 def test_a_change_without_a_timestamp_is_detected(
-    location: Location, name: str, statement: sa.Delete | sa.Update, left: set[int]
+    location: CodeLocation, name: str, statement: sa.Delete | sa.Update, left: set[int]
 ) -> None:
     change(location, statement, at=None)
     request = request_of(location, name)
@@ -195,7 +195,7 @@ def test_a_change_without_a_timestamp_is_detected(
     assert location.pipeline.rows(tables.pending_changes) == []
 
 
-def test_changes_are_held_while_recalculation_is_off(location: Location) -> None:
+def test_changes_are_held_while_recalculation_is_off(location: CodeLocation) -> None:
     off = sa.update(users).where(users.c.id == 2).values(use_realtime_calculation=False, harga_per_meter_kubik=200)
     change(location, off)
     change(location, sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
@@ -209,7 +209,7 @@ def test_changes_are_held_while_recalculation_is_off(location: Location) -> None
     assert closing(location, 2) == -2000
 
 
-def test_a_request_without_a_run_is_repeated(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_a_run_is_repeated(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     first = request_of(location, "prices")
     assert not tick(location, "deposits").run_requests
@@ -218,7 +218,7 @@ def test_a_request_without_a_run_is_repeated(location: Location, monkeypatch: py
     assert first.run_key != second.run_key
 
 
-def test_changes_of_a_failed_run_are_retried_later(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_a_failed_run_are_retried_later(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     assert tick(location, "prices").run_requests
 
@@ -226,7 +226,7 @@ def test_changes_of_a_failed_run_are_retried_later(location: Location, monkeypat
         raise sa.exc.IntegrityError("statement", {}, Exception("an impossible row"))
 
     with monkeypatch.context() as patched:
-        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
         assert not apply_changes(location).success
     (waiting,) = location.pipeline.rows(tables.pending_changes)
     assert "an impossible row" in waiting["error"]
@@ -239,7 +239,7 @@ def test_changes_of_a_failed_run_are_retried_later(location: Location, monkeypat
     assert closing(location, 2) == -2000
 
 
-def test_a_refused_customer_does_not_block_the_others(location: Location) -> None:
+def test_a_refused_customer_does_not_block_the_others(location: CodeLocation) -> None:
     many = [reading_row(number, 2, READING) for number in range(10, 160)]
     location.pipeline.fill(
         SourceState(
@@ -259,16 +259,16 @@ def test_a_refused_customer_does_not_block_the_others(location: Location) -> Non
     assert "Customer 2: This would delete" in str(failure.user_failure_data.description)
 
 
-def test_a_ledger_that_was_never_computed_is_not_updated(location: Location) -> None:
+def test_a_ledger_that_was_never_computed_is_not_updated(location: CodeLocation) -> None:
     location.pipeline.reset(FIRST, "2025-06")
     result = tick(location, "prices")
     assert not result.run_requests
     assert "ledger balance initialize --all" in str(result.skip_message)
 
 
-def test_a_poll_after_a_restart_continues_at_the_watermark(location: Location) -> None:
+def test_a_poll_after_a_restart_continues_at_the_watermark(location: CodeLocation) -> None:
     with location.pipeline.warehouse.begin() as connection:
-        watermarks.move(connection, "watch of prices", "2025-06-17T15:00:00")
+        watermarks.set_watermark(connection, "watch of prices", "2025-06-17T15:00:00")
     change(location, price_change(), at=datetime(2025, 6, 17, 15, 10, tzinfo=WIB))
     request = request_of(location, "prices")
     assert request.run_key
@@ -276,11 +276,11 @@ def test_a_poll_after_a_restart_continues_at_the_watermark(location: Location) -
     assert closing(location, 2) == -2000
 
 
-def test_a_run_leaves_its_changes_while_another_writes_the_tables(location: Location) -> None:
+def test_a_run_leaves_its_changes_while_another_writes_the_tables(location: CodeLocation) -> None:
     change(location, price_change())
     assert tick(location, "prices").run_requests
     with location.pipeline.warehouse.begin() as writing:
-        lock(writing, tables.meter_readings)
+        lock_tables(writing, tables.meter_readings)
         assert apply_changes(location).success
         assert closing(location, 2) == -1000
     assert apply_changes(location).success
@@ -288,14 +288,14 @@ def test_a_run_leaves_its_changes_while_another_writes_the_tables(location: Loca
 
 
 @pytest.fixture
-def cautious(location: Location) -> Iterator[Location]:
+def cautious(location: CodeLocation) -> Iterator[CodeLocation]:
     """Yield the same location with a limit of 400 days for low balances."""
-    made = Location(location.pipeline, location.instance, alert_days=400)
+    made = CodeLocation(location.pipeline, location.instance, alert_days=400)
     yield made
     made.databases.dispose()
 
 
-def test_the_limit_of_low_balances_is_the_setting(cautious: Location) -> None:
+def test_the_limit_of_low_balances_is_the_setting(cautious: CodeLocation) -> None:
     history = '[{"date": "2025-03-05 14:04:00", "amount": 12000, "keterangan": "penambahan"}]'
     change(cautious, sa.update(users).where(users.c.id == 2).values(deposit_history=history))
     assert tick(cautious, "deposits").run_requests
@@ -307,13 +307,13 @@ def test_the_limit_of_low_balances_is_the_setting(cautious: Location) -> None:
     assert low_for_days(cautious) == [(2, 400)], "11,000 rupiah last eleven months"
 
 
-def low_for_days(location: Location) -> list[tuple[int, int]]:
+def low_for_days(location: CodeLocation) -> list[tuple[int, int]]:
     """Return the customers whose balances last too few days, and the limit in days."""
     alerts = location.pipeline.rows(tables.balance_alerts)
     return [(row["customer_id"], row["days"]) for row in alerts if row["kind"] == "days_left"]
 
 
-def test_a_long_run_is_handed_over(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_run_is_handed_over(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     change(location, price_change())
     request = request_of(location, "prices")
     job = location.definitions.resolve_job_def(realtime.JOB)
@@ -327,22 +327,22 @@ def test_a_long_run_is_handed_over(location: Location, monkeypatch: pytest.Monke
     assert tick(location, "prices").run_requests
 
 
-def test_sensors_do_not_poll_while_a_run_does(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sensors_do_not_poll_while_a_run_does(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(realtime, "LEASED_PAUSE_SECONDS", 0)
     with location.databases.warehouse.begin() as connection:
-        watermarks.move(connection, realtime._POLLING_LEASE, "a run")
+        watermarks.set_watermark(connection, realtime._POLLING_LEASE, "a run")
     change(location, deposit_change())
     assert not tick(location, "deposits").run_requests
     assert not location.pipeline.rows(tables.pending_changes)
     with location.databases.warehouse.begin() as connection:
-        assert watermarks.keep(connection, realtime._POLLING_LEASE, "a run")
-        watermarks.forget(connection, realtime._POLLING_LEASE, "another run")
+        assert watermarks.renew_lease(connection, realtime._POLLING_LEASE, "a run")
+        watermarks.delete_watermark(connection, realtime._POLLING_LEASE, "another run")
     assert not tick(location, "deposits").run_requests, "the lease is live"
     monkeypatch.setattr(realtime, "LEASE_SECONDS", 0)
     assert tick(location, "deposits").run_requests, "the lease has expired"
 
 
-def test_sensors_poll_after_a_run_ends(location: Location) -> None:
+def test_sensors_poll_after_a_run_ends(location: CodeLocation) -> None:
     change(location, price_change())
     assert apply_changes(location).success
     change(location, price_change().values(harga_per_meter_kubik=300))

@@ -19,24 +19,24 @@ from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, in
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import new_pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, Location
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation
 
 LINES = erp_tables["so_invoice_line"]
 COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
 
 
 @pytest.fixture(scope="module")
-def made(embedded_url: sa.URL) -> Iterator[Location]:
+def made(embedded_url: sa.URL) -> Iterator[CodeLocation]:
     """Yield a code location over two databases of its own."""
     with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
-        location = Location(pipeline, instance)
+        location = CodeLocation(pipeline, instance)
         yield location
         location.databases.warehouse.dispose()
         location.databases.billing.dispose()
 
 
 @pytest.fixture
-def location(made: Location) -> Location:
+def location(made: CodeLocation) -> CodeLocation:
     """Return the module's location with a customer and a reading in the source and an empty ledger."""
     made.pipeline.reset(FIRST, CURRENT)
     reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
@@ -44,7 +44,7 @@ def location(made: Location) -> Location:
     return made
 
 
-def evaluated(location: Location, *, with_erp: bool = True) -> SensorExecutionData:
+def evaluated(location: CodeLocation, *, with_erp: bool = True) -> SensorExecutionData:
     """Evaluate a tick of the sensor."""
     erp = {"erp_url": location.settings.warehouse_url if with_erp else None}
     (sensor,) = reconciliation_sensors(location.settings.model_copy(update=erp))
@@ -54,12 +54,12 @@ def evaluated(location: Location, *, with_erp: bool = True) -> SensorExecutionDa
     return sensor.evaluate_tick(context)
 
 
-def tick(location: Location, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
+def tick(location: CodeLocation, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
     """Return the run requests of a tick."""
     return evaluated(location, with_erp=with_erp).run_requests or ()
 
 
-def copy_invoices(location: Location) -> None:
+def copy_invoices(location: CodeLocation) -> None:
     """Mark the ERP's invoices as copied, without any rows."""
     with location.pipeline.warehouse.begin() as connection:
         for month in location.pipeline.horizon.months:
@@ -67,7 +67,7 @@ def copy_invoices(location: Location) -> None:
         mark_loaded(connection, LINES, location.pipeline.horizon.months, "test")
 
 
-def run(location: Location, request: dg.RunRequest) -> bool:
+def run(location: CodeLocation, request: dg.RunRequest) -> bool:
     """Execute a requested run and return whether it succeeded."""
     job = location.definitions.resolve_job_def(reconciliation_job.name)
     result = job.execute_in_process(
@@ -81,13 +81,13 @@ def assets(requests: Sequence[dg.RunRequest]) -> list[str]:
     return [key.to_user_string() for request in requests for key in request.asset_selection or ()]
 
 
-def test_no_run_is_requested_before_there_are_balances(location: Location) -> None:
+def test_no_run_is_requested_before_there_are_balances(location: CodeLocation) -> None:
     copy_invoices(location)
     assert tick(location) == ()
     assert str(evaluated(location).skip_message).startswith("The ledger has never been computed")
 
 
-def test_the_comparison_is_requested_once_balances_exist(location: Location) -> None:
+def test_the_comparison_is_requested_once_balances_exist(location: CodeLocation) -> None:
     location.pipeline.run()
     for with_erp in (True, False):
         assert assets(tick(location, with_erp=with_erp)) == [COMPARISON], (
@@ -99,7 +99,7 @@ def test_the_comparison_is_requested_once_balances_exist(location: Location) -> 
     assert tick(location) == ()
 
 
-def test_the_invoices_are_reconciled_once_loaded(location: Location) -> None:
+def test_the_invoices_are_reconciled_once_loaded(location: CodeLocation) -> None:
     location.pipeline.run()
     copy_invoices(location)
     requests = tick(location)
@@ -112,7 +112,7 @@ def test_the_invoices_are_reconciled_once_loaded(location: Location) -> None:
     assert assets(tick(location, with_erp=False)) == []
 
 
-def nightly(location: Location) -> ScheduleExecutionData:
+def nightly(location: CodeLocation) -> ScheduleExecutionData:
     """Evaluate a tick of the nightly schedule, with an ERP."""
     settings = location.settings.model_copy(update={"erp_url": location.settings.warehouse_url})
     (schedule,) = reconciliation_schedules(settings)
@@ -122,7 +122,7 @@ def nightly(location: Location) -> ScheduleExecutionData:
     return schedule.evaluate_tick(context)
 
 
-def test_the_nightly_comparison_leaves_out_unread_tables(location: Location) -> None:
+def test_the_nightly_comparison_leaves_out_unread_tables(location: CodeLocation) -> None:
     location.pipeline.run()
     assert assets(nightly(location).run_requests or ()) == [COMPARISON], "the invoices have not been copied"
     copy_invoices(location)
@@ -134,7 +134,7 @@ def test_the_nightly_comparison_leaves_out_unread_tables(location: Location) -> 
     assert str(nightly(location).skip_message).startswith("Balances of a month are missing")
 
 
-def test_a_failed_run_is_requested_again_after_a_load(location: Location) -> None:
+def test_a_failed_run_is_requested_again_after_a_load(location: CodeLocation) -> None:
     """Dagster accepts a run key once; until the next load, another run would have the same result."""
     location.pipeline.run()
     keys = [request.run_key for request in (*tick(location), *tick(location))]
@@ -146,7 +146,7 @@ def test_a_failed_run_is_requested_again_after_a_load(location: Location) -> Non
     assert request.run_key not in keys
 
 
-def test_the_sensor_is_on(location: Location) -> None:
+def test_the_sensor_is_on(location: CodeLocation) -> None:
     sensor: Any = location.definitions.resolve_sensor_def("first_reconciliation")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert sensor.job_name == reconciliation_job.name

@@ -14,17 +14,17 @@ from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import WIB, never_computed, new_pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, STEPS, Location, materialised
+from ledger_pipelines_tests.support.billing_pipeline import WIB, new_pipeline, without_loaded_months
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, STEPS, CodeLocation, materialized_metadata
 
 SCHEDULES = {"daily_reconciliation": ("0 2 * * *", False), "weekly_recalculation": ("0 1 * * 0", True)}
 
 
 @pytest.fixture(scope="module")
-def location(embedded_url: sa.URL) -> Iterator[Location]:
+def location(embedded_url: sa.URL) -> Iterator[CodeLocation]:
     """Yield a code location over two databases of its own, with one reading of one customer in the source."""
     with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
-        made = Location(pipeline, instance)
+        made = CodeLocation(pipeline, instance)
         reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
         pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
         pipeline.run()
@@ -33,7 +33,7 @@ def location(embedded_url: sa.URL) -> Iterator[Location]:
         made.databases.billing.dispose()
 
 
-def test_the_schedules_are_defined_and_on(location: Location) -> None:
+def test_the_schedules_are_defined_and_on(location: CodeLocation) -> None:
     schedules = {schedule.name: schedule for schedule in location.definitions.schedules or ()}
     assert schedules.keys() == SCHEDULES.keys() | {"month_turn", "hourly_sync", "daily_comparison"}
     for name, (cron, _) in SCHEDULES.items():
@@ -46,7 +46,7 @@ def test_the_schedules_are_defined_and_on(location: Location) -> None:
         assert schedule.description
 
 
-def tick_of(location: Location, name: str) -> ScheduleExecutionData:
+def tick_of(location: CodeLocation, name: str) -> ScheduleExecutionData:
     """Evaluate a tick of a schedule."""
     context = dg.build_schedule_context(
         instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
@@ -55,11 +55,11 @@ def tick_of(location: Location, name: str) -> ScheduleExecutionData:
 
 
 @pytest.mark.parametrize("name", [*SCHEDULES, "daily_comparison"])
-def test_a_tick_is_skipped_before_the_first_computation(location: Location, name: str) -> None:
+def test_a_tick_is_skipped_before_the_first_computation(location: CodeLocation, name: str) -> None:
     schedule = location.definitions.resolve_schedule_def(name)
     assert "ledger balance initialize --all" in str(schedule.description)
     assert tick_of(location, name).run_requests
-    with never_computed(location.pipeline.warehouse):
+    with without_loaded_months(location.pipeline.warehouse):
         tick = tick_of(location, name)
     assert not tick.run_requests
     reason = str(tick.skip_message)
@@ -68,7 +68,7 @@ def test_a_tick_is_skipped_before_the_first_computation(location: Location, name
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_tick_requests_a_run_that_succeeds(location: Location, name: str) -> None:
+def test_a_tick_requests_a_run_that_succeeds(location: CodeLocation, name: str) -> None:
     tick = tick_of(location, name)
     assert tick.skip_message is None
     (request,) = tick.run_requests or ()
@@ -79,14 +79,14 @@ def test_a_tick_requests_a_run_that_succeeds(location: Location, name: str) -> N
     assert request.partition_key is None
     result = location.run(tags=dict(request.tags), run_config=dict(request.run_config))
     assert result.success
-    assert all(materialised(result, asset) for asset in STEPS)
-    assert materialised(result, "monthly_customer_balances").keys() == set(location.databases.horizon().months)
+    assert all(materialized_metadata(result, asset) for asset in STEPS)
+    assert materialized_metadata(result, "monthly_customer_balances").keys() == set(location.databases.horizon().months)
     (transaction,) = location.pipeline.rows(tables.transaction_calculations)
     assert transaction["total_harga"] == 1000
     again = location.run(
         tags=dict(request.tags), run_config=dict(request.run_config), only=["transaction_calculations"]
     )
-    written = materialised(again, "transaction_calculations")[CURRENT]["rows_inserted"]
+    written = materialized_metadata(again, "transaction_calculations")[CURRENT]["rows_inserted"]
     assert written == (1 if SCHEDULES[name][1] else 0), "only the weekly recalculation builds everything again"
 
 
@@ -97,7 +97,7 @@ def test_a_tick_requests_a_run_that_succeeds(location: Location, name: str) -> N
         ("weekly_recalculation", "2025-06-17T00:00:00", "2025-06-22T01:00:00+07:00"),
     ],
 )
-def test_the_next_tick(location: Location, name: str, after: str, expected: str) -> None:
+def test_the_next_tick(location: CodeLocation, name: str, after: str, expected: str) -> None:
     schedule = location.definitions.resolve_schedule_def(name)
     start = datetime.fromisoformat(after).replace(tzinfo=WIB).timestamp()
     assert next_tick(start, schedule).isoformat() == expected

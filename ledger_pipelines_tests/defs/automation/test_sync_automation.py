@@ -17,13 +17,13 @@ from ledger_pipelines.defs.automation.jobs import erp_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.defs.resources import SYNC_TAG
 from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG, process_tags
-from ledger_pipelines.processes import ProcessId, started_at
+from ledger_pipelines.processes import ProcessId, process_start_time
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW
-from ledger_pipelines_tests.support.erp_location import HEADERS, NAMES, ErpLocation, new_erp_location
+from ledger_pipelines_tests.support.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_it_is_on_and_ticks_at_every_full_hour(location: ErpLocation) -> None:
 
 
 def test_the_first_tick_loads_all_months_and_later_ones_two(location: ErpLocation) -> None:
-    location.insert(HEADERS, {"order_origin_code": "O1", "order_date": datetime(2025, 2, 3, tzinfo=WIB)})
+    location.insert(ORDER_HEADERS, {"order_origin_code": "O1", "order_date": datetime(2025, 2, 3, tzinfo=WIB)})
     (request,) = tick(location).run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
     result = location.run(tags=dict(request.tags), **request.run_config["resources"]["sync"]["config"])
@@ -115,7 +115,7 @@ def test_one_table_that_was_never_loaded_widens_the_range(location: ErpLocation)
 
 
 def test_it_is_skipped_while_a_sync_runs(location: ErpLocation) -> None:
-    log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.STARTED))
+    log_id = location.start_sync(run_of_status(location, dg.DagsterRunStatus.STARTED))
     skipped = tick(location)
     assert not skipped.run_requests
     assert f"Sync {log_id} has been running since" in str(skipped.skip_message)
@@ -129,7 +129,7 @@ def test_it_is_skipped_while_another_run_is_queued(location: ErpLocation) -> Non
 
 
 def test_a_sync_whose_run_has_ended_does_not_block_it(location: ErpLocation) -> None:
-    log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.FAILURE))
+    log_id = location.start_sync(run_of_status(location, dg.DagsterRunStatus.FAILURE))
     assert tick(location).run_requests
     assert location.log(log_id).status == "failed"
 
@@ -146,7 +146,7 @@ def test_a_sync_is_closed_as_its_run_has_ended(
     location: ErpLocation, status: dg.DagsterRunStatus, ending: str, message: str
 ) -> None:
     run_id = run_of_status(location, status)
-    log_id = location.claim(run_id)
+    log_id = location.start_sync(run_id)
     assert f"Closed the unfinished log of sync {log_id} as {ending}" in tick_finished_syncs(location)
     log = location.log(log_id)
     assert log.status == ending
@@ -167,14 +167,14 @@ def test_a_sync_is_closed_as_its_run_has_ended(
     ],
 )
 def test_a_sync_whose_run_is_under_way_is_left_alone(location: ErpLocation, status: dg.DagsterRunStatus) -> None:
-    location.claim(run_of_status(location, status))
+    location.start_sync(run_of_status(location, status))
     assert tick_finished_syncs(location) == "No unfinished sync log was found."
     assert location.log().status == "running"
 
 
 def test_the_log_has_the_error_of_a_killed_run(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.STARTED)
-    location.claim(run_id)
+    location.start_sync(run_id)
     run = location.instance.get_run_by_id(run_id)
     assert run is not None
     location.instance.report_run_failed(run, "The process that executed this run is gone.")
@@ -184,7 +184,7 @@ def test_the_log_has_the_error_of_a_killed_run(location: ErpLocation) -> None:
 
 def test_a_run_cancelled_before_it_began_is_cancelled(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.STARTING)
-    location.claim(run_id)
+    location.start_sync(run_id)
     run = location.instance.get_run_by_id(run_id)
     assert run is not None
     location.instance.report_run_canceling(run)
@@ -199,10 +199,10 @@ def test_a_run_cancelled_before_it_began_is_cancelled(location: ErpLocation) -> 
 def process_of(location: ErpLocation, log_run: str, tagged_run: str, tags: dict[str, str]) -> Iterator[Popen[bytes]]:
     """Yield an idle process that is tagged as executing a run."""
     with Popen(["sleep", "600"]) as process:
-        started = started_at(process.pid)
+        started = process_start_time(process.pid)
         assert started is not None
         location.instance.add_run_tags(log_run, process_tags(tagged_run, ProcessId(process.pid, started)) | tags)
-        location.claim(log_run)
+        location.start_sync(log_run)
         try:
             yield process
         finally:
@@ -248,9 +248,9 @@ def test_other_processes_are_left_alone(
 
 def test_the_sessions_of_an_ended_run_are_ended(location: ErpLocation) -> None:
     """A server may notice late that a client is gone."""
-    log_id = location.claim(run_of_status(location, dg.DagsterRunStatus.FAILURE))
-    url = database_urls.warehouse(location.settings)
-    left = warehouse_engine(url, location.settings.zone, sync_logs.session_name(log_id))
+    log_id = location.start_sync(run_of_status(location, dg.DagsterRunStatus.FAILURE))
+    url = database_urls.warehouse_url(location.settings)
+    left = warehouse_engine(url, location.settings.zone, sync_logs.writer_application_name(log_id))
     with left.connect() as connection:
         tick_finished_syncs(location)
         with pytest.raises(sa.exc.OperationalError, match="terminating connection"):
@@ -259,7 +259,7 @@ def test_the_sessions_of_an_ended_run_are_ended(location: ErpLocation) -> None:
 
 
 def test_a_sync_with_an_unknown_run_is_closed(location: ErpLocation) -> None:
-    location.claim("no-such-run")
+    location.start_sync("no-such-run")
     tick_finished_syncs(location)
     assert location.log().status == "failed"
     assert "run no-such-run is no longer known to Dagster" in str(location.log().error_message)
@@ -271,7 +271,7 @@ def _minutes_later(location: ErpLocation) -> None:
 
 
 def test_a_sync_without_a_run_is_closed_after_a_timeout(location: ErpLocation) -> None:
-    location.claim()
+    location.start_sync()
     assert tick_finished_syncs(location) == "No unfinished sync log was found."
     _minutes_later(location)
     tick_finished_syncs(location)
@@ -280,7 +280,7 @@ def test_a_sync_without_a_run_is_closed_after_a_timeout(location: ErpLocation) -
 
 
 def test_a_sync_whose_run_is_queued_is_left_alone(location: ErpLocation) -> None:
-    log_id = location.claim()
+    log_id = location.start_sync()
     run_of_status(location, dg.DagsterRunStatus.NOT_STARTED, {SYNC_TAG: str(log_id)})
     _minutes_later(location)
     assert tick_finished_syncs(location) == "No unfinished sync log was found."
@@ -289,7 +289,7 @@ def test_a_sync_whose_run_is_queued_is_left_alone(location: ErpLocation) -> None
 
 def test_a_sync_is_closed_although_its_run_is_reexecuted(location: ErpLocation) -> None:
     """The second run inherits the tag of the first, and claims its own log."""
-    log_id = location.claim()
+    log_id = location.start_sync()
     tag = {SYNC_TAG: str(log_id)}
     first = run_of_status(location, dg.DagsterRunStatus.CANCELED, tag)
     job = location.definitions.resolve_job_def(erp_job.name)

@@ -44,9 +44,9 @@ def reasons_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 @pytest.mark.parametrize("status", [Status.STARTING, Status.STARTED])
 def test_launched_run_is_cancelled_and_resumed_once(instance: dg.DagsterInstance, status: Status) -> None:
     run_id = launched_run(instance, status)
-    assert interruption.cancel_launched_runs(instance, PORT) == [run_id]
+    assert interruption.mark_runs_canceling(instance, PORT) == [run_id]
     assert status_of(instance, run_id) is Status.CANCELING
-    interruption.confirm_cancelled(instance, [run_id])
+    interruption.mark_runs_canceled(instance, [run_id])
     assert status_of(instance, run_id) is Status.CANCELED
     assert reasons_of(instance, run_id) == [REASON]
 
@@ -57,41 +57,41 @@ def test_launched_run_is_cancelled_and_resumed_once(instance: dg.DagsterInstance
 
 def test_runs_are_resumed_in_their_order(instance: dg.DagsterInstance) -> None:
     run_ids = [launched_run(instance, Status.STARTED) for _ in range(3)]
-    interruption.confirm_cancelled(instance, interruption.cancel_launched_runs(instance, PORT))
+    interruption.mark_runs_canceled(instance, interruption.mark_runs_canceling(instance, PORT))
     assert interruption.runs_to_resume(instance) == run_ids
 
 
 def test_run_that_fails_while_it_is_stopped_is_cancelled(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTING)
-    stopped = interruption.cancel_launched_runs(instance, PORT)
+    stopped = interruption.mark_runs_canceling(instance, PORT)
     run = instance.get_run_by_id(run_id)
     assert run is not None
     instance.report_run_failed(run)  # its process started after the request and did nothing
-    interruption.confirm_cancelled(instance, stopped)
+    interruption.mark_runs_canceled(instance, stopped)
     assert interruption.runs_to_resume(instance) == [run_id]
 
 
 def test_run_that_succeeds_while_it_is_stopped_is_not_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED)
-    stopped = interruption.cancel_launched_runs(instance, PORT)
+    stopped = interruption.mark_runs_canceling(instance, PORT)
     success = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "billing_ledger")
     instance.report_dagster_event(success, run_id)
-    interruption.confirm_cancelled(instance, stopped)
+    interruption.mark_runs_canceled(instance, stopped)
     assert status_of(instance, run_id) is Status.SUCCESS
     assert interruption.runs_to_resume(instance) == []
 
 
 def test_run_that_is_replaced_is_found(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED)
-    assert interruption.replacement(instance, run_id) is None
+    assert interruption.find_replacement(instance, run_id) is None
     replacing = launched_run(instance, Status.STARTED)
-    instance.add_run_tags(replacing, {interruption.RESUME_TAG: interruption.instead_of(run_id)})
-    assert interruption.replacement(instance, run_id) == replacing
+    instance.add_run_tags(replacing, {interruption.RESUME_TAG: interruption.replacement_tag(run_id)})
+    assert interruption.find_replacement(instance, run_id) == replacing
 
 
 def test_run_whose_stop_is_cut_short_is_cancelled_and_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED)
-    interruption.cancel_launched_runs(instance, PORT)  # then the machine loses power
+    interruption.mark_runs_canceling(instance, PORT)  # then the machine loses power
     assert interruption.fail_dead_runs(instance, code_server_port=PORT) == []
     assert status_of(instance, run_id) is Status.CANCELED
     assert interruption.runs_to_resume(instance) == [run_id]
@@ -100,7 +100,7 @@ def test_run_whose_stop_is_cut_short_is_cancelled_and_resumed(instance: dg.Dagst
 def test_run_that_sensors_ask_for_again_is_not_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED)
     instance.add_run_tags(run_id, {interruption.RESUME_TAG: interruption.NOT_NEEDED})
-    interruption.confirm_cancelled(instance, interruption.cancel_launched_runs(instance, PORT))
+    interruption.mark_runs_canceled(instance, interruption.mark_runs_canceling(instance, PORT))
     assert status_of(instance, run_id) is Status.CANCELED
     assert reasons_of(instance, run_id) == ["ledger up was stopped."]
     assert interruption.runs_to_resume(instance) == []
@@ -108,7 +108,7 @@ def test_run_that_sensors_ask_for_again_is_not_resumed(instance: dg.DagsterInsta
 
 def test_run_that_a_user_cancels_is_not_resumed(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.CANCELING)
-    interruption.confirm_cancelled(instance, interruption.cancel_launched_runs(instance, PORT))
+    interruption.mark_runs_canceled(instance, interruption.mark_runs_canceling(instance, PORT))
     assert status_of(instance, run_id) is Status.CANCELED
     assert interruption.runs_to_resume(instance) == []
 
@@ -116,11 +116,11 @@ def test_run_that_a_user_cancels_is_not_resumed(instance: dg.DagsterInstance) ->
 @pytest.mark.parametrize("status", [Status.NOT_STARTED, Status.SUCCESS, Status.FAILURE])
 def test_run_that_is_not_executed_is_left_alone(instance: dg.DagsterInstance, status: Status) -> None:
     run_id = launched_run(instance, status)
-    assert interruption.cancel_launched_runs(instance, PORT) == []
+    assert interruption.mark_runs_canceling(instance, PORT) == []
     assert status_of(instance, run_id) is status
 
 
 def test_run_of_another_code_server_is_left_alone(instance: dg.DagsterInstance) -> None:
     run_id = launched_run(instance, Status.STARTED, port=PORT + 1)
-    assert interruption.cancel_launched_runs(instance, PORT) == []
+    assert interruption.mark_runs_canceling(instance, PORT) == []
     assert status_of(instance, run_id) is Status.STARTED

@@ -9,20 +9,20 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
-from ledger_pipelines.loading.billing.deletions import GuardDecision, decide_deletions, refusal_of_customer
+from ledger_pipelines.loading.billing.deletions import GuardDecision, customer_deletion_cause, decide_deletions
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
-from ledger_pipelines.realtime.change_applier import CatchUp, Failed, TakenUp
-from ledger_pipelines.realtime.diff import Kind as ChangeKind
-from ledger_pipelines.realtime.full_scan import Patrol
-from ledger_pipelines.realtime.poller import Watch
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier, FailedChanges
+from ledger_pipelines.realtime.diff import ChangeKind
+from ledger_pipelines.realtime.full_scan import FullScan
+from ledger_pipelines.realtime.poller import Poller
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import change_queue, confirmations, incidents
 from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError
-from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, IncidentKind
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.builders import all_rows, fob, state, user
+from ledger_pipelines_tests.support.builders import all_rows, fob_reading, state, user
 
 GUARD = DeletionGuard()
 DEPOSITS = '[{"date": "2025-02-01", "amount": 5}, {"date": "2025-03-01", "amount": 5}]'
@@ -68,7 +68,9 @@ def ledger(pipeline: Pipeline) -> Pipeline:
 
 def fill(pipeline: Pipeline, customers: list[int], price: int = 100) -> None:
     """Fill the source with these customers and their readings, as after a cascading delete of the others."""
-    readings = [fob(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner in customers]
+    readings = [
+        fob_reading(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner in customers
+    ]
     pipeline.fill(
         state([user(one, deposit_history=DEPOSITS, harga_per_meter_kubik=price) for one in customers], readings)
     )
@@ -92,7 +94,7 @@ def open_incidents(pipeline: Pipeline) -> list[Incident]:
 
 def confirm(pipeline: Pipeline, incident: Incident) -> None:
     with pipeline.warehouse.begin() as connection:
-        confirmations.confirm(connection, incident, "a test")
+        confirmations.confirm_refused_deletion(connection, incident, "a test")
 
 
 def refused_incident(pipeline: Pipeline) -> Incident:
@@ -102,7 +104,7 @@ def refused_incident(pipeline: Pipeline) -> Incident:
     with pipeline.warehouse.begin() as connection:
         for cause in refused.value.causes:
             incidents.record(connection, cause)
-    (incident,) = [one for one in open_incidents(pipeline) if one.kind == Kind.DELETION_REFUSED]
+    (incident,) = [one for one in open_incidents(pipeline) if one.kind == IncidentKind.DELETION_REFUSED]
     return incident
 
 
@@ -112,7 +114,7 @@ def test_whole_load_refuses_deletion_before_writing(ledger: Pipeline) -> None:
         load(ledger)
     assert all_rows(ledger) == before
     (cause,) = refused.value.causes
-    assert (cause.kind, cause.subject, cause.customers) == (Kind.DELETION_REFUSED, "customer 1", [LARGE])
+    assert (cause.kind, cause.subject, cause.customers) == (IncidentKind.DELETION_REFUSED, "customer 1", [LARGE])
     assert cause.details == {"rows": {"1": OF_LARGE}}
     assert "Customer 1 (PT Uji 1) is no longer a customer of the billing application" in cause.reason
     assert "150 rows of billing.meter_readings" in cause.reason
@@ -197,8 +199,8 @@ def test_accepting_all_deletions_closes_incident(ledger: Pipeline) -> None:
 
 def test_shorter_history_names_accepting_command(ledger: Pipeline) -> None:
     with ledger.warehouse.connect() as connection:
-        app = BillingApp(ledger.source, ledger.horizon)
-        cause = refusal_of_customer(
+        app = BillingSource(ledger.source, ledger.horizon)
+        cause = customer_deletion_cause(
             app, connection, OTHER, "This would delete 150 of the 160 rows of billing.deposits."
         )
     assert "150 of the 160 rows of billing.deposits" in cause.reason
@@ -233,8 +235,8 @@ def test_former_customer_is_one_deletion(ledger: Pipeline) -> None:
 
 
 def test_deleted_rejected_rows_need_no_confirmation(pipeline: Pipeline) -> None:
-    unusable = [fob(number, LARGE, "no moment") for number in range(1, 151)]
-    usable = [fob(number, LARGE, "2025-02-03") for number in range(201, 240)]
+    unusable = [fob_reading(number, LARGE, "no moment") for number in range(1, 151)]
+    usable = [fob_reading(number, LARGE, "2025-02-03") for number in range(201, 240)]
     pipeline.fill(state([user(LARGE)], [*unusable, *usable]))
     pipeline.run()
     pipeline.fill(state([user(LARGE)], usable))
@@ -245,8 +247,8 @@ def test_deleted_rejected_rows_need_no_confirmation(pipeline: Pipeline) -> None:
 
 def test_moved_reading_is_not_counted_as_deleted(ledger: Pipeline) -> None:
     """Of 150 readings 149 are deleted and one moved to another month: the confirmation is for 149 rows."""
-    moved = fob(1, LARGE, "2025-04-03")
-    rest = [fob(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner != LARGE]
+    moved = fob_reading(1, LARGE, "2025-04-03")
+    rest = [fob_reading(number, owner, "2025-02-03") for number, owner in enumerate(OWNERS, 1) if owner != LARGE]
     customers = [user(one, deposit_history=DEPOSITS) for one in (LARGE, SMALL, OTHER)]
     ledger.fill(state(customers, [moved, *rest]))
     incident = refused_incident(ledger)
@@ -270,7 +272,7 @@ def test_many_unusable_users_are_refused_but_not_one(pipeline: Pipeline) -> None
     """An UPDATE with unusable prices for all customers must not empty the ledger; one unusable row stops no load."""
     history = json.dumps([{"date": "2025-02-01", "amount": number} for number in range(1, 141)])
     customers = [user(number, deposit_history=history) for number in (1, 2, 3)]
-    readings = [fob(number, number, "2025-02-03") for number in (1, 2, 3)]
+    readings = [fob_reading(number, number, "2025-02-03") for number in (1, 2, 3)]
     pipeline.fill(state(customers, readings))
     pipeline.run()
     with pipeline.source.begin() as connection:
@@ -290,19 +292,19 @@ class RealTimeRun:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
-        self.app = BillingApp(pipeline.source, pipeline.horizon)
-        self.watch = Watch(ChangeKind.PRICES, pipeline.warehouse)
+        self.app = BillingSource(pipeline.source, pipeline.horizon)
+        self.watch = Poller(ChangeKind.PRICES, pipeline.warehouse)
 
     def scan(self) -> None:
         """Scan both tables for differences from the warehouse."""
         for table in ("users", "data_pencatatan"):
-            Patrol(table, self.app, self.pipeline.warehouse, GUARD).step()
+            FullScan(table, self.app, self.pipeline.warehouse, GUARD).scan_next()
 
-    def apply(self) -> list[TakenUp | Failed]:
+    def apply(self) -> list[AppliedChanges | FailedChanges]:
         """Apply all queued changes, including postponed ones."""
         with self.pipeline.warehouse.begin() as connection:
             connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
-        return list(CatchUp(lambda: self.app, self.pipeline.warehouse, GUARD, "test").take_up())
+        return list(ChangeApplier(lambda: self.app, self.pipeline.warehouse, GUARD, "test").apply())
 
 
 def test_realtime_large_deletion_waits_and_other_changes_apply(ledger: Pipeline) -> None:
@@ -311,7 +313,7 @@ def test_realtime_large_deletion_waits_and_other_changes_apply(ledger: Pipeline)
     fill(ledger, [OTHER], price=200)
     realtime.scan()
     results = realtime.apply()
-    assert [result.customers for result in results if isinstance(result, Failed)] == [(LARGE,)]
+    assert [result.customers for result in results if isinstance(result, FailedChanges)] == [(LARGE,)]
     assert loaded_customers(ledger) == {LARGE, OTHER}, "the small deletion is applied without confirmation"
     balances = {
         row["customer_id"]: row["closing_balance"]
@@ -333,12 +335,12 @@ def test_realtime_confirmed_deletion_applies(ledger: Pipeline) -> None:
     realtime.apply()
     (incident,) = open_incidents(ledger)
     with ledger.warehouse.connect() as connection:
-        assert change_queue.newest(connection) is None, "the change is postponed"
+        assert change_queue.newest_due(connection) is None, "the change is postponed"
     confirm(ledger, incident)
     with ledger.warehouse.connect() as connection:
-        assert change_queue.newest(connection) is not None, "the confirmation ends the postponement"
+        assert change_queue.newest_due(connection) is not None, "the confirmation ends the postponement"
     results = realtime.apply()
-    assert [type(result) for result in results] == [TakenUp]
+    assert [type(result) for result in results] == [AppliedChanges]
     assert loaded_customers(ledger) == {SMALL, OTHER}
     assert open_incidents(ledger) == []
     assert ledger.rows(tables.pending_changes) == []
@@ -350,14 +352,14 @@ def test_realtime_restored_rows_close_incident(ledger: Pipeline) -> None:
     realtime.apply()
     before = ledger.rows(tables.monthly_customer_balances)
     fill(ledger, [LARGE, SMALL, OTHER])
-    assert [type(result) for result in realtime.apply()] == [TakenUp]
+    assert [type(result) for result in realtime.apply()] == [AppliedChanges]
     assert open_incidents(ledger) == []
     assert ledger.rows(tables.monthly_customer_balances) == before
 
 
 def test_realtime_small_losses_of_many_are_refused_together(pipeline: Pipeline) -> None:
     customers = [user(number) for number in range(1, 11)]
-    readings = [fob(number, 1 + number % 10, "2025-02-03") for number in range(300)][1:]
+    readings = [fob_reading(number, 1 + number % 10, "2025-02-03") for number in range(300)][1:]
     pipeline.fill(state(customers, readings))
     pipeline.run()
     pipeline.fill(state(customers, readings[150:]))
@@ -379,7 +381,7 @@ def test_realtime_emptied_source_is_one_incident(ledger: Pipeline) -> None:
     realtime.scan()
     with pytest.raises(DeletionRefusedError, match="has no customers at all"):
         realtime.apply()
-    assert [one.subject for one in open_incidents(ledger) if one.kind == Kind.DELETION_REFUSED] == ["customers"]
+    assert [one.subject for one in open_incidents(ledger) if one.kind == IncidentKind.DELETION_REFUSED] == ["customers"]
     fill(ledger, [LARGE, SMALL, OTHER])
     realtime.apply()
     realtime.scan()
@@ -398,7 +400,7 @@ def test_realtime_failing_change_is_incident_until_applied(ledger: Pipeline, mon
         raise sa.exc.IntegrityError("statement", {}, Exception("a row that cannot be"))
 
     with monkeypatch.context() as patched:
-        patched.setattr("ledger_pipelines.ledger.balances.recalculate", fail)
+        patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
         realtime.apply()
     (incident,) = open_incidents(ledger)
     assert (incident.kind, incident.subject, incident.customers) == ("change_retried", "customer 2", [SMALL])
@@ -409,7 +411,7 @@ def test_realtime_failing_change_is_incident_until_applied(ledger: Pipeline, mon
 
 def test_incident_of_another_kind_stays_open(ledger: Pipeline) -> None:
     with ledger.warehouse.begin() as connection:
-        incidents.record(connection, Cause(Kind.SYNC_FAILED, "customer 1", "it failed", "look"))
+        incidents.record(connection, IncidentCause(IncidentKind.SYNC_FAILED, "customer 1", "it failed", "look"))
     confirm(ledger, refused_incident(ledger))
     load(ledger)
     assert [one.kind for one in open_incidents(ledger)] == ["sync_failed"]

@@ -3,31 +3,41 @@
 import pytest
 
 from ledger_pipelines.loading.billing.inspection import inspect
-from ledger_pipelines.loading.rejections import Reasons, first_month
-from ledger_pipelines.sources.billing.reader import BillingApp
-from ledger_pipelines.sources.rejection import kind_of
+from ledger_pipelines.loading.rejections import RejectionSummary, first_plausible_month
+from ledger_pipelines.sources.billing.reader import BillingSource
+from ledger_pipelines.sources.rejection import reason_kind
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.builders import fob, state, user
+from ledger_pipelines_tests.support.builders import fob_reading, state, user
 
 DEPOSITS = '[{"date": "2023-07-01", "amount": 5}, {"date": "2025-02-01", "amount": 5}, {"date": "2025-02-01"}, 7]'
 PRICES = '[{"year_month": "2025-02"}, {"year_month": "2025-2"}]'
 
 
 def test_inspection_counts_what_a_load_loads_and_rejects(pipeline: Pipeline) -> None:
-    readings = [fob(1, 1, "2025-02-03"), fob(2, 1, "2023-05-03"), fob(3, 1, "2023-06-03"), fob(4, 1, "2025-02-03", -1)]
-    readings += [fob(5, 9, "2025-02-03"), fob(6, 17, "2025-02-03"), fob(7, 1, "2025-02-03 1:2:3"), fob(8, 3, None)]
+    readings = [
+        fob_reading(1, 1, "2025-02-03"),
+        fob_reading(2, 1, "2023-05-03"),
+        fob_reading(3, 1, "2023-06-03"),
+        fob_reading(4, 1, "2025-02-03", -1),
+    ]
+    readings += [
+        fob_reading(5, 9, "2025-02-03"),
+        fob_reading(6, 17, "2025-02-03"),
+        fob_reading(7, 1, "2025-02-03 1:2:3"),
+        fob_reading(8, 3, None),
+    ]
     customers = [user(1, deposit_history=DEPOSITS, pricing_history=PRICES), user(2, deposit_history="x"), user(3)]
     pipeline.fill(state(customers, readings))
-    found = inspect(BillingApp(pipeline.source, pipeline.horizon))
+    found = inspect(BillingSource(pipeline.source, pipeline.horizon))
     reports = {report.table: report for report in pipeline.run()}
     rejected = pipeline.rows(tables.rejected_rows)
     for table in (tables.customers, tables.prices, tables.deposits, tables.meter_readings):
-        result, report = found[table.name], reports[qualified(table)]
+        result, report = found[table.name], reports[qualified_name(table)]
         assert (result.usable, result.read) == (report.loaded, report.read)
         assert result.reasons.total == sum(row["asset"] == table.name for row in rejected)
-    assert {kind_of(row["reason"]) for row in rejected} == {row["reason_kind"] for row in rejected}
+    assert {reason_kind(row["reason"]) for row in rejected} == {row["reason_kind"] for row in rejected}
     result = found["meter_readings"]
     assert result.months == {"2023-05": 1, "2023-06": 1, "2025-02": 1}
     assert found["deposits"].months == {"2023-07": 1, "2025-02": 1}
@@ -41,7 +51,7 @@ def test_inspection_counts_what_a_load_loads_and_rejects(pipeline: Pipeline) -> 
 
 
 def test_sentence_of_single_row_is_singular() -> None:
-    reasons = Reasons()
+    reasons = RejectionSummary()
     assert reasons.sentence("deposits", 3) == ""
     reasons.add("dated 2023-05, before 2025-01, the first month of the partitions: set it", "users 1/deposit_history/0")
     assert reasons.sentence("deposits", 3) == (
@@ -65,4 +75,4 @@ def test_sentence_of_single_row_is_singular() -> None:
 )
 def test_first_plausible_month(rows: dict[str, int], first: str | None) -> None:
     """A few rows, years before all others, are mistyped; months that the settings refuse are ignored."""
-    assert first_month(rows) == first
+    assert first_plausible_month(rows) == first

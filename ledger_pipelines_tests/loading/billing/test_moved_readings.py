@@ -8,14 +8,14 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.rows import reading_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.builders import fob, loaded_readings, rejected, state, user
+from ledger_pipelines_tests.support.builders import fob_reading, loaded_readings, rejections_by_id, state, user
 
 
 @pytest.mark.parametrize("scope", ["whole", "new months", "both months"])
 def test_reading_moves_to_another_month(pipeline: Pipeline, scope: str) -> None:
-    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state([user(1)], [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run()
-    pipeline.fill(state([user(1)], [fob(1, 1, "2025-04-03"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state([user(1)], [fob_reading(1, 1, "2025-04-03"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run({"whole": None, "new months": ["2025-04"], "both months": ["2025-02", "2025-03", "2025-04"]}[scope])
     assert loaded_readings(pipeline) == [(1, 1, "2025-04"), (2, 1, "2025-02")]
     assert {key: row.year_month for key, row in pipeline.ledger().transactions.items()} == {1: "2025-04", 2: "2025-02"}
@@ -28,10 +28,10 @@ def test_reading_moves_to_another_month(pipeline: Pipeline, scope: str) -> None:
 @pytest.mark.parametrize("month", ["2025-02", "2025-04"])
 def test_reading_moves_to_another_customer(pipeline: Pipeline, customers: list[int] | None, month: str) -> None:
     users = [user(1), user(2), user(3)]
-    pipeline.fill(state(users, [fob(1, 1, "2025-02-03"), fob(2, 3, "2025-02-03")]))
+    pipeline.fill(state(users, [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 3, "2025-02-03")]))
     pipeline.run()
     other = [row for row in pipeline.rows(tables.monthly_customer_balances) if row["customer_id"] == 3]
-    pipeline.fill(state(users, [fob(1, 2, f"{month}-03"), fob(2, 3, "2025-02-03")]))
+    pipeline.fill(state(users, [fob_reading(1, 2, f"{month}-03"), fob_reading(2, 3, "2025-02-03")]))
     pipeline.run(customers=customers)
     assert loaded_readings(pipeline) == [(1, 2, month), (2, 3, "2025-02")]
     ledger = pipeline.ledger()
@@ -47,9 +47,9 @@ def test_run_of_the_scope_a_reading_left_keeps_it(
 ) -> None:
     """Runs of its old month or old customer do not delete the reading; the next whole run finds no difference."""
     users = [user(1), user(2)]
-    pipeline.fill(state(users, [fob(1, 1, "2025-02-03"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state(users, [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run()
-    pipeline.fill(state(users, [fob(1, 2, "2025-04-03"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state(users, [fob_reading(1, 2, "2025-04-03"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run(months, customers)
     assert loaded_readings(pipeline) == [(1, 2, "2025-04"), (2, 1, "2025-02")]
     pipeline.run()
@@ -61,11 +61,11 @@ def test_run_of_the_scope_a_reading_left_keeps_it(
 def test_new_month_begun_by_scoped_run_is_carried_forward(pipeline: Pipeline) -> None:
     """The new month has balances of one customer only; a change of an earlier month updates them too."""
     pipeline.reset("2025-01", "2025-04")
-    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03"), fob(2, 2, "2025-02-03")]))
+    pipeline.fill(state([user(1), user(2)], [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 2, "2025-02-03")]))
     pipeline.run()
     pipeline.horizon = Horizon("2025-01", "2025-05", WIB)
     pipeline.run(customers=[1])
-    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03", "20"), fob(2, 2, "2025-02-03")]))
+    pipeline.fill(state([user(1), user(2)], [fob_reading(1, 1, "2025-02-03", "20"), fob_reading(2, 2, "2025-02-03")]))
     pipeline.run(["2025-02"])
     balances = pipeline.ledger().balances
     assert balances[1, "2025-05"].opening_balance == balances[1, "2025-04"].closing_balance == -2000
@@ -73,9 +73,9 @@ def test_new_month_begun_by_scoped_run_is_carried_forward(pipeline: Pipeline) ->
 
 def test_new_customer_in_earlier_month_has_all_later_balances(pipeline: Pipeline) -> None:
     """The later months are complete, so a run of the one month gives the new customer a row in each of them."""
-    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03")]))
+    pipeline.fill(state([user(1), user(2)], [fob_reading(1, 1, "2025-02-03")]))
     pipeline.run()
-    pipeline.fill(state([user(1), user(2)], [fob(1, 1, "2025-02-03"), fob(2, 2, "2025-03-03")]))
+    pipeline.fill(state([user(1), user(2)], [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 2, "2025-03-03")]))
     pipeline.run(["2025-03"])
     balances = pipeline.ledger().balances
     closing = {month: row.closing_balance for (customer, month), row in balances.items() if customer == 2}
@@ -83,13 +83,13 @@ def test_new_customer_in_earlier_month_has_all_later_balances(pipeline: Pipeline
 
 
 def test_reading_that_becomes_unusable_leaves_the_ledger(pipeline: Pipeline) -> None:
-    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state([user(1)], [fob_reading(1, 1, "2025-02-03"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run()
-    pipeline.fill(state([user(1)], [fob(1, 1, "2025-02-03", "x"), fob(2, 1, "2025-02-04")]))
+    pipeline.fill(state([user(1)], [fob_reading(1, 1, "2025-02-03", "x"), fob_reading(2, 1, "2025-02-04")]))
     pipeline.run(["2025-02"])
     assert loaded_readings(pipeline) == [(2, 1, "2025-02")]
     assert pipeline.ledger().transactions.keys() == {2}
-    assert rejected(pipeline).keys() == {"1"}
+    assert rejections_by_id(pipeline).keys() == {"1"}
 
 
 SPELLINGS = {
@@ -138,13 +138,13 @@ MONTHLESS = {
 def test_row_without_month_stays_rejected(pipeline: Pipeline, kind: str) -> None:
     pipeline.fill(state([user(1)], [reading_row(1, 1, MONTHLESS[kind])]))
     pipeline.load(Scope(pipeline.horizon.months))
-    assert rejected(pipeline).keys() == {"1"}
+    assert rejections_by_id(pipeline).keys() == {"1"}
     for month in ("2025-06", "2025-03", "2025-01"):
         pipeline.load(Scope((month,)))
-        assert rejected(pipeline).keys() == {"1"}, f"removed by a run of {month}"
-    pipeline.fill(state([user(1)], [fob(1, 1, "2025-06-01")]))
+        assert rejections_by_id(pipeline).keys() == {"1"}, f"removed by a run of {month}"
+    pipeline.fill(state([user(1)], [fob_reading(1, 1, "2025-06-01")]))
     pipeline.load(Scope(("2025-06",)))
-    assert rejected(pipeline) == {}
+    assert rejections_by_id(pipeline) == {}
     assert loaded_readings(pipeline) == [(1, 1, "2025-06")]
 
 
@@ -152,4 +152,4 @@ def test_row_without_month_stays_rejected(pipeline: Pipeline, kind: str) -> None
 def test_run_of_current_month_rejects_row_without_month(pipeline: Pipeline, kind: str) -> None:
     pipeline.fill(state([user(1)], [reading_row(1, 1, MONTHLESS[kind])]))
     pipeline.load(Scope(("2025-06",)))
-    assert rejected(pipeline).keys() == {"1"}
+    assert rejections_by_id(pipeline).keys() == {"1"}

@@ -5,11 +5,11 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.invalidations import note_stale, take_stale
-from ledger_pipelines_tests.reference.ledger import compute
+from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
+from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import Pipeline, differences
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, describe_differences
 
 FIRST, CURRENT = "2025-01", "2025-06"
 
@@ -36,7 +36,9 @@ def computed(pipeline: Pipeline) -> Pipeline:
 
 
 def _assert_equals_reference(pipeline: Pipeline, state: SourceState) -> None:
-    assert differences(pipeline.ledger(), compute(state, first_month=FIRST, current_month=CURRENT)) == []
+    assert (
+        describe_differences(pipeline.ledger(), compute_ledger(state, first_month=FIRST, current_month=CURRENT)) == []
+    )
     assert pipeline.rows(tables.stale_months) == []
 
 
@@ -115,12 +117,12 @@ def test_invalidation_waits_for_concurrent_consumer(computed: Pipeline) -> None:
     """An invalidation must not be lost while a recalculation consumes an equal one."""
     table = tables.monthly_customer_balances
     with computed.warehouse.begin() as connection:
-        note_stale(connection, table, ["2025-02"], None)
+        invalidate(connection, table, ["2025-02"], None)
     with computed.warehouse.connect() as consuming, computed.warehouse.connect() as invalidating:
-        take_stale(consuming, table, Scope(("2025-06",)), until="2025-06")
+        consume_invalidations(consuming, table, Scope(("2025-06",)), until="2025-06")
         invalidating.execute(sa.text("SET lock_timeout = '200ms'"))
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-            note_stale(invalidating, table, ["2025-02"], None)
+            invalidate(invalidating, table, ["2025-02"], None)
 
 
 def test_scope_of_more_customers_than_parameters(computed: Pipeline) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER
-from ledger_pipelines_tests.support.erp_copy import ErpCopy, expected
+from ledger_pipelines_tests.support.erp_copy import ErpCopy, expected_copy
 
 ORDERS = VIEW_PROD_HEADER.name
 
@@ -30,4 +30,4 @@ def test_lone_surrogate_rejects_only_its_row(erp_copy: ErpCopy, monkeypatch: pyt
     assert (report.total.inserted, len(erp_copy.rejected(ORDERS))) == (27, 1)
     assert erp_copy.rejected(ORDERS)[0]["reason"] == "description: half a character (a lone surrogate)"
     others = [row for row in rows if row["prod_index"] != 5]
-    assert erp_copy.copied(ORDERS) == expected(VIEW_PROD_HEADER, others, erp_copy.horizon)
+    assert erp_copy.copied_rows(ORDERS) == expected_copy(VIEW_PROD_HEADER, others, erp_copy.horizon)

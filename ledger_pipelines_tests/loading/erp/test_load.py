@@ -25,7 +25,7 @@ from ledger_pipelines.sources.erp.reader import (
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import Counts
-from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, expected, new_erp_copy
+from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, expected_copy, new_erp_copy
 
 ORDERS, LINES, STOCK = VIEW_PROD_HEADER.name, SO_INVOICE_LINE.name, STOCKBYWH.name
 GUARD = DeletionGuard()
@@ -48,7 +48,7 @@ def orders(days: int = 150) -> list[Row]:
 
 
 def assert_equal(erp_copy: ErpCopy, rows: list[Row], table: ErpTable = VIEW_PROD_HEADER) -> None:
-    assert erp_copy.copied(table.name) == expected(table, rows, erp_copy.horizon)
+    assert erp_copy.copied_rows(table.name) == expected_copy(table, rows, erp_copy.horizon)
 
 
 def test_first_sync_loads_everything_and_next_reads_two_months(erp_copy: ErpCopy) -> None:
@@ -125,7 +125,7 @@ def test_sync_of_one_month_ignores_months_never_loaded(erp_copy: ErpCopy) -> Non
     erp_copy.fill(ORDERS, rows)
     assert sorted(erp_copy.sync(ORDERS, months=["2025-02"])[ORDERS].counts) == ["2025-02"]
     assert erp_copy.sync(ORDERS, months=["2025-03"])[ORDERS].counts == {"2025-03": Counts(inserted=31)}
-    assert {row[0] for row in erp_copy.copied(ORDERS)} == {"2025-02", "2025-03"}
+    assert {row[0] for row in erp_copy.copied_rows(ORDERS)} == {"2025-02", "2025-03"}
 
 
 def test_equal_rows_are_all_copied(erp_copy: ErpCopy) -> None:
@@ -265,7 +265,7 @@ def test_text_dates_are_read_in_full_and_validated(erp_copy: ErpCopy) -> None:
         for _ in range(2):
             erp_copy.sync(ORDERS)
             assert "the whole table is read" in erp_copy.warnings[0]
-            assert sorted((row[0], row[1]) for row in erp_copy.copied(ORDERS)) == [("2025-02", 0), ("2025-03", 1)]
+            assert sorted((row[0], row[1]) for row in erp_copy.copied_rows(ORDERS)) == [("2025-02", 0), ("2025-03", 1)]
             reasons = [row["reason"].partition(":")[0] for row in erp_copy.rejected(ORDERS)]
             assert reasons == ["planning_date", "no date", "dated before the first month of the partitions, 2025-01"]
         erp_copy.fill(ORDERS, [])
@@ -362,7 +362,7 @@ def test_source_that_is_always_interrupted_is_an_error(erp_copy: ErpCopy, monkey
     erp_copy.fill(ORDERS, orders())
     with pytest.raises(SourceInterruptedError):
         erp_copy.sync(ORDERS)
-    assert erp_copy.copied(ORDERS).total() == erp_copy.count(tables.source_fingerprints) == 0
+    assert erp_copy.copied_rows(ORDERS).total() == erp_copy.count(tables.source_fingerprints) == 0
 
 
 def test_lost_row_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +378,7 @@ def test_lost_row_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
         erp_copy.sync(ORDERS)
     with pytest.raises(RowsLostError, match="the source has 2 rows, but 1 were read"):
         erp_copy.sync(STOCK)
-    assert erp_copy.copied(ORDERS).total() == 0
+    assert erp_copy.copied_rows(ORDERS).total() == 0
 
 
 def test_changed_value_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,7 +446,7 @@ def test_stable_days_are_verified_although_others_change(erp_copy: ErpCopy, monk
     erp_copy.fill(ORDERS, orders())
     with pytest.raises(RowsLostError, match=r"in 2025-02\."):
         erp_copy.sync(ORDERS)
-    assert erp_copy.copied(ORDERS).total() == 0
+    assert erp_copy.copied_rows(ORDERS).total() == 0
 
 
 def test_impossible_date_is_rejected(erp_copy: ErpCopy) -> None:
@@ -484,7 +484,7 @@ def test_future_row_is_rejected_until_its_month_is_loaded(erp_copy: ErpCopy) -> 
     erp_copy.sync(ORDERS)
     erp_copy.horizon = Horizon("2025-01", "2025-07", HORIZON.zone)
     erp_copy.sync(ORDERS, months=["2025-03"])
-    assert erp_copy.copied(ORDERS).total() + len(erp_copy.rejected(ORDERS)) == 2
+    assert erp_copy.copied_rows(ORDERS).total() + len(erp_copy.rejected(ORDERS)) == 2
     erp_copy.sync(ORDERS)
     assert_equal(erp_copy, rows)
     assert erp_copy.rejected(ORDERS) == []
@@ -521,7 +521,7 @@ def test_idle_transaction_timeout_does_not_end_the_load(erp_copy: ErpCopy, monke
 def test_empty_erp_is_loaded(embedded_url: sa.URL) -> None:
     with new_erp_copy(embedded_url, embedded_url, lambda url: Erp(erp_engine(url))) as empty:
         reports = empty.sync()
-        assert {name: (report.read, report.total.written) for name, report in reports.items()} == dict.fromkeys(
+        assert {name: (report.read, report.total.changed) for name, report in reports.items()} == dict.fromkeys(
             reports, (0, 0)
         )
         assert empty.count(tables.loaded_months, table_name=f"erp.{ORDERS}") == len(HORIZON.months)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger_pipelines.loading.erp import sync_log_file
-from ledger_pipelines.loading.erp.sync_log_file import journal_file, note
+from ledger_pipelines.loading.erp.sync_log_file import append_line, sync_log_path
 from ledger_pipelines.settings import Settings
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0700 writer \d+ line \d+ x+")
@@ -16,8 +16,8 @@ LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0700 writer \d+ line \d+ x+
 
 def test_an_event_is_one_line_with_the_companys_time(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    note(settings, "sync 1 failed: one reason\nand another 100 %s")
-    (line,) = journal_file(settings).read_text().splitlines()
+    append_line(settings, "sync 1 failed: one reason\nand another 100 %s")
+    (line,) = sync_log_path(settings).read_text().splitlines()
     assert re.fullmatch(r"\S+ \S+ \+0700 sync 1 failed: one reason / and another 100 %s", line)
 
 
@@ -40,11 +40,11 @@ def test_concurrent_writers_lose_no_line_at_a_rotation(tmp_path: Path) -> None:
 def test_old_files_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_log_file, "_BYTES", 200)
     for number in range(40):
-        note(Settings(home=tmp_path), f"sync {number} completed")
+        append_line(Settings(home=tmp_path), f"sync {number} completed")
     assert len(list((tmp_path / "logs").glob("sync.log*"))) == 6
 
 
 def test_a_file_that_cannot_be_written_is_only_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "logs").write_text("a file where the folder should be")
-    note(Settings(home=tmp_path), "sync 1 completed")
+    append_line(Settings(home=tmp_path), "sync 1 completed")
     assert "sync 1 completed" in caplog.text

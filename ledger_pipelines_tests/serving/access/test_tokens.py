@@ -8,7 +8,7 @@ from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.ops import api_tokens, audit
-from ledger_pipelines.warehouse.ops.audit import Act
+from ledger_pipelines.warehouse.ops.audit import Command
 
 
 def test_authenticate_returns_the_holder(connection: sa.Connection) -> None:
@@ -54,22 +54,24 @@ def test_a_revoked_tokens_name_can_be_reused(connection: sa.Connection) -> None:
         tokens.create(connection, "Budi", "admin")
     assert api_tokens.revoke(connection, "Budi") is not None
     tokens.create(connection, "Budi", "admin")
-    assert [token.state for token in api_tokens.every(connection)] == ["valid", "revoked"]
+    assert [token.state for token in api_tokens.all_tokens(connection)] == ["valid", "revoked"]
 
 
 def test_an_admin_has_the_role_viewer() -> None:
     admin, viewer = Caller(1, "a", "admin"), Caller(2, "v", "viewer")
-    assert [admin.may("admin"), admin.may("viewer"), viewer.may("viewer"), viewer.may("admin")] == [True] * 3 + [False]
+    assert [admin.has_role("admin"), admin.has_role("viewer"), viewer.has_role("viewer"), viewer.has_role("admin")] == [
+        True
+    ] * 3 + [False]
 
 
-def newest_entry(empty_warehouse: sa.Engine) -> audit.Entry:
+def newest_entry(empty_warehouse: sa.Engine) -> audit.AuditEntry:
     """Return the newest entry of the audit log."""
     with empty_warehouse.connect() as connection:
         return audit.latest(connection, limit=1)[0]
 
 
 def test_a_command_is_logged_before_it_runs(empty_warehouse: sa.Engine) -> None:
-    with audited(empty_warehouse, Act("do it", "to this", actor="Budi")):
+    with audited(empty_warehouse, Command("do it", "to this", actor="Budi")):
         entry = newest_entry(empty_warehouse)
         assert (entry.actor, entry.action, entry.target, entry.outcome) == ("Budi", "do it", "to this", None)
     assert newest_entry(empty_warehouse).outcome == "done"
@@ -83,19 +85,19 @@ def test_a_command_is_logged_before_it_runs(empty_warehouse: sa.Engine) -> None:
 def test_a_failed_command_gets_an_outcome(
     empty_warehouse: sa.Engine, error: Exception, outcome: str, message: str
 ) -> None:
-    with pytest.raises(type(error)), audited(empty_warehouse, Act("do it")):
+    with pytest.raises(type(error)), audited(empty_warehouse, Command("do it")):
         raise error
     assert (newest_entry(empty_warehouse).outcome, newest_entry(empty_warehouse).message) == (outcome, message)
 
 
 def test_a_killed_command_has_no_outcome(empty_warehouse: sa.Engine) -> None:
-    with pytest.raises(KeyboardInterrupt), audited(empty_warehouse, Act("do it")):
+    with pytest.raises(KeyboardInterrupt), audited(empty_warehouse, Command("do it")):
         raise KeyboardInterrupt
     assert newest_entry(empty_warehouse).outcome is None
 
 
 def test_targets_are_stored_printable_and_short(empty_warehouse: sa.Engine) -> None:
-    with audited(empty_warehouse, Act("do it", "a\x00b\n" + "c" * 5000)):
+    with audited(empty_warehouse, Command("do it", "a\x00b\n" + "c" * 5000)):
         pass
     target = newest_entry(empty_warehouse).target or ""
     assert target.startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}ccc")

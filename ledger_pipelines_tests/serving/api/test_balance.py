@@ -13,17 +13,17 @@ from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
-from ledger_pipelines_tests.support.billing_pipeline import WIB, never_computed
-from ledger_pipelines_tests.support.open_incidents import REFUSED, opened
-from ledger_pipelines_tests.support.serving.api import Api, bearer
-from ledger_pipelines_tests.support.serving.fake_dagster import stand_in
+from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
+from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)
 FIGURES = ("opening_balance", "total_deposits", "total_purchases", "closing_balance", "total_volume_sm3")
 
 
-def a_balance(api: Api) -> sa.RowMapping:
+def a_balance(api: ApiUnderTest) -> sa.RowMapping:
     """Return a balance of the current month."""
     column = monthly_customer_balances.c
     statement = sa.select(monthly_customer_balances).where(column.year_month == CURRENT).order_by(column.customer_id)
@@ -33,7 +33,7 @@ def a_balance(api: Api) -> sa.RowMapping:
     return found
 
 
-def test_status(api: Api) -> None:
+def test_status(api: ApiUnderTest) -> None:
     found = api.get(f"{ROOT}/status")
     assert found.keys() == {"status", "incidents", "statistics", "recent_updates", "checked_at"}
     assert (found["status"], found["incidents"]) == ("operational", [])
@@ -47,9 +47,9 @@ def test_status(api: Api) -> None:
     assert found["checked_at"].endswith("+07:00")
 
 
-def test_status_while_an_incident_is_open(api: Api) -> None:
+def test_status_while_an_incident_is_open(api: ApiUnderTest) -> None:
     assert api.get(f"{ROOT}/status")["status"] == "operational"
-    with opened(api.warehouse, REFUSED) as (incident,):
+    with temporary_incidents(api.warehouse, REFUSED) as (incident,):
         found = api.get(f"{ROOT}/status")
     assert found["status"] == "blocked"
     assert found["incidents"] == [
@@ -70,7 +70,7 @@ def test_status_while_an_incident_is_open(api: Api) -> None:
     assert (after["status"], after["incidents"]) == ("operational", []), "counts are cached, incidents are not"
 
 
-def test_balance(api: Api) -> None:
+def test_balance(api: ApiUnderTest) -> None:
     expected = a_balance(api)
     customer = expected["customer_id"]
     for query in (f"year_month={CURRENT}", ""):  # the current month is the default
@@ -83,7 +83,7 @@ def test_balance(api: Api) -> None:
         assert datetime.fromisoformat(found["balance"]["last_calculated_at"]) == expected["last_calculated_at"]
 
 
-def test_figures_are_numbers_with_all_digits(api: Api) -> None:
+def test_figures_are_numbers_with_all_digits(api: ApiUnderTest) -> None:
     expected = a_balance(api)
     response = api.client.get(f"{ROOT}/customer/{expected['customer_id']}/balance", headers=bearer(api.callers.viewer))
     for figure in FIGURES:
@@ -91,13 +91,13 @@ def test_figures_are_numbers_with_all_digits(api: Api) -> None:
 
 
 @pytest.mark.parametrize("what", ["balance", "transactions"])
-def test_an_unknown_customer(api: Api, what: str) -> None:
+def test_an_unknown_customer(api: ApiUnderTest, what: str) -> None:
     found = api.get(f"{ROOT}/customer/999/{what}", expect=404)
     assert found["success"] is False
     assert found["message"].startswith("There is no customer 999.")
 
 
-def test_a_customer_whose_row_is_rejected(api: Api) -> None:
+def test_a_customer_whose_row_is_rejected(api: ApiUnderTest) -> None:
     named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
     seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
     row = named | seen | {"reason": "suhu is not a number: NaN"}
@@ -114,7 +114,7 @@ def test_a_customer_whose_row_is_rejected(api: Api) -> None:
     assert "(suhu is not a number: NaN)" in message
 
 
-def test_a_month_without_a_balance(api: Api) -> None:
+def test_a_month_without_a_balance(api: ApiUnderTest) -> None:
     customer = a_balance(api)["customer_id"]
     message = api.get(f"{ROOT}/customer/{customer}/balance", expect=404, year_month="1999-01")["message"]
     assert f"Customer {customer} " in message
@@ -123,7 +123,7 @@ def test_a_month_without_a_balance(api: Api) -> None:
 
 
 @pytest.fixture
-def newcomer(api: Api) -> Iterator[str]:
+def newcomer(api: ApiUnderTest) -> Iterator[str]:
     """Path of a customer with neither readings nor deposits."""
     row = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
     with api.warehouse.begin() as connection:
@@ -133,7 +133,7 @@ def newcomer(api: Api) -> Iterator[str]:
         connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
 
 
-def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
+def test_a_customer_without_any_balance(api: ApiUnderTest, newcomer: str) -> None:
     message = api.get(f"{newcomer}/balance", expect=404)["message"]
     assert message == "Customer 998 (PT Baru) has no balance yet: the customer has neither readings nor deposits."
     found = api.get(f"{newcomer}/transactions", decimals="string")
@@ -142,9 +142,9 @@ def test_a_customer_without_any_balance(api: Api, newcomer: str) -> None:
 
 
 @pytest.mark.parametrize("billing", [None, SecretStr("mysql+pymysql://reader@127.0.0.1:1/billing")])
-def test_messages_before_the_first_computation(api: Api, newcomer: str, billing: SecretStr | None) -> None:
+def test_messages_before_the_first_computation(api: ApiUnderTest, newcomer: str, billing: SecretStr | None) -> None:
     settings = api.settings.model_copy(update={"billing_url": billing})
-    with TestClient(create_app(settings)) as client, never_computed(api.warehouse):
+    with TestClient(create_app(settings)) as client, without_loaded_months(api.warehouse):
         installed = replace(api, client=client, settings=settings)
         message = installed.get(f"{newcomer}/balance", expect=404)["message"]
         unknown = installed.get(f"{ROOT}/customer/999/balance", expect=404)["message"]
@@ -156,7 +156,7 @@ def test_messages_before_the_first_computation(api: Api, newcomer: str, billing:
         assert ("ledger billing test-connection" in text) == (billing is not None)
 
 
-def test_transactions(api: Api) -> None:
+def test_transactions(api: ApiUnderTest) -> None:
     column = tables.transaction_calculations.c
     with api.warehouse.connect() as connection:
         rows = connection.execute(sa.select(tables.transaction_calculations)).mappings().all()
@@ -183,19 +183,19 @@ def test_transactions(api: Api) -> None:
     }
 
 
-def test_update(api: Api) -> None:
+def test_update(api: ApiUnderTest) -> None:
     customer = a_balance(api)["customer_id"]
     path = f"{ROOT}/customer/{customer}/update"
-    with stand_in(api.settings.ui_port) as dagster:
+    with serve_fake_dagster(api.settings.ui_port) as dagster:
         whole = api.post(path)
         by_query = api.post(f"{path}?start_month={CURRENT}")
         by_body = api.post(path, start_month=CURRENT)
     assert whole.keys() == {"success", "message", "customer_id", "start_month", "run_id"}
-    assert (whole["customer_id"], whole["start_month"]) == (customer, api.parts.horizon.first)
+    assert (whole["customer_id"], whole["start_month"]) == (customer, api.context.horizon.first)
     assert by_query == by_body
     first, second, third = dagster.launched
     assert second == third
-    for launched, month in ((first, api.parts.horizon.first), (second, CURRENT)):
+    for launched, month in ((first, api.context.horizon.first), (second, CURRENT)):
         tags = {tag["key"]: tag["value"] for tag in launched["executionMetadata"]["tags"]}
         assert tags["dagster/asset_partition_range_start"] == month
         assert tags["dagster/asset_partition_range_end"] == CURRENT
@@ -203,19 +203,19 @@ def test_update(api: Api) -> None:
         assert scope == {"customer_ids": [customer], "force": False, "accept_deletions": False}
 
 
-def test_update_of_an_unknown_customer(api: Api) -> None:
-    with stand_in(api.settings.ui_port) as dagster:
+def test_update_of_an_unknown_customer(api: ApiUnderTest) -> None:
+    with serve_fake_dagster(api.settings.ui_port) as dagster:
         assert "There is no customer 999" in api.post(f"{ROOT}/customer/999/update", expect=404)["message"]
     assert dagster.launched == []
 
 
 @pytest.mark.parametrize("month", ["1999-01", "2999-01", "2025-13"])
-def test_update_from_an_invalid_month(api: Api, month: str) -> None:
+def test_update_from_an_invalid_month(api: ApiUnderTest, month: str) -> None:
     path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update"
     assert list(api.post(f"{path}?start_month={month}", expect=422)["errors"]) == ["start_month"]
     assert list(api.post(path, expect=422, start_month=month)["errors"]) == ["start_month"]
 
 
-def test_update_from_two_months(api: Api) -> None:
+def test_update_from_two_months(api: ApiUnderTest) -> None:
     path = f"{ROOT}/customer/{a_balance(api)['customer_id']}/update?start_month={CURRENT}"
     assert list(api.post(path, expect=422, start_month="2025-01")["errors"]) == ["start_month"]

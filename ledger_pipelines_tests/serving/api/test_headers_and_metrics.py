@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.web.middleware import SECURITY_HEADERS
-from ledger_pipelines.warehouse.ops.incidents import Kind
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
-from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines.warehouse.ops.incidents import IncidentKind
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 ORIGIN = "https://portal.example.com"
 
@@ -21,20 +21,20 @@ ORIGIN = "https://portal.example.com"
     [("GET", "/health/live"), ("GET", "/nothing"), ("GET", "/api/sync/status"), ("DELETE", "/api/sync/status"),
      ("POST", "/api/sync/start"), ("GET", "/openapi.json"), ("GET", "/metrics")],
 )  # fmt: skip
-def test_security_headers(api: Api, method: str, path: str) -> None:
+def test_security_headers(api: ApiUnderTest, method: str, path: str) -> None:
     response = api.client.request(method, path)
     assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     assert "Strict-Transport-Security" not in response.headers
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_security_headers_of_a_refused_body(api: Api) -> None:
+def test_security_headers_of_a_refused_body(api: ApiUnderTest) -> None:
     response = api.client.post("/api/sync/start", content=b" " * 100_000)
     assert response.status_code == 413
     assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
-def test_https_responses_require_tls(api: Api) -> None:
+def test_https_responses_require_tls(api: ApiUnderTest) -> None:
     response = api.client.get("https://testserver/health/live")
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
@@ -43,12 +43,12 @@ def test_https_responses_require_tls(api: Api) -> None:
     "error", [RuntimeError("geheim"), sa.exc.OperationalError("SELECT geheim", {}, Exception("deadlock detected"))]
 )
 def test_an_unexpected_error_is_logged_and_hides_its_details(
-    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+    api: ApiUnderTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def broken() -> None:
         raise error
 
-    monkeypatch.setattr(type(api.parts), "dagster_answers", lambda _: broken())
+    monkeypatch.setattr(type(api.context), "dagster_answers", lambda _: broken())
     response = api.client.get("/health/ready")
     assert error in [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert response.status_code == 500
@@ -58,12 +58,12 @@ def test_an_unexpected_error_is_logged_and_hides_its_details(
     assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
-def test_other_origins_are_refused(api: Api) -> None:
+def test_other_origins_are_refused(api: ApiUnderTest) -> None:
     preflight_headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
     assert api.client.options("/api/sync/status", headers=preflight_headers).status_code == 405
 
 
-def test_configured_origins_are_allowed(api: Api) -> None:
+def test_configured_origins_are_allowed(api: ApiUnderTest) -> None:
     settings = api.settings.model_copy(update={"api_cors_origins": ORIGIN})
     preflight_headers = {
         "Origin": ORIGIN,
@@ -81,7 +81,7 @@ def test_configured_origins_are_allowed(api: Api) -> None:
         assert "Access-Control-Allow-Origin" not in foreign.headers
 
 
-def metrics_of(client: TestClient, api: Api) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def metrics_of(client: TestClient, api: ApiUnderTest) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Return the metrics as Prometheus parses them."""
     response = client.get("/metrics", headers=bearer(api.callers.viewer))
     assert response.status_code == 200
@@ -92,7 +92,7 @@ def metrics_of(client: TestClient, api: Api) -> dict[tuple[str, tuple[tuple[str,
     }
 
 
-def test_metrics(api: Api) -> None:
+def test_metrics(api: ApiUnderTest) -> None:
     with TestClient(create_app(api.settings)) as client:
         client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
         client.get("/api/realtime-balance/customer/11/balance")
@@ -113,7 +113,7 @@ def test_metrics(api: Api) -> None:
     assert not any("unknown" in str(name) for name in found)
 
 
-def test_metrics_count_open_incidents_by_kind(api: Api) -> None:
+def test_metrics_count_open_incidents_by_kind(api: ApiUnderTest) -> None:
     def incidents() -> dict[str, float]:
         found = metrics_of(api.client, api)
         return {
@@ -122,9 +122,9 @@ def test_metrics_count_open_incidents_by_kind(api: Api) -> None:
             if name in ("ledger_open_incidents", "ledger_oldest_open_incident_seconds")
         }
 
-    none = dict.fromkeys((kind.value for kind in Kind), 0.0)
+    none = dict.fromkeys((kind.value for kind in IncidentKind), 0.0)
     assert incidents() == none
-    with opened(api.warehouse, REFUSED, FAILED, replace(FAILED, subject="other")):
+    with temporary_incidents(api.warehouse, REFUSED, FAILED, replace(FAILED, subject="other")):
         found = incidents()
         assert found.pop("ledger_oldest_open_incident_seconds") > 0
         assert found == none | {"deletion_refused": 1, "sync_failed": 2}

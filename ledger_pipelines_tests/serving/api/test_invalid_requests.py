@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.api import balance, reconciliation, sync
 from ledger_pipelines.serving.web.middleware import MAX_BODY_BYTES
-from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 BALANCE = "/api/realtime-balance/customer/{id}/balance"
 LOGS = "/api/sync/logs"
@@ -42,7 +42,7 @@ INJECTIONS = ("1; DROP TABLE billing.customers", "' OR '1'='1", "1 UNION SELECT 
         ("/api/realtime-balance/invoice-reconciliation?per_page=101", "per_page", "from 1 to 100"),
     ],
 )
-def test_an_invalid_parameter_is_named(api: Api, path: str, parameter: str, expected: str) -> None:
+def test_an_invalid_parameter_is_named(api: ApiUnderTest, path: str, parameter: str, expected: str) -> None:
     found = api.get(path, expect=422)
     assert found.keys() == {"success", "message", "errors"}
     assert found["success"] is False
@@ -62,7 +62,7 @@ def every_parameter() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in every_parameter()} | {"/api/sync/start", "/metrics"}))
-def test_an_unknown_parameter_is_named_with_the_known_ones(api: Api, path: str) -> None:
+def test_an_unknown_parameter_is_named_with_the_known_ones(api: ApiUnderTest, path: str) -> None:
     known = sorted(name for of, name in every_parameter() if of == path and f"{{{name}}}" not in of)
     method = "POST" if path.endswith(("/update", "/start", "/cancel")) else "GET"
     address = path.replace("{id}", "11") + "?yearmonth=2025-03"
@@ -77,16 +77,16 @@ def test_an_unknown_parameter_is_named_with_the_known_ones(api: Api, path: str) 
     }
 
 
-def test_a_repeated_parameter(api: Api) -> None:
+def test_a_repeated_parameter(api: ApiUnderTest) -> None:
     found = api.get(BALANCE.replace("{id}", "11") + "?year_month=2025-03&year_month=2025-04", expect=422)
     assert found["errors"] == {"year_month": ["given more than once"]}
 
 
-def test_parameters_are_checked_after_the_token(api: Api) -> None:
+def test_parameters_are_checked_after_the_token(api: ApiUnderTest) -> None:
     assert api.client.get(LOGS + "?unknown=1").status_code == 401
 
 
-def counts(api: Api) -> list[int]:
+def counts(api: ApiUnderTest) -> list[int]:
     """Return the number of rows of some tables."""
     tables = ("billing.customers", "ledger.monthly_customer_balances", "ops.sync_logs", "ops.api_tokens")
     with api.warehouse.connect() as connection:
@@ -95,7 +95,7 @@ def counts(api: Api) -> list[int]:
 
 @pytest.mark.parametrize("injected", INJECTIONS)
 @pytest.mark.parametrize(("path", "parameter"), sorted(set(every_parameter())))
-def test_sql_in_every_parameter(api: Api, path: str, parameter: str, injected: str) -> None:
+def test_sql_in_every_parameter(api: ApiUnderTest, path: str, parameter: str, injected: str) -> None:
     before = counts(api)
     query = {} if f"{{{parameter}}}" in path else {parameter: injected}
     address = path.replace("{id}", quote(injected, safe="") if parameter == "id" else "11")
@@ -110,7 +110,7 @@ def test_every_parameter_finds_the_parameters() -> None:
     assert {name for _, name in every_parameter()} >= {"id", "year_month", "per_page", "sync_id", "only", "start_month"}
 
 
-def test_a_body_with_too_large_a_content_length(api: Api) -> None:
+def test_a_body_with_too_large_a_content_length(api: ApiUnderTest) -> None:
     response = api.client.post(
         "/api/sync/start", content=b" " * (MAX_BODY_BYTES + 1), headers=bearer(api.callers.admin)
     )
@@ -118,7 +118,7 @@ def test_a_body_with_too_large_a_content_length(api: Api) -> None:
     assert response.json()["message"] == "The body is larger than 65,536 bytes."
 
 
-def test_too_large_a_body_without_content_length(api: Api) -> None:
+def test_too_large_a_body_without_content_length(api: ApiUnderTest) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(20):
             yield b" " * (MAX_BODY_BYTES // 16)
@@ -130,7 +130,7 @@ def test_too_large_a_body_without_content_length(api: Api) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", str(MAX_BODY_BYTES + 1)])
-def test_an_invalid_content_length(api: Api, length: str) -> None:
+def test_an_invalid_content_length(api: ApiUnderTest, length: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Length": length}
     assert api.client.get("/api/sync/status", headers=headers).status_code == 413
 
@@ -149,7 +149,7 @@ def test_an_invalid_content_length(api: Api, length: str) -> None:
         (b"[" * 20_000, "application/json"),
     ],
 )
-def test_an_invalid_body(api: Api, content: bytes, kind: str) -> None:
+def test_an_invalid_body(api: ApiUnderTest, content: bytes, kind: str) -> None:
     headers = bearer(api.callers.admin) | {"Content-Type": kind}
     response = api.client.post("/api/sync/start", content=content, headers=headers)
     assert response.status_code == 422, response.text
@@ -157,14 +157,14 @@ def test_an_invalid_body(api: Api, content: bytes, kind: str) -> None:
     assert response.json()["errors"]
 
 
-def test_an_unknown_path(api: Api) -> None:
+def test_an_unknown_path(api: ApiUnderTest) -> None:
     for path in ("/nothing", "/api/sync", "/api/sync/status/", "/docs"):
         response = api.client.get(path)
         assert response.status_code == 404
         assert response.json().keys() == {"success", "message", "errors"}
 
 
-def test_a_method_that_is_not_allowed(api: Api) -> None:
+def test_a_method_that_is_not_allowed(api: ApiUnderTest) -> None:
     response = api.client.delete("/api/sync/status", headers=bearer(api.callers.admin))
     assert response.status_code == 405
     assert response.headers["Allow"] == "GET"

@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ledger_pipelines.horizon import Horizon, month_of, shift
+from ledger_pipelines.horizon import Horizon, month_of, shift_month
 from ledger_pipelines.serving import health
 from ledger_pipelines.serving.base import databases as serving_databases
 from ledger_pipelines.serving.base.databases import Databases
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.serving.api import Api
-from ledger_pipelines_tests.support.serving.dashboard_client import new_desk, text_of
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.serving.dashboard_client import open_dashboard_client, visible_text
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)
@@ -22,13 +22,13 @@ NEW_YEAR = f"{int(CURRENT[:4]) + 1}-01"
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the clock to a new year that has no balances yet."""
-    horizon = Horizon(shift(CURRENT, 1 - MONTHS), NEW_YEAR, WIB)
-    for reader in (Parts, Databases):
+    horizon = Horizon(shift_month(CURRENT, 1 - MONTHS), NEW_YEAR, WIB)
+    for reader in (AppContext, Databases):
         monkeypatch.setattr(reader, "horizon", horizon)
 
 
 @pytest.mark.usefixtures("begun")
-def test_the_api_returns_the_month_before(api: Api) -> None:
+def test_the_api_returns_the_month_before(api: ApiUnderTest) -> None:
     customer = api.get(f"{ROOT}/dashboard", year=int(CURRENT[:4]))["top_customers"][0]["id"]
     for what in ("balance", "transactions"):
         found = api.get(f"{ROOT}/customer/{customer}/{what}")
@@ -41,9 +41,9 @@ def test_the_api_returns_the_month_before(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("begun")
-def test_the_overview_shows_the_year_before(api: Api) -> None:
-    with new_desk(api, api.callers.viewer) as desk:
-        assert f"The year {CURRENT[:4]}" in text_of(desk.client.get("/"))
+def test_the_overview_shows_the_year_before(api: ApiUnderTest) -> None:
+    with open_dashboard_client(api, api.callers.viewer) as desk:
+        assert f"The year {CURRENT[:4]}" in visible_text(desk.client.get("/"))
 
 
 def test_low_balances_use_the_month_before(computed: Installation, request: pytest.FixtureRequest) -> None:
@@ -59,8 +59,8 @@ def test_low_balances_use_the_month_before(computed: Installation, request: pyte
 
 
 def test_only_a_late_month_turn_is_a_problem(computed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    new = shift(CURRENT, 1)
-    monkeypatch.setattr(Databases, "horizon", Horizon(shift(CURRENT, 1 - MONTHS), new, WIB))
+    new = shift_month(CURRENT, 1)
+    monkeypatch.setattr(Databases, "horizon", Horizon(shift_month(CURRENT, 1 - MONTHS), new, WIB))
     reports = []
     for late in (timedelta(0), timedelta(days=32)):  # pretend that the new month began this long ago
         monkeypatch.setattr(health, "_TURN", timedelta(minutes=1) - late)

@@ -8,7 +8,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.settings import Settings
-from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 UNREACHABLE = "postgresql://ledger@127.0.0.1:1/nothing"
 document = schemathesis.openapi.from_asgi(
@@ -21,7 +21,7 @@ EXCLUDED_CHECKS = [not_a_server_error, ignored_auth]
 
 
 @document.parametrize()
-def test_every_operation(case: schemathesis.Case[Any], api: Api) -> None:
+def test_every_operation(case: schemathesis.Case[Any], api: ApiUnderTest) -> None:
     response = case.call(app=api.client.app, headers=bearer(api.callers.admin))
     assert response.status_code != 500, response.text
     # The document does not state which months exist, so valid requests of commands may be refused.

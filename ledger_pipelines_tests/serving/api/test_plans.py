@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
-from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries.customers import customer
@@ -29,11 +29,11 @@ def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     with fresh_warehouse(embedded_url) as url:
         engine = warehouse_engine(url, WIB)
         fill_billing(engine, HORIZON, customers=CUSTOMERS, readings_per_month=3)
-        for step in (transactions.recalculate, balances.recalculate):
+        for step in (transactions.recalculate_transactions, balances.recalculate_balances):
             with engine.begin() as connection:
                 step(connection, Scope(HORIZON.months), HORIZON, "test")
         with engine.begin() as connection:
-            compare(connection, "test")
+            compare_balances(connection, "test")
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("ANALYZE"))
         yield engine
@@ -62,7 +62,7 @@ STATEMENTS = {
     "balance": customer.BALANCE,
     "transactions": customer.TRANSACTIONS,
     "balances": customer.BALANCES,
-    "customer": customer.KNOWN,
+    "customer": customer.CUSTOMER,
     "details": customer.DETAILS,
     "months": customer.MONTHS,
 }

@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.reconciliation.comparison import compare
+from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.merge import qualified
+from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.serving.api import Api
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest
 
 COMPARISON = "/api/realtime-balance/comparison-report"
 INVOICES = "/api/realtime-balance/invoice-reconciliation"
@@ -23,36 +23,36 @@ _balances, _customers = tables.monthly_customer_balances, tables.customers
 _compared, _accounts = tables.balance_comparison, tables.invoice_reconciliation
 
 
-def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
+def rows_of(api: ApiUnderTest, table: sa.Table, *order: str) -> list[Any]:
     """Return all rows of a table."""
     with api.warehouse.connect() as connection:
         return list(connection.execute(sa.select(table).order_by(*order)).mappings())
 
 
-def clear(api: Api, table: sa.Table) -> None:
+def clear(api: ApiUnderTest, table: sa.Table) -> None:
     """Delete a table's rows and its load marks."""
     marks = tables.loaded_months
     with api.warehouse.begin() as connection:
         connection.execute(sa.delete(table))
-        connection.execute(sa.delete(marks).where(marks.c.table_name == qualified(table)))
+        connection.execute(sa.delete(marks).where(marks.c.table_name == qualified_name(table)))
 
 
 @pytest.fixture
-def compared(api: Api) -> Iterator[Api]:
+def compared(api: ApiUnderTest) -> Iterator[ApiUnderTest]:
     """API whose balances have been compared."""
     with api.warehouse.begin() as connection:
-        compare(connection, "test")
+        compare_balances(connection, "test")
     yield api
     clear(api, _compared)
 
 
-def test_report_before_the_first_comparison(api: Api) -> None:
+def test_report_before_the_first_comparison(api: ApiUnderTest) -> None:
     found = api.get(COMPARISON, decimals="string")
     assert (found["data"], found["pagination"]["total"]) == ([], 0)
     assert (found["summary"]["compared_at"], found["summary"]["total_customers"]) == (None, 0)
 
 
-def test_comparison_report(compared: Api) -> None:
+def test_comparison_report(compared: ApiUnderTest) -> None:
     customers = rows_of(compared, _customers, "customer_id")
     latest = {row["customer_id"]: row for row in rows_of(compared, _balances, "year_month")}
     found = compared.get(COMPARISON, decimals="string", per_page=100)
@@ -68,7 +68,7 @@ def test_comparison_report(compared: Api) -> None:
     assert found["pagination"]["total"] == len(customers)
 
 
-def test_the_report_gives_the_stored_reasons(compared: Api) -> None:
+def test_the_report_gives_the_stored_reasons(compared: ApiUnderTest) -> None:
     found = {row["customer_id"]: row for row in compared.get(COMPARISON, decimals="string", per_page=100)["data"]}
     for stored in rows_of(compared, _compared):
         reported = {reason["name"]: reason for reason in found[stored["customer_id"]]["reasons"]}
@@ -79,7 +79,7 @@ def test_the_report_gives_the_stored_reasons(compared: Api) -> None:
     assert any(row["reasons"] for row in found.values())
 
 
-def test_the_summary_covers_all_customers(compared: Api) -> None:
+def test_the_summary_covers_all_customers(compared: ApiUnderTest) -> None:
     stored = rows_of(compared, _compared)
     summary = compared.get(COMPARISON, decimals="string", per_page=1)["summary"]
     assert summary["total_customers"] == len(stored)
@@ -92,11 +92,11 @@ def test_the_summary_covers_all_customers(compared: Api) -> None:
         name: (sum(row[name] for row in stored), sum(row[name] != 0 for row in stored))
         for name in tables.DIFFERENCE_REASONS
     }
-    (mark,) = (row for row in rows_of(compared, tables.loaded_months) if row["table_name"] == qualified(_compared))
+    (mark,) = (row for row in rows_of(compared, tables.loaded_months) if row["table_name"] == qualified_name(_compared))
     assert datetime.fromisoformat(summary["compared_at"]) == mark["loaded_at"]
 
 
-def test_pages_of_the_comparison_report(compared: Api) -> None:
+def test_pages_of_the_comparison_report(compared: ApiUnderTest) -> None:
     every = compared.get(COMPARISON, decimals="string", per_page=100)["data"]
     mismatches = [row for row in every if not row["matches"]]
     found = compared.get(COMPARISON, only="mismatches", per_page=100, decimals="string")
@@ -106,7 +106,7 @@ def test_pages_of_the_comparison_report(compared: Api) -> None:
     assert (page["pagination"]["from"], page["pagination"]["to"], page["pagination"]["last_page"]) == (3, 4, 3)
 
 
-def test_the_total_matches_the_rows_after_a_new_comparison(compared: Api) -> None:
+def test_the_total_matches_the_rows_after_a_new_comparison(compared: ApiUnderTest) -> None:
     """The cached summary of the previous comparison is not used."""
     for _ in range(3):
         compared.get(COMPARISON)
@@ -118,7 +118,7 @@ def test_the_total_matches_the_rows_after_a_new_comparison(compared: Api) -> Non
             with compared.warehouse.begin() as connection:
                 totals = {"total_deposit": application, "total_purchases": None}
                 connection.execute(sa.update(_customers).where(of_customer).values(totals))
-                compare(connection, "test")
+                compare_balances(connection, "test")
             found = compared.get(COMPARISON, only="mismatches", per_page=100)
             assert found["pagination"]["total"] == found["summary"]["mismatching"] == len(found["data"])
             shown = balance["customer_id"] in {row["customer_id"] for row in found["data"]}
@@ -150,7 +150,7 @@ ACCOUNTS = (
 
 
 @pytest.fixture
-def reconciled(api: Api) -> Iterator[Api]:
+def reconciled(api: ApiUnderTest) -> Iterator[ApiUnderTest]:
     """API with a reconciled month that has an account of each status."""
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(_accounts), ACCOUNTS)
@@ -163,7 +163,7 @@ def reconciled(api: Api) -> Iterator[Api]:
     ("only", "expected"),
     [("", [3, 2, 4, 5, 1]), ("all", [3, 2, 4, 5, 1]), ("mismatches", [3, 2, 4, 5]), ("unmatched", [4, 5])],
 )
-def test_the_accounts_of_a_month(reconciled: Api, only: str, expected: list[int]) -> None:
+def test_the_accounts_of_a_month(reconciled: ApiUnderTest, only: str, expected: list[int]) -> None:
     found = reconciled.get(INVOICES, only=only, decimals="string")
     assert found.keys() == {"success", "year_month", "summary", "data", "pagination"}
     assert found["year_month"] == CURRENT
@@ -177,7 +177,7 @@ def test_the_accounts_of_a_month(reconciled: Api, only: str, expected: list[int]
             assert row[name] == stored[name]
 
 
-def test_the_summary_of_a_month(reconciled: Api) -> None:
+def test_the_summary_of_a_month(reconciled: ApiUnderTest) -> None:
     summary = reconciled.get(INVOICES, decimals="string", only="unmatched", per_page=1)["summary"]
     assert (summary["accounts"], summary["mismatches"]) == (5, 4)
     assert [total["status"] for total in summary["totals"]] == list(tables.INVOICE_STATUSES)
@@ -185,14 +185,14 @@ def test_the_summary_of_a_month(reconciled: Api) -> None:
     assert summary["compared_at"] is not None
 
 
-def test_pages_of_the_accounts(reconciled: Api) -> None:
+def test_pages_of_the_accounts(reconciled: ApiUnderTest) -> None:
     found = reconciled.get(INVOICES, year_month=CURRENT, per_page=2, page=3)
     assert [row["account"] for row in found["data"]] == ["customer:1"]
     expected = {"current_page": 3, "last_page": 3, "per_page": 2, "total": 5, "from": 5, "to": 5}
     assert found["pagination"] == expected
 
 
-def test_a_month_without_reconciliation(reconciled: Api) -> None:
+def test_a_month_without_reconciliation(reconciled: ApiUnderTest) -> None:
     found = reconciled.get(INVOICES, year_month="1999-01")
     assert (found["year_month"], found["data"], found["pagination"]["total"]) == ("1999-01", [], 0)
     assert (found["summary"]["compared_at"], found["summary"]["accounts"]) == (None, 0)

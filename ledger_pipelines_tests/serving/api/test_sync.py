@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import shift
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending
+from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines.warehouse.queries import sync_history
-from ledger_pipelines_tests.support.serving.api import Api, bearer
-from ledger_pipelines_tests.support.serving.fake_dagster import REFUSED, StandIn, stand_in
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.serving.fake_dagster import REFUSED, FakeDagster, serve_fake_dagster
 
 ROOT = "/api/sync"
 LOG_FIELDS = {
@@ -23,7 +23,7 @@ LOG_FIELDS = {
 
 
 @pytest.fixture(autouse=True)
-def no_syncs(api: Api) -> Iterator[None]:
+def no_syncs(api: ApiUnderTest) -> Iterator[None]:
     """Delete all syncs after each test."""
     yield
     with api.warehouse.begin() as connection:
@@ -32,28 +32,28 @@ def no_syncs(api: Api) -> Iterator[None]:
 
 
 @pytest.fixture
-def dagster(api: Api) -> Iterator[StandIn]:
+def dagster(api: ApiUnderTest) -> Iterator[FakeDagster]:
     """Fake of Dagster's web server."""
-    with stand_in(api.settings.ui_port) as fake:
+    with serve_fake_dagster(api.settings.ui_port) as fake:
         yield fake
 
 
-def past_syncs(api: Api, count: int) -> list[int]:
+def past_syncs(api: ApiUnderTest, count: int) -> list[int]:
     """Create ended syncs, alternately completed and failed; return their ids."""
     ids = []
     for number in range(count):
         with api.warehouse.begin() as connection:
-            log = sync_logs.claim(connection, "manual" if number % 3 else "scheduled")
-            sync_logs.close(connection, log.id, Ending("failed", "away") if number % 2 else Ending("completed"))
+            log = sync_logs.begin_sync(connection, "manual" if number % 3 else "scheduled")
+            sync_logs.close(connection, log.id, SyncResult("failed", "away") if number % 2 else SyncResult("completed"))
             ids.append(log.id)
     return ids
 
 
-def test_status_without_any_sync(api: Api) -> None:
+def test_status_without_any_sync(api: ApiUnderTest) -> None:
     assert api.get(f"{ROOT}/status") == {"success": True, "data": None, "message": "There has been no sync yet."}
 
 
-def test_status(api: Api) -> None:
+def test_status(api: ApiUnderTest) -> None:
     first, second = past_syncs(api, 2)
     assert api.get(f"{ROOT}/status")["data"]["id"] == second
     found = api.get(f"{ROOT}/status", sync_id=first)
@@ -65,10 +65,10 @@ def test_status(api: Api) -> None:
     assert api.get(f"{ROOT}/status", sync_id=second + 1, expect=404)["message"].startswith("There is no sync")
 
 
-def test_rates_and_durations_keep_their_digits(api: Api) -> None:
+def test_rates_and_durations_keep_their_digits(api: ApiUnderTest) -> None:
     with api.warehouse.begin() as connection:
-        log = sync_logs.claim(connection, "manual")
-        sync_logs.close(connection, log.id, Ending("completed"))
+        log = sync_logs.begin_sync(connection, "manual")
+        sync_logs.close(connection, log.id, SyncResult("completed"))
         numbers = {"total_records": 1000, "success_records": 950, "failed_records": 50}
         later = sa.text("started_at + interval '300 seconds'")
         connection.execute(sa.update(tables.sync_logs).values(numbers).values(completed_at=later))
@@ -76,7 +76,7 @@ def test_rates_and_durations_keep_their_digits(api: Api) -> None:
     assert '"duration":300.000,"success_rate":95.00}' in response.text
 
 
-def test_logs(api: Api) -> None:
+def test_logs(api: ApiUnderTest) -> None:
     numbers = past_syncs(api, 12)[::-1]
     found = api.get(f"{ROOT}/logs")
     assert found.keys() == {"success", "data", "pagination"}
@@ -90,20 +90,20 @@ def test_logs(api: Api) -> None:
     assert (after["from"], after["to"], after["current_page"]) == (None, None, 9)
 
 
-def test_logs_by_status_and_type(api: Api) -> None:
+def test_logs_by_status_and_type(api: ApiUnderTest) -> None:
     past_syncs(api, 12)
     found = api.get(f"{ROOT}/logs", status="failed", sync_type="scheduled")["data"]
     assert len(found) == 2
     assert {(log["status"], log["sync_type"]) for log in found} == {("failed", "scheduled")}
 
 
-def test_an_empty_parameter_counts_as_not_given(api: Api) -> None:
+def test_an_empty_parameter_counts_as_not_given(api: ApiUnderTest) -> None:
     past_syncs(api, 2)
     assert api.get(f"{ROOT}/logs?per_page=10&status=&sync_type=&page=") == api.get(f"{ROOT}/logs")
     assert api.get(f"{ROOT}/status?sync_id=") == api.get(f"{ROOT}/status")
 
 
-def test_statistics(api: Api) -> None:
+def test_statistics(api: ApiUnderTest) -> None:
     numbers = past_syncs(api, 6)[::-1]
     found = api.get(f"{ROOT}/statistics")
     assert found.keys() == {"success", "data"}
@@ -117,7 +117,7 @@ def test_statistics(api: Api) -> None:
     assert api.get(f"{ROOT}/statistics", days=30)["data"]["statistics"]["total_syncs"] == 6
 
 
-def test_start(api: Api, dagster: StandIn) -> None:
+def test_start(api: ApiUnderTest, dagster: FakeDagster) -> None:
     found = api.post(f"{ROOT}/start")
     assert found.keys() == {"success", "message", "sync_log_id", "status"}
     assert (found["success"], found["status"]) == (True, "running")
@@ -131,9 +131,9 @@ def test_start(api: Api, dagster: StandIn) -> None:
     assert (data["status"], data["sync_type"], data["completed_at"]) == ("running", "manual", None)
 
 
-def test_start_with_months_and_tables(api: Api, dagster: StandIn) -> None:
-    current = api.parts.horizon.current
-    before = shift(current, -1)
+def test_start_with_months_and_tables(api: ApiUnderTest, dagster: FakeDagster) -> None:
+    current = api.context.horizon.current
+    before = shift_month(current, -1)
     api.post(
         f"{ROOT}/start", from_month=before, to_month=current, tables=["stockbywh"], full=True, accept_deletions=True
     )
@@ -146,9 +146,9 @@ def test_start_with_months_and_tables(api: Api, dagster: StandIn) -> None:
     assert (config["catch_up"], config["full"], config["accept_deletions"]) == (False, True, True)
 
 
-def test_start_while_another_sync_runs(api: Api, dagster: StandIn) -> None:
+def test_start_while_another_sync_runs(api: ApiUnderTest, dagster: FakeDagster) -> None:
     with api.warehouse.begin() as connection:
-        running = sync_logs.claim(connection, "scheduled")
+        running = sync_logs.begin_sync(connection, "scheduled")
     found = api.post(f"{ROOT}/start", expect=409)
     assert found["success"] is False
     assert found["running_sync_id"] == running.id
@@ -157,13 +157,13 @@ def test_start_while_another_sync_runs(api: Api, dagster: StandIn) -> None:
 
 @pytest.mark.parametrize("launch_response", [REFUSED, b"<html>", b"{}", b'{"errors": [{"message": "broken"}]}', b"[]"])
 def test_a_refused_start_leaves_no_running_sync(
-    api: Api, dagster: StandIn, launch_response: dict[str, Any] | bytes
+    api: ApiUnderTest, dagster: FakeDagster, launch_response: dict[str, Any] | bytes
 ) -> None:
     dagster.launch_response = launch_response
     found = api.post(f"{ROOT}/start", expect=503)
     assert found["success"] is False
     with api.warehouse.connect() as connection:
-        assert sync_logs.running(connection) is None
+        assert sync_logs.running_sync(connection) is None
         log = sync_history.latest(connection)
     assert log is not None
     assert log.status == "failed"
@@ -180,23 +180,25 @@ def test_a_refused_start_leaves_no_running_sync(
         ({"months": "2025-03"}, "months"),
     ],
 )
-def test_start_with_invalid_options(api: Api, dagster: StandIn, body: dict[str, Any], parameter: str) -> None:
+def test_start_with_invalid_options(
+    api: ApiUnderTest, dagster: FakeDagster, body: dict[str, Any], parameter: str
+) -> None:
     found = api.post(f"{ROOT}/start", expect=422, **body)
     assert list(found["errors"]) == [parameter]
     assert dagster.launched == []
 
 
-def test_start_with_conflicting_months(api: Api, dagster: StandIn) -> None:
-    current = api.parts.horizon.current
+def test_start_with_conflicting_months(api: ApiUnderTest, dagster: FakeDagster) -> None:
+    current = api.context.horizon.current
     assert list(api.post(f"{ROOT}/start", expect=422, month=current, to_month=current)["errors"]) == ["month"]
-    backwards = api.post(f"{ROOT}/start", expect=422, from_month=current, to_month=shift(current, -1))
+    backwards = api.post(f"{ROOT}/start", expect=422, from_month=current, to_month=shift_month(current, -1))
     assert list(backwards["errors"]) == ["to_month"]
     assert dagster.launched == []
 
 
-def test_cancel(api: Api) -> None:
+def test_cancel(api: ApiUnderTest) -> None:
     with api.warehouse.begin() as connection:
-        running = sync_logs.claim(connection, "manual")
+        running = sync_logs.begin_sync(connection, "manual")
     found = api.post(f"{ROOT}/cancel")
     assert found == {"success": True, "message": f"Cancelled sync {running.id}.", "sync_log_id": running.id}
     log = api.get(f"{ROOT}/status")["data"]
@@ -204,11 +206,11 @@ def test_cancel(api: Api) -> None:
     assert log["error_message"] == "It was cancelled by 'admin' through the API. It had not begun."
 
 
-def test_cancel_by_id_cancels_no_other_sync(api: Api) -> None:
+def test_cancel_by_id_cancels_no_other_sync(api: ApiUnderTest) -> None:
     """The sync has ended, and another has started since the client saw it."""
     (ended,) = past_syncs(api, 1)
     with api.warehouse.begin() as connection:
-        running = sync_logs.claim(connection, "scheduled")
+        running = sync_logs.begin_sync(connection, "scheduled")
     refused = api.post(f"{ROOT}/cancel?sync_id={ended}", expect=409)
     assert (refused["success"], refused["running_sync_id"]) == (False, running.id)
     assert api.get(f"{ROOT}/status")["data"]["status"] == "running"
@@ -216,16 +218,20 @@ def test_cancel_by_id_cancels_no_other_sync(api: Api) -> None:
     assert api.post(f"{ROOT}/cancel?sync_id={running.id}", expect=404)["message"] == "No sync is running."
 
 
-def test_cancel_without_a_running_sync(api: Api) -> None:
+def test_cancel_without_a_running_sync(api: ApiUnderTest) -> None:
     assert api.post(f"{ROOT}/cancel", expect=404)["message"] == "No sync is running."
     past_syncs(api, 1)
     assert api.post(f"{ROOT}/cancel", expect=404)["message"] == "No sync is running."
 
 
-def test_averages_cover_completed_syncs(api: Api) -> None:
-    for records, ending in ((1000, Ending("completed")), (2001, Ending("completed")), (5, Ending("failed", "away"))):
+def test_averages_cover_completed_syncs(api: ApiUnderTest) -> None:
+    for records, ending in (
+        (1000, SyncResult("completed")),
+        (2001, SyncResult("completed")),
+        (5, SyncResult("failed", "away")),
+    ):
         with api.warehouse.begin() as connection:
-            log = sync_logs.claim(connection, "manual")
+            log = sync_logs.begin_sync(connection, "manual")
             sync_logs.close(connection, log.id, ending)
             values = {"total_records": records, "success_records": records}
             table = tables.sync_logs

@@ -11,13 +11,13 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.web import context as parts
-from ledger_pipelines.serving.web.errors import told_of
+from ledger_pipelines.serving.web.errors import to_api_error
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import free_port
-from ledger_pipelines_tests.support.serving.api import Api, bearer
-from ledger_pipelines_tests.support.serving.fake_dagster import stand_in
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
 
 TOKEN = f"ledger_{'0' * 12}_{'A' * 43}"
 READS = (
@@ -67,7 +67,7 @@ def test_health_without_a_warehouse(without_warehouse: TestClient) -> None:
     assert "geheim" not in response.text
 
 
-def test_reads_without_dagster(api: Api) -> None:
+def test_reads_without_dagster(api: ApiUnderTest) -> None:
     for path in READS:
         assert api.client.get(path, headers=bearer(api.callers.viewer)).status_code == 200
     assert api.client.get("/health/ready").json() == {
@@ -76,7 +76,7 @@ def test_reads_without_dagster(api: Api) -> None:
     }  # fmt: skip
 
 
-def test_ready_reports_open_incidents(api: Api) -> None:
+def test_ready_reports_open_incidents(api: ApiUnderTest) -> None:
     def ledger() -> tuple[int, str, str, int]:
         response = api.client.get("/health/ready")
         body = response.json()
@@ -84,38 +84,41 @@ def test_ready_reports_open_incidents(api: Api) -> None:
         return response.status_code, body["status"], body["ledger"], body["open_incidents"]
 
     assert ledger() == (200, "ready", "healthy", 0)
-    with opened(api.warehouse, REFUSED, FAILED):
+    with temporary_incidents(api.warehouse, REFUSED, FAILED):
         assert ledger() == (200, "ready", "blocked", 2)
     assert ledger() == (200, "ready", "healthy", 0)
 
 
-def test_health_with_dagster(api: Api) -> None:
-    with stand_in(api.settings.ui_port), TestClient(create_app(api.settings)) as client:
+def test_health_with_dagster(api: ApiUnderTest) -> None:
+    with serve_fake_dagster(api.settings.ui_port), TestClient(create_app(api.settings)) as client:
         assert client.get("/health/ready").json()["dagster"] == "up"
 
 
 @pytest.mark.parametrize("path", ["sync/start", "realtime-balance/customer/11/update"])
-def test_commands_without_dagster(api: Api, path: str) -> None:
+def test_commands_without_dagster(api: ApiUnderTest, path: str) -> None:
     response = api.client.post(f"/api/{path}", headers=bearer(api.callers.admin))
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
     assert "Dagster does not answer at http://127.0.0.1:" in response.json()["message"]
     with api.warehouse.connect() as connection:
-        assert sync_logs.running(connection) is None
+        assert sync_logs.running_sync(connection) is None
 
 
-def test_commands_without_dagsters_storage(api: Api) -> None:
+def test_commands_without_dagsters_storage(api: ApiUnderTest) -> None:
     elsewhere = api.settings.model_copy(
         update={"dagster_url": Settings(dagster_url=f"postgresql://x@127.0.0.1:{free_port()}/d").dagster_url}
     )
-    with stand_in(api.settings.ui_port), TestClient(create_app(elsewhere), raise_server_exceptions=False) as client:
+    with (
+        serve_fake_dagster(api.settings.ui_port),
+        TestClient(create_app(elsewhere), raise_server_exceptions=False) as client,
+    ):
         for path in ("start", "cancel"):
             response = client.post(f"/api/sync/{path}", headers=bearer(api.callers.admin))
             assert response.status_code == 503, response.text
             assert "Dagster's storage does not answer" in response.json()["message"]
 
 
-def test_a_statement_timeout(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_timeout(api: ApiUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "READER_POOL", replace(parts.READER_POOL, statement_seconds=1))
     with (
         TestClient(create_app(api.settings), raise_server_exceptions=False) as client,
@@ -127,7 +130,7 @@ def test_a_statement_timeout(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert response.json()["message"] == "The warehouse took too long to answer."
 
 
-def test_ready_with_an_old_schema(api: Api) -> None:
+def test_ready_with_an_old_schema(api: ApiUnderTest) -> None:
     version = sa.text("UPDATE ops.alembic_version SET version_num = :version RETURNING version_num")
     with api.warehouse.begin() as connection:
         current = connection.scalar(sa.text("SELECT version_num FROM ops.alembic_version"))
@@ -144,5 +147,5 @@ def test_ready_with_an_old_schema(api: Api) -> None:
 
 @pytest.mark.parametrize("fault", [errors.DeadlockDetected(), errors.SerializationFailure()])
 def test_transient_errors_can_be_retried(fault: psycopg.Error) -> None:
-    error = told_of(sa.exc.OperationalError("SELECT", {}, fault))
+    error = to_api_error(sa.exc.OperationalError("SELECT", {}, fault))
     assert (error.status, error.headers["Retry-After"]) == (503, "5")

@@ -9,20 +9,20 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.serving.api import Api
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest
 
 DASHBOARD = "/api/realtime-balance/dashboard"
 CURRENT = month_of(datetime.now(WIB), WIB)
 _balances = tables.monthly_customer_balances
 
 
-def rows_of(api: Api, table: sa.Table, *order: str) -> list[Any]:
+def rows_of(api: ApiUnderTest, table: sa.Table, *order: str) -> list[Any]:
     """Return all rows of a table."""
     with api.warehouse.connect() as connection:
         return list(connection.execute(sa.select(table).order_by(*order)).mappings())
 
 
-def test_a_year(api: Api) -> None:
+def test_a_year(api: ApiUnderTest) -> None:
     year = CURRENT[:4]
     rows = [row for row in rows_of(api, _balances, "year_month") if row["year_month"].startswith(year)]
     last = {row["customer_id"]: row for row in rows}
@@ -47,7 +47,7 @@ def test_a_year(api: Api) -> None:
     }
 
 
-def test_the_top_customers_of_a_year(api: Api) -> None:
+def test_the_top_customers_of_a_year(api: ApiUnderTest) -> None:
     rows = [row for row in rows_of(api, _balances) if row["year_month"].startswith(CURRENT[:4])]
     top = api.get(DASHBOARD, decimals="string")["top_customers"]
     volumes = [Decimal(row["total_volume"]) for row in top]
@@ -61,7 +61,7 @@ def test_the_top_customers_of_a_year(api: Api) -> None:
         assert Decimal(found["total_purchases"]) == sum(row["total_purchases"] for row in own)
 
 
-def test_the_closing_balance_uses_each_customers_last_month(api: Api) -> None:
+def test_the_closing_balance_uses_each_customers_last_month(api: ApiUnderTest) -> None:
     """A customer whose balances end in March counts with the balance of March."""
     year = str(int(CURRENT[:4]) - 30)
     template = dict(rows_of(api, _balances)[0]) | {"customer_id": 997}
@@ -82,7 +82,7 @@ def test_the_closing_balance_uses_each_customers_last_month(api: Api) -> None:
             connection.execute(sa.delete(_balances).where(_balances.c.customer_id == 997))
 
 
-def test_a_year_without_balances(api: Api) -> None:
+def test_a_year_without_balances(api: ApiUnderTest) -> None:
     found = api.get(DASHBOARD, year=1980, decimals="string")
     assert found["summary"] == {
         "total_customers": 0, "total_deposits": "0.00", "total_purchases": "0.00", "total_closing_balance": "0.00",

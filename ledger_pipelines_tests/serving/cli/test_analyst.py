@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines_tests.serving.conftest import Installation, environment_of, json_of
-from ledger_pipelines_tests.support.analysts import forget_group
+from ledger_pipelines_tests.serving.conftest import Installation, json_of, replaced_environment
+from ledger_pipelines_tests.support.analysts import drop_group
 from ledger_pipelines_tests.support.servers import fresh_database
 
 NAME = "analyst"
@@ -33,7 +33,7 @@ def demo(computed: Installation) -> Iterator[Installation]:
     computed.run("analyst", "drop")
     with computed.warehouse() as connection:
         if connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = 'warehouse_analysts'")):
-            forget_group(connection.engine)
+            drop_group(connection.engine)
 
 
 def log_in(installation: Installation, password: str, database: str = "warehouse") -> sa.Engine:
@@ -79,7 +79,7 @@ def test_analyst_cannot_connect_to_other_databases(demo: Installation) -> None:
 
 
 def test_list_password_drop(demo: Installation) -> None:
-    with environment_of(demo.variables):
+    with replaced_environment(demo.variables):
         created = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="kata sandi pertama\n")
     assert created.exit_code == 0, created.output
     assert "kata sandi" not in created.output
@@ -133,7 +133,7 @@ def test_invalid_request_is_explained(demo: Installation, arguments: list[str], 
 
 
 def test_a_short_password_is_refused(demo: Installation) -> None:
-    with environment_of(demo.variables):
+    with replaced_environment(demo.variables):
         result = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="pendek\n")
     assert result.exit_code == 1
     assert "too short" in result.stderr

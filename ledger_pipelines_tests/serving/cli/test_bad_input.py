@@ -30,7 +30,7 @@ def test_unreachable(computed: Installation) -> None:
 
 
 def test_wrong_password(computed: Installation) -> None:
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         assert "password authentication failed" in refused(computed, source.url.set(password="wr0ng"))  # noqa: S106
 
 
@@ -43,14 +43,14 @@ def test_wrong_password(computed: Installation) -> None:
     ],
 )
 def test_invalid_source_is_refused(computed: Installation, statement: str, message: str) -> None:
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         with source.begin() as connection:
             connection.execute(sa.text(statement))
         assert message in refused(computed, source.url)
 
 
 def test_empty_source_is_accepted_with_accept_deletions(computed: Installation) -> None:
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         with source.begin() as connection:
             connection.execute(sa.text("DELETE FROM users"))
         url = source.url.render_as_string(hide_password=False)
@@ -64,7 +64,7 @@ def test_empty_source_is_accepted_with_accept_deletions(computed: Installation) 
 def test_unparsable_json_keeps_loaded_rows_and_is_rejected(computed: Installation) -> None:
     fingerprint: Callable[[], dict[str, str]] = computed.fingerprint
     before = fingerprint()
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         with source.begin() as connection:
             connection.execute(sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))
         url = source.url.render_as_string(hide_password=False)

@@ -9,7 +9,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import shift
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.sources.billing.schema import data_pencatatan
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
@@ -22,14 +22,14 @@ from ledger_pipelines.warehouse.tables import (
     monthly_customer_balances,
 )
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
-from ledger_pipelines_tests.support.billing_pipeline import never_computed
+from ledger_pipelines_tests.support.billing_pipeline import without_loaded_months
 
 FIRST_CUSTOMER = 11
 
 
 def test_a_dry_run_changes_nothing(computed: Installation) -> None:
     before = computed.fingerprint()
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         with source.begin() as connection:
             reading = sa.select(sa.func.min(data_pencatatan.c.id)).where(
                 data_pencatatan.c.customer_id == FIRST_CUSTOMER
@@ -64,7 +64,7 @@ def test_force_rebuilds_calculated_rows(computed: Installation) -> None:
 
 
 def test_sync_of_one_customer_leaves_others_unchanged(computed: Installation) -> None:
-    with computed.source() as source:
+    with computed.changed_billing_copy() as source:
         with source.begin() as connection:
             connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id <= FIRST_CUSTOMER + 1))
         url = source.url.render_as_string(hide_password=False)
@@ -105,9 +105,9 @@ def test_invalid_options_are_explained(computed: Installation, arguments: list[s
 
 
 def test_from_month_covers_that_month_to_the_current_one(computed: Installation) -> None:
-    current = shift(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
-    answer = json_of(computed.run("balance", "sync", "--all", "--from-month", shift(current, -1), "--json"))
-    assert answer["months"] == [shift(current, -1), current]
+    current = shift_month(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
+    answer = json_of(computed.run("balance", "sync", "--all", "--from-month", shift_month(current, -1), "--json"))
+    assert answer["months"] == [shift_month(current, -1), current]
 
 
 def test_the_system_is_healthy(computed: Installation) -> None:
@@ -122,8 +122,8 @@ def test_the_system_is_healthy(computed: Installation) -> None:
 
 @pytest.mark.parametrize("customers", [[], ["--customer-id", str(FIRST_CUSTOMER)]])
 def test_uncomputed_ledger_is_one_problem(computed: Installation, customers: list[str]) -> None:
-    engine = sa.create_engine(database_urls.warehouse(computed.settings))
-    with never_computed(engine):
+    engine = sa.create_engine(database_urls.warehouse_url(computed.settings))
+    with without_loaded_months(engine):
         result = computed.run("balance", "test-system", *customers, "--json")
     engine.dispose()
     assert result.exit_code == 1
@@ -131,7 +131,7 @@ def test_uncomputed_ledger_is_one_problem(computed: Installation, customers: lis
 
 
 def test_uncomputed_months_are_reported_per_table(computed: Installation) -> None:
-    marks, current = loaded_months, shift(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
+    marks, current = loaded_months, shift_month(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
     newest = marks.c.year_month == current
     with computed.warehouse() as connection:
         before = connection.execute(sa.select(marks).where(newest)).mappings().all()
@@ -145,7 +145,7 @@ def test_uncomputed_months_are_reported_per_table(computed: Installation) -> Non
 
 def test_demo_ledger_is_not_computed_from_another_application(computed: Installation) -> None:
     """Only computing is refused; a dry run is allowed because it writes nothing."""
-    own = {"LEDGER_BILLING_URL": database_urls.billing(computed.settings).render_as_string(hide_password=False)}
+    own = {"LEDGER_BILLING_URL": database_urls.billing_url(computed.settings).render_as_string(hide_password=False)}
     before = computed.fingerprint()
     result = computed.run("balance", "initialize", "--all", **own)
     assert result.exit_code == 1
@@ -173,7 +173,7 @@ def test_health_check_includes_the_erp(computed: Installation) -> None:
 
 
 def test_missing_erp_is_not_a_problem(computed: Installation) -> None:
-    billing = {"LEDGER_BILLING_URL": database_urls.billing(computed.settings).render_as_string(hide_password=False)}
+    billing = {"LEDGER_BILLING_URL": database_urls.billing_url(computed.settings).render_as_string(hide_password=False)}
     assert state_of_erp(computed, **billing)["skipped"] == "not configured (LEDGER_ERP_URL is not set)"
     result = computed.run("balance", "test-system", **billing)
     assert result.exit_code == 0
@@ -212,7 +212,7 @@ def test_compare_runs_all_possible_reconciliations(computed: Installation) -> No
         assert [step["asset"] for step in json_of(without)["steps"]] == ["balance_comparison"]
         assert "needs so_invoice_line" in json_of(without)["error"]
         with computed.warehouse() as connection:
-            mark_loaded(connection, lines, [shift(first, number) for number in range(MONTHS)], "test")
+            mark_loaded(connection, lines, [shift_month(first, number) for number in range(MONTHS)], "test")
         result = computed.run("balance", "compare", "--json")
         assert result.exit_code == 0, result.output
         assert {step["asset"] for step in json_of(result)["steps"]} == {"balance_comparison", "invoice_reconciliation"}

@@ -4,8 +4,8 @@ import re
 
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import shift
-from ledger_pipelines.sources.billing.columns import WITHOUT
+from ledger_pipelines.horizon import shift_month
+from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support import servers
@@ -23,14 +23,16 @@ def test_the_demo_can_be_read(computed: Installation) -> None:
         customers = connection.scalar(sa.select(sa.func.count()).select_from(tables.customers))
     answer = json_of(computed.run(*TEST_CONNECTION, "--json"))
     assert answer["success"] is True
-    assert [column["column"] for column in answer["columns"]] == [name for of in WITHOUT.values() for name in of]
+    assert [column["column"] for column in answer["columns"]] == [
+        name for of in EFFECT_IF_MISSING.values() for name in of
+    ]
     assert answer["rows"]["customers"] == {"read": customers, "rejected": 0, "reasons": []}
     assert answer["rows"]["deposits"]["rejected"] > 0
 
 
 def test_first_month_to_set_is_reported(computed: Installation) -> None:
     first = str(computed.settings.first_month)
-    later = {"LEDGER_FIRST_MONTH": shift(first, 1)}
+    later = {"LEDGER_FIRST_MONTH": shift_month(first, 1)}
     answer = json_of(computed.run(*TEST_CONNECTION, "--json", **later))
     assert answer["success"] is True
     assert (answer["first_month_to_set"], answer["first_month"]) == (answer["first_month"], answer["first_month"])
@@ -50,7 +52,7 @@ def test_run_reports_the_same_first_month(computed: Installation) -> None:
     assert re.search(r"^1 of \d+ deposit entries is rejected: dated before \d{4}-\d\d, the first month", printed, re.M)
     (advised,) = re.findall(r"^To load earlier rows, set LEDGER_FIRST_MONTH=(.*) and run", printed, re.M)
     answer = json_of(computed.run(*sync, "--json"))
-    assert answer["first_month_to_set"] == advised == shift(computed.settings.first_month, -1)
+    assert answer["first_month_to_set"] == advised == shift_month(computed.settings.first_month, -1)
     because = {step["asset"]: step["rejected_because"] for step in answer["steps"]}
     assert because["deposits"] in printed
     assert because["customers"] == ""

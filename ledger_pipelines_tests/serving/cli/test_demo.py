@@ -43,7 +43,7 @@ def test_run_seeds_computes_and_prints_the_balances(installation: Installation) 
             rf"^ +{group['group']} +{group['customers']} +{Decimal(group['balance']):,} *$", days_left, re.M
         )
     assert re.search(r"so_invoice_line +\d,\d{3}", result.stdout), "the ERP is seeded too"
-    assert tables_of(database_urls.erp(installation.settings)) >= {table.name for table in ERP_TABLES}
+    assert tables_of(database_urls.erp_url(installation.settings)) >= {table.name for table in ERP_TABLES}
 
 
 @pytest.mark.slow

@@ -6,17 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.incidents import Kind
+from ledger_pipelines.warehouse.ops.incidents import IncidentKind
 from ledger_pipelines.warehouse.tables import audit_log, deletion_confirmations
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 
 TEST = ("balance", "test-system")
 
 
 def test_open_incident_makes_the_system_unhealthy(computed: Installation) -> None:
     assert "Incidents" not in computed.run(*TEST).stdout
-    with computed.warehouse() as connection, opened(connection, REFUSED):
+    with computed.warehouse() as connection, temporary_incidents(connection, REFUSED):
         incidents.record(connection, REFUSED)
         result = computed.run(*TEST)
         assert result.exit_code == 1
@@ -39,7 +39,7 @@ def test_open_incident_makes_the_system_unhealthy(computed: Installation) -> Non
 def test_health_of_a_customer_omits_incidents_of_others(
     computed: Installation, customer: int, subjects: list[str]
 ) -> None:
-    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
+    with computed.warehouse() as connection, temporary_incidents(connection, REFUSED, FAILED):
         answer = json_of(computed.run(*TEST, "--customer-id", str(customer), "--json"))
     assert [one["subject"] for one in answer["incidents"]] == subjects
     assert len(answer["problems"]) == len(subjects)
@@ -48,8 +48,8 @@ def test_health_of_a_customer_omits_incidents_of_others(
 def test_incidents_are_listed(computed: Installation) -> None:
     assert "No incident is open." in computed.run("incidents", "list").stderr
     assert "There has never been an incident." in computed.run("incidents", "list", "--all").stderr
-    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
-        incidents.close(connection, [Kind.SYNC_FAILED])
+    with computed.warehouse() as connection, temporary_incidents(connection, REFUSED, FAILED):
+        incidents.close(connection, [IncidentKind.SYNC_FAILED])
         output = computed.run("incidents", "list")
         assert output.exit_code == 0
         assert "customer 11" in output.stdout
@@ -67,7 +67,7 @@ def test_incidents_are_listed(computed: Installation) -> None:
 
 def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
     confirm = ("incidents", "confirm", "--customer-id")
-    with computed.warehouse() as connection, opened(connection, REFUSED, FAILED):
+    with computed.warehouse() as connection, temporary_incidents(connection, REFUSED, FAILED):
         unknown = computed.run(*confirm, "12")
         assert unknown.exit_code == 1
         assert "No deletion of customer 12 waits" in unknown.stderr

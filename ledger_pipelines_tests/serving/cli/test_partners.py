@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.reconciliation.invoices import reconcile
+from ledger_pipelines.ledger.reconciliation.invoices import reconcile_invoices
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
@@ -45,7 +45,7 @@ def demo(computed: Installation) -> Iterator[Installation]:
         for code, name, amount in ((contract_numbers[CUSTOMER], "A", 1), (similar, "B", 2), ("K9", "C", bought)):
             row = {"year_month": months[0], "bp_code": code, "bp_name": name, "amount_hc": amount}
             connection.execute(sa.insert(LINES).values(row | {"invoice_date": f"{months[0]}-15"}))
-        reconcile(connection, months, "test")
+        reconcile_invoices(connection, months, "test")
         connection.commit()
     yield computed
     with computed.warehouse() as connection:

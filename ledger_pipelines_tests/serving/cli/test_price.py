@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import shift
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.serving.cli import price as price_command
 from ledger_pipelines.serving.cli.common.console import print_message
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
-from ledger_pipelines.warehouse.transaction_setup import lock
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 
 CUSTOMER = 11
@@ -28,8 +28,8 @@ def test_json_has_all_figures_and_nothing_changes(computed: Installation) -> Non
     assert result.exit_code == 0, result.output
     answer = json_of(result)
     assert computed.fingerprint() == before
-    assert (answer["from_month"], answer["to_month"]) == (first, shift(first, MONTHS - 1))
-    assert answer["computed_months"] == [shift(first, number) for number in range(MONTHS)]
+    assert (answer["from_month"], answer["to_month"]) == (first, shift_month(first, MONTHS - 1))
+    assert answer["computed_months"] == [shift_month(first, number) for number in range(MONTHS)]
     assert answer["changed"]
     for one in answer["changed"]:
         assert one["after"]["harga_per_m3"] == "23456.5"
@@ -85,7 +85,7 @@ def test_preview_waits_for_a_run_with_a_message(
                 writer.commit()
 
         monkeypatch.setattr(price_command, "print_message", end_the_run)
-        lock(writer, table)
+        lock_tables(writer, table)
         result = computed.run(*command)
     assert result.exit_code == 0, result.output
     assert "A run is writing the tables" in result.stderr
@@ -118,7 +118,7 @@ def test_invalid_options_are_explained(computed: Installation, options: dict[str
 def test_reversed_range_of_months_is_refused(computed: Installation) -> None:
     first = first_month(computed)
     result = computed.run(
-        "price", "preview", "--customer-id", "11", "--from", shift(first, 1), "--to", first, "--price", "1"
+        "price", "preview", "--customer-id", "11", "--from", shift_month(first, 1), "--to", first, "--price", "1"
     )
     assert result.exit_code == 1
     assert "The months end before they start" in result.stderr

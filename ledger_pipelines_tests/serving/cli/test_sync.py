@@ -13,17 +13,23 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.definitions import build_definitions
-from ledger_pipelines.horizon import months_between, shift
+from ledger_pipelines.horizon import months_between, shift_month
 from ledger_pipelines.serving import sync as serving_sync
 from ledger_pipelines.serving.dagster import client as dagster_client
-from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending
+from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines.warehouse.tables import erp_tables
-from ledger_pipelines.warehouse.transaction_setup import lock
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, environment_of, json_of, new_installation
+from ledger_pipelines.warehouse.transaction_setup import lock_tables
+from ledger_pipelines_tests.serving.conftest import (
+    MONTHS,
+    Installation,
+    json_of,
+    replaced_environment,
+    temporary_installation,
+)
 
 PATIENCE = 60
 LINES = erp_tables["so_invoice_line"]
@@ -32,7 +38,7 @@ LINES = erp_tables["so_invoice_line"]
 @pytest.fixture(scope="module")
 def synced() -> Iterator[Installation]:
     """An installation with a small ERP, synced once; tests leave its tables unchanged."""
-    with new_installation() as made:
+    with temporary_installation() as made:
         seed = ["demo", "seed", "--only", "erp", "--months", str(MONTHS), "--erp-rows-per-month", "30"]
         result = made.run(*seed)
         assert result.exit_code == 0, result.output
@@ -57,10 +63,10 @@ def wait(until: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def held_up(installation: Installation) -> Iterator[None]:
+def locked_table(installation: Installation) -> Iterator[None]:
     """Lock a table, so that a sync has to wait for it."""
     with installation.warehouse("READ COMMITTED") as connection:
-        lock(connection, LINES)
+        lock_tables(connection, LINES)
         yield
 
 
@@ -70,14 +76,14 @@ def status(installation: Installation) -> str:
         return str(connection.scalar(sa.text("SELECT status FROM ops.sync_logs ORDER BY id DESC LIMIT 1")))
 
 
-def sessions(installation: Installation) -> int:
+def sync_sessions(installation: Installation) -> int:
     """Return the number of sessions of syncs in the warehouse."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
     with installation.warehouse() as connection:
         return connection.scalar(sa.text(query)) or 0
 
 
-def started(installation: Installation) -> int:
+def start_blocked_sync(installation: Installation) -> int:
     """Start a sync in a separate process, wait until it is blocked by the locked table, and return its id."""
     result = installation.run("sync", "start", "--json")
     assert result.exit_code == 0, result.output
@@ -88,7 +94,7 @@ def started(installation: Installation) -> int:
         "sync_log_id": answer["sync_log_id"],
         "status": "running",
     }
-    wait(lambda: sessions(installation) > 0 and _is_blocked(installation))
+    wait(lambda: sync_sessions(installation) > 0 and _is_blocked(installation))
     return int(answer["sync_log_id"])
 
 
@@ -124,12 +130,12 @@ def test_given_months_and_tables(synced: Installation) -> None:
     first = synced.variables["LEDGER_FIRST_MONTH"]
     answer = json_of(synced.run("sync", "start", "--month", first, "--table", LINES.name, "--wait", "--json"))
     assert [(table["table_name"], table["months"]) for table in answer["tables"]] == [(LINES.name, [first])]
-    month_range = ["--from-month", first, "--to-month", shift(first, 1)]
+    month_range = ["--from-month", first, "--to-month", shift_month(first, 1)]
     answer = json_of(synced.run("sync", "start", *month_range, "--table", LINES.name, "--wait", "--json"))
-    assert answer["tables"][0]["months"] == [first, shift(first, 1)]
+    assert answer["tables"][0]["months"] == [first, shift_month(first, 1)]
     answer = json_of(synced.run("sync", "start", "--full", "--table", LINES.name, "--wait", "--json"))
     # Rows dated outside the partitions are read again too, and rejected again.
-    assert set(answer["tables"][0]["months"]) >= set(months_between(first, shift(first, MONTHS - 1)))
+    assert set(answer["tables"][0]["months"]) >= set(months_between(first, shift_month(first, MONTHS - 1)))
 
 
 @pytest.mark.parametrize(
@@ -153,12 +159,12 @@ def test_invalid_options_are_explained(synced: Installation, arguments: list[str
 
 def test_reversed_range_of_months_is_refused(synced: Installation) -> None:
     first = synced.variables["LEDGER_FIRST_MONTH"]
-    result = synced.run("sync", "start", "--from-month", shift(first, 1), "--to-month", first)
+    result = synced.run("sync", "start", "--from-month", shift_month(first, 1), "--to-month", first)
     assert result.exit_code == 1
     assert "ends before it starts" in result.stderr
 
 
-def log_file(installation: Installation) -> str:
+def sync_log_text(installation: Installation) -> str:
     """Return the content of the log file of the syncs."""
     return (installation.settings.home / "logs" / "sync.log").read_text()
 
@@ -166,8 +172,8 @@ def log_file(installation: Installation) -> str:
 @pytest.mark.slow
 def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> None:
     before = synced.fingerprint()
-    with held_up(synced):
-        log_id = started(synced)
+    with locked_table(synced):
+        log_id = start_blocked_sync(synced)
         refused = synced.run("sync", "start", "--json")
         assert refused.exit_code == 1
         answer = json_of(refused)
@@ -179,7 +185,7 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
         cancelled = synced.run("sync", "cancel", "--json")
         assert cancelled.exit_code == 0, cancelled.output
         assert json_of(cancelled)["sync_log_id"] == log_id
-        assert sessions(synced) == 0, "the sync has no session left in the warehouse"
+        assert sync_sessions(synced) == 0, "the sync has no session left in the warehouse"
     assert synced.fingerprint() == before
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     assert shown["data"]["status"] == "cancelled"
@@ -187,8 +193,8 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
     tables = {table["table_name"]: table["status"] for table in shown["tables"]}
     assert tables[LINES.name] == "cancelled"
     assert _run_status(synced) == "CANCELED"
-    assert f"manual sync refused: sync {log_id} is running" in log_file(synced)
-    assert f"sync {log_id} is to be cancelled" in log_file(synced)
+    assert f"manual sync refused: sync {log_id} is running" in sync_log_text(synced)
+    assert f"sync {log_id} is to be cancelled" in sync_log_text(synced)
     assert json_of(synced.run("sync", "start", "--wait", "--json"))["data"]["status"] == "completed"
 
 
@@ -204,16 +210,16 @@ def _run_status(installation: Installation) -> str:
 
 @pytest.mark.slow
 def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(serving_sync, "CANCEL_SECONDS", 0.5)
     before = synced.fingerprint()
-    with held_up(synced):
-        log_id = started(synced)
+    with locked_table(synced):
+        log_id = start_blocked_sync(synced)
         process = process_of_run(synced)
         os.kill(process, signal.SIGSTOP)
         cancelled = synced.run("sync", "cancel", "--json")
         assert cancelled.exit_code == 0, cancelled.output
         assert "ended by force" in json_of(cancelled)["message"]
-        wait(lambda: sessions(synced) == 0)
+        wait(lambda: sync_sessions(synced) == 0)
     assert synced.fingerprint() == before
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     assert shown["data"]["status"] == "cancelled"
@@ -224,8 +230,8 @@ def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: p
 @pytest.mark.slow
 def test_killed_sync_fails_and_the_next_one_succeeds(synced: Installation) -> None:
     before = synced.fingerprint()
-    with held_up(synced):
-        log_id = started(synced)
+    with locked_table(synced):
+        log_id = start_blocked_sync(synced)
         os.kill(process_of_run(synced), signal.SIGKILL)
         wait(lambda: json_of(synced.run("sync", "status", "--json"))["data"]["status"] == "failed")
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
@@ -240,13 +246,13 @@ def test_killed_sync_fails_and_the_next_one_succeeds(synced: Installation) -> No
 
 def test_sync_killed_with_its_ledger_up_blocks_no_other(synced: Installation) -> None:
     """Both were killed, so only the next command can detect it."""
-    with environment_of(synced.variables), dagster_client.instance_of(synced.settings) as instance:
+    with replaced_environment(synced.variables), dagster_client.open_instance(synced.settings) as instance:
         server = {"host": "127.0.0.1", "port": synced.settings.code_server_port}
         job = build_definitions(synced.settings).resolve_job_def("erp_sync")
         tags = {".dagster/grpc_info": json.dumps(server)}
         run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
     with synced.warehouse() as connection:
-        sync_logs.claim(connection, "scheduled", run.run_id)
+        sync_logs.begin_sync(connection, "scheduled", run.run_id)
     assert json_of(synced.run("sync", "start", "--table", LINES.name, "--wait", "--json"))["success"]
     (_, dead) = json_of(synced.run("sync", "logs", "--per-page", "2", "--json"))["data"]
     assert dead["status"] == "failed"
@@ -255,7 +261,7 @@ def test_sync_killed_with_its_ledger_up_blocks_no_other(synced: Installation) ->
 
 @pytest.mark.slow
 def test_simultaneous_starts_refuse_one(synced: Installation) -> None:
-    with held_up(synced):
+    with locked_table(synced):
         both = [synced.spawn("sync", "start", "--json", stdout=subprocess.PIPE) for _ in range(2)]
         answers = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
         won, lost = sorted(answers, key=lambda answer: not answer["success"])
@@ -278,8 +284,8 @@ def test_failed_launch_closes_the_log(synced: Installation, monkeypatch: pytest.
 
 
 def test_start_in_ledger_up_prints_the_url_of_the_run(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_sync.Syncs, "server", lambda _: WebUi("http://127.0.0.1:3000"))
-    monkeypatch.setattr(serving_sync.Syncs, "launch", lambda *_: "4f0c")
+    monkeypatch.setattr(serving_sync.SyncService, "server", lambda _: DagsterGraphql("http://127.0.0.1:3000"))
+    monkeypatch.setattr(serving_sync.SyncService, "launch", lambda *_: "4f0c")
     result = synced.run("sync", "start")
     assert result.exit_code == 0, result.output
     assert "is running in ledger up. See: ledger sync status, or http://127.0.0.1:3000/runs/4f0c\n" in result.stderr
@@ -288,7 +294,7 @@ def test_start_in_ledger_up_prints_the_url_of_the_run(synced: Installation, monk
 
 def test_registered_sync_without_run_can_be_cancelled(synced: Installation) -> None:
     with synced.warehouse() as connection:
-        log_id = sync_logs.claim(connection, "manual").id
+        log_id = sync_logs.begin_sync(connection, "manual").id
     other = synced.run("sync", "cancel", str(log_id - 1), "--json")
     assert other.exit_code == 1
     assert json_of(other)["running_sync_id"] == log_id
@@ -319,7 +325,7 @@ def test_unreachable_erp_fails_the_sync(synced: Installation) -> None:
 def test_logs_and_statistics(synced: Installation) -> None:
     with synced.warehouse() as connection:
         for _ in range(4):  # in addition to the first sync of the installation
-            sync_logs.close(connection, sync_logs.claim(connection, "manual").id, Ending("completed"))
+            sync_logs.close(connection, sync_logs.begin_sync(connection, "manual").id, SyncResult("completed"))
     listed = json_of(synced.run("sync", "logs", "--per-page", "2", "--page", "2", "--json"))
     assert listed["success"]
     assert [listed["pagination"][name] for name in ("current_page", "per_page", "from", "to")] == [2, 2, 3, 4]
@@ -343,8 +349,8 @@ def test_an_unknown_sync(synced: Installation) -> None:
 
 
 def test_log_file_has_start_tables_and_end(synced: Installation) -> None:
-    log = log_file(synced)
+    log = sync_log_text(synced)
     for words in ("started (manual, run", f"{LINES.name}: ", "completed: "):
         assert words in log, words
-    assert str(database_urls.warehouse(synced.settings).password) not in log
+    assert str(database_urls.warehouse_url(synced.settings).password) not in log
     assert all("+0700 " in line for line in log.splitlines())

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from ledger_pipelines.serving.dagster_ui.guard import Guard
-from ledger_pipelines.serving.dagster_ui.rules import Rules
+from ledger_pipelines.serving.dagster_ui.rules import AccessRules
 from ledger_pipelines.settings import Settings
 
 HOST = "127.0.0.1:3000"
@@ -40,9 +40,9 @@ class Dagster:
         return pool or asset
 
 
-def rules_of(**settings: str) -> Rules:
+def rules_of(**settings: str) -> AccessRules:
     """Return the rules for these settings; all others have their defaults."""
-    return Rules.of(Settings(**settings))
+    return AccessRules.of(Settings(**settings))
 
 
 def client_of(app: ASGIApp) -> TestClient:

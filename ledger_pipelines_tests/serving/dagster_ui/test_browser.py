@@ -15,9 +15,9 @@ from dagster_graphql import DagsterGraphQLClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ledger_pipelines.serving.dagster.client import JOB
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
 from ledger_pipelines_tests.serving.dashboard.test_browser import FLAGS, PATIENCE_MS
-from ledger_pipelines_tests.serving.supervisor.test_up import Up, running_up, status_of
+from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, run_status, running_up
 from ledger_pipelines_tests.support.servers import require_chromium
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -47,12 +47,12 @@ _OWN_FETCH = """query => fetch('/graphql', {method: 'POST', headers: {'Content-T
 class Target:
     """Web server of a running `ledger up`, and the requests that attack it."""
 
-    up: Up
+    up: RunningUp
 
     @property
-    def web_ui(self) -> WebUi:
+    def web_ui(self) -> DagsterGraphql:
         """Return the client for the web server."""
-        return web_ui_of(self.up.installation.settings)
+        return dagster_graphql_from_settings(self.up.installation.settings)
 
     @property
     def port(self) -> int:
@@ -84,7 +84,7 @@ class Target:
 
     def launched(self, by: str) -> list[str]:
         """Return the ids of the runs that the mutation launched."""
-        runs = self.web_ui.ask(_RUNS, {"tag": {"key": TAG, "value": by}})["runsOrError"]["results"]
+        runs = self.web_ui.query(_RUNS, {"tag": {"key": TAG, "value": by}})["runsOrError"]["results"]
         return [str(run["runId"]) for run in runs]
 
 
@@ -105,7 +105,7 @@ class _Empty(http.server.BaseHTTPRequestHandler):
 def target() -> Iterator[Target]:
     """A `ledger up` that has launched no run."""
     with running_up("--no-initial-run") as up:
-        up.wait(lambda: up.says("The ledger is up"))
+        up.wait_until(lambda: up.output_contains("The ledger is up"))
         yield Target(up)
 
 
@@ -179,8 +179,8 @@ def test_the_ui_opened_by_a_link_launches_a_run(target: Target, attacker: int, p
     address = page.get_by_role("listitem").filter(has_text="Launched run").get_by_role("link").get_attribute("href")
     assert address is not None
     run = address.rpartition("/")[2]
-    target.up.wait(lambda: status_of(target.web_ui, run) == "SUCCESS")
-    page.goto(target.web_ui.address_of_run(run))
+    target.up.wait_until(lambda: run_status(target.web_ui, run) == "SUCCESS")
+    page.goto(target.web_ui.run_url(run))
     expect(page.get_by_text("RUN_SUCCESS").first).to_be_visible(timeout=PATIENCE_MS)
     assert target.socket in sockets
 
@@ -191,8 +191,8 @@ def test_the_attacks_requests_work_from_the_ui_and_programs(target: Target, page
     page.goto(f"{target.web_ui.address}/runs")
     page.evaluate(_FETCH, target.url("own page"))
     (run,) = target.launched("own page")
-    target.web_ui.ask(target.mutation("program"))
+    target.web_ui.query(target.mutation("program"))
     assert len(target.launched("program")) == 1
     assert page.evaluate(_SOCKET, target.socket) == "open"
     client = DagsterGraphQLClient("127.0.0.1", port_number=target.port)
-    target.up.wait(lambda: client.get_run_status(run) is DagsterRunStatus.SUCCESS)
+    target.up.wait_until(lambda: client.get_run_status(run) is DagsterRunStatus.SUCCESS)

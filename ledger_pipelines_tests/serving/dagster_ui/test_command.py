@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from dagster_webserver import cli
 
-from ledger_pipelines.serving.dagster.graphql import WebUi
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.dagster_ui import __main__ as command
 from ledger_pipelines.serving.dagster_ui.guard import LOGGER
 from ledger_pipelines_tests.support.servers import free_port
@@ -56,7 +56,7 @@ def server(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 def answers(port: int) -> bool:
     """Return whether Dagster answers a query."""
     try:
-        return bool(WebUi(f"http://127.0.0.1:{port}").ask("{ version }"))
+        return bool(DagsterGraphql(f"http://127.0.0.1:{port}").query("{ version }"))
     except OSError:
         return False
 

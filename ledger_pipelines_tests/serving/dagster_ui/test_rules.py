@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
-from ledger_pipelines.serving.dagster_ui.rules import Refusal, Rule, Rules
+from ledger_pipelines.serving.dagster_ui.rules import AccessRules, Refusal, Rule
 from ledger_pipelines_tests.serving.dagster_ui.conftest import HOST, OWN, PROXY, rules_of
 
-DEFAULT = Rules("127.0.0.1", frozenset())
+DEFAULT = AccessRules("127.0.0.1", frozenset())
 OPERATIONS = {
     "{ version }": True,
     "query A { version }": True,
@@ -26,7 +26,7 @@ OPERATIONS = {
 HEADER = st.text(st.characters(min_codepoint=1, max_codepoint=255, exclude_characters="\r\n"))
 
 
-def refusal(rules: Rules, *headers: tuple[str, str], method: str = "GET", query: str = "") -> Refusal | None:
+def refusal(rules: AccessRules, *headers: tuple[str, str], method: str = "GET", query: str = "") -> Refusal | None:
     """Return the rules' refusal of a request to the UI's GraphQL; None if it is allowed."""
     return rules.refusal(
         HTTPConnection(

@@ -5,33 +5,33 @@ from collections.abc import Iterator
 import pytest
 
 from ledger_pipelines_tests.serving.conftest import Installation
-from ledger_pipelines_tests.support.serving.api import Api, new_api
-from ledger_pipelines_tests.support.serving.dashboard_client import Desk, new_desk
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, running_api
+from ledger_pipelines_tests.support.serving.dashboard_client import DashboardClient, open_dashboard_client
 
 
 @pytest.fixture(scope="module")
-def application(computed: Installation) -> Iterator[Api]:
+def application(computed: Installation) -> Iterator[ApiUnderTest]:
     """Yield the application for the tests of a module, with its own tokens."""
-    with new_api(computed.settings) as made:
+    with running_api(computed.settings) as made:
         yield made
 
 
 @pytest.fixture
-def anonymous(application: Api) -> Iterator[Desk]:
+def anonymous(application: ApiUnderTest) -> Iterator[DashboardClient]:
     """Yield a client without a login."""
-    with new_desk(application) as dashboard:
+    with open_dashboard_client(application) as dashboard:
         yield dashboard
 
 
 @pytest.fixture
-def viewer(application: Api) -> Iterator[Desk]:
+def viewer(application: ApiUnderTest) -> Iterator[DashboardClient]:
     """Yield a client of a viewer."""
-    with new_desk(application, application.callers.viewer) as dashboard:
+    with open_dashboard_client(application, application.callers.viewer) as dashboard:
         yield dashboard
 
 
 @pytest.fixture
-def admin(application: Api) -> Iterator[Desk]:
+def admin(application: ApiUnderTest) -> Iterator[DashboardClient]:
     """Yield a client of an administrator."""
-    with new_desk(application, application.callers.admin) as dashboard:
+    with open_dashboard_client(application, application.callers.admin) as dashboard:
         yield dashboard

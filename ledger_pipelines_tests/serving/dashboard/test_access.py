@@ -8,8 +8,13 @@ from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.warehouse.ops import api_tokens, audit
 from ledger_pipelines.warehouse.tables import api_tokens as tokens_table
 from ledger_pipelines.warehouse.tables import audit_log, sessions
-from ledger_pipelines_tests.support.serving.api import Api
-from ledger_pipelines_tests.support.serving.dashboard_client import Desk, guarded_paths, new_desk, text_of
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.serving.dashboard_client import (
+    DashboardClient,
+    guarded_paths,
+    open_dashboard_client,
+    visible_text,
+)
 
 ACTIONS = {
     "/syncs": "/syncs",
@@ -31,7 +36,7 @@ def with_values(path: str) -> str:
     return path
 
 
-def test_every_page_requires_a_login(anonymous: Desk) -> None:
+def test_every_page_requires_a_login(anonymous: DashboardClient) -> None:
     paths = [with_values(path) for path in guarded_paths("GET")]
     assert {"/", "/realtime-balance/test", "/customers/11/months/2025-01", "/audit"} <= set(paths)
     for path in paths:
@@ -42,7 +47,7 @@ def test_every_page_requires_a_login(anonymous: Desk) -> None:
             assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login"), path
 
 
-def test_login_redirects_to_the_requested_page(anonymous: Desk) -> None:
+def test_login_redirects_to_the_requested_page(anonymous: DashboardClient) -> None:
     sent = anonymous.get("/customers?q=PT").headers["location"]
     assert sent == "/login?next=%2Fcustomers%3Fq%3DPT"
     assert 'value="/customers?q=PT"' in anonymous.get(sent).text
@@ -52,11 +57,11 @@ def test_login_redirects_to_the_requested_page(anonymous: Desk) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", ["https://example.com", "//example.com", "/\\example.com", "customers"])
-def test_login_redirects_only_to_local_paths(anonymous: Desk, elsewhere: str) -> None:
+def test_login_redirects_only_to_local_paths(anonymous: DashboardClient, elsewhere: str) -> None:
     assert anonymous.log_in(anonymous.callers.viewer, elsewhere).headers["location"] == "/"
 
 
-def test_session_cookie_is_protected(anonymous: Desk) -> None:
+def test_session_cookie_is_protected(anonymous: DashboardClient) -> None:
     cookie = anonymous.log_in(anonymous.callers.viewer).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
@@ -67,14 +72,14 @@ def test_session_cookie_is_protected(anonymous: Desk) -> None:
     assert secret.encode() not in digests
 
 
-def test_session_cookie_is_secure_behind_https(application: Api) -> None:
-    with new_desk(application) as dashboard:
+def test_session_cookie_is_secure_behind_https(application: ApiUnderTest) -> None:
+    with open_dashboard_client(application) as dashboard:
         dashboard.client.base_url = "https://testserver"
         answer = dashboard.log_in(application.callers.viewer)
         assert "Secure" in answer.headers["set-cookie"]
 
 
-def test_login_changes_the_secret(anonymous: Desk) -> None:
+def test_login_changes_the_secret(anonymous: DashboardClient) -> None:
     anonymous.get("/login")
     assert "ledger_session" not in anonymous.client.cookies
     form_secret = anonymous.client.cookies["ledger_form"]
@@ -86,7 +91,7 @@ def test_login_changes_the_secret(anonymous: Desk) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/customers?q=PT", "/login", "/?lang=id", "/login?lang=id", "/nowhere"])
-def test_cross_site_link_keeps_the_session(admin: Desk, path: str) -> None:
+def test_cross_site_link_keeps_the_session(admin: DashboardClient, path: str) -> None:
     """The browser sends no session cookie, but stores the cookies of the response."""
     other_tab = TestClient(admin.api.client.app, raise_server_exceptions=False)
     answer = other_tab.get(path, headers={"Sec-Fetch-Site": "cross-site"}, follow_redirects=False)
@@ -96,7 +101,7 @@ def test_cross_site_link_keeps_the_session(admin: Desk, path: str) -> None:
     assert admin.post("/logout").status_code == 303
 
 
-def test_cross_site_link_keeps_the_login_form_cookie(anonymous: Desk) -> None:
+def test_cross_site_link_keeps_the_login_form_cookie(anonymous: DashboardClient) -> None:
     """The browser sends this cookie with links from other sites, but not with their forms."""
     cookie = anonymous.get("/login").headers["set-cookie"]
     assert cookie.startswith("ledger_form=")
@@ -105,8 +110,8 @@ def test_cross_site_link_keeps_the_login_form_cookie(anonymous: Desk) -> None:
     assert "set-cookie" not in anonymous.get("/login").headers
 
 
-def test_logout_of_an_ended_session_redirects(application: Api) -> None:
-    with new_desk(application, application.callers.viewer) as dashboard:
+def test_logout_of_an_ended_session_redirects(application: ApiUnderTest) -> None:
+    with open_dashboard_client(application, application.callers.viewer) as dashboard:
         sent = {"form_token": dashboard.form_token("/")}
         with application.warehouse.begin() as connection:
             connection.execute(sa.delete(sessions))
@@ -115,29 +120,29 @@ def test_logout_of_an_ended_session_redirects(application: Api) -> None:
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked", "unknown"])
-def test_refused_token_gets_no_reason(application: Api, kind: str) -> None:
+def test_refused_token_gets_no_reason(application: ApiUnderTest, kind: str) -> None:
     token = "ledger_000000000000_" + "x" * 43 if kind == "unknown" else getattr(application.callers, kind)
-    with new_desk(application) as dashboard:
+    with open_dashboard_client(application) as dashboard:
         answer = dashboard.log_in(token)
         assert answer.status_code == 401
-        assert "This token is not accepted." in text_of(answer)
+        assert "This token is not accepted." in visible_text(answer)
         assert dashboard.get("/").status_code == 303
 
 
-def test_too_many_logins_are_refused(application: Api) -> None:
-    with new_desk(application, address="203.0.113.9") as dashboard:
+def test_too_many_logins_are_refused(application: ApiUnderTest) -> None:
+    with open_dashboard_client(application, address="203.0.113.9") as dashboard:
         answers = [dashboard.log_in("guess") for _ in range(11)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
     assert 0 < int(answers[-1].headers["retry-after"]) <= 61
-    assert "Too many tokens" in text_of(answers[-1])
+    assert "Too many tokens" in visible_text(answers[-1])
 
 
 @pytest.mark.parametrize("act", ["revoke", "expire", "end", "log out"])
-def test_a_session_ends(application: Api, act: str) -> None:
+def test_a_session_ends(application: ApiUnderTest, act: str) -> None:
     name = f"ends by {act}"
     with application.warehouse.begin() as connection:
         token = tokens.create(connection, name, "viewer", 1)
-    with new_desk(application, token.text) as dashboard:
+    with open_dashboard_client(application, token.text) as dashboard:
         assert dashboard.get("/").status_code == 200
         past = sa.func.now() - sa.text("interval '1 second'")
         this = tokens_table.c.name == name
@@ -154,7 +159,7 @@ def test_a_session_ends(application: Api, act: str) -> None:
         assert dashboard.get("/").status_code == 303
 
 
-def test_a_session_lasts_twelve_hours(viewer: Desk) -> None:
+def test_a_session_lasts_twelve_hours(viewer: DashboardClient) -> None:
     with viewer.warehouse.connect() as connection:
         lasts = sessions.c.expires_at - sessions.c.opened_at
         newest = sa.select(lasts).order_by(sessions.c.opened_at.desc()).limit(1)
@@ -163,29 +168,29 @@ def test_a_session_lasts_twelve_hours(viewer: Desk) -> None:
 
 @pytest.mark.parametrize("path", ACTIONS)
 @pytest.mark.parametrize("token", [None, "", "0" * 64])
-def test_form_without_a_valid_token_is_refused(admin: Desk, path: str, token: str | None) -> None:
+def test_form_without_a_valid_token_is_refused(admin: DashboardClient, path: str, token: str | None) -> None:
     sent = {} if token is None else {"form_token": token}
     answer = admin.client.post(path, data={**sent, "start_month": "2025-01"}, follow_redirects=False)
     assert answer.status_code == 403
-    assert "does not belong to your session" in text_of(answer)
+    assert "does not belong to your session" in visible_text(answer)
 
 
-def test_form_token_of_another_user_is_refused(admin: Desk, viewer: Desk) -> None:
+def test_form_token_of_another_user_is_refused(admin: DashboardClient, viewer: DashboardClient) -> None:
     other_token = viewer.form_token("/")
     assert admin.client.post("/logout", data={"form_token": other_token}, follow_redirects=False).status_code == 403
     assert admin.get("/").status_code == 200
 
 
-def test_cross_site_form_is_refused(admin: Desk) -> None:
+def test_cross_site_form_is_refused(admin: DashboardClient) -> None:
     admin.client.headers["Sec-Fetch-Site"] = "cross-site"
     assert admin.post("/logout").status_code == 403
 
 
 @pytest.mark.parametrize(("path", "page"), ACTIONS.items())
-def test_viewer_is_refused_and_audited(viewer: Desk, path: str, page: str) -> None:
+def test_viewer_is_refused_and_audited(viewer: DashboardClient, path: str, page: str) -> None:
     answer = viewer.post(path, {"start_month": "2025-01"}, page=page)
     assert answer.status_code == 403
-    assert "needs a token with the role admin" in text_of(answer)
+    assert "needs a token with the role admin" in visible_text(answer)
     with viewer.warehouse.connect() as connection:
         entry = audit.latest(connection, limit=1)[0]
     assert (entry.actor, entry.outcome) == ("viewer", "refused")
@@ -194,7 +199,7 @@ def test_viewer_is_refused_and_audited(viewer: Desk, path: str, page: str) -> No
     assert "form_token" not in entry.target
 
 
-def test_every_action_is_audited(admin: Desk) -> None:
+def test_every_action_is_audited(admin: DashboardClient) -> None:
     """Dagster does not run here, so the action fails; the failure is audited too."""
     assert {with_values(path) for path in guarded_paths("POST")} == {path.replace("/1/", "/11/") for path in ACTIONS}
     answer = admin.post("/syncs", {"tables": "stockbywh"}, page="/syncs")
@@ -205,8 +210,8 @@ def test_every_action_is_audited(admin: Desk) -> None:
     assert entry.target == "/syncs tables=stockbywh"
 
 
-def test_login_and_logout_are_audited(application: Api) -> None:
-    with new_desk(application, address="203.0.113.10") as dashboard:
+def test_login_and_logout_are_audited(application: ApiUnderTest) -> None:
+    with open_dashboard_client(application, address="203.0.113.10") as dashboard:
         for token in ("no token", application.callers.expired, application.callers.viewer):
             dashboard.log_in(token)
         dashboard.post("/logout")
@@ -224,10 +229,10 @@ def test_login_and_logout_are_audited(application: Api) -> None:
     assert entries[3].message == "The token is not known."
 
 
-def test_audit_of_refused_logins_is_limited(application: Api) -> None:
+def test_audit_of_refused_logins_is_limited(application: ApiUnderTest) -> None:
     with application.warehouse.connect() as connection:
         before = audit.count(connection)
-    with new_desk(application, address="203.0.113.11") as dashboard:
+    with open_dashboard_client(application, address="203.0.113.11") as dashboard:
         answers = [dashboard.log_in("guess").status_code for _ in range(14)]
     assert answers == [401] * 10 + [429] * 4
     with application.warehouse.connect() as connection:
@@ -235,15 +240,15 @@ def test_audit_of_refused_logins_is_limited(application: Api) -> None:
         assert "Too many" in (audit.latest(connection, limit=1)[0].message or "")
 
 
-def test_only_an_admin_reads_the_audit_log(viewer: Desk, admin: Desk) -> None:
+def test_only_an_admin_reads_the_audit_log(viewer: DashboardClient, admin: DashboardClient) -> None:
     assert viewer.get("/audit").status_code == 403
     assert "/audit" not in viewer.get("/").text
     page = admin.get("/audit")
     assert page.status_code == 200
-    assert "Audit log" in text_of(page)
+    assert "Audit log" in visible_text(page)
 
 
-def test_content_security_policy_allows_only_own_files(viewer: Desk) -> None:
+def test_content_security_policy_allows_only_own_files(viewer: DashboardClient) -> None:
     page = viewer.get("/")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'; script-src 'self';" in policy

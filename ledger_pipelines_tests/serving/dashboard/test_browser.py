@@ -12,15 +12,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.translations.formats import Formats
-from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
-from ledger_pipelines_tests.serving.cli.test_sync import LINES, held_up, sessions
-from ledger_pipelines_tests.serving.conftest import new_installation
-from ledger_pipelines_tests.serving.supervisor.test_up import Up, statuses
+from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
+from ledger_pipelines_tests.serving.conftest import temporary_installation
+from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import require_chromium
 from ledger_pipelines_tests.support.serving.dashboard_client import guarded_paths
 
@@ -38,13 +38,17 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def up() -> Iterator[Up]:
+def up() -> Iterator[RunningUp]:
     """Yield a `ledger up` that has computed the demo's ledger and copied its ERP."""
-    with new_installation() as installation:
-        running = Up(installation)
+    with temporary_installation() as installation:
+        running = RunningUp(installation)
         try:
-            running.wait(lambda: running.says("is being copied"))
-            running.wait(lambda: statuses(web_ui_of(installation.settings))[-2:] == ["SUCCESS", "SUCCESS"])
+            running.wait_until(lambda: running.output_contains("is being copied"))
+            running.wait_until(
+                lambda: (
+                    run_statuses(dagster_graphql_from_settings(installation.settings))[-2:] == ["SUCCESS", "SUCCESS"]
+                )
+            )
             yield running
         finally:
             running.process.send_signal(signal.SIGINT)
@@ -62,13 +66,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest, up: Up, browser: Browser) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, up: RunningUp, browser: Browser) -> Iterator[Page]:
     """Yield a logged-in window of the requested width; fail on console errors and warnings."""
     width = WIDTHS[getattr(request, "param", "desktop")]
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
     context = browser.new_context(
         viewport={"width": width, "height": 900},
-        base_url=address_of(up.installation.settings),
+        base_url=api_url(up.installation.settings),
         locale="en-GB",
     )
     context.set_default_timeout(PATIENCE_MS)
@@ -85,7 +89,7 @@ def page(request: pytest.FixtureRequest, up: Up, browser: Browser) -> Iterator[P
     context.close()
 
 
-def balance_in_english(up: Up) -> str:
+def balance_in_english(up: RunningUp) -> str:
     """Return the customer's balance in the current month, formatted as on the page."""
     of = monthly_customer_balances.c
     with up.installation.warehouse() as connection:
@@ -97,7 +101,7 @@ def balance_in_english(up: Up) -> str:
     return Formats("en", WIB).rupiah(balance)
 
 
-def test_customer_is_found_and_recalculated(up: Up, page: Page) -> None:
+def test_customer_is_found_and_recalculated(up: RunningUp, page: Page) -> None:
     with up.installation.warehouse() as connection:
         name = connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == CUSTOMER))
     page.get_by_role("link", name="Customers", exact=True).click()
@@ -121,7 +125,7 @@ def test_customer_is_found_and_recalculated(up: Up, page: Page) -> None:
     expect(reading.locator(".formula").last).to_contain_text("= Rp")
 
 
-def test_syncs_are_started_and_cancelled(up: Up, page: Page) -> None:
+def test_syncs_are_started_and_cancelled(up: RunningUp, page: Page) -> None:
     page.get_by_role("link", name="ERP syncs").first.click()
     page.get_by_label(LINES.name).check()
     page.get_by_role("button", name="Start now").click()
@@ -129,18 +133,18 @@ def test_syncs_are_started_and_cancelled(up: Up, page: Page) -> None:
     expect(page.locator(".facts .badge")).to_have_text("completed", timeout=PATIENCE_MS)
     expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("completed")
 
-    with held_up(up.installation):
+    with locked_table(up.installation):
         page.get_by_role("link", name="ERP syncs").first.click()
         page.get_by_label(LINES.name).check()
         page.get_by_role("button", name="Start now").click()
-        up.wait(lambda: sessions(up.installation) > 0)
+        up.wait_until(lambda: sync_sessions(up.installation) > 0)
         expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("running")
         page.get_by_role("button", name="Cancel this sync").click()
         expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)
 
 
-def test_refused_deletion_is_confirmed(up: Up, page: Page) -> None:
-    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED):
+def test_refused_deletion_is_confirmed(up: RunningUp, page: Page) -> None:
+    with up.installation.warehouse() as warehouse, temporary_incidents(warehouse, REFUSED):
         page.reload()
         page.get_by_role("button", name="Confirm this deletion").click()
         expect(page.get_by_role("article").filter(has_text=REFUSED.reason)).to_contain_text("Confirmed by first-admin")
@@ -163,9 +167,9 @@ def test_skip_link_works(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", WIDTHS, indirect=True)
-def test_every_page_is_accessible(up: Up, page: Page) -> None:
+def test_every_page_is_accessible(up: RunningUp, page: Page) -> None:
     """Check axe-core's rules, sideways scrolling, and the contrast in light and dark mode, with open incidents."""
-    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED, FAILED):
+    with up.installation.warehouse() as warehouse, temporary_incidents(warehouse, REFUSED, FAILED):
         assert_every_page_is_accessible(page)
 
 

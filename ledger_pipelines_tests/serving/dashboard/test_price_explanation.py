@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.dashboard.price_explanation import Explainer
+from ledger_pipelines.serving.dashboard.price_explanation import PriceExplainer
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
 from ledger_pipelines.warehouse import database_urls
@@ -23,7 +23,7 @@ from ledger_pipelines_tests.support.billing_pipeline import WIB
 @pytest.fixture(scope="module")
 def readings(computed: Installation) -> Sequence[PricedReading]:
     """Return every transaction of the demo."""
-    engine = warehouse_engine(database_urls.warehouse(computed.settings), WIB)
+    engine = warehouse_engine(database_urls.warehouse_url(computed.settings), WIB)
     of = transaction_calculations.c
     with engine.connect() as connection:
         whose = connection.execute(sa.select(of.customer_id, of.year_month).distinct()).all()
@@ -47,7 +47,7 @@ def evaluate(formula: str, language: Language) -> tuple[Decimal, Decimal]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_formulas_give_the_stored_results(readings: Sequence[PricedReading], language: Language) -> None:
-    explainer = Explainer(Translator(language), Formats(language, WIB))
+    explainer = PriceExplainer(Translator(language), Formats(language, WIB))
     assert readings
     for row in readings:
         formulas = [step.formula for step in explainer.steps(row) if step.formula]
@@ -95,11 +95,13 @@ def priced_reading(**changes: Any) -> PricedReading:
 
 def explanation(row: PricedReading, language: Language = "en") -> str:
     """Return an explanation as one text."""
-    return " ".join(step.text.unescape() for step in Explainer(Translator(language), Formats(language, WIB)).steps(row))
+    return " ".join(
+        step.text.unescape() for step in PriceExplainer(Translator(language), Formats(language, WIB)).steps(row)
+    )
 
 
 def test_computed_factor_shows_its_formula() -> None:
-    steps = Explainer(Translator("en"), Formats("en", WIB)).steps(priced_reading())
+    steps = PriceExplainer(Translator("en"), Formats("en", WIB)).steps(priced_reading())
     formula = "((0.85 + 1.01325) ÷ 1.01325) × (300 ÷ (25.01 + 273)) × (1 + 0.002 × 0.85) = 1.85431132031364"
     assert formula in [step.formula for step in steps]
     assert "outlet pressure, 0.85 bar gauge" in explanation(priced_reading())
@@ -127,5 +129,5 @@ def test_volume_that_differs_from_the_meter_states() -> None:
 
 
 def test_negative_temperature_keeps_its_sign() -> None:
-    steps = Explainer(Translator("en"), Formats("en", WIB)).steps(priced_reading(suhu=Decimal("-5.50")))
+    steps = PriceExplainer(Translator("en"), Formats("en", WIB)).steps(priced_reading(suhu=Decimal("-5.50")))
     assert any("(300 ÷ ((−5.5) + 273))" in (step.formula or "") for step in steps)

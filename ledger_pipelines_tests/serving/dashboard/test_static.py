@@ -9,14 +9,14 @@ import pytest
 
 import ledger_pipelines
 from ledger_pipelines.serving.dashboard.static_files import static_file
-from ledger_pipelines_tests.support.serving.dashboard_client import Desk
+from ledger_pipelines_tests.support.serving.dashboard_client import DashboardClient
 
 PACKAGE = Path(ledger_pipelines.__file__).parent
 NAMES = ("dashboard.css", "dashboard.js", "icon.svg", "plotly.min.js")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_file_is_cached_permanently(anonymous: Desk, name: str) -> None:
+def test_file_is_cached_permanently(anonymous: DashboardClient, name: str) -> None:
     file = static_file(name)
     answer = anonymous.get(file.path)
     assert answer.status_code == 200
@@ -27,11 +27,11 @@ def test_file_is_cached_permanently(anonymous: Desk, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/static/0123456789abcdef/dashboard.css", "/static/x/../../settings.py"])
-def test_other_files_are_not_served(anonymous: Desk, path: str) -> None:
+def test_other_files_are_not_served(anonymous: DashboardClient, path: str) -> None:
     assert anonymous.get(path).status_code == 404
 
 
-def test_files_of_a_page_are_served(viewer: Desk) -> None:
+def test_files_of_a_page_are_served(viewer: DashboardClient) -> None:
     paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', viewer.get("/").text)
     assert sorted(path.rpartition("/")[2] for path in paths) == sorted(NAMES)
     assert all(viewer.get(path).status_code == 200 for path in paths)

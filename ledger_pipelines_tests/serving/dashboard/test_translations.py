@@ -19,8 +19,8 @@ from ledger_pipelines.sources.billing.rules import (
     NOT_UNIQUE,
     PRICES,
     READINGS,
-    Rules,
-    reason_of,
+    RecordRules,
+    format_reason,
 )
 from ledger_pipelines.warehouse.tables import rejected_rows
 from ledger_pipelines_tests.serving.conftest import Installation
@@ -139,9 +139,9 @@ def test_unknown_reason_stays_english(reason: str) -> None:
 
 
 @pytest.mark.parametrize("rules", [CUSTOMERS, PRICES, DEPOSITS, READINGS])
-def test_reason_of_every_rule_is_translated(rules: Rules) -> None:
-    broken = [reason_of(rule.reason, [rule.column]) for rule in rules.each]
-    for reason in [*broken, reason_of(NOT_NULLABLE, [rules.columns[0]]), reason_of(NOT_UNIQUE, rules.unique)]:
+def test_reason_of_every_rule_is_translated(rules: RecordRules) -> None:
+    broken = [format_reason(rule.reason, [rule.column]) for rule in rules.column_rules]
+    for reason in [*broken, format_reason(NOT_NULLABLE, [rules.columns[0]]), format_reason(NOT_UNIQUE, rules.unique)]:
         assert not translate_reason("id", reason).is_untranslated, reason
 
 

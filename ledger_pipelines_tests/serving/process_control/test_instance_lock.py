@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from ledger_pipelines.processes import process_of
+from ledger_pipelines.processes import process_with_pid
 from ledger_pipelines.serving.process_control import instance_lock
 from ledger_pipelines.serving.process_control.instance_lock import hold_instance_lock, is_serving
 
@@ -18,7 +18,7 @@ def test_orphans_of_a_killed_predecessor_are_ended(tmp_path: Path, monkeypatch: 
     # On a busy machine the process may end late; SIGTERM alone must suffice.
     monkeypatch.setattr(instance_lock, "_KILL_SECONDS", 60.0)
     orphan = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    identity = process_of(orphan.pid)
+    identity = process_with_pid(orphan.pid)
     assert identity is not None
     (tmp_path / "up.lock").write_text(
         json.dumps({"pid": 1, "children": [{"pid": orphan.pid, "started": identity.started}]})
@@ -45,7 +45,7 @@ def test_running_processes_stay_recorded(tmp_path: Path) -> None:
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         with hold_instance_lock(tmp_path) as lock:
-            lock.record([process_of(child.pid)])
+            lock.record([process_with_pid(child.pid)])
         assert is_serving(tmp_path)
     finally:
         child.kill()

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.serving.process_control.ports import LOOPBACK, check_ports, needed
+from ledger_pipelines.serving.process_control.ports import LOOPBACK, check_ports, required_ports
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.serving.conftest import Installation
 
@@ -63,7 +63,7 @@ def test_port_of_two_settings_is_reported_once(installation: Installation) -> No
 def test_running_database_does_not_block_its_own_port(installation: Installation) -> None:
     assert installation.run("db", "start").exit_code == 0
     try:
-        assert {port.variable for port in needed(installation.settings)} == set(VARIABLES) - {"LEDGER_DB_PORT"}
+        assert {port.variable for port in required_ports(installation.settings)} == set(VARIABLES) - {"LEDGER_DB_PORT"}
         check_ports(installation.settings)
     finally:
         assert installation.run("db", "stop").exit_code == 0

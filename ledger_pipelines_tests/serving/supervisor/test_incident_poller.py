@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from ledger_pipelines.serving.supervisor.incident_poller import IncidentPoller
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.incidents import Cause, Kind
-from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, opened
+from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
+from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import free_port
 
-RETRIED = Cause(Kind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", customers=(7,))
+RETRIED = IncidentCause(IncidentKind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", customers=(7,))
 
 
 @dataclass
 class Terminal:
-    """Watch with its output and its clock."""
+    """Poller with its output and its clock."""
 
     warehouse: sa.Engine
     watch: IncidentPoller
@@ -48,12 +48,12 @@ def terminal_of(warehouse: sa.Engine) -> Terminal:
 def terminal(empty_warehouse: sa.Engine) -> Iterator[Terminal]:
     """The terminal of an installation without incidents."""
     made = terminal_of(empty_warehouse)
-    with opened(empty_warehouse):
+    with temporary_incidents(empty_warehouse):
         yield made
     made.watch.close()
 
 
-def close(terminal: Terminal, kind: Kind) -> None:
+def close(terminal: Terminal, kind: IncidentKind) -> None:
     """Close the incidents of a kind."""
     with terminal.warehouse.begin() as connection:
         assert incidents.close(connection, [kind]) == 1
@@ -61,7 +61,7 @@ def close(terminal: Terminal, kind: Kind) -> None:
 
 def test_incident_is_reported_when_announced_and_when_closed(terminal: Terminal) -> None:
     assert terminal.after(3) == []
-    with opened(terminal.warehouse, REFUSED) as (incident,):
+    with temporary_incidents(terminal.warehouse, REFUSED) as (incident,):
         (message,) = terminal.after(3)
         assert message.splitlines() == [
             f"Incident {incident.id}: deletion refused, customer 11",
@@ -78,7 +78,7 @@ def test_incident_is_reported_when_announced_and_when_closed(terminal: Terminal)
 
 
 def test_flickering_incident_is_reported_once(terminal: Terminal) -> None:
-    with opened(terminal.warehouse, FAILED):
+    with temporary_incidents(terminal.warehouse, FAILED):
         assert len(terminal.after(3)) == 1
         for _ in range(3):
             close(terminal, FAILED.kind)
@@ -89,14 +89,14 @@ def test_flickering_incident_is_reported_once(terminal: Terminal) -> None:
 
 
 def test_incident_closed_before_announcement_is_not_reported(terminal: Terminal) -> None:
-    with opened(terminal.warehouse, RETRIED):
+    with temporary_incidents(terminal.warehouse, RETRIED):
         assert terminal.after(3) == []
         close(terminal, RETRIED.kind)
         assert terminal.after(30) == []
 
 
 def test_incidents_open_at_start_are_reported(terminal: Terminal) -> None:
-    with opened(terminal.warehouse, REFUSED, FAILED):
+    with temporary_incidents(terminal.warehouse, REFUSED, FAILED):
         terminal.after(3)
         later = terminal_of(terminal.warehouse)
         assert [text.splitlines()[0].partition(": ")[2] for text in later.after(0)] == [
@@ -111,7 +111,7 @@ def test_unreachable_warehouse_is_not_reported(terminal: Terminal) -> None:
         Settings(warehouse_url=f"postgresql://ledger@127.0.0.1:{free_port()}/warehouse"), pytest.fail, pytest.fail
     )
     unreachable.poll()
-    with opened(terminal.warehouse, REFUSED):
+    with temporary_incidents(terminal.warehouse, REFUSED):
         terminal.after(3)
         with terminal.warehouse.begin() as connection:
             connection.execute(sa.text("ALTER TABLE ops.incidents RENAME TO elsewhere"))

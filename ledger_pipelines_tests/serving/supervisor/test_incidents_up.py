@@ -13,11 +13,11 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation, json_of, new_installation
-from ledger_pipelines_tests.serving.supervisor.test_up import Up
+from ledger_pipelines_tests.serving.conftest import Installation, json_of, temporary_installation
+from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp
 from ledger_pipelines_tests.support.serving.api import bearer
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
 
@@ -33,7 +33,7 @@ FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 class System:
     """Running `ledger up` with a webhook receiver, an API client and a logged-in browser."""
 
-    up: Up
+    up: RunningUp
     receiver: Receiver
     api: httpx2.Client
     browser: httpx2.Client
@@ -89,7 +89,7 @@ class System:
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     """A computed and synced small demo under `ledger up`, with a webhook."""
-    with running_receiver() as receiver, new_installation() as installation:
+    with running_receiver() as receiver, temporary_installation() as installation:
         installation.variables.update(
             LEDGER_ALERT_WEBHOOK_URL=receiver.url,
             LEDGER_ALERT_WEBHOOK_SECRET=SECRET,
@@ -98,11 +98,11 @@ def system() -> Iterator[System]:
         seed = ["--customers", "6", "--months", "3", "--readings-per-month", "2"]
         for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"], ["sync", "start", "--wait"]):
             assert installation.run(*command).exit_code == 0
-        up = Up(installation)
+        up = RunningUp(installation)
         try:
-            up.wait(lambda: up.says("The ledger is up"))
+            up.wait_until(lambda: up.output_contains("The ledger is up"))
             (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
-            address = address_of(installation.settings)
+            address = api_url(installation.settings)
             with (
                 httpx2.Client(base_url=address, headers=bearer(token), timeout=30) as api,
                 httpx2.Client(base_url=address, timeout=30) as browser,
@@ -135,7 +135,7 @@ def caused_and_resolved(system: System, kind: str, count: int = 1) -> Iterator[N
     _LOG.info("%s during: %s %s", kind, system.displays(kind), system.announced(kind))
     yield
     system.wait_for(kind, QUIET)
-    system.up.wait(lambda: system.up.says("is closed: " + kind.replace("_", " ")))
+    system.up.wait_until(lambda: system.up.output_contains("is closed: " + kind.replace("_", " ")))
     assert system.announced(kind) == once
     _LOG.info("%s after: %s %s", kind, system.displays(kind), system.announced(kind))
 

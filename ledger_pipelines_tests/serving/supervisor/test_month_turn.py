@@ -19,7 +19,7 @@ from ledger_pipelines.horizon import month_of
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.serving.shifted_clock import Shifted, shifted_up
+from ledger_pipelines_tests.support.serving.shifted_clock import ShiftedUp, running_shifted_up
 
 EARLY = Decimal(1_000_000)
 #: Seconds around midnight at which commands are started; a command takes some seconds.
@@ -35,8 +35,8 @@ def at(text: str) -> datetime:
 
 
 @pytest.fixture(scope="module")
-def up() -> Iterator[Shifted]:
-    with shifted_up(at("2026-11-30 03:30")) as running:
+def up() -> Iterator[ShiftedUp]:
+    with running_shifted_up(at("2026-11-30 03:30")) as running:
         running.settle()
         yield running
 
@@ -71,7 +71,7 @@ class Midnight:
         customer: The observed customer, which has a deposit of `EARLY` dated at midnight.
     """
 
-    up: Shifted
+    up: ShiftedUp
     moment: datetime
     customer: int
     observations: list[Observation] = field(default_factory=list)
@@ -130,16 +130,16 @@ def _sums(alerts: Any) -> Any:
     }
 
 
-def any_customer(up: Shifted) -> int:
+def any_customer(up: ShiftedUp) -> int:
     """Return the id of a customer with its own price."""
     return int(up.get("dashboard")[1]["top_customers"][0]["id"])
 
 
-def source(up: Shifted) -> sa.Engine:
-    return sa.create_engine(database_urls.billing(up.installation.settings), poolclass=sa.NullPool)
+def source(up: ShiftedUp) -> sa.Engine:
+    return sa.create_engine(database_urls.billing_url(up.installation.settings), poolclass=sa.NullPool)
 
 
-def add_deposit(up: Shifted, customer: int, moment: datetime) -> None:
+def add_deposit(up: ShiftedUp, customer: int, moment: datetime) -> None:
     """Add a deposit dated at a moment to the application."""
     engine = source(up)
     entry = {"date": f"{moment:%Y-%m-%d %H:%M:%S}", "amount": str(EARLY), "keterangan": "penambahan"}
@@ -153,7 +153,7 @@ def add_deposit(up: Shifted, customer: int, moment: datetime) -> None:
         connection.execute(sa.update(users).where(users.c.id == customer).values(values))
 
 
-def add_reading(up: Shifted, customer: int, moment: datetime) -> int:
+def add_reading(up: ShiftedUp, customer: int, moment: datetime) -> int:
     """Add a reading of 10 m³ dated at a moment to the application, and return its id."""
     now = up.clock.now().replace(tzinfo=None, microsecond=0)
     start, end = ({"waktu": f"{moment:%Y-%m-%dT%H:%M:%S}", "volume": volume} for volume in (5, 15))
@@ -166,7 +166,7 @@ def add_reading(up: Shifted, customer: int, moment: datetime) -> int:
     return int(number)
 
 
-def readings_of(up: Shifted, customer: int) -> set[int]:
+def readings_of(up: ShiftedUp, customer: int) -> set[int]:
     """Return the ids of the readings in the current month."""
     found = up.get(f"customer/{customer}/transactions")[1]["transactions"]
     return {transaction["data_pencatatan_id"] for transaction in found}
@@ -179,7 +179,7 @@ def readings_of(up: Shifted, customer: int) -> set[int]:
     ["2026-12-01", "2027-01-01", "2028-02-29", "2028-03-01"],
     ids=["month", "year", "leap day", "after a leap day"],
 )
-def test_figures_around_midnight(up: Shifted, midnight: str) -> None:
+def test_figures_around_midnight(up: ShiftedUp, midnight: str) -> None:
     moment = at(midnight)
     customer = any_customer(up)
     up.wake(moment - timedelta(minutes=50))  # as on a machine that wakes up after weeks of suspend

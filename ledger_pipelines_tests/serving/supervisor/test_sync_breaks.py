@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.embedded_postgres.data import own_folder
+from ledger_pipelines.embedded_postgres.data import create_private_folder
 from ledger_pipelines.embedded_postgres.programs import account_for
 from ledger_pipelines_tests.support.serving.sync_failures import (
     ASKING,
@@ -18,9 +18,9 @@ from ledger_pipelines_tests.support.serving.sync_failures import (
     PHASES,
     Answer,
     Phase,
-    Scene,
-    new_scene,
+    SyncFailureScene,
     stop_immediately,
+    sync_failure_scene,
     wait,
 )
 
@@ -34,9 +34,9 @@ NEXT = "the next sync loads what is missing"
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def scene() -> Iterator[SyncFailureScene]:
     """A scene for the module; every test leaves its copy up to date."""
-    with new_scene() as made:
+    with sync_failure_scene() as made:
         yield made
 
 
@@ -47,7 +47,7 @@ def message(broken: Answer) -> str:
 
 
 @pytest.mark.parametrize("number", KILLS)
-def test_killed_at_a_random_moment(scene: Scene, number: int) -> None:
+def test_killed_at_a_random_moment(scene: SyncFailureScene, number: int) -> None:
     before = scene.states()
     scene.churn()
     log_id = scene.start()
@@ -61,7 +61,7 @@ def test_killed_at_a_random_moment(scene: Scene, number: int) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=str)
-def test_killed_while(scene: Scene, phase: Phase) -> None:
+def test_killed_while(scene: SyncFailureScene, phase: Phase) -> None:
     before = scene.states()
     scene.churn()
     with scene.held(phase):
@@ -74,7 +74,7 @@ def test_killed_while(scene: Scene, phase: Phase) -> None:
     scene.check_recovery(before, broken)
 
 
-def test_erp_stops_and_stays_unreachable(scene: Scene) -> None:
+def test_erp_stops_and_stays_unreachable(scene: SyncFailureScene) -> None:
     before = scene.states()
     scene.churn()
     with scene.held(ASKING):
@@ -89,7 +89,7 @@ def test_erp_stops_and_stays_unreachable(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("number", KILLS)
-def test_the_erp_is_restarted_at_a_random_moment(scene: Scene, number: int) -> None:
+def test_the_erp_is_restarted_at_a_random_moment(scene: SyncFailureScene, number: int) -> None:
     before = scene.states()
     scene.churn()
     log_id = scene.start()
@@ -102,7 +102,7 @@ def test_the_erp_is_restarted_at_a_random_moment(scene: Scene, number: int) -> N
 
 
 @pytest.mark.parametrize("phase", PHASES[1:], ids=str)
-def test_the_warehouse_is_restarted_while(scene: Scene, phase: Phase) -> None:
+def test_the_warehouse_is_restarted_while(scene: SyncFailureScene, phase: Phase) -> None:
     """Dagster's storage stops with it. If both are back in time, the step is retried; otherwise the run fails."""
     before = scene.states()
     scene.churn()
@@ -118,7 +118,7 @@ def test_the_warehouse_is_restarted_while(scene: Scene, phase: Phase) -> None:
     scene.check_recovery(before, broken)
 
 
-def test_warehouse_stays_unreachable_until_the_run_fails(scene: Scene) -> None:
+def test_warehouse_stays_unreachable_until_the_run_fails(scene: SyncFailureScene) -> None:
     before = scene.states()
     scene.churn()
     with scene.held(COMPARING):
@@ -135,7 +135,7 @@ def test_warehouse_stays_unreachable_until_the_run_fails(scene: Scene) -> None:
 
 
 @pytest.fixture
-def small_disk(scene: Scene) -> Iterator[None]:
+def small_disk(scene: SyncFailureScene) -> Iterator[None]:
     """Let the warehouse write new data to a file system of 2 MB."""
     account = account_for(scene.warehouse_server.data_folder.resolve())
     with scene.installation.warehouse() as connection:
@@ -147,7 +147,7 @@ def small_disk(scene: Scene) -> Iterator[None]:
         if mounted.returncode:
             pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
         try:
-            own_folder(folder / "data", account)
+            create_private_folder(folder / "data", account)
             connection.exec_driver_sql(f"CREATE TABLESPACE small LOCATION '{folder}/data'")
             connection.exec_driver_sql("ALTER DATABASE warehouse SET default_tablespace = small")
             yield
@@ -159,7 +159,7 @@ def small_disk(scene: Scene) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_disk")
-def test_the_disk_is_full_while_rows_come(scene: Scene) -> None:
+def test_the_disk_is_full_while_rows_come(scene: SyncFailureScene) -> None:
     """A real full disk, if the tests may mount a file system."""
     before = scene.states()
     scene.churn()
@@ -173,7 +173,7 @@ def test_the_disk_is_full_while_rows_come(scene: Scene) -> None:
 
 
 @pytest.fixture
-def full_at_commit(scene: Scene) -> Iterator[None]:
+def full_at_commit(scene: SyncFailureScene) -> Iterator[None]:
     """Simulate a full disk: the warehouse raises the same error when the large table is committed."""
     with scene.installation.warehouse() as connection:
         connection.exec_driver_sql(_FULL_AT_COMMIT)
@@ -192,7 +192,7 @@ _WITH_ROOM = "DROP TRIGGER IF EXISTS is_full ON ops.source_fingerprints; DROP FU
 
 
 @pytest.mark.usefixtures("full_at_commit")
-def test_the_disk_is_full_at_the_commit(scene: Scene) -> None:
+def test_the_disk_is_full_at_the_commit(scene: SyncFailureScene) -> None:
     before = scene.states()
     scene.churn()
     broken = scene.sync()

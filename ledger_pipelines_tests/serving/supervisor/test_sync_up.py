@@ -10,12 +10,12 @@ import httpx2
 import pytest
 
 from ledger_pipelines.serving import sync as serving_sync
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
-from ledger_pipelines.serving.web.address import address_of
-from ledger_pipelines_tests.serving.cli.test_sync import LINES, held_up, sessions
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.web.address import api_url
+from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
 from ledger_pipelines_tests.serving.conftest import Installation, json_of
-from ledger_pipelines_tests.serving.supervisor.test_up import Up, running_up
-from ledger_pipelines_tests.support.run_processes import runs_of
+from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, running_up
+from ledger_pipelines_tests.support.run_processes import run_pids
 from ledger_pipelines_tests.support.serving.api import bearer
 
 pytestmark = pytest.mark.slow
@@ -31,10 +31,10 @@ _INSTIGATORS = """
 
 
 @pytest.fixture(scope="module")
-def serving() -> Iterator[Up]:
+def serving() -> Iterator[RunningUp]:
     """A running `ledger up` whose copy of the ERP is up to date."""
     with running_up("--no-initial-run") as running:
-        running.wait(lambda: running.says("The ledger is up"))
+        running.wait_until(lambda: running.output_contains("The ledger is up"))
         result = running.installation.run("sync", "start", "--wait", "--json")
         assert result.exit_code == 0, result.output
         answer = json_of(result)
@@ -53,14 +53,14 @@ def ended(installation: Installation) -> bool:
     return bool(latest(installation)["data"]["status"] != "running")
 
 
-def run_of(web_ui: WebUi) -> dict[str, str]:
+def run_of(web_ui: DagsterGraphql) -> dict[str, str]:
     """Return the latest run."""
-    (run,) = web_ui.ask(_LATEST)["runsOrError"]["results"]
+    (run,) = web_ui.query(_LATEST)["runsOrError"]["results"]
     return dict(run)
 
 
 @pytest.fixture
-def up(serving: Up) -> Iterator[Up]:
+def up(serving: RunningUp) -> Iterator[RunningUp]:
     """The same `ledger up`; each test must leave the copy unchanged and block no later sync."""
     before = serving.installation.fingerprint()
     yield serving
@@ -70,83 +70,83 @@ def up(serving: Up) -> Iterator[Up]:
 
 
 @contextmanager
-def blocked_sync(up: Up) -> Iterator[int]:
+def blocked_sync(up: RunningUp) -> Iterator[int]:
     """Start a sync that waits for a locked table; yield the id of the process that executes it."""
-    with held_up(up.installation):
-        up.wait(web_ui_of(up.installation.settings).location_is_loaded)
+    with locked_table(up.installation):
+        up.wait_until(dagster_graphql_from_settings(up.installation.settings).location_is_loaded)
         assert up.installation.run("sync", "start", "--table", LINES.name).exit_code == 0
-        up.wait(lambda: sessions(up.installation) > 0)
-        (process,) = runs_of(up.children()[0].pid)
+        up.wait_until(lambda: sync_sessions(up.installation) > 0)
+        (process,) = run_pids(up.children()[0].pid)
         yield process
 
 
-def test_sync_schedule_and_sensor_are_running(up: Up) -> None:
-    web_ui = web_ui_of(up.installation.settings)
-    instigators = web_ui.ask(_INSTIGATORS)["repositoryOrError"]
+def test_sync_schedule_and_sensor_are_running(up: RunningUp) -> None:
+    web_ui = dagster_graphql_from_settings(up.installation.settings)
+    instigators = web_ui.query(_INSTIGATORS)["repositoryOrError"]
     assert {"name": "hourly_sync", "scheduleState": {"status": "RUNNING"}} in instigators["schedules"]
     assert {"name": "finished_syncs", "sensorState": {"status": "RUNNING"}} in instigators["sensors"]
-    up.wait(lambda: run_of(web_ui)["status"] == "SUCCESS")
+    up.wait_until(lambda: run_of(web_ui)["status"] == "SUCCESS")
 
 
-def test_sync_is_cancelled_by_command(up: Up) -> None:
+def test_sync_is_cancelled_by_command(up: RunningUp) -> None:
     installation = up.installation
     with blocked_sync(up):
         refused = installation.run("sync", "start", "--json")
         assert refused.exit_code == 1
         assert json_of(refused)["running_sync_id"] == latest(installation)["data"]["id"]
         assert installation.run("sync", "cancel").exit_code == 0
-        assert sessions(installation) == 0
+        assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
-    up.wait(lambda: run_of(web_ui_of(installation.settings))["status"] == "CANCELED")
+    up.wait_until(lambda: run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED")
 
 
-def test_sync_is_cancelled_in_the_web_interface(up: Up) -> None:
-    installation, web_ui = up.installation, web_ui_of(up.installation.settings)
+def test_sync_is_cancelled_in_the_web_interface(up: RunningUp) -> None:
+    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
     with blocked_sync(up):
-        web_ui.ask(_TERMINATE, {"run": run_of(web_ui)["runId"]})
-        up.wait(lambda: ended(installation))
-        assert sessions(installation) == 0
+        web_ui.query(_TERMINATE, {"run": run_of(web_ui)["runId"]})
+        up.wait_until(lambda: ended(installation))
+        assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
 
 
-def test_unresponsive_sync_is_killed(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_sync_is_killed(up: RunningUp, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process must be killed: it would keep its locks and connections."""
     installation = up.installation
     with blocked_sync(up) as process:
-        monkeypatch.setattr(serving_sync, "GRACE_SECONDS", 0.5)
+        monkeypatch.setattr(serving_sync, "CANCEL_SECONDS", 0.5)
         os.kill(process, signal.SIGSTOP)
         assert installation.run("sync", "cancel").exit_code == 0
-        up.wait(lambda: not runs_of(up.children()[0].pid))
-        assert sessions(installation) == 0
+        up.wait_until(lambda: not run_pids(up.children()[0].pid))
+        assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
-    assert run_of(web_ui_of(installation.settings))["status"] == "CANCELED"
+    assert run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED"
 
 
-def test_killed_sync_fails(up: Up) -> None:
+def test_killed_sync_fails(up: RunningUp) -> None:
     installation = up.installation
     with blocked_sync(up) as process:
         os.kill(process, signal.SIGKILL)
-        up.wait(lambda: ended(installation))
-        assert sessions(installation) == 0
+        up.wait_until(lambda: ended(installation))
+        assert sync_sessions(installation) == 0
     failed = latest(installation)
     assert failed["data"]["status"] == "failed"
     assert "the next sync loads what is missing" in failed["data"]["error_message"]
     assert [table["status"] for table in failed["tables"]] == ["failed"]
 
 
-def test_sync_is_started_and_cancelled_by_the_api(up: Up) -> None:
+def test_sync_is_started_and_cancelled_by_the_api(up: RunningUp) -> None:
     installation = up.installation
     made = json_of(installation.run("token", "create", "--name", "test", "--role", "admin", "--json"))
-    root, headers = address_of(installation.settings), bearer(made["token"])
-    with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, held_up(installation):
+    root, headers = api_url(installation.settings), bearer(made["token"])
+    with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, locked_table(installation):
         started = api.post("/api/sync/start", json={"tables": [LINES.name]}).json()
         assert started["success"], started
-        up.wait(lambda: sessions(installation) > 0)
+        up.wait_until(lambda: sync_sessions(installation) > 0)
         refused = api.post("/api/sync/start")
         assert (refused.status_code, refused.json()["running_sync_id"]) == (409, started["sync_log_id"])
         ended = api.post("/api/sync/cancel").json()
         assert (ended["success"], ended["sync_log_id"]) == (True, started["sync_log_id"])
-        assert sessions(installation) == 0
+        assert sync_sessions(installation) == 0
         assert api.post("/api/sync/cancel").status_code == 404
     assert latest(installation)["data"]["status"] == "cancelled"
-    up.wait(lambda: run_of(web_ui_of(installation.settings))["status"] == "CANCELED")
+    up.wait_until(lambda: run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED")

@@ -15,18 +15,18 @@ import httpx2
 import pytest
 
 from ledger_pipelines.processes import ProcessId
-from ledger_pipelines.serving.dagster.graphql import WebUi
-from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
+from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation, new_installation
-from ledger_pipelines_tests.support.open_incidents import REFUSED, opened
+from ledger_pipelines_tests.serving.conftest import Installation, temporary_installation
+from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.serving.api import bearer
 
 PATIENCE = 150
 
 
-class Up:
+class RunningUp:
     """Running `ledger up`."""
 
     def __init__(self, installation: Installation, *options: str) -> None:
@@ -39,7 +39,7 @@ class Up:
                 "up", *options, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def says(self, text: str) -> bool:
+    def output_contains(self, text: str) -> bool:
         """Return whether the output contains a text."""
         return text in self.output.read_text()
 
@@ -47,7 +47,7 @@ class Up:
         """Return the processes of code server, web server, daemon and API."""
         return [ProcessId(**child) for child in json.loads((self.home / "up.lock").read_text())["children"]]
 
-    def wait(self, until: Callable[[], bool]) -> None:
+    def wait_until(self, until: Callable[[], bool]) -> None:
         """Wait until a condition holds."""
         deadline = time.monotonic() + PATIENCE
         while not until():
@@ -57,10 +57,10 @@ class Up:
 
 
 @contextmanager
-def running_up(*options: str, durable: bool = False) -> Iterator[Up]:
+def running_up(*options: str, durable: bool = False) -> Iterator[RunningUp]:
     """Run `ledger up` on a new installation."""
-    with new_installation(durable=durable) as installation:
-        running = Up(installation, *options)
+    with temporary_installation(durable=durable) as installation:
+        running = RunningUp(installation, *options)
         try:
             yield running
         finally:
@@ -69,31 +69,31 @@ def running_up(*options: str, durable: bool = False) -> Iterator[Up]:
 
 
 @pytest.fixture
-def up() -> Iterator[Up]:
+def up() -> Iterator[RunningUp]:
     with running_up(durable=True) as running:
         yield running
 
 
-def statuses(web_ui: WebUi) -> list[str]:
+def run_statuses(web_ui: DagsterGraphql) -> list[str]:
     """Return the statuses of all runs."""
     query = "{ runsOrError { ... on Runs { results { status } } } }"
-    runs: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+    runs: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
     return [run["status"] for run in runs]
 
 
-def restart_the_database(up: Up) -> None:
+def restart_database(up: RunningUp) -> None:
     """Restart the embedded server, which invalidates every pooled connection."""
     server = database_urls.embedded_server(up.installation.settings)
     assert server.stop()
     server.start()
 
 
-def use_the_api(up: Up, api: httpx2.Client) -> None:
+def use_the_api(up: RunningUp, api: httpx2.Client) -> None:
     """Start a sync and recalculate a customer through the API, and wait until both have ended."""
     started = api.post("/api/sync/start", json={"tables": ["stockbywh"]}).json()
     assert started["status"] == "running", started
     log = {"sync_id": started["sync_log_id"]}
-    up.wait(lambda: api.get("/api/sync/status", params=log).json()["data"]["status"] == "completed")
+    up.wait_until(lambda: api.get("/api/sync/status", params=log).json()["data"]["status"] == "completed")
     data = api.get("/api/sync/status", params=log).json()["data"]
     assert (data["sync_type"], data["total_records"]) == ("manual", data["success_records"] + data["failed_records"])
     assert data["total_records"] > 0
@@ -102,41 +102,41 @@ def use_the_api(up: Up, api: httpx2.Client) -> None:
     before = api.get(f"/api/realtime-balance/customer/{customer}/balance").json()
     updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
     assert updated["customer_id"] == customer, updated
-    web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
-    up.wait(lambda: status_of(web_ui, updated["run_id"]) == "SUCCESS")
+    web_ui = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+    up.wait_until(lambda: run_status(web_ui, updated["run_id"]) == "SUCCESS")
     assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
 
 
-def run_stopwatch_example(up: Up) -> None:
+def run_stopwatch_example(up: RunningUp) -> None:
     """Run examples/stopwatch.py, which changes a price, a deposit and a reading and waits for the balances."""
-    output = up.installation.python(str(project_folder() / "examples" / "stopwatch.py"))
+    output = up.installation.run_script(str(project_folder() / "examples" / "stopwatch.py"))
     found = re.findall(r"^a (\w+): in the balances of (\d+) months after \d+\.\d\d s$", output, flags=re.MULTILINE)
     assert [kind for kind, _ in found] == ["price", "deposit", "reading"], output
     assert int(found[0][1]) > 1, "the default price affects all months"
 
 
-def status_of(web_ui: WebUi, run_id: str) -> str:
+def run_status(web_ui: DagsterGraphql, run_id: str) -> str:
     """Return the status of a run."""
     query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-    return str(web_ui.ask(query, {"run": run_id})["runOrError"]["status"])
+    return str(web_ui.query(query, {"run": run_id})["runOrError"]["status"])
 
 
-def assert_it_stops(up: Up) -> None:
+def assert_stops(up: RunningUp) -> None:
     """Check that Ctrl-C ends `ledger up` and every process that it started."""
     children = up.children()
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0, up.output.read_text()
-    assert not any(child.alive for child in children)
+    assert not any(child.is_alive for child in children)
     assert not database_urls.embedded_server(up.installation.settings).is_running()
     assert "Traceback" not in up.output.read_text()
 
 
 @pytest.mark.slow
-def test_from_the_start_to_the_end(up: Up) -> None:
-    up.wait(lambda: up.says("The whole ledger is being computed"))
-    web_ui = WebUi(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+def test_from_the_start_to_the_end(up: RunningUp) -> None:
+    up.wait_until(lambda: up.output_contains("The whole ledger is being computed"))
+    web_ui = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
     assert web_ui.location_is_loaded()
-    assert not up.says(str(database_urls.warehouse(up.installation.settings).password))
+    assert not up.output_contains(str(database_urls.warehouse_url(up.installation.settings).password))
 
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
 
@@ -145,64 +145,66 @@ def test_from_the_start_to_the_end(up: Up) -> None:
     assert f"ledger up is already running: process {up.process.pid}" in second.stderr
 
     # Runs: the ledger, the copy of the ERP, and both reconciliations.
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 4)
-    with httpx2.Client(base_url=address_of(up.installation.settings), headers=bearer(token), timeout=30) as api:
+    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS"] * 4)
+    with httpx2.Client(base_url=api_url(up.installation.settings), headers=bearer(token), timeout=30) as api:
         for report in ("comparison-report", "invoice-reconciliation"):
             found = api.get(f"/api/realtime-balance/{report}").json()
             assert found["data"] != [], report
             assert found["summary"]["compared_at"], report
-        restart_the_database(up)
+        restart_database(up)
         use_the_api(up, api)
     run_stopwatch_example(up)
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS"] * 7)
+    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS"] * 7)
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
-    with up.installation.warehouse() as warehouse, opened(warehouse, REFUSED) as (incident,):
-        up.wait(lambda: up.says(f"Incident {incident.id}: {incident.in_words}\n  what is wrong: {REFUSED.reason}"))
-    up.wait(lambda: up.says(f"Incident {incident.id} is closed"))
+    with up.installation.warehouse() as warehouse, temporary_incidents(warehouse, REFUSED) as (incident,):
+        up.wait_until(
+            lambda: up.output_contains(f"Incident {incident.id}: {incident.title}\n  what is wrong: {REFUSED.reason}")
+        )
+    up.wait_until(lambda: up.output_contains(f"Incident {incident.id} is closed"))
 
     children = up.children()
     os.kill(children[2].pid, signal.SIGKILL)
-    up.wait(lambda: up.says("daemon was restarted"))
-    assert [child.alive for child in children] == [True, True, False, True]
-    assert all(child.alive for child in up.children())
+    up.wait_until(lambda: up.output_contains("daemon was restarted"))
+    assert [child.is_alive for child in children] == [True, True, False, True]
+    assert all(child.is_alive for child in up.children())
 
-    assert_it_stops(up)
+    assert_stops(up)
     logs = {log: (up.home / "logs" / f"{log}.log").read_text() for log in ("code-server", "webserver", "daemon", "api")}
     assert all(logs.values())
     assert not any(token in log for log in logs.values())
 
 
-def cancellations(web_ui: WebUi) -> list[str]:
+def cancellations(web_ui: DagsterGraphql) -> list[str]:
     """Return the recorded reasons of the cancelled runs."""
     query = """{ runsOrError(filter: {statuses: [CANCELED]}) { ... on Runs { results {
         eventConnection { events { ... on RunCancelingEvent { message } } } } } } }"""
-    found: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+    found: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
     return ["".join(event.get("message", "") for event in run["eventConnection"]["events"]) for run in found]
 
 
 @pytest.mark.slow
 def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
-    with new_installation() as installation:
-        up = Up(installation)
-        web_ui = WebUi(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
-        up.wait(lambda: up.says("The ERP is being copied"))
-        up.wait(lambda: "STARTED" in statuses(web_ui))
+    with temporary_installation() as installation:
+        up = RunningUp(installation)
+        web_ui = DagsterGraphql(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
+        up.wait_until(lambda: up.output_contains("The ERP is being copied"))
+        up.wait_until(lambda: "STARTED" in run_statuses(web_ui))
         children = up.children()
         for number in (signal.SIGHUP, signal.SIGTERM):  # a log-out and systemd send both
             up.process.send_signal(number)
         assert up.process.wait(60) == 0, up.output.read_text()
-        assert not any(child.alive for child in children)
-        assert not up.says("ERROR")
+        assert not any(child.is_alive for child in children)
+        assert not up.output_contains("ERROR")
         assert (up.home / "up.lock").read_text() == ""
 
-        up = Up(installation)
+        up = RunningUp(installation)
         try:
-            up.wait(lambda: up.says("It is executed again"))
+            up.wait_until(lambda: up.output_contains("It is executed again"))
             # Runs: the ledger, the copy of the ERP, and both reconciliations, each launched once.
-            up.wait(lambda: statuses(web_ui).count("SUCCESS") == 4)
+            up.wait_until(lambda: run_statuses(web_ui).count("SUCCESS") == 4)
             reasons = cancellations(web_ui)
-            assert len(statuses(web_ui)) == 4 + len(reasons)
+            assert len(run_statuses(web_ui)) == 4 + len(reasons)
             assert set(reasons) == {"ledger up was stopped. The next start of ledger up executes this run again."}
         finally:
             up.process.send_signal(signal.SIGINT)

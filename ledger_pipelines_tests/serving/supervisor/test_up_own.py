@@ -13,14 +13,14 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.horizon import start_of
-from ledger_pipelines.serving.dagster.graphql import WebUi, web_ui_of
-from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.horizon import month_start
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import users
-from ledger_pipelines.warehouse.ops.first_computation import never_computed
+from ledger_pipelines.warehouse.ops.first_computation import never_computed_message
 from ledger_pipelines.warehouse.tables import loaded_months, monthly_customer_balances
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, new_installation
-from ledger_pipelines_tests.serving.supervisor.test_up import Up, assert_it_stops, statuses
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, temporary_installation
+from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, assert_stops, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 from ledger_pipelines_tests.support.serving.api import bearer
@@ -55,7 +55,7 @@ def application(mariadb_url: sa.URL) -> Iterator[sa.URL]:
 @pytest.fixture(scope="module")
 def own(application: sa.URL) -> Iterator[Installation]:
     """An installation that reads the own billing application."""
-    with new_installation() as made:
+    with temporary_installation() as made:
         address = application.render_as_string(hide_password=False)
         seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
         seeded = made.run("demo", "seed", *seed, "--only", "billing", "--url", address)
@@ -73,20 +73,20 @@ def computed_own(own: Installation) -> Installation:
 
 
 @contextmanager
-def started(installation: Installation) -> Iterator[Up]:
+def started(installation: Installation) -> Iterator[RunningUp]:
     """Run `ledger up` on an installation and wait until it has started."""
-    running = Up(installation)
+    running = RunningUp(installation)
     try:
-        running.wait(lambda: running.says("The ledger is up"))
+        running.wait_until(lambda: running.output_contains("The ledger is up"))
         yield running
     finally:
         running.process.send_signal(signal.SIGINT)
         running.process.wait(60)
 
 
-def sensors(web_ui: WebUi) -> dict[str, str]:
+def sensors(web_ui: DagsterGraphql) -> dict[str, str]:
     """Return the skip reason of each sensor's last tick; empty if there was no tick or it did not skip."""
-    found: list[dict[str, Any]] = web_ui.ask(_TICKS)["repositoryOrError"]["sensors"]
+    found: list[dict[str, Any]] = web_ui.query(_TICKS)["repositoryOrError"]["sensors"]
     ticks = {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in found}
     return {name: str(latest[0]["skipReason"] or "") if latest else "" for name, latest in ticks.items()}
 
@@ -96,9 +96,9 @@ def schedule(installation: Installation, name: str) -> dict[str, Any]:
     selector = {"repositoryLocationName": "ledger", "repositoryName": "__repository__", "scheduleName": name}
     tonight = (datetime.now(WIB) + timedelta(days=1)).replace(hour=2, minute=0, second=0, microsecond=0)
     evaluation = {"schedule": selector, "at": tonight.timestamp()}
-    answer: dict[str, Any] = web_ui_of(installation.settings).ask(_DRY_RUN, evaluation)["scheduleDryRun"][
-        "evaluationResult"
-    ]
+    answer: dict[str, Any] = dagster_graphql_from_settings(installation.settings).query(_DRY_RUN, evaluation)[
+        "scheduleDryRun"
+    ]["evaluationResult"]
     return answer
 
 
@@ -114,7 +114,7 @@ def balance(installation: Installation) -> Decimal:
 def add_deposit(application: sa.URL, installation: Installation) -> None:
     """Add a deposit of 1,000 rupiah to the customer, as the application does."""
     engine = sa.create_engine(application)
-    first_day = start_of(installation.settings.first_month, WIB)
+    first_day = month_start(installation.settings.first_month, WIB)
     deposit = f'[{{"date": "{first_day:%Y-%m-%d %H:%M:%S}", "amount": 1000, "keterangan": "penambahan"}}]'
     of_customer = users.c.id == CUSTOMER
     with engine.begin() as connection:
@@ -125,13 +125,13 @@ def add_deposit(application: sa.URL, installation: Installation) -> None:
     engine.dispose()
 
 
-def assert_nothing_is_computed(up: Up) -> None:
+def assert_nothing_is_computed(up: RunningUp) -> None:
     """Check that there is no run and no row, and that sensors and schedules give the reason."""
-    installation, web_ui = up.installation, web_ui_of(up.installation.settings)
-    reason = never_computed(installation.settings)
-    up.wait(lambda: all(sensors(web_ui)[name] == reason for name in SENSORS))
+    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
+    reason = never_computed_message(installation.settings)
+    up.wait_until(lambda: all(sensors(web_ui)[name] == reason for name in SENSORS))
     time.sleep(SECONDS_OF_SILENCE)
-    assert statuses(web_ui) == []
+    assert run_statuses(web_ui) == []
     for name in LEDGER_SCHEDULES:
         evaluation = schedule(installation, name)
         assert (evaluation["skipReason"], evaluation["runRequests"]) == (reason, []), name
@@ -144,43 +144,43 @@ def assert_nothing_is_computed(up: Up) -> None:
 
 
 @pytest.fixture
-def up(own: Installation) -> Iterator[Up]:
+def up(own: Installation) -> Iterator[RunningUp]:
     """A running `ledger up` on the own billing application."""
     with started(own) as running:
         yield running
 
 
-def test_nothing_is_computed_until_requested(up: Up, application: sa.URL) -> None:
-    installation, web_ui = up.installation, web_ui_of(up.installation.settings)
+def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL) -> None:
+    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
     printed = up.output.read_text()
     assert printed.index("Nothing has been computed yet") < printed.index(CHECK) < printed.index(COMPUTE)
     assert "demo" not in printed
     assert_nothing_is_computed(up)
     (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", printed, flags=re.MULTILINE)
-    with httpx2.Client(base_url=address_of(installation.settings), headers=bearer(token), timeout=30) as api:
+    with httpx2.Client(base_url=api_url(installation.settings), headers=bearer(token), timeout=30) as api:
         address = f"/api/realtime-balance/customer/{CUSTOMER}/balance"
-        assert never_computed(installation.settings) in api.get(address).json()["message"]
+        assert never_computed_message(installation.settings) in api.get(address).json()["message"]
         assert installation.run("balance", "initialize", "--all").exit_code == 0
         assert api.get(address).status_code == 200
-    up.wait(lambda: statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
+    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
     assert installation.run("balance", "test-system").exit_code == 0
     assert schedule(installation, "daily_reconciliation")["runRequests"] != []
 
     before = balance(installation)
     add_deposit(application, installation)
-    up.wait(lambda: balance(installation) == before + 1000)
+    up.wait_until(lambda: balance(installation) == before + 1000)
     assert not any("never been computed" in reason for reason in sensors(web_ui).values())
-    assert_it_stops(up)
+    assert_stops(up)
 
 
 def test_up_starts_while_the_application_refuses_the_login(computed_own: Installation, application: sa.URL) -> None:
     refused_url = application.set(username="nobody_here", password=SECRET).render_as_string(hide_password=False)
     message = "cannot be read: 1045 Access denied for user 'nobody_here'"
     with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": refused_url})) as up:
-        up.wait(lambda: up.says(message))
-        web_ui = web_ui_of(up.installation.settings)
-        up.wait(
-            lambda: "FAILURE" in str(web_ui.ask(_TICKS))
+        up.wait_until(lambda: up.output_contains(message))
+        web_ui = dagster_graphql_from_settings(up.installation.settings)
+        up.wait_until(
+            lambda: "FAILURE" in str(web_ui.query(_TICKS))
         )  # the sensors of a computed ledger report it in their ticks
         time.sleep(SECONDS_OF_SILENCE)
         printed = up.output.read_text()
@@ -191,7 +191,7 @@ def test_up_starts_while_the_application_refuses_the_login(computed_own: Install
         assert "The figures in the warehouse can be read" in printed
         assert "SensorDaemon" not in printed
         assert SECRET not in printed
-        assert_it_stops(up)
+        assert_stops(up)
 
 
 def test_demo_does_not_start_on_own_ledger(computed_own: Installation) -> None:

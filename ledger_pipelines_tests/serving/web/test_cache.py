@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from ledger_pipelines.serving.web.cache import Memo
+from ledger_pipelines.serving.web.cache import TtlCache
 from ledger_pipelines_tests.serving.access.test_limits import Clock
 
 
@@ -24,7 +24,7 @@ def computing(clock: Clock, seconds: float, values: list[int]) -> Callable[[], i
 
 def test_values_live_twenty_times_their_computation() -> None:
     clock = Clock()
-    cache: Memo[int] = Memo(clock=clock)
+    cache: TtlCache[int] = TtlCache(clock=clock)
     assert cache.get("a", computing(clock, 1, [1])) == 1
     clock.now = 20.9
     assert cache.get("a", computing(clock, 1, [2])) == 1
@@ -34,7 +34,7 @@ def test_values_live_twenty_times_their_computation() -> None:
 
 def test_values_live_a_minute_at_most() -> None:
     clock = Clock()
-    cache: Memo[int] = Memo(clock=clock)
+    cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 100, [1]))
     clock.now += 60
     assert cache.get("a", computing(clock, 1, [2])) == 2
@@ -42,7 +42,7 @@ def test_values_live_a_minute_at_most() -> None:
 
 def test_the_oldest_key_is_evicted() -> None:
     clock = Clock()
-    cache: Memo[int] = Memo(max_entries=2, clock=clock)
+    cache: TtlCache[int] = TtlCache(max_entries=2, clock=clock)
     for number, key in enumerate("abc"):
         assert cache.get(key, computing(clock, 1, [number])) == number
     assert cache.get("c", computing(clock, 1, [9])) == 2
@@ -50,7 +50,7 @@ def test_the_oldest_key_is_evicted() -> None:
 
 
 def test_failures_are_not_cached() -> None:
-    cache: Memo[int] = Memo()
+    cache: TtlCache[int] = TtlCache()
     with pytest.raises(ZeroDivisionError):
         cache.get("a", lambda: 1 // 0)
     assert cache.get("a", lambda: 1) == 1
@@ -74,7 +74,7 @@ class Slow:
 
 
 @contextmanager
-def getting(cache: Memo[int], key: str, *computations: Callable[[], int]) -> Iterator[list[int]]:
+def getting(cache: TtlCache[int], key: str, *computations: Callable[[], int]) -> Iterator[list[int]]:
     """Get a key concurrently, one thread per computation; the list has the results when the context is left."""
     found: list[int] = []
     threads = [Thread(target=lambda compute=compute: found.append(cache.get(key, compute))) for compute in computations]
@@ -88,7 +88,7 @@ def getting(cache: Memo[int], key: str, *computations: Callable[[], int]) -> Ite
     assert not any(thread.is_alive() for thread in threads)
 
 
-def wait_for(cache: Memo[int], key: str, users: int) -> None:
+def wait_for(cache: TtlCache[int], key: str, users: int) -> None:
     """Wait until this number of threads uses the lock of a key."""
     deadline = time.monotonic() + 10
     while cache._key_locks[key].users < users:
@@ -98,7 +98,7 @@ def wait_for(cache: Memo[int], key: str, users: int) -> None:
 
 def test_other_threads_get_the_expired_value_during_a_computation() -> None:
     clock, slow = Clock(), Slow(2)
-    cache: Memo[int] = Memo(clock=clock)
+    cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 1, [1]))  # lives twenty seconds
     clock.now = 80
     with getting(cache, "a", slow.compute) as found:
@@ -111,7 +111,7 @@ def test_other_threads_get_the_expired_value_during_a_computation() -> None:
 def test_a_value_that_expired_over_a_minute_ago_is_not_returned() -> None:
     """Other threads wait for the new value instead."""
     clock, slow = Clock(), Slow(2)
-    cache: Memo[int] = Memo(clock=clock)
+    cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 1, [1]))
     clock.now = 82
     with getting(cache, "a", slow.compute) as first:
@@ -124,7 +124,7 @@ def test_a_value_that_expired_over_a_minute_ago_is_not_returned() -> None:
 
 def test_waiting_threads_get_the_first_threads_value() -> None:
     """A value whose computation took no time expires immediately, except for waiting threads."""
-    cache: Memo[int] = Memo(clock=lambda: 0.0)
+    cache: TtlCache[int] = TtlCache(clock=lambda: 0.0)
     slow = Slow(7)
     with getting(cache, "a", *[slow.compute] * 3) as found:
         wait_for(cache, "a", 3)
@@ -135,7 +135,7 @@ def test_waiting_threads_get_the_first_threads_value() -> None:
 
 
 def test_a_thread_that_waited_for_a_failure_computes_itself() -> None:
-    cache: Memo[int] = Memo()
+    cache: TtlCache[int] = TtlCache()
     begun, go_on = Event(), Event()
 
     def fail() -> int:
@@ -159,7 +159,7 @@ def test_a_thread_that_waited_for_a_failure_computes_itself() -> None:
 
 
 def test_key_locks_are_removed() -> None:
-    cache: Memo[int] = Memo(max_entries=1)
+    cache: TtlCache[int] = TtlCache(max_entries=1)
     for number in range(10):
         cache.get(number, lambda: 1)
     with pytest.raises(ZeroDivisionError):

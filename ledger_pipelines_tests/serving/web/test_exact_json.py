@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
-from ledger_pipelines.serving.web.models import Exact
+from ledger_pipelines.serving.web.models import ExactDecimal
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 FIGURES = ("opening_balance", "total_deposits", "total_purchases", "closing_balance")
 _balances, _transactions = tables.monthly_customer_balances, tables.transaction_calculations
@@ -25,7 +25,7 @@ digits = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal(-(
 class Figure(BaseModel):
     """Response with a figure."""
 
-    figure: Exact
+    figure: ExactDecimal
 
 
 @given(digits)
@@ -37,7 +37,7 @@ def test_a_figure_keeps_its_digits(value: Decimal) -> None:
 
 
 @pytest.fixture(scope="module")
-def customer_id(api: Api) -> Iterator[int]:
+def customer_id(api: ApiUnderTest) -> Iterator[int]:
     """Id of a customer with a balance for 1999-03, whose figures a test sets."""
     with api.warehouse.begin() as connection:
         balance = dict(connection.execute(sa.select(_balances)).mappings().first() or {})
@@ -48,7 +48,7 @@ def customer_id(api: Api) -> Iterator[int]:
 
 
 @given(st.lists(rupiah, min_size=4, max_size=4))
-def test_balances_keep_their_digits(api: Api, customer_id: int, values: list[Decimal]) -> None:
+def test_balances_keep_their_digits(api: ApiUnderTest, customer_id: int, values: list[Decimal]) -> None:
     with api.warehouse.begin() as connection:
         change = sa.update(_balances).where(_balances.c.customer_id == customer_id)
         connection.execute(change.values(dict(zip(FIGURES, values, strict=True))))
@@ -62,7 +62,7 @@ def test_balances_keep_their_digits(api: Api, customer_id: int, values: list[Dec
     assert ",".join(f'"{name}":{text}' for name, text in zip(FIGURES, shown, strict=True)) in response.text
 
 
-def test_the_price_entry_keeps_its_digits(api: Api) -> None:
+def test_the_price_entry_keeps_its_digits(api: ApiUnderTest) -> None:
     """The entry is JSON in the database, with numbers of more digits than a binary float has."""
     entry = '{"rule": "monthly", "harga": 12345678901234567890.12345678901234567890, "nomor": 18446744073709551616}'
     with api.warehouse.begin() as connection:

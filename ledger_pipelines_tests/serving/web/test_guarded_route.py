@@ -11,8 +11,8 @@ from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines.warehouse.ops.audit import Entry
-from ledger_pipelines_tests.support.serving.api import Api, bearer
+from ledger_pipelines.warehouse.ops.audit import AuditEntry
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 CALLERS = ("no token", "garbage", "wrong secret", "expired", "revoked", "viewer", "admin")
@@ -35,13 +35,13 @@ ROUTES = sorted(every_route())
 
 
 @pytest.fixture(autouse=True)
-def reset_limits(api: Api) -> None:
+def reset_limits(api: ApiUnderTest) -> None:
     """Reset the rate limits before each test."""
-    api.parts.token_limiter.reset()
-    api.parts.unauthenticated_limiter.reset()
+    api.context.token_limiter.reset()
+    api.context.unauthenticated_limiter.reset()
 
 
-def headers_of(api: Api, caller: str) -> dict[str, str]:
+def headers_of(api: ApiUnderTest, caller: str) -> dict[str, str]:
     """Return the request headers of a caller."""
     viewer = api.callers.viewer
     others = {"garbage": "garbage", "wrong secret": viewer[:-1] + ("A" if viewer[-1] != "A" else "B")}
@@ -67,7 +67,7 @@ def test_every_route_finds_the_routes() -> None:
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_authorization(api: Api, method: str, path: str, caller: str) -> None:
+def test_authorization(api: ApiUnderTest, method: str, path: str, caller: str) -> None:
     response = api.client.request(method, path.replace("{id}", "999"), headers=headers_of(api, caller))
     refused = expected(method, path, caller)
     if refused is None:
@@ -80,29 +80,29 @@ def test_authorization(api: Api, method: str, path: str, caller: str) -> None:
 
 
 @pytest.mark.parametrize("caller", ["expired", "revoked"])
-def test_the_message_gives_the_reason_for_a_refused_token(api: Api, caller: str) -> None:
+def test_the_message_gives_the_reason_for_a_refused_token(api: ApiUnderTest, caller: str) -> None:
     response = api.client.get("/api/sync/status", headers=headers_of(api, caller))
     assert caller in response.json()["message"]
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "bearer\t", "Bearer a b", "Bearer ä", "ledger"])
-def test_malformed_authorization_headers(api: Api, header: str) -> None:
+def test_malformed_authorization_headers(api: ApiUnderTest, header: str) -> None:
     response = api.client.get("/api/sync/status", headers={b"Authorization": header.encode()})
     assert response.status_code == 401
 
 
-def test_the_scheme_is_case_insensitive(api: Api) -> None:
+def test_the_scheme_is_case_insensitive(api: ApiUnderTest) -> None:
     headers = {"Authorization": f"bEARER {api.callers.viewer}"}
     assert api.client.get("/api/sync/status", headers=headers).status_code == 200
 
 
-def newest_entry(api: Api) -> Entry:
+def newest_entry(api: ApiUnderTest) -> AuditEntry:
     """Return the newest entry of the audit log."""
     with api.warehouse.connect() as connection:
         return audit.latest(connection, limit=1)[0]
 
 
-def count_entries(api: Api) -> int:
+def count_entries(api: ApiUnderTest) -> int:
     """Return the number of entries of the audit log."""
     with api.warehouse.connect() as connection:
         return audit.count(connection)
@@ -111,7 +111,7 @@ def count_entries(api: Api) -> int:
 @pytest.mark.parametrize(
     ("caller", "actor"), [("no token", None), ("wrong secret", None), ("viewer", "viewer"), ("admin", "admin")]
 )
-def test_every_command_is_audited(api: Api, caller: str, actor: str | None) -> None:
+def test_every_command_is_audited(api: ApiUnderTest, caller: str, actor: str | None) -> None:
     before = count_entries(api)
     path = "/api/realtime-balance/customer/999/update?start_month=%00"
     response = api.client.post(path, headers=headers_of(api, caller), json={"start_month": "x\x00"})
@@ -125,7 +125,7 @@ def test_every_command_is_audited(api: Api, caller: str, actor: str | None) -> N
     assert entry.ended_at is not None
 
 
-def test_a_failed_command_is_audited(api: Api) -> None:  # Dagster is unavailable
+def test_a_failed_command_is_audited(api: ApiUnderTest) -> None:  # Dagster is unavailable
     response = api.client.post("/api/sync/start", headers=bearer(api.callers.admin))
     assert response.status_code == 503
     entry = newest_entry(api)
@@ -133,13 +133,13 @@ def test_a_failed_command_is_audited(api: Api) -> None:  # Dagster is unavailabl
     assert "Dagster does not answer" in (entry.message or "")
 
 
-def test_reads_are_not_audited(api: Api) -> None:
+def test_reads_are_not_audited(api: ApiUnderTest) -> None:
     before = count_entries(api)
     assert api.client.get("/api/sync/status", headers=bearer(api.callers.admin)).status_code == 200
     assert count_entries(api) == before
 
 
-def test_a_command_that_cannot_be_audited_does_not_run(api: Api) -> None:
+def test_a_command_that_cannot_be_audited_does_not_run(api: ApiUnderTest) -> None:
     with api.warehouse.begin() as connection:
         connection.execute(sa.text("ALTER TABLE ops.audit_log RENAME TO hidden"))
     try:
@@ -150,7 +150,7 @@ def test_a_command_that_cannot_be_audited_does_not_run(api: Api) -> None:
     assert response.status_code == 503
 
 
-def test_only_refused_tokens_are_limited(api: Api) -> None:
+def test_only_refused_tokens_are_limited(api: ApiUnderTest) -> None:
     """A client with an old token must not lock out other clients behind the same address."""
     statuses = [
         api.client.get("/api/sync/status", headers=bearer(f"garbage {number}")).status_code
@@ -165,7 +165,7 @@ def test_only_refused_tokens_are_limited(api: Api) -> None:
 
 
 @pytest.mark.parametrize("caller", ["no token", "garbage"])
-def test_requests_without_a_valid_token_cannot_fill_the_audit_log(api: Api, caller: str) -> None:
+def test_requests_without_a_valid_token_cannot_fill_the_audit_log(api: ApiUnderTest, caller: str) -> None:
     before = count_entries(api)
     responses = [api.client.post("/api/sync/cancel", headers=headers_of(api, caller)) for _ in range(MAX_FAILURES + 5)]
     assert [response.status_code for response in responses] == [401] * MAX_FAILURES + [429] * 5
@@ -176,7 +176,7 @@ def test_requests_without_a_valid_token_cannot_fill_the_audit_log(api: Api, call
     assert count_entries(api) == before + MAX_FAILURES + 2, "the limit does not apply to valid tokens"
 
 
-def test_the_use_of_a_token_is_recorded_once_a_minute(api: Api) -> None:
+def test_the_use_of_a_token_is_recorded_once_a_minute(api: ApiUnderTest) -> None:
     last_used = sa.text("SELECT last_used_at, xmin::text FROM ops.api_tokens WHERE name = 'viewer'")
     found = []
     for _ in range(2):

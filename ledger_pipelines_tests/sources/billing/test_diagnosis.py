@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.realtime.diff import Kind
+from ledger_pipelines.realtime.diff import ChangeKind
 from ledger_pipelines.sources.billing import schema as billing_schema
-from ledger_pipelines.sources.billing.changes import POLLERS
-from ledger_pipelines.sources.billing.columns import WITHOUT
-from ledger_pipelines.sources.billing.diagnosis import Diagnosis, diagnose
-from ledger_pipelines.sources.billing.reader import BillingApp
+from ledger_pipelines.sources.billing.changes import POLLERS_PER_TABLE
+from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING
+from ledger_pipelines.sources.billing.diagnosis import BillingDiagnosis, diagnose
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines.sources.billing.time_zone import _time_ahead
-from ledger_pipelines.sources.diagnosis import Finding, Level
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB
@@ -56,21 +56,21 @@ def is_mysql(engine: sa.Engine) -> bool:
     return engine.dialect.name != "postgresql"
 
 
-def run_diagnosis(engine: sa.Engine, now: datetime = NOW) -> Diagnosis:
-    found = diagnose(BillingApp(engine, HORIZON), now)
+def run_diagnosis(engine: sa.Engine, now: datetime = NOW) -> BillingDiagnosis:
+    found = diagnose(BillingSource(engine, HORIZON), now)
     assert SECRET not in str(found)
     return found
 
 
-def finding_on(found: Diagnosis, what: str) -> Finding:
+def finding_on(found: BillingDiagnosis, what: str) -> Finding:
     """Return the finding on one subject."""
     (finding,) = (finding for finding in found.findings if finding.what == what)
     return finding
 
 
-def problem_levels(found: Diagnosis) -> dict[str, Level]:
+def problem_levels(found: BillingDiagnosis) -> dict[str, FindingLevel]:
     """Return the levels of the findings that are not OK."""
-    return {finding.what: finding.level for finding in found.findings if finding.level is not Level.OK}
+    return {finding.what: finding.level for finding in found.findings if finding.level is not FindingLevel.OK}
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def login(engine: sa.Engine, columns: Mapping[str, Sequence[str]]) -> Iterator[s
 def test_a_valid_application(source: sa.Engine) -> None:
     found = run_diagnosis(source)
     assert problem_levels(found) == {}
-    assert found.works
+    assert found.is_usable
     assert [finding.what for finding in found.findings] == [
         *("connection", "server", "login", "users", "data_pencatatan", "rights"),
         *("index of users", "index of data_pencatatan", "time zone"),
@@ -100,50 +100,50 @@ def test_a_valid_application(source: sa.Engine) -> None:
     assert finding_on(found, "server").found.startswith("MariaDB 1" if is_mysql(source) else "PostgreSQL 1")
     assert "users.password, users.remember_token, which the pipeline never reads" in finding_on(found, "rights").found
     assert [(each.table, each.column) for each in found.columns] == [
-        (t, name) for t, of in WITHOUT.items() for name in of
+        (t, name) for t, of in EFFECT_IF_MISSING.items() for name in of
     ]
-    assert {each.level for each in found.columns} == {Level.OK}
-    assert len(found.statements) == len(WITHOUT), "grants only, because the indexes exist"
+    assert {each.level for each in found.columns} == {FindingLevel.OK}
+    assert len(found.statements) == len(EFFECT_IF_MISSING), "grants only, because the indexes exist"
 
 
 def test_the_statements_suffice(source: sa.Engine) -> None:
     """The printed statements grant exactly the rights that a login needs."""
     with login(source, {"users": ["id"], "data_pencatatan": ["id"]}) as reader:
         refused = run_diagnosis(reader)
-        assert not refused.works
-        assert problem_levels(refused) == dict.fromkeys(("users", "data_pencatatan", "rights"), Level.ERROR)
+        assert not refused.is_usable
+        assert problem_levels(refused) == dict.fromkeys(("users", "data_pencatatan", "rights"), FindingLevel.ERROR)
         assert "without role, deposit_history, pricing_history" in finding_on(refused, "users").found
         assert not any(secret in str(refused.statements) for secret in ("password", "remember_token"))
         execute(source, *refused.statements)
         granted = run_diagnosis(reader)
-        assert granted.works
+        assert granted.is_usable
         # MySQL hides unreadable columns, so only those that amounts need are known to exist.
         assert problem_levels(granted).keys() == ({"users", "data_pencatatan"} if is_mysql(source) else set())
 
 
 def test_rights_to_single_columns_are_enough(source: sa.Engine) -> None:
-    with login(source, {table: list(of) for table, of in WITHOUT.items()}) as reader:
+    with login(source, {table: list(of) for table, of in EFFECT_IF_MISSING.items()}) as reader:
         found = run_diagnosis(reader)
     assert problem_levels(found) == {}
     assert finding_on(found, "rights").found == "every column that is read is readable"
-    granted = [f"GRANT SELECT ({', '.join(of)}) ON " for of in WITHOUT.values()]
+    granted = [f"GRANT SELECT ({', '.join(of)}) ON " for of in EFFECT_IF_MISSING.values()]
     assert all(statement.startswith(start) for statement, start in zip(found.statements, granted, strict=True))
 
 
 def test_an_unreadable_table(source: sa.Engine) -> None:
-    with login(source, {"users": list(WITHOUT["users"])}) as reader:
+    with login(source, {"users": list(EFFECT_IF_MISSING["users"])}) as reader:
         found = run_diagnosis(reader)
-    assert not found.works
-    assert finding_on(found, "data_pencatatan").level is Level.ERROR
+    assert not found.is_usable
+    assert finding_on(found, "data_pencatatan").level is FindingLevel.ERROR
     assert "data_pencatatan cannot be read" in finding_on(found, "rights").found
-    assert f"GRANT SELECT ({', '.join(WITHOUT['data_pencatatan'])}) ON " in found.statements[1]
+    assert f"GRANT SELECT ({', '.join(EFFECT_IF_MISSING['data_pencatatan'])}) ON " in found.statements[1]
 
 
 def test_an_older_schema_without_indexes(source: sa.Engine) -> None:
     execute(
         source, *(f"INSERT INTO users (name, email, role, password) VALUES ('a', '{n}', 'fob', 'x')" for n in range(3))
     )
-    for table in WITHOUT:
+    for table in EFFECT_IF_MISSING:
         execute(source, f"DROP INDEX {table}_updated_at_index" + (f" ON {table}" if is_mysql(source) else ""))
     execute(
         source,
@@ -151,12 +151,12 @@ def test_an_older_schema_without_indexes(source: sa.Engine) -> None:
         "ALTER TABLE data_pencatatan DROP COLUMN updated_at",
     )
     found = run_diagnosis(source)
-    assert found.works
-    assert problem_levels(found) == dict.fromkeys(("users", "data_pencatatan", "index of users"), Level.WARNING)
+    assert found.is_usable
+    assert problem_levels(found) == dict.fromkeys(("users", "data_pencatatan", "index of users"), FindingLevel.WARNING)
     assert "alamat, use_realtime_calculation are missing or unreadable" in finding_on(found, "users").found
     assert "3 rows × 8 polls a second = 24 rows a second" in finding_on(found, "index of users").found
     assert found.statements[2:] == ("CREATE INDEX users_updated_at_index ON users (updated_at);",)
-    missing = {each.column: each for each in found.columns if each.level is not Level.OK}
+    missing = {each.column: each for each in found.columns if each.level is not FindingLevel.OK}
     assert {name: (each.needed, each.type) for name, each in missing.items()} == dict.fromkeys(
         ("alamat", "use_realtime_calculation", "updated_at"), (False, "")
     )
@@ -166,16 +166,18 @@ def test_an_older_schema_without_indexes(source: sa.Engine) -> None:
 
 
 def test_views_in_place_of_the_tables(source: sa.Engine) -> None:
-    for table, of in WITHOUT.items():
+    for table, of in EFFECT_IF_MISSING.items():
         execute(source, f"ALTER TABLE {table} RENAME TO app_{table}")
         execute(source, f"CREATE VIEW {table} AS SELECT {', '.join(of)} FROM app_{table}")
     assert problem_levels(run_diagnosis(source)) == {}
-    with login(source, {table: list(of) for table, of in WITHOUT.items()}) as reader:
+    with login(source, {table: list(of) for table, of in EFFECT_IF_MISSING.items()}) as reader:
         found = run_diagnosis(reader)
-    assert found.works
+    assert found.is_usable
     assert finding_on(found, "users").found.startswith("a view of 0 rows")
     # MySQL shows the plan of a view only to a login that may read the underlying tables.
-    unknown = dict.fromkeys(("index of users", "index of data_pencatatan"), Level.WARNING) if is_mysql(source) else {}
+    unknown = (
+        dict.fromkeys(("index of users", "index of data_pencatatan"), FindingLevel.WARNING) if is_mysql(source) else {}
+    )
     assert problem_levels(found) == unknown
     assert not unknown or found.statements[2].endswith("replace the view with its underlying table")
 
@@ -184,9 +186,9 @@ def test_views_in_place_of_the_tables(source: sa.Engine) -> None:
 def test_a_needed_column_is_missing(source: sa.Engine, column: str, table: str) -> None:
     execute(source, f"ALTER TABLE {table} DROP COLUMN {column}")
     found = run_diagnosis(source)
-    assert not found.works
+    assert not found.is_usable
     assert column in finding_on(found, table).found
-    (lost,) = (each for each in found.columns if each.level is Level.ERROR)
+    (lost,) = (each for each in found.columns if each.level is FindingLevel.ERROR)
     assert (lost.column, lost.needed) == (column, True)
 
 
@@ -194,7 +196,7 @@ def test_an_unsuitable_type(source: sa.Engine) -> None:
     double = "MODIFY koreksi_meter double" if is_mysql(source) else "ALTER koreksi_meter TYPE double precision"
     whole = "MODIFY suhu int" if is_mysql(source) else "ALTER suhu TYPE int"
     execute(source, f"ALTER TABLE users {double}, {whole}")
-    (unsuitable,) = (each for each in run_diagnosis(source).columns if each.level is Level.WARNING)
+    (unsuitable,) = (each for each in run_diagnosis(source).columns if each.level is FindingLevel.WARNING)
     assert (unsuitable.column, unsuitable.needed) == ("koreksi_meter", True)
     assert "Cast it to decimal" in unsuitable.advice
 
@@ -204,11 +206,11 @@ def test_a_wrong_database_and_no_server(server: sa.URL) -> None:
         engine = source_engine(url)
         found = run_diagnosis(engine)
         engine.dispose()
-    assert not found.works
+    assert not found.is_usable
     assert "There is no table or view users" in finding_on(found, "users").found
     away = source_engine(server.set(port=servers.free_port(), password=SECRET))
     (finding,) = run_diagnosis(away).findings
-    assert (finding.level, finding.what) == (Level.ERROR, "connection")
+    assert (finding.level, finding.what) == (FindingLevel.ERROR, "connection")
     assert "LEDGER_BILLING_URL" in finding.found
 
 
@@ -223,12 +225,12 @@ def engine_in_zone(source: sa.Engine, zone: str) -> sa.Engine:
 @pytest.mark.parametrize(
     ("zone", "level", "words"),
     [
-        ("Asia/Jakarta", Level.OK, ""),
-        ("UTC", Level.WARNING, "7 hours behind"),
-        ("Asia/Tokyo", Level.WARNING, "2 hours ahead of"),
+        ("Asia/Jakarta", FindingLevel.OK, ""),
+        ("UTC", FindingLevel.WARNING, "7 hours behind"),
+        ("Asia/Tokyo", FindingLevel.WARNING, "2 hours ahead of"),
     ],
 )
-def test_the_time_zone_of_the_session(source: sa.Engine, zone: str, level: Level, words: str) -> None:
+def test_the_time_zone_of_the_session(source: sa.Engine, zone: str, level: FindingLevel, words: str) -> None:
     """Columns with a time zone are converted to the time zone of each session."""
     if not is_mysql(source):
         execute(source, "ALTER TABLE users ALTER updated_at TYPE timestamptz")
@@ -237,14 +239,14 @@ def test_the_time_zone_of_the_session(source: sa.Engine, zone: str, level: Level
     found = finding_on(run_diagnosis(engine, datetime.now(WIB)), "time zone")
     assert (found.level, words in found.found) == (level, True)
     setting = "time_zone%3D%27%2B07%3A00%27" if is_mysql(source) else "timezone=Asia/Jakarta"
-    assert (setting in found.advice) == (level is Level.WARNING)
+    assert (setting in found.advice) == (level is FindingLevel.WARNING)
     engine.dispose()
-    if level is Level.OK:
+    if level is FindingLevel.OK:
         return
     advised = source_engine(
         sa.make_url(f"{source.url.render_as_string(False)}?{found.advice.partition('?')[2].split()[0]}")
     )
-    assert finding_on(run_diagnosis(advised, datetime.now(WIB)), "time zone").level is Level.OK
+    assert finding_on(run_diagnosis(advised, datetime.now(WIB)), "time zone").level is FindingLevel.OK
     advised.dispose()
 
 
@@ -281,5 +283,5 @@ def test_time_ahead_of_the_company_clock(newest: str, session: str, ahead: float
 
 
 def test_each_kind_of_change_has_a_poller() -> None:
-    tables = [kind.table for kind in Kind]
-    assert {table: tables.count(table) for table in tables} == POLLERS
+    tables = [kind.table for kind in ChangeKind]
+    assert {table: tables.count(table) for table in tables} == POLLERS_PER_TABLE

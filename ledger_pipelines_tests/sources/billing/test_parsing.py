@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.sources.billing import parsing as billing_rows
-from ledger_pipelines.sources.billing.records import Deposit, Price, Reading
+from ledger_pipelines.sources.billing.records import Deposit, MeterReading, Price
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -23,10 +23,10 @@ HORIZON = Horizon("2025-01", "2025-06", WIB)
 START = "2025-03-01 10:00:00"
 
 
-def reading(data: object, role: str | None = "customer", **columns: Any) -> Reading | Rejection:
+def reading(data: object, role: str | None = "customer", **columns: Any) -> MeterReading | Rejection:
     """Parse a row with this `data_input`: text unchanged, anything else as JSON."""
     text = data if isinstance(data, str) or data is None else json.dumps(data)
-    return billing_rows.reading(reading_row(17, 5, text) | {"role": role, "user_id": 5} | columns, HORIZON)
+    return billing_rows.parse_reading(reading_row(17, 5, text) | {"role": role, "user_id": 5} | columns, HORIZON)
 
 
 def metered(**fields: Any) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def at(text: str) -> datetime:
 
 def test_a_metered_reading() -> None:
     found = reading(metered(periode_input="2025-05"), harga_final=Decimal("12.30"))
-    assert isinstance(found, Reading)
-    assert found._replace(created_at=None, updated_at=None) == Reading(
+    assert isinstance(found, MeterReading)
+    assert found._replace(created_at=None, updated_at=None) == MeterReading(
         reading_id=17,
         customer_id=5,
         year_month="2025-03",
@@ -73,15 +73,15 @@ def test_a_metered_reading() -> None:
 @pytest.mark.parametrize("role", ["customer", "fob"])
 def test_the_shape_decides_the_kind_of_a_reading(role: str) -> None:
     found, other = reading(fob(), role), reading(metered(), role)
-    assert isinstance(found, Reading)
+    assert isinstance(found, MeterReading)
     assert (found.kind, found.volume, found.ended_at, found.opening_volume) == ("fob", Decimal(150), None, None)
-    assert isinstance(other, Reading)
+    assert isinstance(other, MeterReading)
     assert other.kind == "metered"
 
 
 def test_a_reading_with_both_shapes_is_fob() -> None:
     found = reading(metered() | fob())
-    assert isinstance(found, Reading)
+    assert isinstance(found, MeterReading)
     assert (found.kind, found.reading_at) == ("fob", at("2025-03-27T09:32"))
 
 
@@ -173,28 +173,28 @@ def test_a_bill_out_of_range() -> None:
 def test_the_month_of_a_reading_is_in_wib(waktu: str, month: str) -> None:
     for data in (fob(waktu=waktu), metered(pembacaan_awal={"waktu": waktu})):
         found = reading(data)
-        assert isinstance(found, Reading)
+        assert isinstance(found, MeterReading)
         assert found.year_month == month
 
 
 @pytest.mark.parametrize("end", [None, {}, "x", {"waktu": "2025-02-30", "volume": "x"}, {"waktu": [], "volume": {}}])
 def test_an_unusable_end_does_not_reject_a_reading(end: object) -> None:
     found = reading(metered(pembacaan_akhir=end, pembacaan_awal={"waktu": START, "volume": "x"}))
-    assert isinstance(found, Reading)
+    assert isinstance(found, MeterReading)
     assert (found.ended_at, found.opening_volume, found.closing_volume) == (None, None, None)
 
 
 @pytest.mark.parametrize("stamp", ["0000-00-00 00:00:00", "infinity", datetime.max.replace(tzinfo=UTC), None])
 def test_a_timestamp_outside_the_calendar_is_null(stamp: object) -> None:
     found = reading(fob(), created_at=stamp, updated_at=datetime.fromisoformat("9999-12-31"))
-    assert isinstance(found, Reading)
+    assert isinstance(found, MeterReading)
     assert (found.created_at, found.updated_at) == (None, at("9999-12-31"))
 
 
 def deposits(history: object) -> list[Deposit | Rejection]:
     """Parse the deposit entries of a history: text unchanged, anything else as JSON."""
     text = history if isinstance(history, str) or history is None else json.dumps(history)
-    return list(billing_rows.deposits(user_row(12, deposit_history=text), HORIZON))
+    return list(billing_rows.parse_deposits(user_row(12, deposit_history=text), HORIZON))
 
 
 def deposit(**fields: Any) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def test_an_unusable_deposit(entry: object, reason: str, month: str | None) -> N
 @pytest.mark.parametrize("history", [None, "", "  ", "null", "[]", r'"[]"', r'"\"[]\""', '""'])
 def test_an_empty_history(history: str | None) -> None:
     assert deposits(history) == []
-    assert list(billing_rows.prices(user_row(12, pricing_history=history), HORIZON)) == []
+    assert list(billing_rows.parse_prices(user_row(12, pricing_history=history), HORIZON)) == []
 
 
 @pytest.mark.parametrize("history", ["{", "{}", "5", '"abc"', "[1,", "true", '"{}"', "NaN"])
@@ -287,7 +287,7 @@ def test_an_unreadable_history(history: str) -> None:
     with pytest.raises(UnusableError) as caught:
         deposits(history)
     row = user_row(12, deposit_history=history)
-    rejection = billing_rows.unreadable_history(row, "deposit_history", caught.value)
+    rejection = billing_rows.reject_history(row, "deposit_history", caught.value)
     assert rejection == Rejection("users", "12/deposit_history", 12, None, str(caught.value), history)
 
 
@@ -295,7 +295,7 @@ def price(entry: object, **fields: Any) -> Price | Rejection:
     """Parse an entry of a price history, at position 1."""
     given = entry | fields if isinstance(entry, dict) else entry
     history = json.dumps([{"year_month": "2025-01"}, given])
-    return list(billing_rows.prices(user_row(12, pricing_history=history), HORIZON))[1]
+    return list(billing_rows.parse_prices(user_row(12, pricing_history=history), HORIZON))[1]
 
 
 MONTHLY = {"date": "2025-03-01", "year_month": "2025-03", "harga_per_meter_kubik": "12500"}
@@ -354,19 +354,19 @@ def test_an_unusable_price(entry: object, reason: str) -> None:
     [("0.125", "0.13"), ("-0.125", "-0.13"), ("0.124999", "0.12"), ("7", "7.00"), ("999999999999999.9999", "1e15")],
 )
 def test_rupiah_are_rounded_half_away_from_zero(amount: str, rounded: str) -> None:
-    assert billing_rows.rupiah(Decimal(amount)) == Decimal(rounded)
+    assert billing_rows.round_rupiah(Decimal(amount)) == Decimal(rounded)
 
 
 @given(cents=st.integers(-(10**17), 10**17))
 def test_rupiah_of_two_decimals_stay_as_they_are(cents: int) -> None:
     amount = Decimal(cents).scaleb(-2)
-    assert billing_rows.rupiah(amount) == amount
-    assert billing_rows.rupiah(amount + Decimal("0.005")) == (amount + Decimal("0.01") if cents >= 0 else amount)
+    assert billing_rows.round_rupiah(amount) == amount
+    assert billing_rows.round_rupiah(amount + Decimal("0.005")) == (amount + Decimal("0.01") if cents >= 0 else amount)
 
 
 def test_a_customer() -> None:
     row = user_row(3, role="fob", name="PT \x00 Uji", harga_per_meter_kubik=Decimal("12500.50"), suhu=None)
-    found = billing_rows.customer(row, HORIZON)
+    found = billing_rows.parse_customer(row, HORIZON)
     assert (found.customer_id, found.role, found.name) == (3, "fob", "PT \ufffd Uji")
     assert (found.harga_per_meter_kubik, found.suhu) == (Decimal("12500.50"), None)
     assert found.created_at == at("2025-01-02T08:00")
@@ -374,5 +374,5 @@ def test_a_customer() -> None:
 
 @pytest.mark.parametrize(("given", "value"), [(None, True), (1, True), (0, False), (True, True), (False, False)])
 def test_automatic_recalculation_of_a_customer(given: object, value: bool) -> None:
-    found = billing_rows.customer(user_row(3, use_realtime_calculation=given), HORIZON)
+    found = billing_rows.parse_customer(user_row(3, use_realtime_calculation=given), HORIZON)
     assert found.use_realtime_calculation is value

@@ -8,12 +8,12 @@ import pytest
 
 from ledger_pipelines.sources.billing import frames as billing_frames
 from ledger_pipelines.sources.billing import rules as billing_rules
-from ledger_pipelines.sources.billing.records import Customer, Deposit, Price, Reading
-from ledger_pipelines.sources.billing.rules import Record, Rules
+from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
+from ledger_pipelines.sources.billing.rules import Record, RecordRules
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 NAIVE = NOW.replace(tzinfo=None)
-READING = Reading(1, 1, "2025-01", "fob", NOW, None, Decimal(1), None, None, None, None, None, None)
+READING = MeterReading(1, 1, "2025-01", "fob", NOW, None, Decimal(1), None, None, None, None, None, None)
 CUSTOMER = Customer(
     1, None, None, "fob", None, None, None, None, None, None, None, None, None,
     use_realtime_calculation=True, balance_last_updated_at=None, created_at=None, updated_at=None,
@@ -49,18 +49,20 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
         (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "not a decimal number (amount)"),
     ],
 )
-def test_a_record_that_breaks_a_rule_fails(rules: Rules, record: Record, wrong: dict[str, Any], reason: str) -> None:
+def test_a_record_that_breaks_a_rule_fails(
+    rules: RecordRules, record: Record, wrong: dict[str, Any], reason: str
+) -> None:
     other = {name: 2 for name in rules.unique if name in {"reading_id", "customer_id"}}
     records = [record, record._replace(**(other | wrong))]
-    assert billing_rules.failures(rules, records) == {1: reason}
-    assert billing_frames.validate(rules, records).failures == {1: reason}
+    assert billing_rules.find_failures(rules, records) == {1: reason}
+    assert billing_frames.validate_records(rules, records).failures == {1: reason}
 
 
 def test_duplicate_records_fail() -> None:
     records = [READING, READING._replace(reading_id=2), READING._replace(volume=Decimal(2))]
     expected = {0: "given more than once (reading_id)", 2: "given more than once (reading_id)"}
-    assert billing_rules.failures(billing_rules.READINGS, records) == expected
-    assert billing_frames.validate(billing_rules.READINGS, records).failures == expected
+    assert billing_rules.find_failures(billing_rules.READINGS, records) == expected
+    assert billing_frames.validate_records(billing_rules.READINGS, records).failures == expected
 
 
 def test_valid_records_pass() -> None:
@@ -70,7 +72,7 @@ def test_valid_records_pass() -> None:
         (billing_rules.PRICES, PRICE),
         (billing_rules.DEPOSITS, DEPOSIT),
     ):
-        assert billing_rules.failures(rules, [record]) == {}
-        validated = billing_frames.validate(rules, [record])
+        assert billing_rules.find_failures(rules, [record]) == {}
+        validated = billing_frames.validate_records(rules, [record])
         assert validated.failures == {}
         assert list(validated.rows.itertuples(index=False, name=None)) == [tuple(record)]

@@ -9,17 +9,17 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
-from ledger_pipelines.sources.diagnosis import Finding, Level
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
 from ledger_pipelines.sources.erp.catalogue import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
 from ledger_pipelines.sources.erp.diagnosis import Diagnosis, diagnose
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, source_of
+from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
 
 @pytest.fixture(params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     """A new ERP for each driver."""
-    with source_of(request.param) as made:
+    with create_source(request.param) as made:
         yield made
 
 
@@ -34,7 +34,7 @@ def test_a_valid_erp(source: Source) -> None:
     checks: list[str] = []
     found = diagnose(source.erp.engine.url, progress=checks.append)
     assert found.works
-    assert {finding.level for finding in found.findings} == {Level.OK}
+    assert {finding.level for finding in found.findings} == {FindingLevel.OK}
     assert [finding.what for finding in found.findings] == [
         *("driver", "connection", "server", "login", "isolation"),
         *(table.name for table in ERP_TABLES),
@@ -44,13 +44,13 @@ def test_a_valid_erp(source: Source) -> None:
     assert finding_on(found, "server").found.startswith("PostgreSQL 1" if source.is_postgresql else "MariaDB 1")
     assert finding_on(found, "login").found.startswith("postgres" if source.is_postgresql else "root@")
     assert len(found.columns) == sum(len(table.columns) for table in ERP_TABLES)
-    assert {column.level for column in found.columns} == {Level.OK}
+    assert {column.level for column in found.columns} == {FindingLevel.OK}
     assert checks[:4] == ["driver", "connection", "stockbywh", "stockbywh: fingerprints"]
 
 
 def test_fingerprints_of_a_few_days_are_computed(source: Source) -> None:
     """A sync starts with fingerprints; a server may lack their functions, or not support them for these types."""
-    source.moves(
+    source.set_moves(
         "1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true",
         "2, 'a', 'b', NULL, '2222-03-31', 1, 2, 0.5, true",
     )
@@ -68,7 +68,7 @@ def test_fingerprints_of_a_few_days_are_computed(source: Source) -> None:
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
 def test_failing_fingerprints_are_an_error(source: Source) -> None:
     """The names and types of the view are valid, but its computation fails."""
-    source.moves("1, 'a', 'b', NULL, '2222-03-31', 0, 2, 0.5, true")
+    source.set_moves("1, 'a', 'b', NULL, '2222-03-31', 0, 2, 0.5, true")
     source.write(
         'CREATE VIEW broken AS SELECT id, "desc", "group", planned_date, moved_date, 1 / qty AS qty, amount, weight,'
         " done FROM moves"
@@ -86,7 +86,7 @@ def test_a_server_without_hashes_is_a_warning(tmp_path: Path) -> None:
     engine.dispose()
     found = diagnose(url, [ErpTable("stock", "s", MOVES.columns[:1], (), ())])
     assert found.works
-    assert finding_on(found, "stock").level is Level.WARNING
+    assert finding_on(found, "stock").level is FindingLevel.WARNING
     assert "cannot hash the rows of stock" in finding_on(found, "stock").advice
 
 
@@ -104,12 +104,12 @@ def test_an_erp_with_every_fault(source: Source) -> None:
     )
     found = diagnose(source.erp.engine.url)
     assert not found.works
-    levels = {finding.what: finding.level for finding in found.findings if finding.level is not Level.OK}
+    levels = {finding.what: finding.level for finding in found.findings if finding.level is not FindingLevel.OK}
     assert levels == {
-        "stockbywh": Level.ERROR,
-        "view_prod_header": Level.ERROR,
-        "so_invoice_line": Level.WARNING,
-        "data_receipt_purchase": Level.WARNING,
+        "stockbywh": FindingLevel.ERROR,
+        "view_prod_header": FindingLevel.ERROR,
+        "so_invoice_line": FindingLevel.WARNING,
+        "data_receipt_purchase": FindingLevel.WARNING,
     }
     assert "has no table or view stockbywh" in finding_on(found, "stockbywh").found
     assert "lacks the column qty_os" in finding_on(found, "view_prod_header").found
@@ -141,8 +141,8 @@ def test_an_unreadable_table(source: Source) -> None:
         found = diagnose(url, [allowed, MOVES])
     finally:
         source.write("DROP TABLE texts", f"DROP USER {user}{host}")
-    assert finding_on(found, "texts").level is Level.OK
-    assert finding_on(found, "moves").level is Level.ERROR
+    assert finding_on(found, "texts").level is FindingLevel.OK
+    assert finding_on(found, "moves").level is FindingLevel.ERROR
     if source.is_postgresql:  # MariaDB hides the table altogether
         assert "permission denied" in finding_on(found, "moves").found
         assert "Grant this user SELECT on moves" in finding_on(found, "moves").found
@@ -159,7 +159,7 @@ def test_no_driver_and_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in str(found)
     found = diagnose(servers.POSTGRES.set(port=servers.free_port()))
     assert [(finding.level, finding.what) for finding in found.findings] == [
-        (Level.OK, "driver"),
-        (Level.ERROR, "connection"),
+        (FindingLevel.OK, "driver"),
+        (FindingLevel.ERROR, "connection"),
     ]
     assert "cannot be reached" in found.findings[1].found

@@ -14,7 +14,7 @@ from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, source_of
+from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
 EVERYTHING = Wanted(everything=True)
 SLOW = ErpTable("slow", "A view that takes a minute", MOVES.columns, MOVES.month_columns, ())
@@ -49,8 +49,8 @@ _VIEWS = {
 @pytest.fixture(scope="module", params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     """The ERP with each driver, with views that are slow, endless or broken."""
-    with source_of(request.param) as made:
-        made.moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
+    with create_source(request.param) as made:
+        made.set_moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
         made.write(*_VIEWS[made.is_postgresql])
         yield made
 
@@ -65,13 +65,13 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 def assert_nothing_runs(source: Source) -> None:
     """Assert that no statement is left at the server and no reader thread in this process."""
-    wait_for(lambda: source.statements() == [], f"still running: {source.statements()}")
+    wait_for(lambda: source.running_statements() == [], f"still running: {source.running_statements()}")
     assert [thread.name for thread in threading.enumerate() if thread.name == "source-reader"] == []
 
 
 def is_at_work(source: Source) -> bool:
     """Return whether the server is reading the slow view, directly or by a cursor."""
-    return any("slow" in statement or "fetch" in statement.lower() for statement in source.statements())
+    return any("slow" in statement or "fetch" in statement.lower() for statement in source.running_statements())
 
 
 class StoppedError(Exception):
@@ -152,7 +152,7 @@ def test_a_statement_beyond_the_time_limit(source: Source) -> None:
 @pytest.mark.slow
 def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_module, "GRACE_SECONDS", 0)
-    source.moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
+    source.set_moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
     short_limit = Erp(source.erp.engine, statement_seconds=1, chunk_rows=10)
     with short_limit.reading(MOVES) as reading:
         rows = reading.rows(EVERYTHING)
@@ -160,7 +160,7 @@ def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.Monk
         time.sleep(1.5)
         read += sum(map(len, rows))
     assert read == 60
-    source.moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
+    source.set_moves("1, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true")
 
 
 def test_a_lost_connection_is_retryable(source: Source) -> None:

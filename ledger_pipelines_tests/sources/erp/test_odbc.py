@@ -17,7 +17,7 @@ from ledger_pipelines.sources.erp.connection.odbc import best_of, driver_of, fin
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@erp.example.com:1433/soi107")
 MICROSOFT = "ODBC Driver 18 for SQL Server"
@@ -199,7 +199,7 @@ def test_a_data_source_that_is_not_configured() -> None:
     [
         (URL.set(drivername="mysql+pyodbc"), "libodbc2 odbc-mariadb", "mysql+pymysql://"),
         (URL.set(drivername="mariadb+pyodbc"), "libodbc2 odbc-mariadb", "mysql+pymysql://"),
-        (by_odbc(URL).difference_update_query(["driver"]), "libodbc2 odbc-postgresql", "postgresql://"),
+        (with_psqlodbc(URL).difference_update_query(["driver"]), "libodbc2 odbc-postgresql", "postgresql://"),
     ],
 )
 def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:

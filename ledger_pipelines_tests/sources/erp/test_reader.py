@@ -20,7 +20,7 @@ from ledger_pipelines.sources.erp.frames import frame
 from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, Span, Wanted
 from ledger_pipelines.sources.erp.statements import merged
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, source_of
+from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
 A_DAY = date(2025, 3, 31)
 
@@ -28,7 +28,7 @@ A_DAY = date(2025, 3, 31)
 @pytest.fixture(scope="module", params=DRIVERS)
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     """The ERP with each driver."""
-    with source_of(request.param) as made:
+    with create_source(request.param) as made:
         yield made
 
 
@@ -46,7 +46,7 @@ def dated(number: int, planned: str | None, moved: str | None, amount: str = "1"
 
 def test_values_are_exact(source: Source) -> None:
     words = "ꦏꦧꦺꦃ 😀 é ŧ"
-    source.moves(
+    source.set_moves(
         f"9223372036854775807, '{words}', '', '2025-03-31', '2025-03-31 23:59:59.999999',"
         " 1234567890123456789012345678.0123456789, 12345678901234567890.123456789012345678901234567891, 0.1, true",
         "-1, NULL, 'Blank ', NULL, NULL, -0.0000000001, 0.10, 1e22, false",
@@ -75,7 +75,7 @@ def test_values_are_exact(source: Source) -> None:
 
 
 def test_rows_arrive_in_chunks(source: Source) -> None:
-    source.moves(*(dated(number, None, "2025-03-31") for number in range(25)))
+    source.set_moves(*(dated(number, None, "2025-03-31") for number in range(25)))
     with source.erp.reading(MOVES) as reading:
         chunks = list(reading.rows(Wanted(everything=True)))
     assert [len(chunk) for chunk in chunks] == [10, 10, 5]
@@ -83,7 +83,7 @@ def test_rows_arrive_in_chunks(source: Source) -> None:
 
 
 def test_an_empty_table(source: Source) -> None:
-    source.moves()
+    source.set_moves()
     with source.erp.reading(MOVES) as reading:
         assert reading.fingerprints() == {}
         assert list(reading.rows(Wanted(everything=True))) == []
@@ -91,7 +91,7 @@ def test_an_empty_table(source: Source) -> None:
 
 
 def test_a_span_is_half_open_on_the_first_month_column(source: Source) -> None:
-    source.moves(
+    source.set_moves(
         dated(1, None, "2025-03-01"),
         dated(2, None, "2025-03-31 23:59:59.999"),
         dated(3, "2025-03-15", "2025-04-01"),
@@ -113,7 +113,7 @@ def test_a_span_is_half_open_on_the_first_month_column(source: Source) -> None:
 def test_fingerprints_match_the_rows_of_each_day(source: Source) -> None:
     rng = Random(20250331)
     days = [None, *(f"2025-0{rng.randint(1, 9)}-{rng.randint(1, 28):02} 0{rng.randint(0, 9)}:00:00" for _ in range(60))]
-    source.moves(*(dated(number, rng.choice(days), rng.choice(days), str(number)) for number in range(120)))
+    source.set_moves(*(dated(number, rng.choice(days), rng.choice(days), str(number)) for number in range(120)))
     with source.erp.reading(MOVES) as reading:
         prints = reading.fingerprints()
         assert sum(each.rows for each in prints.values()) == 120
@@ -127,7 +127,7 @@ def test_fingerprints_match_the_rows_of_each_day(source: Source) -> None:
 
 def test_spans_beyond_one_statement(source: Source) -> None:
     days = [date(2025 + number // 336, 1 + number // 28 % 12, 1 + number % 28) for number in range(300)]
-    source.moves(*(dated(number, None, str(day)) for number, day in enumerate(days)), dated(999, None, None))
+    source.set_moves(*(dated(number, None, str(day)) for number, day in enumerate(days)), dated(999, None, None))
     every_other = tuple(Span(day, day + timedelta(1)) for day in days[::2])
     assert ids(source, Wanted(every_other, undated=True)) == [*range(0, 300, 2), 999]
 
@@ -164,11 +164,11 @@ CHANGES = {
 
 @pytest.mark.parametrize("rows", CHANGES.values(), ids=CHANGES.keys())
 def test_a_fingerprint_detects_every_change(source: Source, rows: tuple[str, ...]) -> None:
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     before = fingerprint_of(source, A_DAY)
-    source.moves(*reversed(BASE))
+    source.set_moves(*reversed(BASE))
     assert fingerprint_of(source, A_DAY) == before
-    source.moves(*rows)
+    source.set_moves(*rows)
     assert fingerprint_of(source, A_DAY).digest != before.digest
 
 
@@ -179,7 +179,7 @@ def fingerprint_of(source: Source, day: date | None) -> Any:
 
 
 def test_only_exact_columns_are_summed(source: Source) -> None:
-    source.moves(
+    source.set_moves(
         "1, 'a', 'b', NULL, '2025-03-31', 1234567890123456789012345678.0000000001, 0.1, 0.1, true",
         "2, 'a', 'b', NULL, '2025-03-31', 0.0000000001, NULL, 0.1, true",
     )
@@ -190,7 +190,7 @@ def test_only_exact_columns_are_summed(source: Source) -> None:
 
 def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:
     """In MariaDB a function's result beyond 16 MB becomes NULL; the row must still be hashed."""
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     source.write("""UPDATE moves SET "group" = REPEAT('x', 9000000), "desc" = 'long' WHERE id = 1""")
     before = fingerprint_of(source, A_DAY)
     source.write("""UPDATE moves SET "group" = CONCAT(REPEAT('x', 8999999), 'y') WHERE id = 1""")
@@ -198,18 +198,18 @@ def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:
 
 
 def test_a_pass_reads_one_snapshot(source: Source) -> None:
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     with source.erp.reading(MOVES) as reading:
         assert reading.consistent
         before = reading.fingerprints()
-        source.moves()
+        source.set_moves()
         assert reading.fingerprints() == before
         assert [len(chunk) for chunk in reading.rows(Wanted(everything=True))] == [2]
     assert ids(source, Wanted(everything=True)) == []
 
 
 def test_a_pass_cannot_write(source: Source) -> None:
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     session = source.erp.session()
     try:
         with pytest.raises(sa.exc.DBAPIError, match=r"(?i)read.only"):
@@ -311,7 +311,7 @@ def test_the_shape_of_a_table(source: Source) -> None:
 
 
 def test_a_view_is_read_like_a_table(source: Source) -> None:
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     source.write("DROP VIEW IF EXISTS seen", "CREATE VIEW seen AS SELECT * FROM moves")
     view = ErpTable("seen", "A view", MOVES.columns, MOVES.month_columns, ())
     with source.erp.reading(view) as reading:
@@ -361,7 +361,7 @@ def test_sqlite_is_read_without_hashes() -> None:
 @pytest.mark.parametrize("source", ["pymysql", "mariadb-odbc"], indirect=True)
 def test_a_lone_surrogate_is_read_as_bytes_after_a_retry(source: Source) -> None:
     """SQL Server's LEFT() can cut an emoji to a lone surrogate, which MariaDB can store, too. Drivers fail on it."""
-    source.moves(*(dated(number, None, "2025-03-31", str(number)) for number in range(25)))
+    source.set_moves(*(dated(number, None, "2025-03-31", str(number)) for number in range(25)))
     with source.native.begin() as connection:
         for half, number in (("0061D83D", 7), ("D83DDE00", 8)):
             connection.exec_driver_sql(f"UPDATE moves SET `desc` = CONVERT(0x{half} USING ucs2) WHERE id = {number}")
@@ -385,7 +385,7 @@ def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeyp
     """PostgreSQL simulates a SQL Server whose view reads another database without snapshots."""
     refused = replace(erp_errors._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
     monkeypatch.setattr(erp_errors, "_CAUSES", (refused, *erp_errors._CAUSES))
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     source.write(
         "DROP VIEW IF EXISTS elsewhere",
         """CREATE OR REPLACE FUNCTION in_no_snapshot() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
@@ -415,7 +415,7 @@ def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeyp
 
 
 def test_a_pass_closes_its_connection(source: Source) -> None:
-    source.moves(*BASE)
+    source.set_moves(*BASE)
     with source.erp.reading(MOVES) as reading:
         reading.fingerprints()
         list(reading.rows(Wanted(everything=True)))

@@ -16,7 +16,7 @@ from ledger_pipelines.sources.erp.reader import Span, Wanted
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.texts import with_texts
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.table_columns import columns_of
+from ledger_pipelines.sources.table_columns import column_types
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@host/erp?driver=x")
 DIALECT = cast("Any", URL.get_dialect())(paramstyle="qmark")
@@ -219,7 +219,7 @@ def test_the_server_describes_the_columns() -> None:
         return [("warehouse", "nvarchar(60)"), ("onhand", "decimal(19,6)")]
 
     connection = SimpleNamespace(dialect=DIALECT, exec_driver_sql=execute)
-    found = columns_of(cast("sa.Connection", connection), "stock'bywh")
+    found = column_types(cast("sa.Connection", connection), "stock'bywh")
     assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)"}
     (text,) = recorded
     assert text == (

@@ -10,7 +10,7 @@ from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import Erp
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.erp.psqlodbc import by_odbc
+from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
 
 POSTGRESQL = ("psycopg", "psqlodbc")
 DRIVERS = (*POSTGRESQL, "pymysql", "mariadb-odbc")
@@ -71,11 +71,11 @@ class Source:
                 text = statement if self.is_postgresql else statement.replace('"', "`")
                 connection.exec_driver_sql(text.replace("%", "%%"))
 
-    def moves(self, *rows: str) -> None:
+    def set_moves(self, *rows: str) -> None:
         """Replace the rows of `moves`; each row is given as SQL values."""
         self.write("DELETE FROM moves", *(f"INSERT INTO moves VALUES ({row})" for row in rows))
 
-    def statements(self) -> list[str]:
+    def running_statements(self) -> list[str]:
         """Return the statements that other connections to this database are executing."""
         query = (
             "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
@@ -89,13 +89,13 @@ class Source:
 
 
 @contextmanager
-def source_of(driver: str) -> Iterator[Source]:
+def create_source(driver: str) -> Iterator[Source]:
     """Create an empty source that a driver reads."""
     is_postgresql = driver in POSTGRESQL
     server = (
-        servers.require(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
+        servers.require_server(servers.POSTGRES, "LEDGER_TEST_POSTGRES_URL")
         if is_postgresql
-        else servers.require(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
+        else servers.require_server(servers.MARIADB, "LEDGER_TEST_MARIADB_URL")
     )
     with servers.fresh_database(server) as url:
         native = sa.create_engine(url)
@@ -111,7 +111,7 @@ def source_of(driver: str) -> Iterator[Source]:
 def _read_by(driver: str, url: sa.URL) -> sa.URL:
     if driver == "psqlodbc":
         servers.require_odbc("PostgreSQL Unicode", "odbc-postgresql")
-        return by_odbc(url)
+        return with_psqlodbc(url)
     if driver == "mariadb-odbc":
         named = servers.require_odbc("MariaDB Unicode", "odbc-mariadb")
         changed = url.set(drivername="mysql+pyodbc", port=None)

@@ -23,7 +23,7 @@ class PsqlOdbcDialect(PyODBCConnector, PGDialect):
 registry.register("postgresql.pyodbc", __name__, "PsqlOdbcDialect")
 
 
-def by_odbc(url: sa.URL) -> sa.URL:
+def with_psqlodbc(url: sa.URL) -> sa.URL:
     """Return the URL of the same database with the driver psqlODBC."""
     changed = url.set(drivername="postgresql+pyodbc", port=None)
     return changed.update_query_dict(OPTIONS | {"port": str(url.port or 5432)})

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.app import create_app
-from ledger_pipelines.serving.web.context import Parts
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.tables import api_tokens as table
@@ -33,7 +33,7 @@ class Callers:
 
 
 @dataclass(frozen=True)
-class Api:
+class ApiUnderTest:
     """API under test, and the tokens of its callers."""
 
     client: TestClient
@@ -42,9 +42,9 @@ class Api:
     settings: Settings
 
     @property
-    def parts(self) -> Parts:
+    def context(self) -> AppContext:
         """State of the application."""
-        context: Parts = self.client.app.state.parts  # type: ignore[attr-defined] # the client has any ASGI application
+        context: AppContext = self.client.app.state.parts  # type: ignore[attr-defined] # the client has any ASGI application
         return context
 
     def get(self, path: str, expect: int = 200, **parameters: str | int) -> Any:
@@ -62,7 +62,7 @@ class Api:
         return orjson.loads(response.content)
 
 
-def new_callers(warehouse: sa.Engine) -> Callers:
+def create_callers(warehouse: sa.Engine) -> Callers:
     """Create one token of each kind."""
     with warehouse.begin() as connection:
         created = {
@@ -76,14 +76,14 @@ def new_callers(warehouse: sa.Engine) -> Callers:
 
 
 @contextmanager
-def new_api(settings: Settings) -> Iterator[Api]:
+def running_api(settings: Settings) -> Iterator[ApiUnderTest]:
     """Yield an API with these settings on their existing warehouse; delete its tokens afterwards."""
     app = create_app(settings)
     warehouse: sa.Engine = app.state.parts.warehouse
-    callers = new_callers(warehouse)
+    callers = create_callers(warehouse)
     try:
         with TestClient(app, raise_server_exceptions=False) as client:
-            yield Api(client, callers, warehouse, settings)
+            yield ApiUnderTest(client, callers, warehouse, settings)
     finally:
         with warehouse.begin() as connection:
             connection.execute(sa.text("DELETE FROM ops.audit_log"))

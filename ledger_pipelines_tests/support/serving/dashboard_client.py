@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
 from ledger_pipelines.serving.dashboard.routes import GuardedPage
-from ledger_pipelines_tests.support.serving.api import Api, Callers
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, Callers
 
 _FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 _INVISIBLE = re.compile(r"<script type=\"application/json\".*?</script>|<style.*?</style>", re.DOTALL)
@@ -21,7 +21,7 @@ _TAG = re.compile(r"<[^>]*>")
 _WHITESPACE = re.compile(r"[ \t\r\n]+")
 
 
-def text_of(page: Response) -> str:
+def visible_text(page: Response) -> str:
     """Return the visible text of a page, without tags and chart data, with runs of whitespace collapsed."""
     return _WHITESPACE.sub(" ", unescape(_TAG.sub(" ", _INVISIBLE.sub("", page.text))))
 
@@ -33,10 +33,10 @@ def guarded_paths(method: str) -> list[str]:
 
 
 @dataclass
-class Desk:
+class DashboardClient:
     """Client with the cookies and forms of one browser."""
 
-    api: Api
+    api: ApiUnderTest
     client: TestClient
     language: str = "en"
 
@@ -72,10 +72,12 @@ class Desk:
 
 
 @contextmanager
-def new_desk(api: Api, token: str | None = None, language: str = "en", address: str = "testclient") -> Iterator[Desk]:
+def open_dashboard_client(
+    api: ApiUnderTest, token: str | None = None, language: str = "en", address: str = "testclient"
+) -> Iterator[DashboardClient]:
     """Yield a client with its own cookies at a network address; logged in if a token is given."""
     client = TestClient(api.client.app, raise_server_exceptions=False, client=(address, 50000))
-    dashboard = Desk(api, client, language)
+    dashboard = DashboardClient(api, client, language)
     if token is not None:
         assert dashboard.log_in(token).status_code == 303
     yield dashboard

@@ -24,7 +24,7 @@ REFUSED = {"launchRun": {"__typename": "PythonError", "message": "no such job"}}
 
 
 @dataclass
-class StandIn:
+class FakeDagster:
     """Fake of Dagster's web server, its response to a launch, and the launches that it received."""
 
     launch_response: dict[str, Any] | bytes = field(default_factory=lambda: LAUNCHED)
@@ -45,9 +45,9 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(port: int) -> Iterator[StandIn]:
+def serve_fake_dagster(port: int) -> Iterator[FakeDagster]:
     """Yield a fake that listens at a port of loopback."""
-    fake = StandIn()
+    fake = FakeDagster()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -19,13 +19,13 @@ from typing import Any
 import httpx2
 
 from ledger_pipelines.embedded_postgres.programs import account_for, programs_for
-from ledger_pipelines.horizon import month_of, shift
-from ledger_pipelines.serving.dagster.graphql import WebUi
-from ledger_pipelines.serving.web.address import address_of
+from ledger_pipelines.horizon import month_of, shift_month
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
+from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, new_installation
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, temporary_installation
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import require_compiler
+from ledger_pipelines_tests.support.servers import require_c_compiler
 from ledger_pipelines_tests.support.serving.api import bearer
 
 PATIENCE = 240
@@ -48,7 +48,7 @@ class Clock:
             Path(__file__).with_name("shifted_clock.c"),
             "-ldl",
         ]
-        subprocess.run([require_compiler(), *options], check=True)
+        subprocess.run([require_c_compiler(), *options], check=True)
         offset.write_bytes(bytes(8))
         for file in (library, offset):
             file.chmod(0o644)
@@ -75,7 +75,7 @@ class Clock:
 
 
 @dataclass
-class Shifted:
+class ShiftedUp:
     """Running `ledger up` under a shifted clock, with its interfaces.
 
     Attributes:
@@ -94,7 +94,7 @@ class Shifted:
     _client: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self._client = httpx2.Client(base_url=address_of(self.installation.settings), timeout=60)
+        self._client = httpx2.Client(base_url=api_url(self.installation.settings), timeout=60)
 
     def close(self) -> None:
         """End `ledger up`."""
@@ -111,7 +111,7 @@ class Shifted:
 
     def page(self, path: str) -> str:
         """Log in and return a page of the dashboard."""
-        with httpx2.Client(base_url=address_of(self.installation.settings), timeout=60) as browser:
+        with httpx2.Client(base_url=api_url(self.installation.settings), timeout=60) as browser:
             form = browser.get("/login").text
             hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
             browser.post("/login", data=hidden | {"token": self.token})
@@ -137,8 +137,8 @@ class Shifted:
     def runs(self) -> list[tuple[str, str]]:
         """Return job and status of all runs."""
         query = "{ runsOrError { ... on Runs { results { jobName status } } } }"
-        web_ui = WebUi(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
-        runs: list[dict[str, str]] = web_ui.ask(query)["runsOrError"]["results"]
+        web_ui = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
+        runs: list[dict[str, str]] = web_ui.query(query)["runsOrError"]["results"]
         return [(run["jobName"], run["status"]) for run in runs]
 
     def failures(self) -> list[dict[str, Any]]:
@@ -147,8 +147,8 @@ class Shifted:
             jobName startTime tags { key value }
             eventConnection { events { ... on ErrorEvent { error { message causes { message } } } } }
         } } } }"""
-        web_ui = WebUi(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
-        failed: list[dict[str, Any]] = web_ui.ask(query)["runsOrError"]["results"]
+        web_ui = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
+        failed: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
         for run in failed:
             run["errors"] = [event["error"] for event in run.pop("eventConnection")["events"] if event]
         return failed
@@ -170,25 +170,25 @@ class Shifted:
 
 
 @contextmanager
-def shifted_up(moment: datetime) -> Iterator[Shifted]:
+def running_shifted_up(moment: datetime) -> Iterator[ShiftedUp]:
     """Run `ledger up` on a new installation with a small computed demo, started at the given time."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-clock-"))
     folder.chmod(0o755)  # PostgreSQL's OS user reads the clock too
     clock = Clock(folder)
     clock.set(moment)
-    first = shift(month_of(moment, WIB), 1 - MONTHS)
+    first = shift_month(month_of(moment, WIB), 1 - MONTHS)
     try:
-        with new_installation() as made:
+        with temporary_installation() as made:
             shifted = Installation(made.variables | clock.environment | {"LEDGER_FIRST_MONTH": first})
             _start_postgres(shifted, clock)
             seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
-            shifted.output_of("demo", "seed", *seed)
-            shifted.output_of("balance", "initialize", "--all")
-            answer = shifted.output_of("token", "create", "--name", "test", "--role", "admin", "--json")
+            shifted.checked_output("demo", "seed", *seed)
+            shifted.checked_output("balance", "initialize", "--all")
+            answer = shifted.checked_output("token", "create", "--name", "test", "--role", "admin", "--json")
             output = folder / "output"
             with output.open("w") as file:
                 process = shifted.spawn("up", stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-            up = Shifted(shifted, clock, json.loads(answer)["token"], output, process)
+            up = ShiftedUp(shifted, clock, json.loads(answer)["token"], output, process)
             try:
                 up.wait(lambda: "API" in output.read_text() and len(up.runs()) > 0)
                 yield up

@@ -14,20 +14,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import IsolationLevel
 
-from ledger_pipelines.defs.resources import Databases
-from ledger_pipelines.demo.erp import ErpPlan, erp_source_tables, seed_erp
-from ledger_pipelines.demo.erp.mutate import disturb
+from ledger_pipelines.defs.resources import PipelineDatabases
+from ledger_pipelines.demo.erp import ErpDemoPlan, erp_source_tables, seed_erp
+from ledger_pipelines.demo.erp.mutate import mutate_erp
 from ledger_pipelines.embedded_postgres.programs import account_for, programs_for
 from ledger_pipelines.embedded_postgres.server import EmbeddedServer
-from ledger_pipelines.horizon import Horizon, month_of, shift
-from ledger_pipelines.loading.erp.load import Sync, load_table
-from ledger_pipelines.loading.erp.sync_log_file import journal_file
+from ledger_pipelines.horizon import Horizon, month_of, shift_month
+from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
+from ledger_pipelines.loading.erp.sync_log_file import sync_log_path
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, Kind
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.tables import erp_tables
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, new_installation
+from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, temporary_installation
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.erp_copy import WITHOUT_GUARD, expected, stored
+from ledger_pipelines_tests.support.erp_copy import WITHOUT_GUARD, expected_copy, stored_row
 from ledger_pipelines_tests.support.servers import running_embedded_server
 
 PATIENCE = 120
@@ -76,7 +76,7 @@ def stop_immediately(server: EmbeddedServer) -> None:
 
 
 @dataclass
-class Scene:
+class SyncFailureScene:
     """Installation whose ERP is on a separate server.
 
     Attributes:
@@ -105,7 +105,7 @@ class Scene:
                 column = next(name for name in reversed(table.names_of(Kind.TEXT)) if name not in table.key)
                 some = f"abs(hashtext(ctid::text)) %% 3 = {self._churned % 3}"
                 connection.exec_driver_sql(f"UPDATE {table.name} SET \"{column}\" = '#{self._churned}' WHERE {some}")
-        disturb(self.erp, 60, self._churned, month_of(datetime.now(WIB), WIB))
+        mutate_erp(self.erp, 60, self._churned, month_of(datetime.now(WIB), WIB))
 
     def start(self) -> int:
         """Start a sync in a separate process and return its id."""
@@ -138,7 +138,7 @@ class Scene:
             "SELECT pid.value FROM run_tags AS pid JOIN run_tags AS log USING (run_id) "
             "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
         )
-        with self._connected(database_urls.dagster_storage(self.installation.settings)) as connection:
+        with self._connected(database_urls.dagster_storage_url(self.installation.settings)) as connection:
             found: list[str] = []
 
             def is_there() -> bool:
@@ -171,7 +171,7 @@ class Scene:
 
     def log_contains(self, text: str) -> bool:
         """Return whether the log file of the syncs contains a text."""
-        file = journal_file(self.installation.settings)
+        file = sync_log_path(self.installation.settings)
         return file.exists() and text in file.read_text()
 
     def states(self) -> dict[str, State]:
@@ -196,14 +196,14 @@ class Scene:
     def check_equal(self) -> None:
         """Check that the copy equals the ERP, except for the rows that are listed as rejected."""
         installation = self.installation
-        horizon = Horizon.until(datetime.now(WIB), first=installation.variables["LEDGER_FIRST_MONTH"], zone=WIB)
+        horizon = Horizon.at(datetime.now(WIB), first=installation.variables["LEDGER_FIRST_MONTH"], zone=WIB)
         rejected = "SELECT count(*) FROM ops.rejected_rows WHERE asset = :asset"
         for table in ERP_TABLES:
             with self.erp.connect() as connection:
                 rows = list(connection.execute(sa.select(erp_source_tables[table.name])).mappings())
-            wanted = expected(table, rows, horizon)  # type: ignore[arg-type]  # mappings with names for keys
+            wanted = expected_copy(table, rows, horizon)  # type: ignore[arg-type]  # mappings with names for keys
             if table.is_snapshot:
-                wanted = Counter((horizon.current, *stored(table, row)) for row in rows)  # type: ignore[arg-type]
+                wanted = Counter((horizon.current, *stored_row(table, row)) for row in rows)  # type: ignore[arg-type]
             copy = erp_tables[table.name]
             with installation.warehouse() as connection:
                 columns = [copy.c[name] for name in ("year_month", *table.names)]
@@ -216,11 +216,13 @@ class Scene:
     def rows_written_by_another_sync(self) -> dict[str, int]:
         """Run another sync and return the number of rows it writes to each table."""
         settings = self.installation.settings
-        databases = Databases(settings)
-        months = (shift(databases.horizon().current, -1), databases.horizon().current)
-        order = Sync(databases.erp, databases.warehouse, databases.horizon(), months, WITHOUT_GUARD, "another sync")
+        databases = PipelineDatabases(settings)
+        months = (shift_month(databases.horizon().current, -1), databases.horizon().current)
+        order = TableLoad(
+            databases.erp, databases.warehouse, databases.horizon(), months, WITHOUT_GUARD, "another sync"
+        )
         try:
-            return {table.name: load_table(order, table).total.written for table in ERP_TABLES}
+            return {table.name: load_erp_table(order, table).total.changed for table in ERP_TABLES}
         finally:
             databases.warehouse.dispose()
 
@@ -249,7 +251,7 @@ class Scene:
     @contextmanager
     def held(self, phase: "Phase") -> Iterator[None]:
         """Block syncs at a phase."""
-        url = self.erp.url if phase.at_erp else database_urls.warehouse(self.installation.settings)
+        url = self.erp.url if phase.at_erp else database_urls.warehouse_url(self.installation.settings)
         with self._connected(url, "READ COMMITTED") as connection:
             connection.exec_driver_sql(phase.lock)
             yield
@@ -259,7 +261,7 @@ class Scene:
     def await_phase(self, phase: "Phase") -> None:
         """Wait until a sync is blocked at a phase."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        url = self.erp.url if phase.at_erp else database_urls.warehouse(self.installation.settings)
+        url = self.erp.url if phase.at_erp else database_urls.warehouse_url(self.installation.settings)
         with self._connected(url) as connection:
             wait(lambda: bool(connection.scalar(sa.text(query))))
 
@@ -290,10 +292,10 @@ def _digest(connection: sa.Connection, query: str) -> str:
 
 
 @contextmanager
-def new_scene() -> Iterator[Scene]:
+def sync_failure_scene() -> Iterator[SyncFailureScene]:
     """Yield a scene whose copy is up to date."""
     with ExitStack() as stack:
-        installation = stack.enter_context(new_installation(durable=True))
+        installation = stack.enter_context(temporary_installation(durable=True))
         erp_server = stack.enter_context(running_embedded_server())
         erp_server.ensure_database("erp")
         url = erp_server.url("erp")
@@ -301,8 +303,8 @@ def new_scene() -> Iterator[Scene]:
         erp = sa.create_engine(url, poolclass=sa.NullPool)
         current = month_of(datetime.now(WIB), WIB)
         until = datetime.now(WIB).replace(hour=0, minute=0, second=0, microsecond=0)
-        seed_erp(erp, ErpPlan(current_month=current, until=until, months=MONTHS, rows_per_month=LINES_A_MONTH))
-        scene = Scene(installation, erp_server, erp)
+        seed_erp(erp, ErpDemoPlan(current_month=current, until=until, months=MONTHS, rows_per_month=LINES_A_MONTH))
+        scene = SyncFailureScene(installation, erp_server, erp)
         assert scene.sync()["data"]["status"] == "completed"
         scene.churn()
         scene.seconds = {table["table_name"]: table["seconds"] for table in scene.sync()["tables"]}

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops import change_queue
-from ledger_pipelines.warehouse.ops.change_queue import Noticed, Waiting
+from ledger_pipelines.warehouse.ops.change_queue import PendingChange, QueuedChange
 from ledger_pipelines.warehouse.tables import pending_changes
 
 MOMENT = datetime(2025, 3, 5, 7, 4, tzinfo=UTC)
-CHANGE = Noticed("users", 1, 1, "2025-03", "as it was first", MOMENT)
+CHANGE = QueuedChange("users", 1, 1, "2025-03", "as it was first", MOMENT)
 AGAIN = replace(CHANGE, digest="as it is now")
 
 
@@ -22,11 +22,11 @@ def queued_rows(connection: sa.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in found]
 
 
-def change_of(customer_id: int) -> Noticed:
+def change_of(customer_id: int) -> QueuedChange:
     return replace(CHANGE, source_id=customer_id, customer_id=customer_id)
 
 
-def customers_of(waiting: list[Waiting]) -> list[int]:
+def customers_of(waiting: list[PendingChange]) -> list[int]:
     return [change.customer_id for change in waiting]
 
 
@@ -42,20 +42,20 @@ def customers_of(waiting: list[Waiting]) -> list[int]:
         (replace(CHANGE, source_table="data_pencatatan"), 1),
     ],
 )
-def test_enqueue_counts_new_and_different_changes(connection: sa.Connection, second: Noticed, count: int) -> None:
-    assert change_queue.note(connection, [CHANGE]) == 1
-    assert change_queue.note(connection, [second]) == count
-    assert change_queue.note(connection, [second]) == 0
+def test_enqueue_counts_new_and_different_changes(connection: sa.Connection, second: QueuedChange, count: int) -> None:
+    assert change_queue.enqueue(connection, [CHANGE]) == 1
+    assert change_queue.enqueue(connection, [second]) == count
+    assert change_queue.enqueue(connection, [second]) == 0
 
 
 def test_enqueue_nothing(connection: sa.Connection) -> None:
-    assert change_queue.note(connection, []) == 0
+    assert change_queue.enqueue(connection, []) == 0
 
 
 @pytest.mark.parametrize("months", [("2025-03", "2025-01"), ("2025-01", "2025-03")])
 def test_enqueue_again_keeps_the_earliest_month(connection: sa.Connection, months: tuple[str, str]) -> None:
-    change_queue.note(connection, [replace(CHANGE, first_month=months[0])])
-    change_queue.note(connection, [replace(AGAIN, first_month=months[1])])
+    change_queue.enqueue(connection, [replace(CHANGE, first_month=months[0])])
+    change_queue.enqueue(connection, [replace(AGAIN, first_month=months[1])])
     (row,) = queued_rows(connection)
     assert row["first_month"] == "2025-01"
 
@@ -72,51 +72,51 @@ def test_enqueue_again_keeps_the_earliest_month(connection: sa.Connection, month
 def test_enqueue_again_keeps_the_earliest_time_of_change(
     connection: sa.Connection, first: datetime | None, second: datetime | None, expected: datetime
 ) -> None:
-    change_queue.note(connection, [replace(CHANGE, changed_at=first)])
-    change_queue.note(connection, [replace(AGAIN, changed_at=second)])
+    change_queue.enqueue(connection, [replace(CHANGE, changed_at=first)])
+    change_queue.enqueue(connection, [replace(AGAIN, changed_at=second)])
     (row,) = queued_rows(connection)
     assert row["changed_at"] == expected
 
 
 def test_enqueue_again_moves_the_change_to_the_end(connection: sa.Connection) -> None:
-    change_queue.note(connection, [change_of(1), change_of(2)])
-    change_queue.note(connection, [AGAIN])
+    change_queue.enqueue(connection, [change_of(1), change_of(2)])
+    change_queue.enqueue(connection, [AGAIN])
     assert [row["customer_id"] for row in queued_rows(connection)] == [2, 1]
-    assert change_queue.newest(connection) == queued_rows(connection)[1]["number"]
+    assert change_queue.newest_due(connection) == queued_rows(connection)[1]["number"]
 
 
 def test_dequeue_returns_the_oldest_with_all_changes_of_their_customers(connection: sa.Connection) -> None:
     for number in (3, 1, 2):
-        change_queue.note(connection, [change_of(number)])
-    change_queue.note(connection, [replace(CHANGE, source_table="data_pencatatan", source_id=7, customer_id=3)])
-    assert customers_of(change_queue.take(connection, 2)) == [3, 1, 3]
-    assert customers_of(change_queue.take(connection, 1, of=[2, 99])) == [2]
-    assert change_queue.take(connection, 10, of=[]) == []
+        change_queue.enqueue(connection, [change_of(number)])
+    change_queue.enqueue(connection, [replace(CHANGE, source_table="data_pencatatan", source_id=7, customer_id=3)])
+    assert customers_of(change_queue.dequeue(connection, 2)) == [3, 1, 3]
+    assert customers_of(change_queue.dequeue(connection, 1, of=[2, 99])) == [2]
+    assert change_queue.dequeue(connection, 10, of=[]) == []
 
 
 def test_dequeue_includes_failed_changes_of_the_same_customer(connection: sa.Connection) -> None:
-    change_queue.note(connection, [CHANGE])
-    change_queue.failed(connection, change_queue.take(connection, 1), "no price")
-    change_queue.note(connection, [replace(CHANGE, source_id=8)])
-    assert len(change_queue.take(connection, 10)) == 2
+    change_queue.enqueue(connection, [CHANGE])
+    change_queue.mark_failed(connection, change_queue.dequeue(connection, 1), "no price")
+    change_queue.enqueue(connection, [replace(CHANGE, source_id=8)])
+    assert len(change_queue.dequeue(connection, 10)) == 2
 
 
 def test_a_failed_change_waits_for_its_retry_unless_it_changes(connection: sa.Connection) -> None:
-    change_queue.note(connection, [change_of(1), change_of(2)])
-    change_queue.failed(connection, change_queue.take(connection, 1), "no price")
-    assert customers_of(change_queue.take(connection, 1)) == [2]
-    assert change_queue.newest(connection) == queued_rows(connection)[1]["number"]
+    change_queue.enqueue(connection, [change_of(1), change_of(2)])
+    change_queue.mark_failed(connection, change_queue.dequeue(connection, 1), "no price")
+    assert customers_of(change_queue.dequeue(connection, 1)) == [2]
+    assert change_queue.newest_due(connection) == queued_rows(connection)[1]["number"]
     assert (queued_rows(connection)[0]["attempts"], queued_rows(connection)[0]["error"]) == (1, "no price")
-    change_queue.note(connection, [AGAIN])
-    assert customers_of(change_queue.take(connection, 10)) == [2, 1]
+    change_queue.enqueue(connection, [AGAIN])
+    assert customers_of(change_queue.dequeue(connection, 10)) == [2, 1]
 
 
 def test_retries_back_off_up_to_an_hour(connection: sa.Connection) -> None:
-    change_queue.note(connection, [CHANGE])
+    change_queue.enqueue(connection, [CHANGE])
     delays = []
     for _ in range(12):
         (row,) = queued_rows(connection)
-        change_queue.failed(connection, [Waiting(row["number"], 1, "2025-03", None, MOMENT)], "no price")
+        change_queue.mark_failed(connection, [PendingChange(row["number"], 1, "2025-03", None, MOMENT)], "no price")
         (row,) = queued_rows(connection)
         now = connection.scalar(sa.select(sa.func.clock_timestamp()))
         delays.append(round((row["retry_at"] - now).total_seconds(), -1))
@@ -124,16 +124,16 @@ def test_retries_back_off_up_to_an_hour(connection: sa.Connection) -> None:
 
 
 def test_a_held_change_waits_until_it_is_released(connection: sa.Connection) -> None:
-    change_queue.note(connection, [change_of(1), change_of(2)])
-    change_queue.hold(connection, change_queue.take(connection, 1))
-    assert customers_of(change_queue.take(connection, 10)) == [2]
+    change_queue.enqueue(connection, [change_of(1), change_of(2)])
+    change_queue.hold(connection, change_queue.dequeue(connection, 1))
+    assert customers_of(change_queue.dequeue(connection, 10)) == [2]
     assert [change_queue.release(connection, [2]), change_queue.release(connection, [1, 2])] == [0, 1]
-    assert customers_of(change_queue.take(connection, 10)) == [1, 2]
+    assert customers_of(change_queue.dequeue(connection, 10)) == [1, 2]
 
 
 def test_a_change_queued_again_is_not_removed(connection: sa.Connection) -> None:
-    change_queue.note(connection, [change_of(1), change_of(2)])
-    dequeued = change_queue.take(connection, 10)
-    change_queue.note(connection, [AGAIN])
-    change_queue.done(connection, dequeued)
+    change_queue.enqueue(connection, [change_of(1), change_of(2)])
+    dequeued = change_queue.dequeue(connection, 10)
+    change_queue.enqueue(connection, [AGAIN])
+    change_queue.mark_applied(connection, dequeued)
     assert [(row["customer_id"], row["digest"]) for row in queued_rows(connection)] == [(1, AGAIN.digest)]

@@ -10,10 +10,10 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops.first_computation import (
     COMPUTE_COMMAND,
-    demand_same_source,
     is_computed,
-    never_computed,
-    note_source,
+    never_computed_message,
+    record_source,
+    require_same_source,
 )
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -36,10 +36,10 @@ def test_only_balances_of_every_customer_count_as_computed(connection: sa.Connec
 
 
 def test_never_computed_message_depends_on_the_billing_application() -> None:
-    assert "the demo's" in never_computed(DEMO)
-    assert "demo" not in never_computed(OWN)
-    assert "ledger billing test-connection" in never_computed(OWN)
-    assert all(COMPUTE_COMMAND in never_computed(settings) for settings in (DEMO, OWN))
+    assert "the demo's" in never_computed_message(DEMO)
+    assert "demo" not in never_computed_message(OWN)
+    assert "ledger billing test-connection" in never_computed_message(OWN)
+    assert all(COMPUTE_COMMAND in never_computed_message(settings) for settings in (DEMO, OWN))
 
 
 @pytest.mark.parametrize(
@@ -49,26 +49,26 @@ def test_never_computed_message_depends_on_the_billing_application() -> None:
 def test_demo_and_own_billing_are_not_mixed(
     connection: sa.Connection, recorded: Settings, other: Settings, expected: str
 ) -> None:
-    note_source(connection, recorded)
-    demand_same_source(connection, other)  # nothing has been computed: both are still allowed
+    record_source(connection, recorded)
+    require_same_source(connection, other)  # nothing has been computed: both are still allowed
     mark_computed(connection)
-    note_source(connection, other)  # as every later command does
-    demand_same_source(connection, recorded)
+    record_source(connection, other)  # as every later command does
+    require_same_source(connection, recorded)
     with pytest.raises(WarehouseError, match=expected):
-        demand_same_source(connection, other)
+        require_same_source(connection, other)
 
 
 def test_an_empty_warehouse_takes_the_latest_settings(connection: sa.Connection) -> None:
     for settings in (DEMO, OWN):
-        note_source(connection, settings)
+        record_source(connection, settings)
     mark_computed(connection)
-    demand_same_source(connection, OWN)
+    require_same_source(connection, OWN)
     with pytest.raises(WarehouseError):
-        demand_same_source(connection, DEMO)
+        require_same_source(connection, DEMO)
 
 
 def test_a_computed_ledger_without_a_recorded_source_stays_without(connection: sa.Connection) -> None:
     """A command run with other settings must not decide which billing application the ledger belongs to."""
     mark_computed(connection)
-    note_source(connection, DEMO)
-    demand_same_source(connection, OWN)
+    record_source(connection, DEMO)
+    require_same_source(connection, OWN)

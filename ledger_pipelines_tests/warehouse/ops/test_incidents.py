@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.incidents import Cause, Incident, Kind
+from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, IncidentKind
 
-CAUSE = Cause(Kind.CHANGE_RETRIED, "customer 7", "it \x00 fails", "mend it", customers=(7, 7, 3), details={"rows": 5})
-OTHER = Cause(Kind.SYNC_FAILED, "sync", "it failed", "look")
+CAUSE = IncidentCause(
+    IncidentKind.CHANGE_RETRIED, "customer 7", "it \x00 fails", "mend it", customers=(7, 7, 3), details={"rows": 5}
+)
+OTHER = IncidentCause(IncidentKind.SYNC_FAILED, "sync", "it failed", "look")
 
 
 def newest(connection: sa.Connection) -> list[Incident]:
@@ -45,14 +47,14 @@ def test_characters_that_cannot_be_stored_are_replaced(connection: sa.Connection
 def test_close_and_count_open(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
     incidents.record(connection, OTHER)
-    assert incidents.count_open(connection) == dict.fromkeys((kind.value for kind in Kind), 0) | {
+    assert incidents.count_open(connection) == dict.fromkeys((kind.value for kind in IncidentKind), 0) | {
         "change_retried": 1,
         "sync_failed": 1,
     }
-    assert incidents.close(connection, [Kind.CHANGE_RETRIED], ["customer 8"]) == 0
-    assert incidents.close(connection, [Kind.CHANGE_RETRIED, Kind.RUN_FAILED], ["customer 7"]) == 1
+    assert incidents.close(connection, [IncidentKind.CHANGE_RETRIED], ["customer 8"]) == 0
+    assert incidents.close(connection, [IncidentKind.CHANGE_RETRIED, IncidentKind.RUN_FAILED], ["customer 7"]) == 1
     assert [one.kind for one in incidents.open_incidents(connection)] == ["sync_failed"]
-    assert incidents.close(connection, list(Kind)) == 1
+    assert incidents.close(connection, list(IncidentKind)) == 1
     assert incidents.open_incidents(connection) == []
 
 
@@ -71,17 +73,19 @@ def test_reconcile_opens_and_closes_incidents_of_its_kinds(connection: sa.Connec
     still_open, closed = replace(CAUSE, subject="customer 1"), replace(CAUSE, subject="customer 2")
     for cause in (still_open, closed, OTHER):
         incidents.record(connection, cause)
-    incidents.reconcile(connection, [Kind.CHANGE_RETRIED], [still_open, replace(CAUSE, subject="customer 3")])
+    incidents.reconcile(connection, [IncidentKind.CHANGE_RETRIED], [still_open, replace(CAUSE, subject="customer 3")])
     assert {one.subject for one in incidents.open_incidents(connection)} == {"customer 1", "customer 3", "sync"}
-    incidents.reconcile(connection, [Kind.CHANGE_RETRIED], [])
+    incidents.reconcile(connection, [IncidentKind.CHANGE_RETRIED], [])
     assert {one.subject for one in incidents.open_incidents(connection)} == {"sync"}
 
 
 def test_close_unseen(connection: sa.Connection) -> None:
     incidents.record(connection, CAUSE)
     (one,) = newest(connection)
-    assert incidents.close_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at) == 0
-    assert incidents.close_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at + timedelta(seconds=1)) == 1
+    assert incidents.close_if_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at) == 0
+    assert (
+        incidents.close_if_unseen(connection, CAUSE.kind, CAUSE.subject, one.last_seen_at + timedelta(seconds=1)) == 1
+    )
 
 
 def test_announced_only_leaves_out_incidents_within_their_grace(connection: sa.Connection) -> None:

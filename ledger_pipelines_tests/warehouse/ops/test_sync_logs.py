@@ -15,15 +15,21 @@ from ledger_pipelines.warehouse import schema
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Ending, SyncedTable, SyncEndedError, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import (
+    SyncedTable,
+    SyncLog,
+    SyncNotRunningError,
+    SyncResult,
+    SyncRunningError,
+)
 from ledger_pipelines.warehouse.queries import sync_history
-from ledger_pipelines.warehouse.table_report import Report
+from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 
 ROUNDS = 50 if os.environ.get("CI") else 10
-COMPLETED = Ending("completed")
-REPORT = Report(
+COMPLETED = SyncResult("completed")
+REPORT = TableReport(
     "erp.so_invoice_line",
     {"2025-01": Counts(inserted=5, updated=2), "2025-03": Counts(deleted=1, unchanged=3)},
     {"2025-01": 1, "": 1},
@@ -50,15 +56,15 @@ def warehouse(database: sa.Engine) -> sa.Engine:
 
 def start_sync(warehouse: sa.Engine, run_id: str | None = None) -> int:
     with warehouse.begin() as connection:
-        return sync_logs.claim(connection, "manual", run_id).id
+        return sync_logs.begin_sync(connection, "manual", run_id).id
 
 
-def run_sync(warehouse: sa.Engine, ending: Ending = COMPLETED, *, days_ago: int = 0, records: int = 0) -> int:
+def run_sync(warehouse: sa.Engine, ending: SyncResult = COMPLETED, *, days_ago: int = 0, records: int = 0) -> int:
     """Start and end a sync that takes ten seconds, and return its id."""
     log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "stockbywh")
-        report = Report("erp.stockbywh", {"2025-01": Counts(inserted=records)})
+        report = TableReport("erp.stockbywh", {"2025-01": Counts(inserted=records)})
         sync_logs.table_finished(connection, log_id, "stockbywh", report, Decimal(1))
         sync_logs.close(connection, log_id, ending)
         moved = "UPDATE ops.sync_logs SET started_at = now() - :ago, completed_at = now() - :ago + :took WHERE id = :id"
@@ -101,7 +107,7 @@ def _start_at_barrier(barrier: Barrier, connection: sa.Connection) -> SyncLog | 
     barrier.wait(10)
     try:
         with connection.begin():
-            return sync_logs.claim(connection, "manual")
+            return sync_logs.begin_sync(connection, "manual")
     except SyncRunningError as error:
         return error
 
@@ -111,7 +117,7 @@ def test_a_start_waits_for_an_uncommitted_one_and_succeeds_after_rollback(
 ) -> None:
     with ThreadPoolExecutor(1) as pool, warehouse.connect() as first:
         transaction = first.begin()
-        sync_logs.claim(first, "manual")
+        sync_logs.begin_sync(first, "manual")
         second = pool.submit(start_sync, warehouse)
         _wait_for_lock(warehouse)
         transaction.rollback()
@@ -153,12 +159,12 @@ def test_totals_are_sums_of_the_completed_tables(warehouse: sa.Engine) -> None:
             sync_logs.table_started(connection, log_id, table)
         sync_logs.table_finished(connection, log_id, "so_invoice_line", REPORT, Decimal("1.25"))
         sync_logs.table_progressed(connection, log_id, "stockbywh", 500)
-        failed = Ending("failed", "no such table")
+        failed = SyncResult("failed", "no such table")
         sync_logs.table_failed(connection, log_id, "view_prod_header", failed, Decimal(2))
     running = log_of(warehouse, log_id)
     assert (running.status, running.total_records, running.duration) == ("running", 12, None)
     with warehouse.begin() as connection:
-        ended = sync_logs.close(connection, log_id, Ending("failed", "view_prod_header: no such table"))
+        ended = sync_logs.close(connection, log_id, SyncResult("failed", "view_prod_header: no such table"))
     assert ended == log_of(warehouse, log_id)
     assert (ended.total_records, ended.success_records, ended.failed_records) == (12, 10, 2)
     assert ended.success_rate == Decimal("83.33")
@@ -180,7 +186,7 @@ def test_a_retried_table_is_reset(warehouse: sa.Engine) -> None:
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "stockbywh")
         sync_logs.table_finished(connection, log_id, "stockbywh", REPORT, Decimal(1))
-        sync_logs.table_failed(connection, log_id, "stockbywh", Ending("failed", "it broke"), Decimal(1))
+        sync_logs.table_failed(connection, log_id, "stockbywh", SyncResult("failed", "it broke"), Decimal(1))
         sync_logs.table_started(connection, log_id, "stockbywh")
     table = tables_of(warehouse, log_id)["stockbywh"]
     assert table == SyncedTable("stockbywh", "running", (), 0, 0, 0, 0, 0, 0, 0, None, None)
@@ -189,7 +195,7 @@ def test_a_retried_table_is_reset(warehouse: sa.Engine) -> None:
 def test_a_sync_ends_once(warehouse: sa.Engine) -> None:
     log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
-        assert sync_logs.close(connection, log_id, Ending("cancelled", "It was cancelled.")) is not None
+        assert sync_logs.close(connection, log_id, SyncResult("cancelled", "It was cancelled.")) is not None
         assert sync_logs.close(connection, log_id, COMPLETED) is None
         assert sync_logs.close(connection, log_id + 1, COMPLETED) is None
     assert (log_of(warehouse, log_id).status, log_of(warehouse, log_id).error_message) == (
@@ -203,8 +209,8 @@ def test_an_ended_sync_accepts_results_but_no_new_table(warehouse: sa.Engine) ->
     log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
         sync_logs.table_started(connection, log_id, "so_invoice_line")
-        sync_logs.close(connection, log_id, Ending("cancelled"))
-        with pytest.raises(SyncEndedError, match=f"Sync {log_id} is already cancelled; stockbywh is unchanged"):
+        sync_logs.close(connection, log_id, SyncResult("cancelled"))
+        with pytest.raises(SyncNotRunningError, match=f"Sync {log_id} is already cancelled; stockbywh is unchanged"):
             sync_logs.table_started(connection, log_id, "stockbywh")
         sync_logs.table_progressed(connection, log_id, "so_invoice_line", 999)
         assert sync_history.tables_of(connection, log_id)[0].rows_read == 0
@@ -218,23 +224,23 @@ def test_attach_run(warehouse: sa.Engine) -> None:
     with warehouse.begin() as connection:
         assert sync_logs.attach_run(connection, log_id, "abc").run_id == "abc"
         assert sync_logs.attach_run(connection, log_id, "abc").run_id == "abc"
-        with pytest.raises(SyncEndedError, match="has another run, abc"):
+        with pytest.raises(SyncNotRunningError, match="has another run, abc"):
             sync_logs.attach_run(connection, log_id, "def")
         with pytest.raises(SyncRunningError, match="in run abc"):
-            sync_logs.claim(connection, "scheduled")
-        sync_logs.close(connection, log_id, Ending("cancelled"))
-        with pytest.raises(SyncEndedError, match="is already cancelled"):
+            sync_logs.begin_sync(connection, "scheduled")
+        sync_logs.close(connection, log_id, SyncResult("cancelled"))
+        with pytest.raises(SyncNotRunningError, match="is already cancelled"):
             sync_logs.attach_run(connection, log_id, "abc")
-        with pytest.raises(SyncEndedError, match=r"is not in ops\.sync_logs"):
+        with pytest.raises(SyncNotRunningError, match=r"is not in ops\.sync_logs"):
             sync_logs.attach_run(connection, log_id + 1, "abc")
 
 
 def test_was_claimed_before(warehouse: sa.Engine) -> None:
     log_id = start_sync(warehouse)
     with warehouse.begin() as connection:
-        assert not sync_logs.was_claimed_before(connection, log_id, 120)
+        assert not sync_logs.has_run_longer_than(connection, log_id, 120)
         connection.execute(sa.text("UPDATE ops.sync_logs SET started_at = now() - interval '121 s'"))
-        assert sync_logs.was_claimed_before(connection, log_id, 120)
+        assert sync_logs.has_run_longer_than(connection, log_id, 120)
 
 
 def table(name: str, status: sync_logs.Status, error: str | None = None) -> SyncedTable:
@@ -249,43 +255,43 @@ def table(name: str, status: sync_logs.Status, error: str | None = None) -> Sync
         (
             [table("a", "completed"), table("b", "failed", "no such table")],
             False,
-            Ending("failed", "b: no such table"),
+            SyncResult("failed", "b: no such table"),
         ),
         (
             [table("a", "failed", "the ERP is away"), table("b", "failed", "the ERP is away")],
             False,
-            Ending("failed", "a, b: the ERP is away"),
+            SyncResult("failed", "a, b: the ERP is away"),
         ),
         (
             [table("b", "failed", "no such table")],
             False,
-            Ending("failed", "a: Not reached before the sync ended.\nb: no such table"),
+            SyncResult("failed", "a: Not reached before the sync ended.\nb: no such table"),
         ),
         (
             [table("a", "completed"), table("b", "cancelled")],
             False,
-            Ending("cancelled", "It was cancelled. Unchanged: b. Already synced: a."),
+            SyncResult("cancelled", "It was cancelled. Unchanged: b. Already synced: a."),
         ),
-        ([], True, Ending("cancelled", "It was cancelled. Unchanged: a, b.")),
+        ([], True, SyncResult("cancelled", "It was cancelled. Unchanged: a, b.")),
         (
             [table("a", "completed")],
             False,
-            Ending(
+            SyncResult(
                 "failed",
                 "The run, or its program, was stopped between two tables.\nb: Not reached before the sync ended.",
             ),
         ),
     ],
 )
-def test_verdict(results: list[SyncedTable], interrupted: bool, expected: Ending) -> None:
-    assert sync_logs.verdict(results, ["a", "b"], interrupted=interrupted) == expected
+def test_verdict(results: list[SyncedTable], interrupted: bool, expected: SyncResult) -> None:
+    assert sync_logs.sync_result(results, ["a", "b"], interrupted=interrupted) == expected
 
 
 def test_queries_without_any_sync(warehouse: sa.Engine) -> None:
     with warehouse.connect() as connection:
         assert sync_history.latest(connection) is None
         assert sync_history.by_id(connection, 1) is None
-        assert sync_logs.running(connection) is None
+        assert sync_logs.running_sync(connection) is None
         nothing = sync_history.page(connection)
         assert nothing.items == []
         assert nothing.pagination() == {
@@ -327,7 +333,7 @@ def test_log_as_dict(warehouse: sa.Engine) -> None:
 @pytest.fixture
 def seven_syncs(warehouse: sa.Engine) -> list[int]:
     """Ids of seven syncs, in order; the third and the fourth failed."""
-    endings = [COMPLETED] * 2 + [Ending("failed", "it broke")] * 2 + [COMPLETED] * 3
+    endings = [COMPLETED] * 2 + [SyncResult("failed", "it broke")] * 2 + [COMPLETED] * 3
     return [run_sync(warehouse, ending) for ending in endings]
 
 
@@ -362,8 +368,8 @@ def test_statistics(warehouse: sa.Engine) -> None:
     run_sync(warehouse, days_ago=8, records=1000)
     for records in (10, 11):
         run_sync(warehouse, records=records)
-    failed = run_sync(warehouse, Ending("failed", "it broke"), records=500)
-    cancelled = run_sync(warehouse, Ending("cancelled"))
+    failed = run_sync(warehouse, SyncResult("failed", "it broke"), records=500)
+    cancelled = run_sync(warehouse, SyncResult("cancelled"))
     running = start_sync(warehouse)
     with warehouse.connect() as connection:
         week = sync_history.statistics(connection)

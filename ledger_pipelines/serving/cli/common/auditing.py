@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.base.databases import Databases
-from ledger_pipelines.warehouse.ops.audit import Act
+from ledger_pipelines.warehouse.ops.audit import Command
 
 
 @contextmanager
@@ -22,5 +22,5 @@ def audited_command(databases: Databases, action: str, target: str) -> Iterator[
         WarehouseError: the audit log cannot be written; the command must not be executed.
     """
     actor = f"command line ({getpass.getuser()})"
-    with audited(databases.warehouse, Act(f"ledger {action}", target, actor=actor)):
+    with audited(databases.warehouse, Command(f"ledger {action}", target, actor=actor)):
         yield actor

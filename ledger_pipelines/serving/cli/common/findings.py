@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ledger_pipelines.serving.cli.common.console import print_message, print_table
-from ledger_pipelines.sources.diagnosis import Finding, Level
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
 
 
 def findings_as_json(found: Iterable[Any]) -> list[dict[str, Any]]:
@@ -25,9 +25,9 @@ def print_findings(title: str, findings: Sequence[Finding], *, success: str, fai
     rows = [(finding.level.value, finding.what, finding.found, finding.advice) for finding in findings]
     print_table(title, ("level", "what", "found", "advice"), rows)
     levels = {finding.level for finding in findings}
-    if Level.ERROR in levels:
+    if FindingLevel.ERROR in levels:
         print_message(f"[bold red]{failure}; see the errors above.")
-    elif Level.WARNING in levels:
+    elif FindingLevel.WARNING in levels:
         print_message(f"[bold yellow]{success}; see the warnings above.")
     else:
         print_message(f"[bold green]{success}.")

@@ -1,12 +1,12 @@
 """Preparation of the databases before a command runs."""
 
-from ledger_pipelines.serving.base.databases import prepare, start_embedded
+from ledger_pipelines.serving.base.databases import prepare_databases, start_embedded
 from ledger_pipelines.serving.cli.common.console import print_message
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
 
 
-def prepare_databases(settings: Settings) -> None:
+def prepare_with_message(settings: Settings) -> None:
     """Create and upgrade the databases; start the embedded server if the settings use it.
 
     Raises:
@@ -14,11 +14,13 @@ def prepare_databases(settings: Settings) -> None:
         WarehouseError: a database cannot be created or used, or its schema is newer than this program.
     """
     if database_urls.uses_embedded_server(settings):
-        start_embedded_server(settings)  # first: if a later step fails, the user already knows that the server runs
-    prepare(settings)
+        start_embedded_with_message(
+            settings
+        )  # first: if a later step fails, the user already knows that the server runs
+    prepare_databases(settings)
 
 
-def start_embedded_server(settings: Settings) -> None:
+def start_embedded_with_message(settings: Settings) -> None:
     """Start the embedded server and print a message if it was not running: it outlives the command.
 
     Raises:

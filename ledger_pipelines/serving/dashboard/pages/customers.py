@@ -8,30 +8,30 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.horizon import shift
-from ledger_pipelines.serving.api.balance import known
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.horizon import shift_month
+from ledger_pipelines.serving.api.balance import get_customer
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
-from ledger_pipelines.serving.dashboard.price_explanation import Explainer
+from ledger_pipelines.serving.dashboard.price_explanation import PriceExplainer
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web import commands
-from ledger_pipelines.serving.web.parameters import CustomerId, Month, in_horizon
+from ledger_pipelines.serving.web.parameters import CustomerId, Month, check_month_in_horizon
 from ledger_pipelines.warehouse.ops.first_computation import is_computed
 from ledger_pipelines.warehouse.queries.customers.customer import (
-    Balance,
     CustomerDetails,
+    MonthBalance,
     balance_of,
     balances_of,
     details_of,
 )
-from ledger_pipelines.warehouse.queries.customers.low_balances import alerts
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts_page
 from ledger_pipelines.warehouse.queries.customers.month_details import deposits_of, priced_readings_of
 from ledger_pipelines.warehouse.queries.customers.search import find_customers
-from ledger_pipelines.warehouse.queries.exact_sums import total
+from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
 _MAX_RESULTS = 50
@@ -43,7 +43,7 @@ _DAGSTER_SECONDS = 2.0
 def search(context: RequestContextDep, q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Show the customers that match a search text."""
     text = q.replace("\0", "").strip()
-    with context.app.reading() as connection:
+    with context.app.read_connection() as connection:
         found = find_customers(connection, text, _MAX_RESULTS + 1) if text else []
         computed = is_computed(connection)
     more = len(found) > _MAX_RESULTS
@@ -67,10 +67,14 @@ def customer(
     with app.snapshot() as connection:
         found = _load_customer(context, connection, customer_id)
         months = balances_of(connection, customer_id)
-        low = alerts(connection, customer_id=customer_id, cleared=True, per_page=_ALERTS)
+        low = alerts_page(connection, customer_id=customer_id, include_cleared=True, per_page=_ALERTS)
         computed = bool(months) or is_computed(connection)
     horizon = app.horizon.months
-    state = None if run is None else fetch_run_state(web_ui_of(app.settings, timeout_seconds=_DAGSTER_SECONDS), run)
+    state = (
+        None
+        if run is None
+        else fetch_run_state(dagster_graphql_from_settings(app.settings, timeout_seconds=_DAGSTER_SECONDS), run)
+    )
     return render_page(
         context,
         "customer.html",
@@ -93,8 +97,8 @@ def recalculate_customer(
 ) -> Response:
     """Start a recalculation from a month on; the customer's page shows the state of its run."""
     settings, horizon = context.app.settings, context.app.horizon
-    in_horizon(horizon, "start_month", start_month)
-    run_id = commands.recalculate(settings, customer_id, start_month)
+    check_month_in_horizon(horizon, "start_month", start_month)
+    run_id = commands.start_recalculation(settings, customer_id, start_month)
     return RedirectResponse(f"/customers/{customer_id}?run={run_id}&start_month={start_month}", 303)
 
 
@@ -108,7 +112,7 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
         computed = balance is not None or is_computed(connection)
-    explainer = Explainer(context.translate, context.formats)
+    explainer = PriceExplainer(context.translate, context.formats)
     horizon = app.horizon
     return render_page(
         context,
@@ -117,15 +121,15 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         customer=found,
         name=_name(context, found),
         month=month,
-        before=shift(month, -1) if month > horizon.first else None,
-        after=shift(month, 1) if month < horizon.current else None,
+        before=shift_month(month, -1) if month > horizon.first else None,
+        after=shift_month(month, 1) if month < horizon.current else None,
         balance=balance,
         computed=computed,
         readings=[(row, explainer.steps(row)) for row in rows],
-        volume=total((row.volume_sm3 for row in rows), 4),
-        amount=total((row.total_harga for row in rows), 2),
+        volume=exact_total((row.volume_sm3 for row in rows), 4),
+        amount=exact_total((row.total_harga for row in rows), 2),
         deposits=deposits,
-        deposited=total((deposit.amount for deposit in deposits), 2),
+        deposited=exact_total((deposit.amount for deposit in deposits), 2),
     )
 
 
@@ -138,7 +142,7 @@ def _load_customer(context: RequestContext, connection: sa.Connection, customer_
     found = details_of(connection, customer_id)
     if found is not None:
         return found
-    gone = known(connection, customer_id, context.app.settings)
+    gone = get_customer(connection, customer_id, context.app.settings)
     unknown: dict[str, Any] = dict.fromkeys(CustomerDetails.__dataclass_fields__)
     return CustomerDetails(
         **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}
@@ -149,7 +153,7 @@ def _name(context: RequestContext, found: CustomerDetails) -> str:
     return found.name or context.translate.plain("customer.nameless", id=found.customer_id)
 
 
-def _charts(locale: Locale, months: Sequence[Balance]) -> list[Chart]:
+def _charts(locale: Locale, months: Sequence[MonthBalance]) -> list[Chart]:
     if not months:
         return []
     plain, keys = locale.translate.plain, [month.year_month for month in months]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.cache import DashboardCacheDep
 from ledger_pipelines.serving.dashboard.dagster_state import CheckResults, fetch_check_results, fetch_run_state
 from ledger_pipelines.serving.dashboard.pages.syncs import SyncId, load_sync
@@ -23,9 +23,9 @@ _FINISHED = "X-Finished"
 @router.get("/dagster")
 def dagster(context: RequestContextDep, cache: DashboardCacheDep) -> Response:
     """Show Dagster's state and the results of its checks."""
-    web_ui = web_ui_of(context.app.settings, timeout_seconds=_SECONDS)
+    web_ui = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS)
     checks: CheckResults | None = None
-    if context.app.dagster_answers():
+    if context.app.dagster_is_up():
         with suppress(OSError):  # Dagster has stopped since the check above
             checks = cache.checks.get("checks", lambda: fetch_check_results(web_ui))
     return render_page(
@@ -43,14 +43,14 @@ def sync(context: RequestContextDep, log_id: SyncId) -> Response:
 @router.get("/runs/{run_id}")
 def run(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a recalculation."""
-    state = fetch_run_state(web_ui_of(context.app.settings, timeout_seconds=_SECONDS), run_id)
+    state = fetch_run_state(dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS), run_id)
     return _render_fragment(context, "recalculation_run.html", finished=not state.unfinished, run=state)
 
 
 @router.get("/reconciliations/{run_id}")
 def reconciliation(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a reconciliation."""
-    state = fetch_run_state(web_ui_of(context.app.settings, timeout_seconds=_SECONDS), run_id)
+    state = fetch_run_state(dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS), run_id)
     return _render_fragment(context, "reconciliation_run.html", finished=not state.unfinished, run=state)
 
 

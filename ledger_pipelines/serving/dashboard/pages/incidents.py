@@ -12,13 +12,13 @@ from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNu
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web.errors import ApiError, not_found
-from ledger_pipelines.serving.web.parameters import Whole
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.serving.web.parameters import WholeNumber
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm
+from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm_refused_deletion
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
-from ledger_pipelines.warehouse.queries.confirmed_deletions import Confirmed, confirmed
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.confirmed_deletions import DeletionConfirmation, valid_confirmations
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
 _LARGEST = 2**63 - 1
@@ -37,46 +37,46 @@ class OpenIncidents:
 
     total: int
     shown: Sequence[Incident]
-    confirmed: Mapping[int, Confirmed]
+    confirmed: Mapping[int, DeletionConfirmation]
 
 
 def load_open_incidents(connection: sa.Connection) -> OpenIncidents:
     """Return the open incidents, oldest first."""
     found = open_incidents(connection)
     shown = found[:_MAX_SHOWN]
-    return OpenIncidents(len(found), shown, confirmed(connection, shown))
+    return OpenIncidents(len(found), shown, valid_confirmations(connection, shown))
 
 
 @router.get("")
 def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show open and closed incidents, newest first."""
     with context.app.snapshot() as connection:
-        newest = incidents.newest_incidents(connection, PER_PAGE, offset(number, PER_PAGE))
+        newest = incidents.newest_incidents(connection, PER_PAGE, page_offset(number, PER_PAGE))
         total = incidents.count(connection)
 
     def path(to: int) -> str:
         return build_path("/incidents", page=to)
 
-    found = Paged(newest, number, PER_PAGE, total)
+    found = ResultPage(newest, number, PER_PAGE, total)
     return render_page(context, "incidents.html", nav_entry="incidents", incidents=found, page_path=path)
 
 
 @router.post("/{id}/confirm")
 def confirm_deletion(
     context: RequestContextDep,
-    incident_id: Annotated[int, Whole(1, _LARGEST), Path(alias="id")],
-    rows: Annotated[int, Whole(1, _LARGEST), Form()],
+    incident_id: Annotated[int, WholeNumber(1, _LARGEST), Path(alias="id")],
+    rows: Annotated[int, WholeNumber(1, _LARGEST), Form()],
 ) -> Response:
     """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
     warehouse = context.app.warehouse
-    with reachable(warehouse), warehouse.begin() as connection:
-        incident = incidents.incident_of(connection, incident_id)
+    with translate_connection_errors(warehouse), warehouse.begin() as connection:
+        incident = incidents.get_incident(connection, incident_id)
         if incident is None:
             raise not_found(context.translate.plain("incidents.unknown", id=incident_id))
         if incident.rows_to_confirm not in (rows, 0):
             raise ApiError(409, context.translate.plain("incidents.changed"))
         try:
-            confirm(connection, incident, context.caller.name if context.caller else "")
+            confirm_refused_deletion(connection, incident, context.caller.name if context.caller else "")
         except NothingToConfirmError as error:
             raise ApiError(409, str(error)) from error
     return RedirectResponse("/", 303)

@@ -16,8 +16,8 @@ from ledger_pipelines.serving.dashboard.request_context import SESSION_COOKIE, R
 from ledger_pipelines.serving.dashboard.routes import PublicPage, RequestContextDep, set_session_cookie
 from ledger_pipelines.serving.dashboard.static_files import is_static_file, static_file
 from ledger_pipelines.serving.web.errors import ApiError, not_found
-from ledger_pipelines.serving.web.request_audit import act_of, refused_stranger
-from ledger_pipelines.warehouse.engine import reachable
+from ledger_pipelines.serving.web.request_audit import command_of, refuse_unauthenticated
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 
 router = APIRouter(route_class=PublicPage)
 _CACHE_FOREVER = "public, max-age=31536000, immutable"
@@ -40,7 +40,7 @@ def log_in(
     """Open a session if the token is valid; the reason of a refusal is only written to the audit log."""
     app = context.app
     try:
-        with reachable(app.warehouse), app.at_once.connect() as connection:
+        with translate_connection_errors(app.warehouse), app.autocommit_engine.connect() as connection:
             caller = authenticate(connection, token.strip())
     except TokenRefusedError as error:
         return _refusal_page(context, _local_path(next), str(error))
@@ -53,9 +53,9 @@ def log_in(
 
 def _refusal_page(context: RequestContext, next_path: str, reason: str) -> Response:
     app, request = context.app, context.request
-    refusal, is_kept = refused_stranger(request, ApiError(401, reason))
+    refusal, is_kept = refuse_unauthenticated(request, ApiError(401, reason))
     if is_kept:
-        with audited(app.warehouse, act_of(request, "POST /login", None, None)) as record:
+        with audited(app.warehouse, command_of(request, "POST /login", None, None)) as record:
             record.outcome, record.message = "refused", refusal.message
     fault = context.translate("access.refused")
     if wait := refusal.headers.get("Retry-After"):
@@ -69,8 +69,8 @@ def _refusal_page(context: RequestContext, next_path: str, reason: str) -> Respo
 def _audited_transaction(context: RequestContext, action: str, caller: Caller) -> Iterator[sa.Connection]:
     """Open a transaction for an action of a known user, recorded in the audit log."""
     warehouse = context.app.warehouse
-    act = act_of(context.request, action, None, caller)
-    with audited(warehouse, act), reachable(warehouse), warehouse.begin() as connection:
+    act = command_of(context.request, action, None, caller)
+    with audited(warehouse, act), translate_connection_errors(warehouse), warehouse.begin() as connection:
         yield connection
 
 

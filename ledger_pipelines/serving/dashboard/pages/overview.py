@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.pages.incidents import load_open_incidents
@@ -11,10 +11,10 @@ from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.warehouse.ops.first_computation import is_computed
 from ledger_pipelines.warehouse.queries import sync_history
-from ledger_pipelines.warehouse.queries.customers.low_balances import alerts, customers_alerted
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts_page, count_alerted_customers
 from ledger_pipelines.warehouse.queries.freshness import freshness
-from ledger_pipelines.warehouse.queries.rejections import how_many
-from ledger_pipelines.warehouse.queries.year import Year, years_with_balances
+from ledger_pipelines.warehouse.queries.rejections import count_rejected_rows
+from ledger_pipelines.warehouse.queries.year import YearReport, years_with_balances
 
 router = APIRouter(route_class=GuardedPage)
 _ALERTS = 5
@@ -25,16 +25,16 @@ _ALERTS = 5
 def overview(context: RequestContextDep, year: YearParameter = None) -> Response:
     """Show the current state and the figures of a year, by default the current year."""
     app = context.app
-    found = app.year(year)
+    found = app.year_figures(year)
     with app.snapshot() as connection:
         incidents = load_open_incidents(connection)
         years = years_with_balances(connection)
         computed = is_computed(connection)
         fresh = freshness(connection)
         sync = sync_history.latest(connection)
-        low = alerts(connection, per_page=_ALERTS)
-        low_customers = customers_alerted(connection)
-        rejected = how_many(connection)
+        low = alerts_page(connection, per_page=_ALERTS)
+        low_customers = count_alerted_customers(connection)
+        rejected = count_rejected_rows(connection)
     return render_page(
         context,
         "overview.html",
@@ -50,11 +50,11 @@ def overview(context: RequestContextDep, year: YearParameter = None) -> Response
         low_customers=low_customers,
         rejected_total=rejected,
         dagster_up=None,
-        dagster_address=web_ui_of(app.settings).address,
+        dagster_address=dagster_graphql_from_settings(app.settings).address,
     )
 
 
-def _charts(locale: Locale, found: Year) -> list[Chart]:
+def _charts(locale: Locale, found: YearReport) -> list[Chart]:
     plain, months = locale.translate.plain, found.monthly_trend
     keys = [month.year_month for month in months]
     flows = [

@@ -5,14 +5,14 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from ledger_pipelines.serving.web.parameters import Whole
+from ledger_pipelines.serving.web.parameters import WholeNumber
 
 PER_PAGE = 25
 
-PageNumber = Annotated[int, Whole(1, 1_000_000), Query(alias="page")]
+PageNumber = Annotated[int, WholeNumber(1, 1_000_000), Query(alias="page")]
 """Page number of a list, from 1."""
 
-YearParameter = Annotated[int | None, Whole(1970, 9999), Query()]
+YearParameter = Annotated[int | None, WholeNumber(1970, 9999), Query()]
 """Year of the overview."""
 
 

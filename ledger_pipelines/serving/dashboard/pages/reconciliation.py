@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.dagster_state import RunState, fetch_run_state
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
@@ -14,7 +14,7 @@ from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.reconciliation import COMPARISON, INVOICES
 from ledger_pipelines.serving.web import commands
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import balance_comparison
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
     SELECTIONS,
@@ -36,9 +36,9 @@ def comparison(
     """Show balances against the billing application's totals: mismatches only, or all."""
     only_mismatches = show != _ALL
     with context.app.snapshot() as connection:
-        summary = context.app.compared(connection)
+        summary = context.app.cached_comparison_summary(connection)
         rows = balance_comparison(
-            connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=offset(number, PER_PAGE)
+            connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=page_offset(number, PER_PAGE)
         )
     total = summary.mismatches if only_mismatches else summary.customers
     return render_page(
@@ -47,7 +47,7 @@ def comparison(
         nav_entry="comparison",
         run=_requested_run(context, run),
         summary=summary,
-        rows=Paged(rows, number, PER_PAGE, total),
+        rows=ResultPage(rows, number, PER_PAGE, total),
         only_mismatches=only_mismatches,
         page_path=lambda to: build_path("/comparison", show=show, page=to),
     )
@@ -68,7 +68,7 @@ def invoices(
         wanted = month if month in months else max(months, default="")
         summary = invoice_summary(connection, wanted)
         rows = invoice_reconciliation(
-            connection, wanted, statuses=statuses, limit=PER_PAGE, offset=offset(number, PER_PAGE)
+            connection, wanted, statuses=statuses, limit=PER_PAGE, offset=page_offset(number, PER_PAGE)
         )
     unknown = bool(months) and month not in ("", wanted)
     return render_page(
@@ -80,7 +80,7 @@ def invoices(
         months=months,
         month=wanted,
         summary=summary,
-        rows=Paged(rows, number, PER_PAGE, summary.having(statuses)),
+        rows=ResultPage(rows, number, PER_PAGE, summary.count_with_status(statuses)),
         only_mismatches=show != _ALL,
         page_path=lambda to: build_path("/invoices", month=wanted, show=show, page=to),
     )
@@ -89,13 +89,17 @@ def invoices(
 @router.post("/comparison")
 def compare(context: RequestContextDep) -> Response:
     """Start a comparison of balances; the page shows the state of its run."""
-    return _redirect_to_run("/comparison", commands.reconcile(context.app.settings, COMPARISON, context.app.horizon))
+    return _redirect_to_run(
+        "/comparison", commands.start_reconciliation(context.app.settings, COMPARISON, context.app.horizon)
+    )
 
 
 @router.post("/invoices")
 def reconcile(context: RequestContextDep) -> Response:
     """Start a reconciliation of the invoices of all months; the page shows the state of its run."""
-    return _redirect_to_run("/invoices", commands.reconcile(context.app.settings, INVOICES, context.app.horizon))
+    return _redirect_to_run(
+        "/invoices", commands.start_reconciliation(context.app.settings, INVOICES, context.app.horizon)
+    )
 
 
 def _redirect_to_run(path: str, run_id: str) -> Response:
@@ -104,5 +108,5 @@ def _redirect_to_run(path: str, run_id: str) -> Response:
 
 def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
     """Return the state of the run that the page's query parameter names."""
-    web_ui = web_ui_of(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
+    web_ui = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
     return None if run is None else fetch_run_state(web_ui, run)

@@ -10,9 +10,9 @@ from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep, require_admin
 from ledger_pipelines.serving.dashboard.translations.reasons import translate_reason
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines.warehouse.queries.customers.low_balances import alerts
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
-from ledger_pipelines.warehouse.queries.rejections import Rejections, rejected, rejections
+from ledger_pipelines.warehouse.queries.customers.low_balances import alerts_page
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
+from ledger_pipelines.warehouse.queries.rejections import RejectionCount, rejected_rows_page, rejection_counts
 
 router = APIRouter(route_class=GuardedPage)
 _FilterValue = Annotated[str, Query(max_length=1000)]
@@ -23,7 +23,7 @@ def low_balances(context: RequestContextDep, number: PageNumber = 1, cleared: _F
     """Show open alerts of low balances; with `cleared` also those that have recovered."""
     also_cleared = cleared == "yes"
     with context.app.snapshot() as connection:
-        found = alerts(connection, cleared=also_cleared, number=number, per_page=PER_PAGE)
+        found = alerts_page(connection, include_cleared=also_cleared, number=number, per_page=PER_PAGE)
 
     def path(to: int) -> str:
         return build_path("/alerts", cleared="yes" if also_cleared else None, page=to)
@@ -41,8 +41,8 @@ def rejected_rows(
     if asset not in ("", chosen_asset):  # the reason belongs to a previously chosen asset
         chosen_asset, source_table, kind, reason = asset, None, None, ""
     with context.app.snapshot() as connection:
-        kinds = rejections(connection)
-        rows = rejected(
+        kinds = rejection_counts(connection)
+        rows = rejected_rows_page(
             connection, asset=chosen_asset, source_table=source_table, kind=kind, number=number, per_page=PER_PAGE
         )
     assets = sorted({kind.asset for kind in kinds})
@@ -65,7 +65,7 @@ def rejected_rows(
     )
 
 
-def _choice_value(found: Rejections) -> str:
+def _choice_value(found: RejectionCount) -> str:
     """Return the query parameter for a reason, with asset and table: several tables can have the same reason."""
     return f"{found.asset}/{found.source_table}/{found.kind}"
 
@@ -84,11 +84,11 @@ def audit_log(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show the audit log; for administrators only."""
     require_admin(context)
     with context.app.snapshot() as connection:
-        entries = audit.latest(connection, limit=PER_PAGE, offset=offset(number, PER_PAGE))
+        entries = audit.latest(connection, limit=PER_PAGE, offset=page_offset(number, PER_PAGE))
         total = audit.count(connection)
 
     def path(to: int) -> str:
         return build_path("/audit", page=to)
 
-    found = Paged(entries, number, PER_PAGE, total)
+    found = ResultPage(entries, number, PER_PAGE, total)
     return render_page(context, "audit.html", nav_entry="audit", entries=found, page_path=path)

@@ -22,7 +22,7 @@ ROUTERS = (
 )
 
 
-def add_dashboard(app: FastAPI) -> None:
+def register_dashboard(app: FastAPI) -> None:
     """Register the pages, their cache and their handler of unknown paths.
 
     `app.state.parts` must be set.

@@ -7,25 +7,25 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.dagster.graphql import web_ui_of
-from ledger_pipelines.serving.dagster.sync_job import Months
+from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.sync_job import SyncMonths
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Locale
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
-from ledger_pipelines.serving.sync import Wish
+from ledger_pipelines.serving.sync import SyncRequest
 from ledger_pipelines.serving.web import commands
-from ledger_pipelines.serving.web.errors import ApiError, not_found, wrong
-from ledger_pipelines.serving.web.parameters import Whole
+from ledger_pipelines.serving.web.errors import ApiError, invalid_parameter, not_found
+from ledger_pipelines.serving.web.parameters import WholeNumber
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType
 from ledger_pipelines.warehouse.queries import sync_history
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
-SyncId = Annotated[int, Whole(1, 2**63 - 1), Path(alias="id")]
+SyncId = Annotated[int, WholeNumber(1, 2**63 - 1), Path(alias="id")]
 _DAYS = 7
 _CHARTED_SYNCS = 30
 _TABLES = [table.name for table in ERP_TABLES]
@@ -48,7 +48,7 @@ def history(
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
         drawn = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
         statistics = sync_history.statistics(connection, _DAYS)
-        running = sync_logs.running(connection)
+        running = sync_logs.running_sync(connection)
         tables = [] if running is None else sync_history.tables_of(connection, running.id)
     locale = Locale(context.translate, context.formats)
     return render_page(
@@ -86,9 +86,9 @@ def start(
     """Start a sync; its page shows the progress."""
     wanted = tuple(tables or ())
     if unknown := [name for name in wanted if name not in _TABLES]:
-        raise wrong("tables", f"there is no table {unknown[0]}; expected {', '.join(_TABLES)}")
-    months = Months(None, from_month or None, to_month or None)
-    sync_request = Wish(months, wanted, full == _YES, accept_deletions == _YES)
+        raise invalid_parameter("tables", f"there is no table {unknown[0]}; expected {', '.join(_TABLES)}")
+    months = SyncMonths(None, from_month or None, to_month or None)
+    sync_request = SyncRequest(months, wanted, full == _YES, accept_deletions == _YES)
     started = commands.start_sync(context.app.settings, sync_request)
     return RedirectResponse(f"/syncs/{started.log_id}", 303)
 
@@ -97,8 +97,8 @@ def start(
 def sync(context: RequestContextDep, log_id: SyncId) -> Response:
     """Show a sync and its result for each table."""
     log, tables = load_sync(context, log_id)
-    web_ui = web_ui_of(context.app.settings)
-    address = None if log.run_id is None else web_ui.address_of_run(log.run_id)
+    web_ui = dagster_graphql_from_settings(context.app.settings)
+    address = None if log.run_id is None else web_ui.run_url(log.run_id)
     return render_page(context, "sync.html", nav_entry="syncs", log=log, tables=tables, run_address=address)
 
 

@@ -1,14 +1,14 @@
 """Texts of ERP syncs."""
 
 from ledger_pipelines.serving.dashboard.translations.text import Text
-from ledger_pipelines.warehouse.database_urls import NO_ERP
+from ledger_pipelines.warehouse.database_urls import NO_ERP_MESSAGE
 
 TEXTS = {
     "title": Text("ERP syncs", "Sinkronisasi ERP"),
     "number": Text("Sync {id}", "Sinkronisasi {id}"),
     "sync": Text("Sync", "Sinkronisasi"),
     "not_found": Text("No sync was found.", "Sinkronisasi tidak ditemukan."),
-    "no_erp": Text(NO_ERP, "Tidak ada ERP: LEDGER_ERP_URL belum diatur."),
+    "no_erp": Text(NO_ERP_MESSAGE, "Tidak ada ERP: LEDGER_ERP_URL belum diatur."),
     "running_now": Text("Running now:", "Sedang berjalan:"),
     "status": Text("Status", "Status"),
     "status_running": Text("running", "berjalan"),

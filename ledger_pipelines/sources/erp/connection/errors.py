@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ledger_pipelines.settings import masked
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, SQL_SERVER
 from ledger_pipelines.sources.erp.connection.odbc import unloadable
 from ledger_pipelines.sources.errors import SourceError
@@ -182,7 +182,7 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
 
 def place(url: sa.URL) -> str:
     """Return the URL of the ERP for a message: without the password and without the driver's options."""
-    return masked(url.set(query={}))
+    return mask_url(url.set(query={}))
 
 
 def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:

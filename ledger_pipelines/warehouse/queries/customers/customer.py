@@ -17,7 +17,7 @@ _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 
 
 @dataclass(frozen=True)
-class Customer:
+class CustomerName:
     """A customer of the billing application, or a former customer, which has balances but no name."""
 
     customer_id: int
@@ -43,7 +43,7 @@ class CustomerDetails:
 
 
 @dataclass(frozen=True)
-class Balance:
+class MonthBalance:
     """A month of a customer by the columns of `ledger.monthly_customer_balances`."""
 
     year_month: str
@@ -76,7 +76,7 @@ class Transaction:
 _ID, _MONTH = sa.bindparam("customer_id", type_=sa.BigInteger), sa.bindparam("month", type_=MonthKey)
 # Composed once: the API may execute these statements several hundred times a second.
 
-KNOWN = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == _ID)
+CUSTOMER = sa.select(customers.c.customer_id, customers.c.name).where(customers.c.customer_id == _ID)
 """One row: a customer of the billing application."""
 
 DETAILS = sa.select(*(customers.c[item.name] for item in fields(CustomerDetails))).where(customers.c.customer_id == _ID)
@@ -87,7 +87,7 @@ MONTHS = sa.select(sa.func.min(_balance.year_month), sa.func.max(_balance.year_m
 )
 """One row: the first and the last month with a balance of a customer; null without a balance."""
 
-_BALANCES = sa.select(*(_balance[item.name] for item in fields(Balance))).where(_balance.customer_id == _ID)
+_BALANCES = sa.select(*(_balance[item.name] for item in fields(MonthBalance))).where(_balance.customer_id == _ID)
 
 BALANCES = _BALANCES.order_by(_balance.year_month)
 """One row: the balance of a customer and month, earliest first."""
@@ -103,11 +103,11 @@ TRANSACTIONS = (
 """One row: a transaction of a customer and month, earliest first."""
 
 
-def customer_of(connection: sa.Connection, customer_id: int) -> Customer | None:
+def customer_of(connection: sa.Connection, customer_id: int) -> CustomerName | None:
     """Return the customer with an id; None if the billing application does not have it and it has no balance."""
-    if (row := connection.execute(KNOWN, {"customer_id": customer_id}).one_or_none()) is not None:
-        return Customer(*row)
-    return None if months_of(connection, customer_id) is None else Customer(customer_id, None)
+    if (row := connection.execute(CUSTOMER, {"customer_id": customer_id}).one_or_none()) is not None:
+        return CustomerName(*row)
+    return None if months_of(connection, customer_id) is None else CustomerName(customer_id, None)
 
 
 def details_of(connection: sa.Connection, customer_id: int) -> CustomerDetails | None:
@@ -122,15 +122,15 @@ def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | 
     return None if first is None else (first, last)
 
 
-def balance_of(connection: sa.Connection, customer_id: int, month: str) -> Balance | None:
+def balance_of(connection: sa.Connection, customer_id: int, month: str) -> MonthBalance | None:
     """Return a customer's balance of a month, or None."""
     row = connection.execute(BALANCE, {"customer_id": customer_id, "month": month}).one_or_none()
-    return None if row is None else Balance(*row)
+    return None if row is None else MonthBalance(*row)
 
 
-def balances_of(connection: sa.Connection, customer_id: int) -> Sequence[Balance]:
+def balances_of(connection: sa.Connection, customer_id: int) -> Sequence[MonthBalance]:
     """Return all balances of a customer, earliest first."""
-    return [Balance(*row) for row in connection.execute(BALANCES, {"customer_id": customer_id})]
+    return [MonthBalance(*row) for row in connection.execute(BALANCES, {"customer_id": customer_id})]
 
 
 def transactions_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Transaction]:

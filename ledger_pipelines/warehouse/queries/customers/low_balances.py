@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.queries.paging import Paged, offset
+from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 
 _alert = balance_alerts.c
@@ -29,22 +29,22 @@ class Alert:
     delivered_at: datetime | None
 
 
-def customers_alerted(connection: sa.Connection) -> int:
+def count_alerted_customers(connection: sa.Connection) -> int:
     """Return the number of customers with an open alert; a customer may have several kinds of alerts."""
     found = sa.select(sa.func.count(_alert.customer_id.distinct())).where(_alert.cleared_at.is_(None))
     return connection.scalar(found) or 0
 
 
-def alerts(
+def alerts_page(
     connection: sa.Connection,
     *,
     customer_id: int | None = None,
-    cleared: bool = False,
+    include_cleared: bool = False,
     number: int = 1,
     per_page: int = 25,
-) -> Paged[Alert]:
+) -> ResultPage[Alert]:
     """Return a page of the alerts, newest first, of one customer or (None) of all; cleared ones only on request."""
-    wanted: list[sa.ColumnElement[bool]] = [] if cleared else [_alert.cleared_at.is_(None)]
+    wanted: list[sa.ColumnElement[bool]] = [] if include_cleared else [_alert.cleared_at.is_(None)]
     if customer_id is not None:
         wanted.append(_alert.customer_id == customer_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(balance_alerts).where(*wanted)) or 0
@@ -55,6 +55,6 @@ def alerts(
         .where(*wanted)
         .order_by(_alert.raised_at.desc(), _alert.id.desc())
         .limit(per_page)
-        .offset(offset(number, per_page))
+        .offset(page_offset(number, per_page))
     )
-    return Paged([Alert(*row) for row in connection.execute(statement)], number, per_page, total)
+    return ResultPage([Alert(*row) for row in connection.execute(statement)], number, per_page, total)

@@ -38,7 +38,7 @@ class PricedReading:
 
 
 @dataclass(frozen=True)
-class Deposit:
+class MonthDeposit:
     """A deposit entry by the columns of `billing.deposits`."""
 
     deposited_at: datetime
@@ -66,12 +66,12 @@ def priced_readings_of(connection: sa.Connection, customer_id: int, month: str) 
     return [PricedReading(*row) for row in connection.execute(statement)]
 
 
-def deposits_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[Deposit]:
+def deposits_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[MonthDeposit]:
     """Return the deposit entries of a customer in a month, earliest first."""
-    columns = [_deposit[name] for name in Deposit.__dataclass_fields__]
+    columns = [_deposit[name] for name in MonthDeposit.__dataclass_fields__]
     statement = (
         sa.select(*columns)
         .where(_deposit.customer_id == customer_id, _deposit.year_month == month)
         .order_by(_deposit.deposited_at, _deposit.ordinal)
     )
-    return [Deposit(*row) for row in connection.execute(statement)]
+    return [MonthDeposit(*row) for row in connection.execute(statement)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.merge import NO_MONTH
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.loaded_months import loaded_at
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, customers
 from ledger_pipelines.warehouse.tables import balance_comparison as comparison_table
@@ -166,4 +166,4 @@ def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
 
 def balances_compared_at(connection: sa.Connection) -> datetime | None:
     """Return when all balances were last compared; None: never. The results change only with this time."""
-    return loaded_at(connection, comparison_table, NO_MONTH)
+    return loaded_at(connection, comparison_table, UNPARTITIONED)

@@ -99,9 +99,9 @@ class InvoiceSummary:
     @property
     def mismatches(self) -> int:
         """Number of accounts that do not match."""
-        return self.having(MISMATCHES)
+        return self.count_with_status(MISMATCHES)
 
-    def having(self, statuses: Collection[str]) -> int:
+    def count_with_status(self, statuses: Collection[str]) -> int:
         """Return the number of accounts with one of the statuses."""
         return sum(total.accounts for total in self.totals if total.status in statuses)
 
