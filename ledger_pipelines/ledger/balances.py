@@ -112,7 +112,7 @@ def target_balances(
     if not later:
         return sa.select(*(within_scope.c[name] for name in TARGET.content)), sa.false()
     end = scope.months[-1]
-    changed = _changed_customers(within_scope, scope, end).cte("changed")
+    changed = _changed_customers(within_scope, scope, end).cte("changed_customers")
     rows_of_changed = sa.and_(
         _balance.year_month.in_(later), _balance.customer_id.in_(sa.select(changed.c.customer_id))
     )
