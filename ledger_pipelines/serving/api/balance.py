@@ -12,6 +12,7 @@ from ledger_pipelines.serving.web.context import AppContextDep
 from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
+from ledger_pipelines.serving.web.models import LedgerStatus
 from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     CustomerId,
     DecimalsParameter,
@@ -39,7 +40,7 @@ router = APIRouter(
 )
 
 
-@router.get("/status", response_model=models.LedgerStatus)
+@router.get("/status", response_model=LedgerStatus)
 def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return whether the balances are current, the open incidents, counts, and the ten balances written last."""
     return ExactJsonResponse(ledger_status(context), decimals)

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Literal
 
-from ledger_pipelines.serving.api.balance_models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
+from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as questions
 
