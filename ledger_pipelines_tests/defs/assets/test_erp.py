@@ -101,7 +101,7 @@ def test_rejected_rows_are_a_warning(location: ErpLocation) -> None:
     assert len(found) == len(NAMES)
 
 
-def test_a_month_outside_the_range_that_differs_is_corrected_and_recorded(location: ErpLocation) -> None:
+def test_differing_month_outside_the_range_is_corrected(location: ErpLocation) -> None:
     location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.run()
     location.insert(ORDER_HEADERS, order(2, "2025-02-03"))
