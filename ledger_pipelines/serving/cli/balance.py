@@ -146,7 +146,7 @@ def run_and_report(
     prepare_with_message(settings)
     last = Databases(settings).horizon.current
     order = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
-    result = _run_with_progress(lambda client, on_progress: client.execute(settings, order, on_progress))
+    result = _run_with_progress(lambda client, on_progress: client.execute_ledger(settings, order, on_progress))
     _print_result(result, as_json=as_json)
     return result
 
