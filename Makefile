@@ -27,7 +27,9 @@ lint: $(VENV)/.installed-dev ## Lint, format check and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy .ci/bare_machine.py
+	@$(BIN)/mypy .ci/bare_machine.py .ci/structure.py .ci/words.py
+	@$(BIN)/python .ci/structure.py > /dev/null
+	@$(BIN)/python .ci/words.py
 
 format: $(VENV)/.installed-dev ## Format the code and apply the automatic fixes of lint
 	@$(BIN)/ruff check --fix-only --quiet .

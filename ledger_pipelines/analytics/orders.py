@@ -95,7 +95,7 @@ VIEWS = (
             "order_origin": "Origin of the order",
             "trx_type": "Kind of transaction",
             "order_date": "Date of the order",
-            "planned_on": "Date on which delivery of the order is planned; null: it is not said",
+            "planned_on": "Planned delivery date of the order; null: unknown",
             "is_late": "True if that date has passed",
             "days_late": "By how many days; null: it has not",
             "state": "not shipped, partly shipped or on its way, by dates and quantities",

@@ -50,7 +50,7 @@ VIEWS = (
         {
             "customer_id": "The customer: users.id of the billing application",
             "name": "Name of the customer",
-            "valid_from": "First moment of the span; null: since ever",
+            "valid_from": "First moment of the span; null: no beginning",
             "valid_to": "First moment after it; null: it has no end",
             "rule": "custom_period or monthly: an entry of the price list; default: the customer's own columns",
             "position": "Place of the entry in the customer's list, from 0; null: the defaults",

@@ -97,7 +97,7 @@ VIEWS = (
         _stock_value(),
         _STOCK_COLUMNS
         | {
-            "unit_price": "receipt_unit_price of the part's last purchase receipt in that unit; null: there is none",
+            "unit_price": "receipt_unit_price of the part's last purchase receipt in that unit; null: no such receipt",
             "currency": "Currency of price and value: add up each by itself, there are no rates of exchange here",
             "priced_on": "Date of that receipt",
             "value": "onhand × unit_price, rounded to 2 decimals, in the currency; null: no price is known",

@@ -118,7 +118,7 @@ VIEWS = (
         _RECEIPT_COLUMNS
         | {
             "state": "not invoiced or not paid",
-            "inv_doc_no": "Invoice document number; null: there is none, or it is blank",
+            "inv_doc_no": "Invoice document number; null: missing or blank",
             "inv_doc_date": "Date of the invoice document",
             "inv_due_date": "Date on which the invoice is due",
             "amount": "Amount invoiced, else the amount of the receipt; in the currency",

@@ -55,7 +55,7 @@ class FullScan:
 
     def compare_ids(self) -> int:
         """Compare the next id range; record an incident for deletions that the guard refuses."""
-        name, scan_start = f"patrol of the ids of {self.table}", f"round of the ids of {self.table}"
+        name, scan_start = f"full scan of the ids of {self.table}", f"start of the scan of the ids of {self.table}"
         after = self._position(name)
         part = billing_changes.next_id_range(self.app, self.table, after, deletions.IDS_PER_STATEMENT)
         with self.warehouse.begin() as connection:
@@ -73,7 +73,7 @@ class FullScan:
 
     def compare_rows(self) -> int:
         """Compare the contents of the next rows."""
-        name = f"patrol of the contents of {self.table}"
+        name = f"full scan of the rows of {self.table}"
         rows = billing_changes.rows_after_id(self.app, self.table, self._position(name), ROWS_PER_STEP)
         with self.warehouse.begin() as connection:
             news = enqueue_differences(connection, self.app, ComparedRows(self.table, rows, dated=False)) if rows else 0

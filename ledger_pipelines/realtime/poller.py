@@ -105,7 +105,7 @@ class Poller:
 
     @property
     def _cursor(self) -> str:
-        return f"watch of {self.kind.value}"
+        return f"poller of {self.kind.value}"
 
     def _new_rows(self, app: BillingSource, newest: datetime) -> list[SourceRow]:
         """Return the next page of new rows; after the last page, start again at the watermark."""

@@ -192,14 +192,14 @@ def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.C
     """A new table of `ops` is not readable until the program declares it and an upgrade grants it."""
     with owner.begin() as writing:
         writing.exec_driver_sql("CREATE TABLE ops.unknown (id int)")
-        writing.exec_driver_sql("REVOKE SELECT ON ops.cursors FROM PUBLIC")
-        writing.exec_driver_sql(f'REVOKE SELECT ON ops.cursors FROM "{role.group_role_name(writing)}"')
-    for name in ("unknown", "cursors"):
+        writing.exec_driver_sql("REVOKE SELECT ON ops.watermarks FROM PUBLIC")
+        writing.exec_driver_sql(f'REVOKE SELECT ON ops.watermarks FROM "{role.group_role_name(writing)}"')
+    for name in ("unknown", "watermarks"):
         with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
             connection.exec_driver_sql(f"SELECT * FROM ops.{name}")
         connection.rollback()
     upgrade(databases_of(owner.url).settings)
-    connection.exec_driver_sql("SELECT * FROM ops.cursors")
+    connection.exec_driver_sql("SELECT * FROM ops.watermarks")
     with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
         connection.exec_driver_sql("SELECT * FROM ops.unknown")
     with owner.begin() as writing:

@@ -83,7 +83,7 @@ def _serving(warehouse: sa.Engine) -> Iterator[tuple[str, str]]:
     url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
     settings = Settings(warehouse_url=url, billing_url=url, api_port=free_port())
     variables = {"LEDGER_WAREHOUSE_URL": url, "LEDGER_BILLING_URL": url, "LEDGER_API_PORT": str(settings.api_port)}
-    server = subprocess.Popen([sys.executable, "-m", "ledger_pipelines.serving.api"], env=os.environ | variables)
+    server = subprocess.Popen([sys.executable, "-m", "ledger_pipelines.serving.app"], env=os.environ | variables)
     try:
         while not is_ready(settings):
             if server.poll() is not None:

@@ -129,9 +129,9 @@ class RealTime(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def lose_watermark(self, data: st.DataObject) -> None:
-        """Delete a watermark, as a restored or emptied ops.cursors would."""
+        """Delete a watermark, as a restored or emptied ops.watermarks would."""
         with self.pipeline.warehouse.begin() as connection:
-            name = data.draw(st.sampled_from([f"watch of {kind.value}" for kind in ChangeKind]))
+            name = data.draw(st.sampled_from([f"poller of {kind.value}" for kind in ChangeKind]))
             watermarks.delete_watermark(connection, name)
         self._restart()
 

@@ -239,7 +239,7 @@ def test_failed_poll_does_not_advance_the_watermark(pipeline: Pipeline, monkeypa
         patched.setattr(change_queue, "enqueue", die)
         with pytest.raises(InterruptedError):
             ClockedPoller(pipeline, ChangeKind.PRICES).poll()
-    assert not [row for row in pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
+    assert not [row for row in pipeline.rows(tables.watermarks) if row["name"].startswith("poller")]
     assert ClockedPoller(pipeline, ChangeKind.PRICES).poll() == 1
 
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import uvicorn
 
-from ledger_pipelines.serving.api.server import uvicorn_config
+from ledger_pipelines.serving.app import uvicorn_config
 from ledger_pipelines.serving.web.address import api_url, is_ready
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit

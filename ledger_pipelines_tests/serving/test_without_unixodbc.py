@@ -6,7 +6,7 @@ from subprocess import PIPE
 
 import pytest
 
-from ledger_pipelines_tests.serving.conftest import Installation
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 PYODBC = """
 message = "libodbc.so.2: cannot open shared object file: No such file or directory"

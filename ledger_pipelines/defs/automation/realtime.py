@@ -20,7 +20,7 @@ from ledger_pipelines.realtime.full_scan import FullScan
 from ledger_pipelines.realtime.month_turn import MonthTurn
 from ledger_pipelines.realtime.poller import Poller
 from ledger_pipelines.sources.billing.changes import POLL_INTERVAL_SECONDS
-from ledger_pipelines.warehouse.ops import change_queue, latency, watermarks
+from ledger_pipelines.warehouse.ops import change_queue, latency, leases
 from ledger_pipelines.warehouse.ops.first_computation import NotComputedError, never_computed_message
 
 JOB = "realtime"
@@ -43,7 +43,7 @@ LEASED_PAUSE_SECONDS = 1
 START_TIMEOUT_SECONDS = 30
 #: Age at which Dagster ends a run whose process died without a report.
 _MAX_RUNTIME_SECONDS = "180"
-_REQUEST_LEASE, _POLLING_LEASE = "realtime run asked for", "realtime run that serves"
+_REQUEST_LEASE, _POLLING_LEASE = "request of a realtime run", "polling by a realtime run"
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
     ChangeKind.READINGS: "Poll the billing application's readings; request a run when one is added, changed or deleted."
@@ -86,14 +86,14 @@ def _apply_under_lease(
 ) -> Iterator[AppliedChanges | FailedChanges]:
     """Yield the result of each applied batch until the run is idle, too old, or another run takes over."""
     with databases.warehouse.begin() as connection:
-        watermarks.delete_watermark(connection, _REQUEST_LEASE)
-        watermarks.set_watermark(connection, _POLLING_LEASE, context.run_id)
+        leases.release_lease(connection, _REQUEST_LEASE)
+        leases.take_over_lease(connection, _POLLING_LEASE, context.run_id)
         latency.delete_old_batches(connection)
     try:
         yield from _apply_and_poll(context, databases)
     finally:  # releasing the lease lets the sensors poll again immediately
         with databases.warehouse.begin() as connection:
-            watermarks.delete_watermark(connection, _POLLING_LEASE, context.run_id)
+            leases.release_lease(connection, _POLLING_LEASE, context.run_id)
 
 
 def _apply_and_poll(
@@ -128,7 +128,7 @@ def _apply_and_poll(
 def _renew_lease(context: dg.OpExecutionContext, databases: PipelineDatabases) -> bool:
     """Renew this run's lease; False if another run has taken over."""
     with databases.warehouse.begin() as connection:
-        return watermarks.renew_lease(connection, _POLLING_LEASE, context.run_id)
+        return leases.renew_lease(connection, _POLLING_LEASE, context.run_id)
 
 
 @dg.job(
@@ -202,7 +202,7 @@ def _turn_month(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
 def _poll(databases: PipelineDatabases, poller: Poller) -> int:
     """Poll for changes and return the number queued; while a run holds the lease, wait and return 0."""
     with databases.warehouse.connect() as connection:
-        run_polls = watermarks.lease_is_live(connection, _POLLING_LEASE, LEASE_SECONDS)
+        run_polls = leases.lease_is_live(connection, _POLLING_LEASE, LEASE_SECONDS)
     if run_polls:
         time.sleep(LEASED_PAUSE_SECONDS)
         return 0
@@ -222,7 +222,7 @@ def _run_request(instance: dg.DagsterInstance, databases: PipelineDatabases) -> 
         return None
     with databases.warehouse.begin() as connection:
         requested_at = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        if not watermarks.acquire_lease(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
+        if not leases.acquire_lease(connection, _REQUEST_LEASE, str(newest), START_TIMEOUT_SECONDS):
             return None
     # Dagster accepts a run key only once. The time in the key allows another run for the changes of a failed one.
     return dg.RunRequest(run_key=f"{newest} at {requested_at.isoformat()}", tags={"ledger/changes_until": str(newest)})

@@ -178,7 +178,7 @@ def is_in_partitions(month: str, horizon: Horizon) -> bool:
 
 
 def stored_month(day: date | None, horizon: Horizon) -> str:
-    """Return the month of a day, or `UNPARTITIONED` if that month is none of the partitions."""
+    """Return the month of a day, or `UNPARTITIONED` if that month has no partition."""
     month = month_of_day(day)
     return month if is_in_partitions(month, horizon) else UNPARTITIONED
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger_pipelines.serving.api import balance_models as models
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.context import AppContextDep
+from ledger_pipelines.serving.web.customers import get_customer
 from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
+from ledger_pipelines.serving.web.models import LedgerStatus
 from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     CustomerId,
     DecimalsParameter,
@@ -24,12 +26,9 @@ from ledger_pipelines.serving.web.parameters import (  # fmt: skip
 from ledger_pipelines.serving.web.status import ledger_status
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops.first_computation import is_computed, never_computed_message
-from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
-from ledger_pipelines.warehouse.queries.customers import customer as questions
+from ledger_pipelines.warehouse.queries.customers import customer as customer_queries
 from ledger_pipelines.warehouse.queries.customers.customer import CustomerName
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
-from ledger_pipelines.warehouse.queries.rejections import customer_rejection_reason
-from ledger_pipelines.warehouse.tables import customers
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -39,7 +38,7 @@ router = APIRouter(
 )
 
 
-@router.get("/status", response_model=models.LedgerStatus)
+@router.get("/status", response_model=LedgerStatus)
 def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return whether the balances are current, the open incidents, counts, and the ten balances written last."""
     return ExactJsonResponse(ledger_status(context), decimals)
@@ -55,13 +54,13 @@ def balance(
     """Return a customer's balance of a month."""
     month = year_month or context.horizon.current
     with context.read_connection() as connection:
-        customer = questions.customer_of(connection, customer_id)
-        found = questions.balance_of(connection, customer_id, month)
+        customer = customer_queries.customer_of(connection, customer_id)
+        found = customer_queries.balance_of(connection, customer_id, month)
     if customer is None or found is None:
         with context.snapshot() as connection:  # one snapshot, so that the explanation is consistent
             customer = get_customer(connection, customer_id, context.settings)
             month = year_month or context.current_month(connection)  # the calendar month may not be open yet
-            found = questions.balance_of(connection, customer_id, month)
+            found = customer_queries.balance_of(connection, customer_id, month)
             if found is None:
                 raise not_found(_no_balance_message(connection, customer, month, context.settings))
     response = models.CustomerBalance(
@@ -84,7 +83,7 @@ def transactions(
     with context.read_connection() as connection:
         month = year_month or context.current_month(connection)
         customer = get_customer(connection, customer_id, context.settings)
-        found = questions.transactions_of(connection, customer_id, month)
+        found = customer_queries.transactions_of(connection, customer_id, month)
     response = models.CustomerTransactions(
         customer_id=customer_id,
         customer_name=customer.name,
@@ -142,31 +141,9 @@ def update(
     return ExactJsonResponse(response)
 
 
-def get_customer(connection: sa.Connection, customer_id: int, settings: Settings) -> CustomerName:
-    """Return a customer by id.
-
-    Raises:
-        ApiError: there is no such customer (404); the message gives the reason.
-    """
-    customer = questions.customer_of(connection, customer_id)
-    if customer is None and not months_loaded(connection, customers):
-        raise not_found(f"There are no customers yet. {never_computed_message(settings)}")
-    if customer is None and (reason := customer_rejection_reason(connection, customer_id)):
-        raise not_found(
-            f"Customer {customer_id} has no balance: the customer's row in the billing application's table users was "
-            f"rejected ({reason}). Correct the row there; the balances are then computed."
-        )
-    if customer is None:
-        raise not_found(
-            f"There is no customer {customer_id}. Customers are the billing application's users with the role "
-            "customer or fob; use their id."
-        )
-    return customer
-
-
 def _no_balance_message(connection: sa.Connection, customer: CustomerName, month: str, settings: Settings) -> str:
     name = f"Customer {customer.customer_id}" + (f" ({customer.name})" if customer.name else "")
-    months = questions.months_of(connection, customer.customer_id)
+    months = customer_queries.months_of(connection, customer.customer_id)
     if months is None and not is_computed(connection):
         return f"{name} has no balance yet. {never_computed_message(settings)}"
     if months is None:

@@ -73,7 +73,7 @@ def load_request_context(request: Request) -> RequestContext:
     Raises:
         WarehouseError: The warehouse does not answer.
     """
-    app: AppContext = request.app.state.parts
+    app: AppContext = request.app.state.context
     session, form_secret = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
     caller = None
     if session:

@@ -154,7 +154,7 @@ def _redirect_to_login(request: Request) -> Response:
 
 def _anonymous_context(request: Request) -> RequestContext:
     """Return a context without a user, for when the warehouse does not answer."""
-    language, app = negotiate_language(request), request.app.state.parts
+    language, app = negotiate_language(request), request.app.state.context
     return RequestContext(request, app, None, "", ("",), Translator(language), Formats(language, app.settings.zone))
 
 

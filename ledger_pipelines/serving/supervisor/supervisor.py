@@ -74,7 +74,7 @@ class Supervisor:
             self._code_server,
             self._child("webserver", "ledger_pipelines.serving.dagster_ui", *web, *log, *workspace),
             self._child("daemon", "dagster._daemon", "run", *log, *workspace),
-            self._child("api", "ledger_pipelines.serving.api"),
+            self._child("api", "ledger_pipelines.serving.app"),
         ]
 
     @property

@@ -11,10 +11,10 @@ from fastapi import Depends, Request
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.access.limits import FailureRateLimiter, UnauthenticatedRateLimiter
-from ledger_pipelines.serving.api.balance_models import LedgerStatus
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.web.cache import TtlCache
+from ledger_pipelines.serving.web.models import LedgerStatus
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import PoolOptions, translate_connection_errors, warehouse_engine
@@ -137,7 +137,7 @@ def create_context(settings: Settings) -> AppContext:
 
 
 async def _context(request: Request) -> AppContext:  # async: FastAPI would run a plain function in a thread
-    context: AppContext = request.app.state.parts
+    context: AppContext = request.app.state.context
     return context
 
 

@@ -73,7 +73,7 @@ def authenticate_request(request: Request) -> Caller:
         ApiError: the token is missing or refused: 401, or 429 after too many refused tokens.
         WarehouseError: the warehouse is unavailable.
     """
-    context: AppContext = request.app.state.parts
+    context: AppContext = request.app.state.context
     given = request.headers.get("authorization", "")
     if not given.lower().startswith(_SCHEME):
         message = "A token is required. Send the header `Authorization: Bearer TOKEN`."
@@ -118,7 +118,7 @@ def _refuse_unknown_parameters(request: Request, known: Set[str]) -> None:
 
 
 def _token_refused(request: Request, reason: str) -> ApiError:
-    context: AppContext = request.app.state.parts
+    context: AppContext = request.app.state.context
     address = client_address(request)
     if wait := context.token_limiter.record_failure(address).wait_seconds:
         return too_many_requests(f"Too many tokens from {address} were refused.", wait)

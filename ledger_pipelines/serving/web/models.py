@@ -1,5 +1,6 @@
 """Response models that all routes share; OpenAPI describes responses from them."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -47,3 +48,56 @@ class Pagination(ResponseModel):
 def pagination_of(page: ResultPage[Any]) -> Pagination:
     """Return the position of a page within its list."""
     return Pagination.model_validate(page.pagination())
+
+
+class StatusStatistics(ResponseModel):
+    """Counts of the ledger."""
+
+    total_monthly_balances: int
+    total_transaction_calculations: int
+    active_customers: int = Field(description="Number of the billing application's customers with a balance")
+    avg_query_time_ms: ExactDecimal = Field(
+        description="Mean time of the two most common queries: a balance and a month's transactions"
+    )
+
+
+class RecentUpdate(ResponseModel):
+    """Recently written balance."""
+
+    customer_name: str | None
+    year_month: YearMonthKey
+    last_calculated_at: datetime
+    closing_balance: ExactDecimal
+
+
+class OpenIncident(ResponseModel):
+    """Incident that needs a person's action."""
+
+    id: int
+    kind: str = Field(description="Kind of incident, such as deletion_refused")
+    subject: str = Field(description="Affected object: a customer, table, sensor or job")
+    customers: list[int] = Field(
+        description="Customers whose figures may be wrong; empty: not limited to certain customers"
+    )
+    opened_at: datetime
+    last_seen_at: datetime
+    occurrences: int = Field(description="Number of times the incident was detected")
+    owner: str = Field(description="Team that is responsible")
+    reason: str = Field(description="What is wrong")
+    what_to_do: str
+
+
+class LedgerStatus(ResponseModel):
+    """Status of the ledger."""
+
+    status: Literal["operational", "blocked", "catching_up", "empty"] = Field(
+        description=(
+            "The first that applies: blocked: incidents are open, so balances may be wrong; empty: nothing is computed "
+            "yet; catching_up: changes are queued, or a new month is not open yet; operational: every balance is "
+            "current"
+        )
+    )
+    incidents: list[OpenIncident] = Field(description="Open incidents, oldest first; never cached")
+    statistics: StatusStatistics
+    recent_updates: list[RecentUpdate] = Field(description="The ten most recently written balances, newest first")
+    checked_at: datetime

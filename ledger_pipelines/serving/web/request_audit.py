@@ -38,7 +38,7 @@ async def audited_request(request: Request, act: Command) -> AsyncIterator[Comma
     Raises:
         WarehouseError: the log entry cannot be written; the body does not run.
     """
-    context: AppContext = request.app.state.parts
+    context: AppContext = request.app.state.context
     async with contextmanager_in_threadpool(audited(context.warehouse, act)) as result:
         try:
             yield result
@@ -51,7 +51,7 @@ async def audited_request(request: Request, act: Command) -> AsyncIterator[Comma
 
 def refuse_unauthenticated(request: Request, refusal: ApiError) -> tuple[ApiError, bool]:
     """Return the error for a command without a valid token, and whether the audit log stores the refusal."""
-    context: AppContext = request.app.state.parts
+    context: AppContext = request.app.state.context
     address = client_address(request)
     decision = context.unauthenticated_limiter.record_refusal(address)
     if decision.wait_seconds and refusal.status != 429:

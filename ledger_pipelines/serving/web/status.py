@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Literal
 
-from ledger_pipelines.serving.api.balance_models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
+from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
-from ledger_pipelines.warehouse.queries import status as questions
+from ledger_pipelines.warehouse.queries import status as status_queries
 
 _CENT = Decimal("0.01")
 
@@ -29,7 +29,7 @@ def ledger_status(context: AppContext) -> LedgerStatus:
 
 def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
     with context.snapshot() as connection:
-        found = questions.status_summary(connection)
+        found = status_queries.status_summary(connection)
         took = list(measure_queries(connection).values())
     return LedgerStatus(
         status=_state(found, turned=turned),
@@ -45,7 +45,7 @@ def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
     )
 
 
-def _state(found: questions.StatusSummary, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
+def _state(found: status_queries.StatusSummary, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
     return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"

@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.tables import monthly_customer_balances
 CHECK_COMMAND = "ledger billing test-connection"
 COMPUTE_COMMAND = "ledger balance initialize --all"
 
-#: The row of `ops.cursors` that records whether the ledger is the demo's.
+#: The row of `ops.watermarks` that records whether the ledger is the demo's.
 _SOURCE = "source of the ledger"
 _Source = Literal["demo", "own"]
 

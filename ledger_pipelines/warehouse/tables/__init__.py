@@ -26,11 +26,12 @@ from ledger_pipelines.warehouse.tables.ledger import (
     transaction_calculations,
 )
 from ledger_pipelines.warehouse.tables.ops import (
-    cursors,
+    leases,
     loaded_months,
     pending_changes,
     realtime_batches,
     rejected_rows,
+    watermarks,
     write_locks,
 )
 from ledger_pipelines.warehouse.tables.reconciliation import (
@@ -55,7 +56,6 @@ __all__ = [
     "balance_alerts",
     "balance_comparison",
     "balance_thresholds",
-    "cursors",
     "customer_business_partners",
     "customers",
     "deletion_confirmations",
@@ -63,6 +63,7 @@ __all__ = [
     "erp_tables",
     "incidents",
     "invoice_reconciliation",
+    "leases",
     "loaded_months",
     "metadata",
     "meter_readings",
@@ -77,5 +78,6 @@ __all__ = [
     "sync_log_tables",
     "sync_logs",
     "transaction_calculations",
+    "watermarks",
     "write_locks",
 ]

@@ -60,7 +60,7 @@ prices = table(
     ),
     column("rule", sa.Text, "custom_period or monthly"),
     column("valid_from", Moment, "First moment at which the entry applies"),
-    column("valid_to", Moment, "First moment at which it applies no more (the end in the source is inclusive)"),
+    column("valid_to", Moment, "First moment at which it no longer applies (the end in the source is inclusive)"),
     *_price_fields("as the entry gives it"),
     column("entry", JSONB, "The entry as it stands in the application"),
     key("customer_id", "position"),

@@ -36,7 +36,7 @@ incidents = table(
     column("what_to_do", sa.Text, "What a person does about it"),
     column("details", JSONB, "What the kind keeps besides, such as rows by table", server_default=sa.text("'{}'")),
     column("run_id", sa.Text, "The Dagster run that last saw it; null: no run", null=True),
-    column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or there is none", null=True),
+    column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or no webhook is set", null=True),
     column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt to post it failed; null: it did not", null=True),

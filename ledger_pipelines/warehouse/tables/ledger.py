@@ -120,7 +120,7 @@ balance_alerts = table(
     column("days", sa.Integer, "How many days it should last, then; 0: not looked at"),
     column("run_id", sa.Text, "The run that wrote the balance"),
     column("cleared_at", Moment, "When the balance was written that is not low any more; null: low", null=True),
-    column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or there is none", null=True),
+    column("delivered_at", Moment, "When the webhook accepted it; null: not yet, or no webhook is set", null=True),
     column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),

@@ -13,7 +13,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from ledger_pipelines.defs.automation import realtime
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.ops import watermarks
+from ledger_pipelines.warehouse.ops import leases, watermarks
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -99,7 +99,7 @@ def test_before_the_first_computation_a_tick_is_skipped(location: CodeLocation, 
         assert str(found.skip_message).startswith("The ledger has never been computed, and it is not computed until")
         assert "ledger balance initialize --all" in str(found.skip_message)
         assert location.pipeline.rows(tables.pending_changes) == []
-        assert not [row for row in location.pipeline.rows(tables.cursors) if row["name"].startswith("watch")]
+        assert not [row for row in location.pipeline.rows(tables.watermarks) if row["name"].startswith("poller")]
 
 
 def test_a_run_before_the_first_computation_fails_with_the_reason(
@@ -268,7 +268,7 @@ def test_a_ledger_that_was_never_computed_is_not_updated(location: CodeLocation)
 
 def test_a_poll_after_a_restart_continues_at_the_watermark(location: CodeLocation) -> None:
     with location.pipeline.warehouse.begin() as connection:
-        watermarks.set_watermark(connection, "watch of prices", "2025-06-17T15:00:00")
+        watermarks.set_watermark(connection, "poller of prices", "2025-06-17T15:00:00")
     change(location, price_change(), at=datetime(2025, 6, 17, 15, 10, tzinfo=WIB))
     request = request_of(location, "prices")
     assert request.run_key
@@ -330,13 +330,13 @@ def test_a_long_run_is_handed_over(location: CodeLocation, monkeypatch: pytest.M
 def test_sensors_do_not_poll_while_a_run_does(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(realtime, "LEASED_PAUSE_SECONDS", 0)
     with location.databases.warehouse.begin() as connection:
-        watermarks.set_watermark(connection, realtime._POLLING_LEASE, "a run")
+        leases.take_over_lease(connection, realtime._POLLING_LEASE, "a run")
     change(location, deposit_change())
     assert not tick(location, "deposits").run_requests
     assert not location.pipeline.rows(tables.pending_changes)
     with location.databases.warehouse.begin() as connection:
-        assert watermarks.renew_lease(connection, realtime._POLLING_LEASE, "a run")
-        watermarks.delete_watermark(connection, realtime._POLLING_LEASE, "another run")
+        assert leases.renew_lease(connection, realtime._POLLING_LEASE, "a run")
+        leases.release_lease(connection, realtime._POLLING_LEASE, "another run")
     assert not tick(location, "deposits").run_requests, "the lease is live"
     monkeypatch.setattr(realtime, "LEASE_SECONDS", 0)
     assert tick(location, "deposits").run_requests, "the lease has expired"

@@ -9,10 +9,10 @@ from ledger_pipelines.serving import health
 from ledger_pipelines.serving.base import databases as serving_databases
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.web.context import AppContext
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
 from ledger_pipelines_tests.support.serving.dashboard_client import open_dashboard_client, visible_text
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)

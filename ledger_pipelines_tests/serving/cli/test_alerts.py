@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, monthly_customer_balances
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, running_receiver
 
 CUSTOMER = 11

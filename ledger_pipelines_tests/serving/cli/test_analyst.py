@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines_tests.serving.conftest import Installation, json_of, replaced_environment
 from ledger_pipelines_tests.support.analysts import drop_group
 from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of, replaced_environment
 
 NAME = "analyst"
 OTHERS = (

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.billing.schema import users
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support.servers import free_port
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 SYNC = ("balance", "sync", "--all")
 

@@ -21,8 +21,8 @@ from ledger_pipelines.warehouse.tables import (
     loaded_months,
     monthly_customer_balances,
 )
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
 from ledger_pipelines_tests.support.billing_pipeline import without_loaded_months
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of
 
 FIRST_CUSTOMER = 11
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support import servers
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 TEST_CONNECTION = ("billing", "test-connection")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines_tests.serving.conftest import Installation
 from ledger_pipelines_tests.support.servers import free_port, fresh_database
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 
 def test_version(installation: Installation) -> None:

@@ -10,8 +10,8 @@ from ledger_pipelines.demo.erp import erp_source_tables
 from ledger_pipelines.serving.demo import default_plan
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
 

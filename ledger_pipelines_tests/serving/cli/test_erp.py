@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support import servers
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 TEST_CONNECTION = ("erp", "test-connection")
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.incidents import IncidentKind
 from ledger_pipelines.warehouse.tables import audit_log, deletion_confirmations
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 TEST = ("balance", "test-system")
 

@@ -18,7 +18,7 @@ from ledger_pipelines.warehouse.tables import (
     loaded_months,
     monthly_customer_balances,
 )
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 CUSTOMER = 11
 LINES = erp_tables["so_invoice_line"]

@@ -10,7 +10,7 @@ from ledger_pipelines.serving.cli import price as price_command
 from ledger_pipelines.serving.cli.common.console import print_message
 from ledger_pipelines.warehouse.tables import monthly_customer_balances, transaction_calculations
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of
 
 CUSTOMER = 11
 

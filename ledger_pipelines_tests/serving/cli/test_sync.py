@@ -23,7 +23,7 @@ from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines.warehouse.tables import erp_tables
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
-from ledger_pipelines_tests.serving.conftest import (
+from ledger_pipelines_tests.support.serving.installation import (
     MONTHS,
     Installation,
     json_of,

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from ledger_pipelines.serving.cli.common.console import print_table
 from ledger_pipelines.serving.dry_run import CustomerState
-from ledger_pipelines_tests.serving.conftest import NARROW, Installation
 from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.serving.installation import NARROW, Installation
 
 pytestmark = pytest.mark.usefixtures("narrow")
 

@@ -10,7 +10,7 @@ from ledger_pipelines.serving.access.tokens import TokenRefusedError
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.token import create_first_token
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 
 def authenticate(installation: Installation, text: str) -> tokens.Caller:

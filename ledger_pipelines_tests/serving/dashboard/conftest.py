@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger_pipelines_tests.serving.conftest import Installation
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, running_api
 from ledger_pipelines_tests.support.serving.dashboard_client import DashboardClient, open_dashboard_client
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 
 @pytest.fixture(scope="module")

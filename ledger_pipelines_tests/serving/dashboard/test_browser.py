@@ -17,12 +17,12 @@ from ledger_pipelines.serving.dashboard.translations.formats import Formats
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
-from ledger_pipelines_tests.serving.conftest import temporary_installation
 from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import require_chromium
 from ledger_pipelines_tests.support.serving.dashboard_client import guarded_paths
+from ledger_pipelines_tests.support.serving.installation import temporary_installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

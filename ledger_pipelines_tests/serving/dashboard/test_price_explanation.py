@@ -16,8 +16,8 @@ from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries.customers.month_details import PricedReading, priced_readings_of
 from ledger_pipelines.warehouse.tables import transaction_calculations
-from ledger_pipelines_tests.serving.conftest import Installation
 from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 
 @pytest.fixture(scope="module")

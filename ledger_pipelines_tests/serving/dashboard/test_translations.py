@@ -23,7 +23,7 @@ from ledger_pipelines.sources.billing.rules import (
     format_reason,
 )
 from ledger_pipelines.warehouse.tables import rejected_rows
-from ledger_pipelines_tests.serving.conftest import Installation
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 FOLDER = Path(dashboard.__file__).parent
 _KEY = re.compile(r"[\"']([a-z]+\.[a-z0-9_]+)[\"']")

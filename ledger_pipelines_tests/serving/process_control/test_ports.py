@@ -10,7 +10,7 @@ import pytest
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.process_control.ports import LOOPBACK, check_ports, required_ports
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 VARIABLES = ("LEDGER_UI_PORT", "LEDGER_CODE_SERVER_PORT", "LEDGER_API_PORT", "LEDGER_DB_PORT")
 

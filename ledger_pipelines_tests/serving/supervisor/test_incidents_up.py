@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation, json_of, temporary_installation
 from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of, temporary_installation
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
 
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ from ledger_pipelines.serving import sync as serving_sync
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
-from ledger_pipelines_tests.serving.conftest import Installation, json_of
 from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, running_up
 from ledger_pipelines_tests.support.run_processes import run_pids
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 pytestmark = pytest.mark.slow
 

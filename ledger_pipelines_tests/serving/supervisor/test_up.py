@@ -19,9 +19,9 @@ from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import Installation, temporary_installation
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.installation import Installation, temporary_installation
 
 PATIENCE = 150
 

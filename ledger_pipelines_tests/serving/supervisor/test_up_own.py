@@ -19,11 +19,11 @@ from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines.warehouse.ops.first_computation import never_computed_message
 from ledger_pipelines.warehouse.tables import loaded_months, monthly_customer_balances
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, json_of, temporary_installation
 from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, assert_stops, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of, temporary_installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

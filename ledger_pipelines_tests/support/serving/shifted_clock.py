@@ -23,10 +23,10 @@ from ledger_pipelines.horizon import month_of, shift_month
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.conftest import MONTHS, Installation, temporary_installation
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import require_c_compiler
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, temporary_installation
 
 PATIENCE = 240
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}

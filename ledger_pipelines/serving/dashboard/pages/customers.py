@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.horizon import shift_month
-from ledger_pipelines.serving.api.balance import get_customer
 from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
@@ -19,6 +18,7 @@ from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web import commands
+from ledger_pipelines.serving.web.customers import get_customer
 from ledger_pipelines.serving.web.parameters import CustomerId, Month, check_month_in_horizon
 from ledger_pipelines.warehouse.ops.first_computation import is_computed
 from ledger_pipelines.warehouse.queries.customers.customer import (

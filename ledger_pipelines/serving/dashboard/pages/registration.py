@@ -25,7 +25,7 @@ ROUTERS = (
 def register_dashboard(app: FastAPI) -> None:
     """Register the pages, their cache and their handler of unknown paths.
 
-    `app.state.parts` must be set.
+    `app.state.context` must be set.
     """
     app.state.dashboard_cache = DashboardCache()
     for router in ROUTERS:
