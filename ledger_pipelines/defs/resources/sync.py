@@ -1,6 +1,6 @@
 """Resource `sync`: one sync of the ERP from its start to its end, for the run that carries it out.
 
-The resource is set up once per run and torn down at the run's end, also on failure or cancellation. `finished.py`
+The resource is set up once per run and torn down at the run's end, also on failure or cancellation. `sync_reaper.py`
 closes the syncs of killed processes.
 """
 
@@ -157,7 +157,7 @@ class SyncRun:
         """Record the end of the sync; wait up to a minute for an unavailable warehouse, which may be restarting.
 
         Raises:
-            WarehouseError: The warehouse stays unavailable; `finished.py` closes the log later.
+            WarehouseError: The warehouse stays unavailable; `sync_reaper.py` closes the log later.
         """
         if "warehouse" in vars(self):
             self.warehouse.dispose()
