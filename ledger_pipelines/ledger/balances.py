@@ -67,7 +67,7 @@ def recalculate_balances(
         A report of the months of the range and the later months that were carried forward.
 
     Raises:
-        MonthsMissingError: a month before the range has never been computed, so its closing balance is unknown; or
+        InputNotLoadedError: a month before the range has never been computed, so its closing balance is unknown; or
             deposits or transactions of the range have never been loaded.
     """
     lock_tables(connection, monthly_customer_balances)

@@ -136,7 +136,7 @@ def preview_price_change(connection: sa.Connection, change: PriceChange, horizon
         horizon: The months that count.
 
     Raises:
-        MonthsMissingError: none of the months has been computed.
+        InputNotLoadedError: none of the months has been computed.
     """
     computed = months_loaded(connection, transaction_calculations) & months_loaded(
         connection, monthly_customer_balances

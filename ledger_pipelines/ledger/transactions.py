@@ -61,7 +61,7 @@ def recalculate_transactions(
     rejected.
 
     Raises:
-        MonthsMissingError: readings of the scope's months, customers or prices have never been loaded.
+        InputNotLoadedError: readings of the scope's months, customers or prices have never been loaded.
     """
     lock_tables(connection, transaction_calculations)
     avoid_nested_loops(connection, scope)

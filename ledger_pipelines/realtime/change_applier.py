@@ -97,7 +97,7 @@ class ChangeApplier:
 
         Raises:
             SourceError: The billing application cannot be read; the changes are postponed.
-            MonthsMissingError: Earlier months were never computed; the changes are postponed.
+            InputNotLoadedError: Earlier months were never computed; the changes are postponed.
         """
         yield from self._apply(None, self.guard)
 

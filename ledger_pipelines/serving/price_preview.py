@@ -77,7 +77,7 @@ def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[
 
     Raises:
         ServingError: the customer is not in the warehouse.
-        MonthsMissingError: none of the months has been computed.
+        InputNotLoadedError: none of the months has been computed.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
 

@@ -218,7 +218,7 @@ class SyncService:
             The closed log; None if no sync is running.
 
         Raises:
-            OtherSyncRunsError: another sync is running.
+            OtherSyncRunningError: another sync is running.
         """
         self.reap_dead_syncs()
         with self._connection() as connection:
@@ -258,7 +258,7 @@ def open_sync_service(settings: Settings) -> Iterator[SyncService]:
 
 
 def _options(order: SyncJob) -> list[str]:
-    """Return the command-line options of an order."""
+    """Return the command-line options of a job."""
     flags = {"--catch-up": order.catch_up, "--full": order.full, "--accept-deletions": order.accept_deletions}
     tables = [part for table in order.tables or () for part in ("--table", table)]
     return [*(name for name, given in flags.items() if given), *tables]

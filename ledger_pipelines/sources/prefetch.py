@@ -86,7 +86,7 @@ def prefetch(work: Callable[[], Iterator[T]], cancel: Callable[[], None], timeou
         timeout_seconds: Maximum time that the producer may take for one item.
 
     Raises:
-        SilenceError: the producer exceeded the timeout.
+        StatementTimeoutError: the producer exceeded the timeout.
         BaseException: any error of the producer.
     """
     worker = _Worker(work)
@@ -113,7 +113,7 @@ def run_with_timeout(work: Callable[[], T], cancel: Callable[[], None], timeout_
     """Return the result of a function that runs in its own thread; interrupted and cancelled as in `prefetch`.
 
     Raises:
-        SilenceError: the function exceeded the timeout.
+        StatementTimeoutError: the function exceeded the timeout.
         BaseException: any error of the function.
     """
     with closing(prefetch(lambda: iter((work(),)), cancel, timeout_seconds)) as results:

@@ -40,7 +40,7 @@ class ColumnCopy:
     """Bulk load of chunks that are given column by column; the COPY stays open from one chunk to the next.
 
     The server stores one chunk while the caller prepares the next. While the COPY is open, the connection can run no
-    other statement: call `pause` first. Several times as fast as `copy_rows` for wide rows, because each column of a
+    other statement: call `flush` first. Several times as fast as `copy_rows` for wide rows, because each column of a
     chunk is formatted in one pass.
 
     Args:

@@ -12,7 +12,7 @@ _INTRODUCTION = """\
 # Data dictionary
 
 Every table and view of the warehouse, as its declaration says: tables in `ledger_pipelines/warehouse/tables/`, the
-ERP's in `ledger_pipelines/sources/erp_tables.py`, views in `ledger_pipelines/analytics/`. This page is written by
+ERP's in `ledger_pipelines/sources/erp/catalogue.py`, views in `ledger_pipelines/analytics/`. This page is written by
 `ledger db dictionary > docs/data-dictionary.md`; a test keeps it current. The same words are in the database as
 comments."""
 

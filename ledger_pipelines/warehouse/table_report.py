@@ -13,7 +13,7 @@ class TableReport:
     Attributes:
         table: The table's name with its schema.
         counts: Written rows by month.
-        rejected: Rejected rows by month; the key is `NO_MONTH` for rows without a month.
+        rejected: Rejected rows by month; the key is `UNPARTITIONED` for rows without a month.
         unreadable: Number of JSON lists that could not be read at all; rows loaded from them earlier are unchanged.
     """
 

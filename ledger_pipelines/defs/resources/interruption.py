@@ -13,7 +13,8 @@ from dagster import DagsterRunStatus, RunsFilter
 from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG, executing_process, is_launched
 
 #: Tag for resuming runs that `ledger up` stopped. Values on a stopped run: `AT_NEXT_START`, then the id of the run that
-#: replaces it, or `REFUSED`. On the replacing run: `instead_of(…)`. On runs of jobs that are not resumed: `NOT_NEEDED`.
+#: replaces it, or `REFUSED`. On the replacing run: `replacement_tag(…)`. On runs of jobs that are not resumed:
+#: `NOT_NEEDED`.
 RESUME_TAG = "ledger/resume"
 AT_NEXT_START, REFUSED = "at the next start", "refused"
 NOT_NEEDED = "not needed: sensors ask for another run"

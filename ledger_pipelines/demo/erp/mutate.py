@@ -65,7 +65,7 @@ def mutate_erp(engine: sa.Engine, changes: int, seed: int, current_month: str) -
         The operations, in order.
 
     Raises:
-        SeedRefused: the database has no demo's ERP. Nothing was changed.
+        SeedRefusedError: the database has no demo's ERP. Nothing was changed.
     """
     rng = Random(f"{seed}/disturb")  # noqa: S311 - not for security
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Declaration of the ERP's six tables at the source, made from the catalogue (`sources/erp_tables.py`).
+"""Declaration of the ERP's six tables at the source, made from the catalogue (`sources/erp/catalogue.py`).
 
 In production they are tables and views on SQL Server; the demo and the tests create them as tables. The catalogue has
 the kinds of the columns; this module decides their types at the source, as varied as in a real ERP: decimals of

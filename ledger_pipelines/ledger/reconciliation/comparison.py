@@ -1,6 +1,6 @@
 """Latest balance of each customer compared with the application's own totals → `balance_comparison`.
 
-The rule: docs/rules.md, "Balance comparison". `reasons` sums up the causes of a difference.
+The rule: docs/rules.md, "Balance comparison". `difference_reasons` sums up the causes of a difference.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ def compare_balances(connection: sa.Connection, run_id: str) -> TableReport:
     One statement reads the ledger's tables on one snapshot and locks none of them.
 
     Raises:
-        MonthsMissingError: customers have never been loaded.
+        InputNotLoadedError: customers have never been loaded.
     """
     lock_tables(connection, balance_comparison)
     avoid_nested_loops(connection, Scope(()))

@@ -41,7 +41,7 @@ def reconcile_invoices(connection: sa.Connection, months: Sequence[str], run_id:
     Default partners are updated first. The tables of the ledger and the ERP are read and not locked.
 
     Raises:
-        MonthsMissingError: balances or invoices of the months have never been loaded.
+        InputNotLoadedError: balances or invoices of the months have never been loaded.
     """
     lock_tables(connection, invoice_reconciliation)
     avoid_nested_loops(connection, Scope(tuple(months)))

@@ -38,7 +38,7 @@ class ErpLoad:
     reading: Reading
 
     def month(self, day: date | None) -> str:
-        """Return the month under which rows of a day are stored; `NO_MONTH` without a date."""
+        """Return the month under which rows of a day are stored; `UNPARTITIONED` without a date."""
         return self.horizon.current if self.table.is_snapshot else month_of_day(day)
 
 

@@ -152,7 +152,7 @@ def run_and_report(
 
 
 def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None]], RunSummary]) -> RunSummary:
-    """Call a function with the module `dagster_client` and a progress callback, and show a progress bar."""
+    """Call a function with the module `serving.dagster.client` and a progress callback, and show a progress bar."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 

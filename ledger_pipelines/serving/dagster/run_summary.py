@@ -1,4 +1,4 @@
-"""Order and summary of a run of the ledger, without Dagster's types."""
+"""Request and summary of a run of the ledger, without Dagster's types."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -77,7 +77,7 @@ class Erp:
     """The ERP's database.
 
     Args:
-        engine: Engine of the ERP, made by `erp_engine.erp_engine`.
+        engine: Engine of the ERP, made by `connection.engine.erp_engine`.
         statement_seconds: Time limit for the answer to a statement, and for each further chunk of rows.
         chunk_rows: Number of rows in a chunk.
 

@@ -105,11 +105,11 @@ def require_loaded(connection: sa.Connection, table: sa.Table, months: Sequence[
     Args:
         connection: To the warehouse.
         table: The input table.
-        months: The required months; ``[NO_MONTH]`` for a table that is not partitioned by month.
+        months: The required months; ``[UNPARTITIONED]`` for a table that is not partitioned by month.
         needed_for: The dependent table, for the message.
 
     Raises:
-        MonthsMissingError: months are missing; the message names the first and the last.
+        InputNotLoadedError: months are missing; the message names the first and the last.
     """
     present = months_loaded(connection, table)
     missing = [month for month in months if month not in present]

@@ -1,6 +1,6 @@
 """Every table of the warehouse, declared once: columns, types, keys and comments.
 
-Contains only declarations, one module per group of tables. ``months.py`` writes the months of a table. ``migrations/``
+Contains only declarations, one module per group of tables. ``merge.py`` writes the months of a table. ``migrations/``
 changes the schema; a test compares the migrated schema with the declarations. The ERP's tables are derived from their
 catalogue, which is a declaration that depends on no library.
 """

@@ -1,6 +1,6 @@
 """Connection to the ERP whose statements can be cancelled and whose rows are streamed.
 
-`erp_setup.py` sets it up; `erp_statements.py` composes its statements.
+`setup.py` sets it up; `sources/erp/statements.py` composes its statements.
 """
 
 import contextlib
