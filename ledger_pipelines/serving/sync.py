@@ -128,10 +128,10 @@ class SyncService:
         try:
             yield
         except KeyboardInterrupt:
-            self._close(order.log_id, SyncResult("cancelled", "It was interrupted before it had begun."))
+            self._close(order.log_id, SyncResult("cancelled", "The sync was interrupted before its run began."))
             raise
         except Exception as error:
-            self._close(order.log_id, SyncResult("failed", f"It could not be launched: {error}"))
+            self._close(order.log_id, SyncResult("failed", f"The run could not be launched: {error}"))
             raise
 
     def launch(self, order: SyncJob, web_ui: DagsterGraphql) -> str:
@@ -171,7 +171,7 @@ class SyncService:
         with self.close_log_on_error(order):
             dagster_client.execute_sync(self.settings, order, progress)
         # A run that failed before it attached itself to its log left the log open.
-        self._close(order.log_id, SyncResult("failed", "Its run failed before it had begun; see the web interface."))
+        self._close(order.log_id, SyncResult("failed", "The run failed before its first step; see the web interface."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
@@ -229,7 +229,7 @@ class SyncService:
             raise OtherSyncRunningError(log_id, log)
         append_line(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.request_sync_termination(self.instance, log):
-            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. It had not begun."))
+            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))
         elif not self.wait_until_ended(log.id, on_progress, force_after_seconds):
             # The log first: no step may then begin with another table.
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))

@@ -183,7 +183,9 @@ def _plan(sync: TableLoad, table: ErpTable, reading: Reading, source_days: Sourc
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
             return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
-        sync.log_warning(f"{table.name} has only present values: nothing was read, and its past months are unchanged")
+        sync.log_warning(
+            f"{table.name} has only its current state: nothing was read, and its past months are unchanged"
+        )
         return ReadPlan(Wanted(), frozenset())
     if not reading.dated:
         return plan_full_read(before, sync.months, sync.horizon)

@@ -1,4 +1,4 @@
-"""`ledger balance`: compute, synchronize, check and compare the customer balances."""
+"""`ledger balance`: compute, sync, check and compare the customer balances."""
 
 from collections.abc import Callable
 from dataclasses import asdict, astuple, fields
@@ -27,7 +27,7 @@ from ledger_pipelines.serving.dry_run import CustomerState, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, synchronize, check, compare.")
+app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, sync, check, compare.")
 
 _All = Annotated[bool, typer.Option("--all", help="All customers.")]
 _Customers = Annotated[list[int] | None, typer.Option("--customer-id", help="Only this customer; may be repeated.")]

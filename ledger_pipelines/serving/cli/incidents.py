@@ -77,7 +77,7 @@ def confirm(
         return
     listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
     print_message(
-        f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: of customer {customer_id}, {listed} may be deleted."
+        f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: {listed} of customer {customer_id} may be deleted."
     )
     print_message(
         "If `ledger up` is running, the rows are deleted within a minute. Otherwise run: ledger balance sync --all"

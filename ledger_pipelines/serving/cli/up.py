@@ -31,7 +31,7 @@ def up(
         bool,
         typer.Option(
             "--initial-run/--no-initial-run",
-            help="At the first start, compute the demo's ledger and copy its ERP; never your own.",
+            help="At the first start, compute the demo's ledger and sync its ERP. Without effect on your own sources.",
         ),
     ] = True,
 ) -> None:

@@ -197,8 +197,9 @@ def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:
 def half_a_character(url: sa.URL, table: str) -> SourceInterruptedError:
     """Return the error of a text that the driver cannot read, in a table whose texts can be read as bytes."""
     return SourceInterruptedError(
-        f"{table} cannot be read from the ERP {place(url)}: one of its texts holds half a character, which the driver "
-        f"cannot read. The next attempt reads the texts as bytes, which is slower. {_COMMON_TAIL}"
+        f"{table} cannot be read from the ERP {place(url)}: one of its texts has a lone surrogate (half a character), "
+        "which the driver cannot read. The next attempt reads the texts as bytes, which is slower. "
+        f"{_COMMON_TAIL}"
     )
 
 
