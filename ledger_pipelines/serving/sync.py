@@ -171,7 +171,7 @@ class SyncService:
         with self.close_log_on_error(order):
             dagster_client.execute_sync(self.settings, order, progress)
         # A run that failed before it attached itself to its log left the log open.
-        self._close(order.log_id, SyncResult("failed", "The run failed before its first step; see the web interface."))
+        self._close(order.log_id, SyncResult("failed", "The run failed before the sync began; see the web interface."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""

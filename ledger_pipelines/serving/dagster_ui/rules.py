@@ -73,7 +73,8 @@ class AccessRules:
             return Refusal(Rule.SITE, "Refused: a page of another origin may link here, but not load, frame or call.")
         if not _is_post(request) and _may_change_something(request):
             return Refusal(
-                Rule.QUERY, "Refused: only a POST may contain GraphQL other than queries; send mutations by POST."
+                Rule.QUERY,
+                "Refused: a request other than POST may only contain GraphQL queries; send mutations by POST.",
             )
         return None
 
