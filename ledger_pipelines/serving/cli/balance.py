@@ -124,9 +124,9 @@ def compare(as_json: _AsJson = False) -> None:
         settings = load_settings()
         prepare_with_message(settings)
         horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
-        order = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
+        request = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
         result = _run_with_progress(
-            lambda client, on_progress: client.execute_reconciliation(settings, order, assets, on_progress)
+            lambda client, on_progress: client.execute_reconciliation(settings, request, assets, on_progress)
         )
         _print_result(result, as_json=as_json)
     raise typer.Exit(0 if result.success else 1)
@@ -210,9 +210,9 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
 
 def _print(result: RunSummary) -> None:
     """Print the row counts of each step, remarks, and the checks that did not pass."""
-    order = result.request
-    selection = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"
-    title = f"{order.first} to {order.last}, {selection}: {result.seconds:.1f} s (run {result.run_id[:8]})"
+    request = result.request
+    selection = "all customers" if request.customers is None else f"customers {', '.join(map(str, request.customers))}"
+    title = f"{request.first} to {request.last}, {selection}: {result.seconds:.1f} s (run {result.run_id[:8]})"
     headings = ("table", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds")
     print_table(title, headings, [step.counts for step in result.steps])
     for step in result.steps:

@@ -74,7 +74,7 @@ class AccessRules:
         if not _is_post(request) and _may_change_something(request):
             return Refusal(
                 Rule.QUERY,
-                "Refused: a request other than POST may only contain GraphQL queries; send mutations by POST.",
+                "Refused: only a POST may contain GraphQL that is not a query; send mutations by POST.",
             )
         return None
 
