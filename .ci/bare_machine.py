@@ -35,8 +35,8 @@ INTERRUPTED = 130  # exit code of make after Ctrl-C
 START_SECONDS, COMPUTE_SECONDS, STOP_SECONDS, TEST_SECONDS = 600, 300, 90, 1500
 #: A root shares this machine's network. These URLs keep its tests away from servers on the default ports.
 NO_SERVERS = {
-    "LEDGER_TEST_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none",
-    "LEDGER_TEST_MARIADB_URL": "mysql+pymysql://nobody@127.0.0.1:1/none",
+    "LEDGER_TEST_POSTGRES_URL": "postgresql://unused@127.0.0.1:1/none",
+    "LEDGER_TEST_MARIADB_URL": "mysql+pymysql://unused@127.0.0.1:1/none",
 }
 #: Requests to this machine, without the proxy of the environment.
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -74,7 +74,7 @@ def test_unusable_home_is_one_message(tmp_path: Path, place: str, reason: str) -
     )
 
 
-@pytest.mark.parametrize(("home", "reason"), [("x" * 300, "File name too long"), ("~nobody-at-all/x", "home")])
+@pytest.mark.parametrize(("home", "reason"), [("x" * 300, "File name too long"), ("~no-such-user/x", "home")])
 def test_home_that_is_not_a_path_is_a_wrong_setting(home: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=rf"LEDGER_HOME: .*cannot be a folder: .*{reason}"):
         Settings(home=home)

@@ -15,7 +15,7 @@ from ledger_pipelines.warehouse.queries.summaries import latest_balances
 
 
 @dataclass
-class CustomerState:
+class DryRunCustomer:
     """State of one customer before a run.
 
     Attributes:
@@ -52,7 +52,7 @@ class DryRun:
         orphan_readings: Number of orphan readings, whose user does not exist or is no customer.
     """
 
-    customers: dict[int, CustomerState] = field(default_factory=dict)
+    customers: dict[int, DryRunCustomer] = field(default_factory=dict)
     orphan_readings: int = 0
 
 
@@ -65,7 +65,7 @@ def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRu
     """
     horizon = databases.horizon
     scope = Scope(horizon.months, customers)
-    found: dict[int, CustomerState] = {}
+    found: dict[int, DryRunCustomer] = {}
     for chunk in databases.billing_app.customers(scope):
         for row in chunk:
             found[row["id"]] = _customer(row, horizon)
@@ -84,8 +84,8 @@ def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRu
     return DryRun(found, orphan_readings)
 
 
-def _customer(row: SourceRow, horizon: Horizon) -> CustomerState:
-    now = CustomerState(
+def _customer(row: SourceRow, horizon: Horizon) -> DryRunCustomer:
+    now = DryRunCustomer(
         customer_id=row["id"],
         name=row["name"],
         total_deposit=row["total_deposit"],
@@ -102,7 +102,7 @@ def _customer(row: SourceRow, horizon: Horizon) -> CustomerState:
     return now
 
 
-def _count(customer: CustomerState, reading: MeterReading | Rejection) -> None:
+def _count(customer: DryRunCustomer, reading: MeterReading | Rejection) -> None:
     customer.readings += 1
     if isinstance(reading, Rejection) or reading.volume < 0:
         customer.rejected += 1

@@ -54,7 +54,7 @@ def _measure(client: TestClient, customers: int, horizon: Horizon) -> None:
         "/",
         f"/?year={last_year}",
         "/customers?q=pelanggan 77",
-        "/customers?q=nobody",
+        "/customers?q=unknown",
         f"/customers/{customer}",
         f"/customers/{customer}/months/{shift_month(horizon.current, -1)}",
         "/alerts",

@@ -71,7 +71,7 @@ def engine(request: pytest.FixtureRequest) -> sa.Engine:
 
 
 @dataclass(frozen=True)
-class Demo:
+class ErpDemo:
     """A seeded ERP: its summary and its rows."""
 
     summary: ErpDemoSummary
@@ -89,35 +89,35 @@ def month_of(table: ErpTable, row: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def demo(embedded_url: sa.URL) -> Iterator[Demo]:
+def demo(embedded_url: sa.URL) -> Iterator[ErpDemo]:
     with database_of(embedded_url) as database:
-        yield Demo(seed_erp(database, PLAN), dump(database))
+        yield ErpDemo(seed_erp(database, PLAN), dump(database))
 
 
-def test_same_plan_makes_same_rows_on_another_server(mariadb: sa.Engine, demo: Demo) -> None:
+def test_same_plan_makes_same_rows_on_another_server(mariadb: sa.Engine, demo: ErpDemo) -> None:
     assert seed_erp(mariadb, PLAN) == demo.summary
     assert dump(mariadb) == demo.rows
 
 
-def test_driver_without_bulk_protocol_writes_same_rows(postgres: sa.Engine, demo: Demo) -> None:
+def test_driver_without_bulk_protocol_writes_same_rows(postgres: sa.Engine, demo: ErpDemo) -> None:
     plain = sa.create_engine(postgres.url.set(drivername="postgresql+psycopg2"), poolclass=sa.NullPool)
     assert seed_erp(plain, PLAN) == demo.summary
     assert dump(postgres) == demo.rows
 
 
-def test_another_seed_makes_other_rows(postgres: sa.Engine, demo: Demo) -> None:
+def test_another_seed_makes_other_rows(postgres: sa.Engine, demo: ErpDemo) -> None:
     seed_erp(postgres, replace(PLAN, seed=PLAN.seed + 1))
     assert dump(postgres) != demo.rows
 
 
-def test_summary_matches_rows(demo: Demo) -> None:
+def test_summary_matches_rows(demo: ErpDemo) -> None:
     assert demo.summary.rows == {name: len(rows) for name, rows in demo.rows.items()}
     assert list(demo.summary.rows) == [table.name for table in ERP_TABLES]
     assert (demo.summary.first_month, demo.summary.last_month) == ("2023-04", "2025-03")
     assert not demo.summary.already_there
 
 
-def test_every_month_has_about_rows_per_month(demo: Demo) -> None:
+def test_every_month_has_about_rows_per_month(demo: ErpDemo) -> None:
     months = [f"{year}-{month:02d}" for year in (2023, 2024, 2025) for month in range(1, 13)]
     expected = months[months.index("2023-04") : months.index("2025-03") + 1]
     for name, found in demo.months.items():
@@ -142,13 +142,13 @@ def test_progress_is_reported_to_the_end(postgres: sa.Engine) -> None:
 # Faults
 
 
-def test_every_kind_of_fault_is_made_and_counted(demo: Demo) -> None:
+def test_every_kind_of_fault_is_made_and_counted(demo: ErpDemo) -> None:
     assert list(demo.summary.dirt) == list(ERP_FAULTS)
     assert [kind for kind, count in demo.summary.dirt.items() if count < 1] == []
 
 
 @pytest.mark.parametrize("table", ERP_TABLES, ids=lambda table: table.name)
-def test_every_table_has_faults(demo: Demo, table: ErpTable) -> None:
+def test_every_table_has_faults(demo: ErpDemo, table: ErpTable) -> None:
     rows = [tuple(row.values()) for row in demo.rows[table.name]]
     assert max(Counter(rows).values()) >= 2, "exact duplicates"
     cells = {value for row in rows for value in row if isinstance(value, str)}
@@ -164,7 +164,7 @@ def test_every_table_has_faults(demo: Demo, table: ErpTable) -> None:
     assert months["2025-04"] >= 1, "in the future"
 
 
-def test_moments_lie_on_the_boundaries_of_months(demo: Demo) -> None:
+def test_moments_lie_on_the_boundaries_of_months(demo: ErpDemo) -> None:
     moments = [row["actual_receipt_date"] for row in demo.rows["data_receipt_purchase"] if row["actual_receipt_date"]]
     assert any(f"{moment:%d %H:%M:%S}" == "01 00:00:00" for moment in moments)
     assert any(f"{moment:%H:%M:%S}" == "23:59:59" for moment in moments)
@@ -174,7 +174,7 @@ def test_moments_lie_on_the_boundaries_of_months(demo: Demo) -> None:
     assert all(not isinstance(day, datetime) for day in days)
 
 
-def test_decimals_keep_every_digit(demo: Demo) -> None:
+def test_decimals_keep_every_digit(demo: ErpDemo) -> None:
     invoices = demo.rows["so_invoice_line"]
     assert Decimal("987654321098765432.1098765432") in {row["price"] for row in invoices}
     assert Decimal("9876543210987654321098765432.1098765432") in {row["amount_hc"] for row in invoices}
@@ -186,7 +186,7 @@ def test_decimals_keep_every_digit(demo: Demo) -> None:
             assert any((row[name] or 0) < 0 for row in demo.rows[table.name] for name in names), table.name
 
 
-def test_booleans_come_in_every_spelling(demo: Demo) -> None:
+def test_booleans_come_in_every_spelling(demo: ErpDemo) -> None:
     receipts = demo.rows["data_receipt_purchase"]
     for column in ("is_final_receipt", "is_confirmed"):
         found = {row[column] for row in receipts}
@@ -195,7 +195,7 @@ def test_booleans_come_in_every_spelling(demo: Demo) -> None:
     assert "perhaps" in {row["is_final_receipt"] for row in receipts}
 
 
-def test_some_rows_differ_only_by_case_and_blank(demo: Demo) -> None:
+def test_some_rows_differ_only_by_case_and_blank(demo: ErpDemo) -> None:
     parts = {row["desc"] for row in demo.rows["stockbywh"] if row["desc"]}
     assert any(f"{text.swapcase()} " in parts for text in parts)
 
@@ -203,7 +203,7 @@ def test_some_rows_differ_only_by_case_and_blank(demo: Demo) -> None:
 # Plausibility
 
 
-def test_orders_have_lines_and_shipments_several_invoices(demo: Demo) -> None:
+def test_orders_have_lines_and_shipments_several_invoices(demo: ErpDemo) -> None:
     orders = {row["order_origin_code"] for row in demo.rows["view_warehouse_order"]}
     lines = {row["order_origin_code"] for row in demo.rows["view_warehouse_order_line"]}
     assert len(lines & orders) >= 0.9 * len(orders)
@@ -221,7 +221,7 @@ def test_orders_have_lines_and_shipments_several_invoices(demo: Demo) -> None:
     assert any(row["shipment"] is None and row["so_date"] for row in invoices), "not yet shipped"
 
 
-def test_receipts_are_invoiced_weeks_and_paid_months_later(demo: Demo) -> None:
+def test_receipts_are_invoiced_weeks_and_paid_months_later(demo: ErpDemo) -> None:
     receipts = demo.rows["data_receipt_purchase"]
     waits = [
         (row["inv_doc_date"] - row["actual_receipt_date"].date()).days
@@ -234,7 +234,7 @@ def test_receipts_are_invoiced_weeks_and_paid_months_later(demo: Demo) -> None:
     assert any(row["receipt_no"] and row["inv_doc_no"] is None for row in receipts)
 
 
-def test_production_is_planned_ahead_and_stock_runs_short(demo: Demo) -> None:
+def test_production_is_planned_ahead_and_stock_runs_short(demo: ErpDemo) -> None:
     orders = demo.rows["view_prod_header"]
     until = UNTIL.replace(tzinfo=None)
     planned = [row for row in orders if row["planning_date"] and row["planning_date"] > until and row["status"]]
@@ -245,7 +245,7 @@ def test_production_is_planned_ahead_and_stock_runs_short(demo: Demo) -> None:
     assert 0 < short < len(stock) / 3
 
 
-def test_gas_is_invoiced_to_billing_customers(demo: Demo, postgres: sa.Engine) -> None:
+def test_gas_is_invoiced_to_billing_customers(demo: ErpDemo, postgres: sa.Engine) -> None:
     """In most months, the invoiced amount is the cost of the application's readings."""
     seed_billing(postgres, BillingDemoPlan(current_month="2025-03", until=UNTIL))
     bills = sa.text(

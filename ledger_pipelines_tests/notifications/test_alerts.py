@@ -81,7 +81,7 @@ def test_an_accepted_alert_is_not_posted_again(warehouse: sa.Engine, receiver: R
     assert row["delivered_at"] >= row["raised_at"]
 
 
-def test_a_failed_alert_is_retried_with_the_same_id_and_growing_waits(warehouse: sa.Engine, receiver: Receiver) -> None:
+def test_failed_alert_is_retried_with_backoff_and_same_id(warehouse: sa.Engine, receiver: Receiver) -> None:
     raise_alerts(warehouse, 1)
     webhook = Webhook(receiver.url, SECRET)
     receiver.answers += [500] * 3 + [400] * 10

@@ -29,7 +29,7 @@ END = datetime(2025, 5, 1, tzinfo=WIB)
 CENT = Decimal("0.01")
 
 
-class CrashError(Exception):
+class SimulatedCrashError(Exception):
     """Simulated crash before the commit."""
 
 
@@ -48,9 +48,9 @@ class AlertHistory:
     def crash(self) -> None:
         """Recalculate the balances, and crash before the commit."""
         horizon = self.pipeline.horizon
-        with suppress(CrashError), self.pipeline.warehouse.begin() as connection:
+        with suppress(SimulatedCrashError), self.pipeline.warehouse.begin() as connection:
             balances.recalculate_balances(connection, Scope(horizon.months), horizon, "crashed")
-            raise CrashError
+            raise SimulatedCrashError
 
     def set_limits(self, customer_id: int, limits: Limits) -> None:
         """Set a customer's own limits."""

@@ -18,7 +18,7 @@ from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.reference.values import NotJsonError, read_json
 
 Row = dict[str, Any]
-Edit = Callable[[st.DrawFn, "Draft"], None]
+Edit = Callable[[st.DrawFn, "ExtremeDraft"], None]
 
 IDS: Final = (0, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1)
 #: Ids that a NUMERIC column can hold and an unsigned integer column cannot.
@@ -71,7 +71,7 @@ ODD_JSON: Final = (
 )
 
 
-class Draft:
+class ExtremeDraft:
     """Source whose values are being replaced by extreme ones."""
 
     def __init__(self, state: SourceState, *, mysql: bool, unreadable: bool) -> None:
@@ -116,13 +116,13 @@ def with_extreme_values(
 
     With `unreadable`, a whole history may be unreadable, so its last readable state counts.
     """
-    draft = Draft(state, mysql=mysql, unreadable=unreadable)
+    draft = ExtremeDraft(state, mysql=mysql, unreadable=unreadable)
     for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=max_edits)):
         edit(draw, draft)
     return SourceState(tuple(draft.users), tuple(draft.readings))
 
 
-def _change_user_id(draw: st.DrawFn, draft: Draft) -> None:
+def _change_user_id(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     """Give a user another id, with or without changing its readings."""
     row_id, position = pick(draw, draft.ids), draft.position(draw, draft.users)
     if any(row["id"] == row_id for row in draft.users):
@@ -135,26 +135,26 @@ def _change_user_id(draw: st.DrawFn, draft: Draft) -> None:
         ]
 
 
-def _change_reading_id(draw: st.DrawFn, draft: Draft) -> None:
+def _change_reading_id(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     row_id = pick(draw, draft.ids)
     if any(row["id"] == row_id for row in draft.readings):
         return
     _change_reading(draw, draft, id=row_id)
 
 
-def _change_owner(draw: st.DrawFn, draft: Draft) -> None:
+def _change_owner(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     _change_reading(draw, draft, customer_id=pick(draw, (*draft.ids, None)))
 
 
-def _change_bill(draw: st.DrawFn, draft: Draft) -> None:
+def _change_bill(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     _change_reading(draw, draft, harga_final=pick(draw, draft.numbers))
 
 
-def _change_status(draw: st.DrawFn, draft: Draft) -> None:
+def _change_status(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     _change_reading(draw, draft, status_pembayaran=pick(draw, draft.texts), nama_customer=pick(draw, draft.texts))
 
 
-def _change_stamp(draw: st.DrawFn, draft: Draft) -> None:
+def _change_stamp(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     stamps = {name: pick(draw, draft.stamps) for name in ("created_at", "updated_at")}
     if draw(st.booleans()):
         _change_reading(draw, draft, **stamps)
@@ -162,7 +162,7 @@ def _change_stamp(draw: st.DrawFn, draft: Draft) -> None:
         _change_user(draw, draft, **stamps, balance_last_updated_at=pick(draw, draft.stamps))
 
 
-def _change_body(draw: st.DrawFn, draft: Draft) -> None:
+def _change_body(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     """Give a reading one extreme value."""
     start, volume, odd = (pick(draw, values) for values in (('"2025-02-03 10:00"', *_QUOTED), JSON_NUMBERS, ODD_JSON))
     closing = f'{{"waktu": {pick(draw, _QUOTED)}}}'
@@ -181,20 +181,20 @@ def _change_body(draw: st.DrawFn, draft: Draft) -> None:
     _change_reading(draw, draft, data_input=body)
 
 
-def _change_number(draw: st.DrawFn, draft: Draft) -> None:
+def _change_number(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     _change_user(draw, draft, **{pick(draw, NUMBER_COLUMNS): pick(draw, draft.numbers)})
 
 
-def _change_text(draw: st.DrawFn, draft: Draft) -> None:
+def _change_text(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     names = ("name", "no_kontrak", "alamat", "nomor_tlpn", "email")
     _change_user(draw, draft, **{name: pick(draw, draft.texts) for name in names})
 
 
-def _change_role(draw: st.DrawFn, draft: Draft) -> None:
+def _change_role(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     _change_user(draw, draft, role=pick(draw, draft.texts))
 
 
-def _change_deposits(draw: st.DrawFn, draft: Draft) -> None:
+def _change_deposits(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     """Give a user deposits with one extreme value each, next to a normal deposit."""
     date, amount, odd = (pick(draw, values) for values in (_QUOTED, JSON_NUMBERS, ODD_JSON))
     entries = (
@@ -208,7 +208,7 @@ def _change_deposits(draw: st.DrawFn, draft: Draft) -> None:
     _change_user(draw, draft, deposit_history=draft.history(draw, entries, odd, LONG))
 
 
-def _change_prices(draw: st.DrawFn, draft: Draft) -> None:
+def _change_prices(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     """Give a user price entries with one extreme value each."""
     start, end, amount, odd = (pick(draw, values) for values in (_QUOTED, _QUOTED, JSON_NUMBERS, ODD_JSON))
     entries = (
@@ -221,7 +221,7 @@ def _change_prices(draw: st.DrawFn, draft: Draft) -> None:
     _change_user(draw, draft, pricing_history=draft.history(draw, entries, odd, LONG))
 
 
-def _restore_row(draw: st.DrawFn, draft: Draft) -> None:
+def _restore_row(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     """Replace a row by a normal one."""
     if draw(st.booleans()) and draft.readings:
         position = draft.position(draw, draft.readings)
@@ -239,19 +239,19 @@ def _restore_row(draw: st.DrawFn, draft: Draft) -> None:
     )
 
 
-def _delete(draw: st.DrawFn, draft: Draft) -> None:
+def _delete(draw: st.DrawFn, draft: ExtremeDraft) -> None:
     if draw(st.booleans()) and draft.readings:
         draft.readings.pop(draft.position(draw, draft.readings))
     elif len(draft.users) > 1:
         draft.users.pop(draft.position(draw, draft.users))
 
 
-def _change_user(draw: st.DrawFn, draft: Draft, **columns: Any) -> None:
+def _change_user(draw: st.DrawFn, draft: ExtremeDraft, **columns: Any) -> None:
     position = draft.position(draw, draft.users)
     draft.users[position] = draft.users[position] | columns
 
 
-def _change_reading(draw: st.DrawFn, draft: Draft, **columns: Any) -> None:
+def _change_reading(draw: st.DrawFn, draft: ExtremeDraft, **columns: Any) -> None:
     if draft.readings:
         position = draft.position(draw, draft.readings)
         draft.readings[position] = draft.readings[position] | columns

@@ -171,7 +171,7 @@ def test_a_month_outside_the_scope_is_unchanged(engine: sa.Engine) -> None:
 def test_kept_customers_are_unchanged(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
     before = stored(engine)
-    counts = write(engine, [(1, 1, JAN, 12)], JAN, FEB, kept=(2,))
+    counts = write(engine, [(1, 1, JAN, 12)], JAN, FEB, unchanged_customers=(2,))
     assert counts == {JAN: Counts(updated=1, deleted=1), FEB: Counts()}
     assert stored(engine)[JAN, 3] == before[JAN, 3]
     assert stored(engine)[FEB, 4] == before[FEB, 4]

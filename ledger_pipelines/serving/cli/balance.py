@@ -23,7 +23,7 @@ from ledger_pipelines.serving.cli.common.console import (
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.serving.dagster import run_summary
 from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, RunSummary
-from ledger_pipelines.serving.dry_run import CustomerState, dry_run_of
+from ledger_pipelines.serving.dry_run import DryRunCustomer, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
 
@@ -146,7 +146,7 @@ def run_and_report(
     prepare_with_message(settings)
     last = Databases(settings).horizon.current
     order = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
-    result = _run_with_progress(lambda client, on_progress: client.execute(settings, order, on_progress))
+    result = _run_with_progress(lambda client, on_progress: client.execute_ledger(settings, order, on_progress))
     _print_result(result, as_json=as_json)
     return result
 
@@ -197,7 +197,7 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
             {"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.orphan_readings}
         )
         return
-    headings = [item.name.replace("_", " ") for item in fields(CustomerState)]
+    headings = [item.name.replace("_", " ") for item in fields(DryRunCustomer)]
     print_table(
         "Dry run: nothing was changed",
         headings,

@@ -1,4 +1,4 @@
-"""The customer that a request names, or the reason why there is none."""
+"""The customer that a request names, or an error that says why the customer has no ledger."""
 
 import sqlalchemy as sa
 

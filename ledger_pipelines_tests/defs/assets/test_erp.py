@@ -101,7 +101,7 @@ def test_rejected_rows_are_a_warning(location: ErpLocation) -> None:
     assert len(found) == len(NAMES)
 
 
-def test_a_month_outside_the_range_that_differs_is_corrected_and_recorded(location: ErpLocation) -> None:
+def test_differing_month_outside_the_range_is_corrected(location: ErpLocation) -> None:
     location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.run()
     location.insert(ORDER_HEADERS, order(2, "2025-02-03"))
@@ -155,7 +155,7 @@ def test_an_interrupted_source_is_retried(location: ErpLocation, monkeypatch: py
             raise SourceInterruptedError("The ERP went away.")
         return load_erp_table(sync, table)
 
-    monkeypatch.setattr(erp_assets, "load_table", breaks_off_once)
+    monkeypatch.setattr(erp_assets, "load_erp_table", breaks_off_once)
     location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     result = location.run(only=[ORDER_HEADERS])
     assert result.success
@@ -173,7 +173,7 @@ def test_an_unavailable_source_fails_with_its_message(location: ErpLocation, mon
         attempts.append(table.name)
         raise SourceInterruptedError("The ERP went away.")
 
-    monkeypatch.setattr(erp_assets, "load_table", away)
+    monkeypatch.setattr(erp_assets, "load_erp_table", away)
     result = location.run(only=[ORDER_HEADERS])
     assert failure_messages(result) == {ORDER_HEADERS: "The ERP went away."}
     assert len(attempts) == 3
@@ -189,7 +189,7 @@ def test_a_sync_that_catches_up_reads_months_never_loaded(
         asked[table.name] = sync.months
         return load_erp_table(sync, table)
 
-    monkeypatch.setattr(erp_assets, "load_table", watched)
+    monkeypatch.setattr(erp_assets, "load_erp_table", watched)
     everything = location.databases.horizon().months
     location.run(only=["so_invoice_line"])
     assert asked == {"so_invoice_line": everything}
@@ -215,7 +215,7 @@ def test_a_run_of_a_cancelled_sync_does_nothing(location: ErpLocation) -> None:
         sync_logs.close(connection, log_id, SyncResult("cancelled", "It was cancelled."))
     result = location.run(sync_log_id=log_id)
     assert not result.success
-    assert f"Sync {log_id} is cancelled already" in _why(location, result)
+    assert f"Sync {log_id} is already cancelled" in _why(location, result)
     assert location.rows(ORDER_HEADERS) == 0
 
 
@@ -295,7 +295,7 @@ def test_a_closed_sync_changes_no_further_table(location: ErpLocation, monkeypat
             sync_logs.close(connection, location.log().id, SyncResult("cancelled", "It was cancelled by force."))
         return report
 
-    monkeypatch.setattr(erp_assets, "load_table", closed_after_the_first)
+    monkeypatch.setattr(erp_assets, "load_erp_table", closed_after_the_first)
     result = location.run()
     assert not result.success
     assert len(first) == 1
@@ -303,7 +303,7 @@ def test_a_closed_sync_changes_no_further_table(location: ErpLocation, monkeypat
     assert (log.status, log.error_message) == ("cancelled", "It was cancelled by force.")
     synced = location.tables(log)
     assert {name: table.status for name, table in synced.items()} == {first[0]: "completed"}
-    assert "is cancelled already" in "\n".join(failure_messages(result).values())
+    assert "is already cancelled" in "\n".join(failure_messages(result).values())
 
 
 def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +312,7 @@ def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: p
     def interrupted(_sync: TableLoad, _table: ErpTable) -> TableReport:
         raise DagsterExecutionInterruptedError
 
-    monkeypatch.setattr(erp_assets, "load_table", interrupted)
+    monkeypatch.setattr(erp_assets, "load_erp_table", interrupted)
     result = location.run()
     assert not result.success
     log = location.log()
@@ -330,7 +330,7 @@ def test_sessions_carry_the_name_of_the_sync(location: ErpLocation, monkeypatch:
             names.append(connection.scalar(sa.text("SHOW application_name")))
         return load_erp_table(sync, table)
 
-    monkeypatch.setattr(erp_assets, "load_table", record_name)
+    monkeypatch.setattr(erp_assets, "load_erp_table", record_name)
     assert location.run(only=[ORDER_HEADERS]).success
     assert names == [f"ledger_sync_{location.log().id}"]
 

@@ -15,9 +15,7 @@ from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import free_port
 
 
-def test_a_log_that_cannot_be_closed_has_the_reason_in_the_journal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unclosed_log_has_its_reason_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
     settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")

@@ -72,9 +72,7 @@ def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: CodeLocatio
     assert opened(location) == []
 
 
-def test_a_failed_real_time_run_is_an_incident_until_one_succeeds(
-    location: CodeLocation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_realtime_run_stays_open_until_success(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
     tick(location, "prices")
@@ -115,9 +113,7 @@ def test_a_refused_run_is_resolved_by_accepted_deletions(location: CodeLocation)
     assert opened(location) == []
 
 
-def test_a_failed_run_of_some_customers_is_resolved_by_one_of_all(
-    location: CodeLocation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_customer_run_is_resolved_by_whole_run(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("a fault of ours")
 

@@ -111,7 +111,7 @@ def test_a_run_before_the_first_computation_fails_with_the_reason(
     assert not result.success
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.user_failure_data is not None
-    assert "Start with: ledger balance initialize --all" in str(failure.user_failure_data.description)
+    assert "Compute it first: ledger balance initialize --all" in str(failure.user_failure_data.description)
 
 
 @pytest.mark.parametrize("name", SENSORS)

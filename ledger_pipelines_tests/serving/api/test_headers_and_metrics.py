@@ -48,7 +48,7 @@ def test_an_unexpected_error_is_logged_and_hides_its_details(
     def broken() -> None:
         raise error
 
-    monkeypatch.setattr(type(api.context), "dagster_answers", lambda _: broken())
+    monkeypatch.setattr(type(api.context), "dagster_is_up", lambda _: broken())
     response = api.client.get("/health/ready")
     assert error in [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert response.status_code == 500

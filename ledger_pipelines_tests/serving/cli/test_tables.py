@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from ledger_pipelines.serving.cli.common.console import print_table
-from ledger_pipelines.serving.dry_run import CustomerState
+from ledger_pipelines.serving.dry_run import DryRunCustomer
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.serving.installation import NARROW, Installation
 
@@ -69,7 +69,7 @@ def test_markup_in_values_is_printed_literally(capsys: pytest.CaptureFixture[str
 
 def test_dry_run_headings_are_complete(computed: Installation) -> None:
     printed = computed.run("balance", "initialize", "--all", "--dry-run").stdout
-    headings = [field.name.replace("_", " ") for field in fields(CustomerState)]
+    headings = [field.name.replace("_", " ") for field in fields(DryRunCustomer)]
     assert headings in [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
 
 

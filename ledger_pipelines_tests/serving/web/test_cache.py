@@ -9,10 +9,10 @@ from threading import Event, Thread
 import pytest
 
 from ledger_pipelines.serving.web.cache import TtlCache
-from ledger_pipelines_tests.serving.access.test_limits import Clock
+from ledger_pipelines_tests.serving.access.test_limits import FakeClock
 
 
-def computing(clock: Clock, seconds: float, values: list[int]) -> Callable[[], int]:
+def computing(clock: FakeClock, seconds: float, values: list[int]) -> Callable[[], int]:
     """Return a function that takes some seconds of the clock and returns one value after the other."""
 
     def compute() -> int:
@@ -23,7 +23,7 @@ def computing(clock: Clock, seconds: float, values: list[int]) -> Callable[[], i
 
 
 def test_values_live_twenty_times_their_computation() -> None:
-    clock = Clock()
+    clock = FakeClock()
     cache: TtlCache[int] = TtlCache(clock=clock)
     assert cache.get("a", computing(clock, 1, [1])) == 1
     clock.now = 20.9
@@ -33,7 +33,7 @@ def test_values_live_twenty_times_their_computation() -> None:
 
 
 def test_values_live_a_minute_at_most() -> None:
-    clock = Clock()
+    clock = FakeClock()
     cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 100, [1]))
     clock.now += 60
@@ -41,7 +41,7 @@ def test_values_live_a_minute_at_most() -> None:
 
 
 def test_the_oldest_key_is_evicted() -> None:
-    clock = Clock()
+    clock = FakeClock()
     cache: TtlCache[int] = TtlCache(max_entries=2, clock=clock)
     for number, key in enumerate("abc"):
         assert cache.get(key, computing(clock, 1, [number])) == number
@@ -97,7 +97,7 @@ def wait_for(cache: TtlCache[int], key: str, users: int) -> None:
 
 
 def test_other_threads_get_the_expired_value_during_a_computation() -> None:
-    clock, slow = Clock(), Slow(2)
+    clock, slow = FakeClock(), Slow(2)
     cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 1, [1]))  # lives twenty seconds
     clock.now = 80
@@ -108,9 +108,9 @@ def test_other_threads_get_the_expired_value_during_a_computation() -> None:
     assert found == [2]
 
 
-def test_a_value_that_expired_over_a_minute_ago_is_not_returned() -> None:
+def test_value_expired_over_a_minute_ago_is_not_returned() -> None:
     """Other threads wait for the new value instead."""
-    clock, slow = Clock(), Slow(2)
+    clock, slow = FakeClock(), Slow(2)
     cache: TtlCache[int] = TtlCache(clock=clock)
     cache.get("a", computing(clock, 1, [1]))
     clock.now = 82

@@ -49,7 +49,7 @@ def test_settings_of_a_snapshot_end_with_it(api: ApiUnderTest) -> None:
         assert connection.scalar(sa.text("SHOW enable_indexscan")) == "on"
 
 
-@pytest.mark.parametrize("method", ["reading", "snapshot"])
+@pytest.mark.parametrize("method", ["read_connection", "snapshot"])
 def test_read_connections_cannot_write(api: ApiUnderTest, method: str) -> None:
     with pytest.raises(exc.InternalError, match="read-only transaction"), getattr(api.context, method)() as connection:
         watermarks.set_watermark(connection, NAME, "mine")

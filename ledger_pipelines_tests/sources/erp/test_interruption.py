@@ -74,7 +74,7 @@ def is_at_work(source: Source) -> bool:
     return any("slow" in statement or "fetch" in statement.lower() for statement in source.running_statements())
 
 
-class StoppedError(Exception):
+class InterruptedReadError(Exception):
     """Raised by the signal handler in the waiting thread."""
 
 
@@ -83,7 +83,7 @@ def stopping(source: Source) -> Iterator[None]:
     """Interrupt the test with a signal as soon as the server is at work, as a cancelled run is."""
 
     def stop(*_: object) -> None:
-        raise StoppedError
+        raise InterruptedReadError
 
     def watch() -> None:
         wait_for(lambda: is_at_work(source), "nothing to interrupt")
@@ -99,14 +99,14 @@ def stopping(source: Source) -> Iterator[None]:
 
 @pytest.mark.usefixtures("stopping")
 def test_waiting_for_rows_can_be_interrupted(source: Source) -> None:
-    with pytest.raises(StoppedError), source.erp.reading(SLOW) as reading:
+    with pytest.raises(InterruptedReadError), source.erp.reading(SLOW) as reading:
         list(reading.rows(EVERYTHING))
     assert_nothing_runs(source)
 
 
 @pytest.mark.usefixtures("stopping")
 def test_waiting_for_fingerprints_can_be_interrupted(source: Source) -> None:
-    with pytest.raises(StoppedError), source.erp.reading(SLOW) as reading:
+    with pytest.raises(InterruptedReadError), source.erp.reading(SLOW) as reading:
         reading.fingerprints()
     assert_nothing_runs(source)
 
@@ -124,10 +124,10 @@ def test_closing_the_rows_ends_the_statement(source: Source) -> None:
 def test_a_loader_error_ends_the_statement(source: Source) -> None:
     if source.driver == "mariadb-odbc":
         pytest.skip("this driver reads the whole result before it returns a row")
-    with pytest.raises(StoppedError), source.erp.reading(ENDLESS) as reading:  # noqa: PT012 - a loader fails in this way
+    with pytest.raises(InterruptedReadError), source.erp.reading(ENDLESS) as reading:  # noqa: PT012 - a loader fails in this way
         rows = reading.rows(EVERYTHING)
         next(rows)
-        raise StoppedError
+        raise InterruptedReadError
     assert_nothing_runs(source)
 
 

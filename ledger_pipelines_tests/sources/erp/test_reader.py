@@ -440,7 +440,7 @@ def test_a_connection_is_closed_if_the_waiting_thread_stops(source: Source, monk
         raise StoppedError
 
     monkeypatch.setattr(erp_module, "open_session", recording)
-    monkeypatch.setattr(erp_module, "attended", stopped)
+    monkeypatch.setattr(erp_module, "run_with_timeout", stopped)
     with pytest.raises(StoppedError):
         source.erp.session()
     assert [session.connection.closed for session in opened] == [True]

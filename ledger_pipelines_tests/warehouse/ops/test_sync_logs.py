@@ -112,7 +112,7 @@ def _start_at_barrier(barrier: Barrier, connection: sa.Connection) -> SyncLog | 
         return error
 
 
-def test_a_start_waits_for_an_uncommitted_one_and_succeeds_after_rollback(
+def test_start_waits_for_an_uncommitted_start(
     warehouse: sa.Engine,
 ) -> None:
     with ThreadPoolExecutor(1) as pool, warehouse.connect() as first:
