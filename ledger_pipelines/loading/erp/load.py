@@ -142,8 +142,8 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
         after = read_copy_state(connection, contents, before, plan.months)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
-        asked = {sync.horizon.current} if table.is_snapshot else set(sync.months)
-        mark_loaded(connection, contents.table, sorted(asked & set(plan.months)), sync.run_id)
+        requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
+        mark_loaded(connection, contents.table, sorted(requested & set(plan.months)), sync.run_id)
         return report
 
 

@@ -104,7 +104,7 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
             report = health.check_health(
                 databases,
                 customers,
-                lambda what, done, of: progress.update(task, description=what, completed=done, total=of),
+                lambda step, done, of: progress.update(task, description=step, completed=done, total=of),
             )
         if as_json:
             print_json(health.report_as_json(report))
@@ -156,8 +156,8 @@ def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
-        def on_progress(what: str, done: int, of: int) -> None:
-            progress.update(task, description=what.replace("_", " "), completed=done, total=of)
+        def on_progress(step: str, done: int, of: int) -> None:
+            progress.update(task, description=step.replace("_", " "), completed=done, total=of)
 
         from ledger_pipelines.serving.dagster import client as dagster_client  # slow to import
 

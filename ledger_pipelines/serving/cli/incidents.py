@@ -47,13 +47,13 @@ def list_incidents(
     ):
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:
-        print_json({"success": True, "incidents": [asdict(one) for one in found]})
+        print_json({"success": True, "incidents": [asdict(incident) for incident in found]})
         return
     if not found:
         print_message("There has never been an incident." if every else "No incident is open.")
         return
     columns = {name: column for name, column in _COLUMNS.items() if every or name != "closed"}
-    rows = [[getattr(one, column) for column in columns.values()] for one in found]
+    rows = [[getattr(incident, column) for column in columns.values()] for incident in found]
     print_table("Incidents" if every else "Open incidents", tuple(columns), rows, verbatim=("id",))
 
 

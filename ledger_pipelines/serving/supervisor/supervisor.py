@@ -200,11 +200,11 @@ class Supervisor:
                 raise ServingError(f"The start did not finish within {_READY_SECONDS:.0f} s. Logs: {logs}")
             time.sleep(_POLL_SECONDS)
 
-    def _is_time_for(self, what: str, seconds: float) -> bool:
+    def _is_time_for(self, task: str, seconds: float) -> bool:
         now = time.monotonic()
-        if now - self._last.setdefault(what, now) < seconds:
+        if now - self._last.setdefault(task, now) < seconds:
             return False
-        self._last[what] = now
+        self._last[task] = now
         return True
 
     def _fail_dead_runs(self, *, code_server_is_gone: bool = False) -> None:

@@ -419,7 +419,7 @@ def test_a_pass_closes_its_connection(source: Source) -> None:
     with source.erp.reading(MOVES) as reading:
         reading.fingerprints()
         list(reading.rows(Wanted(everything=True)))
-        connection = reading._pass.session.connection
+        connection = reading._connection.session.connection
     assert connection.closed
 
 

@@ -50,7 +50,7 @@ class Session:
         self._cursor.execute(str(compiled), parameters)
         return self._cursor
 
-    def show_no_moment(self) -> None:
+    def leave_snapshot(self) -> None:
         """Leave the snapshot: from now on each statement reads what is committed when it starts.
 
         Raises:
