@@ -1,6 +1,7 @@
 """Months of the ledger: their keys (``2025-03``), their boundaries in the company's time zone, and the horizon.
 
-This module holds calendar arithmetic on month keys without any library. Dagster's partitions are in ``partitions.py``.
+This module holds calendar arithmetic on month keys without any library. Dagster's partitions are in
+``defs/partitions.py``.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Users, readings, deposits and prices of the demo, in the format in which the application stores them.
 
 Readings, deposits and price entries hold *fragments of JSON text*, not numbers. Such data is hard to read because of
-its formatting, and the faults (`dirt`) rewrite a fragment. `customers` and `billing` generate the figures.
+its formatting, and the faults (`demo/faults`) rewrite a fragment. `customers` and `billing` generate the figures.
 """
 
 import json

@@ -58,8 +58,8 @@ class OwnershipMarker:
         """Return the summary of the same demo if it exists; otherwise drop the tables of an earlier demo.
 
         Raises:
-            SeedRefused: if the tables are no demo's, or are an incomplete or different demo's and the plan does not say
-                `replace`.
+            SeedRefusedError: if the tables are no demo's, or are an incomplete or different demo's and the plan does
+                not say `replace`.
         """
         inspector = sa.inspect(connection)
         there = [table for table in self.tables if inspector.has_table(table.name)]

@@ -2,8 +2,8 @@
 
 The server belongs to a data folder, not to a process: it outlives the process that started it and is found again by
 its `postmaster.pid`. It listens on loopback only and requires a password, which is stored next to the data in a file
-that only its owner can read. Its parts: `postgres_programs.py` (location of the programs and the OS user they run as),
-`postgres_processes.py` (running processes), `postgres_data.py` (the data folder), `postgres_tuning.py`.
+that only its owner can read. Its parts: `programs.py` (location of the programs and the OS user they run as),
+`processes.py` (running processes), `data.py` (the data folder), `tuning.py`.
 """
 
 import hashlib

@@ -63,7 +63,7 @@ class TransactionChange:
     @property
     def difference(self) -> Decimal:
         """Additional amount for the customer, in rupiah; negative: the customer would pay less."""
-        before, after = (Decimal(0) if one is None else one.amount for one in (self.before, self.after))
+        before, after = (Decimal(0) if pricing is None else pricing.amount for pricing in (self.before, self.after))
         return after - before
 
 
@@ -110,17 +110,17 @@ class Preview:
     @property
     def changed(self) -> tuple[TransactionChange, ...]:
         """Transactions that would change."""
-        return tuple(one for one in self.transactions if one.is_changed)
+        return tuple(change for change in self.transactions if change.is_changed)
 
     @property
     def unchanged(self) -> tuple[TransactionChange, ...]:
         """Transactions that would stay the same: a custom period prices them, or they already have the price."""
-        return tuple(one for one in self.transactions if not one.is_changed)
+        return tuple(change for change in self.transactions if not change.is_changed)
 
     @property
     def difference(self) -> Decimal:
         """Additional amount for the customer over all transactions, in rupiah."""
-        return sum((one.difference for one in self.transactions), Decimal(0))
+        return sum((change.difference for change in self.transactions), Decimal(0))
 
 
 def preview_price_change(connection: sa.Connection, change: PriceChange, horizon: Horizon) -> Preview:
@@ -141,15 +141,15 @@ def preview_price_change(connection: sa.Connection, change: PriceChange, horizon
     computed = months_loaded(connection, transaction_calculations) & months_loaded(
         connection, monthly_customer_balances
     )
-    asked = months_between(change.first, change.last)
-    months = tuple(month for month in asked if month in computed)
+    requested = months_between(change.first, change.last)
+    months = tuple(month for month in requested if month in computed)
     if not months:
-        require_loaded(connection, transaction_calculations, asked, "The preview")
-        require_loaded(connection, monthly_customer_balances, asked, "The preview")
+        require_loaded(connection, transaction_calculations, requested, "The preview")
+        require_loaded(connection, monthly_customer_balances, requested, "The preview")
     scope = Scope(months, (change.customer_id,))
     with _rolled_back(connection):
         before = _recalculate(connection, scope, horizon)
-        entries = tuple(apply_price_change(connection, change, asked, horizon))
+        entries = tuple(apply_price_change(connection, change, requested, horizon))
         after = _recalculate(connection, scope, horizon)
         unpriced = connection.scalar(_unpriced_count(scope)) or 0
     return Preview(

@@ -189,10 +189,10 @@ def computed_factor(pressure: sa.ColumnElement[Any], temperature: sa.ColumnEleme
     NUMERIC division rounds to a scale that it chooses. The quotient is therefore an integer division of the scaled
     numerator, which is exact.
     """
-    one: sa.ColumnElement[Any] = sa.literal_column("1.01325")
-    possible = sa.and_(pressure > -one, temperature > -273)
-    numerator = (pressure + one) * 300 * (1 + sa.literal_column("0.002") * pressure)
-    denominator = one * (temperature + 273)
+    standard_pressure: sa.ColumnElement[Any] = sa.literal_column("1.01325")
+    possible = sa.and_(pressure > -standard_pressure, temperature > -273)
+    numerator = (pressure + standard_pressure) * 300 * (1 + sa.literal_column("0.002") * pressure)
+    denominator = standard_pressure * (temperature + 273)
     scaled = 2 * numerator * sa.literal_column(f"{10**_FACTOR_DECIMALS}::numeric")
     units = sa.func.div(scaled + denominator, 2 * denominator)
     factor = units * sa.literal_column(f"0.{'0' * (_FACTOR_DECIMALS - 1)}1")

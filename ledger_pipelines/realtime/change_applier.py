@@ -108,7 +108,7 @@ class ChangeApplier:
                 lock_tables(connection, tables.pending_changes)
                 waiting = change_queue.dequeue(connection, MAX_CHANGES_PER_TRANSACTION, of)
                 can_apply = bool(waiting) and try_lock_tables(connection, _WRITTEN_TABLES)
-                taken = self._apply_in(connection, waiting, guard) if can_apply else None
+                applied = self._apply_in(connection, waiting, guard) if can_apply else None
         except SourceEmptiedError as error:  # not caused by the data of these customers
             self._postpone(waiting, error)
             raise
@@ -124,8 +124,8 @@ class ChangeApplier:
                 self._postpone(waiting, error)
             raise
         else:
-            if taken is not None:
-                yield taken
+            if applied is not None:
+                yield applied
 
     def _divide(
         self, customers: Sequence[int], error: Exception, *, first: bool
@@ -152,15 +152,15 @@ class ChangeApplier:
         app = self.app()  # called with the tables locked: no other process can turn the month meanwhile
         switched_off_ids = customers_without_recalculation(app, {change.customer_id for change in waiting})
         held = [change for change in waiting if change.customer_id in switched_off_ids]
-        taken = [change for change in waiting if change.customer_id not in switched_off_ids]
+        due = [change for change in waiting if change.customer_id not in switched_off_ids]
         if held:
             change_queue.hold(connection, held)
-        if not taken:
+        if not due:
             return None
         turned = turn_month(connection, app, self.guard, self.run_id, self.low)
         horizon = app.horizon
-        first = max(horizon.first, min(change.first_month for change in taken))
-        customers = tuple(sorted({change.customer_id for change in taken}))
+        first = max(horizon.first, min(change.first_month for change in due))
+        customers = tuple(sorted({change.customer_id for change in due}))
         scope = Scope(months_between(min(first, horizon.current), horizon.current), customers)
         load = BillingLoad(app, scope, guard, self.run_id, recalculated=True)
         reports = [*(turned.reports if turned else ()), *(step(load, connection) for step in _STEPS)]
@@ -168,11 +168,11 @@ class ChangeApplier:
             transactions.recalculate_transactions(connection, scope, horizon, self.run_id, balances_follow=True)
         )
         reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.low))
-        change_queue.mark_applied(connection, taken)
+        change_queue.mark_applied(connection, due)
         incidents.close(
             connection, _CUSTOMER_INCIDENTS, [*map(customer_subject, customers), *deletions.EMPTY_SOURCE_SUBJECTS]
         )
-        batch = latency.record_batch(connection, self.run_id, taken, customers)
+        batch = latency.record_batch(connection, self.run_id, due, customers)
         return AppliedChanges(customers, scope.months, tuple(reports), batch)
 
     def _postpone(self, waiting: Collection[PendingChange], error: Exception) -> FailedChanges:

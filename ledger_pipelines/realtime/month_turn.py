@@ -44,7 +44,8 @@ class MonthTurnResult:
     Attributes:
         months: Months that were opened for every customer.
         early_customers: Customers with rows that were dated in these months before the months began.
-        error: Why the rows of ``early`` were not loaded but queued in `ops.pending_changes`; empty if they were loaded.
+        error: Why the rows of ``early_customers`` were not loaded but queued in `ops.pending_changes`; empty if they
+            were loaded.
         reports: Changes of each table.
     """
 

@@ -46,7 +46,7 @@ def seed_demo(
     """Fill a database with a demo of the billing application.
 
     Raises:
-        SeedRefused: seeding would destroy or contradict existing tables.
+        SeedRefusedError: seeding would destroy or contradict existing tables.
         ServingError: the database cannot be reached or written to.
     """
     try:
@@ -61,7 +61,7 @@ def seed_demo_erp(
     """Fill a database with a demo of the ERP.
 
     Raises:
-        SeedRefused: seeding would destroy or contradict existing tables.
+        SeedRefusedError: seeding would destroy or contradict existing tables.
         ServingError: the database cannot be reached or written to.
     """
     try:
@@ -89,7 +89,7 @@ def mutate_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[E
     """Change some rows of a demo's ERP at random, up to the month after the current one.
 
     Raises:
-        SeedRefused: the database contains no demo ERP.
+        SeedRefusedError: the database contains no demo ERP.
         ServingError: the database cannot be reached or written to, or another program changed the same row.
     """
     try:

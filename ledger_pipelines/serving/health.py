@@ -259,7 +259,7 @@ def report_sections(found: HealthReport) -> list[Section]:
         (name, rows, f"{found.months_loaded[name]} of {found.months_expected}" if name in found.months_loaded else "")
         for name, rows in found.rows.items()
     ]
-    incidents = [tuple(getattr(one, name) for name in _OF_INCIDENT.values()) for one in found.incidents]
+    incidents = [tuple(getattr(incident, name) for name in _OF_INCIDENT.values()) for incident in found.incidents]
     parts = [
         Section("Databases", ("database", "address", "state"), services),
         Section("Incidents", tuple(_OF_INCIDENT), incidents),

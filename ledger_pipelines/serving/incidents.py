@@ -41,10 +41,10 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
     """
     with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
         subject = customer_subject(customer_id)
-        refused = [one for one in open_incidents(connection) if one.kind == IncidentKind.DELETION_REFUSED]
-        incident = next((one for one in refused if one.subject == subject), None)
+        refused = [each for each in open_incidents(connection) if each.kind == IncidentKind.DELETION_REFUSED]
+        incident = next((each for each in refused if each.subject == subject), None)
         if incident is None:
-            others = ", ".join(one.subject for one in refused) or "none"
+            others = ", ".join(each.subject for each in refused) or "none"
             raise ServingError(
                 f"No deletion of customer {customer_id} waits for confirmation. Refused deletions: {others}. "
                 "To list them: ledger incidents list"

@@ -57,8 +57,8 @@ def remove_partner(
         databases.warehouse, lambda connection: partners.remove_partner(connection, customer_id, bp_code), waiting
     )
     if not removed:
-        what = "business partner" if bp_code is None else f"business partner {bp_code!r}"
-        raise ServingError(f"Customer {customer_id} has no {what}. To list them: ledger partners list")
+        partner = "business partner" if bp_code is None else f"business partner {bp_code!r}"
+        raise ServingError(f"Customer {customer_id} has no {partner}. To list them: ledger partners list")
     return removed
 
 

@@ -112,8 +112,8 @@ def preview_as_json(found: PricePreview) -> dict[str, Any]:
         "price": change.price,
         "correction": change.correction,
         "entries": [{"position": entry.position, "entry": entry.entry} for entry in result.entries],
-        "changed": [_transaction(one) for one in result.changed],
-        "kept": [_transaction(one) | {"reason": unchanged_reason(one)} for one in result.unchanged],
+        "changed": [_transaction(change) for change in result.changed],
+        "kept": [_transaction(change) | {"reason": unchanged_reason(change)} for change in result.unchanged],
         "unpriced_readings": result.unpriced,
         "balances": [_month(month) for month in result.balances],
         "totals": totals(result),
@@ -123,8 +123,11 @@ def preview_as_json(found: PricePreview) -> dict[str, Any]:
 def totals(result: Preview) -> dict[str, Any]:
     """Return the totals of the preview: counts, rupiah before and after, and the last closing balance."""
     before, after = (
-        sum((one.amount for one in side if one is not None), Decimal("0.00"))
-        for side in ([one.before for one in result.transactions], [one.after for one in result.transactions])
+        sum((pricing.amount for pricing in side if pricing is not None), Decimal("0.00"))
+        for side in (
+            [change.before for change in result.transactions],
+            [change.after for change in result.transactions],
+        )
     )
     last = result.balances[-1] if result.balances else None
     return {
@@ -139,34 +142,34 @@ def totals(result: Preview) -> dict[str, Any]:
     }
 
 
-def unchanged_reason(one: TransactionChange) -> str:
+def unchanged_reason(change: TransactionChange) -> str:
     """Return why a transaction in the months of the change would stay the same."""
-    if one.after is not None and one.after.rule == "custom_period":
+    if change.after is not None and change.after.rule == "custom_period":
         return "priced by a custom period"
     return "already has this price and factor"
 
 
-def _transaction(one: TransactionChange) -> dict[str, Any]:
+def _transaction(change: TransactionChange) -> dict[str, Any]:
     return {
-        "data_pencatatan_id": one.reading_id,
-        "year_month": one.year_month,
-        "transaction_date": one.at.isoformat(),
-        "volume_flow_meter": one.volume,
-        "before": _priced(one.before),
-        "after": _priced(one.after),
-        "difference": one.difference,
+        "data_pencatatan_id": change.reading_id,
+        "year_month": change.year_month,
+        "transaction_date": change.at.isoformat(),
+        "volume_flow_meter": change.volume,
+        "before": _priced(change.before),
+        "after": _priced(change.after),
+        "difference": change.difference,
     }
 
 
-def _priced(one: Pricing | None) -> dict[str, Any] | None:
-    if one is None:
+def _priced(pricing: Pricing | None) -> dict[str, Any] | None:
+    if pricing is None:
         return None
     return {
-        "rule": one.rule,
-        "koreksi_meter": one.factor,
-        "harga_per_m3": one.price,
-        "volume_sm3": one.volume_sm3,
-        "total_harga": one.amount,
+        "rule": pricing.rule,
+        "koreksi_meter": pricing.factor,
+        "harga_per_m3": pricing.price,
+        "volume_sm3": pricing.volume_sm3,
+        "total_harga": pricing.amount,
     }
 
 
@@ -174,13 +177,13 @@ def _month(month: MonthChange) -> dict[str, Any]:
     return {"year_month": month.year_month, "before": _balance(month.before), "after": _balance(month.after)}
 
 
-def _balance(one: PreviewBalance | None) -> dict[str, Any] | None:
-    if one is None:
+def _balance(balance: PreviewBalance | None) -> dict[str, Any] | None:
+    if balance is None:
         return None
     return {
-        "opening_balance": one.opening,
-        "total_deposits": one.deposits,
-        "total_purchases": one.purchases,
-        "closing_balance": one.closing,
-        "total_volume_sm3": one.volume_sm3,
+        "opening_balance": balance.opening,
+        "total_deposits": balance.deposits,
+        "total_purchases": balance.purchases,
+        "closing_balance": balance.closing,
+        "total_volume_sm3": balance.volume_sm3,
     }

@@ -123,35 +123,35 @@ class SyncService:
         return web_ui if is_serving(self.settings.home) and web_ui.location_is_loaded() else None
 
     @contextmanager
-    def close_log_on_error(self, order: SyncJob) -> Iterator[None]:
+    def close_log_on_error(self, job: SyncJob) -> Iterator[None]:
         """Close the log again if the body fails: no process is going to execute the sync."""
         try:
             yield
         except KeyboardInterrupt:
-            self._close(order.log_id, SyncResult("cancelled", "It was interrupted before it had begun."))
+            self._close(job.log_id, SyncResult("cancelled", "The sync was interrupted before its run began."))
             raise
         except Exception as error:
-            self._close(order.log_id, SyncResult("failed", f"It could not be launched: {error}"))
+            self._close(job.log_id, SyncResult("failed", f"The run could not be launched: {error}"))
             raise
 
-    def launch(self, order: SyncJob, web_ui: DagsterGraphql) -> str:
+    def launch(self, job: SyncJob, web_ui: DagsterGraphql) -> str:
         """Launch the sync in a running `ledger up` and return the id of its run.
 
         Raises:
             ServingError: the run is refused.
         """
-        with self.close_log_on_error(order):
-            run_id = dagster_client.launch_sync(web_ui, order)
+        with self.close_log_on_error(job):
+            run_id = dagster_client.launch_sync(web_ui, job)
         # The run also attaches itself to its log, and may have ended already.
         with suppress(SyncNotRunningError), self._connection() as connection:
-            sync_logs.attach_run(connection, order.log_id, run_id)
+            sync_logs.attach_run(connection, job.log_id, run_id)
         return run_id
 
-    def spawn(self, order: SyncJob) -> None:
+    def spawn(self, job: SyncJob) -> None:
         """Execute the sync in a separate process that outlives this one."""
         log = self.settings.home / "logs" / "sync-process.log"
-        command = ["sync", "execute", str(order.log_id), order.first, order.last, *_options(order)]
-        with self.close_log_on_error(order):
+        command = ["sync", "execute", str(job.log_id), job.first, job.last, *_options(job)]
+        with self.close_log_on_error(job):
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("w", encoding="utf-8") as output:
                 process = subprocess.Popen(
@@ -164,14 +164,14 @@ class SyncService:
                     start_new_session=True,
                 )
             # Without this wait a process that ends first would stay a zombie.
-            Thread(target=process.wait, name=f"end of sync {order.log_id}", daemon=True).start()
+            Thread(target=process.wait, name=f"end of sync {job.log_id}", daemon=True).start()
 
-    def execute(self, order: SyncJob, progress: dagster_client.ProgressCallback) -> None:
+    def execute(self, job: SyncJob, progress: dagster_client.ProgressCallback) -> None:
         """Execute the sync in this process; the result is in its log."""
-        with self.close_log_on_error(order):
-            dagster_client.execute_sync(self.settings, order, progress)
+        with self.close_log_on_error(job):
+            dagster_client.execute_sync(self.settings, job, progress)
         # A run that failed before it attached itself to its log left the log open.
-        self._close(order.log_id, SyncResult("failed", "Its run failed before it had begun; see the web interface."))
+        self._close(job.log_id, SyncResult("failed", "The run failed before the sync began; see the web interface."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
@@ -188,11 +188,11 @@ class SyncService:
     def wait_until_ended(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
         """Wait until a sync has ended; return False if it has not after the given seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        settled_at = 0.0
+        reaped_at = 0.0
         while True:
-            if time.monotonic() - settled_at > 2:  # the sync may have been killed
+            if time.monotonic() - reaped_at > 2:  # the sync may have been killed
                 self.reap_dead_syncs()
-                settled_at = time.monotonic()
+                reaped_at = time.monotonic()
             log = self.log(log_id)
             if log is None or log.status != "running":
                 return True
@@ -218,7 +218,7 @@ class SyncService:
             The closed log; None if no sync is running.
 
         Raises:
-            OtherSyncRunsError: another sync is running.
+            OtherSyncRunningError: another sync is running.
         """
         self.reap_dead_syncs()
         with self._connection() as connection:
@@ -229,7 +229,7 @@ class SyncService:
             raise OtherSyncRunningError(log_id, log)
         append_line(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.request_sync_termination(self.instance, log):
-            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. It had not begun."))
+            self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))
         elif not self.wait_until_ended(log.id, on_progress, force_after_seconds):
             # The log first: no step may then begin with another table.
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
@@ -257,8 +257,8 @@ def open_sync_service(settings: Settings) -> Iterator[SyncService]:
         yield SyncService(databases, instance)
 
 
-def _options(order: SyncJob) -> list[str]:
-    """Return the command-line options of an order."""
-    flags = {"--catch-up": order.catch_up, "--full": order.full, "--accept-deletions": order.accept_deletions}
-    tables = [part for table in order.tables or () for part in ("--table", table)]
+def _options(job: SyncJob) -> list[str]:
+    """Return the command-line options of a job."""
+    flags = {"--catch-up": job.catch_up, "--full": job.full, "--accept-deletions": job.accept_deletions}
+    tables = [part for table in job.tables or () for part in ("--table", table)]
     return [*(name for name, given in flags.items() if given), *tables]

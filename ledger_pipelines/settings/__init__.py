@@ -1,7 +1,7 @@
 """Settings: the only package that reads the environment and `.env`, with clear messages for wrong values.
 
-It holds the names, defaults and rules of the `LEDGER_…` variables. `warehouse/database_urls.py` derives other
-values from them, such as addresses of the embedded server and the environment of a Dagster process.
+It holds the names, defaults and rules of the `LEDGER_…` variables. `warehouse/database_urls.py` derives other values
+from them, such as addresses of the embedded server and the environment of a Dagster process.
 """
 
 from ledger_pipelines.settings.addresses import mask_url, parse_database_url

@@ -56,20 +56,20 @@ class Family(Enum):
         return self in {Family.WHOLE, Family.EXACT}
 
 
-def base_of(words: str) -> str:
+def base_of(type_name: str) -> str:
     """Return the first word of a type: `decimal` of `decimal(15,2)`."""
-    return re.split(r"[( ]", words.strip().lower(), maxsplit=1)[0]
+    return re.split(r"[( ]", type_name.strip().lower(), maxsplit=1)[0]
 
 
-def length_of(words: str) -> int | None:
+def length_of(type_name: str) -> int | None:
     """Return the length in a type: 50 of `nvarchar(50)`; None if it has none or is unlimited."""
-    found = _LENGTH.search(words.lower())
+    found = _LENGTH.search(type_name.lower())
     return int(found[1]) if found and found[1] != "max" else None
 
 
-def family_of(words: str, dialect: str) -> Family:
+def family_of(type_name: str, dialect: str) -> Family:
     """Return the family of a type, given the server's name for it."""
-    base = base_of(words)
+    base = base_of(type_name)
     if base == "timestamp":  # at SQL Server it is a version number of the row
         return Family.OTHER if dialect == SQL_SERVER else Family.DATE
     if base in _MONEY:  # at PostgreSQL it is text with a currency
@@ -85,10 +85,10 @@ def family_of(words: str, dialect: str) -> Family:
     return next((family for family, bases in families.items() if base in bases), Family.OTHER)
 
 
-def days_of(words: str, dialect: str) -> tuple[date, date]:
+def days_of(type_name: str, dialect: str) -> tuple[date, date]:
     """Return the first and the last day that a date column can be compared with."""
     whole = (date.min, date.max)
-    return _DAYS.get(base_of(words), whole) if dialect == SQL_SERVER else whole
+    return _DAYS.get(base_of(type_name), whole) if dialect == SQL_SERVER else whole
 
 
 @dataclass(frozen=True)

@@ -97,14 +97,14 @@ def _sync_table(
 ) -> dg.MaterializeResult[None]:
     """Load one table and report the result to Dagster and to the sync's log."""
     horizon = databases.horizon()
-    asked = scope_of(context, RunScope(), horizon).months
+    requested = scope_of(context, RunScope(), horizon).months
     with databases.warehouse.connect() as connection:
         loaded = months_loaded(connection, erp_tables[table.name])
     order = TableLoad(
         source=databases.erp,
         warehouse=sync.warehouse,
         horizon=horizon,
-        months=months_to_read(asked, loaded, horizon, catch_up=sync.config.catch_up),
+        months=months_to_read(requested, loaded, horizon, catch_up=sync.config.catch_up),
         guard=databases.deletion_guard(accept_deletions=sync.config.accept_deletions),
         run_id=context.run.run_id,
         full=sync.config.full,

@@ -38,9 +38,9 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
     ) -> dg.MaterializeResult[None]:
         """Cost of each reading: volume × correction factor × the price in force at its time, rounded once."""
 
-        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> TableReport:
+        def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
             return transactions.recalculate_transactions(
-                connection, what, horizon, context.run.run_id, force=scope.force
+                connection, requested, horizon, context.run.run_id, force=scope.force
             )
 
         return _ledger_step(context, databases, scope, recalculate, _transactions_metadata)
@@ -62,9 +62,9 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         A change in one month updates the customer's later months in the same transaction.
         """
 
-        def recalculate(connection: sa.Connection, what: Scope, horizon: Horizon) -> TableReport:
+        def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
             low, run_id = databases.default_low_balance(), context.run.run_id
-            return balances.recalculate_balances(connection, what, horizon, run_id, force=scope.force, limits=low)
+            return balances.recalculate_balances(connection, requested, horizon, run_id, force=scope.force, limits=low)
 
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 
@@ -91,22 +91,22 @@ def _ledger_step(
     """Recalculate in one transaction and describe the result, after turning a month that has begun."""
     with errors_as_failures(databases):
         turn_month_if_due(context, databases)
-        what = scope_of(context, scope, databases.horizon())
+        requested = scope_of(context, scope, databases.horizon())
 
         def step() -> TableReport:
             with databases.warehouse.begin() as connection:
                 lock_tables(connection, tables.transaction_calculations, tables.monthly_customer_balances)
                 # The horizon is read under the locks, so no other process can turn the month in between.
-                return recalculate(connection, what, databases.horizon())
+                return recalculate(connection, requested, databases.horizon())
 
         def described(report: TableReport) -> tuple[Metadata, dict[str, Metadata]]:
             with databases.warehouse.connect() as connection:
                 run_metadata, metadata_by_month = describe(
-                    connection, Scope(tuple(sorted(report.counts)) or what.months, what.customers)
+                    connection, Scope(tuple(sorted(report.counts)) or requested.months, requested.customers)
                 )
             run_metadata |= step_notices.log_rejections(context, databases, report)
             # Sums of some customers would distort the monthly plots, which show sums of all customers.
-            return run_metadata, metadata_by_month if what.covers_all_customers else {}
+            return run_metadata, metadata_by_month if requested.covers_all_customers else {}
 
         return run_and_report(context, step, described, scope=scope)
 

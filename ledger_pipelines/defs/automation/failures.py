@@ -33,7 +33,7 @@ def record_failures(databases: PipelineDatabases, subject: str) -> Iterator[None
             IncidentKind.POLL_FAILED,
             subject,
             f"The {subject} fails: {reason}",
-            "Fix the reason; it is retried automatically every few seconds. For details, see LEDGER_HOME/logs.",
+            "Fix the cause; the next attempt follows automatically. For details, see LEDGER_HOME/logs.",
         )
         with suppress(exc.SQLAlchemyError), databases.warehouse.begin() as connection:
             incidents.record(connection, cause)

@@ -102,7 +102,7 @@ def missing_months(connection: sa.Connection, databases: PipelineDatabases) -> I
         yield IncidentCause(
             IncidentKind.MONTH_MISSING,
             f"month {months[0]}",
-            f"{', '.join(months)} has begun but has no balances yet; all reports still show the month before.",
+            f"{', '.join(months)}: the month has begun but has no balances; all reports still show the month before.",
             "Check in Dagster's UI that the schedule month_turn and the sensors are on, or run: "
             "ledger balance sync --all",
         )
@@ -168,15 +168,19 @@ def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: date
             IncidentKind.SYNC_FAILED,
             "ERP sync",
             f"Sync {ended.id} of {ended.started_at:%Y-%m-%d %H:%M} failed: {ended.error_message}",
-            f"`ledger sync status {ended.id}` shows the table, `ledger erp test-connection` what the ERP lacks. The "
-            "next hourly sync tries again.",
+            f"`ledger sync status {ended.id}` shows which table failed, and `ledger erp test-connection` what the ERP "
+            "lacks. The next hourly sync tries again.",
             run_id=ended.run_id,
         )
     due = (now - SYNC_LATE_AFTER).replace(minute=0, second=0, microsecond=0)
     latest = sync_history.latest(connection)
     began = latest is not None and (latest.status == "running" or latest.started_at >= due)
     if watched_since is not None and due >= watched_since and not began:
-        last = f"the last one began at {latest.started_at:%Y-%m-%d %H:%M}" if latest is not None else "none has run yet"
+        last = (
+            f"the last sync began at {latest.started_at:%Y-%m-%d %H:%M}"
+            if latest is not None
+            else "no sync has run yet"
+        )
         yield IncidentCause(
             IncidentKind.SYNC_MISSED,
             "ERP sync",

@@ -100,10 +100,10 @@ def _apply_and_poll(
     context: dg.OpExecutionContext, databases: PipelineDatabases
 ) -> Iterator[AppliedChanges | FailedChanges]:
     pollers = [Poller(kind, databases.warehouse) for kind in ChangeKind]
-    turns = new_month_turn(databases, context.run_id)
+    month_turn = new_month_turn(databases, context.run_id)
     began = idle_since = renewed = time.monotonic()
     while True:
-        for event in month_turn_events(turns.turn_if_due(), context.run_id):
+        for event in month_turn_events(month_turn.turn_if_due(), context.run_id):
             context.log_event(event)
         guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
         applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, low)
@@ -175,15 +175,15 @@ def _tick(
 ) -> dg.RunRequest | dg.SkipReason:
     """Poll for a few seconds, unless a run does; request a run as soon as a change is queued."""
     began = time.monotonic()
-    turns = new_month_turn(databases, f"sensor {poller.kind.value}")
-    _turn_month(context.instance, turns)
+    month_turn = new_month_turn(databases, f"sensor {poller.kind.value}")
+    _turn_month(context.instance, month_turn)
     queued = _poll(databases, poller)
     if (
         poller.kind is not ChangeKind.DEPOSITS
     ):  # deposits are in the same table as the prices, which is scanned for them
         queued += _full_scan(databases, poller.kind)
     while True:
-        _turn_month(context.instance, turns)
+        _turn_month(context.instance, month_turn)
         if request := _run_request(context.instance, databases):
             return request
         if time.monotonic() - began > TICK_SECONDS:
@@ -193,9 +193,9 @@ def _tick(
         queued += _poll(databases, poller)
 
 
-def _turn_month(instance: dg.DagsterInstance, turns: MonthTurn) -> None:
+def _turn_month(instance: dg.DagsterInstance, month_turn: MonthTurn) -> None:
     """Turn a month that has begun. The sensor can do it immediately, while a run would have to start first."""
-    for event in month_turn_events(turns.turn_if_due(), turns.run_id):
+    for event in month_turn_events(month_turn.turn_if_due(), month_turn.run_id):
         instance.report_runless_asset_event(event)
 
 

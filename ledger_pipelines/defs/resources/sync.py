@@ -136,7 +136,7 @@ class SyncRun:
         """Yield the sync of one table; its start and its failure or cancellation are recorded in the log.
 
         Raises:
-            SyncEndedError: The sync has already been closed; the table is not changed.
+            SyncNotRunningError: The sync has already been closed; the table is not changed.
         """
         with self.log_transaction() as connection:
             sync_logs.table_started(connection, self.log.id, name)
@@ -157,7 +157,7 @@ class SyncRun:
         """Record the end of the sync; wait up to a minute for an unavailable warehouse, which may be restarting.
 
         Raises:
-            WarehouseError: The warehouse stays unavailable; `sync_reaper.py` closes the log later.
+            WarehouseError: The warehouse stays unavailable; the sensor `finished_syncs` closes the log later.
         """
         if "warehouse" in vars(self):
             self.warehouse.dispose()
@@ -265,7 +265,7 @@ def _join_log(context: dg.InitResourceContext, databases: PipelineDatabases, con
     """Return the log that was created for the run, or a new log as soon as no other sync runs.
 
     Raises:
-        SyncEndedError: The log that was created for the run has ended before the run started.
+        SyncNotRunningError: The log that was created for the run has ended before the run started.
         SyncRunningError: Another sync still runs after `WAIT_TIMEOUT_SECONDS`.
         DagsterExecutionInterruptedError: Another sync runs, and this sync is scheduled.
     """

@@ -1,8 +1,8 @@
 """Generator of the demo's ERP: six tables, deterministic, with the faults of real data.
 
 `plan` defines size and period; `schema` declares the tables; `entities` generates partners and parts; `sales`,
-`warehousing`, `production` and `purchases` generate the events; `dirt` injects faults; `load` writes everything into a
-database; `disturb` changes rows there at random.
+`warehousing`, `production` and `purchases` generate the events; `faults` injects faults; `load` writes everything into
+a database; `mutate` changes rows there at random.
 """
 
 from ledger_pipelines.demo.erp.load import seed_erp

@@ -65,14 +65,14 @@ def mutate_erp(engine: sa.Engine, changes: int, seed: int, current_month: str) -
         The operations, in order.
 
     Raises:
-        SeedRefused: the database has no demo's ERP. Nothing was changed.
+        SeedRefusedError: the database has no demo ERP. Nothing was changed.
     """
     rng = Random(f"{seed}/disturb")  # noqa: S311 - not for security
     with engine.begin() as connection:
         found = ERP_MARKER.read(connection)
         if found is None or found.summary is None:
             raise SeedRefusedError(
-                f"{mask_url(engine.url)} has no demo's ERP, so nothing was changed: only an ERP that the demo made "
+                f"{mask_url(engine.url)} has no demo ERP, so nothing was changed: only an ERP that the demo made "
                 "can be disturbed. Seed one first: ledger demo seed --only erp"
             )
         months = _months(json.loads(found.plan), current_month)

@@ -20,8 +20,8 @@ def purchase_rows(entities: ErpEntities, month: Month) -> Iterator[TextRow]:
         supplier = entities.suppliers[rng.randrange(len(entities.suppliers))]
         part = entities.parts[rng.randrange(len(entities.parts))]
         second = min(days[rng.randrange(len(days))] * DAY + 25_200 + rng.randrange(36_000), entities.timeline.until)
-        asked = rng.randint(1, 3_000)
-        received = asked if rng.random() < 0.85 else rng.randint(1, asked)
+        requested = rng.randint(1, 3_000)
+        received = requested if rng.random() < 0.85 else rng.randint(1, requested)
         approved = received if rng.random() < 0.9 else received * 9 // 10
         amounts = approved, part.price * 100 // supplier.rate
         yield (
@@ -29,9 +29,9 @@ def purchase_rows(entities: ErpEntities, month: Month) -> Iterator[TextRow]:
             str(int(month.year_month[5:])), f"RC{period}{number // 3:06d}", str(number % 3 + 1),
             f"GR{period}{number:06d}",
             f"SJ/{supplier.code}/{rng.randrange(10_000):04d}" if rng.random() < 0.8 else None, *_item(part),
-            str(asked), str(received), str(approved), part.unit, decimal_text(amounts[0] * amounts[1]),
+            str(requested), str(received), str(approved), part.unit, decimal_text(amounts[0] * amounts[1]),
             decimal_text(amounts[1]),
-            rng.choice(_YES if received == asked else _NO), rng.choice(_YES if rng.random() < 0.95 else _NO),
+            rng.choice(_YES if received == requested else _NO), rng.choice(_YES if rng.random() < 0.95 else _NO),
             *_invoice(entities, supplier, second // DAY, amounts, rng),
         )  # fmt: skip
 

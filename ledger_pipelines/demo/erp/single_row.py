@@ -24,7 +24,7 @@ def update_one(connection: sa.Connection, table: sa.Table, row: RowValues, value
     """Change one of the rows that are equal to `row`.
 
     Raises:
-        RowGoneError: if no such row exists.
+        RowNotFoundError: if no such row exists.
     """
     _execute_on_one(connection, table, update_one_statement(connection.dialect, table, row, values))
 
@@ -33,7 +33,7 @@ def delete_one(connection: sa.Connection, table: sa.Table, row: RowValues) -> No
     """Delete one of the rows that are equal to `row`.
 
     Raises:
-        RowGoneError: if no such row exists.
+        RowNotFoundError: if no such row exists.
     """
     _execute_on_one(connection, table, delete_one_statement(connection.dialect, table, row))
 

@@ -1,6 +1,6 @@
 """Latest balance of each customer compared with the application's own totals → `balance_comparison`.
 
-The rule: docs/rules.md, "Balance comparison". `reasons` sums up the causes of a difference.
+The rule: docs/rules.md, "Balance comparison". `difference_reasons` sums up the causes of a difference.
 """
 
 from typing import Any

@@ -180,7 +180,7 @@ def _within_scope(table: sa.Table, scope: Scope, kept: Collection[int]) -> sa.Co
 def _check_source(load: BillingLoad, connection: sa.Connection, table: sa.Table) -> None:
     """Refuse a source that lacks required tables or columns, or that looks emptied."""
     load.source.refresh_columns()
-    for what, has_any, loaded in zip(
+    for subject, has_any, loaded in zip(
         deletions.EMPTY_SOURCE_SUBJECTS,
         (load.source.has_customers, load.source.has_readings),
         (tables.customers, tables.meter_readings),
@@ -188,7 +188,7 @@ def _check_source(load: BillingLoad, connection: sa.Connection, table: sa.Table)
     ):
         if table is tables.meter_readings or loaded is tables.customers:
             warehouse_has_any = bool(connection.scalar(sa.select(sa.exists(sa.select(1).select_from(loaded)))))
-            load.guard.check_not_emptied(what, source_has_any=has_any(), warehouse_has_any=warehouse_has_any)
+            load.guard.check_not_emptied(subject, source_has_any=has_any(), warehouse_has_any=warehouse_has_any)
     if (
         table is tables.customers and load.scope.covers_all_customers
     ):  # only in the first step: later steps see what it allowed

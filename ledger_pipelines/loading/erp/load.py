@@ -142,8 +142,8 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
         after = read_copy_state(connection, contents, before, plan.months)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
-        asked = {sync.horizon.current} if table.is_snapshot else set(sync.months)
-        mark_loaded(connection, contents.table, sorted(asked & set(plan.months)), sync.run_id)
+        requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
+        mark_loaded(connection, contents.table, sorted(requested & set(plan.months)), sync.run_id)
         return report
 
 
@@ -183,7 +183,9 @@ def _plan(sync: TableLoad, table: ErpTable, reading: Reading, source_days: Sourc
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
             return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
-        sync.log_warning(f"{table.name} has only present values: nothing was read, and its past months are unchanged")
+        sync.log_warning(
+            f"{table.name} has only its current state: nothing was read, and its past months are unchanged"
+        )
         return ReadPlan(Wanted(), frozenset())
     if not reading.dated:
         return plan_full_read(before, sync.months, sync.horizon)

@@ -81,21 +81,21 @@ class ReadPlan:
 
 
 def plan_reads(
-    source_days: SourceDays, copy: CopyState, asked: Collection[str], horizon: Horizon, *, full: bool = False
+    source_days: SourceDays, copy: CopyState, requested: Collection[str], horizon: Horizon, *, full: bool = False
 ) -> ReadPlan:
     """Plan the reads of a table with dates.
 
     Args:
         source_days: Present fingerprints of the source, by day.
         copy: State of the copy.
-        asked: Months to read even if they look unchanged.
+        requested: Months to read even if they look unchanged.
         horizon: Months of the partitions.
         full: Also read every month that was ever loaded.
     """
-    covered = covered_months(source_days, copy, asked, horizon)
+    covered = covered_months(source_days, copy, requested, horizon)
     changed = _changed(source_days, copy, horizon)
     deviating = deviations(source_days, copy, covered, horizon)
-    whole, outside = set(covered if full else asked), set[str]()
+    whole, outside = set(covered if full else requested), set[str]()
     days: dict[str, frozenset[date]] = {}
     for month in covered - whole:
         differing = frozenset(day for day in changed[month] | deviating.get(month, set()) if day is not None)
@@ -111,19 +111,19 @@ def plan_reads(
     return ReadPlan(wanted, frozenset(whole - outside), days, frozenset(outside))
 
 
-def plan_full_read(copy: CopyState, asked: Collection[str], horizon: Horizon) -> ReadPlan:
+def plan_full_read(copy: CopyState, requested: Collection[str], horizon: Horizon) -> ReadPlan:
     """Plan the read of a table whose rows cannot be requested by day: all rows are read."""
-    return ReadPlan(Wanted(everything=True), frozenset(_stored_months(copy, asked, horizon)))
+    return ReadPlan(Wanted(everything=True), frozenset(_stored_months(copy, requested, horizon)))
 
 
-def covered_months(source_days: SourceDays, copy: CopyState, asked: Collection[str], horizon: Horizon) -> set[str]:
+def covered_months(source_days: SourceDays, copy: CopyState, requested: Collection[str], horizon: Horizon) -> set[str]:
     """Return the months whose rows must all be in the copy or among the rejected rows.
 
     These are the requested months, the months that were ever loaded, and all months outside the partitions.
     """
     days = [*source_days, *(day_of(key) for key in copy.known)]
     outside = {month for month in map(month_of_day, days) if not is_in_partitions(month, horizon)}
-    return outside | _stored_months(copy, asked, horizon)
+    return outside | _stored_months(copy, requested, horizon)
 
 
 def deviations(
@@ -183,8 +183,8 @@ def stored_month(day: date | None, horizon: Horizon) -> str:
     return month if is_in_partitions(month, horizon) else UNPARTITIONED
 
 
-def _stored_months(copy: CopyState, asked: Collection[str], horizon: Horizon) -> set[str]:
-    return {*asked, *(month for month in copy.loaded if is_in_partitions(month, horizon))}
+def _stored_months(copy: CopyState, requested: Collection[str], horizon: Horizon) -> set[str]:
+    return {*requested, *(month for month in copy.loaded if is_in_partitions(month, horizon))}
 
 
 def _changed(source_days: SourceDays, copy: CopyState, horizon: Horizon) -> defaultdict[str, set[date | None]]:

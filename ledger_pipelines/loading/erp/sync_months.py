@@ -30,16 +30,16 @@ def first_month_to_sync(connection: sa.Connection, horizon: Horizon, tables: Ite
 
 
 def months_to_read(
-    asked: Sequence[str], loaded: Collection[str], horizon: Horizon, *, catch_up: bool
+    requested: Sequence[str], loaded: Collection[str], horizon: Horizon, *, catch_up: bool
 ) -> tuple[str, ...]:
     """Return the requested months that one table reads even if they look unchanged.
 
     Args:
-        asked: Months of the run.
+        requested: Months of the run.
         loaded: Months that the table has loaded before.
         horizon: Months of the partitions.
         catch_up: Whether a table reads months before the last two only if it has never loaded them.
     """
     return tuple(
-        month for month in asked if not catch_up or month >= first_recent_month(horizon) or month not in loaded
+        month for month in requested if not catch_up or month >= first_recent_month(horizon) or month not in loaded
     )

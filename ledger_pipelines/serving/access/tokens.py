@@ -58,7 +58,7 @@ def create(connection: sa.Connection, name: str, role: Role, days: int | None = 
     token = api_tokens.add(connection, name, role, prefix, _digest(secret), days)
     if token is None:
         raise ServingError(
-            f"There is a token called {name!r} already. Choose another name, or revoke that one: "
+            f"A token named {name!r} already exists. Choose another name, or revoke that one: "
             f"ledger token revoke {name!r}"
         )
     return CreatedToken(token, f"ledger_{prefix}_{secret}")

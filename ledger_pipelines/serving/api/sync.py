@@ -89,11 +89,11 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
     options = body or SyncStartRequest()
     _check(options, context.horizon)
     months = SyncMonths(options.month, options.from_month, options.to_month)
-    order = commands.start_sync(
+    job = commands.start_sync(
         context.settings, SyncRequest(months, tuple(options.tables), options.full, options.accept_deletions)
     )
-    message = f"Sync {order.log_id} of {order.first} to {order.last} is running."
-    return ExactJsonResponse(models.SyncStarted(message=message, sync_log_id=order.log_id))
+    message = f"Sync {job.log_id} of {job.first} to {job.last} is running."
+    return ExactJsonResponse(models.SyncStarted(message=message, sync_log_id=job.log_id))
 
 
 @router.post("/cancel", response_model=models.SyncCancelled, responses={**error_responses(404), **_RUNNING})

@@ -146,8 +146,8 @@ def _change(action: str, customer_id: int, *, as_json: bool, **change: Any) -> N
 
 def _describe(signals: AlertCounts) -> str:
     parts = [
-        f"{count} alert{'s' if count > 1 else ''} {what}"
-        for count, what in ((signals.raised, "raised"), (signals.cleared, "cleared"))
+        f"{count} alert{'s' if count > 1 else ''} {change}"
+        for count, change in ((signals.raised, "raised"), (signals.cleared, "cleared"))
         if count
     ]
     return " and ".join(parts) or "no alert was raised or cleared"

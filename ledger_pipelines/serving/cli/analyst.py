@@ -42,9 +42,9 @@ def list_analysts(as_json: _AsJson = False) -> None:
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = analysts.list_all(databases)
     if as_json:
-        print_json({"success": True, "analysts": [asdict(one) for one in found]})
+        print_json({"success": True, "analysts": [asdict(analyst) for analyst in found]})
         return
-    rows = [(one.name, one.valid_until, one.sessions) for one in found]
+    rows = [(analyst.name, analyst.valid_until, analyst.sessions) for analyst in found]
     print_table("Analysts", ("name", "valid until", "sessions"), rows)
 
 

@@ -1,4 +1,4 @@
-"""`ledger balance`: compute, synchronize, check and compare the customer balances."""
+"""`ledger balance`: compute, sync, check and compare the customer balances."""
 
 from collections.abc import Callable
 from dataclasses import asdict, astuple, fields
@@ -27,7 +27,7 @@ from ledger_pipelines.serving.dry_run import DryRunCustomer, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, synchronize, check, compare.")
+app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, sync, check, compare.")
 
 _All = Annotated[bool, typer.Option("--all", help="All customers.")]
 _Customers = Annotated[list[int] | None, typer.Option("--customer-id", help="Only this customer; may be repeated.")]
@@ -104,7 +104,7 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
             report = health.check_health(
                 databases,
                 customers,
-                lambda what, done, of: progress.update(task, description=what, completed=done, total=of),
+                lambda step, done, of: progress.update(task, description=step, completed=done, total=of),
             )
         if as_json:
             print_json(health.report_as_json(report))
@@ -124,9 +124,9 @@ def compare(as_json: _AsJson = False) -> None:
         settings = load_settings()
         prepare_with_message(settings)
         horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
-        order = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
+        request = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
         result = _run_with_progress(
-            lambda client, on_progress: client.execute_reconciliation(settings, order, assets, on_progress)
+            lambda client, on_progress: client.execute_reconciliation(settings, request, assets, on_progress)
         )
         _print_result(result, as_json=as_json)
     raise typer.Exit(0 if result.success else 1)
@@ -152,12 +152,12 @@ def run_and_report(
 
 
 def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None]], RunSummary]) -> RunSummary:
-    """Call a function with the module `dagster_client` and a progress callback, and show a progress bar."""
+    """Call a function with the module `serving.dagster.client` and a progress callback, and show a progress bar."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
-        def on_progress(what: str, done: int, of: int) -> None:
-            progress.update(task, description=what.replace("_", " "), completed=done, total=of)
+        def on_progress(step: str, done: int, of: int) -> None:
+            progress.update(task, description=step.replace("_", " "), completed=done, total=of)
 
         from ledger_pipelines.serving.dagster import client as dagster_client  # slow to import
 
@@ -210,9 +210,9 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
 
 def _print(result: RunSummary) -> None:
     """Print the row counts of each step, remarks, and the checks that did not pass."""
-    order = result.request
-    selection = "all customers" if order.customers is None else f"customers {', '.join(map(str, order.customers))}"
-    title = f"{order.first} to {order.last}, {selection}: {result.seconds:.1f} s (run {result.run_id[:8]})"
+    request = result.request
+    selection = "all customers" if request.customers is None else f"customers {', '.join(map(str, request.customers))}"
+    title = f"{request.first} to {request.last}, {selection}: {result.seconds:.1f} s (run {result.run_id[:8]})"
     headings = ("table", "read", "rejected", "inserted", "updated", "deleted", "unchanged", "seconds")
     print_table(title, headings, [step.counts for step in result.steps])
     for step in result.steps:

@@ -222,10 +222,10 @@ def _engine(address: sa.URL) -> Iterator[sa.Engine]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar; yield the function that sets the done and the total number of steps."""
     with progress_bar() as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(description, total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)
 
 

@@ -51,7 +51,7 @@ def _diagnosis(settings: Settings) -> Diagnosis:
         return diagnose(
             database_urls.erp_url(settings),
             statement_seconds=settings.erp_statement_timeout_seconds,
-            progress=lambda what: progress.update(task, description=what),
+            progress=lambda check: progress.update(task, description=check),
         )
 
 

@@ -47,13 +47,13 @@ def list_incidents(
     ):
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:
-        print_json({"success": True, "incidents": [asdict(one) for one in found]})
+        print_json({"success": True, "incidents": [asdict(incident) for incident in found]})
         return
     if not found:
         print_message("There has never been an incident." if every else "No incident is open.")
         return
     columns = {name: column for name, column in _COLUMNS.items() if every or name != "closed"}
-    rows = [[getattr(one, column) for column in columns.values()] for one in found]
+    rows = [[getattr(incident, column) for column in columns.values()] for incident in found]
     print_table("Incidents" if every else "Open incidents", tuple(columns), rows, verbatim=("id",))
 
 
@@ -77,7 +77,7 @@ def confirm(
         return
     listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
     print_message(
-        f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: of customer {customer_id}, {listed} may be deleted."
+        f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: {listed} of customer {customer_id} may be deleted."
     )
     print_message(
         "If `ledger up` is running, the rows are deleted within a minute. Otherwise run: ledger balance sync --all"

@@ -13,7 +13,7 @@ from ledger_pipelines.serving.cli.common.console import json_errors, print_json,
 from ledger_pipelines.settings import load_settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Mapping of customers to the ERP's business partners, as which they are invoiced."
+    no_args_is_help=True, help="Mapping of customers to the business partners under which the ERP invoices them."
 )
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]

@@ -78,8 +78,8 @@ def _print(found: PricePreview) -> None:
         )
     if preview.unchanged:
         rows = [
-            (one.reading_id, one.at, one.after and one.after.rule, price_preview.unchanged_reason(one))
-            for one in preview.unchanged
+            (change.reading_id, change.at, change.after and change.after.rule, price_preview.unchanged_reason(change))
+            for change in preview.unchanged
         ]
         print_table(
             "Transactions that would stay the same", ("reading", "time", "rule", "reason"), rows, verbatim=("reading",)
@@ -114,16 +114,16 @@ def _print_sums(found: PricePreview) -> None:
 def _changed(preview: Preview) -> list[tuple[object, ...]]:
     return [
         (
-            one.reading_id,
-            one.at,
-            one.after and one.after.rule,
-            one.volume,
-            _arrow(one.before, one.after, lambda priced: priced.factor),
-            _arrow(one.before, one.after, lambda priced: priced.price),
-            _arrow(one.before, one.after, lambda priced: priced.amount),
-            one.difference,
+            change.reading_id,
+            change.at,
+            change.after and change.after.rule,
+            change.volume,
+            _arrow(change.before, change.after, lambda priced: priced.factor),
+            _arrow(change.before, change.after, lambda priced: priced.price),
+            _arrow(change.before, change.after, lambda priced: priced.amount),
+            change.difference,
         )
-        for one in preview.changed
+        for change in preview.changed
     ]
 
 

@@ -70,24 +70,24 @@ def start(
         from ledger_pipelines.serving.sync import SyncRequest  # slow to import
 
         request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
-        with _sync_service() as syncs:
-            syncs.reap_dead_syncs()
-            web_ui = syncs.running_web_ui()
+        with _sync_service() as service:
+            service.reap_dead_syncs()
+            web_ui = service.running_web_ui()
             try:
-                order = syncs.register(request)
+                job = service.register(request)
             except SyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
             where, see = "a separate process", "ledger sync status"
             if web_ui is not None:
                 where = "ledger up"
-                see = f"{see}, or {web_ui.run_url(syncs.launch(order, web_ui))}"
+                see = f"{see}, or {web_ui.run_url(service.launch(job, web_ui))}"
             elif not wait:
-                syncs.spawn(order)
+                service.spawn(job)
             if wait:
-                _wait(syncs, order, executed_here=web_ui is None)
-                _exit_with_result(syncs, order.log_id, as_json=as_json)
-    message = f"Sync {order.log_id} of {order.first} to {order.last} is running in {where}."
-    _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=order.log_id, status="running")
+                _wait(service, job, executed_here=web_ui is None)
+                _exit_with_result(service, job.log_id, as_json=as_json)
+    message = f"Sync {job.log_id} of {job.first} to {job.last} is running in {where}."
+    _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=job.log_id, status="running")
 
 
 @app.command(hidden=True)
@@ -101,9 +101,9 @@ def execute(
     accept_deletions: _AcceptDeletions = False,
 ) -> None:
     """Execute a sync that `ledger sync start` has already registered. Internal."""
-    order = SyncJob(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
-    with _sync_service() as syncs:
-        syncs.execute(order, lambda _what, _done, _of: None)
+    job = SyncJob(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
+    with _sync_service() as service:
+        service.execute(job, lambda _step, _done, _of: None)
 
 
 @app.command()
@@ -184,10 +184,10 @@ def cancel(
             OtherSyncRunningError,
         )
 
-        patience = CANCEL_WAIT_SECONDS if wait else CANCEL_SECONDS
-        with _sync_service() as syncs, _sync_progress() as on_progress:
+        force_after = CANCEL_WAIT_SECONDS if wait else CANCEL_SECONDS
+        with _sync_service() as service, _sync_progress() as on_progress:
             try:
-                log = syncs.cancel(sync_id, force_after_seconds=patience, on_progress=on_progress)
+                log = service.cancel(sync_id, force_after_seconds=force_after, on_progress=on_progress)
             except OtherSyncRunningError as error:
                 _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
     if log is None:
@@ -209,8 +209,8 @@ def _log_connection() -> Iterator[sa.Connection]:
         if runs:
             from ledger_pipelines.serving.sync import open_sync_service  # slow to import
 
-            with open_sync_service(settings) as syncs:
-                syncs.reap_dead_syncs()
+            with open_sync_service(settings) as service:
+                service.reap_dead_syncs()
         with databases.warehouse.connect() as connection:  # a consistent snapshot of a sync and its tables
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 
@@ -222,23 +222,23 @@ def _sync_service() -> Iterator["SyncService"]:
 
     settings = load_settings()
     prepare_with_message(settings)
-    with open_sync_service(settings) as syncs:
-        yield syncs
+    with open_sync_service(settings) as service:
+        yield service
 
 
-def _wait(syncs: "SyncService", order: SyncJob, *, executed_here: bool) -> None:
+def _wait(service: "SyncService", job: SyncJob, *, executed_here: bool) -> None:
     """Wait for the end of a sync, with a progress bar."""
     if not executed_here:
         try:
             with _sync_progress() as on_progress:
-                syncs.wait_until_ended(order.log_id, on_progress)
+                service.wait_until_ended(job.log_id, on_progress)
         except KeyboardInterrupt:
-            print_message(f"Sync {order.log_id} continues in the background. To cancel it: ledger sync cancel")
+            print_message(f"Sync {job.log_id} continues in the background. To cancel it: ledger sync cancel")
             raise
         return
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
-        syncs.execute(order, lambda what, done, of: progress.update(task, description=what, completed=done, total=of))
+        service.execute(job, lambda step, done, of: progress.update(task, description=step, completed=done, total=of))
 
 
 @contextmanager
@@ -255,12 +255,12 @@ def _sync_progress() -> Iterator[Callable[[SyncLog, list[SyncedTable]], None]]:
         yield on_progress
 
 
-def _exit_with_result(syncs: "SyncService", log_id: int, *, as_json: bool) -> None:
+def _exit_with_result(service: "SyncService", log_id: int, *, as_json: bool) -> None:
     """Print a sync that has ended, and exit with code 0 if it completed, else 1."""
-    log = syncs.log(log_id)
+    log = service.log(log_id)
     if log is None:
         raise ServingError(f"Sync {log_id} is no longer in ops.sync_logs.")
-    _show(log, syncs.tables(log_id), success=log.status == "completed", as_json=as_json)
+    _show(log, service.tables(log_id), success=log.status == "completed", as_json=as_json)
     raise typer.Exit(0 if log.status == "completed" else 1)
 
 

@@ -31,7 +31,7 @@ def up(
         bool,
         typer.Option(
             "--initial-run/--no-initial-run",
-            help="At the first start, compute the demo's ledger and copy its ERP; never your own.",
+            help="At the first start, compute the demo's ledger and sync its ERP. Without effect on your own sources.",
         ),
     ] = True,
 ) -> None:
@@ -82,8 +82,8 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
                 _warn_of_billing(databases, computed=computed)
                 services.resume_runs()
                 if initial_run:
-                    for what, run_id in services.first_runs(databases):
-                        print_message(f"{what}: {services.web_ui.run_url(run_id)}")
+                    for description, run_id in services.first_runs(databases):
+                        print_message(f"{description}: {services.web_ui.run_url(run_id)}")
                 services.watch()
             finally:
                 interrupts.ignore()

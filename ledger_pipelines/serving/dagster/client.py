@@ -84,35 +84,35 @@ def open_instance(settings: Settings) -> Iterator[Instance]:
         yield instance
 
 
-def execute_ledger(settings: Settings, order: LedgerRunRequest, progress: ProgressCallback) -> RunSummary:
+def execute_ledger(settings: Settings, request: LedgerRunRequest, progress: ProgressCallback) -> RunSummary:
     """Execute the ledger's job in this process, as a run that the web interface shows.
 
     Wait first until no other run writes the ledger's tables.
     """
-    tags = {**month_range_tags(order.first, order.last), _COMMAND_TAG: f"ledger {order.command}"}
+    tags = {**month_range_tags(request.first, request.last), _COMMAND_TAG: f"ledger {request.command}"}
     started = time.monotonic()
-    run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(order)}, None, progress)
-    return recorder.summary(order, run_id, time.monotonic() - started)
+    run_id, recorder = _execute(settings, JOB, _POOL, tags, {"scope": scope_config(request)}, None, progress)
+    return recorder.summary(request, run_id, time.monotonic() - started)
 
 
-def execute_sync(settings: Settings, order: SyncJob, progress: ProgressCallback) -> None:
+def execute_sync(settings: Settings, job: SyncJob, progress: ProgressCallback) -> None:
     """Execute a registered sync in this process, as a run that the web interface shows.
 
     The result is in the sync's log. A termination signal cancels the sync.
     """
     setup_interrupt_handlers()
-    tags = _sync_tags(order)
-    _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": order.config}, order.tables, progress)
+    tags = _sync_tags(job)
+    _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": job.config}, job.tables, progress)
 
 
 def execute_reconciliation(
-    settings: Settings, order: LedgerRunRequest, assets: Sequence[str], progress: ProgressCallback
+    settings: Settings, request: LedgerRunRequest, assets: Sequence[str], progress: ProgressCallback
 ) -> RunSummary:
     """Execute some of the reconciliations in this process, as a run that the web interface shows."""
     started = time.monotonic()
     job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
-    run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(order, assets), {}, assets, progress)
-    return recorder.summary(order, run_id, time.monotonic() - started)
+    run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(request, assets), {}, assets, progress)
+    return recorder.summary(request, run_id, time.monotonic() - started)
 
 
 def _execute(
@@ -162,14 +162,14 @@ def has_unfinished_runs(instance: Instance) -> bool:
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
 
 
-def launch_ledger(web_ui: DagsterGraphql, order: LedgerRunRequest) -> str:
+def launch_ledger(web_ui: DagsterGraphql, request: LedgerRunRequest) -> str:
     """Queue a run of the ledger's job in a running `ledger up` and return its id.
 
     Raises:
         ServingError: the run is refused.
     """
-    tags = month_range_tags(order.first, order.last) | {_COMMAND_TAG: f"ledger {order.command}"}
-    return web_ui.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(order)}}})
+    tags = month_range_tags(request.first, request.last) | {_COMMAND_TAG: f"ledger {request.command}"}
+    return web_ui.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(request)}}})
 
 
 def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
@@ -196,23 +196,23 @@ def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[st
         yield run_id, replacement
 
 
-def launch_sync(web_ui: DagsterGraphql, order: SyncJob) -> str:
+def launch_sync(web_ui: DagsterGraphql, job: SyncJob) -> str:
     """Queue a registered sync in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
-    tags = _sync_tags(order)
-    return web_ui.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": order.config}}}, order.tables)
+    tags = _sync_tags(job)
+    return web_ui.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": job.config}}}, job.tables)
 
 
-def launch_reconciliation(web_ui: DagsterGraphql, order: LedgerRunRequest, assets: Sequence[str]) -> str:
+def launch_reconciliation(web_ui: DagsterGraphql, request: LedgerRunRequest, assets: Sequence[str]) -> str:
     """Queue some of the reconciliations in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
-    return web_ui.launch_run(RECONCILIATION_JOB, _reconciliation_tags(order, assets), {}, assets)
+    return web_ui.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
@@ -276,15 +276,15 @@ def _silenced() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _reconciliation_tags(order: LedgerRunRequest, assets: Sequence[str]) -> dict[str, str]:
+def _reconciliation_tags(request: LedgerRunRequest, assets: Sequence[str]) -> dict[str, str]:
     """Return the tags of the run, with its months if one of the assets is partitioned."""
-    months = month_range_tags(order.first, order.last) if invoice_reconciliation.name in assets else {}
-    return months | {_COMMAND_TAG: f"ledger {order.command}"}
+    months = month_range_tags(request.first, request.last) if invoice_reconciliation.name in assets else {}
+    return months | {_COMMAND_TAG: f"ledger {request.command}"}
 
 
-def _sync_tags(order: SyncJob) -> dict[str, str]:
-    tags = {SYNC_TAG: str(order.log_id), _COMMAND_TAG: f"ledger {order.command}"}
-    return month_range_tags(order.first, order.last) | tags
+def _sync_tags(job: SyncJob) -> dict[str, str]:
+    tags = {SYNC_TAG: str(job.log_id), _COMMAND_TAG: f"ledger {job.command}"}
+    return month_range_tags(job.first, job.last) | tags
 
 
 def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None]) -> None:
@@ -332,9 +332,9 @@ class _RunRecorder:
         elif kind is DagsterEventType.RUN_CANCELED:
             self.faults.append(RunError(None, "the run was cancelled"))
 
-    def summary(self, order: LedgerRunRequest, run_id: str, seconds: float) -> RunSummary:
+    def summary(self, request: LedgerRunRequest, run_id: str, seconds: float) -> RunSummary:
         """Return the summary of the run."""
-        return RunSummary(order, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
+        return RunSummary(request, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
 
     def _materialised(self, event: dg.DagsterEvent) -> None:
         """Keep the event with the totals of the step; the events of its single months have no row counts."""

@@ -1,4 +1,4 @@
-"""Order and summary of a run of the ledger, without Dagster's types."""
+"""Request and summary of a run of the ledger, without Dagster's types."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -115,23 +115,23 @@ class RunSummary:
         return min((step.first_month_to_set for step in self.steps if step.first_month_to_set), default=None)
 
 
-def scope_config(order: LedgerRunRequest) -> dict[str, Any]:
+def scope_config(request: LedgerRunRequest) -> dict[str, Any]:
     """Return the configuration of the resource `scope`."""
     return {
-        "customer_ids": list(order.customers or ()),
-        "force": order.force,
-        "accept_deletions": order.accept_deletions,
+        "customer_ids": list(request.customers or ()),
+        "force": request.force,
+        "accept_deletions": request.accept_deletions,
     }
 
 
 def summary_as_json(summary: RunSummary) -> dict[str, Any]:
     """Return the summary as JSON."""
-    order = summary.request
+    request = summary.request
     return {
         "success": summary.success,
         "run_id": summary.run_id,
-        "months": [order.first, order.last],
-        "customers": "all" if order.customers is None else list(order.customers),
+        "months": [request.first, request.last],
+        "customers": "all" if request.customers is None else list(request.customers),
         "seconds": round(summary.seconds, 3),
         "steps": [asdict(step) for step in summary.steps],
         "first_month_to_set": summary.first_month_to_set,

@@ -72,7 +72,10 @@ class AccessRules:
         if _comes_from_another_site(request) and not _is_link(request):
             return Refusal(Rule.SITE, "Refused: a page of another origin may link here, but not load, frame or call.")
         if not _is_post(request) and _may_change_something(request):
-            return Refusal(Rule.QUERY, "Refused: by this method GraphQL may only be queries; send mutations by POST.")
+            return Refusal(
+                Rule.QUERY,
+                "Refused: only a POST may contain GraphQL that is not a query; send mutations by POST.",
+            )
         return None
 
     def _is_direct(self, host: str) -> bool:

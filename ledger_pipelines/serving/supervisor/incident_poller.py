@@ -58,7 +58,9 @@ class IncidentPoller:
             if incident.id not in self._reported:
                 self.report(_opening_message(incident))
             self._reported[incident.id], self._last_seen[incident.id] = incident, now
-        for closed in [one for one in self._reported.values() if now - self._last_seen[one.id] >= _CLOSED_SECONDS]:
+        for closed in [
+            incident for incident in self._reported.values() if now - self._last_seen[incident.id] >= _CLOSED_SECONDS
+        ]:
             del self._reported[closed.id], self._last_seen[closed.id]
             self.report(f"Incident {closed.id} is closed: {closed.title}.")
 

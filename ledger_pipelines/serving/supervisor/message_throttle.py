@@ -7,8 +7,8 @@ from threading import Lock
 _REPEAT_SECONDS = 60.0
 _NO_SPACE = "No space left on device"
 DISK_FULL = (
-    f"The disk is full ({_NO_SPACE}): nothing can be computed or logged. Free some space; everything then resumes by "
-    "itself."
+    f"The disk is full ({_NO_SPACE}): nothing can be computed or logged. Free some space; `ledger up` then "
+    "continues without a restart."
 )
 
 

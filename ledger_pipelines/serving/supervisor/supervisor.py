@@ -118,13 +118,13 @@ class Supervisor:
         """
         horizon = databases.horizon
         if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
-            order = LedgerRunRequest(horizon.first, horizon.current, None, "up")
-            yield "The whole ledger is being computed", dagster_client.launch_ledger(self.web_ui, order)
-        syncs = SyncService(databases, self.instance)
-        if database_urls.uses_demo_erp(self.settings) and syncs.log() is None:
+            request = LedgerRunRequest(horizon.first, horizon.current, None, "up")
+            yield "The whole ledger is being computed", dagster_client.launch_ledger(self.web_ui, request)
+        service = SyncService(databases, self.instance)
+        if database_urls.uses_demo_erp(self.settings) and service.log() is None:
             with suppress(SyncRunningError):
-                sync = syncs.register(SyncRequest(SyncMonths()))
-                yield "The ERP is being copied", syncs.launch(sync, self.web_ui)
+                job = service.register(SyncRequest(SyncMonths()))
+                yield "The ERP is being copied", service.launch(job, self.web_ui)
 
     def watch(self) -> None:
         """Restart processes that die, and report incidents, until a signal arrives."""
@@ -200,11 +200,11 @@ class Supervisor:
                 raise ServingError(f"The start did not finish within {_READY_SECONDS:.0f} s. Logs: {logs}")
             time.sleep(_POLL_SECONDS)
 
-    def _is_time_for(self, what: str, seconds: float) -> bool:
+    def _is_time_for(self, task: str, seconds: float) -> bool:
         now = time.monotonic()
-        if now - self._last.setdefault(what, now) < seconds:
+        if now - self._last.setdefault(task, now) < seconds:
             return False
-        self._last[what] = now
+        self._last[task] = now
         return True
 
     def _fail_dead_runs(self, *, code_server_is_gone: bool = False) -> None:

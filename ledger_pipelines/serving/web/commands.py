@@ -20,24 +20,24 @@ from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncRunningError
 _STORAGE = "Dagster's storage does not answer: "
 
 
-def start_sync(settings: Settings, wish: SyncRequest) -> SyncJob:
+def start_sync(settings: Settings, request: SyncRequest) -> SyncJob:
     """Start a sync in Dagster.
 
     Raises:
         ApiError: another sync is running, Dagster is unavailable, or no ERP is configured.
         WarehouseError: the warehouse is unavailable.
     """
-    with _syncs(settings) as syncs:
+    with _sync_service(settings) as service:
         web_ui = _web_ui(settings)
-        syncs.reap_dead_syncs()
+        service.reap_dead_syncs()
         try:
-            order = syncs.register(wish)
+            job = service.register(request)
         except SyncRunningError as error:
             raise ApiError(409, str(error), extra_fields={"running_sync_id": error.running.id}) from error
         except SettingsError as error:
             raise ApiError(503, str(error)) from error
-        syncs.launch(order, web_ui)
-    return order
+        service.launch(job, web_ui)
+    return job
 
 
 def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
@@ -52,9 +52,9 @@ def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
         ApiError: no sync or another sync is running, or Dagster is unavailable.
         WarehouseError: the warehouse is unavailable.
     """
-    with _syncs(settings) as syncs:
+    with _sync_service(settings) as service:
         try:
-            log = syncs.cancel(
+            log = service.cancel(
                 log_id, force_after_seconds=CANCEL_SECONDS, on_progress=lambda _log, _tables: None, by=by
             )
         except OtherSyncRunningError as error:
@@ -81,8 +81,8 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
             raise not_found(
                 f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
             )
-        order = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
-        return dagster_client.launch_ledger(_web_ui(settings), order)
+        request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
+        return dagster_client.launch_ledger(_web_ui(settings), request)
 
 
 def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str:
@@ -93,12 +93,12 @@ def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str
     """
     with _dagster():
         check_possible(settings, name)
-        order = LedgerRunRequest(horizon.first, horizon.current, None, command="dashboard compare")
-        return dagster_client.launch_reconciliation(_web_ui(settings), order, [name])
+        request = LedgerRunRequest(horizon.first, horizon.current, None, command="dashboard compare")
+        return dagster_client.launch_reconciliation(_web_ui(settings), request, [name])
 
 
 @contextmanager
-def _syncs(settings: Settings) -> Iterator[SyncService]:
+def _sync_service(settings: Settings) -> Iterator[SyncService]:
     if reason := connection_error(
         database_urls.dagster_storage_url(settings)
     ):  # Dagster itself would retry for ten seconds

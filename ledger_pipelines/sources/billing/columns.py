@@ -131,13 +131,13 @@ def inspect_columns(connection: sa.Connection) -> ColumnsByTable:
 
 def inspect_table(connection: sa.Connection, table: sa.Table) -> ReadableColumns:
     """Return the columns of a table or view that this login may read; raises as `inspect_columns`."""
-    found = {name.lower(): words for name, words in column_types(connection, table.name).items()}
+    found = {name.lower(): type_name for name, type_name in column_types(connection, table.name).items()}
     types = {name: found[name] for name in EFFECT_IF_MISSING[table.name] if name in found}
     denied: tuple[str, ...] = ()
     refusal = _denial_message(connection, table, *types) if types else ""
     if refusal:  # rights may be granted per column, and the list of columns may ignore them
         denied = tuple(name for name in types if _denial_message(connection, table, name))
-        types = {name: words for name, words in types.items() if name not in denied}
+        types = {name: type_name for name, type_name in types.items() if name not in denied}
     if types or (found and not refusal):
         return ReadableColumns(table, types, denied, refusal)
     where = f"of the billing database {mask_url(connection.engine.url)}"
@@ -157,10 +157,10 @@ def require_columns(columns: ColumnsByTable, url: sa.URL) -> ColumnsByTable:
     for name, readable in columns.items():
         if readable.missing_required:
             missing = readable.missing_required
-            what = f"{'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}"
+            missing_names = f"{'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}"
             why = f" ({readable.denial_message.rstrip('.')})" if readable.denial_message else ""
             raise SourceError(
-                f"The table {name} of the billing database {mask_url(url)} lacks {what}, "
+                f"The table {name} of the billing database {mask_url(url)} lacks {missing_names}, "
                 f"or this login may not read it{why}. Amounts cannot be computed. {_HELP}"
             )
     return columns

@@ -219,17 +219,17 @@ def _grant_statement(connection: sa.Connection, login: str | None, table: str, r
 
 def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
     """Return the finding on the index that polls need on `updated_at`, with the cost of polls without it."""
-    what = f"index of {table.name}"
+    subject = f"index of {table.name}"
     indexed = _INDEX_CHECKS[connection.dialect.name](connection, table.name)
     if indexed:
-        return Finding(FindingLevel.OK, what, "polls use an index on updated_at")
+        return Finding(FindingLevel.OK, subject, "polls use an index on updated_at")
     if indexed is None:
         unknown = "not known whether updated_at is indexed: this login may not see the plan of a poll"
-        return Finding(FindingLevel.WARNING, what, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
+        return Finding(FindingLevel.WARNING, subject, unknown, f"{_SEE_SQL}: CREATE INDEX, unless there is one.")
     rows, polls = _count_rows(connection, table), round(POLLERS_PER_TABLE[table.name] / POLL_INTERVAL_SECONDS)
     cost = f"{rows:,} rows × {polls} polls a second = {rows * polls:,} rows a second, around the clock"
     found = f"no index on updated_at: each poll reads the whole table, {cost}"
-    return Finding(FindingLevel.WARNING, what, found, f"{_SEE_SQL}: CREATE INDEX.")
+    return Finding(FindingLevel.WARNING, subject, found, f"{_SEE_SQL}: CREATE INDEX.")
 
 
 def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:

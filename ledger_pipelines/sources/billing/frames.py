@@ -1,6 +1,6 @@
 """Records of the billing application as pandas frames, validated by pandera.
 
-The schemas are derived from `billing_rules`. A row that fails a check is rejected with the check's name as the
+The schemas are derived from `rules`. A row that fails a check is rejected with the check's name as the
 reason, so the warehouse never relies on the normalising code alone.
 """
 

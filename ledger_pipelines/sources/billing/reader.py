@@ -81,7 +81,7 @@ class BillingSource:
 
     @property
     def columns(self) -> ColumnsByTable:
-        """Available columns, from a cache of a few seconds; raises as `check`."""
+        """Available columns, from a cache of a few seconds; raises as `refresh_columns`."""
         return billing_columns.cached_columns(self.engine) or self.refresh_columns()
 
     def has_customers(self) -> bool:
@@ -109,7 +109,7 @@ class BillingSource:
         """Return the SELECT of all rows of `users` or `data_pencatatan`, with the columns that the methods yield.
 
         Raises:
-            SourceError: as `check`.
+            SourceError: as `refresh_columns`.
         """
         rows = sa.select(*self.columns[table].select_list())
         if table == users.name:

@@ -194,7 +194,7 @@ _SUITABLE: Mapping[Kind, frozenset[Family]] = {
 }
 
 
-def _of_column(table: ErpTable, column: ErpColumn, words: str, shape: Shape) -> ColumnFinding:
+def _of_column(table: ErpTable, column: ErpColumn, type_name: str, shape: Shape) -> ColumnFinding:
     """Return the finding on a column: whether its type suits its kind."""
     family = shape.family(column.name)
     level, advice = FindingLevel.OK, ""
@@ -202,4 +202,4 @@ def _of_column(table: ErpTable, column: ErpColumn, words: str, shape: Shape) -> 
         level = FindingLevel.WARNING
         approximate = column.kind is Kind.DECIMAL and family is Family.APPROXIMATE
         advice = _APPROXIMATE if approximate else _JUDGED.format(kind=column.kind.value)
-    return ColumnFinding(level, table.name, column.name, column.kind.value, words, advice)
+    return ColumnFinding(level, table.name, column.name, column.kind.value, type_name, advice)

@@ -141,8 +141,8 @@ def _sql_server_piece(shape: Shape, name: str) -> _Piece:
 
 def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
     """Return the maximum number of bytes of a column's content, and the expression of the bytes."""
-    words, family = shape.types[name], shape.family(name)
-    base, length = base_of(words), length_of(words)
+    type_name, family = shape.types[name], shape.family(name)
+    base, length = base_of(type_name), length_of(type_name)
     if family in _FIXED_BYTES:
         size = _FIXED_BYTES[family]
         return size, f"CONVERT(varbinary({size}), {column})"

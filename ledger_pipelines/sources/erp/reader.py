@@ -25,10 +25,10 @@ from ledger_pipelines.sources.erp.connection.errors import (
     SourceInterruptedError,
     SourceUnreachableError,
     explained,
-    half_a_character,
+    lone_surrogate_error,
     place,
-    silent,
-    words_of,
+    public_message,
+    timeout_error,
 )
 from ledger_pipelines.sources.erp.connection.session import Handover, Session, open_session
 from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
@@ -111,14 +111,14 @@ class Erp:
             SourceInterruptedError: the connection was lost, or another transaction conflicted; a retry may succeed.
         """
         session = self.session()
-        pass_ = _Pass(session, self, table)
+        connection = _TableConnection(session, self, table)
         try:
-            yield Reading(pass_, pass_.attended(lambda: _shape(session, table, self.engine.url)))
+            yield Reading(connection, connection.run(lambda: _shape(session, table, self.engine.url)))
         except BaseException:
-            pass_.usable = False
+            connection.usable = False
             raise
         finally:
-            pass_.end()
+            connection.end()
 
     def session(self) -> Session:
         """Return a connection that is set up for reading.
@@ -133,7 +133,7 @@ class Erp:
                     lambda: handover.offer(open_session(self.engine, seconds)), handover.abandon, seconds
                 )
         except StatementTimeoutError:
-            raise silent(self.engine.url, None, self.statement_seconds) from None
+            raise timeout_error(self.engine.url, None, self.statement_seconds) from None
         except self.errors as error:
             raise explained(error, self.engine.url, connecting=True) from error
 
@@ -150,7 +150,7 @@ class Erp:
         return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
 
 
-class _Pass:
+class _TableConnection:
     """Connection in use for one table; its statements run in a thread and are cancelled if the consumer stops."""
 
     def __init__(self, session: Session, erp: Erp, table: ErpTable) -> None:
@@ -169,44 +169,44 @@ class _Pass:
         finally:
             self.session.leave(usable=self.usable)
 
-    def attended(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T]) -> T:
         """Return the result of a function that uses the connection; repeat it without a snapshot if that is refused.
 
         Raises:
             SourceError: the ERP cannot be read.
         """
         try:
-            return self._attended(work)
+            return self._run_once(work)
         except SnapshotRefusedError as error:
             if not self.session.consistent:
                 raise
-            self.refusal = words_of(error.__cause__ or error, self.erp.engine.url)
+            self.refusal = public_message(error.__cause__ or error, self.erp.engine.url)
         self.usable = True
-        self._attended(self.session.show_no_moment)
-        return self._attended(work)
+        self._run_once(self.session.leave_snapshot)
+        return self._run_once(work)
 
-    def _attended(self, work: Callable[[], T]) -> T:
-        with closing(self.prefetched(lambda: iter((work(),)))) as results:
+    def _run_once(self, work: Callable[[], T]) -> T:
+        with closing(self.stream(lambda: iter((work(),)))) as results:
             (result,) = results
         return result
 
-    def prefetched(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
+    def stream(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
         """Yield the items of a producer that uses the connection; unless all are consumed, the connection is unusable.
 
         Raises:
             SourceError: the ERP cannot be read.
         """
-        self._running = items = self._prefetched(work)
+        self._running = items = self._stream(work)
         return items
 
-    def _prefetched(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
+    def _stream(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
         url, seconds = self.erp.engine.url, self.erp.statement_seconds
         finished = False
         try:
             yield from prefetch(work, self.session.cancel, seconds + GRACE_SECONDS)
             finished = True
         except StatementTimeoutError:
-            raise silent(url, self.table.name, seconds) from None
+            raise timeout_error(url, self.table.name, seconds) from None
         except self.erp.errors as error:
             raise explained(error, url, self.table.name) from error
         finally:
@@ -228,21 +228,21 @@ class Reading:
         dated: Whether rows can be selected by day; false for snapshots, and if the month columns are no dates.
     """
 
-    def __init__(self, running: _Pass, shape: Shape) -> None:
-        self._pass = running
-        self._statements = Statements(running.table, shape)
+    def __init__(self, connection: _TableConnection, shape: Shape) -> None:
+        self._connection = connection
+        self._statements = Statements(connection.table, shape)
         self.shape = shape
         self.dated = shape.dated
 
     @property
     def consistent(self) -> bool:
         """Whether the pass reads one snapshot; final after the fingerprints have been read."""
-        return self._pass.session.consistent
+        return self._connection.session.consistent
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
-        name, refusal = self._pass.table.name, self._pass.refusal
+        name, refusal = self._connection.table.name, self._connection.refusal
         notes = []
         if refusal is not None:
             notes.append(
@@ -268,7 +268,7 @@ class Reading:
             SourceInterruptedError: the read was interrupted; a retry may succeed.
         """
         statement = self._statements.fingerprints(span)
-        rows = self._pass.attended(lambda: list(chain.from_iterable(self._pass.chunks(statement))))
+        rows = self._connection.run(lambda: list(chain.from_iterable(self._connection.chunks(statement))))
         return dict(self._fingerprint(row) for row in rows)
 
     def rows(self, wanted: Wanted) -> Generator[Chunk]:
@@ -278,27 +278,27 @@ class Reading:
             SourceError: the table cannot be read.
             SourceInterruptedError: the read was interrupted; a retry from the start may succeed.
         """
-        if self._pass.erp.reads_bytes_of(self._pass.table):
-            return self._pass.prefetched(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
-        return self._pass.prefetched(self._chunks(list(self._statements.rows(wanted))))
+        if self._connection.erp.reads_bytes_of(self._connection.table):
+            return self._connection.stream(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
+        return self._connection.stream(self._chunks(list(self._statements.rows(wanted))))
 
     def _chunks(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
         def chunks() -> Iterator[Chunk]:
             try:
-                yield from chain.from_iterable(map(self._pass.chunks, statements))
+                yield from chain.from_iterable(map(self._connection.chunks, statements))
             except UnicodeDecodeError as error:
                 if not self._statements.read_by_bytes:
                     raise
                 # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
-                self._pass.erp.by_bytes.add(self._pass.table.name)
-                raise half_a_character(self._pass.erp.engine.url, self._pass.table.name) from error
+                self._connection.erp.by_bytes.add(self._connection.table.name)
+                raise lone_surrogate_error(self._connection.erp.engine.url, self._connection.table.name) from error
 
         return chunks
 
     def _chunks_by_bytes(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
-        names, by_bytes = self._pass.table.names, self._statements.read_by_bytes
+        names, by_bytes = self._connection.table.names, self._statements.read_by_bytes
         positions = [position for position, name in enumerate(names) if name in by_bytes]
-        chunks = chain.from_iterable(map(self._pass.chunks, statements))
+        chunks = chain.from_iterable(map(self._connection.chunks, statements))
         return lambda: (with_texts(chunk, positions, self.shape) for chunk in chunks)
 
     def _fingerprint(self, row: tuple[Any, ...]) -> tuple[date | None, Fingerprint]:

@@ -1,7 +1,7 @@
 """Statements for the ERP: selections of rows by day, and fingerprints of each day's rows.
 
 They are composed here for every kind of server, and run elsewhere. Names are always quoted, in the server's spelling.
-The hash of a row is in `erp_hashes.py`.
+The hash of a row is in `hashes.py`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -37,8 +37,8 @@ def confirm_refused_deletion(connection: sa.Connection, incident: Incident, by: 
     of_customers: Mapping[str, Mapping[str, int]] = incident.details.get("rows", {})
     if incident.kind != IncidentKind.DELETION_REFUSED or not of_customers:
         raise NothingToConfirmError(
-            f"Incident {incident.id} ({incident.subject}) is no deletion of a customer's rows, so there is nothing to "
-            f"confirm. {incident.what_to_do}"
+            f"Incident {incident.id} ({incident.subject}) is not a deletion of a customer's rows, so there is nothing "
+            f"to confirm. {incident.what_to_do}"
         )
     if incident.state != "open":
         raise NothingToConfirmError(f"Incident {incident.id} ({incident.subject}) is closed: its cause is gone.")

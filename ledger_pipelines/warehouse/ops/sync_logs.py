@@ -164,7 +164,7 @@ def attach_run(connection: sa.Connection, log_id: int, run_id: str) -> SyncLog:
     """Assign a Dagster run to a running sync.
 
     Raises:
-        SyncEndedError: the sync has ended, has another run, or does not exist.
+        SyncNotRunningError: the sync has ended, has another run, or does not exist.
     """
     is_free = sa.or_(sync_logs.c.run_id.is_(None), sync_logs.c.run_id == run_id)
     matches = sa.and_(sync_logs.c.id == log_id, sync_logs.c.status == "running", is_free)
@@ -189,7 +189,7 @@ def table_started(connection: sa.Connection, log_id: int, table: str) -> None:
     """Record that the sync of a table has started, for the first time or again after an error.
 
     Raises:
-        SyncEndedError: the sync has ended, for example by a cancellation.
+        SyncNotRunningError: the sync has ended, for example by a cancellation.
     """
     locked_status = sa.select(sync_logs.c.status).where(sync_logs.c.id == log_id).with_for_update(read=True)
     status = connection.scalar(locked_status)

@@ -27,7 +27,7 @@ class DeletionConfirmation:
 
 def valid_confirmations(connection: sa.Connection, incidents: Collection[Incident]) -> dict[int, DeletionConfirmation]:
     """Return the valid confirmations by incident id; one that covers fewer rows than the incident is left out."""
-    wanted = {one.id: one.details["rows"] for one in incidents if one.rows_to_confirm}
+    wanted = {incident.id: incident.details["rows"] for incident in incidents if incident.rows_to_confirm}
     if not wanted:
         return {}
     customers = {int(customer) for rows in wanted.values() for customer in rows}

@@ -145,7 +145,7 @@ def test_past_month_of_snapshot_is_not_read(erp_copy: ErpCopy) -> None:
     report = erp_copy.sync(STOCK, months=["2025-03"])[STOCK]
     assert (report.counts, erp_copy.warnings) == (
         {},
-        ["stockbywh has only present values: nothing was read, and its past months are unchanged"],
+        ["stockbywh has only its current state: nothing was read, and its past months are unchanged"],
     )
 
 

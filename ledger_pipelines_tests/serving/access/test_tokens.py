@@ -50,7 +50,7 @@ def test_only_the_full_token_reveals_its_revocation(connection: sa.Connection) -
 
 def test_a_revoked_tokens_name_can_be_reused(connection: sa.Connection) -> None:
     tokens.create(connection, "Budi", "viewer")
-    with pytest.raises(ServingError, match="There is a token called 'Budi' already"):
+    with pytest.raises(ServingError, match="A token named 'Budi' already exists"):
         tokens.create(connection, "Budi", "admin")
     assert api_tokens.revoke(connection, "Budi") is not None
     tokens.create(connection, "Budi", "admin")

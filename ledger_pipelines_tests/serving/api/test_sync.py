@@ -203,7 +203,7 @@ def test_cancel(api: ApiUnderTest) -> None:
     assert found == {"success": True, "message": f"Cancelled sync {running.id}.", "sync_log_id": running.id}
     log = api.get(f"{ROOT}/status")["data"]
     assert log["status"] == "cancelled"
-    assert log["error_message"] == "It was cancelled by 'admin' through the API. It had not begun."
+    assert log["error_message"] == "It was cancelled by 'admin' through the API. Its run had not begun."
 
 
 def test_cancel_by_id_cancels_no_other_sync(api: ApiUnderTest) -> None:

@@ -132,5 +132,5 @@ def test_disturb_refuses_other_databases(installation: Installation, embedded_ur
         result = installation.run("demo", "disturb", "--url", url_text(url), "--json")
         assert result.exit_code == 1
         assert json_of(result)["success"] is False
-        assert "has no demo's ERP" in json_of(result)["error"]
+        assert "has no demo ERP" in json_of(result)["error"]
         assert tables_of(url) == set()

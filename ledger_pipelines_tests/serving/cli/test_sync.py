@@ -300,7 +300,7 @@ def test_registered_sync_without_run_can_be_cancelled(synced: Installation) -> N
     assert json_of(other)["running_sync_id"] == log_id
     answer = json_of(synced.run("sync", "cancel", str(log_id), "--json"))
     assert (answer["success"], answer["sync_log_id"], answer["status"]) == (True, log_id, "cancelled")
-    assert "It had not begun" in answer["message"]
+    assert "Its run had not begun" in answer["message"]
 
 
 def test_nothing_to_cancel(synced: Installation) -> None:

@@ -26,7 +26,7 @@ def test_create_list_and_revoke(computed: Installation) -> None:
     assert (caller.name, caller.role) == ("Budi", "viewer")
     again = computed.run("token", "create", "--name", "Budi", "--role", "admin", "--json")
     assert again.exit_code == 1
-    assert "There is a token called 'Budi' already" in json_of(again)["error"]
+    assert "A token named 'Budi' already exists" in json_of(again)["error"]
 
     (listed,) = [
         token for token in json_of(computed.run("token", "list", "--json"))["tokens"] if token["name"] == "Budi"

@@ -119,7 +119,7 @@ def test_admin_confirms_a_deletion(admin: DashboardClient) -> None:
         )
         nothing = admin.post(f"/incidents/{failed.id}/confirm", {"rows": 1})
         assert nothing.status_code == 409
-        assert "is no deletion of a customer's rows" in visible_text(nothing)
+        assert "is not a deletion of a customer's rows" in visible_text(nothing)
     assert [(row.customer_id, row.table_name, row.rows, row.confirmed_by) for row in found] == [
         (11, "billing.deposits", 4, "admin"),
         (11, READINGS, 850, "admin"),

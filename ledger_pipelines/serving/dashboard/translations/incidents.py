@@ -43,8 +43,8 @@ TEXTS = {
         "Baris yang akan dihapus dari gudang data: {count}. Setelah itu saldo dihitung ulang.",
     ),
     "confirmed": Text(
-        "Confirmed by {who}, valid until {moment}. The next run deletes the rows.",
-        "Dikonfirmasi oleh {who}, berlaku sampai {moment}. Proses berikutnya akan menghapus baris tersebut.",
+        "Confirmed by {user}, valid until {moment}. The next run deletes the rows.",
+        "Dikonfirmasi oleh {user}, berlaku sampai {moment}. Proses berikutnya akan menghapus baris tersebut.",
     ),
     "changed": Text(
         "The deletion has changed since the page was loaded. Nothing was confirmed. Check it again, then confirm it.",

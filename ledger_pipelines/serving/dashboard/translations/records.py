@@ -7,8 +7,8 @@ TEXTS = {
     "alerts_intro": Text(
         "A balance is low when it is below its threshold, or when it will last fewer days than the limit at the "
         "average use of the last 30 days.",
-        "Saldo dianggap rendah bila di bawah ambang batas, atau bila menurut pemakaian rata-rata 30 hari terakhir "
-        "hanya cukup untuk lebih sedikit hari daripada batasnya.",
+        "Saldo dianggap rendah bila di bawah ambang batas, atau bila dengan pemakaian rata-rata 30 hari terakhir "
+        "sisa harinya kurang dari batas.",
     ),
     "no_alerts": Text("No balance is low.", "Tidak ada saldo rendah."),
     "only_open": Text("Show only balances that are still low", "Tampilkan yang masih rendah saja"),

@@ -50,7 +50,8 @@ TEXTS = {
     "to_month": Text("To month", "Sampai bulan"),
     "default_months": Text("default", "bawaan"),
     "none_means_all": Text(
-        "If no table is selected, all tables are synced.", "Jika tidak ada tabel yang dipilih, semua disinkronkan."
+        "If no table is selected, all tables are synced.",
+        "Jika tidak ada tabel yang dipilih, semua tabel disinkronkan.",
     ),
     "options": Text("Options", "Opsi"),
     "full": Text("Read every month that was ever loaded", "Baca setiap bulan yang pernah dimuat"),

@@ -177,7 +177,7 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
         raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
     if connecting and (cause is None or lost or cause is _TOO_LONG):
         raised, advice = SourceUnreachableError, _UNREACHABLE
-    return raised(f"{what}{where}: {words_of(original, url)} {advice} {_COMMON_TAIL}")
+    return raised(f"{what}{where}: {public_message(original, url)} {advice} {_COMMON_TAIL}")
 
 
 def place(url: sa.URL) -> str:
@@ -185,7 +185,7 @@ def place(url: sa.URL) -> str:
     return mask_url(url.set(query={}))
 
 
-def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:
+def timeout_error(url: sa.URL, table: str | None, seconds: float) -> SourceError:
     """Return the error of a statement that exceeded our time limit."""
     return SourceError(
         f"{table or 'The ERP'} cannot be read from the ERP {place(url)}: there was no answer for {seconds:.0f} s. "
@@ -194,11 +194,12 @@ def silent(url: sa.URL, table: str | None, seconds: float) -> SourceError:
     )
 
 
-def half_a_character(url: sa.URL, table: str) -> SourceInterruptedError:
+def lone_surrogate_error(url: sa.URL, table: str) -> SourceInterruptedError:
     """Return the error of a text that the driver cannot read, in a table whose texts can be read as bytes."""
     return SourceInterruptedError(
-        f"{table} cannot be read from the ERP {place(url)}: one of its texts holds half a character, which the driver "
-        f"cannot read. The next attempt reads the texts as bytes, which is slower. {_COMMON_TAIL}"
+        f"{table} cannot be read from the ERP {place(url)}: one of its texts has a lone surrogate (half a character), "
+        "which the driver cannot read. The next attempt reads the texts as bytes, which is slower. "
+        f"{_COMMON_TAIL}"
     )
 
 
@@ -255,7 +256,7 @@ def _arguments_of(error: BaseException) -> tuple[Any, ...]:
     return error.args[0] if nested else error.args
 
 
-def words_of(error: BaseException, url: sa.URL) -> str:
+def public_message(error: BaseException, url: sa.URL) -> str:
     """Return the first line of the driver's message, as a sentence, without ODBC's tags and without secrets."""
     arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else _arguments_of(error)
     texts = (argument.decode(errors="replace") if isinstance(argument, bytes) else argument for argument in arguments)

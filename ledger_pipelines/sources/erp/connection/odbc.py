@@ -36,18 +36,18 @@ def with_driver(url: sa.URL) -> sa.URL:
         NoDriverError: this machine has no driver for SQL Server, or the URL of another server names none.
         ImportError: pyodbc is not installed, or unixODBC is not.
     """
-    said = {name.lower() for name in url.query}
-    if url.get_dialect().driver != "pyodbc" or said & {"odbc_connect", "dsn"} or url.database is None:
+    given = {name.lower() for name in url.query}
+    if url.get_dialect().driver != "pyodbc" or given & {"odbc_connect", "dsn"} or url.database is None:
         return url
     if url.get_backend_name() != SQL_SERVER:
-        if "driver" not in said:
+        if "driver" not in given:
             raise NoDriverError(f"the URL names no ODBC driver; installed: {', '.join(installed_drivers()) or 'none'}.")
         return url
-    if "driver" not in said:
+    if "driver" not in given:
         url = url.update_query_dict({"driver": find_driver()})
-        said.add("driver")
+        given.add("driver")
     options = _OF_ALL | (_OF_FREETDS if is_freetds(driver_of(url)) else {})
-    return url.update_query_dict({name: value for name, value in options.items() if name.lower() not in said})
+    return url.update_query_dict({name: value for name, value in options.items() if name.lower() not in given})
 
 
 def driver_of(url: sa.URL) -> str:

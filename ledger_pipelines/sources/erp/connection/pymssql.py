@@ -2,7 +2,7 @@
 
 pymssql differs from an ODBC driver in three ways that matter here. It cannot cancel a statement from another thread, so
 its connection is shut down instead. It writes parameters into the statement, dates in a form that SQL Server reads by
-the login's language. It replaces or drops lone surrogates, so texts are read as bytes (`erp_texts.py`).
+the login's language. It replaces or drops lone surrogates, so texts are read as bytes (`sources/erp/texts.py`).
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Connection to the ERP whose statements can be cancelled and whose rows are streamed.
 
-`erp_setup.py` sets it up; `erp_statements.py` composes its statements.
+`setup.py` sets it up; `sources/erp/statements.py` composes its statements.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Session:
         self._cursor.execute(str(compiled), parameters)
         return self._cursor
 
-    def show_no_moment(self) -> None:
+    def leave_snapshot(self) -> None:
         """Leave the snapshot: from now on each statement reads what is committed when it starts.
 
         Raises:

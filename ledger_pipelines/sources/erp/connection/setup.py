@@ -31,12 +31,12 @@ def set_up(connection: sa.Connection, seconds: int) -> bool:
     """
     dialect = connection.dialect
     if dialect.driver == "psycopg":
-        read_days(_driver_s(connection))
+        read_days(_dbapi_connection(connection))
     way = _WAYS.get(dialect.name)
     return False if way is None else way(connection, seconds)
 
 
-def _driver_s(connection: sa.Connection) -> Any:
+def _dbapi_connection(connection: sa.Connection) -> Any:
     """Return the driver's own connection."""
     return connection.connection.dbapi_connection
 
@@ -76,7 +76,7 @@ def set_up_sql_server(connection: sa.Connection, seconds: int) -> bool:
     """Set time limits and, if the database allows it, snapshot isolation; return whether that is the case."""
     _check_version(connection)
     with contextlib.suppress(Exception):  # not every driver has a limit of its own; ours applies in any case
-        _driver_s(connection).timeout = seconds
+        _dbapi_connection(connection).timeout = seconds
     for statement in (
         f"SET LOCK_TIMEOUT {LOCK_TIMEOUT_SECONDS * 1000}",
         # In a deadlock the reader should be the victim: the other transaction has more to lose.

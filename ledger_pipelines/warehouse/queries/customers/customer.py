@@ -1,6 +1,6 @@
 """Queries of one customer: details, balances, and the transactions of a month. All use an index.
 
-``customer_search`` finds customers by a text.
+``search`` finds customers by a text.
 """
 
 from collections.abc import Sequence
