@@ -66,7 +66,7 @@ class FullScan:
             if deleted or added:
                 allowed = self._allowed(connection, deleted, known)
                 news, position = self._enqueue(connection, part, allowed | added)
-            if position is None and (began := watermarks.watermark_changed_at(connection, scan_start)) is not None:
+            if position is None and (began := watermarks.watermark_set_at(connection, scan_start)) is not None:
                 incidents.close_if_unseen(connection, IncidentKind.DELETION_REFUSED, self.table, began)
             watermarks.set_watermark(connection, name, _text(position))
         return news

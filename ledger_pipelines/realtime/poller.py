@@ -89,7 +89,7 @@ class Poller:
         may show `updated_at` in a time zone to the west: no change would lie after the watermark for as many hours.
         """
         with self.warehouse.connect() as connection:
-            position = watermarks.get_watermark(connection, self._cursor)
+            position = watermarks.get_watermark(connection, self._watermark_name)
             if position is not None:
                 return datetime.fromisoformat(position)
             if not is_computed(connection):
@@ -104,7 +104,7 @@ class Poller:
         return billing_changes.subtract_seconds(shown, RECENT_SECONDS)
 
     @property
-    def _cursor(self) -> str:
+    def _watermark_name(self) -> str:
         return f"poller of {self.kind.value}"
 
     def _new_rows(self, app: BillingSource, newest: datetime) -> list[SourceRow]:
@@ -145,7 +145,7 @@ class Poller:
             if uncompared:
                 compared = ComparedRows(self.kind.table, list(uncompared.values()), parts=self.kind.parts)
                 news = enqueue_differences(connection, app, compared)
-            watermarks.advance_watermark(connection, self._cursor, newest.isoformat())
+            watermarks.advance_watermark(connection, self._watermark_name, newest.isoformat())
         self._persisted_at = now
         self._compared = {
             row_id: entry for row_id, entry in self._compared.items() if now - entry[1] < COMPARED_SECONDS

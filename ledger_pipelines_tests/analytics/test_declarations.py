@@ -35,7 +35,7 @@ def definitions(connection: sa.Connection) -> list[tuple[str, ...]]:
 
 
 def test_migrations_create_the_declared_views(engine: sa.Engine) -> None:
-    """A changed declaration needs a migration that recreates the view with the SQL of `analytics.views.creation`."""
+    """A changed declaration needs a migration that recreates the view with the SQL of `create_views_sql`."""
     with engine.connect() as connection:
         migrated = definitions(connection)
         connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; {create_views_sql()}")

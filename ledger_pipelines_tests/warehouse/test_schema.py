@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -238,3 +239,36 @@ def test_the_order_of_months_is_the_order_of_text(embedded_engine: sa.Engine) ->
         assert connection.scalar(collation) == "C"
         ordered = sa.select(tables.stale_months.c.year_month).order_by(tables.stale_months.c.year_month)
         assert tuple(connection.scalars(ordered)) == scope.months
+
+
+def test_watermarks_survive_the_split_of_cursors(embedded_engine: sa.Engine) -> None:
+    """Revision 0014 renames the watermarks, up and down, and drops the leases that were rows among them."""
+    before = {
+        "watch of prices": "2025-06-17T15:00:00",
+        "patrol of the ids of users": "7",
+        "round of the ids of users": "",
+        "patrol of the contents of data_pencatatan": "9",
+        "source of the ledger": "demo",
+    }
+    after = {
+        "poller of prices": "2025-06-17T15:00:00",
+        "full scan of the ids of users": "7",
+        "start of the scan of the ids of users": "",
+        "full scan of the rows of data_pencatatan": "9",
+        "source of the ledger": "demo",
+    }
+    leases = {"realtime run asked for": "3", "realtime run that serves": "4f0c"}
+    schema.upgrade(embedded_engine)
+    with embedded_engine.connect() as connection:
+        config = schema.alembic_config(connection)
+        command.downgrade(config, "0013")
+        rows = [{"name": name, "position": position} for name, position in (before | leases).items()]
+        connection.execute(sa.text("INSERT INTO ops.cursors (name, position) VALUES (:name, :position)"), rows)
+        moved = set(connection.scalars(sa.text("SELECT moved_at FROM ops.cursors")))
+        command.upgrade(config, "0014")
+        found = connection.execute(sa.text("SELECT name, position, moved_at FROM ops.watermarks")).all()
+        assert {row.name: row.position for row in found} == after
+        assert {row.moved_at for row in found} <= moved
+        command.downgrade(config, "0013")
+        found = connection.execute(sa.text("SELECT name, position, moved_at FROM ops.cursors")).all()
+        assert {row.name: row.position for row in found} == before

@@ -83,7 +83,7 @@ class TableSync:
         seconds, counts = self.seconds, report.total
         with self.run.log_transaction() as connection:
             sync_logs.table_finished(connection, self.run.log.id, self.name, report, seconds)
-        self.run.journal(
+        self.run.append_to_log_file(
             f"{self.name}: {report.read} read, {sum(report.rejected.values())} rejected, {counts.inserted} inserted, "
             f"{counts.updated} updated, {counts.deleted} deleted, {counts.unchanged} unchanged, {seconds} s"
         )
@@ -168,10 +168,12 @@ class SyncRun:
                 return self._close()
             except WarehouseError as error:
                 if time.monotonic() - began >= CLOSE_TIMEOUT_SECONDS:
-                    self.journal(f"could not be closed; the sensor finished_syncs or the next sync closes it: {error}")
+                    self.append_to_log_file(
+                        f"could not be closed; the sensor finished_syncs or the next sync closes it: {error}"
+                    )
                     raise
                 if not is_waiting:
-                    self.journal(f"waits until it can be closed: {error}")
+                    self.append_to_log_file(f"waits until it can be closed: {error}")
                 is_waiting = True
             time.sleep(_POLL_SECONDS)
 
@@ -190,13 +192,13 @@ class SyncRun:
                 ending = sync_logs.sync_result(found, self.planned, interrupted=self._interrupted)
                 closed = sync_logs.close(connection, self.log.id, ending)
         if closed is not None:
-            self.journal(closing_line(closed))
+            self.append_to_log_file(closing_line(closed))
 
     def mark_interrupted(self) -> None:
         """Record that the run was interrupted, possibly between two tables."""
         self._interrupted = True
 
-    def journal(self, message: str) -> None:
+    def append_to_log_file(self, message: str) -> None:
         """Add a line to the log file of the syncs."""
         append_line(self.databases.settings, f"sync {self.log.id} {message}")
 
@@ -205,7 +207,7 @@ class SyncRun:
             return
         self.erp_responded = False
         self._failures[table.name] = ending, table.seconds
-        self.journal(f"{table.name} {ending.status}: {ending.error_message}")
+        self.append_to_log_file(f"{table.name} {ending.status}: {ending.error_message}")
         with suppress(exc.DBAPIError), self.log_transaction() as connection:
             sync_logs.table_failed(connection, self.log.id, table.name, ending, table.seconds)
 
@@ -226,7 +228,7 @@ def sync_resource() -> dg.ResourceDefinition:
         with translate_connection_errors(databases.warehouse):
             log = _join_log(context, databases, config)
         sync_run = SyncRun(databases, log, config, planned_tables(run))
-        sync_run.journal(f"started ({log.sync_type}, run {run.run_id}): {', '.join(sync_run.planned)}")
+        sync_run.append_to_log_file(f"started ({log.sync_type}, run {run.run_id}): {', '.join(sync_run.planned)}")
         try:
             yield sync_run
         finally:

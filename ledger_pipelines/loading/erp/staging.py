@@ -164,6 +164,7 @@ def _reason_outside(load: ErpLoad, day: date | None) -> str:
         columns = load.table.month_columns
         return f"no date: {' and '.join(columns)} {'is' if len(columns) == 1 else 'are'} missing"
     if day.isoformat()[:7] > load.horizon.current:
+        # The dashboard translates reasons by their text.
         return f"dated after the current month: {day}; it is taken up when its month comes"
     first = load.horizon.first
     return f"dated before the first month of the partitions, {first}: {day}; set LEDGER_FIRST_MONTH to go further back"

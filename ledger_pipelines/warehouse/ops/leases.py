@@ -9,7 +9,7 @@ _lease = leases.c
 
 
 def acquire_lease(connection: sa.Connection, name: str, holder: str, ttl_seconds: int) -> bool:
-    """Acquire a lease, taking over an expired one; False if another holder's lease is live."""
+    """Acquire a lease, taking over an expired one; False if the lease is live."""
     statement = _upsert(name, holder, _has_expired(ttl_seconds)).returning(_lease.name)
     return connection.execute(statement).first() is not None
 

@@ -15,7 +15,7 @@ def get_watermark(connection: sa.Connection, name: str) -> str | None:
     return connection.scalar(sa.select(_watermark.position).where(_watermark.name == name))
 
 
-def watermark_changed_at(connection: sa.Connection, name: str) -> datetime | None:
+def watermark_set_at(connection: sa.Connection, name: str) -> datetime | None:
     """Return when a watermark was last set; None if it has not been set."""
     return connection.scalar(sa.select(_watermark.moved_at).where(_watermark.name == name))
 

@@ -208,6 +208,7 @@ def test_figures_around_midnight(up: ShiftedUp, midnight: str) -> None:
         up.wait(lambda: readings_of(up, customer) == {early, early + 1})
     assert up.command("balance", "test-system")[1]["problems"] == []
     assert up.failures() == []
+    assert {status for _, status in up.runs()} <= {"SUCCESS", "STARTED", "QUEUED", "STARTING"}
 
 
 def check_figures(night: Midnight, old: str, new: str) -> None:
