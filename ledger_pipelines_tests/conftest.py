@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
@@ -97,5 +97,5 @@ def erp_copy(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[E
     """An ERP on each kind of server and its copy, shared by a module's tests, which empty them (`ErpCopy.reset`)."""
     server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
     assert isinstance(server, sa.URL)
-    with new_erp_copy(server, embedded_url, lambda url: Erp(erp_engine(url))) as created:
+    with new_erp_copy(server, embedded_url, lambda url: ErpSource(erp_engine(url))) as created:
         yield created

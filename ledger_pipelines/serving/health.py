@@ -15,7 +15,7 @@ from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed
@@ -163,7 +163,7 @@ def _erp(settings: Settings) -> DatabaseState:
     try:
         engine = erp_engine(address)
         try:
-            Erp(engine, statement_seconds=CONNECT_SECONDS).session().leave(usable=True)
+            ErpSource(engine, statement_seconds=CONNECT_SECONDS).session().leave(usable=True)
         finally:
             engine.dispose()
     except SourceError as error:

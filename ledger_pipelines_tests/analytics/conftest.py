@@ -16,7 +16,7 @@ from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines_tests.support.analysts import analyst_engine
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
@@ -35,7 +35,7 @@ def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
         stack.callback(source.dispose)
         warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded_url)), WIB)
         stack.callback(warehouse.dispose)
-        erp = Erp(erp_engine(source_url))
+        erp = ErpSource(erp_engine(source_url))
         stack.callback(erp.engine.dispose)
         plan = BillingDemoPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)
         seed_billing(source, plan)

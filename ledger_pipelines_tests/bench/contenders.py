@@ -86,11 +86,11 @@ def ledger(job: CopyJob, *, native_driver: bool = False) -> Copy:
     from ledger_pipelines.loading.guard import DeletionGuard
     from ledger_pipelines.sources.erp.catalogue import erp_table
     from ledger_pipelines.sources.erp.connection.engine import erp_engine
-    from ledger_pipelines.sources.erp.reader import Erp
+    from ledger_pipelines.sources.erp.reader import ErpSource
     from ledger_pipelines.warehouse.engine import warehouse_engine
 
     zone, url = ZoneInfo("Asia/Jakarta"), sa.make_url(job.erp)
-    source = Erp(erp_engine(url if native_driver else with_psqlodbc(url)))
+    source = ErpSource(erp_engine(url if native_driver else with_psqlodbc(url)))
     warehouse = warehouse_engine(sa.make_url(job.target), zone)
     sync = TableLoad(source, warehouse, Horizon(*job.horizon, zone), job.months, DeletionGuard(), "bench")
 

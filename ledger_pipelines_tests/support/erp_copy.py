@@ -15,7 +15,7 @@ from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.table_report import TableReport
@@ -40,7 +40,7 @@ class ErpCopy:
     """
 
     source: sa.Engine
-    erp: Erp
+    erp: ErpSource
     warehouse: sa.Engine
     horizon: Horizon = HORIZON
     warnings: list[str] = field(default_factory=list)
@@ -153,7 +153,7 @@ def decimal(text: str | None) -> Decimal | None:
 
 
 @contextmanager
-def new_erp_copy(source_server: sa.URL, embedded: sa.URL, reader: Callable[[sa.URL], Erp]) -> Iterator[ErpCopy]:
+def new_erp_copy(source_server: sa.URL, embedded: sa.URL, reader: Callable[[sa.URL], ErpSource]) -> Iterator[ErpCopy]:
     """Yield an ERP and a warehouse in two fresh databases with empty tables.
 
     Args:

@@ -17,7 +17,7 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 
@@ -62,16 +62,16 @@ class PipelineDatabases:
         return source_engine(database_urls.billing_url(self.settings))
 
     @cached_property
-    def erp(self) -> Erp:
+    def erp(self) -> ErpSource:
         """Reader of the ERP."""
-        return Erp(erp_engine(database_urls.erp_url(self.settings)), self.settings.erp_statement_timeout_seconds)
+        return ErpSource(erp_engine(database_urls.erp_url(self.settings)), self.settings.erp_statement_timeout_seconds)
 
     def dispose(self) -> None:
         """Close the connections that were opened."""
         for name in ("warehouse", "billing", "erp"):
             connected = vars(self).get(name)
             if connected is not None:
-                (connected.engine if isinstance(connected, Erp) else connected).dispose()
+                (connected.engine if isinstance(connected, ErpSource) else connected).dispose()
 
     def now(self) -> datetime:
         """Return the current time in the company's zone."""

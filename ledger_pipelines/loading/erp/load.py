@@ -29,7 +29,13 @@ from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
-from ledger_pipelines.sources.erp.reader import Erp, Reading, SourceInterruptedError, SourceUnreachableError, Wanted
+from ledger_pipelines.sources.erp.reader import (
+    ErpSource,
+    SourceInterruptedError,
+    SourceUnreachableError,
+    TableReader,
+    Wanted,
+)
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
@@ -66,7 +72,7 @@ class TableLoad:
         warn: Called with each warning for the user.
     """
 
-    source: Erp
+    source: ErpSource
     warehouse: sa.Engine
     horizon: Horizon
     months: tuple[str, ...]
@@ -170,7 +176,7 @@ def _refreshed_days(
     return {**untouched, **day_sums(connection, contents, written)}
 
 
-def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: Reading) -> None:
+def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) -> None:
     if reading.shape.extra:
         extra = ", ".join(reading.shape.extra)
         sync.log_warning(f"{table.name} has columns at the source that are not copied: {extra}")
@@ -179,7 +185,9 @@ def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: Reading) -> Non
         sync.log_warning(f"{columns} of {table.name} are not date columns at the source: the whole table is read")
 
 
-def _plan(sync: TableLoad, table: ErpTable, reading: Reading, source_days: SourceDays, before: CopyState) -> ReadPlan:
+def _plan(
+    sync: TableLoad, table: ErpTable, reading: TableReader, source_days: SourceDays, before: CopyState
+) -> ReadPlan:
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
             return ReadPlan(Wanted(everything=True), frozenset({sync.horizon.current}))
@@ -202,7 +210,7 @@ def _check_not_emptied(sync: TableLoad, table: ErpTable, source_days: SourceDays
 
 
 def _changed_while_reading(
-    sync: TableLoad, reading: Reading, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
+    sync: TableLoad, reading: TableReader, source_days: SourceDays, plan: ReadPlan, *, accept_changes: bool
 ) -> frozenset[date | None]:
     """Return the days that changed while they were read; empty where the source has a consistent snapshot.
 

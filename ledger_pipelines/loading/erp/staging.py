@@ -15,7 +15,7 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp.plan import ReadPlan, is_in_partitions, month_of_day
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.erp.reader import Reading
+from ledger_pipelines.sources.erp.reader import TableReader
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy, copy_rows
 from ledger_pipelines.warehouse.keyless_merge import KeylessTable
@@ -35,7 +35,7 @@ class ErpLoad:
     table: ErpTable
     plan: ReadPlan
     horizon: Horizon
-    reading: Reading
+    reading: TableReader
 
     def month(self, day: date | None) -> str:
         """Return the month under which rows of a day are stored; `UNPARTITIONED` without a date."""

@@ -19,8 +19,8 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTab
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained, place
 from ledger_pipelines.sources.erp.connection.odbc import driver_of
-from ledger_pipelines.sources.erp.connection.session import Session
-from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, Erp, Reading, Span
+from ledger_pipelines.sources.erp.connection.session import SourceConnection
+from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader
 from ledger_pipelines.sources.errors import SourceError
 
 RECENT_DAYS = 7
@@ -81,12 +81,12 @@ def diagnose(
     except SourceError as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "driver", str(error)),), ())
     try:
-        return _diagnosed(Erp(engine, statement_seconds), tables, progress)
+        return _diagnosed(ErpSource(engine, statement_seconds), tables, progress)
     finally:
         engine.dispose()
 
 
-def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], None]) -> Diagnosis:
+def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[str], None]) -> Diagnosis:
     progress("connection")
     try:
         session = erp.session()
@@ -115,7 +115,7 @@ def _diagnosed(erp: Erp, tables: Sequence[ErpTable], progress: Callable[[str], N
     return Diagnosis(tuple(findings), tuple(columns))
 
 
-def _of_connection(erp: Erp, session: Session) -> Iterable[Finding]:
+def _of_connection(erp: ErpSource, session: SourceConnection) -> Iterable[Finding]:
     """Yield the findings on an open connection: driver, address, server, login, isolation."""
     dialect = erp.engine.dialect
     yield Finding(FindingLevel.OK, "driver", _driver(erp.engine, session))
@@ -140,7 +140,7 @@ _SNAPSHOTS = (
 )
 
 
-def _tried(reading: Reading) -> str:
+def _tried(reading: TableReader) -> str:
     """Compute fingerprints, the first and most complex query of a sync, and return their duration as text."""
     begun = time.monotonic()
     span = Span(datetime.now(UTC).date() - timedelta(RECENT_DAYS), None) if reading.dated else None
@@ -149,7 +149,7 @@ def _tried(reading: Reading) -> str:
     return f"fingerprints {of} ({rows:,} rows) in {time.monotonic() - begun:.1f} s"
 
 
-def _driver(engine: sa.Engine, session: Session) -> str:
+def _driver(engine: sa.Engine, session: SourceConnection) -> str:
     """Return the driver and its version."""
     module: Any = engine.dialect.loaded_dbapi
     own = f"{module.__name__} {getattr(module, '__version__', getattr(module, 'version', ''))}".strip()
@@ -162,7 +162,7 @@ def _driver(engine: sa.Engine, session: Session) -> str:
     return f"{driver_of(engine.url)} by {own}"
 
 
-def _of_table(table: ErpTable, reading: Reading, columns: Sequence[ColumnFinding], tried: str) -> Finding:
+def _of_table(table: ErpTable, reading: TableReader, columns: Sequence[ColumnFinding], tried: str) -> Finding:
     """Return the finding on a table that can be read."""
     shape = reading.shape
     found, advice = [f"{len(columns)} columns", tried], list(reading.notes)

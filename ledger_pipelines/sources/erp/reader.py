@@ -30,7 +30,7 @@ from ledger_pipelines.sources.erp.connection.errors import (
     public_message,
     timeout_error,
 )
-from ledger_pipelines.sources.erp.connection.session import Handover, Session, open_session
+from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
 from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
 from ledger_pipelines.sources.errors import SourceError
@@ -38,13 +38,13 @@ from ledger_pipelines.sources.prefetch import StatementTimeoutError, prefetch, r
 from ledger_pipelines.sources.table_columns import column_types
 
 __all__ = [
-    "Erp",
+    "ErpSource",
     "Fingerprint",
-    "Reading",
     "Shape",
     "SourceInterruptedError",
     "SourceUnreachableError",
     "Span",
+    "TableReader",
     "Wanted",
 ]
 
@@ -73,7 +73,7 @@ class Fingerprint:
     digest: str
 
 
-class Erp:
+class ErpSource:
     """The ERP's database.
 
     Args:
@@ -103,7 +103,7 @@ class Erp:
             return reading.shape
 
     @contextmanager
-    def reading(self, table: ErpTable) -> Iterator["Reading"]:
+    def reading(self, table: ErpTable) -> Iterator["TableReader"]:
         """Read a table in one pass, on its own connection.
 
         Raises:
@@ -113,14 +113,14 @@ class Erp:
         session = self.session()
         connection = _TableConnection(session, self, table)
         try:
-            yield Reading(connection, connection.run(lambda: _shape(session, table, self.engine.url)))
+            yield TableReader(connection, connection.run(lambda: _shape(session, table, self.engine.url)))
         except BaseException:
             connection.usable = False
             raise
         finally:
             connection.end()
 
-    def session(self) -> Session:
+    def session(self) -> SourceConnection:
         """Return a connection that is set up for reading.
 
         Raises:
@@ -153,7 +153,7 @@ class Erp:
 class _TableConnection:
     """Connection in use for one table; its statements run in a thread and are cancelled if the consumer stops."""
 
-    def __init__(self, session: Session, erp: Erp, table: ErpTable) -> None:
+    def __init__(self, session: SourceConnection, erp: ErpSource, table: ErpTable) -> None:
         self.session = session
         self.erp = erp
         self.table = table
@@ -220,8 +220,8 @@ class _TableConnection:
         cursor.close()  # not before the last row: closing a cursor with unread rows reads them all
 
 
-class Reading:
-    """Pass over one table.
+class TableReader:
+    """Reader of one table in one pass, on one connection.
 
     Attributes:
         shape: Shape of the table at the ERP.
@@ -310,7 +310,7 @@ class Reading:
         return day, Fingerprint(int(count), sums, digest)
 
 
-def _shape(session: Session, table: ErpTable, url: sa.URL) -> Shape:
+def _shape(session: SourceConnection, table: ErpTable, url: sa.URL) -> Shape:
     """Return the shape of a table after checking that the table can be read."""
     connection = session.connection
     found = column_types(connection, table.name)

@@ -15,11 +15,11 @@ from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp.catalogue import SO_INVOICE_LINE, STOCKBYWH, VIEW_PROD_HEADER, ErpTable
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import (
-    Erp,
+    ErpSource,
     Fingerprint,
-    Reading,
     SourceInterruptedError,
     SourceUnreachableError,
+    TableReader,
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
@@ -283,10 +283,10 @@ def altered(erp_copy: ErpCopy, there: str, back: str) -> Iterator[None]:
                 connection.exec_driver_sql(statement)
 
 
-class _FaultyErp(Erp):
+class _FaultyErp(ErpSource):
     """ERP whose table readers are replaced by faulty ones."""
 
-    def __init__(self, erp: Erp, make_faulty: Callable[[Reading], "Reading | _FaultyReader"]) -> None:
+    def __init__(self, erp: ErpSource, make_faulty: Callable[[TableReader], "TableReader | _FaultyReader"]) -> None:
         super().__init__(erp.engine, chunk_rows=10)
         self.make_faulty = make_faulty
 
@@ -301,7 +301,7 @@ class _FaultyReader:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, reading: Reading, *, consistent: bool = True) -> None:
+    def __init__(self, reading: TableReader, *, consistent: bool = True) -> None:
         self.reading, self.shape, self.dated, self.consistent = reading, reading.shape, reading.dated, consistent
 
     def fingerprints(self) -> dict[date | None, Fingerprint]:
@@ -401,7 +401,7 @@ def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch
     changes = iter(range(100))
 
     class Moving(_FaultyReader):
-        def __init__(self, reading: Reading) -> None:
+        def __init__(self, reading: TableReader) -> None:
             super().__init__(reading, consistent=False)
 
         def fingerprints(self) -> dict[date | None, Fingerprint]:
@@ -429,7 +429,7 @@ def test_stable_days_are_verified_although_others_change(erp_copy: ErpCopy, monk
     changes = iter(range(100))
 
     class MovingAndLosing(_FaultyReader):
-        def __init__(self, reading: Reading) -> None:
+        def __init__(self, reading: TableReader) -> None:
             super().__init__(reading, consistent=False)
 
         def fingerprints(self) -> dict[date | None, Fingerprint]:
@@ -519,7 +519,7 @@ def test_idle_transaction_timeout_does_not_end_the_load(erp_copy: ErpCopy, monke
 
 
 def test_empty_erp_is_loaded(embedded_url: sa.URL) -> None:
-    with new_erp_copy(embedded_url, embedded_url, lambda url: Erp(erp_engine(url))) as empty:
+    with new_erp_copy(embedded_url, embedded_url, lambda url: ErpSource(erp_engine(url))) as empty:
         reports = empty.sync()
         assert {name: (report.read, report.total.changed) for name, report in reports.items()} == dict.fromkeys(
             reports, (0, 0)

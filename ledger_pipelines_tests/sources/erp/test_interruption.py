@@ -11,7 +11,7 @@ from ledger_pipelines.sources.erp import reader as erp_module
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import setup as erp_setup
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, SourceUnreachableError, Wanted
+from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
@@ -141,7 +141,7 @@ def test_connections_are_released(source: Source) -> None:
 
 @pytest.mark.slow
 def test_a_statement_beyond_the_time_limit(source: Source) -> None:
-    short_limit = Erp(source.erp.engine, statement_seconds=1)
+    short_limit = ErpSource(source.erp.engine, statement_seconds=1)
     reason = r"slow cannot be read .* LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
     with pytest.raises(SourceError, match=reason) as error, short_limit.reading(SLOW) as reading:
         reading.fingerprints()
@@ -153,7 +153,7 @@ def test_a_statement_beyond_the_time_limit(source: Source) -> None:
 def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erp_module, "GRACE_SECONDS", 0)
     source.set_moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
-    short_limit = Erp(source.erp.engine, statement_seconds=1, chunk_rows=10)
+    short_limit = ErpSource(source.erp.engine, statement_seconds=1, chunk_rows=10)
     with short_limit.reading(MOVES) as reading:
         rows = reading.rows(EVERYTHING)
         read = len(next(rows))
@@ -213,4 +213,4 @@ def test_a_view_that_fails_half_way(source: Source) -> None:
 def test_an_unreachable_address() -> None:
     url = servers.POSTGRES.set(port=servers.free_port())
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL"):
-        Erp(erp_engine(url)).check(MOVES)
+        ErpSource(erp_engine(url)).check(MOVES)

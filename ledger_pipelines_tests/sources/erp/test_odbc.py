@@ -14,7 +14,7 @@ from ledger_pipelines.sources.erp.catalogue import STOCKBYWH
 from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.odbc import best_of, driver_of, find_driver, packaged_driver, with_driver
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
@@ -146,7 +146,7 @@ def test_the_packaged_driver_matches_the_distribution(
 def refused(url: sa.URL) -> str:
     """Return the message of an ERP that cannot be read."""
     with pytest.raises(SourceError) as error:
-        Erp(erp_engine(url)).check(STOCKBYWH)
+        ErpSource(erp_engine(url)).check(STOCKBYWH)
     assert "s3cret" not in str(error.value)
     return str(error.value)
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained
-from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, SourceUnreachableError, Span, Wanted
+from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Span, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp import tds_server
@@ -60,9 +60,9 @@ def answers(rows: bytes, snapshots: int = 1) -> dict[str, bytes]:
 
 
 @contextmanager
-def read_from(server: tds_server.TdsServer, seconds: int = 600) -> Iterator[Erp]:
+def read_from(server: tds_server.TdsServer, seconds: int = 600) -> Iterator[ErpSource]:
     """Read the ERP from a server."""
-    erp = Erp(erp_engine(URL.set(port=server.port)), seconds)
+    erp = ErpSource(erp_engine(URL.set(port=server.port)), seconds)
     try:
         yield erp
     finally:
@@ -155,7 +155,7 @@ def test_an_error_after_some_rows_is_raised() -> None:
 def test_an_unreachable_server() -> None:
     # The driver's message may be that of an earlier failure, which pymssql keeps.
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL") as error:
-        Erp(erp_engine(URL.set(port=servers.free_port()))).check(PARTS)
+        ErpSource(erp_engine(URL.set(port=servers.free_port()))).check(PARTS)
     assert "s3cret" not in str(error.value)
 
 
@@ -174,7 +174,7 @@ def test_url_options_take_precedence() -> None:
 def test_encryption_can_be_required() -> None:
     """The server of canned answers offers no encryption."""
     with tds_server.running(answers(b"")) as server, pytest.raises(SourceUnreachableError):
-        Erp(erp_engine(URL.set(port=server.port).update_query_dict({"encryption": "require"}))).check(PARTS)
+        ErpSource(erp_engine(URL.set(port=server.port).update_query_dict({"encryption": "require"}))).check(PARTS)
 
 
 def test_missing_and_unsupported_drivers(monkeypatch: pytest.MonkeyPatch) -> None:

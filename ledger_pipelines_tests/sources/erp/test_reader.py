@@ -15,9 +15,9 @@ from ledger_pipelines.sources.erp import reader as erp_module
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection import errors as erp_errors
 from ledger_pipelines.sources.erp.connection.errors import SnapshotRefusedError
-from ledger_pipelines.sources.erp.connection.session import Handover, Session, open_session
+from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.frames import frame
-from ledger_pipelines.sources.erp.reader import Erp, SourceInterruptedError, Span, Wanted
+from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, Span, Wanted
 from ledger_pipelines.sources.erp.statements import merged
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
@@ -345,7 +345,7 @@ def test_sqlite_is_read_without_hashes() -> None:
         connection.exec_driver_sql("CREATE TABLE stock (part TEXT, onhand NUMERIC, order_date TEXT)")
         connection.exec_driver_sql("INSERT INTO stock VALUES ('a', 1, '2025-03-31')")
     kinds = {"part": Kind.TEXT, "onhand": Kind.DECIMAL, "order_date": Kind.DATE}
-    erp = Erp(engine)
+    erp = ErpSource(engine)
     with erp.reading(declare_table("stock", kinds, ("order_date",))) as reading:
         assert (reading.dated, reading.consistent) == (False, False)
         assert ["cannot hash the rows of stock" in note for note in reading.notes] == [True]
@@ -429,13 +429,13 @@ class StoppedError(Exception):
 
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
 def test_a_connection_is_closed_if_the_waiting_thread_stops(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Session] = []
+    opened: list[SourceConnection] = []
 
-    def recording(engine: sa.Engine, seconds: int) -> Session:
+    def recording(engine: sa.Engine, seconds: int) -> SourceConnection:
         opened.append(open_session(engine, seconds))
         return opened[-1]
 
-    def stopped(work: Callable[[], Session], *_: object) -> Session:
+    def stopped(work: Callable[[], SourceConnection], *_: object) -> SourceConnection:
         work()
         raise StoppedError
 

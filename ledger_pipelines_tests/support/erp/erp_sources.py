@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.reader import Erp
+from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
 
@@ -57,7 +57,7 @@ class Source:
 
     driver: str
     native: sa.Engine
-    erp: Erp
+    erp: ErpSource
 
     @property
     def is_postgresql(self) -> bool:
@@ -99,7 +99,7 @@ def create_source(driver: str) -> Iterator[Source]:
     )
     with servers.fresh_database(server) as url:
         native = sa.create_engine(url)
-        source = Source(driver, native, Erp(erp_engine(_read_by(driver, url)), chunk_rows=10))
+        source = Source(driver, native, ErpSource(erp_engine(_read_by(driver, url)), chunk_rows=10))
         source.write(_CREATE[native.dialect.name])
         try:
             yield source

@@ -18,7 +18,7 @@ from ledger_pipelines.sources.erp.connection.setup import read_committed, set_up
 _CANCEL_SECONDS = 5
 
 
-class Session:
+class SourceConnection:
     """Connection that is set up for reading.
 
     Attributes:
@@ -112,7 +112,7 @@ class _StreamingCursor(SSCursor):
         self.connection = None
 
 
-def open_session(engine: sa.Engine, statement_seconds: int) -> Session:
+def open_session(engine: sa.Engine, statement_seconds: int) -> SourceConnection:
     """Connect and set up: read-only, time limits, one snapshot for all statements.
 
     Raises:
@@ -121,7 +121,7 @@ def open_session(engine: sa.Engine, statement_seconds: int) -> Session:
     """
     connection = engine.connect()
     try:
-        return Session(engine, connection, set_up(connection, statement_seconds))
+        return SourceConnection(engine, connection, set_up(connection, statement_seconds))
     except BaseException:
         connection.invalidate()
         connection.close()
@@ -136,13 +136,13 @@ class Handover:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._offered: Session | None = None
+        self._offered: SourceConnection | None = None
         self._abandoned = False
 
     def __enter__(self) -> "Handover":
         return self
 
-    def offer(self, session: Session) -> Session:
+    def offer(self, session: SourceConnection) -> SourceConnection:
         """Hand over a session, or close it if the waiting thread has stopped."""
         with self._lock:
             is_wanted = not self._abandoned
