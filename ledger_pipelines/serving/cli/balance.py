@@ -1,8 +1,8 @@
 """`ledger balance`: compute, sync, check and compare the customer balances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -125,9 +125,10 @@ def compare(as_json: _AsJson = False) -> None:
         prepare_with_message(settings)
         horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
         request = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
-        result = _run_with_progress(
-            lambda client, on_progress: client.execute_reconciliation(settings, request, assets, on_progress)
-        )
+        with _progress() as on_progress:
+            from ledger_pipelines.serving.dagster import client  # slow to import
+
+            result = client.execute_reconciliation(settings, request, assets, on_progress)
         _print_result(result, as_json=as_json)
     raise typer.Exit(0 if result.success else 1)
 
@@ -145,23 +146,25 @@ def run_and_report(
     """Run the ledger's job from a month to the current one with a progress bar, and print the run summary."""
     prepare_with_message(settings)
     last = Databases(settings).horizon.current
-    order = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
-    result = _run_with_progress(lambda client, on_progress: client.execute_ledger(settings, order, on_progress))
+    request = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
+    with _progress() as on_progress:
+        from ledger_pipelines.serving.dagster import client  # slow to import
+
+        result = client.execute_ledger(settings, request, on_progress)
     _print_result(result, as_json=as_json)
     return result
 
 
-def _run_with_progress(run: Callable[[ModuleType, Callable[[str, int, int], None]], RunSummary]) -> RunSummary:
-    """Call a function with the module `serving.dagster.client` and a progress callback, and show a progress bar."""
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar, and yield the callback that moves it: step, steps done, steps in all."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
         def on_progress(step: str, done: int, of: int) -> None:
             progress.update(task, description=step.replace("_", " "), completed=done, total=of)
 
-        from ledger_pipelines.serving.dagster import client as dagster_client  # slow to import
-
-        return run(dagster_client, on_progress)
+        yield on_progress
 
 
 def _print_result(result: RunSummary, *, as_json: bool) -> None:
