@@ -127,10 +127,10 @@ def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:
 def test_two_processes_upgrade_simultaneously(engine: sa.Engine) -> None:
     program = (
         "import sys; from zoneinfo import ZoneInfo\n"
-        "from ledger_pipelines.settings import database_url\n"
+        "from ledger_pipelines.settings import parse_database_url\n"
         "from ledger_pipelines.warehouse import schema\n"
         "from ledger_pipelines.warehouse.engine import warehouse_engine\n"
-        "engine = warehouse_engine(database_url(sys.stdin.readline().strip()), ZoneInfo('Asia/Jakarta'))\n"
+        "engine = warehouse_engine(parse_database_url(sys.stdin.readline().strip()), ZoneInfo('Asia/Jakarta'))\n"
         "engine.connect().close()\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "print(schema.upgrade(engine))\n"

@@ -28,7 +28,7 @@ class FakeWebUi(DagsterGraphql):
     before: ServingError | None = None
     after: ServingError | None = None
 
-    def execute_again(self, run_id: str, tags: Mapping[str, str]) -> str:
+    def reexecute_run(self, run_id: str, tags: Mapping[str, str]) -> str:
         """Launch a run with the tags."""
         del run_id
         if self.before is not None:

@@ -23,9 +23,9 @@ def test_an_event_is_one_line_with_the_companys_time(tmp_path: Path) -> None:
 
 def test_concurrent_writers_lose_no_line_at_a_rotation(tmp_path: Path) -> None:
     program = (
-        "import sys; from ledger_pipelines.warehouse import sync_journal as j; from ledger_pipelines.settings import "
-        "Settings; j._BYTES = 4000; s = Settings(home=sys.argv[1])\n"
-        "for n in range(30): j.note(s, f'writer {sys.argv[2]} line {n} ' + 'x' * 60)"
+        "import sys; from ledger_pipelines.loading.erp import sync_log_file; from ledger_pipelines.settings import "
+        "Settings; sync_log_file._BYTES = 4000; s = Settings(home=sys.argv[1])\n"
+        "for n in range(30): sync_log_file.append_line(s, f'writer {sys.argv[2]} line {n} ' + 'x' * 60)"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(number)]) for number in range(4)]
     assert [writer.wait(60) for writer in writers] == [0] * 4
