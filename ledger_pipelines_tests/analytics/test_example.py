@@ -15,7 +15,7 @@ TITLES = (
     "Deposits and purchases",
     "Volume of the 5 largest",
     "Largest debts now",
-    "Purchases by what became of their invoice",
+    "Purchases by invoice status",
     "Receipts not invoiced or paid",
 )
 
