@@ -111,6 +111,31 @@ def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> di
     return found
 
 
+def stale_orphan_months(connection: sa.Connection, rows: Iterable[Row]) -> dict[int, str | None]:
+    """Return the first month of the orphan readings with an outdated rejection reason, by user.
+
+    A user who is no customer has no account to compare, but the reasons of that user's readings name the role. The
+    month is None if one of the readings has none.
+
+    Args:
+        connection: To the warehouse.
+        rows: Rows of `users`.
+    """
+    roles = {row["id"]: row["role"] for row in rows if row["role"] not in CUSTOMER_ROLES and ids.fits_bigint(row["id"])}
+    if not roles:
+        return {}
+    rejected = tables.rejected_rows
+    statement = sa.select(rejected.c.customer_id, rejected.c.year_month, rejected.c.reason).where(
+        rejected.c.asset == tables.meter_readings.name, is_any_of(rejected.c.customer_id, roles)
+    )
+    months: dict[int, set[str | None]] = defaultdict(set)
+    for user_id, month, reason in connection.execute(statement):
+        current = billing_rows.other_role_reason(user_id, roles[user_id])
+        if billing_rows.is_orphan_reason(reason, user_id) and reason != current:
+            months[user_id].add(month)
+    return {user_id: min(found, key=lambda month: month or "") for user_id, found in months.items()}
+
+
 def first_reading_months(connection: sa.Connection, customers: Collection[int]) -> dict[int, str]:
     """Return the month of the first reading, by customer; customers without readings are left out."""
     reading = tables.meter_readings.c

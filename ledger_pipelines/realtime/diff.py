@@ -91,7 +91,15 @@ def _account_changes(connection: sa.Connection, compared: ComparedRows, horizon:
     compared_ids = [*(row["id"] for row in compared.rows), *compared.deleted]
     before = comparison_state.warehouse_accounts(connection, compared_ids, horizon, compared.parts)
     after = comparison_state.source_accounts(compared.rows, horizon, compared.parts)
-    return diff_customers(before, after, comparison_state.first_reading_months(connection, compared_ids), horizon)
+    changes = diff_customers(before, after, comparison_state.first_reading_months(connection, compared_ids), horizon)
+    if AccountPart.CUSTOMER in compared.parts:
+        months = comparison_state.stale_orphan_months(connection, compared.rows)
+        changes += [
+            # A reading without a month may be in any month, so all are reloaded.
+            AffectedCustomer(user_id, user_id, month or horizon.first)
+            for user_id, month in months.items()
+        ]
+    return changes
 
 
 def _queued_change(compared: ComparedRows, change: AffectedCustomer, row: Row | None, horizon: Horizon) -> QueuedChange:

@@ -22,7 +22,6 @@ from ledger_pipelines.realtime.diff import ChangeKind
 from ledger_pipelines.realtime.full_scan import FullScan
 from ledger_pipelines.realtime.poller import Poller
 from ledger_pipelines.sources.billing.reader import BillingSource
-from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import watermarks
 from ledger_pipelines_tests.conftest import HISTORIES
@@ -179,7 +178,7 @@ class RealTime(RuleBasedStateMachine):
 
     def _change_source(self, after: SourceState, *, sets_updated_at: bool) -> None:
         if not self.full_scans:
-            users = _with_polled_roles(self.state.users, _with_deleted(self.state.users, after.users))
+            users = _with_deleted(self.state.users, after.users)
             after = SourceState(users, _with_deleted(self.state.readings, after.readings))
         self.state = self._stamped(self.state, after) if sets_updated_at or not self.full_scans else after
         self.pipeline.fill(self.state)
@@ -269,16 +268,3 @@ def _rows_of_others(rows: Rows, affected: Collection[int]) -> Rows:
 def test_tables_equal_reference_after_any_history(shared_pipeline: Pipeline) -> None:
     RealTime.pipeline = shared_pipeline
     run_state_machine_as_test(RealTime, settings=settings(max_examples=4 * HISTORIES, stateful_step_count=12))
-
-
-def _with_polled_roles(before: Sequence[Row], after: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the rows after an edit, without changes from one role that is no customer to another.
-
-    Polling does not detect them. They change no figure, only the role that the reasons of rejected readings name; the
-    full scan renews those reasons.
-    """
-    others = {row["id"]: row["role"] for row in before if row["role"] not in CUSTOMER_ROLES}
-    return tuple(
-        row if row["role"] in CUSTOMER_ROLES or row["id"] not in others else row | {"role": others[row["id"]]}
-        for row in after
-    )

@@ -213,6 +213,24 @@ def test_unusable_reading_is_rejected_for_any_month_in_its_text(pipeline: Pipeli
     assert FullScan("data_pencatatan", app, pipeline.warehouse, DeletionGuard()).scan_next() == 0
 
 
+def test_other_role_of_no_customer_renews_the_rejection_reasons(pipeline: Pipeline) -> None:
+    app = BillingSource(pipeline.source, pipeline.horizon)
+    poller = ClockedPoller(pipeline, ChangeKind.PRICES)
+    reasons = []
+    for role in ("admin", "clerk"):
+        # The user 999, whose reading was rejected because there was no such user, takes the place of customer 20.
+        for old, new in ((5, 5), (20, 999)) if role == "admin" else ((5, 5), (999, 999)):
+            change(pipeline, sa.update(users).where(users.c.id == old).values(id=new, role=role, updated_at=LOCAL_NOW))
+        assert poller.poll(1) == 2
+        assert len(list(ChangeApplier(lambda: app, pipeline.warehouse, DeletionGuard(), "test").apply())) == 1
+        assert ClockedPoller(pipeline, ChangeKind.PRICES).poll() == 0
+        rejected = pipeline.rows(tables.rejected_rows)
+        reasons.append({row["reason"] for row in rejected if row["customer_id"] in (5, 999)})
+    assert reasons == [
+        {f"user {user} is no customer (role {role})" for user in (5, 999)} for role in ("admin", "clerk")
+    ]
+
+
 @pytest.mark.parametrize("column", PRICE_FIELDS)
 def test_every_default_price_field_is_compared(pipeline: Pipeline, column: str) -> None:
     change(pipeline, sa.update(users).where(users.c.id == 6).values({column: 3, "updated_at": LOCAL_NOW}))

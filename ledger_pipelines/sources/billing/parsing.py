@@ -164,9 +164,28 @@ def _check_ids(row: SourceRow, start: SourceRow, horizon: Horizon) -> None:
     for name in ("id", "customer_id"):
         _check_id(row[name], name, within)
     if row["user_id"] is None:
-        raise UnusableError(f"customer {row['customer_id']} does not exist in users", within)
+        raise UnusableError(missing_user_reason(row["customer_id"]), within)
     if row["role"] not in CUSTOMER_ROLES:
-        raise UnusableError(f"user {row['customer_id']} is no customer (role {_role_text(row['role'])})", within)
+        raise UnusableError(other_role_reason(row["customer_id"], row["role"]), within)
+
+
+def missing_user_reason(customer_id: int) -> str:
+    """Return the reason that rejects the readings of a user who does not exist."""
+    return f"customer {customer_id} does not exist in users"
+
+
+def other_role_reason(user_id: int, role: str | None) -> str:
+    """Return the reason that rejects the readings of a user whose role is no customer's."""
+    return f"{_other_role(user_id)}{_role_text(role)})"
+
+
+def is_orphan_reason(reason: str, user_id: int) -> bool:
+    """Return whether a reason says that the user of a reading does not exist or is no customer."""
+    return reason == missing_user_reason(user_id) or reason.startswith(_other_role(user_id))
+
+
+def _other_role(user_id: int) -> str:
+    return f"user {user_id} is no customer (role "
 
 
 def _check_id(value: object, name: str, year_month: str | None = None) -> None:
