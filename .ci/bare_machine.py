@@ -44,6 +44,8 @@ CA_BUNDLE, RESOLVER = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/res
 CARRIED = re.compile(r"PIP_.*|(SSL|REQUESTS|CURL)_.*|.*_proxy", re.IGNORECASE)
 # Patterns that must not appear in the output of a first start.
 FAULTS = re.compile(r"Traceback|WARNING|Warning:|ERROR|Error:|libodbc")
+#: Line of pytest's summary on skipped tests, which would fill a failure message.
+SKIPPED = re.compile(r"^SKIPPED \[(\d+)\] \S+: (.*)\n(?:\t.*\n)*", re.MULTILINE)
 #: Separate mounts and processes, which end with the command.
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
 # Mounts of the root, the only access to the rest of the machine. They end with the first process of the namespace.
@@ -157,7 +159,8 @@ def run(command: list[str], seconds: int = 600) -> str:
         printed = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
         raise FailedError(f"Not finished after {seconds} s: {command[-1][:200]}\n{printed[-4000:]}") from None
     if done.returncode != 0:
-        raise FailedError(f"Exit code {done.returncode}: {' '.join(command)[-400:]}\n{done.stdout[-40_000:]}")
+        printed = SKIPPED.sub("", done.stdout)
+        raise FailedError(f"Exit code {done.returncode}: {' '.join(command)[-400:]}\n{printed[-40_000:]}")
     return done.stdout
 
 
@@ -337,13 +340,13 @@ def try_make_test(root: Root) -> None:
     """Run `make test` in the clone, and print the number of skipped tests by reason."""
     with part(f"{root.suite}: make test"):
         script = "cd ledger_pipelines && make test"
-        printed = root.run(script, {**NO_SERVERS, "PYTEST_ADDOPTS": "-rs --color=no"}, TEST_SECONDS)
+        printed = root.run(script, {**NO_SERVERS, "PYTEST_ADDOPTS": "-rsfE --color=no"}, TEST_SECONDS)
     verdict = re.search(r"^\d+ passed.*", printed, re.MULTILINE)
     if verdict is None:
         raise FailedError(f"No test passed:\n{printed[-4000:]}")
     print(f"[bare machine] {root.suite}: {verdict[0]}")
     skipped: Counter[str] = Counter()
-    for number, reason in re.findall(r"^SKIPPED \[(\d+)\] \S+: (.*)", printed, re.MULTILINE):
+    for number, reason in SKIPPED.findall(printed):
         skipped[reason.partition(" (set ")[0]] += int(number)
     for reason, number in skipped.most_common():
         print(f"[bare machine] {root.suite}: {number} skipped: {reason}")
