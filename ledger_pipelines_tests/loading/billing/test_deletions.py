@@ -157,8 +157,8 @@ def test_confirmation_expires(ledger: Pipeline) -> None:
     ("change", "message"),
     [
         ({"state": "closed"}, "is closed"),
-        ({"details": {}}, "no deletion of a customer"),
-        ({"kind": "sync_failed"}, "no deletion of a customer"),
+        ({"details": {}}, "not a deletion of a customer"),
+        ({"kind": "sync_failed"}, "not a deletion of a customer"),
     ],
 )
 def test_only_open_customer_deletion_can_be_confirmed(ledger: Pipeline, change: dict[str, Any], message: str) -> None:
