@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +14,7 @@ from ledger_pipelines.notifications.alerts import deliver
 from ledger_pipelines.notifications.webhook import Webhook
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.waiting import wait_until
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver
 
 NO_DIGIT_IS_LOST = Decimal("-12345678901234567890.12")
@@ -161,8 +161,7 @@ def test_no_transaction_is_open_while_the_receiver_is_slow(warehouse: sa.Engine,
     receiver.answers = ["silence"]
     posting = threading.Thread(target=deliver, args=(warehouse, Webhook(receiver.url, SECRET, timeout_seconds=5)))
     posting.start()
-    while not receiver.received:
-        time.sleep(0.01)
+    wait_until(lambda: receiver.received)
     idle = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
     with warehouse.connect() as connection:
         assert connection.scalar(idle) == 0

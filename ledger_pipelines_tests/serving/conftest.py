@@ -6,7 +6,13 @@ import pytest
 
 from ledger_pipelines.serving.cli.common import console
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, running_api
-from ledger_pipelines_tests.support.serving.installation import MONTHS, NARROW, Installation, temporary_installation
+from ledger_pipelines_tests.support.serving.installation import (
+    INITIALIZE,
+    NARROW,
+    SEED_SMALL_DEMO,
+    Installation,
+    temporary_installation,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +31,9 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def computed() -> Iterator[Installation]:
     """An installation with a small computed demo; tests leave it unchanged."""
-    seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
     with temporary_installation() as made:
-        for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"]):
-            result = made.run(*command)
-            assert result.exit_code == 0, result.output
+        for command in (SEED_SMALL_DEMO, INITIALIZE):
+            made.succeed(*command)
         yield made
 
 

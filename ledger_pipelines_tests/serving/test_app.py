@@ -1,6 +1,5 @@
 """The running server: `X-Forwarded-For` and `-Proto` count only from trusted proxies."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -15,6 +14,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.servers import free_port
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.waiting import wait_until
 
 FORWARDED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
@@ -26,10 +26,7 @@ def running(settings: Settings) -> Iterator[str]:
     thread = Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 30
-        while not is_ready(settings):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: is_ready(settings))
         yield api_url(settings)
     finally:
         server.should_exit = True

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from ledger_pipelines.warehouse.tables import (
 )
 from ledger_pipelines_tests.support.billing_pipeline import without_loaded_months
 from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of
+from ledger_pipelines_tests.support.waiting import wait_until
 
 FIRST_CUSTOMER = 11
 
@@ -237,9 +237,7 @@ def test_run_of_a_killed_process_is_marked_as_failed(computed: Installation) -> 
     with computed.warehouse("READ COMMITTED") as connection:
         connection.execute(sa.text("LOCK TABLE billing.customers IN ACCESS EXCLUSIVE MODE"))
         process = computed.spawn("balance", "sync", "--all", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while not _slots_taken(computed) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: _slots_taken(computed))
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert _slots_taken(computed) == 1

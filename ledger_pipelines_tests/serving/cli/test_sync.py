@@ -4,9 +4,7 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -21,8 +19,7 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
-from ledger_pipelines.warehouse.tables import erp_tables
-from ledger_pipelines.warehouse.transaction_setup import lock_tables
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
 from ledger_pipelines_tests.support.serving.installation import (
     MONTHS,
     Installation,
@@ -30,9 +27,9 @@ from ledger_pipelines_tests.support.serving.installation import (
     replaced_environment,
     temporary_installation,
 )
+from ledger_pipelines_tests.support.waiting import wait_until
 
 PATIENCE = 60
-LINES = erp_tables["so_invoice_line"]
 
 
 @pytest.fixture(scope="module")
@@ -40,34 +37,15 @@ def synced() -> Iterator[Installation]:
     """An installation with a small ERP, synced once; tests leave its tables unchanged."""
     with temporary_installation() as made:
         seed = ["demo", "seed", "--only", "erp", "--months", str(MONTHS), "--erp-rows-per-month", "30"]
-        result = made.run(*seed)
-        assert result.exit_code == 0, result.output
+        made.succeed(*seed)
         before = json_of(made.run("sync", "status", "--json"))
         assert before == {"success": True, "message": before["message"], "data": None}
-        result = made.run("sync", "start", "--wait", "--json")
-        assert result.exit_code == 0, result.output
-        answer = json_of(result)
+        answer = json_of(made.succeed("sync", "start", "--wait", "--json"))
         assert answer["success"]
         assert answer["data"]["status"] == "completed"
         assert [table["table_name"] for table in answer["tables"]] == sorted(table.name for table in ERP_TABLES)
         assert all(table["rows_inserted"] > 0 for table in answer["tables"])
         yield made
-
-
-def wait(until: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not until():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-@contextmanager
-def locked_table(installation: Installation) -> Iterator[None]:
-    """Lock a table, so that a sync has to wait for it."""
-    with installation.warehouse("READ COMMITTED") as connection:
-        lock_tables(connection, LINES)
-        yield
 
 
 def status(installation: Installation) -> str:
@@ -76,25 +54,16 @@ def status(installation: Installation) -> str:
         return str(connection.scalar(sa.text("SELECT status FROM ops.sync_logs ORDER BY id DESC LIMIT 1")))
 
 
-def sync_sessions(installation: Installation) -> int:
-    """Return the number of sessions of syncs in the warehouse."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
-    with installation.warehouse() as connection:
-        return connection.scalar(sa.text(query)) or 0
-
-
 def start_blocked_sync(installation: Installation) -> int:
     """Start a sync in a separate process, wait until it is blocked by the locked table, and return its id."""
-    result = installation.run("sync", "start", "--json")
-    assert result.exit_code == 0, result.output
-    answer = json_of(result)
+    answer = json_of(installation.succeed("sync", "start", "--json"))
     assert answer == {
         "success": True,
         "message": answer["message"],
         "sync_log_id": answer["sync_log_id"],
         "status": "running",
     }
-    wait(lambda: sync_sessions(installation) > 0 and _is_blocked(installation))
+    wait_until(lambda: sync_sessions(installation) > 0 and _is_blocked(installation))
     return int(answer["sync_log_id"])
 
 
@@ -219,7 +188,7 @@ def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: p
         cancelled = synced.run("sync", "cancel", "--json")
         assert cancelled.exit_code == 0, cancelled.output
         assert "ended by force" in json_of(cancelled)["message"]
-        wait(lambda: sync_sessions(synced) == 0)
+        wait_until(lambda: sync_sessions(synced) == 0)
     assert synced.fingerprint() == before
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     assert shown["data"]["status"] == "cancelled"
@@ -233,7 +202,7 @@ def test_killed_sync_fails_and_the_next_one_succeeds(synced: Installation) -> No
     with locked_table(synced):
         log_id = start_blocked_sync(synced)
         os.kill(process_of_run(synced), signal.SIGKILL)
-        wait(lambda: json_of(synced.run("sync", "status", "--json"))["data"]["status"] == "failed")
+        wait_until(lambda: json_of(synced.run("sync", "status", "--json"))["data"]["status"] == "failed")
     shown = json_of(synced.run("sync", "status", str(log_id), "--json"))
     message = shown["data"]["error_message"]
     assert "The process that executed this run is gone" in message
@@ -268,7 +237,7 @@ def test_simultaneous_starts_refuse_one(synced: Installation) -> None:
         assert (won["success"], lost["success"]) == (True, False)
         assert lost["running_sync_id"] == won["sync_log_id"]
         assert sorted(process.returncode for process in both) == [0, 1]
-    wait(lambda: status(synced) == "completed")
+    wait_until(lambda: status(synced) == "completed")
 
 
 def test_failed_launch_closes_the_log(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,12 @@ from urllib.parse import quote, urlencode
 import pytest
 from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ledger_pipelines.serving.dagster.client import JOB
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
-from ledger_pipelines_tests.serving.dashboard.test_browser import FLAGS, PATIENCE_MS
-from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, run_status, running_up
-from ledger_pipelines_tests.support.servers import require_chromium
+from ledger_pipelines_tests.support.serving.chromium import PATIENCE_MS, running_chromium
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up, run_status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -104,8 +103,8 @@ class _Empty(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
     """A `ledger up` that has launched no run."""
-    with running_up("--no-initial-run") as up:
-        up.wait_until(lambda: up.output_contains("The ledger is up"))
+    with new_running_up("--no-initial-run") as up:
+        up.wait_for_output("The ledger is up")
         yield Target(up)
 
 
@@ -124,12 +123,8 @@ def attacker() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Browser that resolves the attacker's name to this machine, as after DNS rebinding."""
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        flags = [*FLAGS, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
-        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+    with running_chromium(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

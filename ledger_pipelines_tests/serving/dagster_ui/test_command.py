@@ -6,7 +6,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.dagster_ui import __main__ as command
 from ledger_pipelines.serving.dagster_ui.guard import LOGGER
 from ledger_pipelines_tests.support.servers import free_port
+from ledger_pipelines_tests.support.waiting import wait_until
 
 PATIENCE = 60
 HANDSHAKE = {
@@ -42,11 +42,8 @@ def server(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not answers(port):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: answers(port) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
         yield port, process
     finally:
         process.kill()

@@ -1,7 +1,6 @@
 """The dashboard of a running `ledger up` in a real browser: main workflows and accessibility."""
 
 import re
-import signal
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -9,67 +8,48 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.translations.formats import Formats
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
-from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
-from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
-from ledger_pipelines_tests.support.servers import require_chromium
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
+from ledger_pipelines_tests.support.serving.chromium import PATIENCE_MS, running_chromium
 from ledger_pipelines_tests.support.serving.dashboard_client import guarded_paths
-from ledger_pipelines_tests.support.serving.installation import temporary_installation
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up, run_statuses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _SERIOUS = ("error", "warning")
 WIDTHS = {"desktop": 1280, "phone": 390}
-PATIENCE_MS = 120_000
 CUSTOMER = 11
-# Without a sandbox because tests may run as root; the other flags prevent requests to anything but our pages.
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[RunningUp]:
     """Yield a `ledger up` that has computed the demo's ledger and copied its ERP."""
-    with temporary_installation() as installation:
-        running = RunningUp(installation)
-        try:
-            running.wait_until(lambda: running.output_contains("is being copied"))
-            running.wait_until(
-                lambda: (
-                    run_statuses(dagster_graphql_from_settings(installation.settings))[-2:] == ["SUCCESS", "SUCCESS"]
-                )
-            )
-            yield running
-        finally:
-            running.process.send_signal(signal.SIGINT)
-            running.process.wait(60)
+    with new_running_up() as running:
+        running.wait_for_output("is being copied")
+        web_ui = dagster_graphql_from_settings(running.installation.settings)
+        running.wait_until(lambda: run_statuses(web_ui)[-2:] == ["SUCCESS", "SUCCESS"])
+        yield running
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Yield the Chromium of this machine."""
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+    with running_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, up: RunningUp, browser: Browser) -> Iterator[Page]:
     """Yield a logged-in window of the requested width; fail on console errors and warnings."""
     width = WIDTHS[getattr(request, "param", "desktop")]
-    (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         base_url=api_url(up.installation.settings),
@@ -81,7 +61,7 @@ def page(request: pytest.FixtureRequest, up: RunningUp, browser: Browser) -> Ite
     window.on("console", lambda message: console_errors.append(message.text) if message.type in _SERIOUS else None)
     window.on("pageerror", lambda error: console_errors.append(str(error)))
     window.goto("/")
-    window.get_by_label("Access token").fill(token)
+    window.get_by_label("Access token").fill(up.first_token())
     window.get_by_role("button", name="Log in").click()
     expect(window.get_by_role("heading", level=1, name="Overview")).to_be_visible()
     yield window

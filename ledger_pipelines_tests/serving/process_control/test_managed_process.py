@@ -1,12 +1,12 @@
 """Managed process: its output is logged, and a log that cannot be written is reported once."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from ledger_pipelines.serving.process_control.managed_process import ManagedProcess
+from ledger_pipelines_tests.support.waiting import wait_until
 
 PROGRAM = "import sys\nfor n in range({lines}): print(f'line {{n}}')\nprint('ERROR: something', flush=True)\n"
 
@@ -53,8 +53,7 @@ def test_errors_while_stopping_are_only_logged(tmp_path: Path) -> None:
         tmp_path / "speaker.log", 0, reported, f"{handler}print('ready', flush=True)\nsignal.pause()"
     )
     child.start()
-    while child.last_line != "ready":
-        time.sleep(0.01)
+    wait_until(lambda: child.last_line == "ready")
     child.terminate()
     child.stop()
     assert "ERROR: stopped" in child.log.read_text()
@@ -86,8 +85,7 @@ def test_recovered_log_reports_missing_lines(tmp_path: Path) -> None:
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\nprint('room again')"
     child = printing_child(log, 4, reported, wait)
     child.start()
-    while child.last_line != "ERROR: something":
-        time.sleep(0.01)
+    wait_until(lambda: child.last_line == "ERROR: something")
     log.unlink()
     go.touch()
     child.stop()

@@ -3,8 +3,6 @@
 import json
 import logging
 import re
-import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +14,15 @@ import sqlalchemy as sa
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp
 from ledger_pipelines_tests.support.serving.api import bearer
-from ledger_pipelines_tests.support.serving.installation import Installation, json_of, temporary_installation
+from ledger_pipelines_tests.support.serving.installation import (
+    INITIALIZE,
+    SEED_SMALL_DEMO,
+    Installation,
+    json_of,
+    temporary_installation,
+)
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, running_up
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
 
 pytestmark = pytest.mark.slow
@@ -69,10 +73,7 @@ class System:
 
     def wait_for(self, kind: str, displays: dict[str, str]) -> None:
         """Wait until all displays show the expected values."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.displays(kind)) != displays:
-            assert time.monotonic() < deadline, (kind, found, self.up.output.read_text())
-            time.sleep(0.5)
+        self.up.wait_until(lambda: self.displays(kind) == displays, lambda: (kind, self.displays(kind)))
 
     @contextmanager
     def source(self, database: str) -> Iterator[sa.Connection]:
@@ -95,13 +96,11 @@ def system() -> Iterator[System]:
             LEDGER_ALERT_WEBHOOK_SECRET=SECRET,
             LEDGER_DELETION_GUARD_ROWS="3",
         )
-        seed = ["--customers", "6", "--months", "3", "--readings-per-month", "2"]
-        for command in (["demo", "seed", *seed], ["balance", "initialize", "--all"], ["sync", "start", "--wait"]):
-            assert installation.run(*command).exit_code == 0
-        up = RunningUp(installation)
-        try:
-            up.wait_until(lambda: up.output_contains("The ledger is up"))
-            (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
+        for command in (SEED_SMALL_DEMO, INITIALIZE, ("sync", "start", "--wait")):
+            installation.succeed(*command)
+        with running_up(installation) as up:
+            up.wait_for_output("The ledger is up")
+            token = up.first_token()
             address = api_url(installation.settings)
             with (
                 httpx2.Client(base_url=address, headers=bearer(token), timeout=30) as api,
@@ -111,9 +110,6 @@ def system() -> Iterator[System]:
                 assert form
                 browser.post("/login", data={"form_token": form[1], "token": token, "next": "/"})
                 yield System(up, receiver, api, browser)
-        finally:
-            up.process.send_signal(signal.SIGINT)
-            up.process.wait(60)
 
 
 def alarmed(count: int) -> dict[str, str]:
@@ -127,15 +123,12 @@ def caused_and_resolved(system: System, kind: str, count: int = 1) -> Iterator[N
     """Expect an incident that was caused before and is resolved in the body; check all displays before and after."""
     before = system.announced(kind)
     system.wait_for(kind, alarmed(count))
-    deadline = time.monotonic() + PATIENCE
     once = {name: number + count for name, number in before.items()}
-    while system.announced(kind) != once:
-        assert time.monotonic() < deadline, (kind, system.announced(kind), system.up.output.read_text())
-        time.sleep(0.5)
+    system.up.wait_until(lambda: system.announced(kind) == once, lambda: (kind, system.announced(kind)))
     _LOG.info("%s during: %s %s", kind, system.displays(kind), system.announced(kind))
     yield
     system.wait_for(kind, QUIET)
-    system.up.wait_until(lambda: system.up.output_contains("is closed: " + kind.replace("_", " ")))
+    system.up.wait_for_output("is closed: " + kind.replace("_", " "))
     assert system.announced(kind) == once
     _LOG.info("%s after: %s %s", kind, system.displays(kind), system.announced(kind))
 

@@ -183,7 +183,7 @@ def test_figures_around_midnight(up: ShiftedUp, midnight: str) -> None:
     moment = at(midnight)
     customer = any_customer(up)
     up.wake(moment - timedelta(minutes=50))  # as on a machine that wakes up after weeks of suspend
-    up.wait(lambda: up.command("balance", "test-system")[0] == 0)  # the missed changes have been read
+    up.wait_until(lambda: up.command("balance", "test-system")[0] == 0)  # the missed changes have been read
     up.settle()
     up.set(moment - timedelta(seconds=AROUND_SECONDS))
     add_deposit(up, customer, moment)
@@ -203,9 +203,9 @@ def test_figures_around_midnight(up: ShiftedUp, midnight: str) -> None:
         assert problems == [], (began, command)
         assert code == 0 or answer["problems"], (began, command, answer)
     up.settle()
-    up.wait(lambda: up.get("status")[1]["status"] == "operational")
+    up.wait_until(lambda: up.get("status")[1]["status"] == "operational")
     if new != old:
-        up.wait(lambda: readings_of(up, customer) == {early, early + 1})
+        up.wait_until(lambda: readings_of(up, customer) == {early, early + 1})
     assert up.command("balance", "test-system")[1]["problems"] == []
     assert up.failures() == []
     assert {status for _, status in up.runs()} <= {"SUCCESS", "STARTED", "QUEUED", "STARTING"}

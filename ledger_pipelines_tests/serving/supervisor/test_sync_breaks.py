@@ -21,8 +21,8 @@ from ledger_pipelines_tests.support.serving.sync_failures import (
     SyncFailureScene,
     stop_immediately,
     sync_failure_scene,
-    wait,
 )
+from ledger_pipelines_tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ def test_warehouse_stays_unreachable_until_the_run_fails(scene: SyncFailureScene
         log_id = scene.start()
         scene.await_phase(COMPARING)
         stop_immediately(scene.warehouse_server)
-    wait(lambda: scene.log_contains(f"sync {log_id} waits until it can be closed: The warehouse"))
+    wait_until(lambda: scene.log_contains(f"sync {log_id} waits until it can be closed: The warehouse"))
     scene.warehouse_server.start()
     broken = scene.ended()
     assert "The warehouse" in message(broken)

@@ -12,11 +12,11 @@ import pytest
 from ledger_pipelines.serving import sync as serving_sync
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
 from ledger_pipelines.serving.web.address import api_url
-from ledger_pipelines_tests.serving.cli.test_sync import LINES, locked_table, sync_sessions
-from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, running_up
 from ledger_pipelines_tests.support.run_processes import run_pids
 from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
 from ledger_pipelines_tests.support.serving.installation import Installation, json_of
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +33,9 @@ _INSTIGATORS = """
 @pytest.fixture(scope="module")
 def serving() -> Iterator[RunningUp]:
     """A running `ledger up` whose copy of the ERP is up to date."""
-    with running_up("--no-initial-run") as running:
-        running.wait_until(lambda: running.output_contains("The ledger is up"))
-        result = running.installation.run("sync", "start", "--wait", "--json")
-        assert result.exit_code == 0, result.output
-        answer = json_of(result)
+    with new_running_up("--no-initial-run") as running:
+        running.wait_for_output("The ledger is up")
+        answer = json_of(running.installation.succeed("sync", "start", "--wait", "--json"))
         assert answer["data"]["status"] == "completed"
         assert len(answer["tables"]) == 6
         yield running

@@ -1,84 +1,34 @@
 """`ledger up` from the first start to Ctrl-C, on one installation."""
 
-import json
 import os
 import re
 import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from ledger_pipelines.processes import ProcessId
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.serving.api import bearer
-from ledger_pipelines_tests.support.serving.installation import Installation, temporary_installation
-
-PATIENCE = 150
-
-
-class RunningUp:
-    """Running `ledger up`."""
-
-    def __init__(self, installation: Installation, *options: str) -> None:
-        self.installation = installation
-        self.home = Path(installation.variables["LEDGER_HOME"])
-        self.output = self.home / "logs" / "output"
-        self.output.parent.mkdir(exist_ok=True)
-        with self.output.open("w") as file:
-            self.process = installation.spawn(
-                "up", *options, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-            )
-
-    def output_contains(self, text: str) -> bool:
-        """Return whether the output contains a text."""
-        return text in self.output.read_text()
-
-    def children(self) -> list[ProcessId]:
-        """Return the processes of code server, web server, daemon and API."""
-        return [ProcessId(**child) for child in json.loads((self.home / "up.lock").read_text())["children"]]
-
-    def wait_until(self, until: Callable[[], bool]) -> None:
-        """Wait until a condition holds."""
-        deadline = time.monotonic() + PATIENCE
-        while not until():
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.1)
-
-
-@contextmanager
-def running_up(*options: str, durable: bool = False) -> Iterator[RunningUp]:
-    """Run `ledger up` on a new installation."""
-    with temporary_installation(durable=durable) as installation:
-        running = RunningUp(installation, *options)
-        try:
-            yield running
-        finally:
-            running.process.send_signal(signal.SIGINT)
-            running.process.wait(60)
+from ledger_pipelines_tests.support.serving.installation import temporary_installation
+from ledger_pipelines_tests.support.serving.running_up import (
+    RunningUp,
+    new_running_up,
+    run_status,
+    run_statuses,
+    running_up,
+)
 
 
 @pytest.fixture
 def up() -> Iterator[RunningUp]:
-    with running_up(durable=True) as running:
+    with new_running_up(durable=True) as running:
         yield running
-
-
-def run_statuses(web_ui: DagsterGraphql) -> list[str]:
-    """Return the statuses of all runs."""
-    query = "{ runsOrError { ... on Runs { results { status } } } }"
-    runs: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
-    return [run["status"] for run in runs]
 
 
 def restart_database(up: RunningUp) -> None:
@@ -115,30 +65,14 @@ def run_stopwatch_example(up: RunningUp) -> None:
     assert int(found[0][1]) > 1, "the default price affects all months"
 
 
-def run_status(web_ui: DagsterGraphql, run_id: str) -> str:
-    """Return the status of a run."""
-    query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-    return str(web_ui.query(query, {"run": run_id})["runOrError"]["status"])
-
-
-def assert_stops(up: RunningUp) -> None:
-    """Check that Ctrl-C ends `ledger up` and every process that it started."""
-    children = up.children()
-    up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(60) == 0, up.output.read_text()
-    assert not any(child.is_alive for child in children)
-    assert not database_urls.embedded_server(up.installation.settings).is_running()
-    assert "Traceback" not in up.output.read_text()
-
-
 @pytest.mark.slow
 def test_from_the_start_to_the_end(up: RunningUp) -> None:
-    up.wait_until(lambda: up.output_contains("The whole ledger is being computed"))
+    up.wait_for_output("The whole ledger is being computed")
     web_ui = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
     assert web_ui.location_is_loaded()
     assert not up.output_contains(str(database_urls.warehouse_url(up.installation.settings).password))
 
-    (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", up.output.read_text(), flags=re.MULTILINE)
+    token = up.first_token()
 
     second = up.installation.run("up")
     assert second.exit_code == 1
@@ -158,18 +92,16 @@ def test_from_the_start_to_the_end(up: RunningUp) -> None:
     health = up.installation.run("balance", "test-system")
     assert health.exit_code == 0, health.output
     with up.installation.warehouse() as warehouse, temporary_incidents(warehouse, REFUSED) as (incident,):
-        up.wait_until(
-            lambda: up.output_contains(f"Incident {incident.id}: {incident.title}\n  what is wrong: {REFUSED.reason}")
-        )
-    up.wait_until(lambda: up.output_contains(f"Incident {incident.id} is closed"))
+        up.wait_for_output(f"Incident {incident.id}: {incident.title}\n  what is wrong: {REFUSED.reason}")
+    up.wait_for_output(f"Incident {incident.id} is closed")
 
     children = up.children()
     os.kill(children[2].pid, signal.SIGKILL)
-    up.wait_until(lambda: up.output_contains("daemon was restarted"))
+    up.wait_for_output("daemon was restarted")
     assert [child.is_alive for child in children] == [True, True, False, True]
     assert all(child.is_alive for child in up.children())
 
-    assert_stops(up)
+    up.assert_stops()
     logs = {log: (up.home / "logs" / f"{log}.log").read_text() for log in ("code-server", "webserver", "daemon", "api")}
     assert all(logs.values())
     assert not any(token in log for log in logs.values())
@@ -188,7 +120,7 @@ def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
     with temporary_installation() as installation:
         up = RunningUp(installation)
         web_ui = DagsterGraphql(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
-        up.wait_until(lambda: up.output_contains("The ERP is being copied"))
+        up.wait_for_output("The ERP is being copied")
         up.wait_until(lambda: "STARTED" in run_statuses(web_ui))
         children = up.children()
         for number in (signal.SIGHUP, signal.SIGTERM):  # a log-out and systemd send both
@@ -198,14 +130,10 @@ def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
         assert not up.output_contains("ERROR")
         assert (up.home / "up.lock").read_text() == ""
 
-        up = RunningUp(installation)
-        try:
-            up.wait_until(lambda: up.output_contains("It is executed again"))
+        with running_up(installation) as up:
+            up.wait_for_output("It is executed again")
             # Runs: the ledger, the copy of the ERP, and both reconciliations, each launched once.
             up.wait_until(lambda: run_statuses(web_ui).count("SUCCESS") == 4)
             reasons = cancellations(web_ui)
             assert len(run_statuses(web_ui)) == 4 + len(reasons)
             assert set(reasons) == {"ledger up was stopped. The next start of ledger up executes this run again."}
-        finally:
-            up.process.send_signal(signal.SIGINT)
-            up.process.wait(60)

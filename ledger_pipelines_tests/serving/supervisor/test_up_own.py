@@ -1,7 +1,6 @@
 """`ledger up` on the user's own billing application: nothing is computed until a user requests it."""
 
 import re
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +18,16 @@ from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines.warehouse.ops.first_computation import never_computed_message
 from ledger_pipelines.warehouse.tables import loaded_months, monthly_customer_balances
-from ledger_pipelines_tests.serving.supervisor.test_up import RunningUp, assert_stops, run_statuses
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 from ledger_pipelines_tests.support.serving.api import bearer
-from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of, temporary_installation
+from ledger_pipelines_tests.support.serving.installation import (
+    SEED_SMALL_DEMO,
+    Installation,
+    json_of,
+    temporary_installation,
+)
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, run_statuses, running_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -57,9 +61,7 @@ def own(application: sa.URL) -> Iterator[Installation]:
     """An installation that reads the own billing application."""
     with temporary_installation() as made:
         address = application.render_as_string(hide_password=False)
-        seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
-        seeded = made.run("demo", "seed", *seed, "--only", "billing", "--url", address)
-        assert seeded.exit_code == 0, seeded.output
+        made.succeed(*SEED_SMALL_DEMO, "--only", "billing", "--url", address)
         made.variables["LEDGER_BILLING_URL"] = address
         yield made
 
@@ -75,13 +77,9 @@ def computed_own(own: Installation) -> Installation:
 @contextmanager
 def started(installation: Installation) -> Iterator[RunningUp]:
     """Run `ledger up` on an installation and wait until it has started."""
-    running = RunningUp(installation)
-    try:
-        running.wait_until(lambda: running.output_contains("The ledger is up"))
+    with running_up(installation) as running:
+        running.wait_for_output("The ledger is up")
         yield running
-    finally:
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(60)
 
 
 def sensors(web_ui: DagsterGraphql) -> dict[str, str]:
@@ -156,8 +154,7 @@ def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL)
     assert printed.index("Nothing has been computed yet") < printed.index(CHECK) < printed.index(COMPUTE)
     assert "demo" not in printed
     assert_nothing_is_computed(up)
-    (token,) = re.findall(r"^ledger_[0-9a-f]{12}_\S{43}$", printed, flags=re.MULTILINE)
-    with httpx2.Client(base_url=api_url(installation.settings), headers=bearer(token), timeout=30) as api:
+    with httpx2.Client(base_url=api_url(installation.settings), headers=bearer(up.first_token()), timeout=30) as api:
         address = f"/api/realtime-balance/customer/{CUSTOMER}/balance"
         assert never_computed_message(installation.settings) in api.get(address).json()["message"]
         assert installation.run("balance", "initialize", "--all").exit_code == 0
@@ -170,14 +167,14 @@ def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL)
     add_deposit(application, installation)
     up.wait_until(lambda: balance(installation) == before + 1000)
     assert not any("never been computed" in reason for reason in sensors(web_ui).values())
-    assert_stops(up)
+    up.assert_stops()
 
 
 def test_up_starts_while_the_application_refuses_the_login(computed_own: Installation, application: sa.URL) -> None:
     refused_url = application.set(username="nobody_here", password=SECRET).render_as_string(hide_password=False)
     message = "cannot be read: 1045 Access denied for user 'nobody_here'"
     with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": refused_url})) as up:
-        up.wait_until(lambda: up.output_contains(message))
+        up.wait_for_output(message)
         web_ui = dagster_graphql_from_settings(up.installation.settings)
         up.wait_until(
             lambda: "FAILURE" in str(web_ui.query(_TICKS))
@@ -191,7 +188,7 @@ def test_up_starts_while_the_application_refuses_the_login(computed_own: Install
         assert "The figures in the warehouse can be read" in printed
         assert "SensorDaemon" not in printed
         assert SECRET not in printed
-        assert_stops(up)
+        up.assert_stops()
 
 
 def test_demo_does_not_start_on_own_ledger(computed_own: Installation) -> None:

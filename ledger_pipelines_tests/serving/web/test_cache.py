@@ -1,6 +1,5 @@
 """The cache: time to live, eviction and concurrent computation, with a clock that the tests set."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import pytest
 
 from ledger_pipelines.serving.web.cache import TtlCache
 from ledger_pipelines_tests.serving.access.test_limits import FakeClock
+from ledger_pipelines_tests.support.waiting import wait_until
 
 
 def computing(clock: FakeClock, seconds: float, values: list[int]) -> Callable[[], int]:
@@ -88,12 +88,9 @@ def getting(cache: TtlCache[int], key: str, *computations: Callable[[], int]) ->
     assert not any(thread.is_alive() for thread in threads)
 
 
-def wait_for(cache: TtlCache[int], key: str, users: int) -> None:
+def wait_for_users(cache: TtlCache[int], key: str, users: int) -> None:
     """Wait until this number of threads uses the lock of a key."""
-    deadline = time.monotonic() + 10
-    while cache._key_locks[key].users < users:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: cache._key_locks[key].users >= users)
 
 
 def test_other_threads_get_the_expired_value_during_a_computation() -> None:
@@ -117,7 +114,7 @@ def test_value_expired_over_a_minute_ago_is_not_returned() -> None:
     with getting(cache, "a", slow.compute) as first:
         assert slow.begun.wait(10)
         with getting(cache, "a", lambda: 3) as second:
-            wait_for(cache, "a", 2)
+            wait_for_users(cache, "a", 2)
             slow.go_on.set()
     assert (first, second) == ([2], [2])
 
@@ -127,7 +124,7 @@ def test_waiting_threads_get_the_first_threads_value() -> None:
     cache: TtlCache[int] = TtlCache(clock=lambda: 0.0)
     slow = Slow(7)
     with getting(cache, "a", *[slow.compute] * 3) as found:
-        wait_for(cache, "a", 3)
+        wait_for_users(cache, "a", 3)
         slow.go_on.set()
     assert (found, slow.calls) == ([7, 7, 7], 1)
     slow.value = 8
@@ -152,7 +149,7 @@ def test_a_thread_that_waited_for_a_failure_computes_itself() -> None:
     failing.start()
     assert begun.wait(10)
     with getting(cache, "a", lambda: 5) as found:
-        wait_for(cache, "a", 2)
+        wait_for_users(cache, "a", 2)
         go_on.set()
     failing.join(10)
     assert found == [5]

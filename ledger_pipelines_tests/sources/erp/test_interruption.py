@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +15,7 @@ from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedErro
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
+from ledger_pipelines_tests.support.waiting import wait_until
 
 EVERYTHING = Wanted(everything=True)
 SLOW = ErpTable("slow", "A view that takes a minute", MOVES.columns, MOVES.month_columns, ())
@@ -55,17 +56,9 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
         yield made
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds; fail after 20 seconds."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def assert_nothing_runs(source: Source) -> None:
     """Assert that no statement is left at the server and no reader thread in this process."""
-    wait_for(lambda: source.running_statements() == [], f"still running: {source.running_statements()}")
+    wait_until(lambda: source.running_statements() == [], lambda: f"still running: {source.running_statements()}")
     assert [thread.name for thread in threading.enumerate() if thread.name == "source-reader"] == []
 
 
@@ -86,7 +79,7 @@ def stopping(source: Source) -> Iterator[None]:
         raise InterruptedReadError
 
     def watch() -> None:
-        wait_for(lambda: is_at_work(source), "nothing to interrupt")
+        wait_until(lambda: is_at_work(source), lambda: "nothing to interrupt")
         signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, stop)
@@ -165,7 +158,7 @@ def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.Monk
 
 def test_a_lost_connection_is_retryable(source: Source) -> None:
     def kill() -> None:
-        wait_for(lambda: is_at_work(source), "nothing to kill")
+        wait_until(lambda: is_at_work(source), lambda: "nothing to kill")
         kill_all = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid()"

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -20,6 +19,7 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp import tds_server
 from ledger_pipelines_tests.support.erp.tds_server import DATE, DECIMAL_38_10, INT, NVARCHAR, VARBINARY_MAX, result
+from ledger_pipelines_tests.support.waiting import wait_until
 
 PARTS = ErpTable(
     name="parts",
@@ -130,8 +130,7 @@ def test_cancel_ends_a_running_statement() -> None:
 
         waiting = threading.Thread(target=run)
         waiting.start()
-        while not server.statements[-1].startswith("SELECT 1"):
-            time.sleep(0.01)
+        wait_until(lambda: server.statements[-1].startswith("SELECT 1"))
         session.cancel()
         waiting.join(10)
         session.leave(usable=False)

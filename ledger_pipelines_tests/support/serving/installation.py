@@ -28,6 +28,8 @@ from ledger_pipelines_tests.support.servers import free_port
 
 MONTHS = 3
 NARROW = 80
+SEED_SMALL_DEMO = ("demo", "seed", "--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2")
+INITIALIZE = ("balance", "initialize", "--all")
 
 
 @contextmanager
@@ -64,6 +66,16 @@ class Installation:
             result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
             logging.getLogger("alembic").setLevel(logging.WARNING)
             return result
+
+    def succeed(self, *arguments: str, **variables: str) -> Result:
+        """Run a command that must succeed."""
+        result = self.run(*arguments, **variables)
+        assert result.exit_code == 0, result.output
+        return result
+
+    def run_json(self, *arguments: str, **variables: str) -> dict[str, Any]:
+        """Run a command and return its JSON output."""
+        return json_of(self.run(*arguments, "--json", **variables))
 
     def spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command in a separate process."""

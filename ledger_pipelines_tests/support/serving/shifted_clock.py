@@ -4,14 +4,12 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,15 @@ from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import require_c_compiler
 from ledger_pipelines_tests.support.serving.api import bearer
-from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, temporary_installation
+from ledger_pipelines_tests.support.serving.installation import (
+    INITIALIZE,
+    MONTHS,
+    SEED_SMALL_DEMO,
+    Installation,
+    temporary_installation,
+)
+from ledger_pipelines_tests.support.serving.running_up import RunningUp
 
-PATIENCE = 240
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 #: Seconds until the work that became due when the clock was set has begun.
 _BEGUN_SECONDS = 8
@@ -74,33 +78,25 @@ class Clock:
         time.sleep(max(0.0, (moment - self.now()).total_seconds()))
 
 
-@dataclass
-class ShiftedUp:
+class ShiftedUp(RunningUp):
     """Running `ledger up` under a shifted clock, with its interfaces.
 
     Attributes:
-        installation: An installation with the computed demo.
         clock: The clock of all its processes.
         token: An administrator's token.
-        output: File with the output of `ledger up`.
-        process: The process of `ledger up`.
     """
 
-    installation: Installation
-    clock: Clock
-    token: str
-    output: Path
-    process: subprocess.Popen[str]
-    _client: httpx2.Client = field(init=False)
+    patience = 240
 
-    def __post_init__(self) -> None:
-        self._client = httpx2.Client(base_url=api_url(self.installation.settings), timeout=60)
+    def __init__(self, installation: Installation, clock: Clock, token: str) -> None:
+        super().__init__(installation)
+        self.clock, self.token = clock, token
+        self._client = httpx2.Client(base_url=api_url(installation.settings), timeout=60)
 
-    def close(self) -> None:
-        """End `ledger up`."""
+    def stop(self) -> int:
+        """End the process and the connections to it."""
         self._client.close()
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        return super().stop()
 
     def get(self, path: str, **parameters: str | int) -> tuple[int, Any]:
         """Return status code and JSON of a request to the API."""
@@ -122,17 +118,9 @@ class ShiftedUp:
     def command(self, *arguments: str) -> tuple[int, Any]:
         """Return the exit code and the JSON output of a command."""
         process = self.installation.spawn(*arguments, "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, error = process.communicate(timeout=PATIENCE)
+        out, error = process.communicate(timeout=self.patience)
         assert out, error
         return process.returncode, json.loads(out)
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until a condition holds."""
-        deadline = time.monotonic() + PATIENCE
-        while not until():
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.2)
 
     def runs(self) -> list[tuple[str, str]]:
         """Return job and status of all runs."""
@@ -161,12 +149,12 @@ class ShiftedUp:
 
     def set(self, moment: datetime) -> None:
         """Set the clock while no run is in progress: Dagster measures a run's maximum runtime by the clock."""
-        self.wait(lambda: {status for _, status in self.runs()} <= _ENDED)
+        self.wait_until(lambda: {status for _, status in self.runs()} <= _ENDED)
         self.clock.set(moment)
 
     def settle(self) -> None:
         """Wait until no run is in progress, except the real-time worker, which stays until its idle timeout."""
-        self.wait(lambda: {status for job, status in self.runs() if job != "realtime"} <= _ENDED)
+        self.wait_until(lambda: {status for job, status in self.runs() if job != "realtime"} <= _ENDED)
 
 
 @contextmanager
@@ -181,19 +169,15 @@ def running_shifted_up(moment: datetime) -> Iterator[ShiftedUp]:
         with temporary_installation() as made:
             shifted = Installation(made.variables | clock.environment | {"LEDGER_FIRST_MONTH": first})
             _start_postgres(shifted, clock)
-            seed = ["--customers", "6", "--months", str(MONTHS), "--readings-per-month", "2"]
-            shifted.checked_output("demo", "seed", *seed)
-            shifted.checked_output("balance", "initialize", "--all")
+            shifted.checked_output(*SEED_SMALL_DEMO)
+            shifted.checked_output(*INITIALIZE)
             answer = shifted.checked_output("token", "create", "--name", "test", "--role", "admin", "--json")
-            output = folder / "output"
-            with output.open("w") as file:
-                process = shifted.spawn("up", stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-            up = ShiftedUp(shifted, clock, json.loads(answer)["token"], output, process)
+            up = ShiftedUp(shifted, clock, json.loads(answer)["token"])
             try:
-                up.wait(lambda: "API" in output.read_text() and len(up.runs()) > 0)
+                up.wait_until(lambda: up.output_contains("API") and len(up.runs()) > 0)
                 yield up
             finally:
-                up.close()
+                up.stop()
     finally:
         clock.close()
         shutil.rmtree(folder)

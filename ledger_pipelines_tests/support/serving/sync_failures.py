@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +29,7 @@ from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.erp_copy import WITHOUT_GUARD, expected_copy, stored_row
 from ledger_pipelines_tests.support.servers import running_embedded_server
 from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of, temporary_installation
+from ledger_pipelines_tests.support.waiting import wait_until
 
 PATIENCE = 120
 LINES_A_MONTH = 8_000 if os.environ.get("LEDGER_TEST_KILLS") else 3_000
@@ -57,14 +58,6 @@ COMPARING = Phase("comparing", "LOCK TABLE erp.so_invoice_line IN EXCLUSIVE MODE
 REJECTING = Phase("rejecting", "LOCK TABLE ops.rejected_rows IN EXCLUSIVE MODE")
 COMMITTING = Phase("committing", "LOCK TABLE ops.source_fingerprints IN EXCLUSIVE MODE")
 PHASES = (ASKING, COMPARING, REJECTING, COMMITTING)
-
-
-def wait(until: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def stop_immediately(server: EmbeddedServer) -> None:
@@ -109,28 +102,20 @@ class SyncFailureScene:
 
     def start(self) -> int:
         """Start a sync in a separate process and return its id."""
-        result = self.installation.run("sync", "start", "--json")
-        assert result.exit_code == 0, result.output
-        return int(json_of(result)["sync_log_id"])
+        return int(json_of(self.installation.succeed("sync", "start", "--json"))["sync_log_id"])
 
     def status(self) -> Answer:
         """Return the JSON output of `ledger sync status` for the latest sync."""
-        return json_of(self.installation.run("sync", "status", "--json"))
+        return self.installation.run_json("sync", "status")
 
     def ended(self) -> Answer:
         """Wait until the latest sync has ended and return it."""
-        found: list[Answer] = []
-
-        def is_over() -> bool:
-            found[:] = [self.status()]
-            return bool(found[0]["data"]["status"] != "running")
-
-        wait(is_over)
-        return found[0]
+        wait_until(lambda: self.status()["data"]["status"] != "running", seconds=PATIENCE)
+        return self.status()
 
     def sync(self) -> Answer:
         """Run a sync in this process and return it."""
-        return json_of(self.installation.run("sync", "start", "--wait", "--json"))
+        return self.installation.run_json("sync", "start", "--wait")
 
     def process(self, log_id: int) -> int:
         """Wait for the process that executes a sync and return its id."""
@@ -139,14 +124,8 @@ class SyncFailureScene:
             "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
         )
         with self._connected(database_urls.dagster_storage_url(self.installation.settings)) as connection:
-            found: list[str] = []
-
-            def is_there() -> bool:
-                found[:] = connection.scalars(sa.text(query), {"log": str(log_id)})
-                return bool(found)
-
-            wait(is_there)
-        return int(found[0])
+            of_sync = {"log": str(log_id)}
+            return int(wait_until(lambda: connection.scalar(sa.text(query), of_sync), seconds=PATIENCE))
 
     def kill(self, log_id: int) -> None:
         """Kill the process of a sync."""
@@ -160,7 +139,8 @@ class SyncFailureScene:
             "OR EXISTS (SELECT FROM ops.sync_logs WHERE id = :log AND status <> 'running')"
         )
         with self.installation.warehouse() as connection:
-            wait(lambda: bool(connection.scalar(sa.text(query), {"log": log_id, "table": table})))
+            of_table = {"log": log_id, "table": table}
+            wait_until(lambda: connection.scalar(sa.text(query), of_table), seconds=PATIENCE)
 
     def random_moment(self, log_id: int, rng: random.Random) -> str:
         """Let a sync run until a random moment within a random table; return the name of the table."""
@@ -233,7 +213,7 @@ class SyncFailureScene:
             before: The states before the ERP was changed.
             broken: The closed log of the failed sync.
         """
-        wait(lambda: not self.left_behind())
+        wait_until(lambda: not self.left_behind(), self.left_behind, seconds=PATIENCE)
         after_break = self.states()
         recovered = self.sync()
         assert recovered["data"]["status"] == "completed", recovered
@@ -263,7 +243,7 @@ class SyncFailureScene:
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         url = self.erp.url if phase.at_erp else database_urls.warehouse_url(self.installation.settings)
         with self._connected(url) as connection:
-            wait(lambda: bool(connection.scalar(sa.text(query))))
+            wait_until(lambda: connection.scalar(sa.text(query)), seconds=PATIENCE)
 
     @contextmanager
     def _connected(self, url: sa.URL, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
