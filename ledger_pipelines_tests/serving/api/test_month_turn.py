@@ -12,7 +12,7 @@ from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
 from ledger_pipelines_tests.support.serving.dashboard_client import open_dashboard_client, visible_text
-from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)
@@ -47,14 +47,14 @@ def test_the_overview_shows_the_year_before(api: ApiUnderTest) -> None:
 
 
 def test_low_balances_use_the_month_before(computed: Installation, request: pytest.FixtureRequest) -> None:
-    before = json_of(computed.run("alerts", "list", "--json"))
+    before = computed.run_json("alerts", "list")
     assert sum(group["customers"] for group in before["days_left"]) == 6
     request.getfixturevalue("begun")
-    after = json_of(computed.run("alerts", "list", "--json"))
+    after = computed.run_json("alerts", "list")
     assert after["alerts"] == before["alerts"]
     assert sum(group["customers"] for group in after["days_left"]) == 6
     customer = str(before["alerts"][0]["customer_id"]) if before["alerts"] else "11"
-    changed = json_of(computed.run("alerts", "clear", "--customer-id", customer, "--json"))
+    changed = computed.run_json("alerts", "clear", "--customer-id", customer)
     assert (changed["raised"], changed["cleared"]) == (0, 0), "a new month must not clear alerts"
 
 
@@ -64,7 +64,7 @@ def test_only_a_late_month_turn_is_a_problem(computed: Installation, monkeypatch
     reports = []
     for late in (timedelta(0), timedelta(days=32)):  # pretend that the new month began this long ago
         monkeypatch.setattr(health, "_TURN", timedelta(minutes=1) - late)
-        reports.append(json_of(computed.run("balance", "test-system", "--json")))
+        reports.append(computed.run_json("balance", "test-system"))
     assert [found["problems"] for found in reports] == [
         [],
         ["monthly_customer_balances: 1 months have never been computed. Run: ledger balance sync --all"],

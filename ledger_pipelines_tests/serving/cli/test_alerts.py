@@ -22,7 +22,7 @@ def made(computed: Installation) -> Iterator[Installation]:
     _delete_alerts(computed)
     yield computed
     _delete_alerts(computed)
-    assert computed.run("balance", "sync", "--all").exit_code == 0
+    computed.succeed("balance", "sync", "--all")
 
 
 def _delete_alerts(installation: Installation) -> None:
@@ -50,13 +50,13 @@ def balance_of(installation: Installation) -> Decimal:
 
 def listed(installation: Installation, *options: str) -> list[dict[str, Any]]:
     """Return the alerts in the JSON output of `ledger alerts list`."""
-    alerts: list[dict[str, Any]] = json_of(installation.run("alerts", "list", *options, "--json"))["alerts"]
+    alerts: list[dict[str, Any]] = installation.run_json("alerts", "list", *options)["alerts"]
     return alerts
 
 
 def set_threshold(installation: Installation, *options: str) -> dict[str, Any]:
     """Run `ledger alerts set` for the customer and return its JSON output."""
-    return json_of(installation.run("alerts", "set", "--customer-id", str(CUSTOMER), *options, "--json"))
+    return installation.run_json("alerts", "set", "--customer-id", str(CUSTOMER), *options)
 
 
 def test_new_threshold_is_evaluated_immediately(demo: Installation) -> None:
@@ -76,13 +76,13 @@ def test_new_threshold_is_evaluated_immediately(demo: Installation) -> None:
 def test_thresholds_are_listed_and_cleared(demo: Installation) -> None:
     set_threshold(demo, "--threshold", "-1000000.5")
     set_threshold(demo, "--days", "30")
-    answer = json_of(demo.run("alerts", "thresholds", "--json"))
+    answer = demo.run_json("alerts", "thresholds")
     assert answer["usual"] == {"threshold": "0.00", "days": 7}
     (own,) = answer["thresholds"]
     assert (own["customer_id"], own["threshold"], own["days"]) == (CUSTOMER, "-1000000.50", 30)
     assert "-1,000,000.50" in demo.run("alerts", "thresholds").stdout
-    assert demo.run("alerts", "clear", "--customer-id", str(CUSTOMER)).exit_code == 0
-    assert json_of(demo.run("alerts", "thresholds", "--json"))["thresholds"] == []
+    demo.succeed("alerts", "clear", "--customer-id", str(CUSTOMER))
+    assert demo.run_json("alerts", "thresholds")["thresholds"] == []
 
 
 def test_changes_are_audited(demo: Installation) -> None:
@@ -132,6 +132,6 @@ def test_deliver_command(demo: Installation) -> None:
         assert "status 422" in refused.stderr
         with demo.warehouse() as connection:
             connection.execute(sa.update(balance_alerts).values(next_attempt_at=None))
-        assert json_of(demo.run("alerts", "deliver", "--json", **webhook))["delivered"] == 1
+        assert demo.run_json("alerts", "deliver", **webhook)["delivered"] == 1
         assert len(receiver.received) == 2
     assert listed(demo)[0]["attempts"] == 2

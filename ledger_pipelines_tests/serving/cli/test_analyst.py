@@ -52,8 +52,7 @@ def can_log_in(installation: Installation, password: str, database: str = "wareh
 
 
 def test_generated_password_is_printed_once_and_works(demo: Installation) -> None:
-    result = demo.run("analyst", "create")
-    assert result.exit_code == 0, result.output
+    result = demo.succeed("analyst", "create")
     password = result.stdout.strip()
     assert len(password) >= 32
     assert "postgresql://analyst@127.0.0.1" in result.stderr
@@ -69,7 +68,7 @@ def test_generated_password_is_printed_once_and_works(demo: Installation) -> Non
 
 
 def test_analyst_cannot_connect_to_other_databases(demo: Installation) -> None:
-    password = json_of(demo.run("analyst", "create", "--json"))["password"]
+    password = demo.run_json("analyst", "create")["password"]
     with demo.warehouse() as connection:
         there = set(connection.scalars(sa.text("SELECT datname FROM pg_database")))
     others = [name for name in OTHERS if name in there]
@@ -83,23 +82,23 @@ def test_list_password_drop(demo: Installation) -> None:
         created = CliRunner().invoke(app, ["analyst", "create", "--password-stdin"], input="kata sandi pertama\n")
     assert created.exit_code == 0, created.output
     assert "kata sandi" not in created.output
-    (one,) = json_of(demo.run("analyst", "list", "--json"))["analysts"]
+    (one,) = demo.run_json("analyst", "list")["analysts"]
     assert (one["name"], one["sessions"]) == (NAME, 0)
     session = log_in(demo, "kata sandi pertama").connect()
     assert NAME in demo.run("analyst", "list").stdout
-    changed = json_of(demo.run("analyst", "password", "--json"))["password"]
+    changed = demo.run_json("analyst", "password")["password"]
     assert not can_log_in(demo, "kata sandi pertama")
     assert can_log_in(demo, changed)
-    assert demo.run("analyst", "drop").exit_code == 0
+    demo.succeed("analyst", "drop")
     with pytest.raises(sa.exc.OperationalError):
         session.exec_driver_sql("SELECT 1")
     session.invalidate()
     assert not can_log_in(demo, changed)
-    assert json_of(demo.run("analyst", "list", "--json"))["analysts"] == []
+    assert demo.run_json("analyst", "list")["analysts"] == []
 
 
 def test_commands_are_audited(demo: Installation) -> None:
-    password = json_of(demo.run("analyst", "create", "--json"))["password"]
+    password = demo.run_json("analyst", "create")["password"]
     for arguments in (["create", "--name", "ledger"], ["password"], ["drop"], ["drop"], ["list"]):
         demo.run("analyst", *arguments)
     with demo.warehouse() as connection:
@@ -170,16 +169,15 @@ def warehouse_variables(url: sa.URL) -> dict[str, Any]:
 def test_user_with_createrole_needs_no_administrator(installation: Installation, postgres_url: sa.URL) -> None:
     with own_database(postgres_url, "CREATEROLE") as url:
         name = f"{url.database}_reader"
-        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
-        created = json_of(installation.run("analyst", "create", "--name", name, "--json", **warehouse_variables(url)))
+        installation.succeed("db", "upgrade", **warehouse_variables(url))
+        created = installation.run_json("analyst", "create", "--name", name, **warehouse_variables(url))
         assert created["success"], created
         assert created["address"].startswith(f"postgresql://{name}@")
         engine = sa.create_engine(url.set(username=name, password=created["password"]), poolclass=sa.NullPool)
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM current_balances").scalar_one() == 0
-        assert installation.run("analyst", "password", "--name", name, **warehouse_variables(url)).exit_code == 0
-        dropped = installation.run("analyst", "drop", "--name", name, **warehouse_variables(url))
-        assert dropped.exit_code == 0, dropped.output
+        installation.succeed("analyst", "password", "--name", name, **warehouse_variables(url))
+        installation.succeed("analyst", "drop", "--name", name, **warehouse_variables(url))
 
 
 @pytest.mark.parametrize("owns_database", [True, False])
@@ -194,11 +192,11 @@ def test_administrator_sql_revokes_more_than_reading(
         name = f"{url.database}_reader"
         create = ("analyst", "create", "--name", name)
         administrator = sa.create_engine(postgres_url.set(database=url.database), isolation_level="AUTOCOMMIT")
-        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
+        installation.succeed("db", "upgrade", **warehouse_variables(url))
         with administrator.connect() as connection:
             if not owns_database:
                 connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
-            statements = json_of(installation.run(*create, "--json", **warehouse_variables(url)))["for_administrator"]
+            statements = installation.run_json(*create, **warehouse_variables(url))["for_administrator"]
             assert len(statements) == (1 if owns_database else 3)
             output = installation.run(*create, **warehouse_variables(url)).stderr
             assert "administrator of the server has to run" in output
@@ -208,14 +206,14 @@ def test_administrator_sql_revokes_more_than_reading(
             may = sa.text("SELECT has_database_privilege(:name, current_database(), 'TEMPORARY')")
             assert [connection.scalar(may, {"name": user}) for user in (url.username, name)] == [True, False]
         administrator.dispose()
-        assert json_of(installation.run(*create, "--json", **warehouse_variables(url)))["for_administrator"] == []
-        assert installation.run("analyst", "drop", "--name", name, **warehouse_variables(url)).exit_code == 0
+        assert installation.run_json(*create, **warehouse_variables(url))["for_administrator"] == []
+        installation.succeed("analyst", "drop", "--name", name, **warehouse_variables(url))
 
 
 def test_user_without_createrole_gets_administrator_sql(installation: Installation, postgres_url: sa.URL) -> None:
     with own_database(postgres_url, "") as url:
         name = f"{url.database}_reader"
-        assert installation.run("db", "upgrade", **warehouse_variables(url)).exit_code == 0
+        installation.succeed("db", "upgrade", **warehouse_variables(url))
         create = ("analyst", "create", "--name", name, "--json")
         refused = installation.run(*create, **warehouse_variables(url))
         assert refused.exit_code == 1

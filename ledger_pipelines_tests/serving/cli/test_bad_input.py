@@ -54,11 +54,10 @@ def test_empty_source_is_accepted_with_accept_deletions(computed: Installation) 
         with source.begin() as connection:
             connection.execute(sa.text("DELETE FROM users"))
         url = source.url.render_as_string(hide_password=False)
-        result = computed.run(*SYNC, "--accept-deletions", LEDGER_BILLING_URL=url)
-        assert result.exit_code == 0, result.output
+        computed.succeed(*SYNC, "--accept-deletions", LEDGER_BILLING_URL=url)
     with computed.warehouse() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM ledger.monthly_customer_balances")) == 0
-    assert computed.run(*SYNC, "--accept-deletions").exit_code == 0
+    computed.succeed(*SYNC, "--accept-deletions")
 
 
 def test_unparsable_json_keeps_loaded_rows_and_is_rejected(computed: Installation) -> None:
@@ -68,8 +67,7 @@ def test_unparsable_json_keeps_loaded_rows_and_is_rejected(computed: Installatio
         with source.begin() as connection:
             connection.execute(sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))
         url = source.url.render_as_string(hide_password=False)
-        result = computed.run(*SYNC, "--json", LEDGER_BILLING_URL=url)
-    assert result.exit_code == 0, result.output
+        result = computed.succeed(*SYNC, "--json", LEDGER_BILLING_URL=url)
     assert computed.fingerprint() == before
     checks = {(check["asset"], check["name"]) for check in json_of(result)["checks_not_passed"]}
     assert ("deposits", "no_rejected_rows") in checks

@@ -38,7 +38,7 @@ def test_a_dry_run_changes_nothing(computed: Installation) -> None:
             connection.execute(invalidate.values(data_input='{"waktu": "yesterday"}'))
         url = source.url.render_as_string(hide_password=False)
         command = ("balance", "initialize", "--all", "--dry-run")
-        answer = json_of(computed.run(*command, "--json", LEDGER_BILLING_URL=url))
+        answer = computed.run_json(*command, LEDGER_BILLING_URL=url)
         assert "Dry run: nothing was changed" in computed.run(*command, LEDGER_BILLING_URL=url).stdout
     assert computed.fingerprint() == before
     assert len(answer["customers"]) == 6
@@ -50,14 +50,14 @@ def test_a_dry_run_changes_nothing(computed: Installation) -> None:
 
 def test_a_second_run_writes_nothing(computed: Installation) -> None:
     before = computed.fingerprint()
-    answer = json_of(computed.run("balance", "sync", "--all", "--json"))
+    answer = computed.run_json("balance", "sync", "--all")
     assert answer["success"]
     assert [step["inserted"] + step["updated"] + step["deleted"] for step in answer["steps"]] == [0] * 6
     assert computed.fingerprint() == before
 
 
 def test_force_rebuilds_calculated_rows(computed: Installation) -> None:
-    answer = json_of(computed.run("balance", "sync", "--all", "--force", "--json"))
+    answer = computed.run_json("balance", "sync", "--all", "--force")
     steps = {step["asset"]: step for step in answer["steps"]}
     assert steps["monthly_customer_balances"]["unchanged"] == 0
     assert steps["meter_readings"]["unchanged"] > 0
@@ -69,13 +69,14 @@ def test_sync_of_one_customer_leaves_others_unchanged(computed: Installation) ->
             connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id <= FIRST_CUSTOMER + 1))
         url = source.url.render_as_string(hide_password=False)
         before = _balances_of_others(computed)
-        result = computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER), "--json", LEDGER_BILLING_URL=url)
-        assert result.exit_code == 0, result.output
+        result = computed.succeed(
+            "balance", "sync", "--customer-id", str(FIRST_CUSTOMER), "--json", LEDGER_BILLING_URL=url
+        )
         answer = json_of(result)
     assert answer["customers"] == [FIRST_CUSTOMER]
     assert {step["asset"]: step["deleted"] for step in answer["steps"]}["transaction_calculations"] > 0
     assert _balances_of_others(computed) == before
-    assert computed.run("balance", "sync", "--customer-id", str(FIRST_CUSTOMER)).exit_code == 0
+    computed.succeed("balance", "sync", "--customer-id", str(FIRST_CUSTOMER))
 
 
 def _balances_of_others(installation: Installation) -> list[sa.Row[tuple[object, ...]]]:
@@ -106,7 +107,7 @@ def test_invalid_options_are_explained(computed: Installation, arguments: list[s
 
 def test_from_month_covers_that_month_to_the_current_one(computed: Installation) -> None:
     current = shift_month(computed.variables["LEDGER_FIRST_MONTH"], MONTHS - 1)
-    answer = json_of(computed.run("balance", "sync", "--all", "--from-month", shift_month(current, -1), "--json"))
+    answer = computed.run_json("balance", "sync", "--all", "--from-month", shift_month(current, -1))
     assert answer["months"] == [shift_month(current, -1), current]
 
 
@@ -136,7 +137,7 @@ def test_uncomputed_months_are_reported_per_table(computed: Installation) -> Non
     with computed.warehouse() as connection:
         before = connection.execute(sa.select(marks).where(newest)).mappings().all()
         connection.execute(sa.delete(marks).where(newest))
-    problems = json_of(computed.run("balance", "test-system", "--json"))["problems"]
+    problems = computed.run_json("balance", "test-system")["problems"]
     with computed.warehouse() as connection:
         connection.execute(sa.insert(marks), list(map(dict, before)))
     assert len(problems) == 4
@@ -155,7 +156,7 @@ def test_demo_ledger_is_not_computed_from_another_application(computed: Installa
 
 def state_of_erp(installation: Installation, **variables: str) -> dict[str, str]:
     """Return the state of the ERP in the health check."""
-    services = json_of(installation.run("balance", "test-system", "--json", **variables))["services"]
+    services = installation.run_json("balance", "test-system", **variables)["services"]
     (erp,) = [service for service in services if service["name"] == "ERP"]
     return dict(erp)
 
@@ -213,8 +214,7 @@ def test_compare_runs_all_possible_reconciliations(computed: Installation) -> No
         assert "needs so_invoice_line" in json_of(without)["error"]
         with computed.warehouse() as connection:
             mark_loaded(connection, lines, [shift_month(first, number) for number in range(MONTHS)], "test")
-        result = computed.run("balance", "compare", "--json")
-        assert result.exit_code == 0, result.output
+        result = computed.succeed("balance", "compare", "--json")
         assert {step["asset"] for step in json_of(result)["steps"]} == {"balance_comparison", "invoice_reconciliation"}
         assert {check["asset"] for check in json_of(result)["checks_not_passed"]} >= {"invoice_reconciliation"}
     finally:
@@ -241,7 +241,7 @@ def test_run_of_a_killed_process_is_marked_as_failed(computed: Installation) -> 
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert _slots_taken(computed) == 1
-    assert computed.run("balance", "sync", "--all").exit_code == 0
+    computed.succeed("balance", "sync", "--all")
     assert _slots_taken(computed) == 0
     assert _statuses(computed) == {"SUCCESS", "FAILURE"}
 

@@ -28,12 +28,11 @@ def url_text(url: sa.URL) -> str:
 @pytest.mark.slow
 def test_run_seeds_computes_and_prints_the_balances(installation: Installation) -> None:
     variables = {"LEDGER_FIRST_MONTH": default_plan().first_month}
-    result = installation.run("demo", "run", **variables)
-    assert result.exit_code == 0, result.output
+    result = installation.succeed("demo", "run", **variables)
     assert "Latest balances" in result.stdout
     balances, _, days_left = result.stdout.partition("Latest balances")[2].partition("How long the balances last")
     assert len(re.findall(r"^ +\d+ +PT |^ +\d+ +CV ", balances, re.MULTILINE)) == 36, balances
-    groups = json_of(installation.run("alerts", "list", "--json", **variables))["days_left"]
+    groups = installation.run_json("alerts", "list", **variables)["days_left"]
     count = {group["group"]: group["customers"] for group in groups}
     assert (count["owes"], count["low"], count["no use"]) == (3, 3, 1)
     assert count["2 to 6 weeks"] >= 25
@@ -75,11 +74,9 @@ def test_each_source_can_be_seeded_separately(
     installation: Installation, request: pytest.FixtureRequest, server: str
 ) -> None:
     with fresh_database(request.getfixturevalue(server)) as url:
-        result = installation.run("demo", "seed", "--erp-url", url_text(url), *SMALL_ERP)
-        assert result.exit_code == 0, result.output
+        result = installation.succeed("demo", "seed", "--erp-url", url_text(url), *SMALL_ERP)
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed"}
-        result = installation.run("demo", "seed", "--url", url_text(url), "--customers", "1", "--months", "1")
-        assert result.exit_code == 0, result.output
+        result = installation.succeed("demo", "seed", "--url", url_text(url), "--customers", "1", "--months", "1")
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed", "users", "data_pencatatan"}
         assert "so_invoice_line" not in result.stdout
 
@@ -99,8 +96,7 @@ def test_own_erp_is_not_seeded(installation: Installation) -> None:
         result = installation.run(*command, **real)
         assert result.exit_code == 1
         assert "names an ERP of your own" in result.stderr
-    result = installation.run("demo", "seed", "--customers", "5", "--months", "2", "--replace", **real)
-    assert result.exit_code == 0, result.output
+    result = installation.succeed("demo", "seed", "--customers", "5", "--months", "2", "--replace", **real)
     assert "does not touch" in result.stderr
     assert "so_invoice_line" not in result.stdout
 
@@ -108,14 +104,13 @@ def test_own_erp_is_not_seeded(installation: Installation) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 def test_disturb_reports_its_changes(installation: Installation) -> None:
-    assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
-    answer = json_of(installation.run("demo", "disturb", "--changes", "40", "--seed", "3", "--json"))
+    installation.succeed("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP)
+    answer = installation.run_json("demo", "disturb", "--changes", "40", "--seed", "3")
     assert (answer["success"], answer["seed"], len(answer["disturbances"])) == (True, 3, 40)
     assert {"table", "operation", "months", "key", "column", "old", "new"} == answer["disturbances"][0].keys()
 
-    assert installation.run("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP).exit_code == 0
-    again = installation.run("demo", "disturb", "--changes", "40", "--seed", "3")
-    assert again.exit_code == 0, again.output
+    installation.succeed("demo", "seed", "--only", "erp", "--replace", *SMALL_ERP)
+    again = installation.succeed("demo", "disturb", "--changes", "40", "--seed", "3")
     assert "(seed 3)" in again.stdout
     for done in answer["disturbances"]:  # keys must not be wrapped, so that they can be copied
         values = {column: "NULL" if value is None else repr(value) for column, value in done["key"].items()}

@@ -10,7 +10,7 @@ from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.serving.installation import Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 TEST_CONNECTION = ("erp", "test-connection")
 
@@ -55,7 +55,7 @@ def test_all_commands_report_the_same_error(installation: Installation, options:
     servers.require_odbc("FreeTDS", "tdsodbc")
     erp = f"mssql+pyodbc://reader:s3cret@127.0.0.1:{servers.free_port()}/soi107{options}"
     answers = [
-        json_of(installation.run(*command, "--json", LEDGER_ERP_URL=erp))
+        installation.run_json(*command, LEDGER_ERP_URL=erp)
         for command in (TEST_CONNECTION, ("balance", "test-system"), ("sync", "start", "--wait"))
     ]
     found = answers[0]["findings"][-1]["found"]

@@ -9,7 +9,7 @@ from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.incidents import IncidentKind
 from ledger_pipelines.warehouse.tables import audit_log, deletion_confirmations
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
-from ledger_pipelines_tests.support.serving.installation import Installation, json_of
+from ledger_pipelines_tests.support.serving.installation import Installation
 
 TEST = ("balance", "test-system")
 
@@ -21,9 +21,9 @@ def test_open_incident_makes_the_system_unhealthy(computed: Installation) -> Non
         result = computed.run(*TEST)
         assert result.exit_code == 1
         assert "All checks passed" not in result.stderr
-        answer = json_of(computed.run(*TEST, "--json"))
+        answer = computed.run_json(*TEST)
         incidents.close(connection, [REFUSED.kind])
-        assert computed.run(*TEST).exit_code == 0
+        computed.succeed(*TEST)
     (one,) = answer["incidents"]
     assert (answer["success"], one["kind"], one["subject"], one["customers"], one["occurrences"], one["owner"]) == (
         False, "deletion_refused", "customer 11", [11], 2, "team:billing",
@@ -40,7 +40,7 @@ def test_health_of_a_customer_omits_incidents_of_others(
     computed: Installation, customer: int, subjects: list[str]
 ) -> None:
     with computed.warehouse() as connection, temporary_incidents(connection, REFUSED, FAILED):
-        answer = json_of(computed.run(*TEST, "--customer-id", str(customer), "--json"))
+        answer = computed.run_json(*TEST, "--customer-id", str(customer))
     assert [one["subject"] for one in answer["incidents"]] == subjects
     assert len(answer["problems"]) == len(subjects)
 
@@ -56,9 +56,9 @@ def test_incidents_are_listed(computed: Installation) -> None:
         assert "stockbywh" not in output.stdout
         whole = computed.run("incidents", "list", "--all").stdout
         assert whole.index("stockbywh") < whole.index("customer 11"), "the newest first"
-        (one,) = json_of(computed.run("incidents", "list", "--json"))["incidents"]
-        both = json_of(computed.run("incidents", "list", "--all", "--json"))["incidents"]
-        assert len(json_of(computed.run("incidents", "list", "--all", "--limit", "1", "--json"))["incidents"]) == 1
+        (one,) = computed.run_json("incidents", "list")["incidents"]
+        both = computed.run_json("incidents", "list", "--all")["incidents"]
+        assert len(computed.run_json("incidents", "list", "--all", "--limit", "1")["incidents"]) == 1
         assert "ledger incidents list" in computed.run("alerts", "list").stderr
     assert (one["state"], one["delivered_at"], one["details"]) == ("open", None, REFUSED.details)
     assert [incident["state"] for incident in both] == ["closed", "open"]
@@ -75,7 +75,7 @@ def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
         other = computed.run(*confirm, "11", "--rows", "850")
         assert other.exit_code == 1
         assert "now has 854 rows, not 850" in other.stderr
-        answer = json_of(computed.run(*confirm, "11", "--rows", "854", "--json"))["confirmed"]
+        answer = computed.run_json(*confirm, "11", "--rows", "854")["confirmed"]
         assert answer["rows"] == REFUSED.details["rows"]["11"]
         output = computed.run(*confirm, "11").stderr
         assert "850 rows of billing.meter_readings" in output

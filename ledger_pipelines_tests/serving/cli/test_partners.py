@@ -57,21 +57,20 @@ def demo(computed: Installation) -> Iterator[Installation]:
 
 def listed(demo: Installation, *options: str) -> list[tuple[int, str]]:
     """Return customer and origin of each mapping in the JSON output of `ledger partners list`."""
-    found: list[dict[str, Any]] = json_of(demo.run("partners", "list", *options, "--json"))["partners"]
+    found: list[dict[str, Any]] = demo.run_json("partners", "list", *options)["partners"]
     return [(one["customer_id"], one["origin"]) for one in found]
 
 
 def test_list_set_remove(demo: Installation) -> None:
     assert listed(demo) == [(CUSTOMER, "default")]
-    done = demo.run("partners", "set", "--customer-id", "12", "--bp-code", "K9")
-    assert done.exit_code == 0, done.output
+    done = demo.succeed("partners", "set", "--customer-id", "12", "--bp-code", "K9")
     assert "is invoiced as K9" in done.stderr
     assert listed(demo) == [(CUSTOMER, "default"), (12, "set")]
     assert listed(demo, "--customer-id", "12") == [(12, "set")]
     assert "K9" in demo.run("partners", "list").stdout
-    removed = json_of(demo.run("partners", "remove", "--customer-id", "12", "--json"))["removed"]
+    removed = demo.run_json("partners", "remove", "--customer-id", "12")["removed"]
     assert removed == [{"customer_id": 12, "bp_code": "K9", "origin": "set"}]
-    assert demo.run("partners", "remove", "--customer-id", str(CUSTOMER)).exit_code == 0
+    demo.succeed("partners", "remove", "--customer-id", str(CUSTOMER))
     assert listed(demo) == [(CUSTOMER, "excluded")]
 
 
@@ -90,13 +89,13 @@ def test_commands_are_audited(demo: Installation) -> None:
 
 
 def test_similar_partners_are_suggested(demo: Installation) -> None:
-    found = json_of(demo.run("partners", "suggest", "--json"))["suggestions"]
+    found = demo.run_json("partners", "suggest")["suggestions"]
     signs = [(one["customer_id"], one["same_contract"], one["same_name"], one["equal_months"]) for one in found]
     assert signs == [(12, True, False, 0), (13, False, False, 1)]
     assert found[1]["bp_code"] == "K9"
     assert "partners set" in demo.run("partners", "suggest").stderr
     demo.run("partners", "set", "--customer-id", "13", "--bp-code", "K9")
-    assert [one["customer_id"] for one in json_of(demo.run("partners", "suggest", "--json"))["suggestions"]] == [12]
+    assert [one["customer_id"] for one in demo.run_json("partners", "suggest")["suggestions"]] == [12]
 
 
 def test_suggestions_ignore_the_legal_form_of_names(demo: Installation) -> None:
@@ -104,7 +103,7 @@ def test_suggestions_ignore_the_legal_form_of_names(demo: Installation) -> None:
         name = str(connection.scalar(sa.select(customers.c.name).where(customers.c.customer_id == 14)))
         changed = f"{name.partition(' ')[2].upper()}, PT."
         connection.execute(sa.update(LINES).where(LINES.c.bp_code == "K9").values(bp_name=changed, amount_hc=5))
-    found = json_of(demo.run("partners", "suggest", "--limit", "9", "--json"))["suggestions"]
+    found = demo.run_json("partners", "suggest", "--limit", "9")["suggestions"]
     assert [(one["customer_id"], one["same_name"]) for one in found][:2] == [(12, False), (14, True)]
 
 

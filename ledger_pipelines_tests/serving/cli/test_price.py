@@ -22,10 +22,9 @@ def first_month(installation: Installation) -> str:
 
 def test_json_has_all_figures_and_nothing_changes(computed: Installation) -> None:
     before, first = computed.fingerprint(), first_month(computed)
-    result = computed.run(
+    result = computed.succeed(
         "price", "preview", "--customer-id", str(CUSTOMER), "--from", first, "--price", "23456.5", "--json"
     )
-    assert result.exit_code == 0, result.output
     answer = json_of(result)
     assert computed.fingerprint() == before
     assert (answer["from_month"], answer["to_month"]) == (first, shift_month(first, MONTHS - 1))
@@ -53,8 +52,7 @@ def test_json_has_all_figures_and_nothing_changes(computed: Installation) -> Non
 def test_text_output(computed: Installation) -> None:
     first = first_month(computed)
     command = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first, "--to", first)
-    result = computed.run(*command, "--price", "23456.5", "--correction", "1.5")
-    assert result.exit_code == 0, result.output
+    result = computed.succeed(*command, "--price", "23456.5", "--correction", "1.5")
     assert "nothing was changed" in result.stderr
     for words in (
         "Transactions that would change",
@@ -69,7 +67,7 @@ def test_text_output(computed: Installation) -> None:
 def test_preview_needs_no_billing_application(computed: Installation) -> None:
     unreachable = "postgresql://reader@127.0.0.1:1/gone"
     command = ("price", "preview", "--customer-id", str(CUSTOMER), "--from", first_month(computed), "--price", "1")
-    assert computed.run(*command, LEDGER_BILLING_URL=unreachable).exit_code == 0
+    computed.succeed(*command, LEDGER_BILLING_URL=unreachable)
 
 
 @pytest.mark.parametrize("table", [transaction_calculations, monthly_customer_balances], ids=lambda table: table.name)
@@ -86,8 +84,7 @@ def test_preview_waits_for_a_run_with_a_message(
 
         monkeypatch.setattr(price_command, "print_message", end_the_run)
         lock_tables(writer, table)
-        result = computed.run(*command)
-    assert result.exit_code == 0, result.output
+        result = computed.succeed(*command)
     assert "A run is writing the tables" in result.stderr
 
 

@@ -61,12 +61,12 @@ def test_port_of_two_settings_is_reported_once(installation: Installation) -> No
 
 
 def test_running_database_does_not_block_its_own_port(installation: Installation) -> None:
-    assert installation.run("db", "start").exit_code == 0
+    installation.succeed("db", "start")
     try:
         assert {port.variable for port in required_ports(installation.settings)} == set(VARIABLES) - {"LEDGER_DB_PORT"}
         check_ports(installation.settings)
     finally:
-        assert installation.run("db", "stop").exit_code == 0
+        installation.succeed("db", "stop")
 
 
 def test_foreign_host_gets_no_port_proposal(installation: Installation) -> None:

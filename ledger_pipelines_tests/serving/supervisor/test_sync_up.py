@@ -43,7 +43,7 @@ def serving() -> Iterator[RunningUp]:
 
 def latest(installation: Installation) -> dict[str, Any]:
     """Return the latest sync and its tables."""
-    return json_of(installation.run("sync", "status", "--json"))
+    return installation.run_json("sync", "status")
 
 
 def ended(installation: Installation) -> bool:
@@ -63,7 +63,7 @@ def up(serving: RunningUp) -> Iterator[RunningUp]:
     before = serving.installation.fingerprint()
     yield serving
     assert serving.installation.fingerprint() == before
-    assert serving.installation.run("sync", "start", "--table", LINES.name, "--wait").exit_code == 0
+    serving.installation.succeed("sync", "start", "--table", LINES.name, "--wait")
     assert serving.installation.fingerprint() == before
 
 
@@ -72,7 +72,7 @@ def blocked_sync(up: RunningUp) -> Iterator[int]:
     """Start a sync that waits for a locked table; yield the id of the process that executes it."""
     with locked_table(up.installation):
         up.wait_until(dagster_graphql_from_settings(up.installation.settings).location_is_loaded)
-        assert up.installation.run("sync", "start", "--table", LINES.name).exit_code == 0
+        up.installation.succeed("sync", "start", "--table", LINES.name)
         up.wait_until(lambda: sync_sessions(up.installation) > 0)
         (process,) = run_pids(up.children()[0].pid)
         yield process
@@ -92,7 +92,7 @@ def test_sync_is_cancelled_by_command(up: RunningUp) -> None:
         refused = installation.run("sync", "start", "--json")
         assert refused.exit_code == 1
         assert json_of(refused)["running_sync_id"] == latest(installation)["data"]["id"]
-        assert installation.run("sync", "cancel").exit_code == 0
+        installation.succeed("sync", "cancel")
         assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
     up.wait_until(lambda: run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED")
@@ -113,7 +113,7 @@ def test_unresponsive_sync_is_killed(up: RunningUp, monkeypatch: pytest.MonkeyPa
     with blocked_sync(up) as process:
         monkeypatch.setattr(serving_sync, "CANCEL_SECONDS", 0.5)
         os.kill(process, signal.SIGSTOP)
-        assert installation.run("sync", "cancel").exit_code == 0
+        installation.succeed("sync", "cancel")
         up.wait_until(lambda: not run_pids(up.children()[0].pid))
         assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
@@ -134,7 +134,7 @@ def test_killed_sync_fails(up: RunningUp) -> None:
 
 def test_sync_is_started_and_cancelled_by_the_api(up: RunningUp) -> None:
     installation = up.installation
-    made = json_of(installation.run("token", "create", "--name", "test", "--role", "admin", "--json"))
+    made = installation.run_json("token", "create", "--name", "test", "--role", "admin")
     root, headers = api_url(installation.settings), bearer(made["token"])
     with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, locked_table(installation):
         started = api.post("/api/sync/start", json={"tables": [LINES.name]}).json()

@@ -69,8 +69,8 @@ def own(application: sa.URL) -> Iterator[Installation]:
 @pytest.fixture
 def computed_own(own: Installation) -> Installation:
     """The same installation with a computed ledger and a stopped embedded server."""
-    assert own.run("balance", "initialize", "--all").exit_code == 0
-    assert own.run("db", "stop").exit_code == 0
+    own.succeed("balance", "initialize", "--all")
+    own.succeed("db", "stop")
     return own
 
 
@@ -157,10 +157,10 @@ def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL)
     with httpx2.Client(base_url=api_url(installation.settings), headers=bearer(up.first_token()), timeout=30) as api:
         address = f"/api/realtime-balance/customer/{CUSTOMER}/balance"
         assert never_computed_message(installation.settings) in api.get(address).json()["message"]
-        assert installation.run("balance", "initialize", "--all").exit_code == 0
+        installation.succeed("balance", "initialize", "--all")
         assert api.get(address).status_code == 200
     up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
-    assert installation.run("balance", "test-system").exit_code == 0
+    installation.succeed("balance", "test-system")
     assert schedule(installation, "daily_reconciliation")["runRequests"] != []
 
     before = balance(installation)
