@@ -14,7 +14,8 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
 from ledger_pipelines_tests.support.erp_copy import ErpCopy, new_erp_copy
-from ledger_pipelines_tests.support.interrupts import restore_sigint_handler
+from ledger_pipelines_tests.support.processes import restore_sigint_handler
+from ledger_pipelines_tests.support.webhook_receiver import Receiver, running_receiver
 
 # Per property test: few for developers who run the tests many times a day, many more in CI (2,000 in total).
 EXAMPLES = int(os.environ.get("LEDGER_TEST_EXAMPLES") or (110 if os.environ.get("CI") else 3))
@@ -92,10 +93,23 @@ def shared_pipeline(embedded_url: sa.URL) -> Iterator[Pipeline]:
         yield created
 
 
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of messages."""
+    with running_receiver() as made:
+        yield made
+
+
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
-def erp_copy(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[ErpCopy]:
+def source_server(request: pytest.FixtureRequest, embedded_url: sa.URL) -> sa.URL:
+    """URL of each kind of server of a source in turn."""
+    url = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
+    assert isinstance(url, sa.URL)
+    return url
+
+
+@pytest.fixture(scope="module")
+def erp_copy(source_server: sa.URL, embedded_url: sa.URL) -> Iterator[ErpCopy]:
     """An ERP on each kind of server and its copy, shared by a module's tests, which empty them (`ErpCopy.reset`)."""
-    server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
-    assert isinstance(server, sa.URL)
-    with new_erp_copy(server, embedded_url, lambda url: ErpSource(erp_engine(url))) as created:
+    with new_erp_copy(source_server, embedded_url, lambda url: ErpSource(erp_engine(url))) as created:
         yield created

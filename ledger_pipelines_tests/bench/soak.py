@@ -34,8 +34,7 @@ from ledger_pipelines_tests.bench.soak_data import BillingWorkload, fill_applica
 from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import Ledger, SourceState
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline, describe_differences
-from ledger_pipelines_tests.support.interrupts import restore_sigint_handler
-from ledger_pipelines_tests.support.run_processes import run_pids
+from ledger_pipelines_tests.support.processes import restore_sigint_handler, run_pids
 from ledger_pipelines_tests.support.servers import free_port
 
 _COMPARED_CUSTOMERS = 1_000

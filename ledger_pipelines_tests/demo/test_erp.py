@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -20,7 +19,8 @@ from ledger_pipelines.demo.erp.faults import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.erp_copy import month_of_row
+from ledger_pipelines_tests.support.servers import fresh_engine
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
@@ -44,32 +44,6 @@ def dump(engine: sa.Engine) -> Rows:
     }
 
 
-@contextmanager
-def database_of(server: sa.URL) -> Iterator[sa.Engine]:
-    with fresh_database(server) as url:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        yield engine
-
-
-@pytest.fixture
-def postgres(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    with database_of(embedded_url) as engine:
-        yield engine
-
-
-@pytest.fixture
-def mariadb(mariadb_url: sa.URL) -> Iterator[sa.Engine]:
-    with database_of(mariadb_url) as engine:
-        yield engine
-
-
-@pytest.fixture(params=["postgres", "mariadb"])
-def engine(request: pytest.FixtureRequest) -> sa.Engine:
-    made = request.getfixturevalue(request.param)
-    assert isinstance(made, sa.Engine)
-    return made
-
-
 @dataclass(frozen=True)
 class ErpDemo:
     """A seeded ERP: its summary and its rows."""
@@ -80,17 +54,12 @@ class ErpDemo:
     @cached_property
     def months(self) -> dict[str, Counter[str]]:
         """Count the rows of each table by month; the month of rows without a date is an empty text."""
-        return {table.name: Counter(month_of(table, row) for row in self.rows[table.name]) for table in ERP_TABLES}
-
-
-def month_of(table: ErpTable, row: dict[str, Any]) -> str:
-    first = next((row[name] for name in table.month_columns if row[name] is not None), None)
-    return "" if first is None else f"{first:%Y-%m}"
+        return {table.name: Counter(month_of_row(table, row) for row in self.rows[table.name]) for table in ERP_TABLES}
 
 
 @pytest.fixture(scope="module")
 def demo(embedded_url: sa.URL) -> Iterator[ErpDemo]:
-    with database_of(embedded_url) as database:
+    with fresh_engine(embedded_url) as database:
         yield ErpDemo(seed_erp(database, PLAN), dump(database))
 
 
@@ -171,7 +140,7 @@ def test_moments_lie_on_the_boundaries_of_months(demo: ErpDemo) -> None:
     midnights = [row["order_date"] for row in demo.rows["view_warehouse_order_line"] if row["order_date"]]
     assert any(f"{moment:%H:%M}" == "00:00" for moment in midnights)
     days = [row["order_date"] for row in demo.rows["view_warehouse_order"] if row["order_date"]]
-    assert all(not isinstance(day, datetime) for day in days)
+    assert {type(day) for day in days} == {date}
 
 
 def test_decimals_keep_every_digit(demo: ErpDemo) -> None:

@@ -1,7 +1,6 @@
 """Tests of `mutate_erp`: each reported operation matches the change of exactly one row."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,8 +21,8 @@ from ledger_pipelines.demo.erp.single_row import (
     update_one_statement,
 )
 from ledger_pipelines.demo.plan import WIB
-from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, erp_table
-from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, erp_table
+from ledger_pipelines_tests.support.erp_copy import month_of_row
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
@@ -34,25 +33,6 @@ PLAN = ErpDemoPlan(
 CHANGES = 120
 
 TableContents = dict[str, Counter[tuple[Any, ...]]]
-
-
-@pytest.fixture
-def postgres(embedded_url: sa.URL) -> Iterator[sa.Engine]:
-    with fresh_database(embedded_url) as url:
-        yield sa.create_engine(url, poolclass=sa.NullPool)
-
-
-@pytest.fixture
-def mariadb(mariadb_url: sa.URL) -> Iterator[sa.Engine]:
-    with fresh_database(mariadb_url) as url:
-        yield sa.create_engine(url, poolclass=sa.NullPool)
-
-
-@pytest.fixture(params=["postgres", "mariadb"])
-def engine(request: pytest.FixtureRequest) -> sa.Engine:
-    made = request.getfixturevalue(request.param)
-    assert isinstance(made, sa.Engine)
-    return made
 
 
 def contents(engine: sa.Engine) -> TableContents:
@@ -109,13 +89,8 @@ def assert_disturbance_matches(
         assert old[0][done.column] == done.old != done.new
     assert (done.operation == "move") == (done.column in table.month_columns)
     if not table.is_snapshot:
-        assert list(done.months) == list(dict.fromkeys(month_of(table, row) for row in old + new))
+        assert list(done.months) == list(dict.fromkeys(month_of_row(table, row) for row in old + new))
         assert len(done.months) == (2 if done.operation == "move" else 1)
-
-
-def month_of(table: ErpTable, row: dict[str, Any]) -> str:
-    first = next((row[name] for name in table.month_columns if row[name] is not None), None)
-    return "" if first is None else f"{first:%Y-%m}"
 
 
 def test_rows_reach_up_to_the_next_month(postgres: sa.Engine) -> None:

@@ -1,9 +1,7 @@
 """Tests of the demo's billing database on real servers."""
 
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -19,14 +17,11 @@ from ledger_pipelines.demo.faults import FAULT_KINDS, FAULTY_CUSTOMERS
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB, Timeline
 from ledger_pipelines.sources.billing.schema import data_pencatatan, metadata, users
+from ledger_pipelines_tests.support.servers import POSTGRES, fresh_engine, require_server
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
 
-SERVERS = {
-    "postgresql": ("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"),
-    "mariadb": ("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"),
-}
 UNTIL = datetime(2025, 3, 17, 15, 30, tzinfo=WIB)
 PLAN = BillingDemoPlan(current_month="2025-03", until=UNTIL)
 SMALL = BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=4, months=3)
@@ -34,50 +29,24 @@ SMALL = BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=4, month
 Dump = dict[str, list[tuple[str | None, ...]]]
 
 
-def _new_database(server: str) -> Iterator[sa.Engine]:
-    """Yield a temporary database; without a server, skip the test, except in CI."""
-    variable, default = SERVERS[server]
-    url = sa.make_url(os.environ.get(variable, default))
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    name = f"ledger_test_sample_{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    try:
-        admin.connect().close()
-    except sa.exc.OperationalError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no {server} server at {url.render_as_string()} ({variable}): {error.orig}")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine = sa.create_engine(url.set(database=name), poolclass=sa.NullPool)
-    try:
+@pytest.fixture(scope="module")
+def machine_postgres() -> sa.URL:
+    """Return the URL of the machine's PostgreSQL."""
+    return require_server(POSTGRES, "LEDGER_TEST_POSTGRES_URL")
+
+
+@pytest.fixture
+def postgres(machine_postgres: sa.URL) -> Iterator[sa.Engine]:
+    """Yield an engine to a new database on the machine's PostgreSQL."""
+    with fresh_engine(machine_postgres) as engine:
         yield engine
-    finally:
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name}")
-
-
-@pytest.fixture
-def postgres() -> Iterator[sa.Engine]:
-    yield from _new_database("postgresql")
-
-
-@pytest.fixture
-def mariadb() -> Iterator[sa.Engine]:
-    yield from _new_database("mariadb")
-
-
-@pytest.fixture(params=sorted(SERVERS))
-def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
-    yield from _new_database(request.param)
 
 
 @pytest.fixture(scope="module")
-def default_demo() -> Iterator[tuple[BillingDemoSummary, Dump]]:
+def default_demo(machine_postgres: sa.URL) -> tuple[BillingDemoSummary, Dump]:
     """Seed the default plan in PostgreSQL."""
-    for database in _new_database("postgresql"):
-        yield seed_billing(database, PLAN), dump(database)
+    with fresh_engine(machine_postgres) as database:
+        return seed_billing(database, PLAN), dump(database)
 
 
 def dump(engine: sa.Engine) -> Dump:

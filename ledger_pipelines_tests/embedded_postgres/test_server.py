@@ -20,6 +20,7 @@ from ledger_pipelines.embedded_postgres import processes as postgres_processes
 from ledger_pipelines.embedded_postgres import programs as postgres_programs
 from ledger_pipelines.embedded_postgres import tuning as postgres_tuning
 from ledger_pipelines.embedded_postgres.server import EmbeddedServer, EmbeddedServerError
+from ledger_pipelines_tests.support.servers import free_port
 
 GIB = 1024**3
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another OS user")
@@ -29,15 +30,6 @@ from ledger_pipelines.embedded_postgres.server import EmbeddedServer
 server = EmbeddedServer(pathlib.Path(sys.argv[1]), int(sys.argv[2]), fast_and_unsafe=True)
 print(server.start(), flush=True)
 """
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 def start_in_process(server: EmbeddedServer, program: str = STARTER) -> subprocess.Popen[str]:

@@ -12,36 +12,17 @@ from ledger_pipelines.horizon import Horizon, Scope, month_of, shift_month
 from ledger_pipelines.ledger import alerts, balances
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.reference.model import SourceState
-from ledger_pipelines_tests.reference.rows import reading_row, user_row
+from ledger_pipelines_tests.reference.rows import reading_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.builders import fob_customer, fob_reading
 
 ANNA, BUDI = 11, 12
 FIRST, CURRENT = "2025-01", "2025-03"
 
 
-@pytest.fixture
-def ledger(shared_pipeline: Pipeline) -> Pipeline:
-    """Return the shared pipeline, emptied, with three months."""
-    shared_pipeline.reset(FIRST, CURRENT)
-    return shared_pipeline
-
-
 def state(*customers: dict[str, Any], readings: tuple[dict[str, Any], ...] = ()) -> SourceState:
     """Return a source with these customers and readings."""
     return SourceState(customers, readings)
-
-
-def customer(customer_id: int, **deposits: str) -> dict[str, Any]:
-    """Return a fob customer who pays 1 rupiah for a Sm³, with deposits by day: ``m03_05="100"``."""
-    entries = ", ".join(
-        f'{{"date": "2025-{day[1:].replace("_", "-")}", "amount": {amount}}}' for day, amount in deposits.items()
-    )
-    return user_row(customer_id, role="fob", harga_per_meter_kubik=1, deposit_history=f"[{entries}]")
-
-
-def reading(reading_id: int, customer_id: int, day: str, volume: str) -> dict[str, Any]:
-    """Return a reading of a volume in Sm³, which is also its amount in rupiah."""
-    return reading_row(reading_id, customer_id, f'{{"waktu": "{day} 00:00:00", "volume_sm3": {volume}}}')
 
 
 def recorded(pipeline: Pipeline) -> list[tuple[int, str, str, str | None, bool]]:
@@ -66,7 +47,7 @@ def recalculate_balances(pipeline: Pipeline, low: alerts.LowBalanceLimits = aler
 
 @pytest.mark.parametrize(("deposit", "is_low"), [("0.01", False), ("0", False), ("-0.01", True)])
 def test_balance_is_low_below_the_threshold(ledger: Pipeline, deposit: str, is_low: bool) -> None:
-    ledger.fill(state(customer(ANNA, m03_05=deposit)))
+    ledger.fill(state(fob_customer(ANNA, m03_05=deposit)))
     ledger.run()
     assert [(row["kind"], row["balance"]) for row in ledger.rows(balance_alerts)] == (
         [("threshold", Decimal(deposit))] if is_low else []
@@ -80,7 +61,7 @@ def test_balance_is_low_below_the_threshold(ledger: Pipeline, deposit: str, is_l
 )
 def test_balance_is_low_with_fewer_days_left(ledger: Pipeline, balance: str, left: str | None) -> None:
     deposit = str(Decimal(balance) + 300)
-    ledger.fill(state(customer(ANNA, m03_05=deposit), readings=(reading(1, ANNA, "2025-03-20", "300"),)))
+    ledger.fill(state(fob_customer(ANNA, m03_05=deposit), readings=(fob_reading(1, ANNA, "2025-03-20", "300"),)))
     ledger.run()
     found = [row[3] for row in recorded(ledger) if row[1] == "days_left"]
     assert found == ([] if left is None else [left])
@@ -93,7 +74,7 @@ def test_use_covers_the_last_thirty_days(ledger: Pipeline, day: str, counts: boo
     """The month is over, so it is evaluated at its end: on 1 April at 00:00."""
     moment = day if " " in day else f"{day} 00:00:00"
     reading = reading_row(1, ANNA, f'{{"waktu": "{moment}", "volume_sm3": 300}}')
-    ledger.fill(state(customer(ANNA, m03_05="301"), readings=(reading,)))
+    ledger.fill(state(fob_customer(ANNA, m03_05="301"), readings=(reading,)))
     ledger.run()
     assert [row[1] for row in recorded(ledger)] == (["days_left"] if counts else [])
 
@@ -104,7 +85,7 @@ def test_use_excludes_future_readings(ledger: Pipeline) -> None:
     current = month_of(now, WIB)
     ledger.horizon = Horizon(shift_month(current, -2), current, WIB)
     past, future = now - timedelta(days=1), now + timedelta(minutes=30)
-    anna = customer(ANNA) | {"deposit_history": f'[{{"date": "{past:%Y-%m-%d}", "amount": 1000}}]'}
+    anna = fob_customer(ANNA) | {"deposit_history": f'[{{"date": "{past:%Y-%m-%d}", "amount": 1000}}]'}
     readings = [
         reading_row(number, ANNA, f'{{"waktu": "{moment:%Y-%m-%d %H:%M:%S}", "volume_sm3": {volume}}}')
         for number, (moment, volume) in enumerate([(past, 30), (future, 900)], start=1)
@@ -117,8 +98,8 @@ def test_use_excludes_future_readings(ledger: Pipeline) -> None:
 
 
 def test_alert_is_raised_once_until_recovery(ledger: Pipeline) -> None:
-    low, recovered = customer(ANNA, m03_05="-5"), customer(ANNA, m03_05="-5", m03_06="100")
-    for now in (low, low, low, recovered, recovered, low, customer(ANNA, m03_05="-50")):
+    low, recovered = fob_customer(ANNA, m03_05="-5"), fob_customer(ANNA, m03_05="-5", m03_06="100")
+    for now in (low, low, low, recovered, recovered, low, fob_customer(ANNA, m03_05="-50")):
         ledger.fill(state(now))
         ledger.run(customers=[ANNA] if ledger.rows(balance_alerts) else None)
     assert recorded(ledger) == [(ANNA, "threshold", "-5.00", None, False), (ANNA, "threshold", "-5.00", None, True)]
@@ -126,38 +107,38 @@ def test_alert_is_raised_once_until_recovery(ledger: Pipeline) -> None:
 
 def test_alert_stays_without_use(ledger: Pipeline) -> None:
     """Without use the days left are unknown: an open alert stays, and no alert is raised."""
-    short = customer(ANNA, m03_05="310")
-    ledger.fill(state(short, readings=(reading(1, ANNA, "2025-03-20", "300"),)))
+    short = fob_customer(ANNA, m03_05="310")
+    ledger.fill(state(short, readings=(fob_reading(1, ANNA, "2025-03-20", "300"),)))
     ledger.run()
     assert recorded(ledger) == [(ANNA, "days_left", "10.00", "1.0", True)]
     ledger.fill(state(short))
     ledger.run()
     assert recorded(ledger) == [(ANNA, "days_left", "10.00", "1.0", True)]
-    ledger.fill(state(short, readings=(reading(1, ANNA, "2025-03-20", "30"),)))
+    ledger.fill(state(short, readings=(fob_reading(1, ANNA, "2025-03-20", "30"),)))
     ledger.run()
     assert recorded(ledger) == [(ANNA, "days_left", "10.00", "1.0", False)]
 
 
 def test_deleted_customer_clears_the_alert(ledger: Pipeline) -> None:
-    ledger.fill(state(customer(ANNA, m03_05="-5"), customer(BUDI, m03_05="-5")))
+    ledger.fill(state(fob_customer(ANNA, m03_05="-5"), fob_customer(BUDI, m03_05="-5")))
     ledger.run()
-    ledger.fill(state(customer(BUDI, m03_05="-5")))
+    ledger.fill(state(fob_customer(BUDI, m03_05="-5")))
     ledger.run()
     assert [(row[0], row[4]) for row in recorded(ledger)] == [(ANNA, False), (BUDI, True)]
 
 
 def test_scoped_run_evaluates_only_its_customers(ledger: Pipeline) -> None:
-    ledger.fill(state(customer(ANNA, m03_05="5"), customer(BUDI, m03_05="5")))
+    ledger.fill(state(fob_customer(ANNA, m03_05="5"), fob_customer(BUDI, m03_05="5")))
     ledger.run()
-    ledger.fill(state(customer(ANNA, m03_05="-5"), customer(BUDI, m03_05="-5")))
+    ledger.fill(state(fob_customer(ANNA, m03_05="-5"), fob_customer(BUDI, m03_05="-5")))
     ledger.run(customers=[BUDI])
     assert [row[0] for row in recorded(ledger)] == [BUDI]
 
 
 def test_limits_of_a_customer(ledger: Pipeline) -> None:
     """A customer may have its own threshold and days; a missing limit is the default; 0 days disables the measure."""
-    readings = (reading(1, ANNA, "2025-03-20", "300"), reading(2, BUDI, "2025-03-20", "300"))
-    ledger.fill(state(customer(ANNA, m03_05="400"), customer(BUDI, m03_05="310"), readings=readings))
+    readings = (fob_reading(1, ANNA, "2025-03-20", "300"), fob_reading(2, BUDI, "2025-03-20", "300"))
+    ledger.fill(state(fob_customer(ANNA, m03_05="400"), fob_customer(BUDI, m03_05="310"), readings=readings))
     with ledger.warehouse.begin() as connection:
         alerts.set_limits(connection, ANNA, threshold=Decimal("100.01"))
         alerts.set_limits(connection, BUDI, days=0)
@@ -176,9 +157,9 @@ def test_limits_of_a_customer(ledger: Pipeline) -> None:
 
 
 def test_crashed_run_records_no_alert(ledger: Pipeline) -> None:
-    ledger.fill(state(customer(ANNA, m03_05="5")))
+    ledger.fill(state(fob_customer(ANNA, m03_05="5")))
     ledger.run()
-    ledger.fill(state(customer(ANNA, m03_05="-5")))
+    ledger.fill(state(fob_customer(ANNA, m03_05="-5")))
     ledger.load(Scope(ledger.horizon.months))
     with suppress(KeyboardInterrupt), ledger.warehouse.begin() as connection:
         balances.recalculate_balances(connection, Scope(ledger.horizon.months), ledger.horizon, "dies")

@@ -24,13 +24,6 @@ HUNDRED = '{"date": "2025-02-01", "amount": 100}'
 BACK = '"keterangan": "Pengurangan"'
 
 
-@pytest.fixture
-def ledger(shared_pipeline: Pipeline) -> Pipeline:
-    """Return the shared pipeline, emptied, with three months."""
-    shared_pipeline.reset(FIRST, CURRENT)
-    return shared_pipeline
-
-
 def customer(
     customer_id: int, deposited: str = "0", bought: str = "0", *, deposits: Sequence[str] = (), **columns: Any
 ) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.alerts import DEFAULT_LIMITS, set_limits
 from ledger_pipelines.ledger.days_left import DAYS_LEFT_GROUPS, balances_by_days_left
-from ledger_pipelines_tests.ledger.test_alerts import CURRENT, FIRST, customer, reading
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.builders import fob_customer, fob_reading
 
+FIRST, CURRENT = "2025-01", "2025-03"
 DEPOSITS = {
     11: "29", 12: "36", 13: "37", 14: "43", 15: "44", 16: "72", 17: "73", 18: "100", 19: "500"
 }  # fmt: skip
@@ -30,9 +31,11 @@ def groups(pipeline: Pipeline) -> dict[str, tuple[int, Decimal]]:
 def test_each_balance_is_in_one_group(shared_pipeline: Pipeline) -> None:
     shared_pipeline.reset(FIRST, CURRENT)
     readings = [
-        reading(customer_id, customer_id, "2025-03-20", "30") for customer_id in DEPOSITS if customer_id != WITHOUT_USE
+        fob_reading(customer_id, customer_id, "2025-03-20", "30")
+        for customer_id in DEPOSITS
+        if customer_id != WITHOUT_USE
     ]
-    customers = [customer(customer_id, m03_05=amount) for customer_id, amount in DEPOSITS.items()]
+    customers = [fob_customer(customer_id, m03_05=amount) for customer_id, amount in DEPOSITS.items()]
     shared_pipeline.fill(SourceState(tuple(customers), tuple(readings)))
     shared_pipeline.run()
     with shared_pipeline.warehouse.begin() as connection:

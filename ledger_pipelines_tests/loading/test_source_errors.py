@@ -3,8 +3,6 @@
 import gc
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +14,7 @@ from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 from ledger_pipelines_tests.support.builders import all_rows, fob_reading, rejections_by_id, state, user
 from ledger_pipelines_tests.support.servers import free_port, fresh_database
+from ledger_pipelines_tests.support.tables import altered
 
 SECRET = "-".join(("rahasia", "sekali"))
 
@@ -49,18 +48,6 @@ def failure(pipeline: Pipeline, url: sa.URL) -> str:
     assert "LEDGER_BILLING_URL" in message
     assert "\n" not in message
     return message
-
-
-@contextmanager
-def altered(pipeline: Pipeline, there: str, back: str) -> Iterator[sa.URL]:
-    """Alter the source temporarily, and yield its URL."""
-    with pipeline.source.begin() as connection:
-        connection.execute(sa.text(there))
-    try:
-        yield pipeline.source.url
-    finally:
-        with pipeline.source.begin() as connection:
-            connection.execute(sa.text(back))
 
 
 @pytest.mark.parametrize("driver", ["postgresql", "mysql", "mariadb"])
@@ -114,8 +101,8 @@ def test_table_without_select_right(loaded: Pipeline) -> None:
 
 @pytest.mark.parametrize("table", ["users", "data_pencatatan"])
 def test_missing_table_is_named(loaded: Pipeline, table: str) -> None:
-    with altered(loaded, f"ALTER TABLE {table} RENAME TO hidden", f"ALTER TABLE hidden RENAME TO {table}") as url:
-        assert table in failure(loaded, url)
+    with altered(loaded.source, f"ALTER TABLE {table} RENAME TO hidden", f"ALTER TABLE hidden RENAME TO {table}"):
+        assert table in failure(loaded, loaded.source.url)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +111,15 @@ def test_missing_table_is_named(loaded: Pipeline, table: str) -> None:
 )
 def test_missing_column_is_named(loaded: Pipeline, table: str, column: str) -> None:
     there, back = (f"ALTER TABLE {table} RENAME {old} TO {new}" for old, new in ((column, "c"), ("c", column)))
-    with altered(loaded, there, back) as url:
-        message = failure(loaded, url)
+    with altered(loaded.source, there, back):
+        message = failure(loaded, loaded.source.url)
     assert column in message
     assert table in message
 
 
 def test_unread_column_may_be_missing(loaded: Pipeline) -> None:
-    with altered(
-        loaded, "ALTER TABLE users RENAME remember_token TO c", "ALTER TABLE users RENAME c TO remember_token"
-    ):
+    there, back = (f"ALTER TABLE users RENAME {names}" for names in ("remember_token TO c", "c TO remember_token"))
+    with altered(loaded.source, there, back):
         assert [report.total.changed for report in loaded.run()] == [0] * 6
 
 

@@ -4,28 +4,31 @@ Random histories, including faulty ones, on a real PostgreSQL. They are computed
 recalculated for the affected customers, and computed in parts.
 """
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger import transactions
-from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.conftest import EXAMPLES
 from ledger_pipelines_tests.reference.ledger import compute_ledger, last_readable
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences
+from ledger_pipelines_tests.support.billing_pipeline import (
+    WIB,
+    Pipeline,
+    assert_only_changed_rows_are_written,
+    calculated_rows,
+    content,
+    describe_differences,
+)
 
 # A property is one test, regardless of its number of examples.
 pytestmark = pytest.mark.timeout(0)
 
 FIRST, CURRENT = "2025-01", "2025-04"
 MONTHS = Horizon(FIRST, CURRENT, WIB).months
-CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
 STATES = source_states(first_month=FIRST, current_month=CURRENT)
 
 
@@ -59,7 +62,7 @@ def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, d
     assert (
         describe_differences(pipeline.ledger(), compute_ledger(before, first_month=FIRST, current_month=CURRENT)) == []
     )
-    rows_before = _rows(pipeline)
+    rows_before = calculated_rows(pipeline)
 
     after, affected = data.draw(mutations(before, first_month=FIRST, current_month=CURRENT, unreadable=True))
     pipeline.fill(after)
@@ -68,11 +71,11 @@ def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, d
     remembered = last_readable(before)
     expected = compute_ledger(after, first_month=FIRST, current_month=CURRENT, last_readable_texts=remembered)
     assert describe_differences(pipeline.ledger(), expected) == []
-    _assert_unchanged_rows_keep_stamps(rows_before, _rows(pipeline))
+    assert_only_changed_rows_are_written(rows_before, calculated_rows(pipeline))
 
-    rows = _rows(pipeline)
+    rows = calculated_rows(pipeline)
     pipeline.run()
-    assert _rows(pipeline) == rows, "a whole run after a scoped one found something to write"
+    assert calculated_rows(pipeline) == rows, "a whole run after a scoped one found something to write"
 
 
 @given(state=STATES, first=st.sampled_from(MONTHS), last=st.sampled_from(MONTHS))
@@ -83,11 +86,11 @@ def test_any_range_after_a_whole_run_writes_nothing(
     pipeline.reset(FIRST, CURRENT)
     pipeline.fill(state)
     pipeline.run()
-    rows = _rows(pipeline)
+    rows = calculated_rows(pipeline)
     months = [month for month in MONTHS if min(first, last) <= month <= max(first, last)]
     reports = pipeline.run(months)
     assert [report.total.changed for report in reports] == [0] * len(reports)
-    assert _rows(pipeline) == rows
+    assert calculated_rows(pipeline) == rows
 
 
 @given(data=st.data())
@@ -116,26 +119,6 @@ def test_months_computed_in_order_equal_a_whole_run(shared_pipeline: Pipeline, s
     assert (
         describe_differences(pipeline.ledger(), compute_ledger(state, first_month=FIRST, current_month=CURRENT)) == []
     )
-    rows = {key: _content(row) for key, row in _rows(pipeline).items()}
+    rows = {key: content(row) for key, row in calculated_rows(pipeline).items()}
     pipeline.run(force=True)
-    assert {key: _content(row) for key, row in _rows(pipeline).items()} == rows
-
-
-def _rows(pipeline: Pipeline) -> dict[Any, dict[str, Any]]:
-    return {
-        (table.name, *(row[column.name] for column in table.primary_key)): dict(row)
-        for table in CALCULATED
-        for row in pipeline.rows(table)
-    }
-
-
-def _content(row: dict[str, Any]) -> dict[str, Any]:
-    stamps = {"calculated_at", "is_recalculated", "last_calculated_at"}
-    return {name: value for name, value in row.items() if name not in stamps}
-
-
-def _assert_unchanged_rows_keep_stamps(before: dict[Any, dict[str, Any]], after: dict[Any, dict[str, Any]]) -> None:
-    """Assert that rows with unchanged content keep their stamps."""
-    for key in before.keys() & after.keys():
-        if _content(before[key]) == _content(after[key]):
-            assert before[key] == after[key], f"{key} was written without a reason"
+    assert {key: content(row) for key, row in calculated_rows(pipeline).items()} == rows

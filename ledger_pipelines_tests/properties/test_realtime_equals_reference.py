@@ -29,14 +29,18 @@ from ledger_pipelines_tests.reference.ledger import compute_ledger
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, describe_differences
+from ledger_pipelines_tests.support.billing_pipeline import (
+    WIB,
+    CalculatedRows,
+    Pipeline,
+    assert_only_changed_rows_are_written,
+    calculated_rows,
+    describe_differences,
+)
 
 FIRST, CURRENT = "2025-01", "2025-04"
 BEGIN = datetime(2025, 4, 10, 12, tzinfo=WIB)
-CALCULATED = (tables.transaction_calculations, tables.monthly_customer_balances)
-STAMPS = {"calculated_at", "is_recalculated", "last_calculated_at"}
 Row = dict[str, Any]
-Rows = dict[tuple[Any, ...], Row]
 
 
 class CrashError(Exception):
@@ -116,16 +120,16 @@ class RealTime(RuleBasedStateMachine):
     @rule(crash=st.none() | st.integers(0, 120))
     def run(self, crash: int | None) -> None:
         """Apply the queued changes, possibly with a crash; a second run finds nothing."""
-        before, affected = self._rows(), self._affected_customers()
+        before, affected = calculated_rows(self.pipeline), self._affected_customers()
         with self._crashing(crash):
             self._apply_changes()
-            rows = self._rows()
-            self._assert_unchanged_rows_keep_stamps(before, rows)
+            rows = calculated_rows(self.pipeline)
+            assert_only_changed_rows_are_written(before, rows)
             assert _rows_of_others(rows, affected) == _rows_of_others(before, affected), (
                 "a row of an unaffected customer changed"
             )
             assert self._apply_changes() == 0
-            assert self._rows() == rows
+            assert calculated_rows(self.pipeline) == rows
 
     @rule(data=st.data())
     def lose_watermark(self, data: st.DataObject) -> None:
@@ -144,7 +148,7 @@ class RealTime(RuleBasedStateMachine):
         """Switch on all customers, find and apply all changes, and compare every row with the reference."""
         users = tuple(row | {"use_realtime_calculation": True} for row in self.state.users)
         self._change_source(SourceState(users, self.state.readings), sets_updated_at=False)
-        before = self._rows()
+        before = calculated_rows(self.pipeline)
         for kind in ChangeKind:
             self.pollers[kind].poll(self._app(), self.now)
         if self.full_scans:
@@ -154,7 +158,7 @@ class RealTime(RuleBasedStateMachine):
         self._apply_changes()
         expected = compute_ledger(self.state, first_month=FIRST, current_month=CURRENT)
         assert describe_differences(self.pipeline.ledger(), expected) == []
-        self._assert_unchanged_rows_keep_stamps(before, self._rows())
+        assert_only_changed_rows_are_written(before, calculated_rows(self.pipeline))
         for table in ("users", "data_pencatatan"):
             assert self._scan(table) == 0, "a full scan found a change after all changes had been applied"
         assert self._apply_changes() == 0
@@ -215,24 +219,6 @@ class RealTime(RuleBasedStateMachine):
 
         return SourceState(stamped(before.users, after.users), stamped(before.readings, after.readings))
 
-    def _rows(self) -> Rows:
-        return {
-            (table.name, *(row[column.name] for column in table.primary_key)): dict(row)
-            for table in CALCULATED
-            for row in self.pipeline.rows(table)
-        }
-
-    @staticmethod
-    def _assert_unchanged_rows_keep_stamps(before: Rows, after: Rows) -> None:
-        for key in before.keys() & after.keys():
-            contents = [{name: row[key][name] for name in row[key] if name not in STAMPS} for row in (before, after)]
-            if contents[0] == contents[1]:
-                assert before[key] == after[key], f"{key} was written without a reason"
-            else:
-                stamp = "calculated_at" if "calculated_at" in after[key] else "last_calculated_at"
-                assert before[key][stamp] < after[key][stamp], f"{key} has no new time"
-                assert after[key].get("is_recalculated", True), f"{key} is not marked as recalculated"
-
     @contextmanager
     def _crashing(self, statements: int | None) -> Iterator[None]:
         """Crash instead of sending the given statement to the warehouse, and restart; None: no crash."""
@@ -261,7 +247,7 @@ def _with_deleted(before: Sequence[Row], after: Sequence[Row]) -> tuple[Row, ...
     return (*after, *(row for row in before if row["id"] not in left))
 
 
-def _rows_of_others(rows: Rows, affected: Collection[int]) -> Rows:
+def _rows_of_others(rows: CalculatedRows, affected: Collection[int]) -> CalculatedRows:
     return {key: row for key, row in rows.items() if row["customer_id"] not in affected}
 
 

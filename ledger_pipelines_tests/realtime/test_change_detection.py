@@ -34,11 +34,10 @@ DEPOSITS = '[{"date": "2025-03-05 14:04:00", "amount": "1e3", "keterangan": "pen
 PRICES = '[{"year_month": "2025-03", "harga_per_meter_kubik": 1.50, "odd": [1, true, {"b": null, "a": "x"}]}, 7]'
 
 
-@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
-def shared(request: pytest.FixtureRequest, embedded_url: sa.URL) -> Iterator[Pipeline]:
+@pytest.fixture(scope="module")
+def shared(source_server: sa.URL, embedded_url: sa.URL) -> Iterator[Pipeline]:
     """Yield a pipeline with a billing application on each kind of server."""
-    server = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
-    with new_pipeline(server, embedded_url) as made:
+    with new_pipeline(source_server, embedded_url) as made:
         yield made
 
 

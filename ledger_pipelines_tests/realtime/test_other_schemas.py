@@ -80,18 +80,10 @@ class OtherApplication:
                 connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
 
 
-@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest, embedded_url: sa.URL) -> sa.URL:
-    """Return the URL of each kind of server."""
-    url = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
-    assert isinstance(url, sa.URL)
-    return url
-
-
 @pytest.fixture
-def other(server: sa.URL, embedded_url: sa.URL) -> Iterator[OtherApplication]:
+def other(source_server: sa.URL, embedded_url: sa.URL) -> Iterator[OtherApplication]:
     """Yield a billing application with the known schema, which a test alters."""
-    with new_pipeline(server, embedded_url) as pipeline:
+    with new_pipeline(source_server, embedded_url) as pipeline:
         pipeline.reset(FIRST, CURRENT)
         yield OtherApplication(pipeline, pipeline.source)
 

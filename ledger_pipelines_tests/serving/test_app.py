@@ -11,9 +11,9 @@ import uvicorn
 from ledger_pipelines.serving.app import uvicorn_config
 from ledger_pipelines.serving.web.address import api_url, is_ready
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.servers import free_port
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.tables import newest_audit_entry
 from ledger_pipelines_tests.support.waiting import wait_until
 
 FORWARDED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
@@ -44,8 +44,7 @@ def test_forwarded_headers(api: ApiUnderTest, proxies: str | None, address: str,
     assert response.status_code == 401
     assert ("Strict-Transport-Security" in response.headers) == (scheme == "https")
     assert "server" not in response.headers
-    with api.warehouse.connect() as connection:
-        assert audit.latest(connection, limit=1)[0].address == address
+    assert newest_audit_entry(api.warehouse).address == address
 
 
 def test_is_ready_without_a_server(api: ApiUnderTest) -> None:

@@ -21,6 +21,7 @@ from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState, Transaction
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.tables import delete_all_rows, rows_of
 
 WIB = ZoneInfo("Asia/Jakarta")
 _WITHOUT_GUARD = DeletionGuard(accept=True)
@@ -38,11 +39,7 @@ class Pipeline:
     def reset(self, first_month: str, current_month: str) -> None:
         """Empty the warehouse and set the months of the partitions."""
         self.horizon = Horizon(first_month, current_month, WIB)
-        with self.warehouse.begin() as connection:
-            deletes = [
-                str(sa.delete(table)) for table in tables.metadata.sorted_tables if table is not tables.write_locks
-            ]
-            connection.exec_driver_sql(";".join(deletes))
+        delete_all_rows(self.warehouse)
 
     def fill(self, state: SourceState) -> None:
         """Replace the contents of the source by a state."""
@@ -84,8 +81,7 @@ class Pipeline:
 
     def rows(self, table: sa.Table) -> list[sa.RowMapping]:
         """Return the rows of a warehouse table, in the order of the primary key."""
-        with self.warehouse.connect() as connection:
-            return list(connection.execute(sa.select(table).order_by(*table.primary_key)).mappings())
+        return rows_of(self.warehouse, table)
 
     def ledger(self) -> Ledger:
         """Return the contents of the warehouse as a ledger of the reference; rejections have the product's reasons."""
@@ -152,6 +148,35 @@ def _has_scale(row: Transaction | MonthlyBalance) -> bool:
         not isinstance(value := getattr(row, name, None), Decimal) or value.as_tuple().exponent == scale
         for name, scale in _SCALES.items()
     )
+
+
+CalculatedRows = dict[tuple[Any, ...], dict[str, Any]]
+_STAMPS = {"calculated_at", "is_recalculated", "last_calculated_at"}
+
+
+def calculated_rows(pipeline: Pipeline) -> CalculatedRows:
+    """Return the transactions and balances by table and key."""
+    return {
+        (table.name, *(row[column.name] for column in table.primary_key)): dict(row)
+        for table in (tables.transaction_calculations, tables.monthly_customer_balances)
+        for row in pipeline.rows(table)
+    }
+
+
+def content(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a calculated row without its stamps."""
+    return {name: value for name, value in row.items() if name not in _STAMPS}
+
+
+def assert_only_changed_rows_are_written(before: CalculatedRows, after: CalculatedRows) -> None:
+    """Assert that rows with unchanged content keep their stamps, and that the others have new ones."""
+    for key in before.keys() & after.keys():
+        if content(before[key]) == content(after[key]):
+            assert before[key] == after[key], f"{key} was written without a reason"
+        else:
+            stamp = "calculated_at" if "calculated_at" in after[key] else "last_calculated_at"
+            assert before[key][stamp] < after[key][stamp], f"{key} has no new time"
+            assert after[key].get("is_recalculated", True), f"{key} is not marked as recalculated"
 
 
 @contextmanager

@@ -26,6 +26,14 @@ def fob_reading(reading_id: int, customer_id: int, waktu: object, volume: object
     return reading_row(reading_id, customer_id, json.dumps({"waktu": waktu, "volume_sm3": volume}))
 
 
+def fob_customer(customer_id: int, **deposits: str) -> dict[str, Any]:
+    """Return a fob customer who pays 1 rupiah for a Sm³, with deposits by day: ``m03_05="100"``."""
+    entries = ", ".join(
+        f'{{"date": "2025-{day[1:].replace("_", "-")}", "amount": {amount}}}' for day, amount in deposits.items()
+    )
+    return user_row(customer_id, role="fob", harga_per_meter_kubik=1, deposit_history=f"[{entries}]")
+
+
 def state(users: Sequence[dict[str, Any]] = (), readings: Sequence[dict[str, Any]] = ()) -> SourceState:
     """Return the state of a source."""
     return SourceState(tuple(users), tuple(readings))

@@ -1,10 +1,13 @@
 """Helpers that run the real definitions in process and return the recorded events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.automation.jobs import ledger_job
@@ -25,27 +28,65 @@ STEPS = (
 )
 
 
-class CodeLocation:
-    """Code location over the databases of a pipeline.
+class Location:
+    """Definitions with their databases and a Dagster instance.
 
     Attributes:
-        pipeline: The source and the warehouse.
-        instance: Dagster instance of the runs.
         settings: Settings of the location.
+        instance: Dagster instance of the runs.
         databases: Resource of the location, with a fixed clock.
         definitions: Definitions of the location.
     """
 
-    def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, **settings: Any) -> None:
-        self.pipeline, self.instance = pipeline, instance
-        self.settings = Settings(
-            warehouse_url=pipeline.warehouse.url.render_as_string(hide_password=False),
-            billing_url=pipeline.source.url.render_as_string(hide_password=False),
-            first_month=FIRST,
-            **settings,
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.settings, self.instance = settings, instance
+        self.databases = PipelineDatabases(settings, clock=lambda: NOW)
+        self.definitions = build_definitions(settings, resources={"databases": self.databases})
+
+    def execute(self, job: str, *, only: Sequence[str] | None = None, **options: Any) -> dg.ExecuteInProcessResult:
+        """Run a job, with all of its assets or only some."""
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
+            raise_on_error=False,
+            **options,
         )
-        self.databases = PipelineDatabases(self.settings, clock=lambda: NOW)
-        self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
+
+    def evaluate_sensor(self, sensor: str | dg.SensorDefinition) -> SensorExecutionData:
+        """Evaluate one tick of a sensor."""
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            resources={"databases": self.databases},
+            repository_def=self.definitions.get_repository_def(),
+        )
+        definition = self.definitions.resolve_sensor_def(sensor) if isinstance(sensor, str) else sensor
+        return definition.evaluate_tick(context)
+
+    def evaluate_schedule(self, schedule: str | dg.ScheduleDefinition, moment: datetime = NOW) -> ScheduleExecutionData:
+        """Evaluate one tick of a schedule."""
+        context = dg.build_schedule_context(
+            instance=self.instance, scheduled_execution_time=moment, resources={"databases": self.databases}
+        )
+        definition = self.definitions.resolve_schedule_def(schedule) if isinstance(schedule, str) else schedule
+        return definition.evaluate_tick(context)
+
+    def log_messages(self, result: dg.ExecuteInProcessResult) -> str:
+        """Return the log messages of a run."""
+        return "\n".join(entry.user_message for entry in self.instance.all_logs(result.run_id))
+
+
+class CodeLocation(Location):
+    """Code location over the databases of a pipeline.
+
+    Attributes:
+        pipeline: The source and the warehouse.
+    """
+
+    def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, **settings: Any) -> None:
+        self.pipeline = pipeline
+        urls = {"warehouse_url": pipeline.warehouse.url, "billing_url": pipeline.source.url}
+        addresses: dict[str, Any] = {name: url.render_as_string(hide_password=False) for name, url in urls.items()}
+        super().__init__(Settings(**addresses, first_month=FIRST, **settings), instance)
 
     def run(
         self,
@@ -53,19 +94,26 @@ class CodeLocation:
         last: str = CURRENT,
         *,
         only: Sequence[str] | None = None,
-        tags: dict[str, str] | None = None,
-        run_config: dict[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        run_config: Mapping[str, Any] | None = None,
         **scope: Any,
     ) -> dg.ExecuteInProcessResult:
         """Run the ledger job over a range of months, with all of its assets or only some."""
-        job = self.definitions.resolve_job_def(ledger_job.name)
-        return job.execute_in_process(
-            instance=self.instance,
-            tags=tags or month_range_tags(first, last),
+        return self.execute(
+            ledger_job.name,
+            only=only,
+            tags=dict(tags or month_range_tags(first, last)),
             run_config=run_config or {"resources": {"scope": {"config": scope}}},
-            asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
-            raise_on_error=False,
         )
+
+
+@contextmanager
+def new_code_location(pipeline: Pipeline) -> Iterator[CodeLocation]:
+    """Yield a code location over a pipeline, with an ephemeral instance."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        location = CodeLocation(pipeline, instance)
+        yield location
+        location.databases.dispose()
 
 
 def materialized_metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
@@ -84,11 +132,6 @@ def failure_messages(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         for event in result.all_events
         if event.is_step_failure and event.step_failure_data.user_failure_data is not None
     }
-
-
-def log_messages(location: CodeLocation, result: dg.ExecuteInProcessResult) -> str:
-    """Return the log messages of a run."""
-    return "\n".join(entry.user_message for entry in location.instance.all_logs(result.run_id))
 
 
 def check_evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

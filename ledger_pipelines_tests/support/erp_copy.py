@@ -21,6 +21,7 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.tables import delete_all_rows
 
 Row = Mapping[str, Any]
 WITHOUT_GUARD = DeletionGuard(accept=True)
@@ -107,10 +108,7 @@ class ErpCopy:
     def reset(self) -> None:
         """Empty the warehouse and the ERP, and restore the default months."""
         self.horizon = HORIZON
-        with self.warehouse.begin() as connection:
-            emptied = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.write_locks]
-            deletes = [str(sa.delete(table)) for table in emptied]
-            connection.exec_driver_sql(";".join(deletes))
+        delete_all_rows(self.warehouse)
         for name in _ALL:
             self.fill(name, [])
 
@@ -138,12 +136,18 @@ def day_of(table: ErpTable, row: Row) -> date | None:
     return next((day for day in days if day is not None), None)
 
 
+def month_of_row(table: ErpTable, row: Row) -> str:
+    """Return the month of a row; an empty text without a date."""
+    day = day_of(table, row)
+    return "" if day is None else f"{day:%Y-%m}"
+
+
 def expected_copy(table: ErpTable, rows: Sequence[Row], horizon: Horizon) -> Counter[tuple[Any, ...]]:
     """Return the expected copy of a table with dates after all months were loaded."""
     return Counter(
-        (f"{day:%Y-%m}", *stored_row(table, row))
+        (month, *stored_row(table, row))
         for row in rows
-        if (day := day_of(table, row)) is not None and horizon.first <= f"{day:%Y-%m}" <= horizon.current
+        if horizon.first <= (month := month_of_row(table, row)) <= horizon.current
     )
 
 

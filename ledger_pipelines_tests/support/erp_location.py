@@ -8,10 +8,8 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.automation.jobs import erp_job
 from ledger_pipelines.defs.partitions import month_range_tags
-from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.demo.erp import create_erp_tables, erp_source_tables
 from ledger_pipelines.horizon import months_between
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
@@ -23,37 +21,32 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog
 from ledger_pipelines.warehouse.queries import sync_history
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, Location
 from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.tables import delete_all_rows
 
 NAMES = [table.name for table in ERP_TABLES]
 ORDER_HEADERS = "view_warehouse_order"
 GUARD = DeletionGuard()
 
 
-class ErpLocation:
+class ErpLocation(Location):
     """Code location over an ERP and a warehouse of its own.
 
     Attributes:
         erp: Engine of the ERP's database.
-        instance: Dagster instance of the runs.
-        settings: Settings of the location.
-        databases: Resource of the location, with a fixed clock.
-        definitions: Definitions of the location.
     """
 
     def __init__(self, erp: sa.URL, warehouse: sa.URL, home: Path, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self.settings = Settings(
+        settings = Settings(
             home=home,
             warehouse_url=warehouse.render_as_string(hide_password=False),
             erp_url=erp.render_as_string(hide_password=False),
             billing_url="mysql://h/none",
             first_month=FIRST,
         )
+        super().__init__(settings, instance)
         self.erp = sa.create_engine(erp)
-        self.databases = PipelineDatabases(self.settings, clock=lambda: NOW)
-        self.definitions = build_definitions(self.settings, resources={"databases": self.databases})
 
     @property
     def journal(self) -> str:
@@ -63,9 +56,7 @@ class ErpLocation:
 
     def reset(self) -> None:
         """Empty the ERP, the warehouse and the log file."""
-        with self.databases.warehouse.begin() as connection:
-            emptied = [table for table in tables.metadata.sorted_tables[::-1] if table is not tables.write_locks]
-            connection.exec_driver_sql(";".join(str(sa.delete(table)) for table in emptied))
+        delete_all_rows(self.databases.warehouse)
         with self.erp.begin() as connection:
             for table in erp_source_tables.values():
                 connection.execute(sa.delete(table))
@@ -86,12 +77,11 @@ class ErpLocation:
         **sync: Any,
     ) -> dg.ExecuteInProcessResult:
         """Run the sync job over a range of months, with all tables or only some."""
-        return self.definitions.resolve_job_def(erp_job.name).execute_in_process(
-            instance=self.instance,
+        return self.execute(
+            erp_job.name,
+            only=only,
             tags=tags or month_range_tags(first, last),
             run_config={"resources": {"sync": {"config": sync}}},
-            asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
-            raise_on_error=False,
         )
 
     def load(self, first: str, last: str, *names: str) -> None:

@@ -32,6 +32,11 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def url_text(url: sa.URL) -> str:
+    """Return a URL with its password."""
+    return url.render_as_string(hide_password=False)
+
+
 @contextmanager
 def running_embedded_server(*, fast_and_unsafe: bool = True) -> Iterator[EmbeddedServer]:
     """Yield a new embedded server that is deleted afterwards."""
@@ -54,6 +59,13 @@ def fresh_database(server: sa.URL, template: str | None = None) -> Iterator[sa.U
     finally:
         is_postgres = server.get_backend_name() == "postgresql"
         _execute(server, f"DROP DATABASE {url.database}" + (" WITH (FORCE)" if is_postgres else ""))
+
+
+@contextmanager
+def fresh_engine(server: sa.URL) -> Iterator[sa.Engine]:
+    """Yield an engine without a pool to a new database, dropped afterwards."""
+    with fresh_database(server) as url:
+        yield sa.create_engine(url, poolclass=sa.NullPool)
 
 
 @contextmanager

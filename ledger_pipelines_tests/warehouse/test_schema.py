@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -25,24 +26,28 @@ PARTITIONED = (
 )
 
 
-@pytest.fixture
-def engine(postgres_url: sa.URL) -> Iterator[sa.Engine]:
-    """An empty database, on each of the two servers."""
-    with fresh_database(postgres_url) as url:
+@contextmanager
+def empty_database(server: sa.URL) -> Iterator[sa.Engine]:
+    """Yield an engine to an empty database."""
+    with fresh_database(server) as url:
         created = warehouse_engine(url, WIB)
         created.connect().close()
         yield created
         created.dispose()
+
+
+@pytest.fixture
+def engine(postgres_url: sa.URL) -> Iterator[sa.Engine]:
+    """An empty database, on each of the two servers."""
+    with empty_database(postgres_url) as created:
+        yield created
 
 
 @pytest.fixture
 def embedded_engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """An empty database on the embedded server."""
-    with fresh_database(embedded_url) as url:
-        created = warehouse_engine(url, WIB)
-        created.connect().close()
+    with empty_database(embedded_url) as created:
         yield created
-        created.dispose()
 
 
 def differences(engine: sa.Engine) -> list[object]:

@@ -50,11 +50,6 @@ def location(made: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> ErpLocation:
     return made
 
 
-def log_of(location: ErpLocation, result: dg.ExecuteInProcessResult) -> str:
-    """Return the log messages of a run."""
-    return "\n".join(entry.user_message for entry in location.instance.all_logs(result.run_id))
-
-
 def order(number: int, day: str | None) -> dict[str, Any]:
     """Return a row of a warehouse order."""
     return {"order_origin_code": f"O{number}", "order_date": day and date.fromisoformat(day)}
@@ -160,7 +155,7 @@ def test_an_interrupted_source_is_retried(location: ErpLocation, monkeypatch: py
     result = location.run(only=[ORDER_HEADERS])
     assert result.success
     assert attempts == [ORDER_HEADERS, ORDER_HEADERS]
-    assert "The ERP went away. Retrying in 0 s." in log_of(location, result)
+    assert "The ERP went away. Retrying in 0 s." in location.log_messages(result)
     log = location.log()
     assert (log.status, log.total_records) == ("completed", 1)
     assert location.tables(log)[ORDER_HEADERS].error_message is None
@@ -246,7 +241,7 @@ def test_a_manual_run_waits_for_the_running_sync(location: ErpLocation, monkeypa
     result = location.run(only=[ORDER_HEADERS])
     assert result.success
     assert location.log().run_id == result.run_id
-    assert f"Waiting for sync {log_id} to end" in log_of(location, result)
+    assert f"Waiting for sync {log_id} to end" in location.log_messages(result)
 
 
 def test_a_manual_run_stops_waiting_after_a_timeout(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:

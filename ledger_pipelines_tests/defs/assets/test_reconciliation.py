@@ -19,7 +19,7 @@ from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 from ledger_pipelines_tests.support.code_location import (
     CURRENT,
     FIRST,
@@ -77,9 +77,7 @@ def fresh(location: CodeLocation) -> CodeLocation:
 
 def run(location: CodeLocation, first: str = FIRST, last: str = CURRENT) -> dg.ExecuteInProcessResult:
     """Run the reconciliation job over a range of months."""
-    job = location.definitions.resolve_job_def(reconciliation_job.name)
-    tags = month_range_tags(first, last)
-    return job.execute_in_process(instance=location.instance, tags=tags, raise_on_error=False)
+    return location.execute(reconciliation_job.name, tags=month_range_tags(first, last))
 
 
 def test_a_run_records_that_everything_matches(fresh: CodeLocation) -> None:
@@ -161,7 +159,7 @@ def test_a_run_does_not_wait_for_writers(fresh: CodeLocation) -> None:
         writing.execute(sa.text("DELETE FROM billing.meter_readings"))
         assert run(fresh).success
         writing.rollback()
-    assert all(row["matches"] for row in fresh.pipeline.rows(tables.balance_comparison))
+    assert [row["matches"] for row in fresh.pipeline.rows(tables.balance_comparison)] == [True, True, True]
 
 
 def test_the_schedule_requests_a_run_that_succeeds(fresh: CodeLocation) -> None:
@@ -170,7 +168,7 @@ def test_the_schedule_requests_a_run_that_succeeds(fresh: CodeLocation) -> None:
     start = NOW.timestamp()
     tick = next(schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone))
     assert tick.isoformat() == "2025-06-18T03:00:00+07:00"
-    (request,) = _requests(fresh, schedule)
+    (request,) = fresh.evaluate_schedule(schedule).run_requests or ()
     job = fresh.definitions.resolve_job_def(reconciliation_job.name)
     assert request.asset_selection == [dg.AssetKey("balance_comparison")]
     result = job.execute_in_process(instance=fresh.instance, asset_selection=request.asset_selection)
@@ -179,15 +177,6 @@ def test_the_schedule_requests_a_run_that_succeeds(fresh: CodeLocation) -> None:
     } == {"balance_comparison"}
     with_erp = fresh.settings.model_copy(update={"erp_url": fresh.settings.warehouse_url})
     (other,) = reconciliation_schedules(with_erp)
-    (request,) = _requests(fresh, other)
+    (request,) = fresh.evaluate_schedule(other).run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
     assert request.asset_selection is None
-
-
-def _requests(location: CodeLocation, schedule: dg.ScheduleDefinition) -> Any:
-    context = dg.build_schedule_context(
-        instance=location.instance,
-        scheduled_execution_time=NOW.astimezone(WIB),
-        resources={"databases": location.databases},
-    )
-    return schedule.evaluate_tick(context).run_requests

@@ -20,7 +20,6 @@ from ledger_pipelines_tests.support.code_location import (
     CodeLocation,
     check_evaluations,
     failure_messages,
-    log_messages,
     materialized_metadata,
 )
 
@@ -94,7 +93,7 @@ def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: CodeLocation) -> N
     again = fresh.run()
     assert again.success
     assert balances(fresh) == before
-    messages = log_messages(fresh, again)
+    messages = fresh.log_messages(again)
     for asset in STEPS:
         assert f"{tables.metadata.tables[_table(asset)]}: nothing to write, all" in messages
         assert {metadata["rows_unchanged"] for metadata in materialized_metadata(again, asset).values()} != {0} or (
@@ -235,7 +234,7 @@ def test_an_unreadable_source_is_a_failure_with_a_message(fresh: CodeLocation) -
     assert "lacks the column data_input" in failure_messages(result)["customers"]
     password = fresh.pipeline.source.url.password
     assert password
-    assert password not in log_messages(fresh, result)
+    assert password not in fresh.log_messages(result)
     assert balances(fresh) == before
 
 
@@ -299,7 +298,7 @@ def test_a_run_reports_rejections_and_the_first_month_to_set(fresh: CodeLocation
     fresh.pipeline.fill(SourceState(given.users, (*given.readings, *earlier, unpriced)))
     result = fresh.run()
     assert result.success
-    messages = log_messages(fresh, result)
+    messages = fresh.log_messages(result)
     metadata = {
         asset: materialized_metadata(result, asset)[month]
         for asset, month in (("deposits", FIRST), ("meter_readings", FIRST))
@@ -329,7 +328,7 @@ def test_a_run_reports_missing_columns_once(fresh: CodeLocation) -> None:
                 for name in names:
                     connection.execute(sa.text(f"ALTER TABLE {table} RENAME was_{name} TO {name}"))
     assert result.success
-    messages = log_messages(fresh, result)
+    messages = fresh.log_messages(result)
     assert [messages.count(name) for name in ("alamat, balance_last_updated_at", "harga_final")] == [1, 1]
     assert "alamat" in materialized_metadata(result, "customers")[""]["columns_missing"]
     assert "harga_final" in materialized_metadata(result, "meter_readings")[FIRST]["columns_missing"]

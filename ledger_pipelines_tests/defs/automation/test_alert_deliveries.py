@@ -13,29 +13,19 @@ from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import user_row
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
-from ledger_pipelines_tests.support.code_location import CodeLocation, materialized_metadata
+from ledger_pipelines_tests.support.code_location import CodeLocation, materialized_metadata, new_code_location
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
-from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
+from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver
 
 WITHDRAWN = '[{"date": "2025-03-05", "amount": -5}]'
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a receiver of its own."""
-    with running_receiver() as made:
-        yield made
 
 
 @pytest.fixture
 def location(pipeline: Pipeline) -> Iterator[CodeLocation]:
     """Yield a code location whose only customer owes 5 rupiah."""
     pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=1, deposit_history=WITHDRAWN),)))
-    with dg.DagsterInstance.ephemeral() as instance:
-        made = CodeLocation(pipeline, instance)
+    with new_code_location(pipeline) as made:
         yield made
-        made.databases.warehouse.dispose()
-        made.databases.billing.dispose()
 
 
 def tick(location: CodeLocation, **settings: str) -> str:
@@ -47,12 +37,7 @@ def tick(location: CodeLocation, **settings: str) -> str:
     )
     sensor = definitions.resolve_sensor_def("alert_deliveries")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    context = dg.build_sensor_context(
-        instance=location.instance,
-        resources={"databases": location.databases},
-        repository_def=definitions.get_repository_def(),
-    )
-    found = sensor.evaluate_tick(context)
+    found = location.evaluate_sensor(sensor)
     assert not found.run_requests
     return str(found.skip_message)
 

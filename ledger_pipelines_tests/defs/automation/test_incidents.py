@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dagster as dg
 import pytest
 import sqlalchemy as sa
 
@@ -20,35 +19,23 @@ from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation, new_code_location
+
+pytestmark = pytest.mark.usefixtures("single_polls")
 
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
 LARGE = [reading_row(number, 2, READING) for number in range(10, 160)]
 
 
 @pytest.fixture
-def location(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeLocation]:
+def location(pipeline: Pipeline) -> Iterator[CodeLocation]:
     """Yield a code location over a computed ledger of two customers; ticks poll only once."""
-    monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     pipeline.reset(FIRST, CURRENT)
     customers = tuple(user_row(number, role="fob", harga_per_meter_kubik=100) for number in (1, 2))
     pipeline.fill(SourceState(customers, (reading_row(1, 1, READING), *LARGE)))
     pipeline.run()
-    with dg.DagsterInstance.ephemeral() as instance:
-        made = CodeLocation(pipeline, instance)
+    with new_code_location(pipeline) as made:
         yield made
-        made.databases.dispose()
-
-
-def tick(location: CodeLocation, name: str) -> Any:
-    """Evaluate one tick of a sensor."""
-    context = dg.build_sensor_context(
-        instance=location.instance,
-        resources={"databases": location.databases},
-        repository_def=location.definitions.get_repository_def(),
-    )
-    return location.definitions.resolve_sensor_def(name).evaluate_tick(context)
 
 
 def opened(location: CodeLocation) -> list[Incident]:
@@ -61,35 +48,34 @@ def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: CodeLocatio
         connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
     for _ in range(2):
         with pytest.raises(Exception, match="data_pencatatan"):
-            tick(location, "readings")
+            location.evaluate_sensor("readings")
     (incident,) = opened(location)
     assert (incident.kind, incident.subject) == ("poll_failed", "polling of readings")
     assert incident.occurrences == 2
     assert "There is no table or view data_pencatatan" in incident.reason
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
-    tick(location, "readings")
+    location.evaluate_sensor("readings")
     assert opened(location) == []
 
 
 def test_failed_realtime_run_stays_open_until_success(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     with location.pipeline.source.begin() as connection:
         connection.execute(sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
-    tick(location, "prices")
-    job = location.definitions.resolve_job_def(realtime.JOB)
+    location.evaluate_sensor("prices")
 
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("a fault of ours")
 
     with monkeypatch.context() as patched:
         patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
-        assert not job.execute_in_process(instance=location.instance, raise_on_error=False).success
+        assert not location.execute(realtime.JOB).success
     (incident,) = opened(location)
     assert (incident.kind, incident.subject) == ("poll_failed", "real-time run")
     assert "a fault of ours" in incident.reason
     with location.pipeline.warehouse.begin() as connection:
         connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
-    assert job.execute_in_process(instance=location.instance, raise_on_error=False).success
+    assert location.execute(realtime.JOB).success
     assert opened(location) == []
 
 
@@ -98,7 +84,7 @@ def test_a_refused_run_is_resolved_by_accepted_deletions(location: CodeLocation)
         connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
         connection.execute(sa.delete(users).where(users.c.id == 2))
     assert not location.run().success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     refused, failed = sorted(opened(location), key=lambda one: one.kind)
     assert (refused.kind, refused.subject, refused.customers) == ("deletion_refused", "customer 2", [2])
     assert refused.details == {"rows": {"2": {"billing.customers": 1, "billing.meter_readings": 150}}}
@@ -106,10 +92,10 @@ def test_a_refused_run_is_resolved_by_accepted_deletions(location: CodeLocation)
     assert "Customer 2" in failed.reason
     assert failed.run_id is not None
     assert location.run(customer_ids=[1]).success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert len(opened(location)) == 2, "a run of one customer does not cover the others"
     assert location.run(accept_deletions=True).success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert opened(location) == []
 
 
@@ -120,14 +106,14 @@ def test_failed_customer_run_is_resolved_by_whole_run(location: CodeLocation, mo
     with monkeypatch.context() as patched:
         patched.setattr("ledger_pipelines.ledger.balances.recalculate_balances", fail)
         assert not location.run("2025-02", "2025-03", customer_ids=[1]).success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     (incident,) = opened(location)
     assert incident.customers == [1]
     assert location.run("2025-03", CURRENT).success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert len(opened(location)) == 1, "February is still missing"
     assert location.run("2025-01", CURRENT).success
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert opened(location) == []
 
 
@@ -174,42 +160,42 @@ def test_a_failed_real_time_run_is_resolved_without_changes(location: CodeLocati
         incidents.record(connection, cause)
         change_queue.enqueue(connection, [QueuedChange("users", 1, 1, FIRST, "", None)])
         change_queue.mark_failed(connection, change_queue.dequeue(connection, 1), "the source was unavailable")
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert len(opened(location)) == 1, "a change waits for its retry"
     with location.pipeline.warehouse.begin() as connection:
         connection.execute(sa.delete(tables.pending_changes))
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert opened(location) == []
 
 
 def test_a_change_that_no_run_applies(location: CodeLocation) -> None:
     with location.pipeline.warehouse.begin() as connection:
         change_queue.enqueue(connection, [QueuedChange("users", 1, 1, FIRST, "", None)])
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert opened(location) == []
     with location.pipeline.warehouse.begin() as connection:
         earlier = tables.pending_changes.c.noticed_at - timedelta(minutes=16)
         connection.execute(sa.update(tables.pending_changes).values(noticed_at=earlier))
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert [one.kind for one in opened(location)] == ["changes_wait"]
     with location.pipeline.warehouse.begin() as connection:
         connection.execute(sa.delete(tables.pending_changes))
-    tick(location, "incident_review")
+    location.evaluate_sensor("incident_review")
     assert opened(location) == []
 
 
 def test_a_month_that_no_process_turns(location: CodeLocation) -> None:
     next_month = CodeLocation(location.pipeline, location.instance)
     next_month.databases._clock = lambda: datetime(2025, 7, 1, 0, 2, tzinfo=WIB)
-    tick(next_month, "incident_review")
+    next_month.evaluate_sensor("incident_review")
     (incident,) = opened(location)
     assert (incident.kind, incident.subject) == ("month_missing", "month 2025-07")
-    tick(next_month, "readings")
-    tick(next_month, "incident_review")
+    next_month.evaluate_sensor("readings")
+    next_month.evaluate_sensor("incident_review")
     assert opened(location) == []
     next_month.databases.dispose()
 
 
 def test_without_an_erp_no_sync_is_missed(location: CodeLocation) -> None:
-    assert tick(location, "incident_review").skip_message == "No incident is open."
+    assert location.evaluate_sensor("incident_review").skip_message == "No incident is open."
     assert NOW.minute > 10

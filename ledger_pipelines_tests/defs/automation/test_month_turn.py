@@ -17,7 +17,15 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.code_location import FIRST, CodeLocation, check_evaluations, materialized_metadata
+from ledger_pipelines_tests.support.code_location import (
+    FIRST,
+    CodeLocation,
+    check_evaluations,
+    materialized_metadata,
+    new_code_location,
+)
+
+pytestmark = pytest.mark.usefixtures("single_polls")
 
 DEPOSITS = '[{"date": "2025-06-17", "amount": 500}, {"date": "2025-07-01 00:00:00", "amount": 7}]'
 MIDNIGHT = datetime(2025, 7, 1, tzinfo=WIB)
@@ -25,19 +33,15 @@ JUNE, JULY = "2025-06", "2025-07"
 
 
 @pytest.fixture
-def location(shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeLocation]:
+def location(shared_pipeline: Pipeline) -> Iterator[CodeLocation]:
     """Yield a code location over a ledger of two customers, computed in June; ticks poll only once."""
-    monkeypatch.setattr(realtime, "TICK_SECONDS", 0)
-    monkeypatch.setattr(realtime, "IDLE_TIMEOUT_SECONDS", 0)
     shared_pipeline.reset(FIRST, JUNE)
     users = (user_row(1, deposit_history=DEPOSITS), user_row(2, role="fob", harga_per_meter_kubik=100))
     reading = reading_row(1, 2, '{"waktu": "2025-06-03", "volume_sm3": 10}')
     shared_pipeline.fill(SourceState(users, (reading,)))
     shared_pipeline.run()
-    with dg.DagsterInstance.ephemeral() as instance:
-        made = CodeLocation(shared_pipeline, instance)
+    with new_code_location(shared_pipeline) as made:
         yield made
-        made.databases.dispose()
 
 
 def set_clock(location: CodeLocation, moment: datetime) -> None:
@@ -54,12 +58,10 @@ def closings(location: CodeLocation, month: str) -> dict[int, int]:
 
 @pytest.mark.parametrize("name", ["readings", "prices", "deposits"])
 def test_a_sensor_turns_the_month(location: CodeLocation, name: str) -> None:
-    sensor = location.definitions.resolve_sensor_def(name)
     seen = []
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT, MIDNIGHT + timedelta(seconds=1)):
         set_clock(location, moment)
-        context = dg.build_sensor_context(instance=location.instance, resources={"databases": location.databases})
-        assert not sensor.evaluate_tick(context).run_requests
+        assert not location.evaluate_sensor(name).run_requests
         seen.append(closings(location, JULY))
     assert seen == [{}, {1: 507, 2: -1000}, {1: 507, 2: -1000}]
     key = dg.AssetKey("monthly_customer_balances")
@@ -69,8 +71,8 @@ def test_a_sensor_turns_the_month(location: CodeLocation, name: str) -> None:
 
 def test_a_real_time_run_over_midnight_turns_the_month(location: CodeLocation) -> None:
     set_clock(location, MIDNIGHT + timedelta(seconds=1))
-    job = location.definitions.resolve_job_def(realtime.JOB)
-    result = job.execute_in_process(instance=location.instance)
+    result = location.execute(realtime.JOB)
+    assert result.success
     assert closings(location, JULY) == {1: 507, 2: -1000}
     months = [event.partition for event in result.all_events if event.is_step_materialization]
     assert months == [JULY]
@@ -82,16 +84,13 @@ def test_a_run_of_one_customer_turns_the_month_for_all(location: CodeLocation) -
     assert result.success
     assert closings(location, JULY) == {1: 507, 2: -1000}
     found = check_evaluations(result)
+    assert found
     assert all(check.passed for name, check in found.items() if "no_rejected_rows" not in name), found
 
 
 def test_the_schedule_reads_the_new_month_for_all_customers(location: CodeLocation) -> None:
     set_clock(location, MIDNIGHT)
-    schedule = location.definitions.resolve_schedule_def("month_turn")
-    context = dg.build_schedule_context(
-        instance=location.instance, scheduled_execution_time=MIDNIGHT, resources={"databases": location.databases}
-    )
-    (request,) = schedule.evaluate_tick(context).run_requests or ()
+    (request,) = location.evaluate_schedule("month_turn", MIDNIGHT).run_requests or ()
     assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == month_range_tags(JULY, JULY)
     result = location.run(tags=dict(request.tags), run_config=dict(request.run_config))
     assert result.success

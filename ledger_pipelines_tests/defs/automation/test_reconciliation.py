@@ -1,6 +1,6 @@
 """Sensor of the first reconciliation: real ticks, real runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,40 +18,26 @@ from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, invoice_reconciliation, loaded_months
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import new_pipeline
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, CodeLocation
 
 LINES = erp_tables["so_invoice_line"]
 COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name
 
 
-@pytest.fixture(scope="module")
-def made(embedded_url: sa.URL) -> Iterator[CodeLocation]:
-    """Yield a code location over two databases of its own."""
-    with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
-        location = CodeLocation(pipeline, instance)
-        yield location
-        location.databases.warehouse.dispose()
-        location.databases.billing.dispose()
-
-
 @pytest.fixture
-def location(made: CodeLocation) -> CodeLocation:
+def location(location: CodeLocation) -> CodeLocation:
     """Return the module's location with a customer and a reading in the source and an empty ledger."""
-    made.pipeline.reset(FIRST, CURRENT)
+    location.pipeline.reset(FIRST, CURRENT)
     reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
-    made.pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
-    return made
+    location.pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
+    return location
 
 
 def evaluated(location: CodeLocation, *, with_erp: bool = True) -> SensorExecutionData:
     """Evaluate a tick of the sensor."""
     erp = {"erp_url": location.settings.warehouse_url if with_erp else None}
     (sensor,) = reconciliation_sensors(location.settings.model_copy(update=erp))
-    context = dg.build_sensor_context(
-        instance=location.instance, resources={"databases": location.databases}, definitions=location.definitions
-    )
-    return sensor.evaluate_tick(context)
+    return location.evaluate_sensor(sensor)
 
 
 def tick(location: CodeLocation, *, with_erp: bool = True) -> Sequence[dg.RunRequest]:
@@ -116,10 +102,7 @@ def nightly(location: CodeLocation) -> ScheduleExecutionData:
     """Evaluate a tick of the nightly schedule, with an ERP."""
     settings = location.settings.model_copy(update={"erp_url": location.settings.warehouse_url})
     (schedule,) = reconciliation_schedules(settings)
-    context = dg.build_schedule_context(
-        instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
-    )
-    return schedule.evaluate_tick(context)
+    return location.evaluate_schedule(schedule)
 
 
 def test_the_nightly_comparison_leaves_out_unread_tables(location: CodeLocation) -> None:

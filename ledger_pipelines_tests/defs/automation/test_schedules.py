@@ -1,12 +1,9 @@
 """Schedules of the ledger: their ticks, their run requests, and their wait for the first computation."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import dagster as dg
 import pytest
-import sqlalchemy as sa
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import ledger_job
@@ -14,23 +11,19 @@ from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
-from ledger_pipelines_tests.support.billing_pipeline import WIB, new_pipeline, without_loaded_months
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, STEPS, CodeLocation, materialized_metadata
+from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, STEPS, CodeLocation, materialized_metadata
 
 SCHEDULES = {"daily_reconciliation": ("0 2 * * *", False), "weekly_recalculation": ("0 1 * * 0", True)}
 
 
 @pytest.fixture(scope="module")
-def location(embedded_url: sa.URL) -> Iterator[CodeLocation]:
-    """Yield a code location over two databases of its own, with one reading of one customer in the source."""
-    with new_pipeline(embedded_url, embedded_url) as pipeline, dg.DagsterInstance.ephemeral() as instance:
-        made = CodeLocation(pipeline, instance)
-        reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
-        pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
-        pipeline.run()
-        yield made
-        made.databases.warehouse.dispose()
-        made.databases.billing.dispose()
+def location(location: CodeLocation) -> CodeLocation:
+    """Return the module's location, with one reading of one customer in the source and a computed ledger."""
+    reading = reading_row(1, 1, '{"waktu": "2025-02-03", "volume_sm3": 10}')
+    location.pipeline.fill(SourceState((user_row(1, role="fob", harga_per_meter_kubik=100),), (reading,)))
+    location.pipeline.run()
+    return location
 
 
 def test_the_schedules_are_defined_and_on(location: CodeLocation) -> None:
@@ -46,21 +39,13 @@ def test_the_schedules_are_defined_and_on(location: CodeLocation) -> None:
         assert schedule.description
 
 
-def tick_of(location: CodeLocation, name: str) -> ScheduleExecutionData:
-    """Evaluate a tick of a schedule."""
-    context = dg.build_schedule_context(
-        instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
-    )
-    return location.definitions.resolve_schedule_def(name).evaluate_tick(context)
-
-
 @pytest.mark.parametrize("name", [*SCHEDULES, "daily_comparison"])
 def test_a_tick_is_skipped_before_the_first_computation(location: CodeLocation, name: str) -> None:
     schedule = location.definitions.resolve_schedule_def(name)
     assert "ledger balance initialize --all" in str(schedule.description)
-    assert tick_of(location, name).run_requests
+    assert location.evaluate_schedule(name).run_requests
     with without_loaded_months(location.pipeline.warehouse):
-        tick = tick_of(location, name)
+        tick = location.evaluate_schedule(name)
     assert not tick.run_requests
     reason = str(tick.skip_message)
     assert reason.startswith("The ledger has never been computed, and it is not computed until")
@@ -69,7 +54,7 @@ def test_a_tick_is_skipped_before_the_first_computation(location: CodeLocation, 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_tick_requests_a_run_that_succeeds(location: CodeLocation, name: str) -> None:
-    tick = tick_of(location, name)
+    tick = location.evaluate_schedule(name)
     assert tick.skip_message is None
     (request,) = tick.run_requests or ()
     assert {tag: request.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG)} == {

@@ -10,7 +10,6 @@ from subprocess import Popen
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import erp_job
@@ -22,7 +21,7 @@ from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW
+from ledger_pipelines_tests.support.code_location import CURRENT, FIRST
 from ledger_pipelines_tests.support.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
 
 
@@ -46,22 +45,9 @@ def location(made: ErpLocation) -> ErpLocation:
     return made
 
 
-def tick(location: ErpLocation) -> ScheduleExecutionData:
-    """Evaluate a tick of the hourly sync."""
-    context = dg.build_schedule_context(
-        instance=location.instance, scheduled_execution_time=NOW, resources={"databases": location.databases}
-    )
-    return location.definitions.resolve_schedule_def("hourly_sync").evaluate_tick(context)
-
-
 def tick_finished_syncs(location: ErpLocation) -> str:
     """Return the skip message of one tick of the sensor."""
-    context = dg.build_sensor_context(
-        instance=location.instance,
-        resources={"databases": location.databases},
-        repository_def=location.definitions.get_repository_def(),
-    )
-    found = location.definitions.resolve_sensor_def("finished_syncs").evaluate_tick(context)
+    found = location.evaluate_sensor("finished_syncs")
     assert not found.run_requests
     return str(found.skip_message)
 
@@ -89,7 +75,7 @@ def test_it_is_on_and_ticks_at_every_full_hour(location: ErpLocation) -> None:
 
 def test_the_first_tick_loads_all_months_and_later_ones_two(location: ErpLocation) -> None:
     location.insert(ORDER_HEADERS, {"order_origin_code": "O1", "order_date": datetime(2025, 2, 3, tzinfo=WIB)})
-    (request,) = tick(location).run_requests or ()
+    (request,) = location.evaluate_schedule("hourly_sync").run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == (FIRST, CURRENT)
     result = location.run(tags=dict(request.tags), **request.run_config["resources"]["sync"]["config"])
     assert result.success
@@ -100,23 +86,23 @@ def test_the_first_tick_loads_all_months_and_later_ones_two(location: ErpLocatio
         result.run_id,
         1,
     )
-    (request,) = tick(location).run_requests or ()
+    (request,) = location.evaluate_schedule("hourly_sync").run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == ("2025-05", CURRENT)
 
 
 def test_one_table_that_was_never_loaded_widens_the_range(location: ErpLocation) -> None:
     location.load(FIRST, CURRENT, *(name for name in NAMES if name != "so_invoice_line"))
     location.load("2025-03", CURRENT, "so_invoice_line")
-    (request,) = tick(location).run_requests or ()
+    (request,) = location.evaluate_schedule("hourly_sync").run_requests or ()
     assert request.tags[RANGE_START_TAG] == FIRST
     location.load(FIRST, "2025-01", "so_invoice_line")
-    (request,) = tick(location).run_requests or ()
+    (request,) = location.evaluate_schedule("hourly_sync").run_requests or ()
     assert request.tags[RANGE_START_TAG] == "2025-02"
 
 
 def test_it_is_skipped_while_a_sync_runs(location: ErpLocation) -> None:
     log_id = location.start_sync(run_of_status(location, dg.DagsterRunStatus.STARTED))
-    skipped = tick(location)
+    skipped = location.evaluate_schedule("hourly_sync")
     assert not skipped.run_requests
     assert f"Sync {log_id} has been running since" in str(skipped.skip_message)
     assert f"hourly sync skipped: Sync {log_id} has been running" in location.journal
@@ -125,12 +111,12 @@ def test_it_is_skipped_while_a_sync_runs(location: ErpLocation) -> None:
 
 def test_it_is_skipped_while_another_run_is_queued(location: ErpLocation) -> None:
     run_id = run_of_status(location, dg.DagsterRunStatus.NOT_STARTED)
-    assert f"Run {run_id} is queued to sync the ERP" in str(tick(location).skip_message)
+    assert f"Run {run_id} is queued to sync the ERP" in str(location.evaluate_schedule("hourly_sync").skip_message)
 
 
 def test_a_sync_whose_run_has_ended_does_not_block_it(location: ErpLocation) -> None:
     log_id = location.start_sync(run_of_status(location, dg.DagsterRunStatus.FAILURE))
-    assert tick(location).run_requests
+    assert location.evaluate_schedule("hourly_sync").run_requests
     assert location.log(log_id).status == "failed"
 
 

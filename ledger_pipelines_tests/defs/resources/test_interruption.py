@@ -1,7 +1,6 @@
 """Runs that are stopped with their code server: cancelled with the reason, and resumed once."""
 
 import json
-from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -13,12 +12,6 @@ from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG
 
 PORT = 4266
 REASON = "ledger up was stopped. The next start of ledger up executes this run again."
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
 
 
 def launched_run(instance: dg.DagsterInstance, status: Status, port: int = PORT) -> str:

@@ -1,10 +1,9 @@
 """Resuming runs through the web server: once, even if an answer is lost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
-import pytest
 from dagster import DagsterRunStatus as Status
 from dagster._core.test_utils import create_run_for_test
 
@@ -12,12 +11,6 @@ from ledger_pipelines.defs.resources.interruption import AT_NEXT_START, RESUME_T
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ledger_pipelines_tests.support.erp_copy import ErpCopy, expected_copy
 ORDERS = VIEW_PROD_HEADER.name
 
 
-@pytest.mark.parametrize("erp_copy", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("source_server", ["mariadb"], indirect=True)
 def test_lone_surrogate_rejects_only_its_row(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger_pipelines.loading.erp.load.time.sleep", lambda _: None)
     rows: list[dict[str, Any]] = [

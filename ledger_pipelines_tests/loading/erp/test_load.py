@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, expected_copy, new_erp_copy
+from ledger_pipelines_tests.support.tables import altered
 
 ORDERS, LINES, STOCK = VIEW_PROD_HEADER.name, SO_INVOICE_LINE.name, STOCKBYWH.name
 GUARD = DeletionGuard()
@@ -234,7 +236,8 @@ def test_unusable_values_are_rejected_within_their_month(erp_copy: ErpCopy) -> N
 
 
 def test_extra_source_columns_are_reported(erp_copy: ErpCopy) -> None:
-    with altered(erp_copy, f"ALTER TABLE {ORDERS} ADD COLUMN colour varchar(9)", f"ALTER TABLE {ORDERS} DROP colour"):
+    there, back = f"ALTER TABLE {ORDERS} ADD COLUMN colour varchar(9)", f"ALTER TABLE {ORDERS} DROP colour"
+    with altered(erp_copy.source, there, back):
         erp_copy.fill(ORDERS, orders(3))
         erp_copy.sync(ORDERS)
         assert erp_copy.warnings == [f"{ORDERS} has columns at the source that are not copied: colour"]
@@ -244,8 +247,9 @@ def test_extra_source_columns_are_reported(erp_copy: ErpCopy) -> None:
 def test_missing_source_column_is_error_before_any_write(erp_copy: ErpCopy) -> None:
     erp_copy.fill(ORDERS, orders(3))
     erp_copy.sync(ORDERS)
+    there, back = f"ALTER TABLE {ORDERS} DROP divisi", f"ALTER TABLE {ORDERS} ADD COLUMN divisi varchar(60)"
     with (
-        altered(erp_copy, f"ALTER TABLE {ORDERS} DROP divisi", f"ALTER TABLE {ORDERS} ADD COLUMN divisi varchar(60)"),
+        altered(erp_copy.source, there, back),
         pytest.raises(SourceError, match=r"view_prod_header of the ERP .* lacks the column divisi"),
     ):
         erp_copy.sync(ORDERS)
@@ -256,7 +260,7 @@ def test_text_dates_are_read_in_full_and_validated(erp_copy: ErpCopy) -> None:
     date_type = "timestamp" if erp_copy.source.dialect.name == "postgresql" else "datetime"
     alter = "ALTER COLUMN planning_date TYPE" if date_type == "timestamp" else "MODIFY planning_date"
     back = f"ALTER TABLE {ORDERS} DROP planning_date, ADD COLUMN planning_date {date_type} NULL"
-    with altered(erp_copy, f"ALTER TABLE {ORDERS} {alter} varchar(30)", back):
+    with altered(erp_copy.source, f"ALTER TABLE {ORDERS} {alter} varchar(30)", back):
         with erp_copy.source.begin() as connection:
             for number, text in enumerate(("2025-02-28", "20250301", "2025-02-30", "", "2024-01-01 00:00:00")):
                 connection.exec_driver_sql(
@@ -270,17 +274,6 @@ def test_text_dates_are_read_in_full_and_validated(erp_copy: ErpCopy) -> None:
             assert reasons == ["planning_date", "no date", "dated before the first month of the partitions, 2025-01"]
         erp_copy.fill(ORDERS, [])
     erp_copy.source.dispose()
-
-
-@contextmanager
-def altered(erp_copy: ErpCopy, there: str, back: str) -> Iterator[None]:
-    """Alter a table of the ERP temporarily."""
-    for statement in (there, None, back):
-        if statement is None:
-            yield
-        else:
-            with erp_copy.source.begin() as connection:
-                connection.exec_driver_sql(statement)
 
 
 class _FaultyErp(ErpSource):
@@ -309,6 +302,21 @@ class _FaultyReader:
 
     def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
         yield from self.reading.rows(wanted)
+
+
+class _MovingReader(_FaultyReader):
+    """Table reader without snapshots, whose first day has another digest each time."""
+
+    changes = count()
+
+    def __init__(self, reading: TableReader) -> None:
+        super().__init__(reading, consistent=False)
+
+    def fingerprints(self) -> dict[date | None, Fingerprint]:
+        seen = super().fingerprints()
+        day = date(2025, 1, 1)
+        seen[day] = Fingerprint(seen[day].rows, seen[day].sums, f"{next(self.changes)}")
+        return seen
 
 
 def test_interrupted_source_is_reread_without_duplicates(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,20 +406,8 @@ def test_changed_value_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.Monkey
 
 def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server without snapshots the last attempt is loaded as read; the next sync rereads the changed days."""
-    changes = iter(range(100))
-
-    class Moving(_FaultyReader):
-        def __init__(self, reading: TableReader) -> None:
-            super().__init__(reading, consistent=False)
-
-        def fingerprints(self) -> dict[date | None, Fingerprint]:
-            seen = super().fingerprints()
-            day = date(2025, 1, 1)
-            seen[day] = Fingerprint(seen[day].rows, seen[day].sums, f"{next(changes)}")
-            return seen
-
     steady = erp_copy.erp
-    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(steady, Moving))
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(steady, _MovingReader))
     erp_copy.fill(ORDERS, orders())
     erp_copy.sync(ORDERS)
     assert erp_copy.warnings == [
@@ -426,18 +422,7 @@ def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch
 
 
 def test_stable_days_are_verified_although_others_change(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = iter(range(100))
-
-    class MovingAndLosing(_FaultyReader):
-        def __init__(self, reading: TableReader) -> None:
-            super().__init__(reading, consistent=False)
-
-        def fingerprints(self) -> dict[date | None, Fingerprint]:
-            seen = super().fingerprints()
-            day = date(2025, 1, 1)
-            seen[day] = Fingerprint(seen[day].rows, seen[day].sums, f"{next(changes)}")
-            return seen
-
+    class MovingAndLosing(_MovingReader):
         def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
             for chunk in self.reading.rows(wanted):
                 yield [row for row in chunk if row[0] != 40]

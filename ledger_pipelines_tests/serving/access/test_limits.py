@@ -1,21 +1,10 @@
 """Rate limits, with a clock that the tests set."""
 
-from dataclasses import dataclass
 from threading import Thread
 
 from ledger_pipelines.serving.access import limits
 from ledger_pipelines.serving.access.limits import FailureRateLimiter, RefusalDecision, UnauthenticatedRateLimiter
-
-
-@dataclass
-class FakeClock:
-    """FakeClock that a test sets."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
+from ledger_pipelines_tests.support.serving.fake_clock import FakeClock
 
 
 def test_failures_within_the_window_are_limited() -> None:

@@ -7,8 +7,9 @@ from ledger_pipelines.serving.access import tokens
 from ledger_pipelines.serving.access.auditing import audited
 from ledger_pipelines.serving.access.tokens import Caller, TokenRefusedError
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.ops import api_tokens, audit
+from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.ops.audit import Command
+from ledger_pipelines_tests.support.tables import newest_audit_entry
 
 
 def test_authenticate_returns_the_holder(connection: sa.Connection) -> None:
@@ -64,18 +65,12 @@ def test_an_admin_has_the_role_viewer() -> None:
     ] * 3 + [False]
 
 
-def newest_entry(empty_warehouse: sa.Engine) -> audit.AuditEntry:
-    """Return the newest entry of the audit log."""
-    with empty_warehouse.connect() as connection:
-        return audit.latest(connection, limit=1)[0]
-
-
 def test_a_command_is_logged_before_it_runs(empty_warehouse: sa.Engine) -> None:
     with audited(empty_warehouse, Command("do it", "to this", actor="Budi")):
-        entry = newest_entry(empty_warehouse)
+        entry = newest_audit_entry(empty_warehouse)
         assert (entry.actor, entry.action, entry.target, entry.outcome) == ("Budi", "do it", "to this", None)
-    assert newest_entry(empty_warehouse).outcome == "done"
-    assert newest_entry(empty_warehouse).id == entry.id
+    assert newest_audit_entry(empty_warehouse).outcome == "done"
+    assert newest_audit_entry(empty_warehouse).id == entry.id
 
 
 @pytest.mark.parametrize(
@@ -87,18 +82,19 @@ def test_a_failed_command_gets_an_outcome(
 ) -> None:
     with pytest.raises(type(error)), audited(empty_warehouse, Command("do it")):
         raise error
-    assert (newest_entry(empty_warehouse).outcome, newest_entry(empty_warehouse).message) == (outcome, message)
+    entry = newest_audit_entry(empty_warehouse)
+    assert (entry.outcome, entry.message) == (outcome, message)
 
 
 def test_a_killed_command_has_no_outcome(empty_warehouse: sa.Engine) -> None:
     with pytest.raises(KeyboardInterrupt), audited(empty_warehouse, Command("do it")):
         raise KeyboardInterrupt
-    assert newest_entry(empty_warehouse).outcome is None
+    assert newest_audit_entry(empty_warehouse).outcome is None
 
 
 def test_targets_are_stored_printable_and_short(empty_warehouse: sa.Engine) -> None:
     with audited(empty_warehouse, Command("do it", "a\x00b\n" + "c" * 5000)):
         pass
-    target = newest_entry(empty_warehouse).target or ""
+    target = newest_audit_entry(empty_warehouse).target or ""
     assert target.startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}ccc")
     assert len(target) == 1000

@@ -15,18 +15,13 @@ from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.tables import rows_of
 
 COMPARISON = "/api/realtime-balance/comparison-report"
 INVOICES = "/api/realtime-balance/invoice-reconciliation"
 CURRENT = month_of(datetime.now(WIB), WIB)
 _balances, _customers = tables.monthly_customer_balances, tables.customers
 _compared, _accounts = tables.balance_comparison, tables.invoice_reconciliation
-
-
-def rows_of(api: ApiUnderTest, table: sa.Table, *order: str) -> list[Any]:
-    """Return all rows of a table."""
-    with api.warehouse.connect() as connection:
-        return list(connection.execute(sa.select(table).order_by(*order)).mappings())
 
 
 def clear(api: ApiUnderTest, table: sa.Table) -> None:
@@ -53,8 +48,8 @@ def test_report_before_the_first_comparison(api: ApiUnderTest) -> None:
 
 
 def test_comparison_report(compared: ApiUnderTest) -> None:
-    customers = rows_of(compared, _customers, "customer_id")
-    latest = {row["customer_id"]: row for row in rows_of(compared, _balances, "year_month")}
+    customers = rows_of(compared.warehouse, _customers, "customer_id")
+    latest = {row["customer_id"]: row for row in rows_of(compared.warehouse, _balances, "year_month")}
     found = compared.get(COMPARISON, decimals="string", per_page=100)
     assert found.keys() == {"success", "summary", "data", "pagination"}
     assert [row["customer_id"] for row in found["data"]] == [row["customer_id"] for row in customers]
@@ -70,7 +65,7 @@ def test_comparison_report(compared: ApiUnderTest) -> None:
 
 def test_the_report_gives_the_stored_reasons(compared: ApiUnderTest) -> None:
     found = {row["customer_id"]: row for row in compared.get(COMPARISON, decimals="string", per_page=100)["data"]}
-    for stored in rows_of(compared, _compared):
+    for stored in rows_of(compared.warehouse, _compared):
         reported = {reason["name"]: reason for reason in found[stored["customer_id"]]["reasons"]}
         amounts = {name: stored[name] for name in tables.DIFFERENCE_REASONS if stored[name]}
         assert {name: Decimal(reason["amount"]) for name, reason in reported.items()} == amounts
@@ -80,7 +75,7 @@ def test_the_report_gives_the_stored_reasons(compared: ApiUnderTest) -> None:
 
 
 def test_the_summary_covers_all_customers(compared: ApiUnderTest) -> None:
-    stored = rows_of(compared, _compared)
+    stored = rows_of(compared.warehouse, _compared)
     summary = compared.get(COMPARISON, decimals="string", per_page=1)["summary"]
     assert summary["total_customers"] == len(stored)
     assert summary["matching"] == sum(row["matches"] for row in stored)
@@ -92,7 +87,8 @@ def test_the_summary_covers_all_customers(compared: ApiUnderTest) -> None:
         name: (sum(row[name] for row in stored), sum(row[name] != 0 for row in stored))
         for name in tables.DIFFERENCE_REASONS
     }
-    (mark,) = (row for row in rows_of(compared, tables.loaded_months) if row["table_name"] == qualified_name(_compared))
+    marks = rows_of(compared.warehouse, tables.loaded_months)
+    (mark,) = (row for row in marks if row["table_name"] == qualified_name(_compared))
     assert datetime.fromisoformat(summary["compared_at"]) == mark["loaded_at"]
 
 
@@ -110,9 +106,10 @@ def test_the_total_matches_the_rows_after_a_new_comparison(compared: ApiUnderTes
     """The cached summary of the previous comparison is not used."""
     for _ in range(3):
         compared.get(COMPARISON)
-    balance = next(row for row in rows_of(compared, _balances) if row["year_month"] == CURRENT)
+    balance = next(row for row in rows_of(compared.warehouse, _balances) if row["year_month"] == CURRENT)
     of_customer = _customers.c.customer_id == balance["customer_id"]
-    customer = next(row for row in rows_of(compared, _customers) if row["customer_id"] == balance["customer_id"])
+    customers = rows_of(compared.warehouse, _customers)
+    customer = next(row for row in customers if row["customer_id"] == balance["customer_id"])
     try:
         for application in (balance["closing_balance"], balance["closing_balance"] - 1):
             with compared.warehouse.begin() as connection:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,21 +9,16 @@ from ledger_pipelines.horizon import month_of
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest
+from ledger_pipelines_tests.support.tables import rows_of
 
 DASHBOARD = "/api/realtime-balance/dashboard"
 CURRENT = month_of(datetime.now(WIB), WIB)
 _balances = tables.monthly_customer_balances
 
 
-def rows_of(api: ApiUnderTest, table: sa.Table, *order: str) -> list[Any]:
-    """Return all rows of a table."""
-    with api.warehouse.connect() as connection:
-        return list(connection.execute(sa.select(table).order_by(*order)).mappings())
-
-
 def test_a_year(api: ApiUnderTest) -> None:
     year = CURRENT[:4]
-    rows = [row for row in rows_of(api, _balances, "year_month") if row["year_month"].startswith(year)]
+    rows = [row for row in rows_of(api.warehouse, _balances, "year_month") if row["year_month"].startswith(year)]
     last = {row["customer_id"]: row for row in rows}
     found = api.get(DASHBOARD, year=year, decimals="string")
     assert found.keys() == {"year", "summary", "monthly_trend", "top_customers", "generated_at"}
@@ -48,7 +42,7 @@ def test_a_year(api: ApiUnderTest) -> None:
 
 
 def test_the_top_customers_of_a_year(api: ApiUnderTest) -> None:
-    rows = [row for row in rows_of(api, _balances) if row["year_month"].startswith(CURRENT[:4])]
+    rows = [row for row in rows_of(api.warehouse, _balances) if row["year_month"].startswith(CURRENT[:4])]
     top = api.get(DASHBOARD, decimals="string")["top_customers"]
     volumes = [Decimal(row["total_volume"]) for row in top]
     assert volumes == sorted(volumes, reverse=True)
@@ -64,7 +58,7 @@ def test_the_top_customers_of_a_year(api: ApiUnderTest) -> None:
 def test_the_closing_balance_uses_each_customers_last_month(api: ApiUnderTest) -> None:
     """A customer whose balances end in March counts with the balance of March."""
     year = str(int(CURRENT[:4]) - 30)
-    template = dict(rows_of(api, _balances)[0]) | {"customer_id": 997}
+    template = dict(rows_of(api.warehouse, _balances)[0]) | {"customer_id": 997}
     closed = {"01": Decimal("1.00"), "03": Decimal("7.00"), "02": Decimal("3.00")}
     rows = [
         template | {"year_month": f"{year}-{month}", "closing_balance": balance} for month, balance in closed.items()

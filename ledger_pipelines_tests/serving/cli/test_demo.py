@@ -10,7 +10,7 @@ from ledger_pipelines.demo.erp import erp_source_tables
 from ledger_pipelines.serving.demo import default_plan
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.servers import fresh_database, url_text
 from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
@@ -19,10 +19,6 @@ SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
 def tables_of(url: sa.URL) -> set[str]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     return set(sa.inspect(engine).get_table_names())
-
-
-def url_text(url: sa.URL) -> str:
-    return url.render_as_string(hide_password=False)
 
 
 @pytest.mark.slow

@@ -75,14 +75,9 @@ def _is_blocked(installation: Installation) -> bool:
 
 def process_of_run(installation: Installation) -> int:
     """Return the id of the process that executes the latest run."""
-    with installation.warehouse() as connection:
-        engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
     query = "SELECT value FROM run_tags WHERE key = 'ledger/pid' ORDER BY id DESC LIMIT 1"
-    try:
-        with engine.connect() as connection:
-            return int(connection.scalar(sa.text(query)) or 0)
-    finally:
-        engine.dispose()
+    with installation.dagster_storage() as connection:
+        return int(connection.scalar(sa.text(query)) or 0)
 
 
 def test_a_second_sync_writes_nothing(synced: Installation) -> None:
@@ -167,13 +162,8 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
 
 
 def _run_status(installation: Installation) -> str:
-    with installation.warehouse() as connection:
-        engine = sa.create_engine(connection.engine.url.set(database="warehouse_dagster"))
-    try:
-        with engine.connect() as connection:
-            return str(connection.scalar(sa.text("SELECT status FROM runs ORDER BY id DESC LIMIT 1")))
-    finally:
-        engine.dispose()
+    with installation.dagster_storage() as connection:
+        return str(connection.scalar(sa.text("SELECT status FROM runs ORDER BY id DESC LIMIT 1")))
 
 
 @pytest.mark.slow

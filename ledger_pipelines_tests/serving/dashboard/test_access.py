@@ -15,6 +15,7 @@ from ledger_pipelines_tests.support.serving.dashboard_client import (
     open_dashboard_client,
     visible_text,
 )
+from ledger_pipelines_tests.support.tables import newest_audit_entry
 
 ACTIONS = {
     "/syncs": "/syncs",
@@ -72,10 +73,10 @@ def test_session_cookie_is_protected(anonymous: DashboardClient) -> None:
     assert secret.encode() not in digests
 
 
-def test_session_cookie_is_secure_behind_https(application: ApiUnderTest) -> None:
-    with open_dashboard_client(application) as dashboard:
+def test_session_cookie_is_secure_behind_https(api: ApiUnderTest) -> None:
+    with open_dashboard_client(api) as dashboard:
         dashboard.client.base_url = "https://testserver"
-        answer = dashboard.log_in(application.callers.viewer)
+        answer = dashboard.log_in(api.callers.viewer)
         assert "Secure" in answer.headers["set-cookie"]
 
 
@@ -110,27 +111,27 @@ def test_cross_site_link_keeps_the_login_form_cookie(anonymous: DashboardClient)
     assert "set-cookie" not in anonymous.get("/login").headers
 
 
-def test_logout_of_an_ended_session_redirects(application: ApiUnderTest) -> None:
-    with open_dashboard_client(application, application.callers.viewer) as dashboard:
+def test_logout_of_an_ended_session_redirects(api: ApiUnderTest) -> None:
+    with open_dashboard_client(api, api.callers.viewer) as dashboard:
         sent = {"form_token": dashboard.form_token("/")}
-        with application.warehouse.begin() as connection:
+        with api.warehouse.begin() as connection:
             connection.execute(sa.delete(sessions))
         answer = dashboard.client.post("/logout", data=sent, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked", "unknown"])
-def test_refused_token_gets_no_reason(application: ApiUnderTest, kind: str) -> None:
-    token = "ledger_000000000000_" + "x" * 43 if kind == "unknown" else getattr(application.callers, kind)
-    with open_dashboard_client(application) as dashboard:
+def test_refused_token_gets_no_reason(api: ApiUnderTest, kind: str) -> None:
+    token = "ledger_000000000000_" + "x" * 43 if kind == "unknown" else getattr(api.callers, kind)
+    with open_dashboard_client(api) as dashboard:
         answer = dashboard.log_in(token)
         assert answer.status_code == 401
         assert "This token is not accepted." in visible_text(answer)
         assert dashboard.get("/").status_code == 303
 
 
-def test_too_many_logins_are_refused(application: ApiUnderTest) -> None:
-    with open_dashboard_client(application, address="203.0.113.9") as dashboard:
+def test_too_many_logins_are_refused(api: ApiUnderTest) -> None:
+    with open_dashboard_client(api, address="203.0.113.9") as dashboard:
         answers = [dashboard.log_in("guess") for _ in range(11)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
     assert 0 < int(answers[-1].headers["retry-after"]) <= 61
@@ -138,17 +139,17 @@ def test_too_many_logins_are_refused(application: ApiUnderTest) -> None:
 
 
 @pytest.mark.parametrize("act", ["revoke", "expire", "end", "log out"])
-def test_a_session_ends(application: ApiUnderTest, act: str) -> None:
+def test_a_session_ends(api: ApiUnderTest, act: str) -> None:
     name = f"ends by {act}"
-    with application.warehouse.begin() as connection:
+    with api.warehouse.begin() as connection:
         token = tokens.create(connection, name, "viewer", 1)
-    with open_dashboard_client(application, token.text) as dashboard:
+    with open_dashboard_client(api, token.text) as dashboard:
         assert dashboard.get("/").status_code == 200
         past = sa.func.now() - sa.text("interval '1 second'")
         this = tokens_table.c.name == name
         if act == "log out":
             assert dashboard.post("/logout").headers["location"] == "/login"
-        with application.warehouse.begin() as connection:
+        with api.warehouse.begin() as connection:
             if act == "revoke":
                 api_tokens.revoke(connection, name)
             elif act == "expire":
@@ -191,8 +192,7 @@ def test_viewer_is_refused_and_audited(viewer: DashboardClient, path: str, page:
     answer = viewer.post(path, {"start_month": "2025-01"}, page=page)
     assert answer.status_code == 403
     assert "needs a token with the role admin" in visible_text(answer)
-    with viewer.warehouse.connect() as connection:
-        entry = audit.latest(connection, limit=1)[0]
+    entry = newest_audit_entry(viewer.warehouse)
     assert (entry.actor, entry.outcome) == ("viewer", "refused")
     assert entry.target is not None
     assert entry.target.startswith(path)
@@ -210,13 +210,13 @@ def test_every_action_is_audited(admin: DashboardClient) -> None:
     assert entry.target == "/syncs tables=stockbywh"
 
 
-def test_login_and_logout_are_audited(application: ApiUnderTest) -> None:
-    with open_dashboard_client(application, address="203.0.113.10") as dashboard:
-        for token in ("no token", application.callers.expired, application.callers.viewer):
+def test_login_and_logout_are_audited(api: ApiUnderTest) -> None:
+    with open_dashboard_client(api, address="203.0.113.10") as dashboard:
+        for token in ("no token", api.callers.expired, api.callers.viewer):
             dashboard.log_in(token)
         dashboard.post("/logout")
         dashboard.client.post("/logout", data={"form_token": "0"}, follow_redirects=False)
-    with application.warehouse.connect() as connection:
+    with api.warehouse.connect() as connection:
         entries = audit.latest(connection, limit=4)
     assert {entry.address for entry in entries} == {"203.0.113.10"}
     assert [(entry.action, entry.actor, entry.outcome) for entry in entries] == [
@@ -229,13 +229,13 @@ def test_login_and_logout_are_audited(application: ApiUnderTest) -> None:
     assert entries[3].message == "The token is not known."
 
 
-def test_audit_of_refused_logins_is_limited(application: ApiUnderTest) -> None:
-    with application.warehouse.connect() as connection:
+def test_audit_of_refused_logins_is_limited(api: ApiUnderTest) -> None:
+    with api.warehouse.connect() as connection:
         before = audit.count(connection)
-    with open_dashboard_client(application, address="203.0.113.11") as dashboard:
+    with open_dashboard_client(api, address="203.0.113.11") as dashboard:
         answers = [dashboard.log_in("guess").status_code for _ in range(14)]
     assert answers == [401] * 10 + [429] * 4
-    with application.warehouse.connect() as connection:
+    with api.warehouse.connect() as connection:
         assert audit.count(connection) == before + 11
         assert "Too many" in (audit.latest(connection, limit=1)[0].message or "")
 

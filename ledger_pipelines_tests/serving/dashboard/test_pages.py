@@ -19,7 +19,7 @@ from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.translations import CATALOGUE
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
-from ledger_pipelines.warehouse.ops import audit, sync_logs
+from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncResult
 from ledger_pipelines.warehouse.tables import (
@@ -40,6 +40,7 @@ from ledger_pipelines.warehouse.tables import sync_logs as logs_table
 from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
 from ledger_pipelines_tests.support.serving.dashboard_client import DashboardClient, guarded_paths, visible_text
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
+from ledger_pipelines_tests.support.tables import newest_audit_entry
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 RUN = "00000000-0000-0000-0000-000000000000"  # the run id that the stand-in answers
@@ -181,6 +182,7 @@ def test_month_has_its_transactions_and_deposits(user: DashboardClient) -> None:
 
 def test_low_balances_are_listed(viewer: DashboardClient) -> None:
     (total,) = query(viewer, sa.select(sa.func.count()).where(balance_alerts.c.cleared_at.is_(None)))[0]
+    assert total
     page = viewer.get("/alerts")
     assert f"of {total}" in visible_text(page)
     assert page.text.count("still low") == min(total, 25)
@@ -466,8 +468,7 @@ def test_admin_starts_a_comparison(admin: DashboardClient, path: str, asset: str
     tags = {tag["key"]: tag["value"] for tag in launched["executionMetadata"]["tags"]}
     months = (horizon.first, horizon.current) if path == "/invoices" else (None, None)
     assert (tags.get(RANGE_START_TAG), tags.get(RANGE_END_TAG)) == months
-    with admin.warehouse.connect() as connection:
-        entry = audit.latest(connection, limit=1)[0]
+    entry = newest_audit_entry(admin.warehouse)
     assert (entry.actor, entry.action, entry.outcome) == ("admin", f"POST {path}", "done")
 
 

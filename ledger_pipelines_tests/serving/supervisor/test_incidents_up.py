@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import httpx2
@@ -75,16 +75,9 @@ class System:
         """Wait until all displays show the expected values."""
         self.up.wait_until(lambda: self.displays(kind) == displays, lambda: (kind, self.displays(kind)))
 
-    @contextmanager
-    def source(self, database: str) -> Iterator[sa.Connection]:
+    def source(self, database: str) -> AbstractContextManager[sa.Connection]:
         """Connect to a database of the embedded server, with autocommit."""
-        url = database_urls.embedded_server(self.installation.settings).url(database)
-        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
+        return self.installation.connection(database_urls.embedded_server(self.installation.settings).url(database))
 
 
 @pytest.fixture(scope="module")

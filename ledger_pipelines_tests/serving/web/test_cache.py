@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from ledger_pipelines.serving.web.cache import TtlCache
-from ledger_pipelines_tests.serving.access.test_limits import FakeClock
+from ledger_pipelines_tests.support.serving.fake_clock import FakeClock
 from ledger_pipelines_tests.support.waiting import wait_until
 
 

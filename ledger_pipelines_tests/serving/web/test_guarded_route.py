@@ -11,8 +11,8 @@ from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
-from ledger_pipelines.warehouse.ops.audit import AuditEntry
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.tables import newest_audit_entry
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 CALLERS = ("no token", "garbage", "wrong secret", "expired", "revoked", "viewer", "admin")
@@ -96,12 +96,6 @@ def test_the_scheme_is_case_insensitive(api: ApiUnderTest) -> None:
     assert api.client.get("/api/sync/status", headers=headers).status_code == 200
 
 
-def newest_entry(api: ApiUnderTest) -> AuditEntry:
-    """Return the newest entry of the audit log."""
-    with api.warehouse.connect() as connection:
-        return audit.latest(connection, limit=1)[0]
-
-
 def count_entries(api: ApiUnderTest) -> int:
     """Return the number of entries of the audit log."""
     with api.warehouse.connect() as connection:
@@ -117,7 +111,7 @@ def test_every_command_is_audited(api: ApiUnderTest, caller: str, actor: str | N
     response = api.client.post(path, headers=headers_of(api, caller), json={"start_month": "x\x00"})
     assert response.status_code in {401, 403, 422}
     assert count_entries(api) == before + 1
-    entry = newest_entry(api)
+    entry = newest_audit_entry(api.warehouse)
     assert (entry.actor, entry.outcome, entry.address) == (actor, "refused", "testclient")
     assert entry.action == "POST /api/realtime-balance/customer/{id}/update"
     assert (entry.target or "").startswith("/api/realtime-balance/customer/999/update?start_month=%00")
@@ -128,7 +122,7 @@ def test_every_command_is_audited(api: ApiUnderTest, caller: str, actor: str | N
 def test_a_failed_command_is_audited(api: ApiUnderTest) -> None:  # Dagster is unavailable
     response = api.client.post("/api/sync/start", headers=bearer(api.callers.admin))
     assert response.status_code == 503
-    entry = newest_entry(api)
+    entry = newest_audit_entry(api.warehouse)
     assert (entry.action, entry.outcome) == ("POST /api/sync/start", "failed")
     assert "Dagster does not answer" in (entry.message or "")
 
@@ -171,7 +165,7 @@ def test_requests_without_a_valid_token_cannot_fill_the_audit_log(api: ApiUnderT
     assert [response.status_code for response in responses] == [401] * MAX_FAILURES + [429] * 5
     assert 0 < int(responses[-1].headers["Retry-After"]) <= 61
     assert count_entries(api) == before + MAX_FAILURES + 1
-    assert (newest_entry(api).message or "").startswith("Too many")
+    assert (newest_audit_entry(api.warehouse).message or "").startswith("Too many")
     assert api.client.post("/api/sync/cancel", headers=headers_of(api, "viewer")).status_code == 403
     assert count_entries(api) == before + MAX_FAILURES + 2, "the limit does not apply to valid tokens"
 

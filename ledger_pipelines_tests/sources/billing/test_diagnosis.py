@@ -18,28 +18,21 @@ from ledger_pipelines.sources.billing.diagnosis import BillingDiagnosis, diagnos
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines.sources.billing.time_zone import _time_ahead
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
+from ledger_pipelines.sources.diagnosis import FindingLevel
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB
+from ledger_pipelines_tests.support.findings import finding_on
 
 SECRET = "-".join(("rahasia", "sekali"))
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
 
 
-@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest, embedded_url: sa.URL) -> sa.URL:
-    """URL of each kind of server."""
-    url = embedded_url if request.param == "postgresql" else request.getfixturevalue("mariadb_url")
-    assert isinstance(url, sa.URL)
-    return url
-
-
 @pytest.fixture
-def source(server: sa.URL) -> Iterator[sa.Engine]:
+def source(source_server: sa.URL) -> Iterator[sa.Engine]:
     """Engine of an empty billing application."""
-    with servers.fresh_database(server) as url:
+    with servers.fresh_database(source_server) as url:
         engine = source_engine(url)
         billing_schema.metadata.create_all(engine)
         yield engine
@@ -60,12 +53,6 @@ def run_diagnosis(engine: sa.Engine, now: datetime = NOW) -> BillingDiagnosis:
     found = diagnose(BillingSource(engine, HORIZON), now)
     assert SECRET not in str(found)
     return found
-
-
-def finding_on(found: BillingDiagnosis, what: str) -> Finding:
-    """Return the finding on one subject."""
-    (finding,) = (finding for finding in found.findings if finding.what == what)
-    return finding
 
 
 def problem_levels(found: BillingDiagnosis) -> dict[str, FindingLevel]:
@@ -201,14 +188,14 @@ def test_an_unsuitable_type(source: sa.Engine) -> None:
     assert "Cast it to decimal" in unsuitable.advice
 
 
-def test_a_wrong_database_and_no_server(server: sa.URL) -> None:
-    with servers.fresh_database(server) as url:
+def test_a_wrong_database_and_no_server(source_server: sa.URL) -> None:
+    with servers.fresh_database(source_server) as url:
         engine = source_engine(url)
         found = run_diagnosis(engine)
         engine.dispose()
     assert not found.is_usable
     assert "There is no table or view users" in finding_on(found, "users").found
-    away = source_engine(server.set(port=servers.free_port(), password=SECRET))
+    away = source_engine(source_server.set(port=servers.free_port(), password=SECRET))
     (finding,) = run_diagnosis(away).findings
     assert (finding.level, finding.what) == (FindingLevel.ERROR, "connection")
     assert "LEDGER_BILLING_URL" in finding.found

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
+from ledger_pipelines.sources.diagnosis import FindingLevel
 from ledger_pipelines.sources.erp.catalogue import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
-from ledger_pipelines.sources.erp.diagnosis import Diagnosis, diagnose
+from ledger_pipelines.sources.erp.diagnosis import diagnose
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
+from ledger_pipelines_tests.support.findings import finding_on
 
 
 @pytest.fixture(params=DRIVERS)
@@ -21,12 +22,6 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     """A new ERP for each driver."""
     with create_source(request.param) as made:
         yield made
-
-
-def finding_on(found: Diagnosis, what: str) -> Finding:
-    """Return the finding on one subject."""
-    (finding,) = (finding for finding in found.findings if finding.what == what)
-    return finding
 
 
 def test_a_valid_erp(source: Source) -> None:

@@ -171,7 +171,7 @@ def test_a_lost_connection_is_retryable(source: Source) -> None:
                 "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
                 " AND info IS NOT NULL"
             )
-            for number in connection.exec_driver_sql(find).scalars().all():
+            for number in wait_until(lambda: connection.exec_driver_sql(find).scalars().all()):
                 connection.exec_driver_sql(f"KILL {number}")
 
     killing = threading.Thread(target=kill)

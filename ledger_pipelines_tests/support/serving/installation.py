@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,14 +101,22 @@ class Installation:
         return inherited | self.variables
 
     @contextmanager
-    def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
-        """Yield a connection to the warehouse."""
-        engine = sa.create_engine(database_urls.warehouse_url(self.settings), isolation_level=isolation)
+    def connection(self, url: sa.URL, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
+        """Yield a connection to a database."""
+        engine = sa.create_engine(url, isolation_level=isolation)
         try:
             with engine.connect() as connection:
                 yield connection
         finally:
             engine.dispose()
+
+    def warehouse(self, isolation: IsolationLevel = "AUTOCOMMIT") -> AbstractContextManager[sa.Connection]:
+        """Connect to the warehouse."""
+        return self.connection(database_urls.warehouse_url(self.settings), isolation)
+
+    def dagster_storage(self) -> AbstractContextManager[sa.Connection]:
+        """Connect to Dagster's storage."""
+        return self.connection(database_urls.dagster_storage_url(self.settings))
 
     def fingerprint(self) -> dict[str, str]:
         """Return a hash of the rows of each data table, including time stamps."""

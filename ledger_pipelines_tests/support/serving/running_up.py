@@ -59,7 +59,7 @@ class RunningUp:
             assert self.process.poll() is None, self.output.read_text()
             return condition()
 
-        wait_until(holds, lambda: (found(), self.output.read_text()), seconds=self.patience, pause=0.1)
+        wait_until(holds, lambda: (found(), self.output.read_text()), seconds=self.patience)
 
     def wait_for_output(self, text: str) -> None:
         """Wait until the output contains a text."""

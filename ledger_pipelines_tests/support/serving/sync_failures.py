@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import IsolationLevel
 
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.demo.erp import ErpDemoPlan, erp_source_tables, seed_erp
@@ -123,7 +122,7 @@ class SyncFailureScene:
             "SELECT pid.value FROM run_tags AS pid JOIN run_tags AS log USING (run_id) "
             "WHERE pid.key = 'ledger/pid' AND log.key = 'ledger/sync_log_id' AND log.value = :log"
         )
-        with self._connected(database_urls.dagster_storage_url(self.installation.settings)) as connection:
+        with self.installation.dagster_storage() as connection:
             of_sync = {"log": str(log_id)}
             return int(wait_until(lambda: connection.scalar(sa.text(query), of_sync), seconds=PATIENCE))
 
@@ -232,7 +231,7 @@ class SyncFailureScene:
     def held(self, phase: "Phase") -> Iterator[None]:
         """Block syncs at a phase."""
         url = self.erp.url if phase.at_erp else database_urls.warehouse_url(self.installation.settings)
-        with self._connected(url, "READ COMMITTED") as connection:
+        with self.installation.connection(url, "READ COMMITTED") as connection:
             connection.exec_driver_sql(phase.lock)
             yield
             with suppress(sa.exc.DBAPIError):  # the server may have been stopped
@@ -242,17 +241,8 @@ class SyncFailureScene:
         """Wait until a sync is blocked at a phase."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         url = self.erp.url if phase.at_erp else database_urls.warehouse_url(self.installation.settings)
-        with self._connected(url) as connection:
+        with self.installation.connection(url) as connection:
             wait_until(lambda: connection.scalar(sa.text(query)), seconds=PATIENCE)
-
-    @contextmanager
-    def _connected(self, url: sa.URL, isolation: IsolationLevel = "AUTOCOMMIT") -> Iterator[sa.Connection]:
-        engine = sa.create_engine(url, isolation_level=isolation)
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
 
 
 def _parts(name: str) -> list[str]:
