@@ -41,6 +41,7 @@ def test_id_time_and_body_are_signed() -> None:
 def test_accepted_statuses(receiver: Receiver, status: int) -> None:
     receiver.answers = [status]
     Webhook(receiver.url, SECRET).post("1", 1, BODY)
+    assert [message.body for message in receiver.received] == [BODY]
 
 
 @pytest.mark.parametrize(

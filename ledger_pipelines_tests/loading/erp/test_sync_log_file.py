@@ -48,3 +48,11 @@ def test_a_file_that_cannot_be_written_is_only_a_warning(tmp_path: Path, caplog:
     (tmp_path / "logs").write_text("a file where the folder should be")
     append_line(Settings(home=tmp_path), "sync 1 completed")
     assert "sync 1 completed" in caplog.text
+
+
+def test_a_full_disk_is_only_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "sync.log").symlink_to("/dev/full")
+    append_line(Settings(home=tmp_path), "sync 1 completed")
+    assert "(No space left on device); lost line: " in caplog.text
+    assert "sync 1 completed" in caplog.text

@@ -160,7 +160,9 @@ def test_grown_deletion_needs_another_confirmation(admin: DashboardClient) -> No
 @pytest.mark.parametrize("cause", [FAILED, replace(REFUSED, details={})])
 def test_other_incidents_have_no_button(admin: DashboardClient, cause: IncidentCause) -> None:
     with temporary_incidents(admin.warehouse, cause):
-        assert "Confirm this deletion" not in admin.get("/").text
+        page = admin.get("/")
+        assert cause.reason in visible_text(page)
+        assert "Confirm this deletion" not in page.text
 
 
 def test_closed_incident_is_not_confirmed(admin: DashboardClient) -> None:

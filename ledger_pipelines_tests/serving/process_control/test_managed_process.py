@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ledger_pipelines.serving.process_control import managed_process
 from ledger_pipelines.serving.process_control.managed_process import ManagedProcess
+from ledger_pipelines_tests.support.serving.fake_clock import FakeClock
 from ledger_pipelines_tests.support.waiting import wait_until
 
 PROGRAM = "import sys\nfor n in range({lines}): print(f'line {{n}}')\nprint('ERROR: something', flush=True)\n"
@@ -30,6 +33,28 @@ def test_output_is_logged_and_errors_are_reported(tmp_path: Path) -> None:
     child.stop()
     assert child.log.read_text().splitlines() == ["line 0", "line 1", "line 2", "ERROR: something"]
     assert reported == ["speaker: ERROR: something"]
+
+
+def test_restarts_wait_longer_after_each_early_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock(1000)
+    reported: list[str] = []
+    waits = []
+    monkeypatch.setattr(managed_process, "time", SimpleNamespace(monotonic=clock))
+    child = printing_child(tmp_path / "speaker.log", 0, reported)
+    assert not child.should_restart(), "it was never started"
+    for lived in (1, 1, 1, 1, 1, 1, 61):
+        child.start()
+        clock.now += lived
+        child.stop()
+        died = clock.now
+        while not child.should_restart():
+            clock.now += 1
+        waits.append(clock.now - died)
+    assert waits == [1, 2, 4, 8, 16, 30, 1]
+    deaths = [text for text in reported if " died " in text]
+    assert [f"it will be restarted in {wait:.0f} s" in text for text, wait in zip(deaths, waits, strict=True)] == [
+        True
+    ] * 7
 
 
 def test_sensor_errors_without_reason_are_only_logged(tmp_path: Path) -> None:

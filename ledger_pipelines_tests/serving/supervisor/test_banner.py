@@ -56,7 +56,7 @@ def test_no_activation_outside_a_virtual_environment(
     home = tmp_path / ("long" * 20)
     show_banner(Settings(home=home), UI, computed=False)
     printed = capsys.readouterr().out
-    assert all(command.startswith("ledger ") for command in commands(printed))
+    assert [command.partition(" ")[0] for command in commands(printed)] == ["ledger"] * 4
     assert f"Logs            {home / 'logs'}\n" in printed
     assert f"Web interface   {UI}\n" in printed
 

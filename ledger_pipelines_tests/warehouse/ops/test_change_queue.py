@@ -131,6 +131,29 @@ def test_a_held_change_waits_until_it_is_released(connection: sa.Connection) -> 
     assert customers_of(change_queue.dequeue(connection, 10)) == [1, 2]
 
 
+def test_changes_that_wait_for_a_retry_become_due_for_some_customers(connection: sa.Connection) -> None:
+    change_queue.enqueue(connection, [change_of(1), change_of(2)])
+    change_queue.mark_failed(connection, change_queue.dequeue(connection, 2), "no price")
+    assert change_queue.dequeue(connection, 10) == []
+    change_queue.retry_now(connection, [2, 3])
+    assert customers_of(change_queue.dequeue(connection, 10)) == [2]
+
+
+def test_a_held_change_is_neither_failing_nor_waiting(connection: sa.Connection) -> None:
+    change_queue.enqueue(connection, [CHANGE])
+    (row,) = queued_rows(connection)
+    assert (change_queue.has_failing(connection), change_queue.oldest_queued_at(connection)) == (
+        False,
+        row["noticed_at"],
+    )
+    waiting = change_queue.dequeue(connection, 1)
+    change_queue.mark_failed(connection, waiting, "no price")
+    assert (change_queue.has_failing(connection), change_queue.oldest_queued_at(connection)) == (True, None)
+    change_queue.hold(connection, waiting)
+    change_queue.retry_now(connection, [1])
+    assert (change_queue.has_failing(connection), change_queue.oldest_queued_at(connection)) == (False, None)
+
+
 def test_a_change_queued_again_is_not_removed(connection: sa.Connection) -> None:
     change_queue.enqueue(connection, [change_of(1), change_of(2)])
     dequeued = change_queue.dequeue(connection, 10)

@@ -72,3 +72,4 @@ def test_a_computed_ledger_without_a_recorded_source_stays_without(connection: s
     mark_computed(connection)
     record_source(connection, DEMO)
     require_same_source(connection, OWN)
+    assert connection.execute(sa.select(tables.watermarks)).all() == []
