@@ -50,6 +50,17 @@ def test_a_file_that_cannot_be_written_is_only_a_warning(tmp_path: Path, caplog:
     assert "sync 1 completed" in caplog.text
 
 
+def test_a_failed_rotation_is_only_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_log_file, "_BYTES", 10)
+    (tmp_path / "logs" / "sync.log.5").mkdir(parents=True)
+    for name in ("sync.log", "sync.log.4"):
+        (tmp_path / "logs" / name).write_text("a line that fills the file")
+    append_line(Settings(home=tmp_path), "sync 1 completed")
+    assert "sync 1 completed" in caplog.text
+
+
 def test_a_full_disk_is_only_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "sync.log").symlink_to("/dev/full")

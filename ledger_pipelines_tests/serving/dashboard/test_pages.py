@@ -1,5 +1,6 @@
 """Pages of the dashboard: they show the figures of the warehouse, in both languages."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -93,6 +94,16 @@ def test_overview_has_every_month_of_the_chosen_year(viewer: DashboardClient) ->
         page = visible_text(viewer.get(f"/?year={year}"))
         for month, closing in months:
             assert (FORMATS["en"].rupiah(closing) in page) == (month[:4] == year)
+
+
+@pytest.mark.parametrize("path", ["/", "/customers/11"])
+def test_charts_have_the_figures_of_the_page(viewer: DashboardClient, path: str) -> None:
+    found = re.findall(
+        r'<script type="application/json" id="figure-\d">(.*?)</script>', viewer.get(path).text, re.DOTALL
+    )
+    traces = [json.loads(figure)["data"] for figure in found]
+    assert len(traces) == 3
+    assert {bool(trace["y"]) for figure in traces for trace in figure} == {True}
 
 
 def test_year_without_balances(viewer: DashboardClient) -> None:
