@@ -6,7 +6,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -25,11 +25,18 @@ POSTGRES = parse_database_url(
 MARIADB = parse_database_url(os.environ.get("LEDGER_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"))
 
 
+def free_ports(count: int) -> list[int]:
+    """Return different free ports on loopback."""
+    with ExitStack() as stack:
+        listening = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in listening:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in listening]
+
+
 def free_port() -> int:
     """Return a free port on loopback."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def url_text(url: sa.URL) -> str:

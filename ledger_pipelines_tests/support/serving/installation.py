@@ -24,7 +24,7 @@ from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.warehouse import database_urls, tables
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import free_port
+from ledger_pipelines_tests.support.servers import free_port, free_ports
 
 MONTHS = 3
 NARROW = 80
@@ -161,7 +161,8 @@ def temporary_installation(*, durable: bool = False) -> Iterator[Installation]:
     """
     home = Path(tempfile.mkdtemp(prefix="ledger-serving-"))
     current = month_of(datetime.now(WIB), WIB)
-    ports = {f"LEDGER_{name}_PORT": str(free_port()) for name in ("DB", "UI", "CODE_SERVER", "API")}
+    names = ("DB", "UI", "CODE_SERVER", "API")
+    ports = {f"LEDGER_{name}_PORT": str(port) for name, port in zip(names, free_ports(4), strict=True)}
     made = Installation({"LEDGER_HOME": str(home), "LEDGER_FIRST_MONTH": shift_month(current, 1 - MONTHS), **ports})
     try:
         if not durable:
