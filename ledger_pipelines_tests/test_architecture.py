@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"settings", "horizon", "ids", "processes"}
+FOUNDATION = {"settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "horizon": set(),
     "ids": set(),
     "processes": set(),
+    "rejection_reasons": set(),
     "embedded_postgres": {"settings"},
     "warehouse.tables": set(),
     "warehouse.migrations": {"warehouse.tables"},

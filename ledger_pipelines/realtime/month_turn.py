@@ -17,7 +17,7 @@ from ledger_pipelines.loading.billing.load import load_deposits, load_readings
 from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.sources.billing.parsing import future_month_reason
+from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing.reader import IDS_PER_STATEMENT, BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
@@ -134,11 +134,16 @@ def turn_month(
 def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[int, ...]:
     """Return the customers with rows that were rejected because one of these months had not begun."""
     rejected = tables.rejected_rows.c
-    begun = sa.or_(*(rejected.reason.startswith(future_month_reason(month)) for month in months))
     statement = sa.select(rejected.customer_id).distinct().order_by(rejected.customer_id)
-    assets = [tables.deposits.name, tables.meter_readings.name]
     return tuple(
-        connection.scalars(statement.where(rejected.asset.in_(assets), rejected.customer_id.is_not(None), begun))
+        connection.scalars(
+            statement.where(
+                rejected.asset.in_([tables.deposits.name, tables.meter_readings.name]),
+                rejected.customer_id.is_not(None),
+                rejected.reason_code == ReasonCode.AFTER_CURRENT_MONTH.stored,
+                rejected.reason_params["month"].astext.in_(months),
+            )
+        )
     )
 
 

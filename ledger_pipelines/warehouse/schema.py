@@ -46,7 +46,7 @@ def upgrade(engine: sa.Engine) -> str:
     Safe to call at every start, and from several processes simultaneously.
 
     Raises:
-        WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program.
+        WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program or too old.
     """
     with engine.connect() as connection:
         _check_server(connection)
@@ -85,6 +85,12 @@ def _upgrade(connection: sa.Connection) -> str:
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
     current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
+    if current is not None and current < min(known):
+        raise WarehouseError(
+            f"The warehouse's schema has version {current}, from before the first release, and cannot be upgraded. "
+            "Let LEDGER_WAREHOUSE_URL name an empty database (or delete the embedded server's data), and load all "
+            "months again: the sources have all rows."
+        )
     if current is not None and current not in known:
         raise WarehouseError(
             f"The warehouse's schema has version {current}, which this program does not support: it was created by "

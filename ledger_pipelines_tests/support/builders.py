@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS, Reason
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -24,6 +25,11 @@ def user(user_id: int, **columns: Any) -> dict[str, Any]:
 def fob_reading(reading_id: int, customer_id: int, waktu: object, volume: object = "10") -> dict[str, Any]:
     """Return a fob reading."""
     return reading_row(reading_id, customer_id, json.dumps({"waktu": waktu, "volume_sm3": volume}))
+
+
+def reason_values(reason: Reason) -> dict[str, Any]:
+    """Return the values of a reason's columns, to insert a rejected row."""
+    return dict(zip(REASON_COLUMNS, reason.columns, strict=True)) | {"reason_params": dict(reason.params)}
 
 
 def state(users: Sequence[dict[str, Any]] = (), readings: Sequence[dict[str, Any]] = ()) -> SourceState:

@@ -68,7 +68,7 @@ def result_as_json(tested: ConnectionTest, settings: Settings) -> dict[str, Any]
                 "read": of.read,
                 "rejected": of.reasons.total,
                 "reasons": [
-                    {"kind": kind, "rows": rows, "example": of.reasons.examples[kind]}
+                    {"kind": kind, "rows": rows, "example": list(map(str, of.reasons.examples[kind]))}
                     for kind, rows in of.reasons.rows.most_common()
                 ],
             }

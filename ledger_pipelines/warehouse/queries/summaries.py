@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.merge import is_in_scope
@@ -88,11 +88,8 @@ def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
 
 
 def rejections_by_reason(asset: str) -> sa.Select[Any]:
-    """One row: a reason why an asset rejects rows, with the number of rows and an example.
-
-    Reasons are grouped by the text before their first colon, because numbers and names after it vary.
-    """
-    kind = sa.func.split_part(rejected_rows.c.reason, ":", 1)
+    """One row: a kind of reason why an asset rejects rows, with the number of rows and an example."""
+    kind = rejected_rows.c.reason_kind
     example = sa.func.min(rejected_rows.c.source_table.concat(" ").concat(rejected_rows.c.source_id))
     return (
         sa.select(kind.label("reason"), sa.func.count().label("rows"), example.label("example"))
@@ -102,19 +99,24 @@ def rejections_by_reason(asset: str) -> sa.Select[Any]:
     )
 
 
-def rejections_of_run(asset: str, run_id: str, *, ungrouped: str) -> sa.Select[Any, str, int]:
-    """One row: a kind of reason why an asset rejected rows in a run, with a reason, the number of rows and an example.
+def rejections_of_run(asset: str, run_id: str) -> sa.Select[Any]:
+    """One row: a kind of reason and a month that it names, with one of the reasons, the number of rows and an example.
 
     Args:
         asset: Name of the asset.
-        run_id: The run.
-        ungrouped: LIKE pattern of reasons that are not grouped by kind.
+        run_id: The run that rejected the rows.
     """
     row = rejected_rows.c
     example = sa.func.min(row.source_table.concat(" ").concat(row.source_id))
+    params = sa.cast(sa.func.min(sa.cast(row.reason_params, sa.Text)), JSONB)
     return (
-        sa.select(sa.func.min(row.reason).label("reason"), example.label("source_row"), sa.func.count().label("rows"))
+        sa.select(
+            row.reason_code,
+            params.label("reason_params"),
+            example.label("source_row"),
+            sa.func.count().label("rows"),
+        )
         .where(row.asset == asset, row.run_id == run_id)
-        .group_by(row.reason_kind, sa.case((row.reason.like(ungrouped), row.reason)))
+        .group_by(row.reason_code, row.reason_kind, row.reason_params["month"].astext)
         .order_by(sa.func.count().desc(), sa.func.min(row.reason))
     )

@@ -1,6 +1,5 @@
 """Pages of lists: low balances, rejected rows, the audit log."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -8,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep, require_admin
-from ledger_pipelines.serving.dashboard.translations.reasons import translate_reason
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.queries.customers.low_balances import alerts_page
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
@@ -60,7 +58,6 @@ def rejected_rows(
         reason=reason,
         choice_value=_choice_value,
         rows=rows,
-        translate_reason=partial(translate_reason, context.translate.language),
         page_path=path,
     )
 
