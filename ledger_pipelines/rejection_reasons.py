@@ -118,7 +118,7 @@ class ReasonCode(Enum):
         _Text("periode berakhir sebelum mulai: {start} sampai {end}"),
     )
     NOT_ONE_OF = (
-        _Text("{column} is none of {allowed}: {value}"),
+        _Text("{column} is not one of {allowed}: {value}"),
         _Text("isian {column} bukan salah satu dari {allowed}: {value}"),
     )
     NOT_UNIQUE = (
@@ -166,19 +166,19 @@ class ReasonCode(Enum):
 
 
 @dataclass(frozen=True)
-class Reason:
+class RejectionReason:
     """Rejection reason: a code with the values that its text names."""
 
     code: ReasonCode
     params: Mapping[str, str]
 
     @classmethod
-    def of(cls, code: ReasonCode, **params: object) -> "Reason":
+    def of(cls, code: ReasonCode, **params: object) -> "RejectionReason":
         """Return the reason with this code; parameters are stored as text."""
         return cls(code, {name: str(value) for name, value in params.items()})
 
     @classmethod
-    def stored(cls, code: str, params: Mapping[str, str]) -> "Reason":
+    def stored(cls, code: str, params: Mapping[str, str]) -> "RejectionReason":
         """Return the reason with a code and parameters from `ops.rejected_rows`."""
         return cls(ReasonCode[code.upper()], params)
 

@@ -6,7 +6,7 @@ from string import Formatter
 
 import pytest
 
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 
 _ENGLISH_WORD = re.compile(r"\b(?:the|is|are|not|no|missing|negative|date|dated|before|after|none|given)\b")
 
@@ -34,27 +34,27 @@ def test_kinds_are_unique() -> None:
     ("reason", "english", "kind", "indonesian"),
     [
         (
-            Reason.of(ReasonCode.NOT_A_NUMBER, column="amount", value='"{x}: 1"'),
+            RejectionReason.of(ReasonCode.NOT_A_NUMBER, column="amount", value='"{x}: 1"'),
             'amount is not a number: "{x}: 1"',
             "amount is not a number",
             'isian amount bukan angka: "{x}: 1"',
         ),
         (
-            Reason.of(ReasonCode.NOT_A_CUSTOMER, user=7, role="admin"),
+            RejectionReason.of(ReasonCode.NOT_A_CUSTOMER, user=7, role="admin"),
             "user 7 is no customer (role admin)",
             "the user is no customer (role admin)",
             "pengguna 7 bukan pelanggan (peran admin)",
         ),
         (
-            Reason.of(ReasonCode.AFTER_CURRENT_MONTH, month="2025-07", current="2025-06"),
+            RejectionReason.of(ReasonCode.AFTER_CURRENT_MONTH, month="2025-07", current="2025-06"),
             "dated 2025-07, after the current month 2025-06: it counts when its month comes",
             "dated after the current month",
             "bertanggal 2025-07, setelah bulan berjalan 2025-06: akan dihitung bila bulannya tiba",
         ),
     ],
 )
-def test_reason_is_rendered(reason: Reason, english: str, kind: str, indonesian: str) -> None:
+def test_reason_is_rendered(reason: RejectionReason, english: str, kind: str, indonesian: str) -> None:
     assert (str(reason), reason.kind(), reason.text("id")) == (english, kind, indonesian)
     code, params, *texts = reason.columns
-    assert Reason.stored(code, json.loads(params)) == reason
+    assert RejectionReason.stored(code, json.loads(params)) == reason
     assert texts == [english, kind]

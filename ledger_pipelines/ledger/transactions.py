@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
-from ledger_pipelines.rejection_reasons import REASON_COLUMNS, Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS, ReasonCode, RejectionReason
 from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
 from ledger_pipelines.warehouse.merge import (
     UNPARTITIONED,
@@ -167,7 +167,7 @@ def unpriced_readings(scope: Scope) -> sa.Select[Any]:
 
 def _rejection_columns(*reasons: tuple[sa.ColumnElement[bool], ReasonCode]) -> list[sa.ColumnElement[Any]]:
     """Return the columns of the rejection of a reading, with the reason whose condition holds."""
-    columns = zip(*(Reason.of(code).columns for _, code in reasons), strict=True)
+    columns = zip(*(RejectionReason.of(code).columns for _, code in reasons), strict=True)
     texts = [
         sa.case(*((condition, value) for (condition, _), value in zip(reasons, values, strict=True)))
         for values in columns

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.settings import EARLIEST_FIRST_MONTH
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse import tables
@@ -45,10 +45,10 @@ class RejectionSummary:
     """
 
     rows: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, tuple[Reason, str]] = field(default_factory=dict)
+    examples: dict[str, tuple[RejectionReason, str]] = field(default_factory=dict)
     before_first: Counter[str] = field(default_factory=Counter)
 
-    def add(self, reason: Reason, source_row: str, rows: int = 1) -> None:
+    def add(self, reason: RejectionReason, source_row: str, rows: int = 1) -> None:
         """Count rows rejected for a reason, under its kind."""
         kind = reason.kind()
         self.rows[kind] += rows

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, evaluate
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
@@ -213,8 +213,7 @@ def _accuracy(
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
         progress(invariant.name.replace("_", " "), at)
-        violations = invariant.violations(databases.horizon, wanted).subquery()
-        rows = connection.scalar(sa.select(sa.func.count()).select_from(violations)) or 0
+        rows = evaluate(connection, invariant, CheckScope(databases.horizon, wanted)).rows
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")

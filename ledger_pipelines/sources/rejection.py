@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 
 
 class Rejection(NamedTuple):
@@ -12,7 +12,7 @@ class Rejection(NamedTuple):
     source_id: str
     customer_id: int | None
     year_month: str | None
-    reason: Reason
+    reason: RejectionReason
     raw_row: str
 
     @property

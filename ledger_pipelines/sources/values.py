@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _MOMENT = re.compile(
@@ -34,7 +34,7 @@ class UnusableError(Exception):
     """
 
     def __init__(self, code: ReasonCode, *, year_month: str | None = None, **params: object) -> None:
-        self.reason = Reason.of(code, **{name: to_storable(str(value)) for name, value in params.items()})
+        self.reason = RejectionReason.of(code, **{name: to_storable(str(value)) for name, value in params.items()})
         super().__init__(str(self.reason))
         self.year_month = year_month
 

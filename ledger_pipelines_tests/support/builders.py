@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.rejection_reasons import REASON_COLUMNS, Reason
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS, RejectionReason
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -27,7 +27,7 @@ def fob_reading(reading_id: int, customer_id: int, waktu: object, volume: object
     return reading_row(reading_id, customer_id, json.dumps({"waktu": waktu, "volume_sm3": volume}))
 
 
-def reason_values(reason: Reason) -> dict[str, Any]:
+def reason_values(reason: RejectionReason) -> dict[str, Any]:
     """Return the values of a reason's columns, to insert a rejected row."""
     return dict(zip(REASON_COLUMNS, reason.columns, strict=True)) | {"reason_params": dict(reason.params)}
 

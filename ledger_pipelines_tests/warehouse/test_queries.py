@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.warehouse.ops import sessions
 from ledger_pipelines.warehouse.queries.customers.low_balances import count_alerted_customers
 from ledger_pipelines.warehouse.queries.customers.search import find_customers
@@ -119,9 +119,9 @@ def test_customer_search_returns_the_best_match_first(empty: sa.Connection) -> N
 def test_reasons_that_differ_only_in_numbers_are_one_kind(empty: sa.Connection) -> None:
     defaults = {"source_table": "users", "raw_row": "{}", "run_id": "run", "first_seen": NOW, "last_seen": NOW}
     reasons = {
-        "1": Reason.of(ReasonCode.UNKNOWN_USER, user=17),
-        "2": Reason.of(ReasonCode.UNKNOWN_USER, user=4),
-        "3": Reason.of(ReasonCode.NO_PRICE),
+        "1": RejectionReason.of(ReasonCode.UNKNOWN_USER, user=17),
+        "2": RejectionReason.of(ReasonCode.UNKNOWN_USER, user=4),
+        "3": RejectionReason.of(ReasonCode.NO_PRICE),
     }
     empty.execute(
         sa.insert(rejected_rows),

@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.defs.assets.realtime import LATENCY_MINUTES, record_results
+from ledger_pipelines.defs.assets.realtime import record_results
 from ledger_pipelines.defs.assets.run import errors_as_failures
 from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
 from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failures
@@ -69,7 +69,7 @@ def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Pi
     finally:
         with errors_as_failures(databases), databases.warehouse.connect() as connection:
             objective = databases.settings.realtime_objective_seconds
-            spread = latency.latency_summary(connection, LATENCY_MINUTES, objective * 1000)
+            spread = latency.latency_summary(connection, objective * 1000)
         applied = [result for result in results if isinstance(result, AppliedChanges)]
         record_results(context, applied, spread, objective)
     failures = [result for result in results if isinstance(result, FailedChanges)]

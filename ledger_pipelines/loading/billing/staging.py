@@ -11,7 +11,7 @@ from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing import parsing as billing_rows
 from ledger_pipelines.sources.billing.reader import BillingSource, Chunk
 from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
@@ -156,7 +156,7 @@ def split_valid(rules: RecordRules, records: Sequence[Record]) -> tuple[Iterable
     return rows, [_failed(records[position], reason) for position, reason in found.items()]
 
 
-def _failed(record: Record, reason: Reason) -> Rejection:
+def _failed(record: Record, reason: RejectionReason) -> Rejection:
     """Return the rejection of a record that does not fulfil its rules."""
     source_table, month = "users", None
     match record:

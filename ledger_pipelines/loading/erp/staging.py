@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp.plan import ReadPlan, is_in_partitions, month_of_day
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import TableReader
 from ledger_pipelines.sources.rejection import Rejection
@@ -163,15 +163,15 @@ def _rejections_in_chunk(
     return rejected
 
 
-def _reason_outside(load: ErpLoad, month: str) -> Reason:
+def _reason_outside(load: ErpLoad, month: str) -> RejectionReason:
     if month == UNPARTITIONED:
-        return Reason.of(ReasonCode.NO_DATE, columns=", ".join(load.table.month_columns))
+        return RejectionReason.of(ReasonCode.NO_DATE, columns=", ".join(load.table.month_columns))
     if month > load.horizon.current:
-        return Reason.of(ReasonCode.AFTER_CURRENT_MONTH, month=month, current=load.horizon.current)
-    return Reason.of(ReasonCode.BEFORE_FIRST_MONTH, month=month, first=load.horizon.first)
+        return RejectionReason.of(ReasonCode.AFTER_CURRENT_MONTH, month=month, current=load.horizon.current)
+    return RejectionReason.of(ReasonCode.BEFORE_FIRST_MONTH, month=month, first=load.horizon.first)
 
 
-def _build_rejection(table: ErpTable, row: "RawRow", month: str, reason: Reason) -> Rejection:
+def _build_rejection(table: ErpTable, row: "RawRow", month: str, reason: RejectionReason) -> Rejection:
     from ledger_pipelines.sources.erp import frames as erp_frames
 
     raw = erp_frames.raw_row(table, row)

@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources import validation
 from ledger_pipelines.sources.billing.rules import ColumnRule, Record, RecordRules, missing, not_unique
 
@@ -22,7 +22,7 @@ class ValidationResult:
     """Result of a validation: the rows that pass, and the reasons of the others by position."""
 
     rows: pd.DataFrame
-    failures: dict[int, Reason]
+    failures: dict[int, RejectionReason]
 
 
 @cache
@@ -74,7 +74,7 @@ def _rank(rules: RecordRules, check: str, column: str) -> int:
     return int(check)
 
 
-def _reason(rules: RecordRules, rank: int, column: str, record: Record) -> Reason:
+def _reason(rules: RecordRules, rank: int, column: str, record: Record) -> RejectionReason:
     if rank > len(rules.column_rules):
         return not_unique(rules)
     if rank == len(rules.column_rules):

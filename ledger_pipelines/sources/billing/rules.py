@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines import ids
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, Customer, Deposit, MeterReading, Price
 from ledger_pipelines.sources.values import quote_value
 
@@ -36,11 +36,11 @@ class ColumnRule:
     is_valid: Callable[[Any], bool]
     params: tuple[tuple[str, object], ...] = ()
 
-    def reason(self, value: object) -> Reason:
+    def reason(self, value: object) -> RejectionReason:
         """Return the reason that rejects a value; a missing value is always rejected."""
         if is_null(value):
             return missing(self.column)
-        return Reason.of(self.code, column=self.column, value=quote_value(value), **dict(self.params))
+        return RejectionReason.of(self.code, column=self.column, value=quote_value(value), **dict(self.params))
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ def is_null(value: object) -> bool:
     return value is None or value != value
 
 
-def missing(column: str) -> Reason:
+def missing(column: str) -> RejectionReason:
     """Return the reason that rejects a record without a value in a column."""
-    return Reason.of(ReasonCode.MISSING, column=column)
+    return RejectionReason.of(ReasonCode.MISSING, column=column)
 
 
-def not_unique(rules: RecordRules) -> Reason:
+def not_unique(rules: RecordRules) -> RejectionReason:
     """Return the reason that rejects records with the same values in the unique columns."""
-    return Reason.of(ReasonCode.NOT_UNIQUE, columns=", ".join(rules.unique))
+    return RejectionReason.of(ReasonCode.NOT_UNIQUE, columns=", ".join(rules.unique))
 
 
 def _id(column: str) -> ColumnRule:
@@ -139,11 +139,11 @@ READINGS = RecordRules(
 )
 
 
-def find_failures(rules: RecordRules, records: Sequence[Record]) -> dict[int, Reason]:
+def find_failures(rules: RecordRules, records: Sequence[Record]) -> dict[int, RejectionReason]:
     """Return the rejection reasons of the records that break a rule, by position; all records are of one kind."""
     keys = [tuple(getattr(record, name) for name in rules.unique) for record in records]
     duplicates = {key for key, count in Counter(keys).items() if count > 1}
-    found: dict[int, Reason] = {}
+    found: dict[int, RejectionReason] = {}
     for position, (record, key) in enumerate(zip(records, keys, strict=True)):
         reason = _failure(rules, record) or (not_unique(rules) if key in duplicates else None)
         if reason is not None:
@@ -151,7 +151,7 @@ def find_failures(rules: RecordRules, records: Sequence[Record]) -> dict[int, Re
     return found
 
 
-def _failure(rules: RecordRules, record: Record) -> Reason | None:
+def _failure(rules: RecordRules, record: Record) -> RejectionReason | None:
     for rule in rules.column_rules:
         value = getattr(record, rule.column)
         if is_null(value) or not rule.is_valid(value):

@@ -16,7 +16,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.values import PLAIN, convert
 from ledger_pipelines.sources.validation import validate_frame
@@ -42,12 +42,12 @@ class Frame:
 
     rows: pd.DataFrame
     days: Sequence[date | None]
-    failures: dict[int, Reason]
+    failures: dict[int, RejectionReason]
 
 
 def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
     """Convert and validate a chunk of raw rows with values in the catalogue's order of columns."""
-    unusable: dict[str, dict[int, Reason]] = {}
+    unusable: dict[str, dict[int, RejectionReason]] = {}
     columns: dict[str, Sequence[Any]] = {}
     for column, values in zip(table.columns, zip(*chunk, strict=True), strict=True):
         columns[column.name], unusable[column.name] = _converted(column.kind, values, column.name)
@@ -62,11 +62,11 @@ def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
             position, name = int(case.index), str(case.column)
             if (fault := _fault(columns[name][position])) is None:
                 raise
-            failures.setdefault(position, Reason.of(fault[0], column=name, **fault[1]))
+            failures.setdefault(position, RejectionReason.of(fault[0], column=name, **fault[1]))
     return Frame(rows, _days(table, columns, unusable), failures)
 
 
-def _converted(kind: Kind, values: Sequence[Any], column: str) -> tuple[Sequence[Any], dict[int, Reason]]:
+def _converted(kind: Kind, values: Sequence[Any], column: str) -> tuple[Sequence[Any], dict[int, RejectionReason]]:
     """Convert values to their kind; return them with the reasons of unusable ones by position (None replaces these)."""
     types = set(map(type, values))
     if types <= PLAIN[kind]:
@@ -75,7 +75,7 @@ def _converted(kind: Kind, values: Sequence[Any], column: str) -> tuple[Sequence
         # Thousands of timestamps fall on hundreds of days: each distinct one is converted, held and written only once.
         days = {moment: moment and moment.date() for moment in set(values)}
         return list(map(days.__getitem__, values)), {}
-    made, unusable = list(values), dict[int, Reason]()
+    made, unusable = list(values), dict[int, RejectionReason]()
     for position, value in enumerate(values):
         try:
             made[position] = convert(kind, value, column)
@@ -85,7 +85,7 @@ def _converted(kind: Kind, values: Sequence[Any], column: str) -> tuple[Sequence
 
 
 def _days(
-    table: ErpTable, columns: Mapping[str, Sequence[Any]], unusable: Mapping[str, Mapping[int, Reason]]
+    table: ErpTable, columns: Mapping[str, Sequence[Any]], unusable: Mapping[str, Mapping[int, RejectionReason]]
 ) -> list[date | None]:
     """Return the day of each row; None if the value that decides it is unusable, because any day would be a guess."""
     days: list[date | None] = [None] * len(columns[table.names[0]])

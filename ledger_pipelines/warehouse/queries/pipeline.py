@@ -19,7 +19,6 @@ from ledger_pipelines.warehouse.tables import (
     sync_logs,
 )
 
-_LATENCY_MINUTES = 60
 _change, _sync, _batch = pending_changes.c, sync_logs.c, realtime_batches.c
 
 
@@ -77,7 +76,7 @@ def pipeline_metrics(connection: sa.Connection, objective_ms: int) -> PipelineMe
     return PipelineMetrics(
         syncs={(row.sync_type, row.status): SyncTotals(*row[2:]) for row in connection.execute(_syncs())},
         rejected={row.asset: row.rows for row in connection.execute(_rejected())},
-        latency=latency.latency_summary(connection, _LATENCY_MINUTES, objective_ms),
+        latency=latency.latency_summary(connection, objective_ms),
         open_incidents=count_open(connection),
         **numbers._mapping,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import customers, rejected_rows
 
@@ -30,9 +30,9 @@ class RejectedRow:
     reason_params: Mapping[str, str]
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> RejectionReason:
         """The reason."""
-        return Reason.stored(self.reason_code, self.reason_params)
+        return RejectionReason.stored(self.reason_code, self.reason_params)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class RejectionCount:
     reason_params: Mapping[str, str]
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> RejectionReason:
         """One of the reasons."""
-        return Reason.stored(self.reason_code, self.reason_params)
+        return RejectionReason.stored(self.reason_code, self.reason_params)
 
 
 def rejection_counts(connection: sa.Connection) -> Sequence[RejectionCount]:

@@ -13,8 +13,7 @@ from ledger_pipelines.defs.assets.checks import asset_checks
 from ledger_pipelines.defs.assets.realtime import LATENCY_CHECK
 from ledger_pipelines.defs.partitions import monthly_partitions
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.data_checks import DATA_CHECKS
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import CHECKS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
 
@@ -120,10 +119,11 @@ def test_a_balance_depends_on_its_own_month_before(graph: AssetGraph) -> None:
     assert (mapping.start_offset, mapping.end_offset) == (-1, -1)
 
 
-def test_every_invariant_and_data_check_is_an_asset_check() -> None:
+def test_every_check_is_an_asset_check() -> None:
     specs = [spec for check in asset_checks() for spec in check.check_specs]
-    names = {spec.name for spec in specs}
-    assert names == {item.name for item in (*INVARIANTS, *DATA_CHECKS)} | {"no_rejected_rows", LATENCY_CHECK}
+    found = sorted((spec.asset_key.to_user_string(), spec.name) for spec in specs)
+    latency = ("monthly_customer_balances", LATENCY_CHECK.name)
+    assert found == sorted([*((check.table.name, check.name) for check in CHECKS), latency])
     assert all(spec.description for spec in specs)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ledger_pipelines.loading.billing.inspection import inspect
 from ledger_pipelines.loading.rejections import RejectionSummary, first_plausible_month
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import qualified_name
@@ -53,7 +53,7 @@ def test_inspection_counts_what_a_load_loads_and_rejects(pipeline: Pipeline) -> 
 def test_sentence_of_single_row_is_singular() -> None:
     reasons = RejectionSummary()
     assert reasons.sentence("deposits", 3) == ""
-    reason = Reason.of(ReasonCode.BEFORE_FIRST_MONTH, month="2023-05", first="2025-01")
+    reason = RejectionReason.of(ReasonCode.BEFORE_FIRST_MONTH, month="2023-05", first="2025-01")
     reasons.add(reason, "users 1/deposit_history/0")
     assert reasons.sentence("deposits", 3) == (
         "1 of 3 deposit entries is rejected: dated before 2025-01, the first month of the partitions (1, in 2023-05)."

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
@@ -102,7 +102,7 @@ def test_an_unknown_customer(api: ApiUnderTest, what: str) -> None:
 def test_a_customer_whose_row_is_rejected(api: ApiUnderTest) -> None:
     named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
     seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
-    row = named | seen | reason_values(Reason.of(ReasonCode.NOT_A_NUMBER, column="suhu", value="NaN"))
+    row = named | seen | reason_values(RejectionReason.of(ReasonCode.NOT_A_NUMBER, column="suhu", value="NaN"))
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(tables.rejected_rows).values(row))
     try:

@@ -14,7 +14,7 @@ from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile_invoices
 from ledger_pipelines.ledger.reconciliation.partners import update_default_partners
-from ledger_pipelines.rejection_reasons import Reason, ReasonCode
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
 from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
@@ -228,7 +228,7 @@ def rejected_by_two_assets(viewer: DashboardClient) -> Iterator[Sequence[str]]:
     """Yield two assets with rows rejected for the same reason; delete the rows afterwards."""
     assets = ("stockbywh", "so_invoice_line")
     row = {"source_id": "same", "raw_row": "{}", "run_id": "same"}
-    row |= reason_values(Reason.of(ReasonCode.NO_DATE, columns="a"))
+    row |= reason_values(RejectionReason.of(ReasonCode.NO_DATE, columns="a"))
     now = sa.func.now()
     with viewer.warehouse.begin() as connection:
         for asset in assets:

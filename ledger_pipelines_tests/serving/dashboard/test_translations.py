@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from jinja2 import nodes
 
 import ledger_pipelines.serving.dashboard as dashboard
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.serving.dashboard.rendering import environment
 from ledger_pipelines.serving.dashboard.translations import CATALOGUE, Translator
 from ledger_pipelines.warehouse.tables import rejected_rows
@@ -74,7 +74,7 @@ def test_reasons_of_the_demo_are_shown_in_both_languages(computed: Installation)
         rows = connection.execute(sa.select(rejected_rows).distinct()).all()
     assert rows
     for row in rows:
-        reason = Reason.stored(row.reason_code, row.reason_params)
+        reason = RejectionReason.stored(row.reason_code, row.reason_params)
         assert (str(reason), reason.kind()) == (row.reason, row.reason_kind)
         assert reason.text("id") != row.reason
         assert re.findall(r"\d+", reason.text("id")) == re.findall(r"\d+", row.reason), "values are kept"

@@ -258,10 +258,10 @@ def test_a_deposit_without_keterangan() -> None:
         (deposit(date="2024-12-31", amount=None), "dated 2024-12, before 2025-01", None),
         (deposit(amount=None, keterangan="x"), "amount is missing", "2025-03"),
         (deposit(amount="1.000.000", keterangan="x"), "amount is not a number", "2025-03"),
-        (deposit(keterangan="transfer"), 'keterangan is none of penambahan, pengurangan: "transfer"', "2025-03"),
-        (deposit(keterangan=0), "keterangan is none of", "2025-03"),
-        (deposit(keterangan=False), "keterangan is none of", "2025-03"),
-        (deposit(keterangan=[]), "keterangan is none of", "2025-03"),
+        (deposit(keterangan="transfer"), 'keterangan is not one of penambahan, pengurangan: "transfer"', "2025-03"),
+        (deposit(keterangan=0), "keterangan is not one of", "2025-03"),
+        (deposit(keterangan=False), "keterangan is not one of", "2025-03"),
+        (deposit(keterangan=[]), "keterangan is not one of", "2025-03"),
     ],
 )
 def test_an_unusable_deposit(entry: object, reason: str, month: str | None) -> None:

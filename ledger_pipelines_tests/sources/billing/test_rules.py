@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.rejection_reasons import Reason
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing import frames as billing_frames
 from ledger_pipelines.sources.billing import rules as billing_rules
 from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
@@ -47,8 +47,8 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
             f'reading_at is a moment without a time zone: "{NAIVE}"',
         ),
         (billing_rules.READINGS, READING, {"kind": None}, "kind is missing"),
-        (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, 'kind is none of metered, fob: "x"'),
-        (billing_rules.CUSTOMERS, CUSTOMER, {"role": "demo"}, 'role is none of customer, fob: "demo"'),
+        (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, 'kind is not one of metered, fob: "x"'),
+        (billing_rules.CUSTOMERS, CUSTOMER, {"role": "demo"}, 'role is not one of customer, fob: "demo"'),
         (
             billing_rules.CUSTOMERS,
             CUSTOMER,
@@ -56,7 +56,7 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
             "use_realtime_calculation is missing",
         ),
         (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, f'valid_to is a moment without a time zone: "{NAIVE}"'),
-        (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, 'keterangan is none of penambahan, pengurangan: "x"'),
+        (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, 'keterangan is not one of penambahan, pengurangan: "x"'),
         (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "amount is not a number: 1"),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_record_that_breaks_a_rule_fails(
     assert texts(billing_frames.validate_records(rules, records).failures) == {1: reason}
 
 
-def texts(failures: dict[int, Reason]) -> dict[int, str]:
+def texts(failures: dict[int, RejectionReason]) -> dict[int, str]:
     return {position: str(reason) for position, reason in failures.items()}
 
 
