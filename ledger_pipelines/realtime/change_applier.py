@@ -80,14 +80,14 @@ class ChangeApplier:
         warehouse: The warehouse.
         guard: Bounds of deletions.
         run_id: The run.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalanceLimits = DEFAULT_LIMITS
+    limits: LowBalanceLimits = DEFAULT_LIMITS
 
     def apply(self) -> Iterator[AppliedChanges | FailedChanges]:
         """Apply the oldest queued changes; yield nothing if none wait or while another process writes the tables.
@@ -157,7 +157,7 @@ class ChangeApplier:
             change_queue.hold(connection, held)
         if not due:
             return None
-        turned = turn_month(connection, app, self.guard, self.run_id, self.low)
+        turned = turn_month(connection, app, self.guard, self.run_id, self.limits)
         horizon = app.horizon
         first = max(horizon.first, min(change.first_month for change in due))
         customers = tuple(sorted({change.customer_id for change in due}))
@@ -167,7 +167,7 @@ class ChangeApplier:
         reports.append(
             transactions.recalculate_transactions(connection, scope, horizon, self.run_id, balances_follow=True)
         )
-        reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.low))
+        reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.limits))
         change_queue.mark_applied(connection, due)
         incidents.close(
             connection, _CUSTOMER_INCIDENTS, [*map(customer_subject, customers), *deletions.EMPTY_SOURCE_SUBJECTS]

@@ -64,14 +64,14 @@ class MonthTurn:
         warehouse: The warehouse.
         guard: Bounds of deletions.
         run_id: Run, sensor or schedule that turns the month.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalanceLimits = DEFAULT_LIMITS
+    limits: LowBalanceLimits = DEFAULT_LIMITS
     _current: str = ""
 
     def turn_if_due(self, *, wait: bool = False) -> MonthTurnResult | None:
@@ -90,7 +90,7 @@ class MonthTurn:
                     lock_tables(connection, *_WRITTEN_TABLES)
                 elif not try_lock_tables(connection, _WRITTEN_TABLES):
                     return None
-                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
+                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.limits)
         self._current = current
         return turned
 
@@ -100,7 +100,7 @@ class MonthTurn:
 
 
 def turn_month(
-    connection: sa.Connection, app: BillingSource, guard: DeletionGuard, run_id: str, low: LowBalanceLimits
+    connection: sa.Connection, app: BillingSource, guard: DeletionGuard, run_id: str, limits: LowBalanceLimits
 ) -> MonthTurnResult | None:
     """Carry every customer's balance forward into the months that have begun; return None without such months.
 
@@ -110,7 +110,7 @@ def turn_month(
         app: The billing application, with the present horizon.
         guard: Bounds of deletions.
         run_id: Run, sensor or schedule that turns the month.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
     months = months_to_turn(connection, app.horizon)
     if not months:
@@ -126,7 +126,7 @@ def turn_month(
             error = str(reason)
             change_queue.enqueue(connection, (_queued_change(customer, months[0]) for customer in early))
     reports.append(
-        balances.recalculate_balances(connection, Scope(months), app.horizon, run_id, limits=low, month_turn=True),
+        balances.recalculate_balances(connection, Scope(months), app.horizon, run_id, limits=limits, month_turn=True),
     )
     return MonthTurnResult(months, early, error, tuple(reports))
 

@@ -105,8 +105,8 @@ def _apply_and_poll(
     while True:
         for event in month_turn_events(month_turn.turn_if_due(), context.run_id):
             context.log_event(event)
-        guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
-        applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, low)
+        guard, limits = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
+        applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, limits)
         apply_started = time.monotonic()
         for result in applier.apply():
             yield result
