@@ -27,7 +27,7 @@ BELOW_WEB = {"serving", "serving.access", "serving.base", "serving.dagster"}
 SERVICES = BELOW_WEB | {"serving.process_control"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
-    "settings": set(),
+    "settings": {"horizon"},
     "horizon": set(),
     "ids": set(),
     "processes": set(),

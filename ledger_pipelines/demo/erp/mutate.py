@@ -18,7 +18,8 @@ from ledger_pipelines.demo.erp.load import ERP_MARKER
 from ledger_pipelines.demo.erp.new_values import another_value, moment_in, new_key
 from ledger_pipelines.demo.erp.schema import erp_source_tables
 from ledger_pipelines.demo.erp.single_row import delete_one, update_one
-from ledger_pipelines.demo.plan import SeedRefusedError, shift_month
+from ledger_pipelines.demo.plan import SeedRefusedError
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 
