@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from psycopg.errors import InsufficientPrivilege
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.analytics.role import Analyst, AnalystError
@@ -18,7 +19,6 @@ from ledger_pipelines.warehouse.engine import translate_connection_errors
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MIN_PASSWORD_LENGTH = 12
 _GENERATED_BYTES = 24
-_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _permitted(databases: Databases, statements: Sequence[str], name: str | None
     try:
         yield
     except sa.exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         then = f"Then run again, for the grants: ledger analyst create --name {name}" if name else ""
         raise AnalystError(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import sqlalchemy as sa
+from psycopg import errors
 
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -15,9 +16,7 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 #: Shorter than the server's deadlock_timeout: the server never cancels a run to resolve a deadlock with this work.
 _LOCK_TIMEOUT = "500ms"
 _STATEMENT_TIMEOUT = "60s"
-#: SQLSTATEs of a lock timeout, a serialization failure and a deadlock.
-_RETRYABLE = ("55P03", "40001", "40P01")
-_QUERY_CANCELED = "57014"
+_RETRYABLE = (errors.LockNotAvailable, errors.SerializationFailure, errors.DeadlockDetected)
 _PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -66,12 +65,11 @@ def with_lock_retry(
 
 def _raise_unless_retryable(error: sa.exc.DBAPIError) -> None:
     """Raise the error again unless a retry can succeed; a statement timeout gets a message for users."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state == _QUERY_CANCELED:
+    if isinstance(error.orig, errors.QueryCanceled):
         raise WarehouseError(
             f"A statement took longer than {_STATEMENT_TIMEOUT} and was cancelled. Nothing was changed. "
             "Check whether the server is under load, or whether many months wait for recalculation (the check "
             "nothing_stale)."
         ) from error
-    if state not in _RETRYABLE:
+    if not isinstance(error.orig, _RETRYABLE):
         raise error
