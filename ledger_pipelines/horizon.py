@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ledger_pipelines.errors import LedgerError
+
 MONTH_PATTERN = "[0-9]{4}-(0[1-9]|1[0-2])"
 """Regular expression of a month key."""
 
 
-class MonthError(ValueError):
+class MonthError(LedgerError, ValueError):
     """A text is not a month, or the month lies outside the horizon; the message says what is expected."""
+
+    http_status = 422
 
 
 def is_month(text: str) -> bool:

@@ -15,10 +15,6 @@ DAY = 86_400
 """Seconds in a day; WIB has no summer time."""
 
 
-class SeedRefusedError(Exception):
-    """The database holds data that the demo would destroy or contradict; nothing was changed."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class DemoPlan:
     """Size, period and random seed of a demo. The same plan always makes the same rows, to the byte.

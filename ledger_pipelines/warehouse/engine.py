@@ -56,6 +56,8 @@ _DEFAULT_POOL = PoolOptions()
 class WarehouseFullError(WarehouseError):
     """The disk of the warehouse is full; nothing was changed."""
 
+    retryable = False
+
 
 def warehouse_engine(
     url: sa.URL,

@@ -22,10 +22,6 @@ _PAUSE_SECONDS = 0.5
 T = TypeVar("T")
 
 
-class WarehouseBusyError(WarehouseError):
-    """Other processes held the locks during all attempts; nothing was changed."""
-
-
 def with_lock_retry(
     engine: sa.Engine, work: Callable[[sa.Connection], T], on_wait: Callable[[], None], timeout_seconds: int = 120
 ) -> T:
@@ -38,8 +34,8 @@ def with_lock_retry(
         timeout_seconds: No new attempt starts after this time.
 
     Raises:
-        WarehouseBusyError: no attempt succeeded within that time.
-        WarehouseError: a statement took too long, or the warehouse cannot be used.
+        WarehouseError: no attempt succeeded within that time, a statement took too long, or the warehouse cannot be
+            used. Nothing was changed.
     """
     deadline, reported = time.monotonic() + timeout_seconds, False
     while True:
@@ -53,7 +49,7 @@ def with_lock_retry(
         except sa.exc.DBAPIError as error:
             _raise_unless_retryable(error)
         if time.monotonic() > deadline:
-            raise WarehouseBusyError(
+            raise WarehouseError(
                 f"Another process has been writing the tables for {timeout_seconds} seconds. Nothing was changed. "
                 "Try again after its run has ended; the web interface shows it under Runs."
             )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from psycopg import errors
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.tables import SCHEMAS, metadata, write_locks
 
@@ -26,8 +27,10 @@ _VERSIONS = sa.Table(
 _CREATED_CONCURRENTLY = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
 
 
-class WarehouseError(Exception):
+class WarehouseError(LedgerError):
     """The warehouse cannot be used; the message says why and what to do."""
+
+    retryable = True
 
 
 def alembic_config(connection: sa.Connection) -> "Config":
