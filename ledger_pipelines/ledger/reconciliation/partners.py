@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.merge import Counts, TargetTable, merge_rows, total_counts
 from ledger_pipelines.warehouse.padding import unpadded
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
@@ -71,8 +72,9 @@ def set_partner(connection: sa.Connection, customer_id: int, bp_code: str) -> No
     The default pairs of the customer and of the partner are deleted.
 
     Raises:
-        LedgerError: the customer or the partner is unknown; or invoices could not be assigned to one account,
-            because of the partner's other customers or the customer's other partners.
+        UnknownCustomerError: the warehouse has no such customer.
+        LedgerError: the partner is unknown; or invoices could not be assigned to one account, because of the
+            partner's other customers or the customer's other partners.
     """
     bp_code = bp_code.rstrip(" ")
     lock_tables(connection, customer_business_partners)
@@ -106,12 +108,7 @@ def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | N
 
 
 def _check_known(connection: sa.Connection, customer_id: int, bp_code: str) -> None:
-    known = sa.exists(sa.select(1).where(customers.c.customer_id == customer_id))
-    if not connection.scalar(sa.select(known)):
-        raise LedgerError(
-            f"There is no customer {customer_id} in the warehouse. Use the customer's id in the billing application. "
-            f"Load a new customer with: ledger balance sync --customer-id {customer_id}"
-        )
+    require_customer(connection, customer_id)
     if not connection.scalar(sa.select(sa.exists(sa.select(1).where(invoice_line_partner == bp_code)))):
         raise LedgerError(
             f"No line of so_invoice_line has the business partner {bp_code!r}. Codes must match exactly, including "

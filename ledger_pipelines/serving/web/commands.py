@@ -66,15 +66,14 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
     """Start a run that recalculates a customer from a month to the current one; return the run's id.
 
     Raises:
-        ApiError: the customer is unknown, or Dagster is unavailable.
+        ApiError: Dagster's storage is unavailable.
+        ServingError: Dagster is unavailable.
+        UnknownCustomerError: the customer is unknown.
         SourceError: the billing application's database is unavailable.
         WarehouseError: the warehouse is unavailable.
     """
     with Databases(settings) as databases, _dagster():
-        if databases.unknown_customers((customer_id,)):
-            raise not_found(
-                f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
-            )
+        databases.check_customers_exist((customer_id,))
         request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
         return dagster_client.launch_ledger(_web_ui(settings), request)
 
