@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"settings", "horizon", "ids", "processes", "rejection_reasons"}
+FOUNDATION = {"errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
@@ -27,12 +27,13 @@ BELOW_WEB = {"serving", "serving.access", "serving.base", "serving.dagster"}
 SERVICES = BELOW_WEB | {"serving.process_control"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
-    "settings": set(),
-    "horizon": set(),
+    "errors": set(),
+    "horizon": {"errors"},
+    "settings": {"errors", "horizon"},
     "ids": set(),
     "processes": set(),
     "rejection_reasons": set(),
-    "embedded_postgres": {"settings"},
+    "embedded_postgres": {"errors", "settings"},
     "warehouse.tables": set(),
     "warehouse.migrations": {"warehouse.tables"},
     "warehouse": FOUNDATION | {"embedded_postgres", "warehouse.tables"},
@@ -79,6 +80,7 @@ CATALOGUE = "sources.erp.catalogue"
 """Declarations without any library: the warehouse builds its tables from them, the reader its SELECTs."""
 
 WITHOUT_DAGSTER = (
+    "errors",
     "settings",
     "horizon",
     "ids",

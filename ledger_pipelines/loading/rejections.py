@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.settings import EARLIEST_FIRST_MONTH
 from ledger_pipelines.sources.rejection import Rejection
@@ -30,8 +31,10 @@ ROW_NAMES: Mapping[str, str] = {
 }
 
 
-class RowsLostError(Exception):
+class RowsLostError(LedgerError):
     """Rows that were read are neither loaded nor rejected, which is a bug. Nothing was changed."""
+
+    retryable = True
 
 
 @dataclass

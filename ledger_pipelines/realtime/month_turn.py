@@ -33,8 +33,8 @@ _WRITTEN_TABLES = (
     tables.transaction_calculations,
     tables.monthly_customer_balances,
 )
-#: Errors of the source or of its rows, which do not stop the turn of the month.
-_SOURCE_ERRORS = (SourceError, DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: Errors that the rows of single customers may cause; the rows of other customers can then be loaded without them.
+DATA_ERRORS = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def turn_month(
         try:
             with connection.begin_nested():
                 reports = _load_early_rows(connection, BillingLoad(app, scope, guard, run_id, recalculated=True))
-        except _SOURCE_ERRORS as reason:
+        except (SourceError, *DATA_ERRORS) as reason:  # the month is turned without these rows
             error = str(reason)
             change_queue.enqueue(connection, (_queued_change(customer, months[0]) for customer in early))
     reports.append(

@@ -110,7 +110,7 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
     """Check the system, for all customers or only the wanted ones, without starting or changing anything.
 
     Raises:
-        ServingError: there is no such customer. This is not checked while a database is unreachable.
+        UnknownCustomerError: there is no such customer. This is not checked while a database is unreachable.
     """
     found = HealthReport()
     steps = len(INVARIANTS) + 3

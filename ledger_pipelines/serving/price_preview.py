@@ -20,7 +20,7 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.sources.values import UnusableError, parse_number
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
-from ledger_pipelines.warehouse.tables import customers
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer
 
 
 @dataclass(frozen=True)
@@ -76,23 +76,15 @@ def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[
         waiting: Called if the preview has to wait for a run.
 
     Raises:
-        ServingError: the customer is not in the warehouse.
+        UnknownCustomerError: the customer is not in the warehouse.
         InputNotLoadedError: none of the months has been computed.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
 
     def compute(connection: sa.Connection) -> PricePreview:
-        known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
-        row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
-        if row is None:
-            raise ServingError(
-                f"There is no customer {change.customer_id} in the warehouse. Use the customer's id in the billing "
-                "application. To load a customer that is new there: ledger balance sync --customer-id "
-                f"{change.customer_id}"
-            )
-        return PricePreview(
-            row.name, row.use_realtime_calculation, preview_price_change(connection, change, databases.horizon)
-        )
+        customer = require_customer(connection, change.customer_id)
+        preview = preview_price_change(connection, change, databases.horizon)
+        return PricePreview(customer.name, customer.use_realtime_calculation, preview)
 
     return with_lock_retry(databases.warehouse, compute, waiting)
 

@@ -53,18 +53,6 @@ class SyncRequest:
     accept_deletions: bool = False
 
 
-class OtherSyncRunningError(Exception):
-    """Refusal to cancel a sync that is not the running one; the running one continues.
-
-    Attributes:
-        running: Log of the running sync.
-    """
-
-    def __init__(self, wanted: int, running: SyncLog) -> None:
-        super().__init__(f"Sync {wanted} is not running. Sync {running.id} is running and continues.")
-        self.running = running
-
-
 class SyncService:
     """Service for the syncs of an installation, with Dagster's instance for their runs."""
 
@@ -218,7 +206,7 @@ class SyncService:
             The closed log; None if no sync is running.
 
         Raises:
-            OtherSyncRunningError: another sync is running.
+            SyncRunningError: another sync is running.
         """
         self.reap_dead_syncs()
         with self._connection() as connection:
@@ -226,7 +214,7 @@ class SyncService:
         if log is None:
             return None
         if log_id is not None and log_id != log.id:
-            raise OtherSyncRunningError(log_id, log)
+            raise SyncRunningError(f"Sync {log_id} is not running. Sync {log.id} is running and continues.", log)
         append_line(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.request_sync_termination(self.instance, log):
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))

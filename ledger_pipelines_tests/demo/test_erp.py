@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
-from ledger_pipelines.demo import BillingDemoPlan, SeedRefusedError, seed_billing
+from ledger_pipelines.demo import BillingDemoPlan, seed_billing
 from ledger_pipelines.demo.erp import ErpDemoPlan, ErpDemoSummary, create_erp_tables, erp_source_tables, seed_erp
 from ledger_pipelines.demo.erp.faults import BOOLEAN_SPELLINGS, ERP_FAULTS, ODD_TEXTS
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
 from ledger_pipelines_tests.support.servers import fresh_database
 
@@ -278,7 +279,7 @@ def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
 def test_another_plan_needs_replace(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     other = replace(SMALL, rows_per_month=9)
-    with pytest.raises(SeedRefusedError, match="another plan"):
+    with pytest.raises(LedgerError, match="another plan"):
         seed_erp(engine, other)
     assert seed_erp(engine, replace(other, replace=True)).already_there is False
     assert seed_erp(engine, other).already_there is True
@@ -292,7 +293,7 @@ def test_real_erp_is_refused(engine: sa.Engine) -> None:
         connection.execute(CreateTable(table))
         connection.execute(table.insert().values(prod_index=1))
     for plan in (SMALL, replace(SMALL, replace=True)):
-        with pytest.raises(SeedRefusedError, match="view_prod_header, which no demo made"):
+        with pytest.raises(LedgerError, match="view_prod_header, which no demo made"):
             seed_erp(engine, plan)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 1
@@ -303,7 +304,7 @@ def test_incomplete_demo_is_refused(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
     with engine.begin() as connection:
         connection.execute(marker_table.update().values(summary=None))
-    with pytest.raises(SeedRefusedError, match="only a part of a demo"):
+    with pytest.raises(LedgerError, match="only a part of a demo"):
         seed_erp(engine, SMALL)
 
 

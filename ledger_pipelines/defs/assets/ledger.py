@@ -64,7 +64,9 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
 
         def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
             limits, run_id = databases.default_low_balance(), context.run.run_id
-            return balances.recalculate_balances(connection, requested, horizon, run_id, force=scope.force, limits=limits)
+            return balances.recalculate_balances(
+                connection, requested, horizon, run_id, force=scope.force, limits=limits
+            )
 
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 

@@ -52,7 +52,7 @@ def seed_erp(engine: sa.Engine, plan: ErpDemoPlan, progress: Progress | None = N
         Summary of the database; with `already_there` if an earlier run had made the same demo.
 
     Raises:
-        SeedRefusedError: if any of the tables exists and is no demo's, or is another demo's and the plan does not say
+        LedgerError: if any of the tables exists and is no demo's, or is another demo's and the plan does not say
             `replace`. Nothing was changed.
     """
     with engine.connect() as connection:

@@ -18,7 +18,8 @@ from ledger_pipelines.demo.erp.load import ERP_MARKER
 from ledger_pipelines.demo.erp.new_values import another_value, moment_in, new_key
 from ledger_pipelines.demo.erp.schema import erp_source_tables
 from ledger_pipelines.demo.erp.single_row import delete_one, update_one
-from ledger_pipelines.demo.plan import SeedRefusedError, shift_month
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 
@@ -65,13 +66,13 @@ def mutate_erp(engine: sa.Engine, changes: int, seed: int, current_month: str) -
         The operations, in order.
 
     Raises:
-        SeedRefusedError: the database has no demo ERP. Nothing was changed.
+        LedgerError: the database has no demo ERP. Nothing was changed.
     """
     rng = Random(f"{seed}/disturb")  # noqa: S311 - not for security
     with engine.begin() as connection:
         found = ERP_MARKER.read(connection)
         if found is None or found.summary is None:
-            raise SeedRefusedError(
+            raise LedgerError(
                 f"{mask_url(engine.url)} has no demo ERP, so nothing was changed: only an ERP that the demo made "
                 "can be disturbed. Seed one first: ledger demo seed --only erp"
             )

@@ -76,7 +76,7 @@ def start(
             try:
                 job = service.register(request)
             except SyncRunningError as error:
-                _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+                _refuse(str(error), as_json=as_json, **error.extra_fields)
             where, see = "a separate process", "ledger sync status"
             if web_ui is not None:
                 where = "ledger up"
@@ -178,18 +178,14 @@ def cancel(
 ) -> None:
     """Cancel the running sync. Finished tables keep their new rows; all others stay as they were."""
     with json_errors(as_json=as_json):
-        from ledger_pipelines.serving.sync import (  # slow to import
-            CANCEL_SECONDS,
-            CANCEL_WAIT_SECONDS,
-            OtherSyncRunningError,
-        )
+        from ledger_pipelines.serving.sync import CANCEL_SECONDS, CANCEL_WAIT_SECONDS  # slow to import
 
         force_after = CANCEL_WAIT_SECONDS if wait else CANCEL_SECONDS
         with _sync_service() as service, _sync_progress() as on_progress:
             try:
                 log = service.cancel(sync_id, force_after_seconds=force_after, on_progress=on_progress)
-            except OtherSyncRunningError as error:
-                _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+            except SyncRunningError as error:
+                _refuse(str(error), as_json=as_json, **error.extra_fields)
     if log is None:
         _refuse("No sync is running.", as_json=as_json)
     if log.status != "cancelled":

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from ledger_pipelines.horizon import Horizon, MonthError, parse_month
+from ledger_pipelines.horizon import MONTH_PATTERN, Horizon, MonthError, parse_month
 from ledger_pipelines.serving.web.errors import invalid_parameter
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncType
 
@@ -88,7 +88,7 @@ class EmptyAsNone:
 Month = Annotated[
     str,
     AfterValidator(parse_month),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2025-03"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{MONTH_PATTERN}$", "examples": ["2025-03"]}),
 ]
 """Month key, such as 2025-03."""
 

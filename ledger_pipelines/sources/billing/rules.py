@@ -4,7 +4,6 @@ Large batches are checked as frames (`frames`), a few records one by one (`failu
 building a frame and importing pandas would cost more than the rest of their processing.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines import ids
+from ledger_pipelines.horizon import is_month
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, Customer, Deposit, MeterReading, Price
 from ledger_pipelines.sources.values import quote_value
 
 Record = Customer | Price | Deposit | MeterReading
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ def _id(column: str) -> ColumnRule:
 
 
 def _month(column: str) -> ColumnRule:
-    return ColumnRule(
-        column, ReasonCode.NOT_A_MONTH, lambda value: isinstance(value, str) and bool(_MONTH.fullmatch(value))
-    )
+    return ColumnRule(column, ReasonCode.NOT_A_MONTH, lambda value: isinstance(value, str) and is_month(value))
 
 
 def _aware(column: str) -> ColumnRule:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
 
@@ -76,23 +77,22 @@ class SyncResult:
     error_message: str | None = None
 
 
-class SyncRunningError(Exception):
-    """A sync cannot start because another is running.
+class SyncRunningError(LedgerError):
+    """A sync cannot be started or cancelled because another is running.
 
     Attributes:
         running: The running sync.
     """
 
-    def __init__(self, running: SyncLog) -> None:
-        run = f" in run {running.run_id[:8]}" if running.run_id else ""
-        super().__init__(
-            f"Sync {running.id} ({running.sync_type}) has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
-            f"{run}. Only one sync runs at a time: wait until it ends, or cancel it with `ledger sync cancel`."
-        )
+    http_status = 409
+
+    def __init__(self, message: str, running: SyncLog) -> None:
+        super().__init__(message)
         self.running = running
+        self.extra_fields = {"running_sync_id": running.id}
 
 
-class SyncNotRunningError(Exception):
+class SyncNotRunningError(LedgerError):
     """A run's sync has ended or does not exist; the message says what to do."""
 
 
@@ -120,7 +120,12 @@ def begin_sync(connection: sa.Connection, sync_type: SyncType, run_id: str | Non
     while True:
         # Checked before inserting, because a failed INSERT uses up an id.
         if (other := running_sync(connection)) is not None:
-            raise SyncRunningError(other)
+            run = f" in run {other.run_id[:8]}" if other.run_id else ""
+            raise SyncRunningError(
+                f"Sync {other.id} ({other.sync_type}) has been running since {other.started_at:%Y-%m-%d %H:%M:%S}"
+                f"{run}. Only one sync runs at a time: wait until it ends, or cancel it with `ledger sync cancel`.",
+                other,
+            )
         if (row := connection.execute(statement).one_or_none()) is not None:
             return SyncLog(*row)
         # Another sync started between the two statements; it may have ended by now, so try again.

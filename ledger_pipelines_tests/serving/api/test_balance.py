@@ -96,7 +96,7 @@ def test_figures_are_numbers_with_all_digits(api: ApiUnderTest) -> None:
 def test_an_unknown_customer(api: ApiUnderTest, what: str) -> None:
     found = api.get(f"{ROOT}/customer/999/{what}", expect=404)
     assert found["success"] is False
-    assert found["message"].startswith("There is no customer 999.")
+    assert found["message"].startswith("There is no customer 999 in the warehouse.")
 
 
 def test_a_customer_whose_row_is_rejected(api: ApiUnderTest) -> None:

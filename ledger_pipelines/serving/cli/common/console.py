@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from ledger_pipelines.serving.base.errors import EXPLAINED_ERRORS
+from ledger_pipelines.errors import LedgerError
 
 _FILE_WIDTH = 140  # of tables written to a file or a pipe
 _MIN_TEXT_WIDTH = 24  # of a text column: timestamps and periods still fit into one line
@@ -49,7 +49,7 @@ def json_errors(*, as_json: bool) -> Iterator[None]:
     """Print an explained error as JSON on stdout, if JSON is wanted, and re-raise it."""
     try:
         yield
-    except EXPLAINED_ERRORS as error:
+    except LedgerError as error:
         if as_json:
             print_json({"success": False, "error": str(error)})
         raise

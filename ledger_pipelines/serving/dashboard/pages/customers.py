@@ -137,7 +137,8 @@ def _load_customer(context: RequestContext, connection: sa.Connection, customer_
     """Return a customer; only the number if the billing application has deleted a customer who has balances.
 
     Raises:
-        ApiError: There is no such customer, and there never was.
+        ApiError: The customer has no ledger; the message gives the reason.
+        UnknownCustomerError: There is no such customer, and there never was.
     """
     found = details_of(connection, customer_id)
     if found is not None:

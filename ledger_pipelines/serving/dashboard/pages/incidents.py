@@ -15,7 +15,7 @@ from ledger_pipelines.serving.web.errors import ApiError, not_found
 from ledger_pipelines.serving.web.parameters import WholeNumber
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm_refused_deletion
+from ledger_pipelines.warehouse.ops.confirmations import confirm_refused_deletion
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.queries.confirmed_deletions import DeletionConfirmation, valid_confirmations
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
@@ -75,8 +75,5 @@ def confirm_deletion(
             raise not_found(context.translate.plain("incidents.unknown", id=incident_id))
         if incident.rows_to_confirm not in (rows, 0):
             raise ApiError(409, context.translate.plain("incidents.changed"))
-        try:
-            confirm_refused_deletion(connection, incident, context.caller.name if context.caller else "")
-        except NothingToConfirmError as error:
-            raise ApiError(409, str(error)) from error
+        confirm_refused_deletion(connection, incident, context.caller.name if context.caller else "")
     return RedirectResponse("/", 303)

@@ -11,9 +11,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+
+
+class UnknownCustomerError(LedgerError):
+    """There is no customer with an id, in the warehouse or also in the billing application."""
+
+    http_status = 404
+
+    def __init__(self, *ids: int, in_billing_too: bool = False) -> None:
+        numbers = ", ".join(map(str, ids))
+        place = ", neither in the billing application nor in the warehouse" if in_billing_too else " in the warehouse"
+        loading = "" if in_billing_too else f" To load a new customer: ledger balance sync --customer-id {numbers}"
+        super().__init__(
+            f"There is no customer {numbers}{place}. Use the id of a user of the billing application whose role is "
+            f"customer or fob.{loading}"
+        )
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,17 @@ def details_of(connection: sa.Connection, customer_id: int) -> CustomerDetails |
     """Return the billing application's data of a customer; None for an unknown id."""
     row = connection.execute(DETAILS, {"customer_id": customer_id}).one_or_none()
     return None if row is None else CustomerDetails(*row)
+
+
+def require_customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
+    """Return the billing application's data of a customer.
+
+    Raises:
+        UnknownCustomerError: the warehouse has no such customer.
+    """
+    if (details := details_of(connection, customer_id)) is None:
+        raise UnknownCustomerError(customer_id)
+    return details
 
 
 def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:
