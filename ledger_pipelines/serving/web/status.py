@@ -5,7 +5,7 @@ from typing import Literal
 
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
-from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
+from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as status_queries
 
@@ -40,7 +40,7 @@ def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
             active_customers=found.active_customers,
             avg_query_time_ms=Decimal(str(sum(took) / len(took) if took else 0)).quantize(_CENT),
         ),
-        recent_updates=[RecentUpdate.model_validate(update) for update in found.recent_updates],
+        recent_updates=found.recent_updates,
         checked_at=found.checked_at,
     )
 

@@ -6,7 +6,6 @@ Slow: the queries count rows of large tables, so call them rarely.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,19 +17,20 @@ from ledger_pipelines.warehouse.tables import (
     stale_months,
     transaction_calculations,
 )
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
 _RECENT = 10
 _balance = monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class BalanceUpdate:
-    """A balance with the time of its last change."""
+class RecentUpdate:
+    """Recently written balance."""
 
     customer_name: str | None
-    year_month: str
+    year_month: YearMonthKey
     last_calculated_at: datetime
-    closing_balance: Decimal
+    closing_balance: ExactDecimal
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class StatusSummary:
     active_customers: int
     pending_changes: int
     stale_months: int
-    recent_updates: Sequence[BalanceUpdate]
+    recent_updates: Sequence[RecentUpdate]
     checked_at: datetime
 
 
 def status_summary(connection: sa.Connection) -> StatusSummary:
     """Return the current status."""
     counted = connection.execute(_counts()).one()
-    updates = [BalanceUpdate(*row) for row in connection.execute(_recent_updates())]
+    updates = [RecentUpdate(*row) for row in connection.execute(_recent_updates())]
     return StatusSummary(**counted._mapping, recent_updates=updates)
 
 

@@ -40,7 +40,7 @@ def comparison(
         rows = balance_comparison(
             connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=page_offset(number, PER_PAGE)
         )
-    total = summary.mismatches if only_mismatches else summary.customers
+    total = summary.mismatching if only_mismatches else summary.total_customers
     return render_page(
         context,
         "comparison.html",

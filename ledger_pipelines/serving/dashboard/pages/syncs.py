@@ -47,7 +47,7 @@ def history(
     with app.snapshot() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
         drawn = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
-        statistics = sync_history.statistics(connection, _DAYS)
+        statistics = sync_history.statistics(connection, _DAYS).statistics
         running = sync_logs.running_sync(connection)
         tables = [] if running is None else sync_history.tables_of(connection, running.id)
     locale = Locale(context.translate, context.formats)
