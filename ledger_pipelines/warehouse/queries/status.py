@@ -1,4 +1,4 @@
-"""Status of the ledger: numbers of rows, queued work, and the latest updates.
+"""Status of the ledger: numbers of rows and the latest updates.
 
 Slow: the queries count rows of large tables, so call them rarely.
 """
@@ -13,8 +13,6 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.tables import (
     customers,
     monthly_customer_balances,
-    pending_changes,
-    stale_months,
     transaction_calculations,
 )
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
@@ -41,8 +39,6 @@ class StatusSummary:
         total_monthly_balances: Number of rows of `monthly_customer_balances`.
         total_transaction_calculations: Number of rows of `transaction_calculations`.
         active_customers: Number of the billing application's customers that have a balance.
-        pending_changes: Number of queued changes of the billing application, except held ones.
-        stale_months: Number of invalidations: months to recalculate because their inputs changed.
         recent_updates: The balances that changed last, newest first.
         checked_at: The time of the counts.
     """
@@ -50,8 +46,6 @@ class StatusSummary:
     total_monthly_balances: int
     total_transaction_calculations: int
     active_customers: int
-    pending_changes: int
-    stale_months: int
     recent_updates: Sequence[RecentUpdate]
     checked_at: datetime
 
@@ -70,8 +64,6 @@ def _counts() -> sa.Select[Any]:
         "total_monthly_balances": sa.select(sa.func.count()).select_from(monthly_customer_balances),
         "total_transaction_calculations": sa.select(sa.func.count()).select_from(transaction_calculations),
         "active_customers": sa.select(sa.func.count()).select_from(customers).where(sa.exists(balance_of_customer)),
-        "pending_changes": sa.select(sa.func.count()).select_from(pending_changes).where(~pending_changes.c.held),
-        "stale_months": sa.select(sa.func.count()).select_from(stale_months),
     }
     columns = [count.scalar_subquery().label(name) for name, count in counts.items()]
     return sa.select(*columns, sa.func.now().label("checked_at"))

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
@@ -44,7 +44,7 @@ class MonthlyTrend:
 
 
 @dataclass(frozen=True)
-class MonthTrend(MonthlyTrend):
+class MonthOfYear(MonthlyTrend):
     """Sums of a month over all customers, with the number of customers that have a balance."""
 
     customers: int
@@ -68,7 +68,7 @@ class YearReport:
 
     year: int
     summary: YearSummary
-    monthly_trend: Sequence[MonthTrend]
+    monthly_trend: Sequence[MonthOfYear]
     top_customers: Sequence[TopCustomer]
     generated_at: datetime
 
@@ -80,7 +80,7 @@ def year_report(connection: sa.Connection, year: int) -> YearReport:
     """
     # The rows of a year are scattered over the table: a sequential scan takes half as long as the index.
     connection.execute(sa.text("SET LOCAL enable_indexscan = off"))
-    months = [MonthTrend(*row) for row in connection.execute(monthly_trend(year))]
+    months = [MonthOfYear(*row) for row in connection.execute(monthly_trend(year))]
     top = connection.execute(top_customers(year)).all()
     return YearReport(
         year=year,
@@ -99,7 +99,7 @@ def years_with_balances(connection: sa.Connection) -> list[int]:
     return [] if first is None else list(range(int(last[:4]), int(first[:4]) - 1, -1))
 
 
-def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> YearSummary:
+def _summary(connection: sa.Connection, year: int, months: Sequence[MonthOfYear], total_customers: int) -> YearSummary:
     closing = [months[-1].monthly_balance] if months else []
     if months and total_customers > months[-1].customers:  # rare: customers without a balance in the last month
         others = connection.execute(last_balances_before(year, months[-1].year_month))
@@ -131,11 +131,8 @@ def monthly_trend(year: int) -> sa.Select[Any]:
 def last_balances_before(year: int, newest: str) -> sa.Select[Any]:
     """One row: a customer with balances in the year but not in its newest month, with its last balance of the year."""
     in_newest = sa.select(_balance.customer_id).where(_balance.year_month == newest).scalar_subquery()
-    return (
-        sa.select(_balance.customer_id, _balance.closing_balance)
-        .ext(distinct_on(_balance.customer_id))
-        .where(_is_in(year), _balance.year_month < newest, _balance.customer_id.not_in(in_newest))
-        .order_by(_balance.customer_id, _balance.year_month.desc())
+    return latest_balances(_balance.customer_id, _balance.closing_balance).where(
+        _is_in(year), _balance.year_month < newest, _balance.customer_id.not_in(in_newest)
     )
 
 
