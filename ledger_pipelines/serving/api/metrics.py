@@ -19,7 +19,9 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NO_ROUTE = "(none)"
 
-router = APIRouter(tags=["health"], route_class=GuardedRoute, responses=error_responses(401, 403, 422, 429, 503))
+router = APIRouter(
+    prefix="/metrics", tags=["health"], route_class=GuardedRoute, responses=error_responses(401, 403, 422, 429, 503)
+)
 
 
 class RequestMetrics:
@@ -149,7 +151,7 @@ def _gauges(
     return family
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(request: Request) -> Response:
     """Return all metrics in the Prometheus text format."""
     request_metrics: RequestMetrics = request.app.state.metrics
