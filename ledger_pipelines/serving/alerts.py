@@ -13,10 +13,11 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
+from ledger_pipelines.warehouse.queries.customers import low_balances
 from ledger_pipelines.warehouse.queries.customers.customer import require_customer
-from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, customers
+from ledger_pipelines.warehouse.tables import balance_thresholds, customers
 
-_alert, _threshold = balance_alerts.c, balance_thresholds.c
+_threshold = balance_thresholds.c
 
 
 def alerts_of(databases: Databases, *, customer_id: int | None, cleared: bool, limit: int) -> list[Mapping[str, Any]]:
@@ -31,14 +32,7 @@ def alerts_of(databases: Databases, *, customer_id: int | None, cleared: bool, l
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    statement = sa.select(balance_alerts, customers.c.name.label("customer_name")).outerjoin(
-        customers, customers.c.customer_id == _alert.customer_id
-    )
-    if customer_id is not None:
-        statement = statement.where(_alert.customer_id == customer_id)
-    if not cleared:
-        statement = statement.where(_alert.cleared_at.is_(None))
-    return _rows(databases, statement.order_by(_alert.raised_at.desc(), _alert.id.desc()).limit(limit))
+    return _rows(databases, low_balances.alerts(customer_id=customer_id, include_cleared=cleared).limit(limit))
 
 
 def thresholds(databases: Databases) -> list[Mapping[str, Any]]:

@@ -21,7 +21,8 @@ from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
-from ledger_pipelines.warehouse.queries.summaries import latest_balances, rejections_by_reason, row_counts
+from ledger_pipelines.warehouse.queries.customers import customer as customer_queries
+from ledger_pipelines.warehouse.queries.summaries import rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
@@ -229,13 +230,10 @@ def measure_queries(connection: sa.Connection, wanted: tuple[int, ...] | None = 
     ).first()
     if newest_balance is None:
         return {}
-    column = transaction_calculations.c
-    transactions = sa.select(transaction_calculations).where(
-        column.customer_id == newest_balance.customer_id, column.year_month == newest_balance.year_month
-    )
+    of_month = {"customer_id": newest_balance.customer_id, "month": newest_balance.year_month}
     queries = {
-        "balance of a customer": latest_balances((newest_balance.customer_id,)),
-        "transactions of a customer in a month": transactions,
+        "balance of a customer": customer_queries.BALANCE.params(of_month),
+        "transactions of a customer in a month": customer_queries.TRANSACTIONS.params(of_month),
     }
     return {
         name: round(median(_milliseconds(connection, query) for _ in range(_REPETITIONS)), 2)

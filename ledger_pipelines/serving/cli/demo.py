@@ -38,7 +38,7 @@ from ledger_pipelines.serving.demo import (
 from ledger_pipelines.settings import Settings, load_settings, mask_url, parse_database_url
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.queries.summaries import latest_balances
+from ledger_pipelines.warehouse.queries.customers.latest_balances import named_latest_balances
 
 app = typer.Typer(no_args_is_help=True, help="The demo: a billing application and an ERP with realistic faults.")
 _BALANCE_COLUMNS = (
@@ -152,7 +152,7 @@ def run() -> None:
             _print_erp_summary(summary, database_urls.erp_url(settings))
         result = run_and_report("demo run", settings, first=databases.horizon.first)
         with databases.warehouse.connect() as connection:
-            rows = connection.execute(latest_balances()).all()
+            rows = connection.execute(named_latest_balances()).all()
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
         cells = [[getattr(row, column) for column in _BALANCE_COLUMNS] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import sqlalchemy as sa
 import typer
+from pydantic import TypeAdapter
 
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
@@ -25,8 +27,9 @@ from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncFigures, SyncLog, SyncRunningError
 from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.queries.sync_history import SyncStatisticsData
 
 if TYPE_CHECKING:
     from ledger_pipelines.serving.sync import SyncService
@@ -142,7 +145,7 @@ def logs(
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.page(connection, per_page=per_page, number=page, status=status, sync_type=sync_type)
     if as_json:
-        data = [_numbers(log.as_dict()) for log in found.items]
+        data = _api_fields(list[SyncFigures], found.items)
         print_json({"success": True, "data": data, "pagination": found.pagination()})
         return
     title = f"Syncs, page {found.number} of {found.last_page} ({found.total:,} in total)"
@@ -157,11 +160,10 @@ def statistics(
     """Show statistics of the syncs of the last days."""
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.statistics(connection, days)
-    answer = found.as_dict()
     if as_json:
-        print_json({"success": True, "data": _numbers(answer)})
+        print_json({"success": True, "data": _api_fields(SyncStatisticsData, found)})
         return
-    rows = [(name.replace("_", " "), value) for name, value in answer["statistics"].items()]
+    rows = [(name.replace("_", " "), value) for name, value in asdict(found.statistics).items()]
     print_table(f"Syncs of the last {days:,} days", ("statistic", "value"), rows)
     print_table("Latest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs], verbatim=_IDS)
 
@@ -263,14 +265,14 @@ def _exit_with_result(service: "SyncService", log_id: int, *, as_json: bool) -> 
 def _show(log: SyncLog, tables: list[SyncedTable], *, success: bool, as_json: bool) -> None:
     if as_json:
         details = [asdict(table) for table in tables]
-        print_json({"success": success, "data": _numbers(log.as_dict()), "tables": _numbers(details)})
+        print_json({"success": success, "data": _api_fields(SyncFigures, log), "tables": _numbers(details)})
         return
     print_table(None, _LOG_COLUMNS, [_log_row(log)], verbatim=_IDS)
     if tables:
         print_table("Tables", _TABLE_COLUMNS, [_table_row(table) for table in tables])
 
 
-def _log_row(log: SyncLog) -> tuple[object, ...]:
+def _log_row(log: SyncFigures) -> tuple[object, ...]:
     numbers = (log.duration, log.total_records, log.failed_records, log.success_rate)
     return (log.id, log.sync_type, log.status, log.started_at, *numbers, log.error_message)
 
@@ -282,9 +284,16 @@ def _table_row(table: SyncedTable) -> tuple[object, ...]:
     return (table.table_name, table.status, period, *counts, table.rows_unchanged, table.seconds)
 
 
+def _api_fields(read_model: Any, value: object) -> Any:
+    """Return the fields that the API returns of a read model."""
+    return _numbers(TypeAdapter(read_model).dump_python(value))
+
+
 def _numbers(value: Any) -> Any:
     """Return the value with decimals as JSON numbers: seconds, averages and percentages are no amounts of money."""
     match value:
+        case datetime():
+            return value.isoformat()
         case Decimal():
             return float(value)
         case dict():

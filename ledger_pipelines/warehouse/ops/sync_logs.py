@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 SyncType = Literal["manual", "scheduled"]
 Status = Literal["running", "completed", "failed", "cancelled"]
@@ -25,8 +26,8 @@ _TABLE_KEY = ("sync_log_id", "table_name")
 
 
 @dataclass(frozen=True)
-class SyncLog:
-    """One sync, by the columns of `ops.sync_logs`; times are in the company's zone."""
+class SyncFigures:
+    """Log of a sync of the ERP."""
 
     id: int
     sync_type: SyncType
@@ -37,18 +38,17 @@ class SyncLog:
     success_records: int
     failed_records: int
     error_message: str | None
-    duration: Decimal | None
-    success_rate: Decimal | None
-    run_id: str | None
+    duration: ExactDecimal | None
+    """Duration in seconds; null while the sync is running"""
+    success_rate: ExactDecimal | None
+    """Percentage of the rows read that were not rejected"""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the log as the API returns it: all fields except `run_id`, times in ISO 8601 with their offset."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name in (item.name for item in fields(self))
-            if name != "run_id"
-            for value in [getattr(self, name)]
-        }
+
+@dataclass(frozen=True)
+class SyncLog(SyncFigures):
+    """Log of a sync of the ERP, with its Dagster run; times are in the company's zone."""
+
+    run_id: str | None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.merge import is_in_scope
@@ -54,27 +54,6 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
         .group_by(_transaction.year_month)
         .order_by(_transaction.year_month)
     )
-
-
-def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
-    """One row: a customer with its latest balance."""
-    statement = (
-        sa.select(
-            _balance.customer_id,
-            customers.c.name,
-            customers.c.role,
-            _balance.year_month,
-            _balance.opening_balance,
-            _balance.total_deposits,
-            _balance.total_purchases,
-            _balance.closing_balance,
-            _balance.total_volume_sm3,
-        )
-        .ext(distinct_on(_balance.customer_id))
-        .outerjoin_from(monthly_customer_balances, customers, customers.c.customer_id == _balance.customer_id)
-        .order_by(_balance.customer_id, _balance.year_month.desc())
-    )
-    return statement if wanted is None else statement.where(_balance.customer_id.in_(wanted))
 
 
 def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:

@@ -1,5 +1,7 @@
 """The tables of schema ``ledger`` that compare it with the application's totals and the ERP's invoices."""
 
+from typing import Literal, get_args
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -66,14 +68,9 @@ customer_business_partners = table(
     sa.Index(None, "bp_code"),
 )
 
-#: Results of the comparison of a month of an account.
-INVOICE_STATUSES = (
-    "matched",
-    "differs",
-    "not_invoiced",
-    "customer_without_partner",
-    "partner_without_customer",
-)
+#: Result of the comparison of a month of an account.
+InvoiceStatus = Literal["matched", "differs", "not_invoiced", "customer_without_partner", "partner_without_customer"]
+INVOICE_STATUSES: tuple[InvoiceStatus, ...] = get_args(InvoiceStatus)
 
 invoice_reconciliation = table(
     "ledger",

@@ -31,7 +31,7 @@ def used_keys() -> tuple[set[str], set[str]]:
                 key = call.args[0]
                 if isinstance(key, nodes.Const):
                     keys.add(key.value)
-                else:
+                elif not isinstance(key, nodes.Getattr):  # the key of an object of a module, such as a NavEntry
                     assert isinstance(key, nodes.Concat), f"{name}: {key}"
                     assert isinstance(key.nodes[0], nodes.Const)
                     prefixes.add(key.nodes[0].value)

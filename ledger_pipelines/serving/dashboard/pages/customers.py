@@ -13,6 +13,7 @@ from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settin
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.price_explanation import PriceExplainer
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
@@ -34,6 +35,7 @@ from ledger_pipelines.warehouse.queries.customers.search import find_customers
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
+_NAV = NavEntry(2, "/customers", "customer.customers")
 _MAX_RESULTS = 50
 _ALERTS = 10
 _DAGSTER_SECONDS = 2.0
@@ -50,7 +52,7 @@ def search(context: RequestContextDep, q: Annotated[str, Query(max_length=100)] 
     return render_page(
         context,
         "customers.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         computed=computed,
         q=text,
         found=found[:_MAX_RESULTS],
@@ -78,7 +80,7 @@ def customer(
     return render_page(
         context,
         "customer.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         customer=found,
         name=_name(context, found),
         months=months,
@@ -117,7 +119,7 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
     return render_page(
         context,
         "month.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         customer=found,
         name=_name(context, found),
         month=month,

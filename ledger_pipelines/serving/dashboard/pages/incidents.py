@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Response
 from fastapi.responses import RedirectResponse
 
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
@@ -21,6 +22,7 @@ from ledger_pipelines.warehouse.queries.confirmed_deletions import DeletionConfi
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
+_NAV = NavEntry(4, "/incidents", "incidents.title")
 _LARGEST = 2**63 - 1
 _MAX_SHOWN = 10
 
@@ -58,7 +60,7 @@ def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
         return build_path("/incidents", page=to)
 
     found = ResultPage(newest, number, PER_PAGE, total)
-    return render_page(context, "incidents.html", nav_entry="incidents", incidents=found, page_path=path)
+    return render_page(context, "incidents.html", nav_entry=_NAV, incidents=found, page_path=path)
 
 
 @router.post("/{id}/confirm")

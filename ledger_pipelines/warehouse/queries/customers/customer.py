@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 
@@ -59,32 +60,39 @@ class CustomerDetails:
 
 
 @dataclass(frozen=True)
-class MonthBalance:
-    """A month of a customer by the columns of `ledger.monthly_customer_balances`."""
+class BalanceFigures:
+    """Balance figures of a month, in rupiah and Sm³."""
 
-    year_month: str
-    opening_balance: Decimal
-    total_deposits: Decimal
-    total_purchases: Decimal
-    closing_balance: Decimal
-    total_volume_sm3: Decimal
+    opening_balance: ExactDecimal
+    total_deposits: ExactDecimal
+    total_purchases: ExactDecimal
+    closing_balance: ExactDecimal
+    total_volume_sm3: ExactDecimal
     last_calculated_at: datetime
 
 
 @dataclass(frozen=True)
+class MonthBalance(BalanceFigures):
+    """Balance figures of a month, with the month."""
+
+    year_month: str
+
+
+@dataclass(frozen=True)
 class Transaction:
-    """A reading's cost, by the columns of `ledger.transaction_calculations`."""
+    """Transaction: the cost of one reading."""
 
     data_pencatatan_id: int
     transaction_date: datetime
-    volume_flow_meter: Decimal
-    koreksi_meter: Decimal
-    volume_sm3: Decimal
-    harga_per_m3: Decimal
-    total_harga: Decimal
+    volume_flow_meter: ExactDecimal
+    koreksi_meter: ExactDecimal
+    volume_sm3: ExactDecimal
+    harga_per_m3: ExactDecimal
+    total_harga: ExactDecimal
     pricing_used: dict[str, Any]
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
+    """Pricing rule that applied, the entry as used, and its dates"""
+    tekanan_keluar: ExactDecimal | None
+    suhu: ExactDecimal | None
     calculated_at: datetime
     is_recalculated: bool
 

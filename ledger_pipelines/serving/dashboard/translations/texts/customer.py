@@ -3,6 +3,7 @@
 from ledger_pipelines.serving.dashboard.translations.text import Text
 
 TEXTS = {
+    "customers": Text("Customers", "Pelanggan"),
     "search": Text("Find a customer", "Cari pelanggan"),
     "search_by": Text("Name, number or contract number", "Nama, nomor, atau nomor kontrak"),
     "find": Text("Find", "Cari"),
