@@ -73,7 +73,7 @@ class Supervisor:
         self._children = [
             self._code_server,
             self._child("webserver", "ledger_pipelines.serving.dagster_ui", *web, *log, *workspace),
-            self._child("daemon", "dagster._daemon", "run", *log, *workspace),
+            self._child("daemon", dagster_client.DAEMON_MODULE, "run", *log, *workspace),
             self._child("api", "ledger_pipelines.serving.app"),
         ]
 

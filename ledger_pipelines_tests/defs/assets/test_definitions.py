@@ -6,7 +6,6 @@ from datetime import datetime
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.assets.checks import asset_checks
@@ -17,6 +16,7 @@ from ledger_pipelines.ledger.data_checks import DATA_CHECKS
 from ledger_pipelines.ledger.invariants import INVARIANTS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.support.dagster_internals import AssetGraph
 
 TABLES = {
     "customers": tables.customers,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus as Status
-from dagster._core.test_utils import create_run_for_test
 
 from ledger_pipelines.defs.resources.interruption import AT_NEXT_START, RESUME_TAG, runs_to_resume
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
+from ledger_pipelines_tests.support.dagster_internals import create_run_for_test
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster_webserver import cli
 
+from ledger_pipelines.dagster_internals import webserver_cli
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.dagster_ui import __main__ as command
 from ledger_pipelines.serving.dagster_ui.guard import LOGGER
@@ -94,6 +94,7 @@ def test_the_command_guards_requests_and_stops_on_sigterm(
 
 
 def test_a_dagster_without_uvicorn_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    cli = webserver_cli()
     monkeypatch.setattr(runpy, "run_module", lambda *_, **__: vars(cli)["uvicorn"].Server)
     with pytest.raises(AttributeError, match="Server"):
         command.main()
