@@ -159,17 +159,17 @@ def has_unfinished_runs(instance: Instance) -> bool:
     return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=UNFINISHED), limit=1))
 
 
-def launch_ledger(web_ui: DagsterGraphql, request: LedgerRunRequest) -> str:
+def launch_ledger(graphql: DagsterGraphql, request: LedgerRunRequest) -> str:
     """Queue a run of the ledger's job in a running `ledger up` and return its id.
 
     Raises:
         ServingError: the run is refused.
     """
     tags = month_range_tags(request.first, request.last) | {_COMMAND_TAG: f"ledger {request.command}"}
-    return web_ui.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(request)}}})
+    return graphql.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(request)}}})
 
 
-def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
+def resume_runs(instance: Instance, graphql: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
     """Re-execute the runs that were cancelled because `ledger up` was stopped.
 
     If the web server does not answer, the run is left to the next start.
@@ -181,7 +181,7 @@ def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[st
         replacement: str | ServingError
         try:
             # An earlier start may have been interrupted after the launch, before it was recorded.
-            replacement = interruption.find_replacement(instance, run_id) or web_ui.reexecute_run(
+            replacement = interruption.find_replacement(instance, run_id) or graphql.reexecute_run(
                 run_id, {interruption.RESUME_TAG: interruption.replacement_tag(run_id)}
             )
             interruption.mark_resumed(instance, run_id, replacement)
@@ -193,23 +193,23 @@ def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[st
         yield run_id, replacement
 
 
-def launch_sync(web_ui: DagsterGraphql, job: SyncJob) -> str:
+def launch_sync(graphql: DagsterGraphql, job: SyncJob) -> str:
     """Queue a registered sync in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
     tags = _sync_tags(job)
-    return web_ui.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": job.config}}}, job.tables)
+    return graphql.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": job.config}}}, job.tables)
 
 
-def launch_reconciliation(web_ui: DagsterGraphql, request: LedgerRunRequest, assets: Sequence[str]) -> str:
+def launch_reconciliation(graphql: DagsterGraphql, request: LedgerRunRequest, assets: Sequence[str]) -> str:
     """Queue some of the reconciliations in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
-    return web_ui.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
+    return graphql.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
