@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from ledger_pipelines.defs.assets.realtime import record_results
 from ledger_pipelines.defs.assets.run import errors_as_failures
@@ -14,6 +13,7 @@ from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failu
 from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.defs.resources.interruption import NOT_NEEDED, RESUME_TAG
+from ledger_pipelines.defs.resources.run_process import UNFINISHED
 from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier, FailedChanges
 from ledger_pipelines.realtime.diff import ChangeKind
 from ledger_pipelines.realtime.full_scan import FullScan
@@ -44,7 +44,6 @@ START_TIMEOUT_SECONDS = 30
 #: Age at which Dagster ends a run whose process died without a report.
 _MAX_RUNTIME_SECONDS = "180"
 _REQUEST_LEASE, _POLLING_LEASE = "request of a realtime run", "polling by a realtime run"
-_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
     ChangeKind.READINGS: "Poll the billing application's readings; request a run when one is added, changed or deleted."
     + SKIPPED_UNTIL_COMPUTED,
@@ -230,7 +229,7 @@ def _run_request(instance: dg.DagsterInstance, databases: PipelineDatabases) -> 
 
 def _has_active_run(instance: dg.DagsterInstance) -> bool:
     """Return whether a run waits to start, or one is at work and not yet due for a handover."""
-    unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED), limit=2)
+    unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=UNFINISHED), limit=2)
     if len(unfinished) != 1:
         return bool(unfinished)
     since = unfinished[0].start_time

@@ -75,19 +75,19 @@ def start(
         request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
         with _sync_service() as service:
             service.reap_dead_syncs()
-            web_ui = service.running_web_ui()
+            graphql = service.running_dagster()
             try:
                 job = service.register(request)
             except SyncRunningError as error:
                 _refuse(str(error), as_json=as_json, **error.extra_fields)
             where, see = "a separate process", "ledger sync status"
-            if web_ui is not None:
+            if graphql is not None:
                 where = "ledger up"
-                see = f"{see}, or {web_ui.run_url(service.launch(job, web_ui))}"
+                see = f"{see}, or {graphql.run_url(service.launch(job, graphql))}"
             elif not wait:
                 service.spawn(job)
             if wait:
-                _wait(service, job, executed_here=web_ui is None)
+                _wait(service, job, executed_here=graphql is None)
                 _exit_with_result(service, job.log_id, as_json=as_json)
     message = f"Sync {job.log_id} of {job.first} to {job.last} is running in {where}."
     _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=job.log_id, status="running")

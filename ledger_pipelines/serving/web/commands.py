@@ -31,10 +31,10 @@ def start_sync(settings: Settings, request: SyncRequest) -> SyncJob:
         WarehouseError: the warehouse is unavailable.
     """
     with _sync_service(settings) as service:
-        web_ui = _web_ui(settings)
+        graphql = _loaded_graphql(settings)
         service.reap_dead_syncs()
         job = service.register(request)
-        service.launch(job, web_ui)
+        service.launch(job, graphql)
     return job
 
 
@@ -75,7 +75,7 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
     with Databases(settings) as databases, _dagster():
         databases.check_customers_exist((customer_id,))
         request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
-        return dagster_client.launch_ledger(_web_ui(settings), request)
+        return dagster_client.launch_ledger(_loaded_graphql(settings), request)
 
 
 def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str:
@@ -88,7 +88,7 @@ def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str
     with _dagster():
         check_possible(settings, name)
         request = LedgerRunRequest(horizon.first, horizon.current, None, command="dashboard compare")
-        return dagster_client.launch_reconciliation(_web_ui(settings), request, [name])
+        return dagster_client.launch_reconciliation(_loaded_graphql(settings), request, [name])
 
 
 @contextmanager
@@ -110,8 +110,8 @@ def _dagster() -> Iterator[None]:
         raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
 
 
-def _web_ui(settings: Settings) -> DagsterGraphql:
-    web_ui = dagster_graphql_from_settings(settings)
-    if not web_ui.location_is_loaded():
-        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it with `ledger up` and try again.")
-    return web_ui
+def _loaded_graphql(settings: Settings) -> DagsterGraphql:
+    graphql = dagster_graphql_from_settings(settings)
+    if not graphql.location_is_loaded():
+        raise ServingError(f"Dagster does not answer at {graphql.address}. Start it with `ledger up` and try again.")
+    return graphql

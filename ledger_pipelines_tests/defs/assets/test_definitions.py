@@ -6,7 +6,6 @@ from datetime import datetime
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.assets.checks import asset_checks
@@ -16,6 +15,7 @@ from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.checks import CHECKS
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import tables
+from ledger_pipelines_tests.support.dagster_internals import AssetGraph
 
 TABLES = {
     "customers": tables.customers,

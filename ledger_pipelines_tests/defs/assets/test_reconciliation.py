@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import reconciliation_job
 from ledger_pipelines.defs.automation.schedules import reconciliation_schedules
@@ -31,6 +30,7 @@ from ledger_pipelines_tests.support.code_location import (
     failure_messages,
     materialized_metadata,
 )
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
 
 LINES = tables.erp_tables["so_invoice_line"]
 CHECKS = {

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation import realtime
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, month_range_tags
@@ -18,6 +16,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 from ledger_pipelines_tests.support.code_location import FIRST, CodeLocation, check_evaluations, materialized_metadata
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
 
 DEPOSITS = '[{"date": "2025-06-17", "amount": 500}, {"date": "2025-07-01 00:00:00", "amount": 7}]'
 MIDNIGHT = datetime(2025, 7, 1, tzinfo=WIB)
@@ -117,7 +116,7 @@ def test_partitions_have_the_new_month_in_its_first_second(location: CodeLocatio
     partitions = location.definitions.resolve_asset_graph().get(dg.AssetKey("meter_readings")).partitions_def
     assert partitions is not None
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=1)):
-        with partition_loading_context(effective_dt=moment):
+        with dg.partition_loading_context(effective_dt=moment):
             assert partitions.get_partition_keys()[-1] == month_of(moment, WIB)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.defs.automation import realtime
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
@@ -19,6 +18,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline, without_loaded_months
 from ledger_pipelines_tests.support.code_location import FIRST, NOW, CodeLocation
+from ledger_pipelines_tests.support.dagster_internals import SensorExecutionData
 
 READING = '{"waktu": "2025-02-03", "volume_sm3": 10}'
 IN_JUNE = READING.replace("02-03", "06-03")

@@ -111,5 +111,5 @@ def _redirect_to_run(path: str, run_id: str) -> Response:
 
 def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
     """Return the state of the run that the page's query parameter names."""
-    web_ui = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
-    return None if run is None else fetch_run_state(web_ui, run)
+    graphql = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
+    return None if run is None else fetch_run_state(graphql, run)

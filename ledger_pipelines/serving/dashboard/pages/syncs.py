@@ -99,8 +99,8 @@ def start(
 def sync(context: RequestContextDep, log_id: SyncId) -> Response:
     """Show a sync and its result for each table."""
     log, tables = load_sync(context, log_id)
-    web_ui = dagster_graphql_from_settings(context.app.settings)
-    address = None if log.run_id is None else web_ui.run_url(log.run_id)
+    graphql = dagster_graphql_from_settings(context.app.settings)
+    address = None if log.run_id is None else graphql.run_url(log.run_id)
     return render_page(context, "sync.html", nav_entry=_NAV, log=log, tables=tables, run_address=address)
 
 
