@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp.load import ERP_MARKER
 from ledger_pipelines.demo.erp.new_values import another_value, moment_in, new_key
-from ledger_pipelines.demo.erp.schema import erp_source_tables
+from ledger_pipelines.demo.erp.schema import erp_source_tables, identifying_column
 from ledger_pipelines.demo.erp.single_row import delete_one, update_one
 from ledger_pipelines.demo.plan import SeedRefusedError, shift_month
 from ledger_pipelines.settings import mask_url
@@ -146,8 +146,9 @@ class _MutableTable:
 
     def _insert(self, row: _Values) -> ErpMutation:
         """Insert a copy of a row with a new key and in a random month."""
-        key = self.declared.c[self.table.key[0]]
-        values = row | {key.name: new_key(key, self.rng)}
+        values = dict(row)
+        if (identifying := identifying_column(self.table)) is not None:
+            values[identifying.name] = new_key(self.declared.c[identifying.name], self.rng)
         if self.dates:
             values[self.dates[0].name] = moment_in(self.dates[0], self.rng.choice(self.months), self.rng)
         self._insert_row(values)
