@@ -47,7 +47,8 @@ class ErpTable:
         month_columns: A row belongs to the month of the first of these that is not null. Empty for a snapshot without
             a date, which belongs to the month in which it is read.
         key: Columns that usually identify a row. They are indexed, and distinguish a changed row from a deleted and an
-            inserted one. Rows with equal keys are all kept.
+            inserted one. Rows with equal keys are all kept. If empty, as many deleted as inserted rows of a month count
+            as changed.
     """
 
     name: str
