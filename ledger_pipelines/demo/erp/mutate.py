@@ -100,11 +100,12 @@ class _MutableTable:
     days: Counter[date | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.identifying = identifying_column(self.table)
         self.operations = {
             "change": self._change,
             "move": self._move if self.table.month_columns else self._change,
             "duplicate": self._duplicate,
-            "insert": self._insert,
+            "insert": self._insert if self.identifying is not None or self.table.month_columns else self._duplicate,
             "delete": self._delete,
         }
         self.declared = erp_source_tables[self.table.name]
@@ -147,8 +148,8 @@ class _MutableTable:
     def _insert(self, row: _Values) -> ErpMutation:
         """Insert a copy of a row with a new key and in a random month."""
         values = dict(row)
-        if (identifying := identifying_column(self.table)) is not None:
-            values[identifying.name] = new_key(self.declared.c[identifying.name], self.rng)
+        if self.identifying is not None:
+            values[self.identifying.name] = new_key(self.declared.c[self.identifying.name], self.rng)
         if self.dates:
             values[self.dates[0].name] = moment_in(self.dates[0], self.rng.choice(self.months), self.rng)
         self._insert_row(values)
