@@ -1,4 +1,4 @@
-"""Catalogue of the ERP's six tables: columns and their kinds, month columns, keys and comments.
+"""Catalogue of the ERP's tables: columns and their kinds, month columns, keys and comments.
 
 Everything else derives from it: the reader's SELECT, the pandera schema, the warehouse's tables, the assets, the demo
 and the data dictionary. A further table needs one more declaration and a migration.
@@ -314,7 +314,7 @@ DATA_RECEIPT_PURCHASE = ErpTable(
     key=("receipt_no", "receipt_line"),
 )
 
-ERP_TABLES = (
+ERP_TABLES: tuple[ErpTable, ...] = (
     STOCKBYWH,
     VIEW_WAREHOUSE_ORDER,
     VIEW_WAREHOUSE_ORDER_LINE,
