@@ -121,7 +121,7 @@ def month_of(table: ErpTable, row: dict[str, Any]) -> str:
 def test_rows_reach_up_to_the_next_month(postgres: sa.Engine) -> None:
     """This includes months that have passed since the demo was made."""
     seed_erp(postgres, PLAN)
-    done = mutate_erp(postgres, 300, 1, "2025-06")
+    done = mutate_erp(postgres, 500, 1, "2025-06")
     added = {each.months[-1] for each in done if each.operation in ("insert", "move") and each.months}
     assert added == {"", "2024-10", "2024-11", "2024-12", *(f"2025-0{month}" for month in range(1, 8))}
 

@@ -18,7 +18,8 @@ _TYPES: dict[Kind, Any] = {
 
 def _copy(source: ErpTable) -> sa.Table:
     """Return the copy of an ERP table. It has no key: rows are identified by their content and may be duplicated."""
-    classes = {name: "text_pattern_ops" for name in source.key[:2] if name in source.names_of(Kind.TEXT)}
+    indexed = source.key[:2]
+    classes = {name: "text_pattern_ops" for name in indexed if name in source.names_of(Kind.TEXT)}
     bytewise: dict[str, Any] = {"postgresql_ops": classes} if classes else {}
     of_month = "in which the row was read" if source.is_snapshot else f"of {', else '.join(source.month_columns)}"
     return table(
@@ -29,7 +30,7 @@ def _copy(source: ErpTable) -> sa.Table:
         *(column(declared.name, _TYPES[declared.kind], declared.comment, null=True) for declared in source.columns),
         column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
         # An index in bytewise order is built several times as fast as one in the locale's order, and finds a key too.
-        sa.Index(f"ix_{source.name}_key", *source.key[:2], **bytewise),
+        *([sa.Index(f"ix_{source.name}_key", *indexed, **bytewise)] if indexed else []),
         by_month=True,
     )
 
