@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"settings", "horizon", "ids", "processes"}
+FOUNDATION = {"settings", "horizon", "ids", "domain", "processes"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
@@ -30,9 +30,10 @@ ROOMS: dict[str, set[str]] = {
     "settings": set(),
     "horizon": set(),
     "ids": set(),
+    "domain": set(),
     "processes": set(),
     "embedded_postgres": {"settings"},
-    "warehouse.tables": set(),
+    "warehouse.tables": {"domain"},
     "warehouse.migrations": {"warehouse.tables"},
     "warehouse": FOUNDATION | {"embedded_postgres", "warehouse.tables"},
     "warehouse.ops": FOUNDATION | {"warehouse", "warehouse.tables"},
@@ -81,6 +82,7 @@ WITHOUT_DAGSTER = (
     "settings",
     "horizon",
     "ids",
+    "domain",
     "processes",
     "warehouse",
     "sources",

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ledger_pipelines.domain import INTEGER_DIGITS, MAX_DECIMALS
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_MAX_INTEGER_DIGITS = 15
-_MAX_DECIMALS = 40
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
 _MAX_NUMBER_LENGTH = 400
 _MAX_DEPTH = 50
@@ -88,10 +88,10 @@ def parse_number(value: object, name: str) -> Decimal | None:
     exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int):
         raise UnusableError(f"{name} is not a number: {quote_value(value)}")
-    if -exponent > _MAX_DECIMALS:
-        raise UnusableError(f"{name} has more than {_MAX_DECIMALS} decimals: {quote_value(value)}")
-    if parsed and parsed.adjusted() >= _MAX_INTEGER_DIGITS:
-        raise UnusableError(f"{name} is out of range (10^{_MAX_INTEGER_DIGITS} or more): {quote_value(value)}")
+    if -exponent > MAX_DECIMALS:
+        raise UnusableError(f"{name} has more than {MAX_DECIMALS} decimals: {quote_value(value)}")
+    if parsed and parsed.adjusted() >= INTEGER_DIGITS:
+        raise UnusableError(f"{name} is out of range (10^{INTEGER_DIGITS} or more): {quote_value(value)}")
     return parsed
 
 

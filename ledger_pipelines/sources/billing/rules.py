@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines import ids
+from ledger_pipelines.domain import ENTRY_RULES, DepositKind
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, Customer, Deposit, MeterReading, Price
 
 Record = Customer | Price | Deposit | MeterReading
@@ -85,7 +86,7 @@ CUSTOMERS = RecordRules(
 PRICES = RecordRules(
     (
         _id("customer_id"),
-        _one_of("rule", "custom_period", "monthly"),
+        _one_of("rule", *ENTRY_RULES),
         _aware("valid_from"),
         _aware("valid_to"),
     ),
@@ -98,7 +99,7 @@ DEPOSITS = RecordRules(
         _aware("deposited_at"),
         _decimal("amount"),
         _decimal("amount_given"),
-        _one_of("keterangan", "penambahan", "pengurangan"),
+        _one_of("keterangan", *DepositKind),
     ),
     unique=("customer_id", "deposited_at", "ordinal"),
 )

@@ -117,6 +117,12 @@ def test_entry_without_a_price_uses_the_default() -> None:
     assert "1.85431132031364, the customer's default factor." in shown
 
 
+def test_rule_without_a_text_of_its_own_is_named() -> None:
+    used = {"rule": "seasonal", "entry": None, "factor": "given"}
+    dates = {"valid_from": "2025-03-01 00:00:00", "valid_to": "2025-03-31 23:59:59"}
+    assert "from the price entry (seasonal)" in explanation(priced_reading(pricing_used=used | dates))
+
+
 def test_default_price_is_explained() -> None:
     used = {"rule": "default", "entry": None, "valid_from": None, "valid_to": None, "factor": "given"}
     assert "the customer's default price: no price entry applies" in explanation(priced_reading(pricing_used=used))
