@@ -73,6 +73,7 @@ MOMENT = datetime(2025, 3, 5, 14, 4, tzinfo=WIB)
 def priced_reading(**changes: Any) -> PricedReading:
     """Return a reading with a computed factor: the check documented in docs/rules.md."""
     usual: dict[str, Any] = {
+        **dict.fromkeys(PricedReading.__dataclass_fields__),
         "data_pencatatan_id": 7,
         "transaction_date": MOMENT,
         "volume_flow_meter": Decimal("15473"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.queries.descriptions import described_by
 from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
@@ -56,6 +57,7 @@ class MonthBalance:
 
 
 @dataclass(frozen=True)
+@described_by(transaction_calculations)
 class Transaction:
     """A reading's cost, by the columns of `ledger.transaction_calculations`."""
 
