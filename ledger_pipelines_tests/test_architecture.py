@@ -22,7 +22,7 @@ from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
+FOUNDATION = {"domain", "errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
@@ -36,11 +36,12 @@ ROOMS: dict[str, set[str]] = {
     "horizon": {"errors"},
     "settings": {"errors", "horizon"},
     "ids": set(),
+    "domain": set(),
     "processes": set(),
     "rejection_reasons": set(),
     "dagster_internals": set(),
     "embedded_postgres": {"errors", "settings"},
-    "warehouse.tables": set(),
+    "warehouse.tables": {"domain"},
     "warehouse.migrations": {"warehouse.tables"},
     "warehouse": FOUNDATION | {"embedded_postgres", "warehouse.tables"},
     "warehouse.ops": FOUNDATION | {"warehouse", "warehouse.tables"},
@@ -90,6 +91,7 @@ WITHOUT_DAGSTER = (
     "settings",
     "horizon",
     "ids",
+    "domain",
     "processes",
     "warehouse",
     "sources",

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.ledger.preview import (
     MonthChange,
     Preview,
@@ -136,8 +137,8 @@ def totals(result: Preview) -> dict[str, Any]:
 
 def unchanged_reason(change: TransactionChange) -> str:
     """Return why a transaction in the months of the change would stay the same."""
-    if change.after is not None and change.after.rule == "custom_period":
-        return "priced by a custom period"
+    if change.after is not None and PriceRule(change.after.rule).precedence < PriceRule.MONTHLY.precedence:
+        return f"priced by a {PriceRule(change.after.rule).label}"
     return "already has this price and factor"
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ledger_pipelines.domain import INTEGER_DIGITS, MAX_DECIMALS
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
@@ -18,8 +19,6 @@ _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_MAX_INTEGER_DIGITS = 15
-_MAX_DECIMALS = 40
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
 _MAX_NUMBER_LENGTH = 400
 _MAX_DEPTH = 50
@@ -96,10 +95,10 @@ def parse_number(value: object, name: str) -> Decimal | None:
     exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int):
         raise UnusableError(ReasonCode.NOT_A_NUMBER, column=name, value=quote_value(value))
-    if -exponent > _MAX_DECIMALS:
-        raise UnusableError(ReasonCode.TOO_MANY_DECIMALS, column=name, limit=_MAX_DECIMALS, value=quote_value(value))
-    if parsed and parsed.adjusted() >= _MAX_INTEGER_DIGITS:
-        limit = f"10^{_MAX_INTEGER_DIGITS}"
+    if -exponent > MAX_DECIMALS:
+        raise UnusableError(ReasonCode.TOO_MANY_DECIMALS, column=name, limit=MAX_DECIMALS, value=quote_value(value))
+    if parsed and parsed.adjusted() >= INTEGER_DIGITS:
+        limit = f"10^{INTEGER_DIGITS}"
         raise UnusableError(ReasonCode.OUT_OF_RANGE, column=name, limit=limit, value=quote_value(value))
     return parsed
 

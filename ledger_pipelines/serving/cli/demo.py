@@ -19,9 +19,10 @@ from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.alerts import print_days_left
 from ledger_pipelines.serving.cli.balance import run_and_report
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
-    print_json,
     print_message,
+    print_success,
     print_table,
     progress_bar,
 )
@@ -121,9 +122,7 @@ def disturb(
     url: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the demo's ERP; default: the one in the embedded server.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the changes as JSON, and nothing else, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Change, move, duplicate, insert and delete random rows of the demo's ERP, and print the changes."""
     with json_errors(as_json=as_json):
@@ -132,7 +131,7 @@ def disturb(
         with _engine(address) as engine:
             done = mutate_demo_erp(engine, changes, number)
     if as_json:
-        print_json({"success": True, "seed": number, "disturbances": [dataclasses.asdict(each) for each in done]})
+        print_success(seed=number, disturbances=[dataclasses.asdict(each) for each in done])
         return
     headings = ("table", "operation", "months", "row", "column", "old", "new")
     title = f"Changes to {mask_url(address)} (seed {number})"

@@ -14,10 +14,12 @@ from pydantic import TypeAdapter
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
     print_error,
     print_json,
     print_message,
+    print_success,
     print_table,
     progress_bar,
 )
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Syncs of the ERP's tables: start, watch, cancel, list, statistics.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Tables = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be repeated.")]
 _Full = Annotated[
     bool, typer.Option("--full", help="Read every month that was ever loaded, even if nothing differs at the ERP.")
@@ -66,7 +67,7 @@ def start(
     full: _Full = False,
     accept_deletions: _AcceptDeletions = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show the progress, and exit when the sync has ended.")] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start a sync. Without months, it reads the last two, those never loaded, and those that differ at the ERP."""
     with json_errors(as_json=as_json):
@@ -112,7 +113,7 @@ def execute(
 @app.command()
 def status(
     sync_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="Id of the sync; default: the latest.")] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a sync and its result for each table."""
     with json_errors(as_json=as_json), _log_connection() as connection:
@@ -139,14 +140,14 @@ def logs(
         Literal["manual", "scheduled"] | None,
         typer.Option("--type", help="Filter by type: started by hand or by the schedule."),
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List syncs, newest first."""
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.page(connection, per_page=per_page, number=page, status=status, sync_type=sync_type)
     if as_json:
         data = _api_fields(list[SyncFigures], found.items)
-        print_json({"success": True, "data": data, "pagination": found.pagination()})
+        print_success(data=data, pagination=found.pagination())
         return
     title = f"Syncs, page {found.number} of {found.last_page} ({found.total:,} in total)"
     print_table(title, _LOG_COLUMNS, [_log_row(log) for log in found.items], verbatim=_IDS)
@@ -155,13 +156,13 @@ def logs(
 @app.command()
 def statistics(
     days: Annotated[int, typer.Option(min=1, max=36500, help="Number of days to look back.")] = 7,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show statistics of the syncs of the last days."""
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.statistics(connection, days)
     if as_json:
-        print_json({"success": True, "data": _api_fields(SyncStatisticsData, found)})
+        print_success(data=_api_fields(SyncStatisticsData, found))
         return
     rows = [(name.replace("_", " "), value) for name, value in asdict(found.statistics).items()]
     print_table(f"Syncs of the last {days:,} days", ("statistic", "value"), rows)
@@ -176,7 +177,7 @@ def cancel(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait two minutes instead of ten seconds before the run is ended by force.")
     ] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel the running sync. Finished tables keep their new rows; all others stay as they were."""
     with json_errors(as_json=as_json):
@@ -305,7 +306,7 @@ def _numbers(value: Any) -> Any:
 
 def _succeed(message: str, *, as_json: bool, **extra: object) -> None:
     if as_json:
-        print_json({"success": True, "message": message, **extra})
+        print_success(message=message, **extra)
     else:
         print_message(message)
 

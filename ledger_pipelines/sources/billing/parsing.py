@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any
 
 from ledger_pipelines import ids
+from ledger_pipelines.domain import EXACT_CONTEXT, KIND_WITHOUT_KETERANGAN, DepositKind, PriceRule
 from ledger_pipelines.horizon import Horizon, month_of, month_start, parse_month, shift_month
 from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing.records import (
@@ -38,7 +39,6 @@ from ledger_pipelines.sources.values import (
 )
 
 _CENT = Decimal("0.01")
-_DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
 _PLAIN_WORD = re.compile(r"\w{1,60}")
 
@@ -217,10 +217,10 @@ def _parse_price(customer_id: int, position: int, entry: object, horizon: Horizo
     if not isinstance(entry, dict):
         raise UnusableError(ReasonCode.ENTRY_NOT_AN_OBJECT, value=quote_value(entry))
     fields = {name: parse_number(entry.get(name), name) for name in PRICE_FIELDS}
-    if entry.get("type") == "custom_period":
-        rule, (valid_from, valid_to) = "custom_period", parse_period(entry, horizon.zone)
+    if entry.get("type") == PriceRule.CUSTOM_PERIOD:
+        rule, (valid_from, valid_to) = PriceRule.CUSTOM_PERIOD, parse_period(entry, horizon.zone)
     else:
-        rule, (valid_from, valid_to) = "monthly", _month_bounds(entry.get("year_month"), horizon)
+        rule, (valid_from, valid_to) = PriceRule.MONTHLY, _month_bounds(entry.get("year_month"), horizon)
     return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode_json(entry))
 
 
@@ -245,32 +245,31 @@ def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit
         raise UnusableError(ReasonCode.MISSING, column="date")
     month = month_in_horizon(deposited_at, horizon)
     given = _required_number(entry, "amount", month)
-    keterangan = _direction(entry.get("keterangan"), month)
-    signed = given if keterangan == "penambahan" else -abs(given)
+    kind = _deposit_kind(entry.get("keterangan"), month)
     description = parse_text(entry.get("description"))
-    return Deposit(customer_id, month, deposited_at, 0, round_rupiah(signed), given, keterangan, description)
+    amount = kind.signed(round_rupiah(given))
+    return Deposit(customer_id, month, deposited_at, 0, amount, given, kind, description)
 
 
-def _direction(given: object, year_month: str) -> str:
-    """Return the direction of a deposit entry; an entry without `keterangan` (old data) is an addition."""
+def _deposit_kind(given: object, year_month: str) -> DepositKind:
     if is_missing(given):
-        return "penambahan"
+        return KIND_WITHOUT_KETERANGAN
     word = given.strip().lower() if isinstance(given, str) else ""
-    if word not in {"penambahan", "pengurangan"}:
+    if word not in tuple(DepositKind):
         raise UnusableError(
             ReasonCode.NOT_ONE_OF,
             year_month=year_month,
             column="keterangan",
-            allowed="penambahan, pengurangan",
+            allowed=", ".join(DepositKind),
             value=quote_value(given),
         )
-    return word
+    return DepositKind(word)
 
 
 def round_rupiah(amount: Decimal) -> Decimal:
     """Round an amount to 2 decimals, half away from zero."""
-    with localcontext(prec=_DIGITS_OF_ANY_AMOUNT):
-        return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
+    with localcontext(EXACT_CONTEXT):
+        return amount.quantize(_CENT)
 
 
 def _parse_history(text: str | None) -> list[Any]:

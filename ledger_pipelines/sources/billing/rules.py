@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines import ids
+from ledger_pipelines.domain import ENTRY_RULES, DepositKind
 from ledger_pipelines.horizon import is_month
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES, Customer, Deposit, MeterReading, Price
@@ -105,7 +106,7 @@ CUSTOMERS = RecordRules(
 PRICES = RecordRules(
     (
         _id("customer_id"),
-        _one_of("rule", "custom_period", "monthly"),
+        _one_of("rule", *ENTRY_RULES),
         _aware("valid_from"),
         _aware("valid_to"),
     ),
@@ -118,7 +119,7 @@ DEPOSITS = RecordRules(
         _aware("deposited_at"),
         _decimal("amount"),
         _decimal("amount_given"),
-        _one_of("keterangan", "penambahan", "pengurangan"),
+        _one_of("keterangan", *DepositKind),
     ),
     unique=("customer_id", "deposited_at", "ordinal"),
 )

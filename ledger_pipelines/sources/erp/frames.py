@@ -16,6 +16,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from ledger_pipelines import ids
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.values import PLAIN, convert
@@ -24,7 +25,6 @@ from ledger_pipelines.sources.values import UnusableError, to_storable
 
 #: Maximum length of a text; a longer one is a document or a fault.
 LONGEST_TEXT = 100_000
-_LARGEST_INTEGER = 2**63 - 1
 _MOMENTS = frozenset((datetime, type(None)))
 
 RawRow = tuple[Any, ...]
@@ -158,7 +158,7 @@ def _encodable(text: str) -> bool:
 
 
 def _within(value: int) -> bool:
-    return -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER
+    return -ids.LARGEST <= value <= ids.LARGEST
 
 
 def _check(all_are_usable: Callable[[Sequence[Any]], bool]) -> pa.Check:

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.merge import is_in_scope
 from ledger_pipelines.warehouse.tables import (
@@ -48,7 +49,7 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
             sa.func.count().label("transactions"),
             sa.func.sum(_transaction.volume_sm3).label("volume"),
             sa.func.sum(_transaction.total_harga).label("amount"),
-            *(sa.func.count().filter(rule == name).label(name) for name in ("custom_period", "monthly", "default")),
+            *(sa.func.count().filter(rule == each).label(each) for each in PriceRule),
         )
         .where(is_in_scope(transaction_calculations, scope))
         .group_by(_transaction.year_month)

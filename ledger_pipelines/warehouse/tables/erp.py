@@ -5,7 +5,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines.warehouse.tables.common import ExactNumber, Moment, MonthKey, column, key, table, year_month
+from ledger_pipelines.warehouse.tables.common import (
+    ExactNumber,
+    Moment,
+    MonthKey,
+    column,
+    key,
+    one_of,
+    table,
+    year_month,
+)
+
+_STATUSES = ("running", "completed", "failed", "cancelled")
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: sa.Text,
@@ -81,8 +92,8 @@ sync_logs = table(
         null=True,
     ),
     column("run_id", sa.Text, "The Dagster run; null until it is launched", null=True),
-    sa.CheckConstraint("sync_type IN ('manual', 'scheduled')", name="sync_type"),
-    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    one_of("sync_type", ("manual", "scheduled")),
+    one_of("status", _STATUSES),
     sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
     sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
     # Guarantees that at most one sync is running, whichever process starts it.
@@ -113,5 +124,5 @@ sync_log_tables = table(
     column("seconds", sa.Numeric(14, 3), "How long it took", null=True),
     column("error_message", sa.Text, "Why it failed", null=True),
     key("sync_log_id", "table_name"),
-    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    one_of("status", _STATUSES),
 )

@@ -13,6 +13,7 @@ from ledger_pipelines.warehouse.tables.common import (
     column,
     customer_id,
     key,
+    one_of,
     table,
     year_month,
 )
@@ -64,7 +65,7 @@ customer_business_partners = table(
     ),
     column("since", Moment, "Since when it is so", server_default=sa.func.now()),
     key("customer_id", "bp_code"),
-    sa.CheckConstraint("origin IN ('default', 'set', 'excluded')", name="origin"),
+    one_of("origin", ("default", "set", "excluded")),
     sa.Index(None, "bp_code"),
 )
 
@@ -90,6 +91,6 @@ invoice_reconciliation = table(
     column("compared_at", Moment, "When this row last changed"),
     key("year_month", "account"),
     sa.CheckConstraint("difference = purchases - invoiced", name="difference"),
-    sa.CheckConstraint(f"status IN ({', '.join(map(repr, INVOICE_STATUSES))})", name="status"),
+    one_of("status", INVOICE_STATUSES),
     sa.Index(None, "customer_id"),
 )

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -37,6 +38,15 @@ def print_error(error: BaseException | str) -> None:
     """Print an error as one message on stderr."""
     err.print("Error:", style="bold red", end=" ")
     err.print(str(error), markup=False, soft_wrap=True)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
+"""The option `--json` of a command."""
+
+
+def print_success(**result: object) -> None:
+    """Print the result of a command that succeeded as JSON."""
+    print_json({"success": True, **result})
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,7 @@
 """Pages of customers: search, a customer, and one month of a customer."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from ledger_pipelines.warehouse.ops.first_computation import is_computed
 from ledger_pipelines.warehouse.queries.customers.customer import (
     CustomerDetails,
     MonthBalance,
+    Transaction,
     balance_of,
     balances_of,
     details_of,
@@ -128,8 +130,11 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         balance=balance,
         computed=computed,
         readings=[(row, explainer.steps(row)) for row in rows],
-        volume=exact_total((row.volume_sm3 for row in rows), 4),
-        amount=exact_total((row.total_harga for row in rows), 2),
+        columns=[item.name for item in fields(Transaction) if context.translate.has(f"customer.column_{item.name}")],
+        totals={
+            "volume_sm3": exact_total((row.volume_sm3 for row in rows), 4),
+            "total_harga": exact_total((row.total_harga for row in rows), 2),
+        },
         deposits=deposits,
         deposited=exact_total((deposit.amount for deposit in deposits), 2),
     )

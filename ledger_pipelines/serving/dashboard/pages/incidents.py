@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Response
 from fastapi.responses import RedirectResponse
 
+from ledger_pipelines import ids
 from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web.errors import ApiError, not_found
-from ledger_pipelines.serving.web.parameters import WholeNumber
+from ledger_pipelines.serving.web.parameters import Id, WholeNumber
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.confirmations import confirm_refused_deletion
@@ -23,7 +24,6 @@ from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
 _NAV = NavEntry(4, "/incidents", "incidents.title")
-_LARGEST = 2**63 - 1
 _MAX_SHOWN = 10
 
 
@@ -66,8 +66,8 @@ def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
 @router.post("/{id}/confirm")
 def confirm_deletion(
     context: RequestContextDep,
-    incident_id: Annotated[int, WholeNumber(1, _LARGEST), Path(alias="id")],
-    rows: Annotated[int, WholeNumber(1, _LARGEST), Form()],
+    incident_id: Annotated[Id, Path(alias="id")],
+    rows: Annotated[int, WholeNumber(1, ids.LARGEST), Form()],
 ) -> Response:
     """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
     warehouse = context.app.warehouse

@@ -19,7 +19,7 @@ from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContex
 from ledger_pipelines.serving.sync import SyncRequest
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.errors import ApiError, invalid_parameter, not_found
-from ledger_pipelines.serving.web.parameters import WholeNumber
+from ledger_pipelines.serving.web.parameters import Id
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType
@@ -27,7 +27,7 @@ from ledger_pipelines.warehouse.queries import sync_history
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
 _NAV = NavEntry(3, "/syncs", "sync.title")
-SyncId = Annotated[int, WholeNumber(1, 2**63 - 1), Path(alias="id")]
+SyncId = Annotated[Id, Path(alias="id")]
 _DAYS = 7
 _CHARTED_SYNCS = 30
 _TABLES = [table.name for table in ERP_TABLES]

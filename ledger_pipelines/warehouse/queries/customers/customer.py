@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.warehouse.queries.descriptions import described_by
 from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
@@ -79,6 +80,7 @@ class MonthBalance(BalanceFigures):
 
 
 @dataclass(frozen=True)
+@described_by(transaction_calculations)
 class Transaction:
     """Transaction: the cost of one reading."""
 
@@ -90,7 +92,6 @@ class Transaction:
     harga_per_m3: ExactDecimal
     total_harga: ExactDecimal
     pricing_used: dict[str, Any]
-    """Pricing rule that applied, the entry as used, and its dates"""
     tekanan_keluar: ExactDecimal | None
     suhu: ExactDecimal | None
     calculated_at: datetime
