@@ -68,6 +68,7 @@ def main(root: Path) -> int:
         *root.glob("ledger_pipelines/**/*.html"),
         *root.glob("*.md"),
         *root.glob("docs/*.md"),
+        *root.glob("ledger_pipelines_tests/**/*.md"),
     ]
     words = found = 0
     wide = []

@@ -11,7 +11,6 @@ from ledger_pipelines.defs.assets.checks import asset_checks
 from ledger_pipelines.defs.assets.erp import erp_assets, erp_source_specs
 from ledger_pipelines.defs.assets.ledger import ledger_assets
 from ledger_pipelines.defs.assets.reconciliation import reconciliation_assets
-from ledger_pipelines.defs.assets.reconciliation_checks import reconciliation_checks
 from ledger_pipelines.defs.automation.alerts import alert_sensors
 from ledger_pipelines.defs.automation.incidents import incident_sensors
 from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
@@ -44,7 +43,7 @@ def build_definitions(settings: Settings | None = None, resources: Mapping[str, 
             *erp_assets(partitions),
             *reconciliation_assets(partitions),
         ],
-        asset_checks=[*asset_checks(), *reconciliation_checks()],
+        asset_checks=asset_checks(),
         jobs=[ledger_job, erp_job, realtime_job, reconciliation_job],
         schedules=[
             *ledger_schedules(settings),

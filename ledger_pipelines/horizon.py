@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-_MONTH_KEY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+from ledger_pipelines.errors import LedgerError
+
+MONTH_PATTERN = "[0-9]{4}-(0[1-9]|1[0-2])"
+"""Regular expression of a month key."""
 
 
-class MonthError(ValueError):
+class MonthError(LedgerError, ValueError):
     """A text is not a month, or the month lies outside the horizon; the message says what is expected."""
+
+    http_status = 422
+
+
+def is_month(text: str) -> bool:
+    """Return whether ``text`` is a month key."""
+    return re.fullmatch(MONTH_PATTERN, text) is not None
 
 
 def parse_month(text: str) -> str:
@@ -23,7 +33,7 @@ def parse_month(text: str) -> str:
     Raises:
         MonthError: The text does not have the form ``YYYY-MM``.
     """
-    if not _MONTH_KEY.fullmatch(text):
+    if not is_month(text):
         raise MonthError(f"{text!r} is no month: expected YYYY-MM, for example 2025-03")
     return text
 

@@ -1,23 +1,28 @@
 """Architecture of the code: allowed imports, the use of Dagster, and comments on tables and views."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
 
 import ledger_pipelines
+import ledger_pipelines_tests
+from ledger_pipelines import dagster_internals
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.views import View
 
 ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
-FOUNDATION = {"settings", "horizon", "ids", "processes"}
+FOUNDATION = {"domain", "errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
@@ -27,12 +32,16 @@ BELOW_WEB = {"serving", "serving.access", "serving.base", "serving.dagster"}
 SERVICES = BELOW_WEB | {"serving.process_control"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
-    "settings": set(),
-    "horizon": set(),
+    "errors": set(),
+    "horizon": {"errors"},
+    "settings": {"errors", "horizon"},
     "ids": set(),
+    "domain": set(),
     "processes": set(),
-    "embedded_postgres": {"settings"},
-    "warehouse.tables": set(),
+    "rejection_reasons": set(),
+    "dagster_internals": set(),
+    "embedded_postgres": {"errors", "settings"},
+    "warehouse.tables": {"domain"},
     "warehouse.migrations": {"warehouse.tables"},
     "warehouse": FOUNDATION | {"embedded_postgres", "warehouse.tables"},
     "warehouse.ops": FOUNDATION | {"warehouse", "warehouse.tables"},
@@ -50,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "realtime": FOUNDATION | WAREHOUSE | {"sources", "sources.billing", "loading", "loading.billing", "ledger"},
     "demo": FOUNDATION | SOURCES,
     "defs.partitions": FOUNDATION,
-    "defs.resources": CORE - {"realtime", "notifications", "analytics"},
+    "defs.resources": CORE - {"realtime", "notifications", "analytics"} | {"dagster_internals"},
     "defs.assets": CORE - {"notifications", "analytics"} | {"defs.partitions", "defs.resources"},
     "defs.automation": CORE - {"analytics"} | {"defs.partitions", "defs.resources", "defs.assets"},
     "definitions": FOUNDATION | {"defs.partitions", "defs.resources", "defs.assets", "defs.automation"},
@@ -68,7 +77,7 @@ ROOMS: dict[str, set[str]] = {
     | {"serving.web", "serving.dashboard.translations", "serving.dashboard"},
     "serving.app": {"settings", "serving.web", "serving.api", "serving.dashboard.pages"},
     "serving.supervisor": CORE | SERVICES | {"embedded_postgres", "serving.web"},
-    "serving.dagster_ui": FOUNDATION | {"serving.dagster"},
+    "serving.dagster_ui": FOUNDATION | {"serving.dagster", "dagster_internals"},
     "serving.cli.common": CORE | SERVICES,
     "serving.cli": CORE | DEMO | SERVICES | {"serving.cli.common", "serving.supervisor", "serving.web"},
 }
@@ -78,9 +87,11 @@ CATALOGUE = "sources.erp.catalogue"
 """Declarations without any library: the warehouse builds its tables from them, the reader its SELECTs."""
 
 WITHOUT_DAGSTER = (
+    "errors",
     "settings",
     "horizon",
     "ids",
+    "domain",
     "processes",
     "warehouse",
     "sources",
@@ -95,6 +106,12 @@ WITHOUT_DAGSTER = (
 )
 DAGSTER_CLIENT = "serving.dagster.client"
 DAGSTER_WEBSERVER = "serving.dagster_ui.__main__"
+DAGSTER_INTERNALS = {
+    ledger_pipelines: "dagster_internals.py",
+    ledger_pipelines_tests: "support/dagster_internals.py",
+}
+PRIVATE_IN_DAGSTER = re.compile(r"dagster(_webserver\.|\w*\._|\w*\.\w+\.\w)")
+"""Imported names that are not in the top module of a package of Dagster. Its web server has no public names."""
 NEAR_MONEY = ("ledger", "analytics", "sources", "warehouse", "loading")
 
 
@@ -159,9 +176,31 @@ def test_the_core_does_not_import_dagster(module: str) -> None:
     wrong = [
         f"{MODULES[module].name}:{line} imports {name}"
         for line, name in imports(MODULES[module])
-        if name.partition(".")[0].startswith("dagster")
+        if name.removeprefix(f"{PACKAGE}.").startswith("dagster")
     ]
     assert wrong == [] or module in (DAGSTER_CLIENT, DAGSTER_WEBSERVER)
+
+
+@pytest.mark.parametrize("package", [ledger_pipelines, ledger_pipelines_tests], ids=lambda package: package.__name__)
+def test_private_parts_of_dagster_are_imported_in_one_place(package: ModuleType) -> None:
+    (root,) = package.__path__
+    places = {
+        path.relative_to(root).as_posix()
+        for path in Path(root).rglob("*.py")
+        for _, name in imports(path)
+        if PRIVATE_IN_DAGSTER.match(name)
+    }
+    assert places == {DAGSTER_INTERNALS[package]}
+
+
+def test_private_modules_of_dagster_are_named_in_one_place() -> None:
+    """A module may also be named in a string, for `python -m` or a configuration."""
+    named = [module for module, path in MODULES.items() if "dagster._" in path.read_text(encoding="utf-8")]
+    assert named == ["dagster_internals"]
+
+
+def test_private_parts_of_dagster_were_checked_with_the_installed_version() -> None:
+    assert version("dagster") == dagster_internals.CHECKED_WITH
 
 
 def test_the_core_is_importable_without_dagster() -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.tables import ExactNumber, customers, monthly_customer_balances
 from ledger_pipelines.warehouse.views import View
 
@@ -15,19 +16,9 @@ _CUSTOMER_COLUMNS = {
 }
 
 
-def _latest() -> sa.Subquery:
-    """One row: a customer with the balance of the last month that has a balance."""
-    return (
-        sa.select(monthly_customer_balances)
-        .ext(distinct_on(_balance.customer_id))
-        .order_by(_balance.customer_id, _balance.year_month.desc())
-        .subquery("latest")
-    )
-
-
 def _current_balances() -> sa.Select[Any]:
     """One row: a customer with a balance, and the last balance."""
-    latest = _latest()
+    latest = latest_balances().subquery("latest")
     return sa.select(
         _customer.customer_id,
         _customer.name,

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.domain import ENTRY_RULES, PriceRule
 from ledger_pipelines.ledger.prices import join_entries, price_in_force, spans_from_cuts, winning_entries
 from ledger_pipelines.warehouse.tables import Moment, customers, prices
 from ledger_pipelines.warehouse.views import View
@@ -52,7 +53,8 @@ VIEWS = (
             "name": "Name of the customer",
             "valid_from": "First moment of the span; null: no beginning",
             "valid_to": "First moment after it; null: it has no end",
-            "rule": "custom_period or monthly: an entry of the price list; default: the customer's own columns",
+            "rule": f"{' or '.join(ENTRY_RULES)}: an entry of the price list; "
+            f"{PriceRule.DEFAULT}: the customer's own columns",
             "position": "Place of the entry in the customer's list, from 0; null: the defaults",
             "price": "Price of one Sm³, rupiah; null: none is known, and readings are rejected",
             "factor": "Correction factor of metered readings; null: none is known. For fob readings it is always 1",

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import metadata
 
 #: Schemas that an analyst may read, in the order in which unqualified names are looked up.
@@ -25,10 +26,6 @@ MAX_SESSIONS = 10
 #: of the server, and large objects fill its disk. Functions that release a lock stay, for connection pools.
 _UNSAFE_FUNCTIONS = "^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea)$"
 _MAX_DATABASE_NAME = 54  # PostgreSQL cuts names off at 63 characters
-
-
-class AnalystError(Exception):
-    """Error for a role that cannot be created or changed as requested; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ def password_verifier(connection: sa.Connection, name: str, password: str) -> st
     """Return the SCRAM verifier of a password, so that statements and their logs do not contain the password."""
     driver = connection.connection.driver_connection
     if driver is None:
-        raise AnalystError("The connection to the warehouse is closed. Run the command again.")
+        raise WarehouseError("The connection to the warehouse is closed. Run the command again.")
     verifier: bytes = driver.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
     return verifier.decode()
 

@@ -5,6 +5,6 @@ the application does, `faults` injects faults, `load` writes everything into a d
 """
 
 from ledger_pipelines.demo.load import seed_billing
-from ledger_pipelines.demo.plan import BillingDemoPlan, BillingDemoSummary, SeedRefusedError
+from ledger_pipelines.demo.plan import BillingDemoPlan, BillingDemoSummary
 
-__all__ = ["BillingDemoPlan", "BillingDemoSummary", "SeedRefusedError", "seed_billing"]
+__all__ = ["BillingDemoPlan", "BillingDemoSummary", "seed_billing"]

@@ -11,6 +11,7 @@ from functools import reduce
 from operator import add
 
 from ledger_pipelines.demo.bulk_insert import TextRow
+from ledger_pipelines.domain import DepositKind
 
 # No password hash has this value, so login is impossible.
 _NO_PASSWORD = "!"  # noqa: S105 - marks an account without login
@@ -105,8 +106,13 @@ class DemoDeposit:
     date: str | None
     amount: str
     signed: int
-    keterangan: str | None = "penambahan"
+    keterangan: DepositKind | None = DepositKind.ADDITION
     description: str | None = None
+
+    @classmethod
+    def reduction(cls, date: str | None, amount: str, cents: int) -> "DemoDeposit":
+        """Return an entry that takes an amount from the deposits; ``amount`` is its text, of either sign."""
+        return cls(date, amount, DepositKind.REDUCTION.signed(cents), DepositKind.REDUCTION, "Koreksi tagihan")
 
     def json(self) -> str:
         """Return the entry as JSON; without `keterangan`, the key is absent, as in old entries."""

@@ -9,6 +9,7 @@ from random import Random
 
 from ledger_pipelines.demo.accounts import DemoAccount, DemoPrice, UserRef
 from ledger_pipelines.demo.plan import DAY, Month, Timeline
+from ledger_pipelines.domain import PriceRule
 
 FIRST_CUSTOMER_ID = 11
 DEMO_DOMAIN = "@contoh.example"
@@ -170,8 +171,8 @@ def _custom_periods(terms: PriceTerms, index: int, timeline: Timeline, months: l
 
 
 def _period(terms: PriceTerms, timeline: Timeline, since: int, until: int) -> DemoPrice:
-    head = f'"type":"custom_period","start_date":"{timeline.text(since)}","end_date":"{timeline.text(until)}"'
-    return terms.entry(head, since, until)
+    period = f'"start_date":"{timeline.text(since)}","end_date":"{timeline.text(until)}"'
+    return terms.entry(f'"type":"{PriceRule.CUSTOM_PERIOD}",{period}', since, until)
 
 
 def _plain(number: str) -> str:

@@ -40,7 +40,7 @@ def seed_billing(
         Summary of the database; with `already_there` if an earlier run had made the same demo.
 
     Raises:
-        SeedRefusedError: if the application's tables exist and are no demo's, or are another demo's and the plan does
+        LedgerError: if the application's tables exist and are no demo's, or are another demo's and the plan does
             not say `replace`. Nothing was changed.
     """
     with engine.connect() as connection:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 
-from ledger_pipelines.demo.plan import DemoPlan, SeedRefusedError
+from ledger_pipelines.demo.plan import DemoPlan
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import mask_url
 
 marker_table = sa.Table(
@@ -58,7 +59,7 @@ class OwnershipMarker:
         """Return the summary of the same demo if it exists; otherwise drop the tables of an earlier demo.
 
         Raises:
-            SeedRefusedError: if the tables are no demo's, or are an incomplete or different demo's and the plan does
+            LedgerError: if the tables are no demo's, or are an incomplete or different demo's and the plan does
                 not say `replace`.
         """
         inspector = sa.inspect(connection)
@@ -68,7 +69,7 @@ class OwnershipMarker:
         found = self.read(connection)
         place = mask_url(connection.engine.url)
         if found is None or not self.is_demo_data(connection, there):
-            raise SeedRefusedError(
+            raise LedgerError(
                 f"{place} has {' and '.join(table.name for table in there)}, which no demo made: the database may hold "
                 "the data of a real application. Nothing was changed. Use a database of its own for the demo."
             )
@@ -77,11 +78,9 @@ class OwnershipMarker:
                 connection.execute(DropTable(table))
             return None
         if found.summary is None or len(there) < len(self.tables):
-            raise SeedRefusedError(
-                f"{place} has only a part of a demo. To drop it and start over, seed with --replace."
-            )
+            raise LedgerError(f"{place} has only a part of a demo. To drop it and start over, seed with --replace.")
         if found.plan != plan.identity():
-            raise SeedRefusedError(
+            raise LedgerError(
                 f"{place} has the demo of another plan, {found.plan}. "
                 "To drop it, seed with --replace; or use another database."
             )

@@ -93,5 +93,5 @@ def _make_deposit(random: Callable[[], float], timeline: Timeline, opens: int, r
     if random() < 0.03 and opens + minute * 60 <= timeline.until:
         amount = amount // 5_000_000 * 100_000
         moment = timeline.text(opens + minute * 60)
-        entries.append(DemoDeposit(moment, money(amount), -amount, "pengurangan", "Koreksi tagihan"))
+        entries.append(DemoDeposit.reduction(moment, money(amount), amount))
     return entries

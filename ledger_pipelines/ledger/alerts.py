@@ -143,21 +143,26 @@ def _low_balance_states(positions: sa.Select[Any]) -> sa.Select[Any]:
         (tenths * sa.literal_column("0.1")).label("days_left"),
         position.days,
     )
-    lasts_too_short = sa.func.greatest(position.balance, 0) * USE_WINDOW_DAYS < position.days * position.use
-    kinds = {
-        "threshold": position.balance < position.threshold,
-        "days_left": sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
-    }
     return (
         sa.union_all(
             *(
                 sa.select(position.customer_id, sa.literal(kind).label("kind"), *figures, is_low.label("is_low"))
-                for kind, is_low in kinds.items()
+                for kind, is_low in low_balance_kinds(position).items()
             )
         )
         .subquery("kinds")
         .select()
     )
+
+
+def low_balance_kinds(position: sa.ColumnCollection[str, Any]) -> dict[str, sa.ColumnElement[bool]]:
+    """Return for each kind of alert whether a position (`current_positions`) is low by it; null: unknown."""
+    # Compared with days × use, which is exact; a quotient is not.
+    lasts_too_short = sa.func.greatest(position.balance, 0) * USE_WINDOW_DAYS < position.days * position.use
+    return {
+        "threshold": position.balance < position.threshold,
+        "days_left": sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
+    }
 
 
 def _has_no_balance() -> sa.ColumnElement[bool]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.alerts import USE_WINDOW_DAYS, LowBalanceLimits, current_positions
+from ledger_pipelines.ledger.alerts import USE_WINDOW_DAYS, LowBalanceLimits, current_positions, low_balance_kinds
 
 DAYS_LEFT_GROUPS = ("owes", "low", "under 2 weeks", "2 to 6 weeks", "longer", "no use")
 """Every customer with a balance of the current month is in exactly one group; a negative balance is in ``owes``."""
@@ -33,13 +33,10 @@ def balances_by_days_left(connection: sa.Connection, horizon: Horizon, limits: L
         limits: Default limits, for customers without limits of their own.
     """
     position = current_positions(None, horizon, limits).subquery("positions").c
-    covered = position.balance * USE_WINDOW_DAYS  # compared with days × use, which is exact; a quotient is not
-    is_low = sa.or_(
-        position.balance < position.threshold, sa.and_(position.days > 0, covered < position.days * position.use)
-    )
+    covered = position.balance * USE_WINDOW_DAYS
     group = sa.case(
         (position.balance < 0, "owes"),
-        (is_low, "low"),
+        (sa.or_(*low_balance_kinds(position).values()), "low"),
         (position.use.is_(None), "no use"),
         (covered < 14 * position.use, "under 2 weeks"),
         (covered <= 42 * position.use, "2 to 6 weeks"),

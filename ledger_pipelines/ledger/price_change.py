@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.horizon import Horizon, month_start, shift_month
 from ledger_pipelines.warehouse.tables import ExactNumber, prices
 
@@ -73,7 +74,7 @@ def _monthly_entries(customer_id: int) -> sa.Select[Any]:
     return (
         sa.select(_price.valid_from, _price.position)
         .ext(distinct_on(_price.valid_from))
-        .where(_price.customer_id == customer_id, _price.rule == "monthly")
+        .where(_price.customer_id == customer_id, _price.rule == PriceRule.MONTHLY)
         .order_by(_price.valid_from, _price.position)
     )
 
@@ -111,7 +112,7 @@ def _insert_entry(
         .values(
             customer_id=customer_id,
             position=last.scalar_subquery() + 1,
-            rule="monthly",
+            rule=PriceRule.MONTHLY,
             valid_from=start,
             valid_to=month_start(shift_month(month, 1), horizon.zone),
             entry=new_entry.concat(_as_json(fields)),

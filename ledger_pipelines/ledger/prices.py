@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
+from ledger_pipelines.domain import ENTRY_RULES, NUMBER_LIMIT, PriceRule
 from ledger_pipelines.horizon import Horizon, Scope, month_start, shift_month
 from ledger_pipelines.warehouse.merge import is_any_of
 from ledger_pipelines.warehouse.tables import ExactNumber, Moment, customers, prices
@@ -19,8 +20,6 @@ from ledger_pipelines.warehouse.transaction_setup import temporary_table
 
 _FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _FACTOR_DECIMALS = 14
-#: A computed factor at or above this is unknown; the same limit applies to numbers in the sources.
-_FACTOR_LIMIT = 10**15
 
 #: Segments of the months that the current transaction computes.
 price_segments = temporary_table(
@@ -68,7 +67,7 @@ class PriceInForce:
     """Price in force in a span, as expressions over the span's customer and its winning entry.
 
     Attributes:
-        rule: custom_period, monthly or default.
+        rule: The name of the `PriceRule`.
         harga_per_meter_kubik: The price of one Sm³.
         tekanan_keluar: Outlet pressure, bar gauge.
         suhu: Gas temperature, °C.
@@ -89,7 +88,7 @@ def price_in_force(chosen: sa.FromClause) -> PriceInForce:
     price, pressure, temperature, given = (sa.func.coalesce(chosen.c[name], customers.c[name]) for name in _FIELDS)
     computed = computed_factor(pressure, temperature)
     source = sa.case((given.is_not(None), "given"), (computed.is_not(None), "computed"))
-    rule = sa.func.coalesce(chosen.c.rule, "default")
+    rule = sa.func.coalesce(chosen.c.rule, PriceRule.DEFAULT.value)
     return PriceInForce(rule, price, pressure, temperature, sa.func.coalesce(given, computed), source)
 
 
@@ -139,7 +138,8 @@ def spans_from_cuts(cuts: sa.FromClause, after: sa.ColumnElement[Any] | None = N
 
 def winning_entries(spans: sa.FromClause) -> sa.Select[Any]:
     """One row: a span in which an entry applies, with the winning entry."""
-    precedence = sa.case((prices.c.rule == "custom_period", 0), else_=1)
+    *first, last = ENTRY_RULES
+    precedence = sa.case(*((prices.c.rule == rule, rule.precedence) for rule in first), else_=last.precedence)
     return (
         sa.select(spans.c.span_from, *prices.c)
         .join_from(
@@ -196,5 +196,5 @@ def computed_factor(pressure: sa.ColumnElement[Any], temperature: sa.ColumnEleme
     scaled = 2 * numerator * sa.literal_column(f"{10**_FACTOR_DECIMALS}::numeric")
     units = sa.func.div(scaled + denominator, 2 * denominator)
     factor = units * sa.literal_column(f"0.{'0' * (_FACTOR_DECIMALS - 1)}1")
-    in_range = numerator < denominator * _FACTOR_LIMIT
+    in_range = numerator < denominator * NUMBER_LIMIT
     return sa.case((sa.and_(possible, in_range), factor))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger.prices import price_segments, segments
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS, ReasonCode, RejectionReason
 from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
 from ledger_pipelines.warehouse.merge import (
     UNPARTITIONED,
@@ -147,19 +148,12 @@ def priced_readings(months: Sequence[str], customer_ids: tuple[int, ...] | None)
 
 def unpriced_readings(scope: Scope) -> sa.Select[Any]:
     """One row: a reading of the scope without a transaction, with the reason, in the columns of `ops.rejected_rows`."""
+    has_price = _segment.harga_per_m3.is_not(None)
     no_price = sa.select(
-        *_rejection_columns(
-            sa.case(
-                (
-                    _segment.harga_per_m3.is_(None),
-                    "no price: no entry applies and the customer has no default price",
-                ),
-                else_="no correction factor: none is given, and pressure and temperature do not yield one",
-            )
-        )
+        *_rejection_columns((~has_price, ReasonCode.NO_PRICE), (has_price, ReasonCode.NO_CORRECTION_FACTOR))
     ).join_from(meter_readings, price_segments, _in_segment())
     unknown = sa.exists().where(customers.c.customer_id == _reading.customer_id)
-    no_customer = sa.select(*_rejection_columns(sa.literal("the customer has not been loaded (asset customers)")))
+    no_customer = sa.select(*_rejection_columns((sa.true(), ReasonCode.CUSTOMER_NOT_LOADED)))
     of_scope = is_in_scope(meter_readings, scope)
     # Redundant with the next condition, but on the segments alone, so that few of them are left to join.
     incomplete = sa.or_(_segment.harga_per_m3.is_(None), _segment.koreksi_meter.is_(None))
@@ -171,12 +165,21 @@ def unpriced_readings(scope: Scope) -> sa.Select[Any]:
     )
 
 
-def _rejection_columns(reason: sa.ColumnElement[str]) -> list[sa.ColumnElement[Any]]:
+def _rejection_columns(*reasons: tuple[sa.ColumnElement[bool], ReasonCode]) -> list[sa.ColumnElement[Any]]:
+    """Return the columns of the rejection of a reading, with the reason whose condition holds."""
+    columns = zip(*(RejectionReason.of(code).columns for _, code in reasons), strict=True)
+    texts = [
+        sa.case(*((condition, value) for (condition, _), value in zip(reasons, values, strict=True)))
+        for values in columns
+    ]
     return [
         sa.literal("data_pencatatan").label("source_table"),
         sa.cast(_reading.reading_id, sa.Text).label("source_id"),
         _reading.customer_id,
         _reading.year_month,
-        reason.label("reason"),
+        *(
+            sa.cast(text, rejected_rows.c[name].type).label(name)
+            for name, text in zip(REASON_COLUMNS, texts, strict=True)
+        ),
         sa.cast(sa.func.to_jsonb(sa.literal_column("meter_readings")), sa.Text).label("raw_row"),
     ]

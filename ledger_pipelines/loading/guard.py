@@ -4,11 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 
 
-class DeletionRefusedError(Exception):
+class DeletionRefusedError(LedgerError):
     """A load would delete an implausible number of rows. Nothing was changed; the message says what to do.
 
     Attributes:

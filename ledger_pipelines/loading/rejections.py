@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.settings import EARLIEST_FIRST_MONTH
-from ledger_pipelines.sources.billing.parsing import month_from_reason
-from ledger_pipelines.sources.rejection import Rejection, reason_kind
+from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
 from ledger_pipelines.warehouse.transaction_setup import temporary_table
@@ -30,8 +31,10 @@ ROW_NAMES: Mapping[str, str] = {
 }
 
 
-class RowsLostError(Exception):
+class RowsLostError(LedgerError):
     """Rows that were read are neither loaded nor rejected, which is a bug. Nothing was changed."""
+
+    retryable = True
 
 
 @dataclass
@@ -45,17 +48,16 @@ class RejectionSummary:
     """
 
     rows: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, tuple[str, str]] = field(default_factory=dict)
+    examples: dict[str, tuple[RejectionReason, str]] = field(default_factory=dict)
     before_first: Counter[str] = field(default_factory=Counter)
 
-    def add(self, reason: str, source_row: str, rows: int = 1) -> None:
+    def add(self, reason: RejectionReason, source_row: str, rows: int = 1) -> None:
         """Count rows rejected for a reason, under its kind."""
-        month = month_from_reason(reason)
-        kind = reason_kind(reason) if month is None else reason.replace(f" {month},", "").partition(":")[0]
+        kind = reason.kind()
         self.rows[kind] += rows
         self.examples.setdefault(kind, (reason, source_row))
-        if month is not None:
-            self.before_first[month] += rows
+        if reason.code is ReasonCode.BEFORE_FIRST_MONTH:
+            self.before_first[reason.params["month"]] += rows
 
     def add_all(self, rejections: Iterable[Rejection]) -> None:
         """Count rejected rows."""
@@ -83,7 +85,7 @@ class RejectionSummary:
 
     def _months(self, kind: str) -> str:
         reason, _ = self.examples[kind]
-        if month_from_reason(reason) is None:
+        if reason.code is not ReasonCode.BEFORE_FIRST_MONTH:
             return ""
         first, last = min(self.before_first), max(self.before_first)
         return f", in {first}" if first == last else f", from {first} to {last}"

@@ -13,8 +13,7 @@ from ledger_pipelines.loading.billing import deletions
 from ledger_pipelines.loading.billing.load import load_customers, load_deposits, load_prices, load_readings
 from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, SourceEmptiedError
-from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.realtime.month_turn import turn_month
+from ledger_pipelines.realtime.month_turn import DATA_ERRORS, turn_month
 from ledger_pipelines.sources.billing.changes import customers_without_recalculation
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.errors import driver_message
@@ -38,8 +37,6 @@ _WRITTEN_TABLES = (
     tables.transaction_calculations,
     tables.monthly_customer_balances,
 )
-#: Errors that one customer's data may cause; changes of other customers can then be applied without it.
-_DATA_ERRORS = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
 #: Incidents that are closed when the next change of their customer is applied.
 _CUSTOMER_INCIDENTS = (IncidentKind.CHANGE_RETRIED, IncidentKind.DELETION_REFUSED)
 #: Longest wait before a retry after errors that a person or a server may resolve at any moment.
@@ -80,14 +77,14 @@ class ChangeApplier:
         warehouse: The warehouse.
         guard: Bounds of deletions.
         run_id: The run.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalanceLimits = DEFAULT_LIMITS
+    limits: LowBalanceLimits = DEFAULT_LIMITS
 
     def apply(self) -> Iterator[AppliedChanges | FailedChanges]:
         """Apply the oldest queued changes; yield nothing if none wait or while another process writes the tables.
@@ -112,7 +109,7 @@ class ChangeApplier:
         except SourceEmptiedError as error:  # not caused by the data of these customers
             self._postpone(waiting, error)
             raise
-        except _DATA_ERRORS as error:
+        except DATA_ERRORS as error:
             customers = sorted({change.customer_id for change in waiting})
             if len(customers) == 1:
                 yield self._postpone(waiting, error)
@@ -157,7 +154,7 @@ class ChangeApplier:
             change_queue.hold(connection, held)
         if not due:
             return None
-        turned = turn_month(connection, app, self.guard, self.run_id, self.low)
+        turned = turn_month(connection, app, self.guard, self.run_id, self.limits)
         horizon = app.horizon
         first = max(horizon.first, min(change.first_month for change in due))
         customers = tuple(sorted({change.customer_id for change in due}))
@@ -167,7 +164,7 @@ class ChangeApplier:
         reports.append(
             transactions.recalculate_transactions(connection, scope, horizon, self.run_id, balances_follow=True)
         )
-        reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.low))
+        reports.append(balances.recalculate_balances(connection, scope, horizon, self.run_id, limits=self.limits))
         change_queue.mark_applied(connection, due)
         incidents.close(
             connection, _CUSTOMER_INCIDENTS, [*map(customer_subject, customers), *deletions.EMPTY_SOURCE_SUBJECTS]
@@ -178,7 +175,7 @@ class ChangeApplier:
     def _postpone(self, waiting: Collection[PendingChange], error: Exception) -> FailedChanges:
         """Postpone changes, and record an incident if one customer's data caused the error."""
         customers = tuple(sorted({change.customer_id for change in waiting}))
-        resolvable = isinstance(error, DeletionRefusedError) or not isinstance(error, _DATA_ERRORS)
+        resolvable = isinstance(error, DeletionRefusedError) or not isinstance(error, DATA_ERRORS)
         longest = _RESOLVABLE_RETRY_SECONDS if resolvable else change_queue.LAST_RETRY_SECONDS
         with self.warehouse.begin() as connection:
             change_queue.mark_failed(connection, waiting, str(error), longest)
@@ -193,7 +190,7 @@ class ChangeApplier:
             for customer_id in customers:
                 cause = deletions.customer_deletion_cause(self.app(), connection, customer_id, error.causes[0].reason)
                 yield replace(cause, run_id=self.run_id)
-        elif isinstance(error, _DATA_ERRORS):
+        elif isinstance(error, DATA_ERRORS):
             for customer_id in customers:
                 yield IncidentCause(
                     IncidentKind.CHANGE_RETRIED,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, month_of
 from ledger_pipelines.ledger.changes import CustomerState, EntryState, ReadingState
+from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing import parsing as billing_rows
 from ledger_pipelines.sources.billing import records as billing_records
 from ledger_pipelines.sources.billing import rules as billing_rules
@@ -65,26 +66,26 @@ def warehouse_accounts(
         deposits = map(Deposit._make, _rows(connection, tables.deposits, Deposit._fields, wanted))
         _add(found, "deposits", ((deposit.customer_id, _deposit(deposit)) for deposit in deposits))
     rejections = _account_rejections(connection, wanted, parts)
-    _add(found, "rejected", ((row_id, _rejected(asset, rejection)) for row_id, asset, rejection in rejections))
+    _add(found, "rejected", rejections)
     return {customer_id: CustomerState(**fields) for customer_id, fields in found.items()}
 
 
 def _account_rejections(
     connection: sa.Connection, wanted: Collection[int], parts: Collection[AccountPart]
-) -> Iterable[tuple[int, str, Rejection]]:
-    """Yield one row per rejection of the customers: customer id, asset, and rejection."""
+) -> Iterable[tuple[int, EntryState]]:
+    """Yield the id of the customer and the comparison state of each rejection of the customers."""
     table = tables.rejected_rows
     # A customer id that is too large for BIGINT is only in `source_id`.
     beyond = {str(row_id): row_id for row_id in wanted if not ids.fits_bigint(row_id)}
     is_beyond = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_text_array(beyond)))
-    statement = sa.select(table.c.asset, *(table.c[name] for name in Rejection._fields)).where(
+    statement = sa.select(table).where(
         table.c.asset.in_([part.value for part in parts]),
         sa.or_(is_any_of(table.c.customer_id, wanted), is_beyond) if beyond else is_any_of(table.c.customer_id, wanted),
     )
-    for asset, *fields in connection.execute(statement):
-        rejection = Rejection._make(fields)
-        customer_id = rejection.customer_id
-        yield (beyond[rejection.source_id] if customer_id is None else customer_id), asset, rejection
+    for row in connection.execute(statement):
+        content = (row.asset, row.source_id, row.reason, row.raw_row)
+        customer_id = beyond[row.source_id] if row.customer_id is None else row.customer_id
+        yield customer_id, EntryState(row.year_month, content)
 
 
 def source_readings(rows: Iterable[Row], horizon: Horizon) -> dict[int, ReadingState]:
@@ -100,14 +101,14 @@ def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> di
         reading = billing_records.MeterReading._make(row)
         found[reading.reading_id] = _reading(reading)
     by_text = {str(reading_id): reading_id for reading_id in wanted}
-    rejections = sa.select(*(rejected.c[name] for name in Rejection._fields)).where(
+    rejections = sa.select(rejected).where(
         rejected.c.asset == table.name,
         rejected.c.source_table == "data_pencatatan",
         rejected.c.source_id == sa.any_(_text_array(by_text)),
     )
     for row in connection.execute(rejections):
-        rejection = Rejection._make(row)
-        found[by_text[rejection.source_id]] = _reading(rejection)
+        customer_id = ids.UNSTORABLE_ID if row.customer_id is None else row.customer_id
+        found[by_text[row.source_id]] = ReadingState(customer_id, row.year_month, (row.reason, row.raw_row))
     return found
 
 
@@ -126,12 +127,13 @@ def stale_orphan_months(connection: sa.Connection, rows: Iterable[Row]) -> dict[
         return {}
     rejected = tables.rejected_rows
     statement = sa.select(rejected.c.customer_id, rejected.c.year_month, rejected.c.reason).where(
-        rejected.c.asset == tables.meter_readings.name, is_any_of(rejected.c.customer_id, roles)
+        rejected.c.asset == tables.meter_readings.name,
+        is_any_of(rejected.c.customer_id, roles),
+        rejected.c.reason_code.in_([ReasonCode.UNKNOWN_USER.stored, ReasonCode.NOT_A_CUSTOMER.stored]),
     )
     months: dict[int, set[str | None]] = defaultdict(set)
     for user_id, month, reason in connection.execute(statement):
-        current = billing_rows.other_role_reason(user_id, roles[user_id])
-        if billing_rows.is_orphan_reason(reason, user_id) and reason != current:
+        if reason != str(billing_rows.not_a_customer(user_id, roles[user_id])):
             months[user_id].add(month)
     return {user_id: min(found, key=lambda month: month or "") for user_id, found in months.items()}
 
@@ -220,16 +222,16 @@ def _deposit(deposit: Deposit) -> EntryState:
 
 
 def _rejected(asset: str, rejection: Rejection) -> EntryState:
-    return EntryState(rejection.year_month, (asset, rejection.source_id, rejection.reason, rejection.raw_row))
+    return EntryState(rejection.year_month, (asset, rejection.source_id, str(rejection.reason), rejection.raw_row))
 
 
 def _reading(reading: billing_records.MeterReading | Rejection) -> ReadingState:
     customer_id = ids.UNSTORABLE_ID if reading.customer_id is None else reading.customer_id
     if isinstance(reading, Rejection):
-        return ReadingState(customer_id, reading.year_month, (reading.reason, reading.raw_row))
+        return ReadingState(customer_id, reading.year_month, (str(reading.reason), reading.raw_row))
     failed = billing_rules.find_failures(billing_rules.READINGS, [reading])
     if failed:
-        return ReadingState(customer_id, reading.year_month, (failed[0], billing_rows.raw_row(reading._asdict())))
+        return ReadingState(customer_id, reading.year_month, (str(failed[0]), billing_rows.raw_row(reading._asdict())))
     return ReadingState(customer_id, reading.year_month, tuple(getattr(reading, name) for name in _READING_FIELDS))
 
 

@@ -17,7 +17,7 @@ from ledger_pipelines.loading.billing.load import load_deposits, load_readings
 from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.sources.billing.parsing import future_month_reason
+from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing.reader import IDS_PER_STATEMENT, BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
@@ -33,8 +33,8 @@ _WRITTEN_TABLES = (
     tables.transaction_calculations,
     tables.monthly_customer_balances,
 )
-#: Errors of the source or of its rows, which do not stop the turn of the month.
-_SOURCE_ERRORS = (SourceError, DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
+#: Errors that the rows of single customers may cause; the rows of other customers can then be loaded without them.
+DATA_ERRORS = (DeletionRefusedError, RowsLostError, exc.DataError, exc.IntegrityError)
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class MonthTurn:
         warehouse: The warehouse.
         guard: Bounds of deletions.
         run_id: Run, sensor or schedule that turns the month.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
 
     app: Callable[[], BillingSource]
     warehouse: sa.Engine
     guard: DeletionGuard
     run_id: str
-    low: LowBalanceLimits = DEFAULT_LIMITS
+    limits: LowBalanceLimits = DEFAULT_LIMITS
     _current: str = ""
 
     def turn_if_due(self, *, wait: bool = False) -> MonthTurnResult | None:
@@ -90,7 +90,7 @@ class MonthTurn:
                     lock_tables(connection, *_WRITTEN_TABLES)
                 elif not try_lock_tables(connection, _WRITTEN_TABLES):
                     return None
-                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.low)
+                turned = turn_month(connection, self.app(), self.guard, self.run_id, self.limits)
         self._current = current
         return turned
 
@@ -100,7 +100,7 @@ class MonthTurn:
 
 
 def turn_month(
-    connection: sa.Connection, app: BillingSource, guard: DeletionGuard, run_id: str, low: LowBalanceLimits
+    connection: sa.Connection, app: BillingSource, guard: DeletionGuard, run_id: str, limits: LowBalanceLimits
 ) -> MonthTurnResult | None:
     """Carry every customer's balance forward into the months that have begun; return None without such months.
 
@@ -110,7 +110,7 @@ def turn_month(
         app: The billing application, with the present horizon.
         guard: Bounds of deletions.
         run_id: Run, sensor or schedule that turns the month.
-        low: Thresholds of a low balance.
+        limits: Thresholds of a low balance.
     """
     months = months_to_turn(connection, app.horizon)
     if not months:
@@ -122,11 +122,11 @@ def turn_month(
         try:
             with connection.begin_nested():
                 reports = _load_early_rows(connection, BillingLoad(app, scope, guard, run_id, recalculated=True))
-        except _SOURCE_ERRORS as reason:
+        except (SourceError, *DATA_ERRORS) as reason:  # the month is turned without these rows
             error = str(reason)
             change_queue.enqueue(connection, (_queued_change(customer, months[0]) for customer in early))
     reports.append(
-        balances.recalculate_balances(connection, Scope(months), app.horizon, run_id, limits=low, month_turn=True),
+        balances.recalculate_balances(connection, Scope(months), app.horizon, run_id, limits=limits, month_turn=True),
     )
     return MonthTurnResult(months, early, error, tuple(reports))
 
@@ -134,11 +134,16 @@ def turn_month(
 def _early_customers(connection: sa.Connection, months: Sequence[str]) -> tuple[int, ...]:
     """Return the customers with rows that were rejected because one of these months had not begun."""
     rejected = tables.rejected_rows.c
-    begun = sa.or_(*(rejected.reason.startswith(future_month_reason(month)) for month in months))
     statement = sa.select(rejected.customer_id).distinct().order_by(rejected.customer_id)
-    assets = [tables.deposits.name, tables.meter_readings.name]
     return tuple(
-        connection.scalars(statement.where(rejected.asset.in_(assets), rejected.customer_id.is_not(None), begun))
+        connection.scalars(
+            statement.where(
+                rejected.asset.in_([tables.deposits.name, tables.meter_readings.name]),
+                rejected.customer_id.is_not(None),
+                rejected.reason_code == ReasonCode.AFTER_CURRENT_MONTH.stored,
+                rejected.reason_params["month"].astext.in_(months),
+            )
+        )
     )
 
 

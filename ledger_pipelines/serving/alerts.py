@@ -10,13 +10,14 @@ from ledger_pipelines.ledger import alerts
 from ledger_pipelines.ledger.alerts import AlertCounts, LowBalanceLimits
 from ledger_pipelines.ledger.days_left import DaysLeftGroup, balances_by_days_left
 from ledger_pipelines.serving.base.databases import Databases
-from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
-from ledger_pipelines.warehouse.tables import balance_alerts, balance_thresholds, customers
+from ledger_pipelines.warehouse.queries.customers import low_balances
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer
+from ledger_pipelines.warehouse.tables import balance_thresholds, customers
 
-_alert, _threshold = balance_alerts.c, balance_thresholds.c
+_threshold = balance_thresholds.c
 
 
 def alerts_of(databases: Databases, *, customer_id: int | None, cleared: bool, limit: int) -> list[Mapping[str, Any]]:
@@ -31,14 +32,7 @@ def alerts_of(databases: Databases, *, customer_id: int | None, cleared: bool, l
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    statement = sa.select(balance_alerts, customers.c.name.label("customer_name")).outerjoin(
-        customers, customers.c.customer_id == _alert.customer_id
-    )
-    if customer_id is not None:
-        statement = statement.where(_alert.customer_id == customer_id)
-    if not cleared:
-        statement = statement.where(_alert.cleared_at.is_(None))
-    return _rows(databases, statement.order_by(_alert.raised_at.desc(), _alert.id.desc()).limit(limit))
+    return _rows(databases, low_balances.alerts(customer_id=customer_id, include_cleared=cleared).limit(limit))
 
 
 def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
@@ -94,7 +88,7 @@ def change_threshold(
         The numbers of alerts that were raised and cleared.
 
     Raises:
-        ServingError: the customer is not in the warehouse.
+        UnknownCustomerError: the customer is not in the warehouse.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
     low = LowBalanceLimits(days=databases.settings.alert_days)
@@ -103,18 +97,9 @@ def change_threshold(
         if forget:
             alerts.clear_limits(connection, customer_id)
         else:
-            _check_customer_exists(connection, customer_id)
+            require_customer(connection, customer_id)
             alerts.set_limits(connection, customer_id, threshold=threshold, days=days)
         horizon = ledger_horizon(connection, databases.horizon)
         return alerts.evaluate_alerts(connection, (customer_id,), horizon, low, "ledger alerts")
 
     return with_lock_retry(databases.warehouse, change, waiting)
-
-
-def _check_customer_exists(connection: sa.Connection, customer_id: int) -> None:
-    known = sa.exists(sa.select(1).where(customers.c.customer_id == customer_id))
-    if not connection.scalar(sa.select(known)):
-        raise ServingError(
-            f"There is no customer {customer_id} in the warehouse. Use the customer's id in the billing application. "
-            f"To load a customer that is new there: ledger balance sync --customer-id {customer_id}"
-        )

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from psycopg.errors import InsufficientPrivilege
 
 from ledger_pipelines.analytics import role
-from ledger_pipelines.analytics.role import Analyst, AnalystError
+from ledger_pipelines.analytics.role import Analyst
 from ledger_pipelines.serving.base.databases import Databases
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -18,7 +20,6 @@ from ledger_pipelines.warehouse.engine import translate_connection_errors
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MIN_PASSWORD_LENGTH = 12
 _GENERATED_BYTES = 24
-_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ def create(databases: Databases, name: str, password: str | None) -> CreatedAnal
         password: Its password; None to generate one.
 
     Raises:
-        AnalystError: the name or the password is invalid, or the configured user may not create roles; the message
+        ServingError: the name or the password is invalid, or the configured user may not create roles; the message
             then contains the SQL for an administrator.
         WarehouseError: the warehouse cannot be used.
     """
     if not _NAME.fullmatch(name):
-        raise AnalystError(
+        raise ServingError(
             f"{name!r} is not a valid role name. Use lower-case letters, digits and underscores, 63 characters at most."
         )
     given = _checked(password)
@@ -94,7 +95,7 @@ def drop(databases: Databases, name: str) -> None:
     """Drop an analyst's role and end its sessions.
 
     Raises:
-        AnalystError: there is no such analyst, or the configured user may not drop it.
+        ServingError: there is no such analyst, or the configured user may not drop it.
         WarehouseError: the warehouse cannot be used.
     """
     with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
@@ -107,7 +108,7 @@ def change_password(databases: Databases, name: str, password: str | None) -> st
     """Change an analyst's password; return the generated one, None if one was given.
 
     Raises:
-        AnalystError: there is no such analyst, the password is invalid, or the configured user may not change it.
+        ServingError: there is no such analyst, the password is invalid, or the configured user may not change it.
         WarehouseError: the warehouse cannot be used.
     """
     given = _checked(password)
@@ -123,9 +124,9 @@ def _checked(password: str | None) -> str:
     if password is None:
         return secrets.token_urlsafe(_GENERATED_BYTES)
     if len(password) < _MIN_PASSWORD_LENGTH:
-        raise AnalystError(f"The password is too short. Use {_MIN_PASSWORD_LENGTH} characters or more.")
+        raise ServingError(f"The password is too short. Use {_MIN_PASSWORD_LENGTH} characters or more.")
     if not password.isprintable():
-        raise AnalystError("The password contains characters that are not printable.")
+        raise ServingError("The password contains characters that are not printable.")
     return password
 
 
@@ -134,13 +135,13 @@ def _exists(connection: sa.Connection, name: str) -> bool:
     if not role.role_exists(connection, name):
         return False
     if name not in {analyst.name for analyst in role.list_analysts(connection)}:
-        raise AnalystError(f"The server has a role {name} that is not an analyst. Choose another name with --name.")
+        raise ServingError(f"The server has a role {name} that is not an analyst. Choose another name with --name.")
     return True
 
 
 def _check_is_analyst(connection: sa.Connection, name: str) -> None:
     if name not in {analyst.name for analyst in role.list_analysts(connection)}:
-        raise AnalystError(f"There is no analyst {name!r}. See: ledger analyst list")
+        raise ServingError(f"There is no analyst {name!r}. See: ledger analyst list")
 
 
 def _administrator_sql(connection: sa.Connection, name: str, settings: Settings) -> list[str]:
@@ -157,10 +158,10 @@ def _permitted(databases: Databases, statements: Sequence[str], name: str | None
     try:
         yield
     except sa.exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         then = f"Then run again, for the grants: ledger analyst create --name {name}" if name else ""
-        raise AnalystError(
+        raise ServingError(
             f"The user {databases.warehouse.url.username} of LEDGER_WAREHOUSE_URL lacks a privilege: {error.orig} "
             "Nothing was changed. An administrator of the server has to run:\n\n"
             + "".join(f"    {statement};\n" for statement in statements)

@@ -9,14 +9,15 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ledger_pipelines.serving.api import balance, health, metrics, reconciliation, sync
+from ledger_pipelines.serving import api
 from ledger_pipelines.serving.api.metrics import MetricsMiddleware, PipelineCollector, RequestMetrics
 from ledger_pipelines.serving.dashboard.pages.registration import register_dashboard
 from ledger_pipelines.serving.web import errors
 from ledger_pipelines.serving.web.context import AppContext, create_context
+from ledger_pipelines.serving.web.discovery import declared_in
 from ledger_pipelines.serving.web.middleware import BodyLimitMiddleware, OutermostMiddleware
 from ledger_pipelines.settings import Settings, load_settings
 
@@ -56,8 +57,8 @@ def create_app(settings: Settings, context: AppContext | None = None) -> FastAPI
     request_metrics = RequestMetrics()
     request_metrics.registry.register(PipelineCollector(app_context))
     app.state.metrics = request_metrics
-    for module in (balance, reconciliation, sync, health, metrics):
-        app.include_router(module.router)
+    for router in api_routers():
+        app.include_router(router)
     register_dashboard(app)
     errors.add_exception_handlers(app)
     app.add_middleware(BodyLimitMiddleware)
@@ -71,6 +72,11 @@ def create_app(settings: Settings, context: AppContext | None = None) -> FastAPI
         )
     app.add_middleware(OutermostMiddleware)  # added last, so it handles requests first
     return app
+
+
+def api_routers() -> list[APIRouter]:
+    """Return the routers of the API, ordered by prefix."""
+    return sorted(declared_in(api, APIRouter), key=lambda router: router.prefix)
 
 
 def uvicorn_config(settings: Settings) -> uvicorn.Config:

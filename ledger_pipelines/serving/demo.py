@@ -9,7 +9,6 @@ from sqlalchemy import exc
 from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary, seed_billing
 from ledger_pipelines.demo.erp import ErpDemoPlan, ErpDemoSummary, erp_source_tables, seed_erp
 from ledger_pipelines.demo.erp.mutate import ErpMutation, mutate_erp
-from ledger_pipelines.demo.erp.single_row import RowNotFoundError
 from ledger_pipelines.demo.plan import WIB
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.serving.base.errors import ServingError
@@ -46,7 +45,7 @@ def seed_demo(
     """Fill a database with a demo of the billing application.
 
     Raises:
-        SeedRefusedError: seeding would destroy or contradict existing tables.
+        LedgerError: seeding would destroy or contradict existing tables.
         ServingError: the database cannot be reached or written to.
     """
     try:
@@ -61,7 +60,7 @@ def seed_demo_erp(
     """Fill a database with a demo of the ERP.
 
     Raises:
-        SeedRefusedError: seeding would destroy or contradict existing tables.
+        LedgerError: seeding would destroy or contradict existing tables.
         ServingError: the database cannot be reached or written to.
     """
     try:
@@ -89,13 +88,11 @@ def mutate_demo_erp(engine: sa.Engine, changes: int, random_seed: int) -> list[E
     """Change some rows of a demo's ERP at random, up to the month after the current one.
 
     Raises:
-        SeedRefusedError: the database contains no demo ERP.
-        ServingError: the database cannot be reached or written to, or another program changed the same row.
+        LedgerError: the database contains no demo ERP, or another program changed the same row.
+        ServingError: the database cannot be reached or written to.
     """
     try:
         return mutate_erp(engine, changes, random_seed, month_of(datetime.now(WIB), WIB))
-    except RowNotFoundError as error:
-        raise ServingError(f"{error} Nothing was changed.") from error
     except exc.DBAPIError as error:
         raise _unreachable(engine, error) from error
 

@@ -11,7 +11,8 @@ from ledger_pipelines.sources.billing.records import MeterReading
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
 from ledger_pipelines.warehouse.engine import translate_connection_errors
-from ledger_pipelines.warehouse.queries.summaries import latest_balances
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
+from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
 
 @dataclass
@@ -78,7 +79,11 @@ def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRu
             else:
                 _count(customer, billing_rows.parse_reading(row, horizon))
     with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
-        for balance in connection.execute(latest_balances(customers)):
+        column = monthly_customer_balances.c
+        latest = latest_balances(column.customer_id, column.closing_balance)
+        if customers is not None:
+            latest = latest.where(column.customer_id.in_(customers))
+        for balance in connection.execute(latest):
             if balance.customer_id in found:
                 found[balance.customer_id].closing_balance = balance.closing_balance
     return DryRun(found, orphan_readings)

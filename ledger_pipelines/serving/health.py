@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, evaluate
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
@@ -21,7 +21,8 @@ from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
-from ledger_pipelines.warehouse.queries.summaries import latest_balances, rejections_by_reason, row_counts
+from ledger_pipelines.warehouse.queries.customers import customer as customer_queries
+from ledger_pipelines.warehouse.queries.summaries import rejections_by_reason, row_counts
 from ledger_pipelines.warehouse.tables import (
     customers,
     deposits,
@@ -110,7 +111,7 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
     """Check the system, for all customers or only the wanted ones, without starting or changing anything.
 
     Raises:
-        ServingError: there is no such customer. This is not checked while a database is unreachable.
+        UnknownCustomerError: there is no such customer. This is not checked while a database is unreachable.
     """
     found = HealthReport()
     steps = len(INVARIANTS) + 3
@@ -213,8 +214,7 @@ def _accuracy(
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
         progress(invariant.name.replace("_", " "), at)
-        violations = invariant.violations(databases.horizon, wanted).subquery()
-        rows = connection.scalar(sa.select(sa.func.count()).select_from(violations)) or 0
+        rows = evaluate(connection, invariant, CheckScope(databases.horizon, wanted)).rows
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")
@@ -230,13 +230,10 @@ def measure_queries(connection: sa.Connection, wanted: tuple[int, ...] | None = 
     ).first()
     if newest_balance is None:
         return {}
-    column = transaction_calculations.c
-    transactions = sa.select(transaction_calculations).where(
-        column.customer_id == newest_balance.customer_id, column.year_month == newest_balance.year_month
-    )
+    of_month = {"customer_id": newest_balance.customer_id, "month": newest_balance.year_month}
     queries = {
-        "balance of a customer": latest_balances((newest_balance.customer_id,)),
-        "transactions of a customer in a month": transactions,
+        "balance of a customer": customer_queries.BALANCE.params(of_month),
+        "transactions of a customer in a month": customer_queries.TRANSACTIONS.params(of_month),
     }
     return {
         name: round(median(_milliseconds(connection, query) for _ in range(_REPETITIONS)), 2)

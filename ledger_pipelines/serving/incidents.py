@@ -7,7 +7,7 @@ from datetime import datetime
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.engine import translate_connection_errors
-from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm_refused_deletion
+from ledger_pipelines.warehouse.ops.confirmations import confirm_refused_deletion
 from ledger_pipelines.warehouse.ops.incidents import IncidentKind, customer_subject, open_incidents
 
 
@@ -37,6 +37,7 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
 
     Raises:
         ServingError: no deletion of this customer waits for confirmation, or the number of rows has changed.
+        NothingToConfirmError: the refused deletion is not of single customers' rows.
         WarehouseError: the warehouse cannot be used.
     """
     with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
@@ -54,10 +55,7 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
                 f"The refused deletion of customer {customer_id} now has {incident.rows_to_confirm:,} rows, not "
                 f"{rows:,}. Check it again: ledger incidents list"
             )
-        try:
-            until = confirm_refused_deletion(connection, incident, by)
-        except NothingToConfirmError as error:
-            raise ServingError(str(error)) from error
+        until = confirm_refused_deletion(connection, incident, by)
     return ConfirmedDeletion(
         customer_id, incident.details["rows"][str(customer_id)], until.astimezone(databases.settings.zone)
     )

@@ -36,7 +36,8 @@ def set_partner(databases: Databases, customer_id: int, bp_code: str, waiting: C
     """Add a business partner to a customer; ``waiting`` is called if that has to wait for a reconciliation.
 
     Raises:
-        PartnerError: the customer or the partner does not exist, or the mapping would be ambiguous.
+        UnknownCustomerError: the customer is not in the warehouse.
+        LedgerError: the partner does not exist, or the mapping would be ambiguous.
         WarehouseError: the warehouse cannot be used.
     """
     with_lock_retry(

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.ledger.preview import (
     MonthChange,
     Preview,
@@ -20,7 +21,7 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.sources.values import UnusableError, parse_number
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
-from ledger_pipelines.warehouse.tables import customers
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer
 
 
 @dataclass(frozen=True)
@@ -76,23 +77,15 @@ def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[
         waiting: Called if the preview has to wait for a run.
 
     Raises:
-        ServingError: the customer is not in the warehouse.
+        UnknownCustomerError: the customer is not in the warehouse.
         InputNotLoadedError: none of the months has been computed.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
 
     def compute(connection: sa.Connection) -> PricePreview:
-        known = sa.select(customers.c.name, customers.c.use_realtime_calculation)
-        row = connection.execute(known.where(customers.c.customer_id == change.customer_id)).one_or_none()
-        if row is None:
-            raise ServingError(
-                f"There is no customer {change.customer_id} in the warehouse. Use the customer's id in the billing "
-                "application. To load a customer that is new there: ledger balance sync --customer-id "
-                f"{change.customer_id}"
-            )
-        return PricePreview(
-            row.name, row.use_realtime_calculation, preview_price_change(connection, change, databases.horizon)
-        )
+        customer = require_customer(connection, change.customer_id)
+        preview = preview_price_change(connection, change, databases.horizon)
+        return PricePreview(customer.name, customer.use_realtime_calculation, preview)
 
     return with_lock_retry(databases.warehouse, compute, waiting)
 
@@ -144,8 +137,8 @@ def totals(result: Preview) -> dict[str, Any]:
 
 def unchanged_reason(change: TransactionChange) -> str:
     """Return why a transaction in the months of the change would stay the same."""
-    if change.after is not None and change.after.rule == "custom_period":
-        return "priced by a custom period"
+    if change.after is not None and PriceRule(change.after.rule).precedence < PriceRule.MONTHLY.precedence:
+        return f"priced by a {PriceRule(change.after.rule).label}"
     return "already has this price and factor"
 
 

@@ -53,18 +53,6 @@ class SyncRequest:
     accept_deletions: bool = False
 
 
-class OtherSyncRunningError(Exception):
-    """Refusal to cancel a sync that is not the running one; the running one continues.
-
-    Attributes:
-        running: Log of the running sync.
-    """
-
-    def __init__(self, wanted: int, running: SyncLog) -> None:
-        super().__init__(f"Sync {wanted} is not running. Sync {running.id} is running and continues.")
-        self.running = running
-
-
 class SyncService:
     """Service for the syncs of an installation, with Dagster's instance for their runs."""
 
@@ -113,14 +101,14 @@ class SyncService:
             accept_deletions=request.accept_deletions,
         )
 
-    def running_web_ui(self) -> DagsterGraphql | None:
-        """Return the web interface of a running `ledger up`, or None.
+    def running_dagster(self) -> DagsterGraphql | None:
+        """Return a client of the web server of a running `ledger up`, or None.
 
         Raises:
             ServingError: the web interface cannot load the definitions.
         """
-        web_ui = dagster_graphql_from_settings(self.settings)
-        return web_ui if is_serving(self.settings.home) and web_ui.location_is_loaded() else None
+        graphql = dagster_graphql_from_settings(self.settings)
+        return graphql if is_serving(self.settings.home) and graphql.location_is_loaded() else None
 
     @contextmanager
     def close_log_on_error(self, job: SyncJob) -> Iterator[None]:
@@ -134,14 +122,14 @@ class SyncService:
             self._close(job.log_id, SyncResult("failed", f"The run could not be launched: {error}"))
             raise
 
-    def launch(self, job: SyncJob, web_ui: DagsterGraphql) -> str:
+    def launch(self, job: SyncJob, graphql: DagsterGraphql) -> str:
         """Launch the sync in a running `ledger up` and return the id of its run.
 
         Raises:
             ServingError: the run is refused.
         """
         with self.close_log_on_error(job):
-            run_id = dagster_client.launch_sync(web_ui, job)
+            run_id = dagster_client.launch_sync(graphql, job)
         # The run also attaches itself to its log, and may have ended already.
         with suppress(SyncNotRunningError), self._connection() as connection:
             sync_logs.attach_run(connection, job.log_id, run_id)
@@ -218,7 +206,7 @@ class SyncService:
             The closed log; None if no sync is running.
 
         Raises:
-            OtherSyncRunningError: another sync is running.
+            SyncRunningError: another sync is running.
         """
         self.reap_dead_syncs()
         with self._connection() as connection:
@@ -226,7 +214,7 @@ class SyncService:
         if log is None:
             return None
         if log_id is not None and log_id != log.id:
-            raise OtherSyncRunningError(log_id, log)
+            raise SyncRunningError(f"Sync {log_id} is not running. Sync {log.id} is running and continues.", log)
         append_line(self.settings, f"sync {log.id} is to be cancelled")
         if not dagster_client.request_sync_termination(self.instance, log):
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ledger_pipelines.horizon import is_month
 from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, split_list
 from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, old_erp_problems, old_erp_url
 from ledger_pipelines.settings.problems import SettingsError, quoted, settings_message
@@ -28,7 +29,6 @@ from ledger_pipelines.settings.variables import (
 EARLIEST_FIRST_MONTH = "1970-01"
 """Earliest accepted first month. An earlier one is a typing error: each month is a partition."""
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SHORTEST_SECRET = 16
 _VISIBLE = re.compile(r"[!-~]+")
 _Port = Annotated[int, Field(ge=1, le=65535)]
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     @classmethod
     def _past_month(cls, value: str, info: ValidationInfo) -> str:
         """Validate that the value is a month and not after the current month in the zone."""
-        if not _MONTH.fullmatch(value):
+        if not is_month(value):
             raise ValueError("is not a month written as YYYY-MM")
         if value < EARLIEST_FIRST_MONTH:
             raise ValueError(f"is before {EARLIEST_FIRST_MONTH}")

@@ -3,8 +3,10 @@
 import difflib
 from collections.abc import Iterable
 
+from ledger_pipelines.errors import LedgerError
 
-class SettingsError(Exception):
+
+class SettingsError(LedgerError):
     """The settings cannot be used; the message names each wrong variable, its problem and a correct example."""
 
 

@@ -2,8 +2,10 @@
 
 from sqlalchemy import exc
 
+from ledger_pipelines.errors import LedgerError
 
-class SourceError(Exception):
+
+class SourceError(LedgerError):
     """A source cannot be read correctly; the message says what failed, where, and what to do."""
 
 

@@ -1,7 +1,8 @@
 """Rejection of an unusable source row, common to all sources."""
 
-import re
 from typing import NamedTuple
+
+from ledger_pipelines.rejection_reasons import RejectionReason
 
 
 class Rejection(NamedTuple):
@@ -11,10 +12,10 @@ class Rejection(NamedTuple):
     source_id: str
     customer_id: int | None
     year_month: str | None
-    reason: str
+    reason: RejectionReason
     raw_row: str
 
-
-def reason_kind(reason: str) -> str:
-    """Return the kind of a rejection reason: the reason without its details, as in `ops.rejected_rows.reason_kind`."""
-    return re.sub("[0-9]+", "…", reason.partition(":")[0])
+    @property
+    def columns(self) -> tuple[object, ...]:
+        """Values of the columns `REJECTION_COLUMNS`."""
+        return (*self[:4], *self.reason.columns, self.raw_row)

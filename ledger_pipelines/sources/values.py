@@ -11,28 +11,35 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ledger_pipelines.domain import INTEGER_DIGITS, MAX_DECIMALS
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_MAX_INTEGER_DIGITS = 15
-_MAX_DECIMALS = 40
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
 _MAX_NUMBER_LENGTH = 400
 _MAX_DEPTH = 50
 
 
 class UnusableError(Exception):
-    """A value makes its row or entry unusable; the message becomes the rejection reason.
+    """A value makes its row or entry unusable.
 
     Attributes:
+        reason: The rejection reason; the message is its English text.
         year_month: Month of the row, if it is known and within the partitions.
     """
 
-    def __init__(self, reason: str, year_month: str | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, code: ReasonCode, *, year_month: str | None = None, **params: object) -> None:
+        self.reason = RejectionReason.of(code, **{name: to_storable(str(value)) for name, value in params.items()})
+        super().__init__(str(self.reason))
         self.year_month = year_month
+
+    def in_month(self, year_month: str) -> "UnusableError":
+        """Return the same error for a row of a known month."""
+        return UnusableError(self.reason.code, year_month=year_month, **self.reason.params)
 
 
 class _JsonNumber(str):
@@ -56,7 +63,7 @@ def parse_json(text: str | None) -> Any:
         try:
             value = json.loads(value, parse_float=_JsonNumber, parse_int=_JsonNumber, parse_constant=_JsonNumber)
         except (ValueError, RecursionError) as error:
-            raise UnusableError(f"not JSON: {error}") from None
+            raise UnusableError(ReasonCode.NOT_JSON, error=error) from None
     return value
 
 
@@ -83,15 +90,16 @@ def parse_number(value: object, name: str) -> Decimal | None:
         parsed = Decimal(repr(value))  # a column that is not DECIMAL: keep the digits that the database shows
     else:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
-            raise UnusableError(f"{name} is not a number: {quote_value(value)}")
+            raise UnusableError(ReasonCode.NOT_A_NUMBER, column=name, value=quote_value(value))
         parsed = Decimal(value.strip())
     exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise UnusableError(f"{name} is not a number: {quote_value(value)}")
-    if -exponent > _MAX_DECIMALS:
-        raise UnusableError(f"{name} has more than {_MAX_DECIMALS} decimals: {quote_value(value)}")
-    if parsed and parsed.adjusted() >= _MAX_INTEGER_DIGITS:
-        raise UnusableError(f"{name} is out of range (10^{_MAX_INTEGER_DIGITS} or more): {quote_value(value)}")
+        raise UnusableError(ReasonCode.NOT_A_NUMBER, column=name, value=quote_value(value))
+    if -exponent > MAX_DECIMALS:
+        raise UnusableError(ReasonCode.TOO_MANY_DECIMALS, column=name, limit=MAX_DECIMALS, value=quote_value(value))
+    if parsed and parsed.adjusted() >= INTEGER_DIGITS:
+        limit = f"10^{INTEGER_DIGITS}"
+        raise UnusableError(ReasonCode.OUT_OF_RANGE, column=name, limit=limit, value=quote_value(value))
     return parsed
 
 
@@ -105,13 +113,13 @@ def parse_moment(value: object, name: str, zone: ZoneInfo) -> datetime | None:
         return None
     found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise UnusableError(f"{name} is not a moment: {quote_value(value)}; expected YYYY-MM-DD HH:MM:SS")
+        raise UnusableError(ReasonCode.NOT_A_MOMENT, column=name, value=quote_value(value))
     date, time, offset = found["date"], found["time"] or "00:00", found["offset"] or ""
     try:
         parsed = datetime.fromisoformat(f"{date}T{time}{offset}")
         return parsed.replace(tzinfo=zone) if parsed.tzinfo is None else parsed.astimezone(zone)
     except (ValueError, OverflowError) as error:
-        raise UnusableError(f"{name} is not a moment: {quote_value(value)}; {error}") from None
+        raise UnusableError(ReasonCode.NOT_IN_CALENDAR, column=name, value=quote_value(value), error=error) from None
 
 
 def is_bare_date(value: object) -> bool:
@@ -145,17 +153,17 @@ def parse_period(entry: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, da
     """
     start, end = (parse_moment(entry.get(name), name, zone) for name in ("start_date", "end_date"))
     if start is None or end is None:
-        raise UnusableError(f"{'start_date' if start is None else 'end_date'} is missing")
+        raise UnusableError(ReasonCode.MISSING, column="start_date" if start is None else "end_date")
     inclusive = timedelta(days=1) if is_bare_date(entry["end_date"]) else timedelta(seconds=1)
     start, after = truncate_to_second(start), add_clamped(truncate_to_second(end), inclusive)
     if after <= start:
-        raise UnusableError(f"the period ends before it starts: {entry['start_date']} to {entry['end_date']}")
+        raise UnusableError(ReasonCode.EMPTY_PERIOD, start=entry["start_date"], end=entry["end_date"])
     return start, after
 
 
 def quote_value(value: object, longest: int = 60) -> str:
     """Return a value for a message: as JSON, cut to a readable length."""
-    if isinstance(value, _JsonNumber):
+    if isinstance(value, _JsonNumber | Decimal):
         text = str(value)
     elif isinstance(value, dict | list):
         text = encode_json(value)  # json.dumps fails at some depth

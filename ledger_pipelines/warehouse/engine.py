@@ -21,7 +21,6 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 CONNECT_TIMEOUT_SECONDS = 10
 #: SQLSTATE classes of a server that is unreachable, refuses the login, or lacks the database.
 _UNAVAILABLE = ("08", "28", "3D", "57P")
-_DISK_FULL = "53100"
 _LONGEST_INTEGER = 18
 
 
@@ -56,6 +55,8 @@ _DEFAULT_POOL = PoolOptions()
 
 class WarehouseFullError(WarehouseError):
     """The disk of the warehouse is full; nothing was changed."""
+
+    retryable = False
 
 
 def warehouse_engine(
@@ -138,12 +139,13 @@ def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
     # COPY bypasses SQLAlchemy, so its errors are psycopg's own.
     except (exc.OperationalError, exc.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
+        is_full = isinstance(original, psycopg.errors.DiskFull)
         state = getattr(original, "sqlstate", None)
-        if state is not None and state != _DISK_FULL and not state.startswith(_UNAVAILABLE):
+        if state is not None and not is_full and not state.startswith(_UNAVAILABLE):
             raise
         reason = str(original).strip().splitlines()[0] if str(original).strip() else "the connection broke"
         sentence = reason if reason.endswith(".") else f"{reason}."
-        if state == _DISK_FULL:
+        if is_full:
             raise WarehouseFullError(
                 f"The warehouse {mask_url(engine.url)} has no room left on its disk: {sentence} "
                 "Nothing was changed. Free space on the disk, then start again."

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import sqlalchemy as sa
+from psycopg import errors
 
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -15,16 +16,10 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 #: Shorter than the server's deadlock_timeout: the server never cancels a run to resolve a deadlock with this work.
 _LOCK_TIMEOUT = "500ms"
 _STATEMENT_TIMEOUT = "60s"
-#: SQLSTATEs of a lock timeout, a serialization failure and a deadlock.
-_RETRYABLE = ("55P03", "40001", "40P01")
-_QUERY_CANCELED = "57014"
+_RETRYABLE = (errors.LockNotAvailable, errors.SerializationFailure, errors.DeadlockDetected)
 _PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
-
-
-class WarehouseBusyError(WarehouseError):
-    """Other processes held the locks during all attempts; nothing was changed."""
 
 
 def with_lock_retry(
@@ -39,8 +34,8 @@ def with_lock_retry(
         timeout_seconds: No new attempt starts after this time.
 
     Raises:
-        WarehouseBusyError: no attempt succeeded within that time.
-        WarehouseError: a statement took too long, or the warehouse cannot be used.
+        WarehouseError: no attempt succeeded within that time, a statement took too long, or the warehouse cannot be
+            used. Nothing was changed.
     """
     deadline, reported = time.monotonic() + timeout_seconds, False
     while True:
@@ -54,7 +49,7 @@ def with_lock_retry(
         except sa.exc.DBAPIError as error:
             _raise_unless_retryable(error)
         if time.monotonic() > deadline:
-            raise WarehouseBusyError(
+            raise WarehouseError(
                 f"Another process has been writing the tables for {timeout_seconds} seconds. Nothing was changed. "
                 "Try again after its run has ended; the web interface shows it under Runs."
             )
@@ -66,12 +61,11 @@ def with_lock_retry(
 
 def _raise_unless_retryable(error: sa.exc.DBAPIError) -> None:
     """Raise the error again unless a retry can succeed; a statement timeout gets a message for users."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state == _QUERY_CANCELED:
+    if isinstance(error.orig, errors.QueryCanceled):
         raise WarehouseError(
             f"A statement took longer than {_STATEMENT_TIMEOUT} and was cancelled. Nothing was changed. "
             "Check whether the server is under load, or whether many months wait for recalculation (the check "
             "nothing_stale)."
         ) from error
-    if state not in _RETRYABLE:
+    if not isinstance(error.orig, _RETRYABLE):
         raise error

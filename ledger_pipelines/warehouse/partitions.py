@@ -104,8 +104,8 @@ def index_and_attach(connection: sa.Connection, table: sa.Table, month: str, *, 
         connection: Within the transaction that filled the partition.
         table: The partitioned table.
         month: The month.
-        every_column: Whether ANALYZE samples all columns or only those with an index. With dozens of columns, sampling
-            takes longer than all other steps; autovacuum samples the rest later.
+        every_column: Whether ANALYZE samples all columns or only those with an index, if any. With dozens of columns,
+            sampling takes longer than all other steps; autovacuum samples the rest later.
     """
     parent = _quoted(table.schema, table.name)
     staged = _quoted(table.schema, _staging_name(table, month))
@@ -125,7 +125,8 @@ def index_and_attach(connection: sa.Connection, table: sa.Table, month: str, *, 
     run(f"ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES IN ('{month}')")
     run(f"ALTER TABLE {partition} DROP CONSTRAINT month")
     indexed = sorted({column.name for index in table.indexes for column in index.columns})
-    run(f"ANALYZE {partition}" if every_column else f"ANALYZE {partition} ({', '.join(map(_quoted_name, indexed))})")
+    sampled = "" if every_column or not indexed else f" ({', '.join(map(_quoted_name, indexed))})"
+    run(f"ANALYZE {partition}{sampled}")
 
 
 def _quoted_name(column: str) -> str:

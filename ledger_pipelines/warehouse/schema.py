@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from psycopg import errors
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.merge import qualified_name
 from ledger_pipelines.warehouse.tables import SCHEMAS, metadata, write_locks
 
@@ -21,12 +23,14 @@ _VERSIONS = sa.Table(
     sa.Column("version_num", sa.String(32), nullable=False),
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-#: SQLSTATEs of an object that another process is creating: IF NOT EXISTS does not see uncommitted objects.
-_CREATED_CONCURRENTLY = ("23505", "42P07", "42710")
+#: Errors because another process is creating the object: IF NOT EXISTS does not see uncommitted objects.
+_CREATED_CONCURRENTLY = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
 
 
-class WarehouseError(Exception):
+class WarehouseError(LedgerError):
     """The warehouse cannot be used; the message says why and what to do."""
+
+    retryable = True
 
 
 def alembic_config(connection: sa.Connection) -> "Config":
@@ -46,7 +50,7 @@ def upgrade(engine: sa.Engine) -> str:
     Safe to call at every start, and from several processes simultaneously.
 
     Raises:
-        WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program.
+        WarehouseError: the server is older than PostgreSQL 15, or its schema is newer than this program or too old.
     """
     with engine.connect() as connection:
         _check_server(connection)
@@ -85,6 +89,12 @@ def _upgrade(connection: sa.Connection) -> str:
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
     current = MigrationContext.configure(connection, opts={"version_table_schema": "ops"}).get_current_revision()
+    if current is not None and current < min(known):
+        raise WarehouseError(
+            f"The warehouse's schema has version {current}, from before the first release, and cannot be upgraded. "
+            "Let LEDGER_WAREHOUSE_URL name an empty database (or delete the embedded server's data), and load all "
+            "months again: the sources have all rows."
+        )
     if current is not None and current not in known:
         raise WarehouseError(
             f"The warehouse's schema has version {current}, which this program does not support: it was created by "
@@ -105,7 +115,7 @@ def _create_version_table(connection: sa.Connection) -> None:
             connection.execute(sa.schema.CreateTable(_VERSIONS, if_not_exists=True))
             connection.commit()
         except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _CREATED_CONCURRENTLY:
+            if not isinstance(error.orig, _CREATED_CONCURRENTLY):
                 raise
             connection.rollback()
         else:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.analytics.views import VIEWS, create_views_sql
-from ledger_pipelines.warehouse import schema, tables
+from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.views import SCHEMA, View
 from ledger_pipelines_tests.support.billing_pipeline import WIB
@@ -58,19 +58,6 @@ def type_name(found: str) -> str:
     """Return a type without its precision: sums have none, and the length of a text does not matter."""
     name = found.partition("(")[0].partition(" COLLATE")[0].lower()
     return {"character varying": "varchar", "timestamp": "timestamp with time zone"}.get(name, name)
-
-
-def test_downgrade_drops_all_views(engine: sa.Engine) -> None:
-    from alembic import command
-
-    with engine.connect() as connection:
-        config = schema.alembic_config(connection)
-        command.downgrade(config, "0006")
-        assert definitions(connection) == []
-        connection.rollback()
-        command.upgrade(config, "head")
-        connection.commit()
-        assert definitions(connection) != []
 
 
 def test_unqualified_names_are_unique() -> None:

@@ -87,11 +87,11 @@ def first_and_later_syncs(rows_per_month: int = MILLION, rounds: int = 3) -> Non
 
 
 def hourly_sync(rows_per_month: int = 300, rounds: int = 5) -> None:
-    """Measure the hourly sync of the demo: all six tables, 20 rows changed since the previous sync."""
+    """Measure the hourly sync of the demo: all tables, 20 rows changed since the previous sync."""
     with _seeded(rows_per_month) as bench_server, fresh_database(bench_server.server) as target:
         _prepare(bench_server, target, "ledger")
         names = tuple(table.name for table in ERP_TABLES)
-        _print_figures("first sync of all six tables", _run_contender("ledger-native", bench_server, target, names))
+        _print_figures("first sync of all tables", _run_contender("ledger-native", bench_server, target, names))
         times = []
         for number in range(rounds):
             _change_random_rows(bench_server, 20, number)

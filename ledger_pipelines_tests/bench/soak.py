@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from ledger_pipelines.dagster_internals import DAEMON_MODULE
 from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.demo.erp.load import seed_erp
 from ledger_pipelines.demo.erp.plan import ErpDemoPlan
@@ -133,7 +134,7 @@ def _dagster(settings: Settings) -> Iterator["ManagedProcesses"]:
     programs = {
         "code server": ["dagster", "api", "grpc", "-m", DEFINITIONS, "--host", "127.0.0.1", "--port", port,
                         "--location-name", "ledger", "--use-python-environment-entry-point"],
-        "daemon": ["dagster._daemon", "run", "-w", str(project_folder() / "workspace.yaml")],
+        "daemon": [DAEMON_MODULE, "run", "-w", str(project_folder() / "workspace.yaml")],
     }  # fmt: skip
 
     def start(name: str) -> subprocess.Popen[bytes]:

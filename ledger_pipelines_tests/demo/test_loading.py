@@ -114,4 +114,4 @@ def test_every_source_row_is_loaded_or_rejected(pipeline: Pipeline) -> None:
     assert [reports[f"billing.{name}"].unreadable for name in ("prices", "deposits", "meter_readings")] == [1, 1, 0]
     assert reports["billing.meter_readings"].rejected == {"": 3, "2025-03": 3}
     negative = rejections_by_id(pipeline)["6"]
-    assert (negative["reason"], negative["year_month"]) == ("the volume is negative (volume)", "2025-03")
+    assert (negative["reason"], negative["year_month"]) == ("volume is negative: -5", "2025-03")

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary, SeedRefusedError, seed_billing
+from ledger_pipelines.demo import BillingDemoPlan, BillingDemoSummary, seed_billing
 from ledger_pipelines.demo.faults import FAULT_KINDS, FAULTY_CUSTOMERS
 from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB, Timeline
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.billing.schema import data_pencatatan, metadata, users
 from ledger_pipelines_tests.support.servers import POSTGRES, fresh_engine, require_server
 
@@ -310,7 +311,7 @@ def test_real_tables_are_refused(engine: sa.Engine, table: str) -> None:
         connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
         connection.exec_driver_sql(f"INSERT INTO {table} VALUES (7)")
     for replacing in (False, True):
-        with pytest.raises(SeedRefusedError, match=rf"has {table}, which no demo made.*database of its own"):
+        with pytest.raises(LedgerError, match=rf"has {table}, which no demo made.*database of its own"):
             seed_billing(engine, replace(SMALL, replace=replacing))
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.max(sa.column("id"))).select_from(sa.table(table))) == 7
@@ -322,7 +323,7 @@ def test_real_users_restored_over_a_demo_are_refused(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(users.delete())
         connection.execute(users.insert().values(name="A", email="a@b.co.id", role="customer", password="x"))  # noqa: S106
-    with pytest.raises(SeedRefusedError, match="which no demo made"):
+    with pytest.raises(LedgerError, match="which no demo made"):
         seed_billing(engine, replace(SMALL, replace=True))
     assert len(dump(engine)["users"]) == 1
 
@@ -340,7 +341,7 @@ def test_another_plan_needs_replace(engine: sa.Engine) -> None:
     seed_billing(engine, SMALL)
     before = dump(engine)
     larger = replace(SMALL, customers=5)
-    with pytest.raises(SeedRefusedError, match=r"demo of another plan.*replace"):
+    with pytest.raises(LedgerError, match=r"demo of another plan.*replace"):
         seed_billing(engine, larger)
     assert dump(engine) == before
     assert seed_billing(engine, replace(larger, replace=True)).customers == 5
@@ -354,7 +355,7 @@ def test_incomplete_demo_needs_replace(mariadb: sa.Engine) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         seed_billing(mariadb, SMALL, interrupt)
-    with pytest.raises(SeedRefusedError, match="only a part of a demo"):
+    with pytest.raises(LedgerError, match="only a part of a demo"):
         seed_billing(mariadb, SMALL)
     assert not seed_billing(mariadb, replace(SMALL, replace=True)).already_there
 

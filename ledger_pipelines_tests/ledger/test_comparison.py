@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
 from ledger_pipelines.warehouse.queries.reconciliation import comparison
-from ledger_pipelines.warehouse.queries.reconciliation.comparison import ComparedBalance
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import ComparedCustomer
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_comparison
 from ledger_pipelines_tests.reference.model import SourceState
@@ -52,7 +52,7 @@ def run_comparison(pipeline: Pipeline) -> TableReport:
         return compare_balances(connection, "test")
 
 
-def found(pipeline: Pipeline, **options: Any) -> list[ComparedBalance]:
+def found(pipeline: Pipeline, **options: Any) -> list[ComparedCustomer]:
     """Return the result of the query function."""
     with pipeline.warehouse.connect() as connection:
         return comparison.balance_comparison(connection, **options)
@@ -203,7 +203,7 @@ def test_reasons_of_a_difference(ledger: Pipeline, case: Case) -> None:
     run(ledger, case.user, readings=case.readings)
     (anna,) = found(ledger)
     assert anna.difference == Decimal(case.difference)
-    assert anna.ledger_balance - anna.application_balance == anna.difference
+    assert anna.stored_balance - anna.application_balance == anna.difference
     assert {reason.name: (reason.amount, reason.rows) for reason in anna.reasons} == {
         name: (Decimal(amount), rows) for name, (amount, rows) in case.reasons.items()
     }
@@ -246,16 +246,16 @@ def test_unchanged_rows_keep_their_time(ledger: Pipeline) -> None:
 def test_pages_and_sums(ledger: Pipeline) -> None:
     with ledger.warehouse.connect() as connection:
         never = comparison.comparison_summary(connection)
-    assert (never.customers, str(never.difference), never.compared_at) == (0, "0", None)
+    assert (never.total_customers, str(never.difference), never.compared_at) == (0, "0", None)
     run(ledger, *(customer(number, "5" if number % 2 else "0") for number in range(1, 8)))
     assert [row.customer_id for row in found(ledger, limit=3, offset=2)] == [3, 4, 5]
     assert [row.customer_id for row in found(ledger, only_mismatches=True, limit=3, offset=1)] == [3, 5, 7]
     assert [row.customer_id for row in found(ledger, largest_first=True, limit=3, offset=2)] == [5, 7, 2]
     with ledger.warehouse.connect() as connection:
         summary = comparison.comparison_summary(connection)
-    assert (summary.customers, summary.mismatches) == (7, 4)
-    assert [summary.ledger_balance, summary.application_balance, summary.difference] == [0, 20, -20]
-    outside = {reason.name: f"{reason.amount} of {reason.rows}" for reason in summary.reasons if reason.amount}
+    assert (summary.total_customers, summary.mismatching) == (7, 4)
+    assert [summary.stored_balance, summary.application_balance, summary.difference] == [0, 20, -20]
+    outside = {reason.name: f"{reason.amount} of {reason.customers}" for reason in summary.reasons if reason.amount}
     assert outside == {"deposits_outside_list": "-20.00 of 4"}
     assert summary.compared_at is not None
 

@@ -1,4 +1,4 @@
-"""Each invariant holds on a valid ledger and finds violations; each warning check finds its rows."""
+"""Each invariant holds on a valid ledger and finds violations; each data check finds its rows."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.ledger.data_checks import DATA_CHECKS
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import DATA_CHECKS, INVARIANTS, CheckScope, evaluate
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -103,7 +102,7 @@ def count_violations(
 ) -> int:
     """Return the number of violations that an invariant finds."""
     (invariant,) = (invariant for invariant in INVARIANTS if invariant.name == name)
-    return len(connection.execute(invariant.violations(pipeline.horizon, customers)).all())
+    return evaluate(connection, invariant, CheckScope(pipeline.horizon, customers)).rows
 
 
 @pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
@@ -171,11 +170,11 @@ EXPECTED: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-def test_warning_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline) -> None:
+def test_data_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline) -> None:
     """The valid ledger has no findings; the other source has findings of every check."""
     with valid.warehouse.connect() as connection:
         for check in DATA_CHECKS:
-            assert connection.execute(check.rows(None)).all() == []
+            assert evaluate(connection, check, CheckScope(valid.horizon)).rows == 0
     price: dict[str, Any] = {"harga_per_meter_kubik": Decimal("100.00"), "koreksi_meter": Decimal("1.5")}
     users = (
         *(user_row(number, **price) for number in (1, 2, 3)),
@@ -189,14 +188,14 @@ def test_warning_checks_find_only_their_rows(valid: Pipeline, pipeline: Pipeline
     assert EXPECTED.keys() == {check.name for check in DATA_CHECKS}
     with pipeline.warehouse.connect() as connection:
         for check in DATA_CHECKS:
-            rows = connection.execute(check.rows(None)).mappings().all()
+            rows = connection.execute(check.rows(CheckScope(pipeline.horizon))).mappings().all()
             expected = EXPECTED[check.name]
             columns = list(expected[0])
             assert sorted(str([row[name] for name in columns]) for row in rows) == sorted(
                 str(list(row.values())) for row in expected
             )
-            assert connection.execute(check.rows((99,))).all() == []
-            found_customers = {row["customer_id"] for row in rows}
-            assert len(connection.execute(check.rows(tuple(found_customers))).all()) == len(rows)
+            assert evaluate(connection, check, CheckScope(pipeline.horizon, (99,))).rows == 0
+            found_customers = tuple({row["customer_id"] for row in rows})
+            assert evaluate(connection, check, CheckScope(pipeline.horizon, found_customers)).rows == len(rows)
         for invariant in INVARIANTS:
-            assert connection.execute(invariant.violations(pipeline.horizon, None)).all() == []
+            assert evaluate(connection, invariant, CheckScope(pipeline.horizon)).rows == 0

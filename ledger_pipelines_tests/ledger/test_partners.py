@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.ledger.reconciliation import partners
-from ledger_pipelines.ledger.reconciliation.partners import PartnerError, PartnerMapping
+from ledger_pipelines.ledger.reconciliation.partners import PartnerMapping
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.partitions import ensure_partition
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
@@ -128,6 +129,6 @@ def test_ambiguous_pairs_are_refused(
     for pair in existing:
         partners.set_partner(connection, *pair)
     before = pairs_after_defaults(connection)
-    with pytest.raises(PartnerError, match=message):
+    with pytest.raises(LedgerError, match=message):
         partners.set_partner(connection, *refused)
     assert pairs_after_defaults(connection) == before

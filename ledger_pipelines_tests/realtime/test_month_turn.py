@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.horizon import Horizon, month_of, month_start, shift_month
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, evaluate
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier
 from ledger_pipelines.realtime.diff import ComparedRows, enqueue_differences
@@ -52,12 +52,10 @@ def set_current_month(pipeline: Pipeline, month: str) -> None:
 
 
 def violations(pipeline: Pipeline) -> dict[str, int]:
-    """Return the number of violating rows by violated data check."""
+    """Return the number of violating rows by violated invariant."""
     with pipeline.warehouse.connect() as connection:
-        found = {
-            invariant.name: len(connection.execute(invariant.violations(pipeline.horizon, None)).all())
-            for invariant in INVARIANTS
-        }
+        scope = CheckScope(pipeline.horizon)
+        found = {invariant.name: evaluate(connection, invariant, scope).rows for invariant in INVARIANTS}
     return {name: rows for name, rows in found.items() if rows}
 
 

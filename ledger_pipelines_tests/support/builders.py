@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS, RejectionReason
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
@@ -32,6 +33,11 @@ def fob_customer(customer_id: int, **deposits: str) -> dict[str, Any]:
         f'{{"date": "2025-{day[1:].replace("_", "-")}", "amount": {amount}}}' for day, amount in deposits.items()
     )
     return user_row(customer_id, role="fob", harga_per_meter_kubik=1, deposit_history=f"[{entries}]")
+
+
+def reason_values(reason: RejectionReason) -> dict[str, Any]:
+    """Return the values of a reason's columns, to insert a rejected row."""
+    return dict(zip(REASON_COLUMNS, reason.columns, strict=True)) | {"reason_params": dict(reason.params)}
 
 
 def state(users: Sequence[dict[str, Any]] = (), readings: Sequence[dict[str, Any]] = ()) -> SourceState:

@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.definitions import build_definitions
 from ledger_pipelines.defs.automation.jobs import ledger_job
@@ -15,6 +13,7 @@ from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
+from ledger_pipelines_tests.support.dagster_internals import ScheduleExecutionData, SensorExecutionData
 
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
 FIRST, CURRENT = "2025-01", "2025-06"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.warehouse.ops import sessions
 from ledger_pipelines.warehouse.queries.customers.low_balances import count_alerted_customers
 from ledger_pipelines.warehouse.queries.customers.search import find_customers
@@ -27,6 +28,7 @@ from ledger_pipelines.warehouse.tables import (
     rejected_rows,
 )
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.builders import reason_values
 
 Rows = dict[tuple[int, str], tuple[Decimal, ...]]
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -117,19 +119,27 @@ def test_customer_search_returns_the_best_match_first(empty: sa.Connection) -> N
 def test_reasons_that_differ_only_in_numbers_are_one_kind(empty: sa.Connection) -> None:
     defaults = {"source_table": "users", "raw_row": "{}", "run_id": "run", "first_seen": NOW, "last_seen": NOW}
     reasons = {
-        "1": "customer 17 does not exist in users",
-        "2": "customer 4 does not exist in users",
-        "3": "no price: none",
+        "1": RejectionReason.of(ReasonCode.UNKNOWN_USER, user=17),
+        "2": RejectionReason.of(ReasonCode.UNKNOWN_USER, user=4),
+        "3": RejectionReason.of(ReasonCode.NO_PRICE),
     }
     empty.execute(
         sa.insert(rejected_rows),
-        [defaults | {"asset": "meter_readings", "source_id": one, "reason": reason} for one, reason in reasons.items()],
+        [
+            defaults | {"asset": "meter_readings", "source_id": one} | reason_values(reason)
+            for one, reason in reasons.items()
+        ],
     )
     kinds = [(one.kind, one.rows) for one in rejection_counts(empty)]
-    assert kinds == [("customer … does not exist in users", 2), ("no price", 1)]
+    assert kinds == [("the customer does not exist in users", 2), ("no price", 1)]
+    assert [one.reason.kind("id") for one in rejection_counts(empty)] == [
+        "pelanggan tidak ada di users",
+        "tidak ada harga",
+    ]
     assert count_rejected_rows(empty) == 3
     found = rejected_rows_page(empty, asset="meter_readings", kind=kinds[0][0], per_page=1, number=2)
     assert (found.total, found.last_page, [row.source_id for row in found.items]) == (2, 2, ["2"])
+    assert found.items[0].reason == reasons["2"]
     assert rejected_rows_page(empty, asset="deposits", kind=None).total == 0
     assert rejected_rows_page(empty, asset="meter_readings", source_table="data_pencatatan", kind=None).total == 0
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -198,6 +197,40 @@ def test_a_schema_newer_than_the_program_is_refused(embedded_engine: sa.Engine) 
     assert snapshot(embedded_engine) == before
 
 
+def test_schema_from_before_the_first_release_is_refused(embedded_engine: sa.Engine) -> None:
+    schema.upgrade(embedded_engine)
+    with embedded_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE ops.alembic_version SET version_num = '0014'"))
+    before = snapshot(embedded_engine)
+    with pytest.raises(WarehouseError, match=r"version 0014, from before the first release.*empty database"):
+        schema.upgrade(embedded_engine)
+    assert snapshot(embedded_engine) == before
+
+
+def constraints(engine: sa.Engine) -> list[tuple[str, ...]]:
+    """Return every constraint of the schemas with its definition."""
+    query = (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(c.oid) FROM pg_constraint c "
+        "JOIN pg_namespace n ON n.oid = c.connamespace WHERE n.nspname IN ('billing', 'erp', 'ledger', 'ops') "
+        "AND conrelid::regclass::text <> 'ops.alembic_version' ORDER BY 1, 2"
+    )
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def test_constraints_equal_the_declarations(embedded_engine: sa.Engine, embedded_url: sa.URL) -> None:
+    """Alembic's comparison does not see check constraints."""
+    schema.upgrade(embedded_engine)
+    with fresh_database(embedded_url) as url:
+        declared = warehouse_engine(url, WIB)
+        with declared.begin() as connection:
+            for name in tables.SCHEMAS:
+                connection.execute(sa.schema.CreateSchema(name))
+            tables.metadata.create_all(connection)
+        assert constraints(embedded_engine) == constraints(declared)
+        declared.dispose()
+
+
 def test_an_old_server_is_refused(embedded_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_engine.dialect, "server_version_info", (14, 9))
     with pytest.raises(WarehouseError, match=r"PostgreSQL 14\.9; 15 or newer is needed.*LEDGER_WAREHOUSE_URL"):
@@ -244,36 +277,3 @@ def test_the_order_of_months_is_the_order_of_text(embedded_engine: sa.Engine) ->
         assert connection.scalar(collation) == "C"
         ordered = sa.select(tables.stale_months.c.year_month).order_by(tables.stale_months.c.year_month)
         assert tuple(connection.scalars(ordered)) == scope.months
-
-
-def test_watermarks_survive_the_split_of_cursors(embedded_engine: sa.Engine) -> None:
-    """Revision 0014 renames the watermarks, up and down, and drops the leases that were rows among them."""
-    before = {
-        "watch of prices": "2025-06-17T15:00:00",
-        "patrol of the ids of users": "7",
-        "round of the ids of users": "",
-        "patrol of the contents of data_pencatatan": "9",
-        "source of the ledger": "demo",
-    }
-    after = {
-        "poller of prices": "2025-06-17T15:00:00",
-        "full scan of the ids of users": "7",
-        "start of the scan of the ids of users": "",
-        "full scan of the rows of data_pencatatan": "9",
-        "source of the ledger": "demo",
-    }
-    leases = {"realtime run asked for": "3", "realtime run that serves": "4f0c"}
-    schema.upgrade(embedded_engine)
-    with embedded_engine.connect() as connection:
-        config = schema.alembic_config(connection)
-        command.downgrade(config, "0013")
-        rows = [{"name": name, "position": position} for name, position in (before | leases).items()]
-        connection.execute(sa.text("INSERT INTO ops.cursors (name, position) VALUES (:name, :position)"), rows)
-        moved = set(connection.scalars(sa.text("SELECT moved_at FROM ops.cursors")))
-        command.upgrade(config, "0014")
-        found = connection.execute(sa.text("SELECT name, position, moved_at FROM ops.watermarks")).all()
-        assert {row.name: row.position for row in found} == after
-        assert {row.moved_at for row in found} <= moved
-        command.downgrade(config, "0013")
-        found = connection.execute(sa.text("SELECT name, position, moved_at FROM ops.cursors")).all()
-        assert {row.name: row.position for row in found} == before

@@ -11,6 +11,7 @@ from ledger_pipelines.defs.assets.billing import OWNERS, POOL
 from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, static_metadata, with_separators
 from ledger_pipelines.defs.assets.run import errors_as_failures, run_and_report, scope_of, turn_month_if_due
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.warehouse import tables
@@ -19,7 +20,7 @@ from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
 _BALANCE_HEADINGS = ("month", "customers", "opening", "deposits", "purchases", "closing", "Sm³", "owing")
-_TRANSACTION_HEADINGS = ("month", "transactions", "Sm³", "rupiah", "custom period", "monthly", "default")
+_TRANSACTION_HEADINGS = ("month", "transactions", "Sm³", "rupiah", *(rule.label for rule in PriceRule))
 _THE_MONTH_BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
 
 Recalculation = Callable[[sa.Connection, Scope, Horizon], TableReport]
@@ -63,8 +64,10 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         """
 
         def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
-            low, run_id = databases.default_low_balance(), context.run.run_id
-            return balances.recalculate_balances(connection, requested, horizon, run_id, force=scope.force, limits=low)
+            limits, run_id = databases.default_low_balance(), context.run.run_id
+            return balances.recalculate_balances(
+                connection, requested, horizon, run_id, force=scope.force, limits=limits
+            )
 
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 

@@ -74,11 +74,11 @@ def _asset_options(table: sa.Table) -> dict[str, Any]:
 def _comparison_metadata(databases: PipelineDatabases) -> Metadata:
     with databases.warehouse.connect() as connection:
         found = comparison_summary(connection)
-    reasons = [(reason.name, reason.amount, reason.rows) for reason in found.reasons]
+    reasons = [(reason.name, reason.amount, reason.customers) for reason in found.reasons]
     return {
-        "customers": found.customers,
-        "mismatches": found.mismatches,
-        "ledger_balance_rupiah": rounded(found.ledger_balance),
+        "customers": found.total_customers,
+        "mismatches": found.mismatching,
+        "ledger_balance_rupiah": rounded(found.stored_balance),
         "application_balance_rupiah": rounded(found.application_balance),
         "difference_rupiah": rounded(found.difference),
         "reasons": dg.MetadataValue.md(markdown_table(reasons, ("reason", "rupiah", "customers"))),
@@ -87,18 +87,18 @@ def _comparison_metadata(databases: PipelineDatabases) -> Metadata:
 
 def _invoices_metadata(databases: PipelineDatabases, months: Sequence[str]) -> tuple[Metadata, dict[str, Metadata]]:
     with databases.warehouse.connect() as connection:
-        found = [invoice_summary(connection, month) for month in months]
+        found = {month: invoice_summary(connection, month) for month in months}
     lines, metadata_by_month = [], {}
-    for summary in found:
+    for month, summary in found.items():
         totals = summary.totals
         sums = [sum(getattr(total, name) for total in totals) for name in ("purchases", "invoiced", "difference")]
-        lines.append((summary.year_month, summary.accounts, *sums, *(total.accounts for total in totals)))
-        metadata_by_month[summary.year_month] = {
+        lines.append((month, summary.accounts, *sums, *(total.accounts for total in totals)))
+        metadata_by_month[month] = {
             "dagster/partition_row_count": summary.accounts,
             "month_mismatches": summary.mismatches,
             "month_purchases_rupiah": rounded(sums[0]),
             "month_invoiced_rupiah": rounded(sums[1]),
         }
     table = markdown_table(lines, _INVOICE_HEADINGS, bar_of="difference")
-    mismatches = sum(summary.mismatches for summary in found)
+    mismatches = sum(summary.mismatches for summary in found.values())
     return {"mismatches": mismatches, "months": dg.MetadataValue.md(table)}, metadata_by_month

@@ -19,51 +19,28 @@ from ledger_pipelines.defs.assets.metadata import (
 )
 from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.horizon import Horizon, MonthError, Scope, months_between
 from ledger_pipelines.loading.billing.deletions import customer_deletion_cause
 from ledger_pipelines.loading.billing.staging import BillingLoad
 from ledger_pipelines.loading.guard import DeletionRefusedError
-from ledger_pipelines.loading.rejections import RowsLostError
-from ledger_pipelines.settings import SettingsError
-from ledger_pipelines.sources.erp.reader import SourceInterruptedError
-from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse.engine import WarehouseFullError, translate_connection_errors
+from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.first_computation import NotComputedError
-from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
-from ledger_pipelines.warehouse.ops.sync_logs import SyncNotRunningError
-from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
-_EXPECTED_ERRORS = (
-    SourceError,
-    DeletionRefusedError,
-    InputNotLoadedError,
-    MonthError,
-    NotComputedError,
-    RowsLostError,
-    SettingsError,
-    SyncNotRunningError,
-    WarehouseError,
-)
-_TRANSIENT_ERRORS = (SourceInterruptedError, RowsLostError, WarehouseError)
 _PROGRESS_SECONDS = 10
 
 
 @contextmanager
 def errors_as_failures(databases: PipelineDatabases) -> Iterator[None]:
-    """Raise an expected error as a Dagster failure: the UI shows its message without a traceback.
-
-    The failure allows retries only if the error is transient.
-    """
+    """Raise an explained error as a Dagster failure: the UI shows its message without a traceback."""
     try:
         with translate_connection_errors(databases.warehouse):
             yield
-    except _EXPECTED_ERRORS as error:
-        is_transient = isinstance(error, _TRANSIENT_ERRORS) and not isinstance(error, WarehouseFullError)
-        raise dg.Failure(description=str(error), allow_retries=is_transient) from None
+    except LedgerError as error:
+        raise dg.Failure(description=str(error), allow_retries=error.retryable) from None
 
 
 def scope_of(context: dg.AssetExecutionContext, scope: RunScope, horizon: Horizon) -> Scope:

@@ -10,7 +10,7 @@ import dagster as dg
 from ledger_pipelines.defs.assets.metadata import Metadata
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.loading.rejections import RejectionSummary, first_plausible_month
-from ledger_pipelines.sources.billing.parsing import BEFORE_FIRST_MONTH_LIKE
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import tables
@@ -39,8 +39,8 @@ def log_rejections(context: dg.AssetExecutionContext, databases: PipelineDatabas
         return {}
     asset, horizon, reasons = context.asset_key.path[-1], databases.horizon(), RejectionSummary()
     with databases.warehouse.connect() as connection:
-        for row in connection.execute(rejections_of_run(asset, context.run.run_id, ungrouped=BEFORE_FIRST_MONTH_LIKE)):
-            reasons.add(row.reason, row.source_row, row.rows)
+        for row in connection.execute(rejections_of_run(asset, context.run.run_id)):
+            reasons.add(RejectionReason.stored(row.reason_code, row.reason_params), row.source_row, row.rows)
     sentence = reasons.sentence(asset, report.read)
     first = first_plausible_month(reasons.before_first + Counter({horizon.first: report.loaded}))
     # Every source has a few bad rows. Only many are a warning: `ledger up` prints warnings, and a run is made daily.

@@ -12,8 +12,8 @@ from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
 def new_month_turn(databases: PipelineDatabases, run_id: str) -> MonthTurn:
     """Return the service that turns months for a run or a sensor."""
-    guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
-    return MonthTurn(databases.billing_app, databases.warehouse, guard, run_id, low)
+    guard, limits = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
+    return MonthTurn(databases.billing_app, databases.warehouse, guard, run_id, limits)
 
 
 def month_turn_events(turned: MonthTurnResult | None, run_id: str) -> Iterator[dg.AssetMaterialization]:

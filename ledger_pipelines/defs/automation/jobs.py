@@ -9,7 +9,7 @@ ledger_job = dg.define_asset_job(
     description="Read the billing application and recalculate transactions and balances, for a range of months.",
 )
 
-#: The six tables of the ERP, with their checks, for any range of months.
+#: The tables of the ERP, with their checks, for any range of months.
 erp_job = dg.define_asset_job(
     "erp_sync",
     selection=dg.AssetSelection.groups("erp"),

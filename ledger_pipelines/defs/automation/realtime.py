@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ledger_pipelines.defs.assets.realtime import LATENCY_MINUTES, record_results
+from ledger_pipelines.defs.assets.realtime import record_results
 from ledger_pipelines.defs.assets.run import errors_as_failures
 from ledger_pipelines.defs.assets.turn import month_turn_events, new_month_turn
 from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failures
 from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.defs.resources.interruption import NOT_NEEDED, RESUME_TAG
+from ledger_pipelines.defs.resources.run_process import UNFINISHED
 from ledger_pipelines.realtime.change_applier import AppliedChanges, ChangeApplier, FailedChanges
 from ledger_pipelines.realtime.diff import ChangeKind
 from ledger_pipelines.realtime.full_scan import FullScan
@@ -44,7 +44,6 @@ START_TIMEOUT_SECONDS = 30
 #: Age at which Dagster ends a run whose process died without a report.
 _MAX_RUNTIME_SECONDS = "180"
 _REQUEST_LEASE, _POLLING_LEASE = "request of a realtime run", "polling by a realtime run"
-_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 _DESCRIPTIONS = {
     ChangeKind.READINGS: "Poll the billing application's readings; request a run when one is added, changed or deleted."
     + SKIPPED_UNTIL_COMPUTED,
@@ -69,7 +68,7 @@ def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Pi
     finally:
         with errors_as_failures(databases), databases.warehouse.connect() as connection:
             objective = databases.settings.realtime_objective_seconds
-            spread = latency.latency_summary(connection, LATENCY_MINUTES, objective * 1000)
+            spread = latency.latency_summary(connection, objective * 1000)
         applied = [result for result in results if isinstance(result, AppliedChanges)]
         record_results(context, applied, spread, objective)
     failures = [result for result in results if isinstance(result, FailedChanges)]
@@ -105,8 +104,8 @@ def _apply_and_poll(
     while True:
         for event in month_turn_events(month_turn.turn_if_due(), context.run_id):
             context.log_event(event)
-        guard, low = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
-        applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, low)
+        guard, limits = databases.deletion_guard(accept_deletions=False), databases.default_low_balance()
+        applier = ChangeApplier(databases.billing_app, databases.warehouse, guard, context.run_id, limits)
         apply_started = time.monotonic()
         for result in applier.apply():
             yield result
@@ -230,7 +229,7 @@ def _run_request(instance: dg.DagsterInstance, databases: PipelineDatabases) -> 
 
 def _has_active_run(instance: dg.DagsterInstance) -> bool:
     """Return whether a run waits to start, or one is at work and not yet due for a handover."""
-    unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED), limit=2)
+    unfinished = instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=UNFINISHED), limit=2)
     if len(unfinished) != 1:
         return bool(unfinished)
     since = unfinished[0].start_time

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from ledger_pipelines.defs.automation.failures import record_failures
 from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COMPUTED, skip_unless_computed
@@ -11,6 +10,7 @@ from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconcili
 from ledger_pipelines.defs.automation.reconciliation import reconcilable
 from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
+from ledger_pipelines.defs.resources.run_process import UNFINISHED
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.settings import Settings
@@ -149,6 +149,5 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
 
 def _waiting_sync(instance: dg.DagsterInstance) -> str | None:
     """Return the id of a run of the ERP job that has been requested and has not ended, or None."""
-    unfinished = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
-    runs = instance.get_runs(dg.RunsFilter(job_name=erp_job.name, statuses=unfinished), limit=1)
+    runs = instance.get_runs(dg.RunsFilter(job_name=erp_job.name, statuses=UNFINISHED), limit=1)
     return runs[0].run_id if runs else None

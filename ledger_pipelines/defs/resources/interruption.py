@@ -19,7 +19,7 @@ RESUME_TAG = "ledger/resume"
 AT_NEXT_START, REFUSED = "at the next start", "refused"
 NOT_NEEDED = "not needed: sensors ask for another run"
 _CODE_SERVER_HOST = "127.0.0.1"
-_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_EXECUTING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STOPPED = "ledger up was stopped."
 _RESUMED = f"{_STOPPED} The next start of ledger up executes this run again."
 _KILLED = "The process that executed this run is gone: it was killed, or the machine was restarted."
@@ -30,7 +30,7 @@ def mark_runs_canceling(instance: dg.DagsterInstance, code_server_port: int) -> 
 
     Their processes are not signalled because they end with the code server.
     """
-    runs = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _launched_by(run, code_server_port)]
+    runs = [run for run in instance.get_runs(RunsFilter(statuses=_EXECUTING)) if _launched_by(run, code_server_port)]
     for run in runs:
         if run.status is DagsterRunStatus.CANCELING:  # cancelled by a user, so not resumed
             continue
@@ -80,7 +80,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, code_server_port: int | None
         code_server_port: Port of a code server of this machine that is gone, together with all runs that it launched.
     """
     failed = []
-    for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)):
+    for run in instance.get_runs(RunsFilter(statuses=_EXECUTING)):
         if not _is_dead(run, code_server_port):
             continue
         if run.status is DagsterRunStatus.CANCELING:

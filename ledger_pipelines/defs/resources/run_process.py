@@ -10,14 +10,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import dagster as dg
-from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy import exc
 
+from ledger_pipelines.dagster_internals import DagsterPostgresException
 from ledger_pipelines.processes import ProcessId, process_with_pid
 
 _HOST, _PID, _STARTED, _RUN = (f"ledger/{name}" for name in ("host", "pid", "process_started", "process_of_run"))
 #: Dagster's tag of a run that a code server launched; the value holds the address of the code server.
 CODE_SERVER_TAG = ".dagster/grpc_info"
+#: Statuses of runs that have not ended.
+UNFINISHED = [
+    status
+    for status in dg.DagsterRunStatus
+    if status not in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+]
 #: Errors of Dagster's storage when its database is unavailable.
 STORAGE_ERRORS = (exc.DBAPIError, DagsterPostgresException)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster import DagsterExecutionInterruptedError
 from pydantic import Field
 from sqlalchemy import exc
 

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster import DagsterExecutionInterruptedError
 
 from ledger_pipelines.defs.resources.run_process import end_process
 from ledger_pipelines.loading.erp.sync_log_file import append_line

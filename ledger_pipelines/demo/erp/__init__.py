@@ -1,8 +1,8 @@
-"""Generator of the demo's ERP: six tables, deterministic, with the faults of real data.
+"""Generator of the demo's ERP: all tables of the catalogue, deterministic, with the faults of real data.
 
 `plan` defines size and period; `schema` declares the tables; `entities` generates partners and parts; `sales`,
-`warehousing`, `production` and `purchases` generate the events; `faults` injects faults; `load` writes everything into
-a database; `mutate` changes rows there at random.
+`warehousing`, `production` and `purchases` generate the events; `declared_rows` generates rows of any other table;
+`faults` injects faults; `load` writes everything into a database; `mutate` changes rows there at random.
 """
 
 from ledger_pipelines.demo.erp.load import seed_erp

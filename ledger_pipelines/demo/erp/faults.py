@@ -74,10 +74,11 @@ class ErpFaultContext:
         is_date = isinstance(erp_source_tables[self.table.name].c[first].type, sa.Date)
         return self.with_values({first: self.timeline.text(second, "T")[: 10 if is_date else None]})
 
-    def unicode_columns(self) -> list[str]:
-        """Return the names of the Unicode columns: only they are wide enough and accept any character."""
-        columns = erp_source_tables[self.table.name].c
-        return [name for name in self.table.names if isinstance(columns[name].type, sa.Unicode)]
+
+def unicode_columns(table: ErpTable) -> list[str]:
+    """Return the names of the Unicode columns: only they are wide enough and accept any character."""
+    columns = erp_source_tables[table.name].c
+    return [name for name in table.names if isinstance(columns[name].type, sa.Unicode)]
 
 
 def exact_duplicates(context: ErpFaultContext) -> list[TextRow]:
@@ -87,7 +88,7 @@ def exact_duplicates(context: ErpFaultContext) -> list[TextRow]:
 
 def twins_but_for_case(context: ErpFaultContext) -> list[TextRow]:
     """Return two rows that some collations treat as equal: they differ in letter case and a trailing blank."""
-    column = context.unicode_columns()[0]
+    column = unicode_columns(context.table)[0]
     value = context.row[context.table.names.index(column)] or "a"
     return [*context.with_values({column: value}), *context.with_values({column: f"{value.swapcase()} "})]
 
@@ -164,7 +165,7 @@ def _odd_text(words: str) -> Callable[[ErpFaultContext], list[TextRow]]:
     """Return a fault that puts the text into one Unicode column, in every other variant into all of them."""
 
     def odd(context: ErpFaultContext) -> list[TextRow]:
-        columns = context.unicode_columns()
+        columns = unicode_columns(context.table)
         return context.with_values(dict.fromkeys(columns if context.variant % 2 else columns[:1], words))
 
     return odd
@@ -186,19 +187,22 @@ class _Requirements:
     months: bool = False
     booleans: bool = False
     decimals: bool = False
+    unicode: bool = False
 
     def met_by(self, table: ErpTable) -> bool:
         return (
             (bool(table.month_columns) or not self.months)
             and (bool(table.names_of(Kind.BOOLEAN)) or not self.booleans)
             and (bool(table.names_of(Kind.DECIMAL)) or not self.decimals)
+            and (bool(unicode_columns(table)) or not self.unicode)
         )
 
 
-_MONTHS, _BOOLEANS, _DECIMALS, _NOTHING = (
+_MONTHS, _BOOLEANS, _DECIMALS, _UNICODE, _NOTHING = (
     _Requirements(months=True),
     _Requirements(booleans=True),
     _Requirements(decimals=True),
+    _Requirements(unicode=True),
     _Requirements(),
 )
 ERP_FAULTS: dict[str, tuple[Callable[[ErpFaultContext], list[TextRow]], _Requirements]] = {
@@ -213,9 +217,9 @@ ERP_FAULTS: dict[str, tuple[Callable[[ErpFaultContext], list[TextRow]], _Require
     "nulls_everywhere": (nulls_everywhere, _NOTHING),
     "negative_quantities": (negative_quantities, _DECIMALS),
     "on_the_month_boundary": (on_the_month_boundary, _MONTHS),
-    "twins_but_for_case": (twins_but_for_case, _NOTHING),
+    "twins_but_for_case": (twins_but_for_case, _UNICODE),
     "null_keys": (null_keys, _NOTHING),
-    **{name: (_odd_text(words), _NOTHING) for name, words in ODD_TEXTS.items()},
+    **{name: (_odd_text(words), _UNICODE) for name, words in ODD_TEXTS.items()},
 }
 """The kinds of faults, by name."""
 

@@ -9,6 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.bulk_insert import TextRow, bulk_insert
+from ledger_pipelines.demo.erp.declared_rows import declared_rows
 from ledger_pipelines.demo.erp.entities import ErpEntities
 from ledger_pipelines.demo.erp.faults import ERP_FAULTS, fault_numbers, inject_faults
 from ledger_pipelines.demo.erp.plan import ErpDemoPlan, ErpDemoSummary
@@ -24,13 +25,15 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 ERP_MARKER = OwnershipMarker("erp", tuple(erp_source_tables.values()))
 """Ownership marker of the demo's ERP."""
 
-_MONTHLY: dict[str, Callable[[ErpEntities, Month], Iterator[TextRow]]] = {
+_GENERATORS: dict[str, Callable[..., Iterator[TextRow]]] = {
+    "stockbywh": stock_rows,
     "view_warehouse_order": order_rows,
     "view_warehouse_order_line": order_line_rows,
     "so_invoice_line": sales_rows,
     "view_prod_header": production_rows,
     "data_receipt_purchase": purchase_rows,
 }
+"""Generators by table, called with the month unless the table is a snapshot; other tables use `declared_rows`."""
 _AHEAD = ("view_prod_header",)
 """Tables with rows for the month after the current one."""
 
@@ -44,7 +47,7 @@ def seed_erp(engine: sa.Engine, plan: ErpDemoPlan, progress: Progress | None = N
     the next run refuses unless the plan says `replace`. Memory use does not depend on the number of rows.
 
     Args:
-        engine: the database, which may hold other tables, but none of the six.
+        engine: the database, which may hold other tables, but none of these.
         plan: size and period of the demo.
         progress: called with the number of months written and the total, over all tables.
 
@@ -52,7 +55,7 @@ def seed_erp(engine: sa.Engine, plan: ErpDemoPlan, progress: Progress | None = N
         Summary of the database; with `already_there` if an earlier run had made the same demo.
 
     Raises:
-        SeedRefusedError: if any of the tables exists and is no demo's, or is another demo's and the plan does not say
+        LedgerError: if any of the tables exists and is no demo's, or is another demo's and the plan does not say
             `replace`. Nothing was changed.
     """
     with engine.connect() as connection:
@@ -72,7 +75,8 @@ def _fill(connection: sa.Connection, plan: ErpDemoPlan, progress: Progress) -> E
     parts = [(table, month) for table in ERP_TABLES for month in _months(table, entities)]
     for done, (table, month) in enumerate(parts):
         progress(done, len(parts))
-        clean = stock_rows(entities) if month is None else _MONTHLY[table.name](entities, month)
+        generator = _GENERATORS.get(table.name) or partial(declared_rows, table)
+        clean = generator(entities) if month is None else generator(entities, month)
         numbers = fault_numbers(table, entities.timeline.months, month)
         rows = map(
             partial(_counted, written, table.name), inject_faults(table, clean, numbers, entities.timeline, dirt)

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp.load import ERP_MARKER
 from ledger_pipelines.demo.erp.new_values import another_value, moment_in, new_key
-from ledger_pipelines.demo.erp.schema import erp_source_tables
+from ledger_pipelines.demo.erp.schema import erp_source_tables, identifying_column
 from ledger_pipelines.demo.erp.single_row import delete_one, update_one
-from ledger_pipelines.demo.plan import SeedRefusedError, shift_month
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.horizon import shift_month
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 
@@ -65,13 +66,13 @@ def mutate_erp(engine: sa.Engine, changes: int, seed: int, current_month: str) -
         The operations, in order.
 
     Raises:
-        SeedRefusedError: the database has no demo ERP. Nothing was changed.
+        LedgerError: the database has no demo ERP. Nothing was changed.
     """
     rng = Random(f"{seed}/disturb")  # noqa: S311 - not for security
     with engine.begin() as connection:
         found = ERP_MARKER.read(connection)
         if found is None or found.summary is None:
-            raise SeedRefusedError(
+            raise LedgerError(
                 f"{mask_url(engine.url)} has no demo ERP, so nothing was changed: only an ERP that the demo made "
                 "can be disturbed. Seed one first: ledger demo seed --only erp"
             )
@@ -100,11 +101,12 @@ class _MutableTable:
     days: Counter[date | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.identifying = identifying_column(self.table)
         self.operations = {
             "change": self._change,
             "move": self._move if self.table.month_columns else self._change,
             "duplicate": self._duplicate,
-            "insert": self._insert,
+            "insert": self._insert if self.identifying is not None or self.table.month_columns else self._duplicate,
             "delete": self._delete,
         }
         self.declared = erp_source_tables[self.table.name]
@@ -146,8 +148,9 @@ class _MutableTable:
 
     def _insert(self, row: _Values) -> ErpMutation:
         """Insert a copy of a row with a new key and in a random month."""
-        key = self.declared.c[self.table.key[0]]
-        values = row | {key.name: new_key(key, self.rng)}
+        values = dict(row)
+        if self.identifying is not None:
+            values[self.identifying.name] = new_key(self.declared.c[self.identifying.name], self.rng)
         if self.dates:
             values[self.dates[0].name] = moment_in(self.dates[0], self.rng.choice(self.months), self.rng)
         self._insert_row(values)

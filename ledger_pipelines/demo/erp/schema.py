@@ -1,4 +1,4 @@
-"""Declaration of the ERP's six tables at the source, made from the catalogue (`sources/erp/catalogue.py`).
+"""Declaration of the ERP's tables at the source, made from the catalogue (`sources/erp/catalogue.py`).
 
 In production they are tables and views on SQL Server; the demo and the tests create them as tables. The catalogue has
 the kinds of the columns; this module decides their types at the source, as varied as in a real ERP: decimals of
@@ -44,7 +44,7 @@ _INDEXED = ("view_warehouse_order", "view_warehouse_order_line", "so_invoice_lin
 """Tables with an index on their first month column, as in the system below the views."""
 
 
-def _type(table: ErpTable, column: ErpColumn) -> _Type:
+def source_type(table: ErpTable, column: ErpColumn) -> _Type:
     """Return the type of a column at the source."""
     if column.kind is Kind.INTEGER:
         return sa.Integer()
@@ -57,12 +57,18 @@ def _type(table: ErpTable, column: ErpColumn) -> _Type:
     return _WORDS if any(word in column.name for word in _WORDY) else _CODE
 
 
+def identifying_column(table: ErpTable) -> ErpColumn | None:
+    """Return the first text or integer of the key, whose values the demo makes unique; None if the key has neither."""
+    columns = {column.name: column for column in table.columns}
+    return next((columns[name] for name in table.key if columns[name].kind in {Kind.TEXT, Kind.INTEGER}), None)
+
+
 def _declared(table: ErpTable, metadata: sa.MetaData) -> sa.Table:
     """Return a table as the ERP declares it. Without this charset, MySQL and MariaDB may reject some characters."""
     declared = sa.Table(
         table.name,
         metadata,
-        *(sa.Column(column.name, _type(table, column)) for column in table.columns),
+        *(sa.Column(column.name, source_type(table, column)) for column in table.columns),
         mysql_charset="utf8mb4",
         mariadb_charset="utf8mb4",
     )
@@ -75,9 +81,9 @@ def _declared(table: ErpTable, metadata: sa.MetaData) -> sa.Table:
 metadata = sa.MetaData()
 
 erp_source_tables = {table.name: _declared(table, metadata) for table in ERP_TABLES}
-"""The six tables by name; tables and columns in the catalogue's order."""
+"""The tables by name; tables and columns in the catalogue's order."""
 
 
 def create_erp_tables(engine: sa.Engine) -> None:
-    """Create the six tables, empty, with their indexes, for tests that write their own rows."""
+    """Create the tables, empty, with their indexes, for tests that write their own rows."""
     metadata.create_all(engine, checkfirst=False)

@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
+
 RowValues = Mapping[str, Any]
 """Values of a row by column, as SQLAlchemy reads them through the table's declaration."""
 
@@ -16,15 +18,11 @@ _ONE_ROW = {"mysql_limit": 1, "mariadb_limit": 1}
 _WIDEST = 8_000  # maximum length of VARBINARY(n) in SQL Server; no text of the demo is longer
 
 
-class RowNotFoundError(Exception):
-    """The row to change does not exist (any longer); nothing was changed."""
-
-
 def update_one(connection: sa.Connection, table: sa.Table, row: RowValues, values: RowValues) -> None:
     """Change one of the rows that are equal to `row`.
 
     Raises:
-        RowNotFoundError: if no such row exists.
+        LedgerError: if no such row exists.
     """
     _execute_on_one(connection, table, update_one_statement(connection.dialect, table, row, values))
 
@@ -33,7 +31,7 @@ def delete_one(connection: sa.Connection, table: sa.Table, row: RowValues) -> No
     """Delete one of the rows that are equal to `row`.
 
     Raises:
-        RowNotFoundError: if no such row exists.
+        LedgerError: if no such row exists.
     """
     _execute_on_one(connection, table, delete_one_statement(connection.dialect, table, row))
 
@@ -57,8 +55,9 @@ def delete_one_statement(dialect: sa.Dialect, table: sa.Table, row: RowValues) -
 def _execute_on_one(connection: sa.Connection, table: sa.Table, statement: sa.Update | sa.Delete) -> None:
     touched = connection.execute(statement).rowcount
     if touched != 1:
-        raise RowNotFoundError(
-            f"The row of {table.name} to change no longer exists ({touched} changed): another program changes it."
+        raise LedgerError(
+            f"The row of {table.name} to change no longer exists ({touched} changed): another program changes it. "
+            "Nothing was changed."
         )
 
 

@@ -51,7 +51,7 @@ def _reduce(context: FaultContext, sign: str) -> int:
     reductions = []
     for deposit in context.middle_deposit():
         amount = abs(deposit.signed) // 100
-        reductions.append(DemoDeposit(deposit.date, sign + money(amount), -amount, "pengurangan", "Koreksi tagihan"))
+        reductions.append(DemoDeposit.reduction(deposit.date, sign + money(amount), amount))
     if context.account.deposits is not None:
         context.account.deposits.extend(reductions)
     return len(reductions)

@@ -6,7 +6,7 @@ The rule: docs/rules.md, "Balance comparison". `difference_reasons` sums up the 
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import array, distinct_on
+from sqlalchemy.dialects.postgresql import array
 
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.ledger.reconciliation.difference_reasons import (
@@ -19,6 +19,7 @@ from ledger_pipelines.ledger.reconciliation.difference_reasons import (
 )
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, TargetTable, merge_rows, qualified_name
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     DIFFERENCE_REASONS,
@@ -116,7 +117,9 @@ def _sums() -> sa.Select[Any]:
     all deposit entries less total_deposit; ``…_cents``: the largest part of the difference that counts as rounding;
     ``repeated``: the bills of readings with the same start as a reading with a smaller id.
     """
-    latest, billed = _latest_balances().subquery("latest"), billed_totals().subquery("bills")
+    last_month = _balance.year_month.label("last_month")
+    latest = latest_balances(_balance.customer_id, last_month, _balance.closing_balance).subquery("latest")
+    billed = billed_totals().subquery("bills")
     refused, listed = rejected_bills().subquery("refused_bills"), listed_deposits().subquery("listed")
     unlisted = rejected_deposits().subquery("refused_deposits")
     total_deposit, total_purchases = _or_zero(customers.c.total_deposit), _or_zero(customers.c.total_purchases)
@@ -143,15 +146,6 @@ def _sums() -> sa.Select[Any]:
     for part in (latest, billed, refused, listed, unlisted):
         statement = statement.outerjoin(part, part.c.customer_id == customers.c.customer_id)
     return statement
-
-
-def _latest_balances() -> sa.Select[Any]:
-    """One row: a customer with balances, with the last month and its closing balance."""
-    return (
-        sa.select(_balance.customer_id, _balance.year_month.label("last_month"), _balance.closing_balance)
-        .ext(distinct_on(_balance.customer_id))
-        .order_by(_balance.customer_id, _balance.year_month.desc())
-    )
 
 
 def _or_zero(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.domain import KIND_WITHOUT_KETERANGAN, MAX_DECIMALS, NUMBER_LIMIT, DepositKind
 from ledger_pipelines.warehouse.tables import (
     ExactNumber,
     deposits,
@@ -30,7 +31,6 @@ _reading, _transaction, _deposit, _rejected = (
 )
 #: A number as defined by docs/rules.md, limited to a length that the database accepts.
 _NUMBER = r"^[+-]?([0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?$"
-_LIMIT, _DECIMALS = 10**15, 40
 _BLANKS = " \t\r\n\f\v"
 
 
@@ -146,17 +146,15 @@ def rejected_deposits() -> sa.Select[Any]:
 def _signed(entry: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return the signed amount of a deposit entry, rounded to 2 decimals; NULL if the entry does not determine it."""
     number = _number(sa.func.btrim(_text(entry, "amount"), _BLANKS))
-    keterangan = sa.func.lower(sa.func.btrim(sa.func.coalesce(_text(entry, "keterangan"), ""), _BLANKS))
-    return sa.case(
-        (keterangan.in_(["", "penambahan"]), sa.func.round(number, 2)),
-        (keterangan == "pengurangan", sa.func.round(-sa.func.abs(number), 2)),
-    )
+    keterangan = sa.func.lower(sa.func.btrim(_text(entry, "keterangan"), _BLANKS))
+    kind = sa.func.coalesce(sa.func.nullif(keterangan, ""), KIND_WITHOUT_KETERANGAN.value)
+    return sa.func.round(sa.case(*((kind == each, each.signed(number, sa.func.abs)) for each in DepositKind)), 2)
 
 
 def _number(text: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
     """Return a text as a number; NULL if it is not a number by docs/rules.md."""
     number = sa.case((text.regexp_match(_NUMBER), sa.cast(text, ExactNumber)))
-    return sa.case((sa.and_(sa.func.abs(number) < _LIMIT, sa.func.scale(number) <= _DECIMALS), number))
+    return sa.case((sa.and_(sa.func.abs(number) < NUMBER_LIMIT, sa.func.scale(number) <= MAX_DECIMALS), number))
 
 
 def _text(entry: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:

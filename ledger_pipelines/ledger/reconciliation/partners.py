@@ -10,8 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.merge import Counts, TargetTable, merge_rows, total_counts
 from ledger_pipelines.warehouse.padding import unpadded
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers, erp_tables
 from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
@@ -19,10 +21,6 @@ TARGET = TargetTable(customer_business_partners, {"since": sa.func.now()}, {"sin
 _mapping = customer_business_partners.c
 #: Business partner of a line of so_invoice_line; NULL if the line has none.
 invoice_line_partner = unpadded(erp_tables["so_invoice_line"].c.bp_code)
-
-
-class PartnerError(Exception):
-    """Error for a business partner that cannot be mapped to a customer; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,9 @@ def set_partner(connection: sa.Connection, customer_id: int, bp_code: str) -> No
     The default pairs of the customer and of the partner are deleted.
 
     Raises:
-        PartnerError: the customer or the partner is unknown; or invoices could not be assigned to one account,
-            because of the partner's other customers or the customer's other partners.
+        UnknownCustomerError: the warehouse has no such customer.
+        LedgerError: the partner is unknown; or invoices could not be assigned to one account, because of the
+            partner's other customers or the customer's other partners.
     """
     bp_code = bp_code.rstrip(" ")
     lock_tables(connection, customer_business_partners)
@@ -109,28 +108,23 @@ def remove_partner(connection: sa.Connection, customer_id: int, bp_code: str | N
 
 
 def _check_known(connection: sa.Connection, customer_id: int, bp_code: str) -> None:
-    known = sa.exists(sa.select(1).where(customers.c.customer_id == customer_id))
-    if not connection.scalar(sa.select(known)):
-        raise PartnerError(
-            f"There is no customer {customer_id} in the warehouse. Use the customer's id in the billing application. "
-            f"Load a new customer with: ledger balance sync --customer-id {customer_id}"
-        )
+    require_customer(connection, customer_id)
     if not connection.scalar(sa.select(sa.exists(sa.select(1).where(invoice_line_partner == bp_code)))):
-        raise PartnerError(
+        raise LedgerError(
             f"No line of so_invoice_line has the business partner {bp_code!r}. Codes must match exactly, including "
             "case. List likely partners with: ledger partners suggest. Update the copy with: ledger sync start"
         )
 
 
 def _check_unambiguous(connection: sa.Connection, customer_id: int, bp_code: str) -> None:
-    """Raise PartnerError if a customer of a shared partner would have another partner too."""
+    """Raise LedgerError if a customer of a shared partner would have another partner too."""
     pairs = _pairs_around(connection, customer_id, bp_code) | {(customer_id, bp_code)}
     for code in sorted({code for customer, code in pairs if customer == customer_id}):
         sharing = {customer for customer, its in pairs if its == code}
         chained = sorted((customer, its) for customer, its in pairs if customer in sharing and its != code)
         if len(sharing) > 1 and chained:
             customer, other = chained[0]
-            raise PartnerError(
+            raise LedgerError(
                 f"Several customers would share the business partner {code!r}, but customer {customer} is also "
                 f"invoiced as {other!r}, so invoices could not be assigned to one account. If the latter is out of "
                 f"date: ledger partners remove --customer-id {customer} --bp-code {other}"

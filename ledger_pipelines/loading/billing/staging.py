@@ -11,6 +11,7 @@ from ledger_pipelines import ids
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing import parsing as billing_rows
 from ledger_pipelines.sources.billing.reader import BillingSource, Chunk
 from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
@@ -100,7 +101,7 @@ class StagedBatch:
     def add(self, connection: sa.Connection, usable: Iterable[tuple[Any, ...]], rejected: Iterable[Rejection]) -> None:
         """Copy rows into the temporary tables."""
         self.usable += copy_rows(connection, self.rows, self.rows.columns.keys(), usable)
-        self.rejected += copy_rows(connection, STAGED_REJECTIONS, REJECTION_COLUMNS, rejected)
+        self.rejected += copy_rows(connection, STAGED_REJECTIONS, REJECTION_COLUMNS, (row.columns for row in rejected))
 
 
 def stage(
@@ -155,7 +156,7 @@ def split_valid(rules: RecordRules, records: Sequence[Record]) -> tuple[Iterable
     return rows, [_failed(records[position], reason) for position, reason in found.items()]
 
 
-def _failed(record: Record, reason: str) -> Rejection:
+def _failed(record: Record, reason: RejectionReason) -> Rejection:
     """Return the rejection of a record that does not fulfil its rules."""
     source_table, month = "users", None
     match record:

@@ -27,7 +27,6 @@ from ledger_pipelines.loading.erp.plan import (
 from ledger_pipelines.loading.erp.proof import Evidence, prove
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.loading.rejections import RowsLostError
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.reader import (
     ErpSource,
@@ -36,6 +35,7 @@ from ledger_pipelines.sources.erp.reader import (
     TableReader,
     Wanted,
 )
+from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
@@ -48,10 +48,6 @@ from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, loc
 
 ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 1
-
-
-class SourceChangedError(RowsLostError):
-    """The source changed while it was read, and has no consistent snapshot. The copy was not changed."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +95,14 @@ def load_erp_table(sync: TableLoad, table: ErpTable) -> TableReport:
         DeletionRefusedError: Too many rows would be deleted.
         RowsLostError: The rows that were read differ from the counts or sums of the source.
     """
-    retried: tuple[type[Exception], ...] = (SourceInterruptedError, SourceChangedError)
-    if sync.source_answers:
-        retried = (*retried, SourceUnreachableError)
+    answered = sync.source_answers
     for attempt in range(1, ATTEMPTS):
         try:
             return _load(sync, table, accept_changes=attempt > 1)
-        except retried as error:
-            retried = (*retried, SourceUnreachableError)  # the source answered a moment ago: it is being restarted
+        except SourceError as error:
+            if not (error.retryable or (answered and isinstance(error, SourceUnreachableError))):
+                raise
+            answered = True  # so a source that is unreachable from now on is being restarted
             sync.log_warning(f"{table.name}: {error} Trying again ({attempt} of {ATTEMPTS - 1}).")
             time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
     return _load(sync, table, accept_changes=True)
@@ -215,7 +211,7 @@ def _changed_while_reading(
     """Return the days that changed while they were read; empty where the source has a consistent snapshot.
 
     Raises:
-        SourceChangedError: Days changed, and ``accept_changes`` is false.
+        SourceInterruptedError: Days changed, and ``accept_changes`` is false.
     """
     if reading.consistent or not plan.reads_anything:
         return frozenset()
@@ -223,7 +219,7 @@ def _changed_while_reading(
     changed = {day for day in {*source_days, *now} if source_days.get(day) != now.get(day)}
     unstable = frozenset(filter(plan.covers, changed))
     if unstable and not accept_changes:
-        raise SourceChangedError(f"The table changed while it was read (rows of {len(unstable)} days).")
+        raise SourceInterruptedError(f"The table changed while it was read (rows of {len(unstable)} days).")
     if unstable:
         days = len(unstable)
         sync.log_warning(f"The source keeps changing while it is read: the next sync reads {days} days again.")

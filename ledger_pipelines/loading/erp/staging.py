@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp.plan import ReadPlan, is_in_partitions, month_of_day
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import TableReader
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy, copy_rows
 from ledger_pipelines.warehouse.keyless_merge import KeylessTable
+from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
 from ledger_pipelines.warehouse.partitions import create_staging_table
 from ledger_pipelines.warehouse.tables import rejected_rows
@@ -126,7 +128,9 @@ def _stage_chunk(
     if frame.failures or not wanted.issuperset(month_of.values()):
         rejected = _rejections_in_chunk(load, chunk, frame, months)
         copy.flush()
-        staged.rejected += copy_rows(connection, STAGED_REJECTIONS, REJECTION_COLUMNS, rejected)
+        staged.rejected += copy_rows(
+            connection, STAGED_REJECTIONS, REJECTION_COLUMNS, (row.columns for row in rejected)
+        )
         keep = [n for n, month in enumerate(months) if month in wanted and n not in frame.failures]
         columns = {name: [values[n] for n in keep] for name, values in columns.items()}
     copy.write(columns)
@@ -147,7 +151,7 @@ def _rejections_in_chunk(
         if month in load.plan.months:
             reason = frame.failures.get(position)
         elif not is_in_partitions(month, load.horizon):
-            reason = frame.failures.get(position) or _reason_outside(load, frame.days[position])
+            reason = frame.failures.get(position) or _reason_outside(load, month)
         elif load.plan.wanted.everything:
             continue  # the month was never loaded
         else:
@@ -159,18 +163,15 @@ def _rejections_in_chunk(
     return rejected
 
 
-def _reason_outside(load: ErpLoad, day: date | None) -> str:
-    if day is None:
-        columns = load.table.month_columns
-        return f"no date: {' and '.join(columns)} {'is' if len(columns) == 1 else 'are'} missing"
-    if day.isoformat()[:7] > load.horizon.current:
-        # The dashboard translates reasons by their text.
-        return f"dated after the current month: {day}; it is taken up when its month comes"
-    first = load.horizon.first
-    return f"dated before the first month of the partitions, {first}: {day}; set LEDGER_FIRST_MONTH to go further back"
+def _reason_outside(load: ErpLoad, month: str) -> RejectionReason:
+    if month == UNPARTITIONED:
+        return RejectionReason.of(ReasonCode.NO_DATE, columns=", ".join(load.table.month_columns))
+    if month > load.horizon.current:
+        return RejectionReason.of(ReasonCode.AFTER_CURRENT_MONTH, month=month, current=load.horizon.current)
+    return RejectionReason.of(ReasonCode.BEFORE_FIRST_MONTH, month=month, first=load.horizon.first)
 
 
-def _build_rejection(table: ErpTable, row: "RawRow", month: str, reason: str) -> Rejection:
+def _build_rejection(table: ErpTable, row: "RawRow", month: str, reason: RejectionReason) -> Rejection:
     from ledger_pipelines.sources.erp import frames as erp_frames
 
     raw = erp_frames.raw_row(table, row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.base.errors import EXPLAINED_ERRORS
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.ops.audit import AuditOutcome, Command
@@ -28,7 +28,7 @@ class CommandResult:
 def audited(warehouse: sa.Engine, act: Command) -> Iterator[CommandResult]:
     """Log a command before the body runs, and its outcome afterwards.
 
-    An error of `EXPLAINED_ERRORS` counts as refused, any other as failed, unless the body has set another outcome.
+    A `LedgerError` counts as refused, any other as failed, unless the body has set another outcome.
 
     Raises:
         WarehouseError: the log entry cannot be written; the body does not run.
@@ -40,7 +40,7 @@ def audited(warehouse: sa.Engine, act: Command) -> Iterator[CommandResult]:
         yield result
     except Exception as error:
         if result.outcome == "done":
-            explained = isinstance(error, EXPLAINED_ERRORS)
+            explained = isinstance(error, LedgerError)
             result.outcome, result.message = ("refused", str(error)) if explained else ("failed", type(error).__name__)
         _close(warehouse, entry_id, result)
         raise

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
@@ -23,8 +24,10 @@ _TOKEN = re.compile(r"ledger_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _DUMMY_DIGEST = bytes(_SECRET_BYTES)
 
 
-class TokenRefusedError(Exception):
+class TokenRefusedError(LedgerError):
     """Error for a refused token; the message gives only the reason that the token's holder may know."""
+
+    http_status = 401
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,20 @@
 """/api/realtime-balance: balances, transactions and yearly figures, and the command to recalculate a customer."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger_pipelines.serving.api import balance_models as models
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.context import AppContextDep
 from ledger_pipelines.serving.web.customers import get_customer
 from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
-from ledger_pipelines.serving.web.models import LedgerStatus
+from ledger_pipelines.serving.web.models import LedgerStatus, ResponseModel
 from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     CustomerId,
     DecimalsParameter,
@@ -27,8 +28,10 @@ from ledger_pipelines.serving.web.status import ledger_status
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops.first_computation import is_computed, never_computed_message
 from ledger_pipelines.warehouse.queries.customers import customer as customer_queries
-from ledger_pipelines.warehouse.queries.customers.customer import CustomerName
+from ledger_pipelines.warehouse.queries.customers.customer import BalanceFigures, CustomerName, Transaction
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
+from ledger_pipelines.warehouse.queries.year import MonthlyTrend, TopCustomer, YearSummary
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -44,7 +47,16 @@ def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> Ex
     return ExactJsonResponse(ledger_status(context), decimals)
 
 
-@router.get("/customer/{id}/balance", response_model=models.CustomerBalance, responses=error_responses(404))
+class CustomerBalance(ResponseModel):
+    """Balance of a customer in a month."""
+
+    customer_id: int
+    customer_name: str | None
+    year_month: YearMonthKey
+    balance: BalanceFigures
+
+
+@router.get("/customer/{id}/balance", response_model=CustomerBalance, responses=error_responses(404))
 def balance(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -63,16 +75,29 @@ def balance(
             found = customer_queries.balance_of(connection, customer_id, month)
             if found is None:
                 raise not_found(_no_balance_message(connection, customer, month, context.settings))
-    response = models.CustomerBalance(
-        customer_id=customer_id,
-        customer_name=customer.name,
-        year_month=month,
-        balance=models.BalanceOfMonth.model_validate(found),
-    )
+    response = CustomerBalance(customer_id=customer_id, customer_name=customer.name, year_month=month, balance=found)
     return ExactJsonResponse(response, decimals)
 
 
-@router.get("/customer/{id}/transactions", response_model=models.CustomerTransactions, responses=error_responses(404))
+class TransactionsSummary(ResponseModel):
+    """Sums of the transactions."""
+
+    total_transactions: int
+    total_volume: ExactDecimal
+    total_amount: ExactDecimal
+
+
+class CustomerTransactions(ResponseModel):
+    """Transactions of a customer in a month."""
+
+    customer_id: int
+    customer_name: str | None
+    year_month: YearMonthKey
+    transactions: Sequence[Transaction]
+    summary: TransactionsSummary
+
+
+@router.get("/customer/{id}/transactions", response_model=CustomerTransactions, responses=error_responses(404))
 def transactions(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -84,12 +109,12 @@ def transactions(
         month = year_month or context.current_month(connection)
         customer = get_customer(connection, customer_id, context.settings)
         found = customer_queries.transactions_of(connection, customer_id, month)
-    response = models.CustomerTransactions(
+    response = CustomerTransactions(
         customer_id=customer_id,
         customer_name=customer.name,
         year_month=month,
-        transactions=[models.TransactionOfMonth.model_validate(transaction) for transaction in found],
-        summary=models.TransactionsSummary(
+        transactions=found,
+        summary=TransactionsSummary(
             total_transactions=len(found),
             total_volume=exact_total((transaction.volume_sm3 for transaction in found), 4),
             total_amount=exact_total((transaction.total_harga for transaction in found), 2),
@@ -98,11 +123,21 @@ def transactions(
     return ExactJsonResponse(response, decimals)
 
 
-@router.get("/dashboard", response_model=models.YearInFigures)
+class YearInFigures(ResponseModel):
+    """Figures of a year."""
+
+    year: int
+    summary: YearSummary
+    monthly_trend: Sequence[MonthlyTrend]
+    top_customers: Sequence[TopCustomer] = Field(description="The ten customers with the largest volume")
+    generated_at: datetime
+
+
+@router.get("/dashboard", response_model=YearInFigures)
 def dashboard(context: AppContextDep, year: Year = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return the sums of a year and its months, and the ten customers with the largest volume, as of `generated_at`."""
     found = context.year_figures(year)
-    return ExactJsonResponse(models.YearInFigures.model_validate(found), decimals)
+    return ExactJsonResponse(YearInFigures.model_validate(found), decimals)
 
 
 class UpdateRequest(BaseModel):
@@ -115,7 +150,17 @@ class UpdateRequest(BaseModel):
     )
 
 
-@router.post("/customer/{id}/update", response_model=models.UpdateStarted, responses=error_responses(404, 413))
+class UpdateStarted(ResponseModel):
+    """Started recalculation of a customer."""
+
+    success: Literal[True] = True
+    message: str
+    customer_id: int
+    start_month: YearMonthKey
+    run_id: str = Field(description="Dagster's run id")
+
+
+@router.post("/customer/{id}/update", response_model=UpdateStarted, responses=error_responses(404, 413))
 def update(
     context: AppContextDep,
     customer_id: CustomerId,
@@ -132,7 +177,7 @@ def update(
     first = months.pop() if months else context.horizon.first
     check_month_in_horizon(context.horizon, "start_month", first)
     run_id = commands.start_recalculation(context.settings, customer_id, first)
-    response = models.UpdateStarted(
+    response = UpdateStarted(
         message=f"Customer {customer_id} is being recalculated from {first} on.",
         customer_id=customer_id,
         start_month=first,

@@ -19,7 +19,9 @@ from ledger_pipelines.warehouse.schema import WarehouseError
 
 _NO_ROUTE = "(none)"
 
-router = APIRouter(tags=["health"], route_class=GuardedRoute, responses=error_responses(401, 403, 422, 429, 503))
+router = APIRouter(
+    prefix="/metrics", tags=["health"], route_class=GuardedRoute, responses=error_responses(401, 403, 422, 429, 503)
+)
 
 
 class RequestMetrics:
@@ -94,15 +96,13 @@ class PipelineCollector(Collector):
 
 
 def _of_pipeline(found: PipelineMetrics) -> Iterable[Metric]:
-    yield _gauge("ledger_pending_changes", "Changes in the queue, not yet applied.", found.pending)
-    yield _gauge("ledger_held_changes", "Changes held until their customers are released.", found.held)
-    yield _gauge("ledger_stale_months", "Months waiting for recalculation.", found.stale_months)
+    yield _gauge("ledger_pending_changes", "Changes in the queue, not yet applied.", found.freshness.pending)
+    yield _gauge("ledger_held_changes", "Changes held until their customers are released.", found.freshness.held)
+    yield _gauge("ledger_stale_months", "Months waiting for recalculation.", found.freshness.stale)
     yield _gauge("ledger_realtime_batches", "Batches of changes applied in the last 30 days.", found.batches)
     yield _gauge("ledger_realtime_changes", "Changes applied in the last 30 days.", found.changes)
-    if found.oldest_pending_seconds is not None:
-        yield _gauge(
-            "ledger_oldest_pending_change_seconds", "Age of the oldest queued change.", found.oldest_pending_seconds
-        )
+    if (age := found.freshness.oldest_pending_seconds) is not None:
+        yield _gauge("ledger_oldest_pending_change_seconds", "Age of the oldest queued change.", age)
     if found.last_sync_seconds is not None:
         yield _gauge(
             "ledger_last_sync_age_seconds", "Seconds since the last completed sync ended.", found.last_sync_seconds
@@ -138,7 +138,7 @@ def _of_syncs(syncs: Mapping[tuple[str, str], SyncTotals]) -> Iterable[Metric]:
     yield _gauges("ledger_sync_rows", "Rows read by the ERP syncs.", (*kinds, "outcome"), rows)
 
 
-def _gauge(name: str, help_text: str, value: int | Decimal) -> Metric:
+def _gauge(name: str, help_text: str, value: float | Decimal) -> Metric:
     return GaugeMetricFamily(name, help_text, value=float(value))
 
 
@@ -151,7 +151,7 @@ def _gauges(
     return family
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(request: Request) -> Response:
     """Return all metrics in the Prometheus text format."""
     request_metrics: RequestMetrics = request.app.state.metrics

@@ -1,13 +1,14 @@
 """/api/realtime-balance: stored results of the reconciliations; each response is one snapshot."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 
-from ledger_pipelines.serving.api import reconciliation_models as models
 from ledger_pipelines.serving.web.context import AppContextDep
 from ledger_pipelines.serving.web.errors import error_responses
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import GuardedRoute
-from ledger_pipelines.serving.web.models import pagination_of
+from ledger_pipelines.serving.web.models import Pagination, ResponseModel, pagination_of
 from ledger_pipelines.serving.web.parameters import (
     DEFAULT_PER_PAGE,
     AccountFilter,
@@ -18,12 +19,19 @@ from ledger_pipelines.serving.web.parameters import (
     YearMonth,
 )
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
-from ledger_pipelines.warehouse.queries.reconciliation.comparison import balance_comparison
+from ledger_pipelines.warehouse.queries.reconciliation.comparison import (
+    ComparedCustomer,
+    ComparisonSummary,
+    balance_comparison,
+)
 from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
     SELECTIONS,
+    InvoiceSummary,
+    ReconciledAccount,
     invoice_reconciliation,
     invoice_summary,
 )
+from ledger_pipelines.warehouse.tables.json_types import YearMonthKey
 
 router = APIRouter(
     prefix="/api/realtime-balance",
@@ -33,7 +41,16 @@ router = APIRouter(
 )
 
 
-@router.get("/comparison-report", response_model=models.ComparisonReport)
+class ComparisonReport(ResponseModel):
+    """Last comparison of the stored balances with the billing application's totals."""
+
+    success: Literal[True] = True
+    summary: ComparisonSummary
+    data: list[ComparedCustomer]
+    pagination: Pagination
+
+
+@router.get("/comparison-report", response_model=ComparisonReport)
 def comparison_report(
     context: AppContextDep,
     only: ComparisonFilter = None,
@@ -46,16 +63,24 @@ def comparison_report(
     with context.snapshot() as connection:
         summary = context.cached_comparison_summary(connection)
         found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=page_offset(number, size))
-    total = summary.mismatches if mismatches else summary.customers
-    response = models.ComparisonReport(
-        summary=models.ComparisonSummaryModel.model_validate(summary),
-        data=[models.ComparedCustomer.model_validate(customer) for customer in found],
-        pagination=pagination_of(ResultPage(found, number, size, total)),
+    total = summary.mismatching if mismatches else summary.total_customers
+    response = ComparisonReport(
+        summary=summary, data=found, pagination=pagination_of(ResultPage(found, number, size, total))
     )
     return ExactJsonResponse(response, decimals)
 
 
-@router.get("/invoice-reconciliation", response_model=models.InvoiceReconciliation)
+class InvoiceReconciliation(ResponseModel):
+    """Last comparison of a month's purchases with the ERP's invoices."""
+
+    success: Literal[True] = True
+    year_month: YearMonthKey
+    summary: InvoiceSummary
+    data: list[ReconciledAccount]
+    pagination: Pagination
+
+
+@router.get("/invoice-reconciliation", response_model=InvoiceReconciliation)
 def invoices(
     context: AppContextDep,
     year_month: YearMonth = None,
@@ -73,10 +98,10 @@ def invoices(
         found = invoice_reconciliation(
             connection, month, statuses=statuses, limit=size, offset=page_offset(number, size)
         )
-    response = models.InvoiceReconciliation(
+    response = InvoiceReconciliation(
         year_month=month,
-        summary=models.InvoiceSummaryModel.model_validate(summary),
-        data=[models.ReconciledAccountModel.model_validate(account) for account in found],
+        summary=summary,
+        data=found,
         pagination=pagination_of(ResultPage(found, number, size, summary.count_with_status(statuses))),
     )
     return ExactJsonResponse(response, decimals)

@@ -1,12 +1,12 @@
 """/api/sync: start, watch and cancel syncs of the ERP, and query their history."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.serving.api import sync_models as models
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.sync_job import SyncMonths, resolve_tables
 from ledger_pipelines.serving.sync import SyncRequest
@@ -15,7 +15,7 @@ from ledger_pipelines.serving.web.context import AppContextDep
 from ledger_pipelines.serving.web.errors import error_responses, invalid_parameter, not_found
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
 from ledger_pipelines.serving.web.guarded_route import CallerDep, GuardedRoute
-from ledger_pipelines.serving.web.models import pagination_of
+from ledger_pipelines.serving.web.models import ErrorResponse, Pagination, ResponseModel, pagination_of
 from ledger_pipelines.serving.web.parameters import (  # fmt: skip
     DEFAULT_PER_PAGE,
     CancelSyncId,
@@ -31,7 +31,9 @@ from ledger_pipelines.serving.web.parameters import (  # fmt: skip
 )
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.ops.sync_logs import SyncFigures
 from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.queries.sync_history import SyncStatisticsData
 
 _DEFAULT_DAYS = 7
 
@@ -42,9 +44,14 @@ router = APIRouter(
     responses=error_responses(401, 403, 413, 422, 429, 503),
 )
 
-_RUNNING: dict[int | str, dict[str, Any]] = {
-    409: {"model": models.SyncRunning, "description": "Another sync is running"}
-}
+
+class SyncRunning(ErrorResponse):
+    """Error: another sync is running."""
+
+    running_sync_id: int
+
+
+_RUNNING: dict[int | str, dict[str, Any]] = {409: {"model": SyncRunning, "description": "Another sync is running"}}
 
 
 def _known_table(name: str) -> str:
@@ -83,7 +90,16 @@ class SyncStartRequest(BaseModel):
     )
 
 
-@router.post("/start", response_model=models.SyncStarted, responses=_RUNNING)
+class SyncStarted(ResponseModel):
+    """Started sync."""
+
+    success: Literal[True] = True
+    message: str
+    sync_log_id: int
+    status: Literal["running"] = "running"
+
+
+@router.post("/start", response_model=SyncStarted, responses=_RUNNING)
 def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body()] = None) -> ExactJsonResponse:
     """Start a sync without waiting for its end. Only one sync runs at a time."""
     options = body or SyncStartRequest()
@@ -93,31 +109,62 @@ def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body(
         context.settings, SyncRequest(months, tuple(options.tables), options.full, options.accept_deletions)
     )
     message = f"Sync {job.log_id} of {job.first} to {job.last} is running."
-    return ExactJsonResponse(models.SyncStarted(message=message, sync_log_id=job.log_id))
+    return ExactJsonResponse(SyncStarted(message=message, sync_log_id=job.log_id))
 
 
-@router.post("/cancel", response_model=models.SyncCancelled, responses={**error_responses(404), **_RUNNING})
+class SyncCancelled(ResponseModel):
+    """Cancelled sync."""
+
+    success: Literal[True] = True
+    message: str
+    sync_log_id: int
+
+
+@router.post("/cancel", response_model=SyncCancelled, responses={**error_responses(404), **_RUNNING})
 def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
     """Cancel the running sync and its statements. Finished tables stay; the others keep their old rows."""
     log = commands.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
-    return ExactJsonResponse(models.SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
+    return ExactJsonResponse(SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
 
 
-@router.get("/status", response_model=models.SyncStatus | models.NoSyncYet, responses=error_responses(404))
+class SyncStatus(ResponseModel):
+    """One sync."""
+
+    success: Literal[True] = True
+    data: SyncFigures
+
+
+class NoSyncYet(ResponseModel):
+    """Response while there has been no sync yet."""
+
+    success: Literal[True] = True
+    data: None = None
+    message: str
+
+
+@router.get("/status", response_model=SyncStatus | NoSyncYet, responses=error_responses(404))
 def status(context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return a sync, by default the latest."""
     with context.read_connection() as connection:
         log = sync_history.latest(connection) if sync_id is None else sync_history.by_id(connection, sync_id)
     if log is not None:
-        return ExactJsonResponse(models.SyncStatus(data=models.SyncModel.model_validate(log)), decimals)
+        return ExactJsonResponse(SyncStatus(data=log), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}. /api/sync/logs lists all syncs.")
     has_erp = database_urls.has_erp(context.settings)
     message = "There has been no sync yet." if has_erp else database_urls.NO_ERP_MESSAGE
-    return ExactJsonResponse(models.NoSyncYet(message=message))
+    return ExactJsonResponse(NoSyncYet(message=message))
 
 
-@router.get("/logs", response_model=models.SyncLogs)
+class SyncLogs(ResponseModel):
+    """Page of syncs, newest first."""
+
+    success: Literal[True] = True
+    data: Sequence[SyncFigures]
+    pagination: Pagination
+
+
+@router.get("/logs", response_model=SyncLogs)
 def logs(
     context: AppContextDep,
     per_page: PerPage = None,
@@ -131,17 +178,22 @@ def logs(
         found = sync_history.page(
             connection, per_page=per_page or DEFAULT_PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
-    data = [models.SyncModel.model_validate(log) for log in found.items]
-    return ExactJsonResponse(models.SyncLogs(data=data, pagination=pagination_of(found)), decimals)
+    return ExactJsonResponse(SyncLogs(data=found.items, pagination=pagination_of(found)), decimals)
 
 
-@router.get("/statistics", response_model=models.SyncStatistics)
+class SyncStatistics(ResponseModel):
+    """Statistics of the syncs."""
+
+    success: Literal[True] = True
+    data: SyncStatisticsData
+
+
+@router.get("/statistics", response_model=SyncStatistics)
 def statistics(context: AppContextDep, days: Days = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return statistics of the syncs of the last days, and the five newest syncs."""
     with context.snapshot() as connection:
         found = sync_history.statistics(connection, days or _DEFAULT_DAYS)
-    data = models.SyncStatisticsData.model_validate(found.as_dict())
-    return ExactJsonResponse(models.SyncStatistics(data=data), decimals)
+    return ExactJsonResponse(SyncStatistics(data=found), decimals)
 
 
 def _check(options: SyncStartRequest, horizon: Horizon) -> None:

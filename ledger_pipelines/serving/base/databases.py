@@ -13,7 +13,6 @@ from psycopg import sql
 
 from ledger_pipelines.analytics import role
 from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.settings import Settings, ensure_home, mask_url
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.errors import SourceError
@@ -26,6 +25,7 @@ from ledger_pipelines.warehouse.engine import (
 )
 from ledger_pipelines.warehouse.merge import is_any_of
 from ledger_pipelines.warehouse.ops.first_computation import is_computed, record_source, require_same_source
+from ledger_pipelines.warehouse.queries.customers.customer import UnknownCustomerError
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
@@ -104,20 +104,7 @@ class Databases:
         """Check that each id belongs to a customer.
 
         Raises:
-            ServingError: some ids do not; the message names them.
-            SourceError: the billing application's database cannot be read.
-            WarehouseError: the warehouse cannot be used.
-        """
-        if unknown := self.unknown_customers(ids):
-            raise ServingError(
-                f"There is no customer {', '.join(map(str, unknown))}, neither in the billing application nor in the "
-                "warehouse. Use the id of a user of the billing application whose role is customer or fob."
-            )
-
-    def unknown_customers(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the ids of customers that are neither in the billing application nor in the warehouse.
-
-        Raises:
+            UnknownCustomerError: some ids belong to no customer of the billing application or of the warehouse.
             SourceError: the billing application's database cannot be read.
             WarehouseError: the warehouse cannot be used.
         """
@@ -126,7 +113,8 @@ class Databases:
             for table in (customers, monthly_customer_balances):
                 column = table.c.customer_id
                 known.update(connection.scalars(sa.select(column).where(is_any_of(column, ids)).distinct()))
-        return tuple(customer for customer in ids if customer not in known)
+        if unknown := [customer_id for customer_id in ids if customer_id not in known]:
+            raise UnknownCustomerError(*unknown, in_billing_too=True)
 
 
 def prepare_databases(settings: Settings) -> Prepared:

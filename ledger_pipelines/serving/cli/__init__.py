@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ledger_pipelines.serving.base.errors import EXPLAINED_ERRORS
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.serving.cli import (
     alerts,
     analyst,
@@ -43,7 +43,7 @@ class _LedgerGroup(TyperGroup):
         """Run the command that the arguments name; exit with code 1 on an explained error."""
         try:
             return super().main(*args, **options)
-        except EXPLAINED_ERRORS as error:
+        except LedgerError as error:
             print_error(error)
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:

@@ -14,7 +14,14 @@ from ledger_pipelines.serving import alerts
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
+    json_errors,
+    print_json,
+    print_message,
+    print_success,
+    print_table,
+)
 from ledger_pipelines.serving.price_preview import parse_signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -22,7 +29,6 @@ from ledger_pipelines.warehouse.ops.incidents import count_open
 
 app = typer.Typer(no_args_is_help=True, help="Low balances: alerts, thresholds and delivery to the webhook.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
 _COLUMNS = ("id", "customer_id", "customer_name", "kind", "raised_at", "balance", "threshold", "days_left", "days")
 
@@ -32,7 +38,7 @@ def list_alerts(
     customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Include alerts of balances that have recovered.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of alerts; the newest are shown.")] = 50,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List low-balance alerts and their delivery; without --customer-id also how many days balances last."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
@@ -42,7 +48,7 @@ def list_alerts(
             incidents = sum(count_open(connection).values())
     if as_json:
         days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}
-        print_json({"success": True, "alerts": found, **days_left})
+        print_success(alerts=found, **days_left)
         return
     columns = (*_COLUMNS, "cleared_at", "delivered_at", "last_error")
     _print_table("Low balances", columns, found)
@@ -61,12 +67,12 @@ def print_days_left(groups: Sequence[DaysLeftGroup]) -> None:
 
 
 @app.command("thresholds")
-def list_thresholds(as_json: _AsJson = False) -> None:
+def list_thresholds(as_json: AsJson = False) -> None:
     """List the customers that have a threshold of their own, and the default for all others."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found, days = alerts.thresholds(databases), databases.settings.alert_days
     if as_json:
-        print_json({"success": True, "usual": {"threshold": "0.00", "days": days}, "thresholds": found})
+        print_success(usual={"threshold": "0.00", "days": days}, thresholds=found)
         return
     _print_table(
         "Customers with their own threshold", ("customer_id", "customer_name", "threshold", "days", "set_at"), found
@@ -88,7 +94,7 @@ def set_threshold(
             min=0, max=3650, help="A balance that lasts fewer days is low; 0 turns this off; default: unchanged."
         ),
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Set when a customer's balance is low, and evaluate it immediately."""
     with json_errors(as_json=as_json):
@@ -99,14 +105,14 @@ def set_threshold(
 
 
 @app.command("clear")
-def clear_threshold(customer_id: _Customer, as_json: _AsJson = False) -> None:
+def clear_threshold(customer_id: _Customer, as_json: AsJson = False) -> None:
     """Remove a customer's own threshold, and evaluate its balance with the default immediately."""
     with json_errors(as_json=as_json):
         _change("alerts clear", customer_id, as_json=as_json, forget=True)
 
 
 @app.command("deliver")
-def deliver_now(as_json: _AsJson = False) -> None:
+def deliver_now(as_json: AsJson = False) -> None:
     """Post open incidents and alerts to the webhook, as the sensor does; exit code 1 if one is not accepted."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         webhook = webhook_from_settings(databases.settings)
@@ -139,7 +145,7 @@ def _change(action: str, customer_id: int, *, as_json: bool, **change: Any) -> N
             **change,
         )
     if as_json:
-        print_json({"success": True, "customer_id": customer_id} | asdict(signals))
+        print_success(customer_id=customer_id, **asdict(signals))
     else:
         print_message(f"Updated customer {customer_id}: {_describe(signals)}.")
 

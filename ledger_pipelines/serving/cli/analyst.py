@@ -11,12 +11,11 @@ from ledger_pipelines.serving.analysts import CreatedAnalyst
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
 from ledger_pipelines.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Analysts: database roles that may read the warehouse and change nothing.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Name = Annotated[str, typer.Option("--name", help="Name of the role.")]
 _FromStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin; default: generate one.")
@@ -24,46 +23,46 @@ _FromStdin = Annotated[
 
 
 @app.command("create")
-def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
+def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: AsJson = False) -> None:
     """Create a read-only role, or renew the grants of an existing one. A generated password is printed once."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         password = _password(given=password_stdin)
         with audited_command(databases, "analyst create", name):
             created = analysts.create(databases, name, password)
     if as_json:
-        print_json({"success": True} | asdict(created))
+        print_success(**asdict(created))
     else:
         _print_created(created)
 
 
 @app.command("list")
-def list_analysts(as_json: _AsJson = False) -> None:
+def list_analysts(as_json: AsJson = False) -> None:
     """List the analysts with the expiry of their passwords and the number of their sessions."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = analysts.list_all(databases)
     if as_json:
-        print_json({"success": True, "analysts": [asdict(analyst) for analyst in found]})
+        print_success(analysts=[asdict(analyst) for analyst in found])
         return
     rows = [(analyst.name, analyst.valid_until, analyst.sessions) for analyst in found]
     print_table("Analysts", ("name", "valid until", "sessions"), rows)
 
 
 @app.command("password")
-def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: _AsJson = False) -> None:
+def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: AsJson = False) -> None:
     """Change the password of an analyst. A generated password is printed once."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         password = _password(given=password_stdin)
         with audited_command(databases, "analyst password", name):
             generated = analysts.change_password(databases, name, password)
     if as_json:
-        print_json({"success": True, "name": name, "password": generated})
+        print_success(name=name, password=generated)
         return
     print_message(f"Changed the password of {name}.")
     _print_password(generated)
 
 
 @app.command("drop")
-def drop(name: _Name = "analyst", as_json: _AsJson = False) -> None:
+def drop(name: _Name = "analyst", as_json: AsJson = False) -> None:
     """Drop the role of an analyst and end its sessions."""
     with (
         json_errors(as_json=as_json),
@@ -72,7 +71,7 @@ def drop(name: _Name = "analyst", as_json: _AsJson = False) -> None:
     ):
         analysts.drop(databases, name)
     if as_json:
-        print_json({"success": True, "name": name})
+        print_success(name=name)
     else:
         print_message(f"Dropped {name}.")
 

@@ -12,11 +12,13 @@ from ledger_pipelines.serving import health
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
     out,
     print_error,
     print_json,
     print_message,
+    print_success,
     print_table,
     progress_bar,
 )
@@ -31,7 +33,6 @@ app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, sync, 
 
 _All = Annotated[bool, typer.Option("--all", help="All customers.")]
 _Customers = Annotated[list[int] | None, typer.Option("--customer-id", help="Only this customer; may be repeated.")]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _AcceptDeletions = Annotated[
     bool, typer.Option("--accept-deletions", help="Accept deletions that the deletion guard would refuse.")
 ]
@@ -43,7 +44,7 @@ def initialize(
     customer_id: _Customers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be read; change nothing.")] = False,
     accept_deletions: _AcceptDeletions = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compute the whole ledger of existing customers, from the first to the current month."""
     with json_errors(as_json=as_json):
@@ -74,7 +75,7 @@ def sync(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Drop the calculated rows and rebuild them.")] = False,
     accept_deletions: _AcceptDeletions = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read the billing application again and correct all differences, from a month to the current one."""
     with json_errors(as_json=as_json):
@@ -94,7 +95,7 @@ def sync(
 
 
 @app.command("test-system")
-def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> None:
+def check_system(customer_id: _Customers = None, as_json: AsJson = False) -> None:
     """Check the health of the system: databases, incidents, data, accuracy of the calculation, query speed."""
     with json_errors(as_json=as_json):
         settings = load_settings()
@@ -118,7 +119,7 @@ def check_system(customer_id: _Customers = None, as_json: _AsJson = False) -> No
 
 
 @app.command()
-def compare(as_json: _AsJson = False) -> None:
+def compare(as_json: AsJson = False) -> None:
     """Compare balances with the application's totals, purchases with the ERP's invoices. Also runs daily at 03:00."""
     with json_errors(as_json=as_json):
         settings = load_settings()
@@ -196,9 +197,7 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
         found = dry_run_of(databases, customers)
     if as_json:
         rows = [asdict(customer) for customer in found.customers.values()]
-        print_json(
-            {"success": True, "dry_run": True, "customers": rows, "readings_of_no_customer": found.orphan_readings}
-        )
+        print_success(dry_run=True, customers=rows, readings_of_no_customer=found.orphan_readings)
         return
     headings = [item.name.replace("_", " ") for item in fields(DryRunCustomer)]
     print_table(

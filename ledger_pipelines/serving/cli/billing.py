@@ -1,6 +1,6 @@
 """`ledger billing`: test whether the billing application can be read; report what to change if not."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.text import Text
@@ -8,6 +8,7 @@ from rich.text import Text
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.billing import ConnectionTest, run_connection_test
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
     out,
     print_json,
@@ -29,9 +30,7 @@ def _group() -> None:
 
 @app.command("test-connection")
 def check_connection(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Test login, tables, columns, privileges, indexes and clock, and read every row once. Read-only."""
     with json_errors(as_json=as_json):
@@ -68,7 +67,7 @@ def result_as_json(tested: ConnectionTest, settings: Settings) -> dict[str, Any]
                 "read": of.read,
                 "rejected": of.reasons.total,
                 "reasons": [
-                    {"kind": kind, "rows": rows, "example": of.reasons.examples[kind]}
+                    {"kind": kind, "rows": rows, "example": list(map(str, of.reasons.examples[kind]))}
                     for kind, rows in of.reasons.rows.most_common()
                 ],
             }

@@ -19,9 +19,10 @@ from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.alerts import print_days_left
 from ledger_pipelines.serving.cli.balance import run_and_report
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
-    print_json,
     print_message,
+    print_success,
     print_table,
     progress_bar,
 )
@@ -38,7 +39,7 @@ from ledger_pipelines.serving.demo import (
 from ledger_pipelines.settings import Settings, load_settings, mask_url, parse_database_url
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import source_engine
-from ledger_pipelines.warehouse.queries.summaries import latest_balances
+from ledger_pipelines.warehouse.queries.customers.latest_balances import named_latest_balances
 
 app = typer.Typer(no_args_is_help=True, help="The demo: a billing application and an ERP with realistic faults.")
 _BALANCE_COLUMNS = (
@@ -121,9 +122,7 @@ def disturb(
     url: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the demo's ERP; default: the one in the embedded server.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the changes as JSON, and nothing else, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Change, move, duplicate, insert and delete random rows of the demo's ERP, and print the changes."""
     with json_errors(as_json=as_json):
@@ -132,7 +131,7 @@ def disturb(
         with _engine(address) as engine:
             done = mutate_demo_erp(engine, changes, number)
     if as_json:
-        print_json({"success": True, "seed": number, "disturbances": [dataclasses.asdict(each) for each in done]})
+        print_success(seed=number, disturbances=[dataclasses.asdict(each) for each in done])
         return
     headings = ("table", "operation", "months", "row", "column", "old", "new")
     title = f"Changes to {mask_url(address)} (seed {number})"
@@ -152,7 +151,7 @@ def run() -> None:
             _print_erp_summary(summary, database_urls.erp_url(settings))
         result = run_and_report("demo run", settings, first=databases.horizon.first)
         with databases.warehouse.connect() as connection:
-            rows = connection.execute(latest_balances()).all()
+            rows = connection.execute(named_latest_balances()).all()
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
         cells = [[getattr(row, column) for column in _BALANCE_COLUMNS] for row in rows]
         month = rows[0].year_month if rows else databases.horizon.current

@@ -1,10 +1,11 @@
 """`ledger erp`: test whether the ERP can be read, and report what an administrator has to change."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
     print_json,
     print_message,
@@ -27,9 +28,7 @@ def _group() -> None:
 
 @app.command("test-connection")
 def check_connection(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Test what a sync needs from the ERP: driver, login, each table, each column and its type. Read-only."""
     with json_errors(as_json=as_json):

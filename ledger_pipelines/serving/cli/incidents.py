@@ -7,7 +7,7 @@ import typer
 
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
 from ledger_pipelines.serving.incidents import confirm_deletions
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -15,7 +15,6 @@ from ledger_pipelines.warehouse.ops.incidents import newest_incidents, open_inci
 
 app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _COLUMNS = {
     "id": "id",
     "kind": "kind",
@@ -36,7 +35,7 @@ def list_incidents(
     limit: Annotated[
         int, typer.Option(min=1, max=10_000, help="With --all: maximum number of incidents; the newest are shown.")
     ] = 50,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the open incidents, oldest first: what is wrong, since when, what to do, whether the webhook has it."""
     with (
@@ -47,7 +46,7 @@ def list_incidents(
     ):
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:
-        print_json({"success": True, "incidents": [asdict(incident) for incident in found]})
+        print_success(incidents=[asdict(incident) for incident in found])
         return
     if not found:
         print_message("There has never been an incident." if every else "No incident is open.")
@@ -63,7 +62,7 @@ def confirm(
     rows: Annotated[
         int | None, typer.Option("--rows", help="Confirm only if exactly this number of rows would be deleted.")
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Confirm a refused deletion of a customer's rows, up to the number of rows that was refused."""
     with (
@@ -73,7 +72,7 @@ def confirm(
     ):
         confirmed = confirm_deletions(databases, customer_id, by, rows)
     if as_json:
-        print_json({"success": True, "confirmed": asdict(confirmed)})
+        print_success(confirmed=asdict(confirmed))
         return
     listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
     print_message(

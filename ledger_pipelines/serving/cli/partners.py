@@ -9,14 +9,13 @@ from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion
 from ledger_pipelines.serving import partners
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import json_errors, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
 from ledger_pipelines.settings import load_settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Mapping of customers to the business partners under which the ERP invoices them."
 )
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
 _Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows.")]
 _VERBATIM = ("customer id", "bp code")
@@ -27,13 +26,13 @@ _TAKES_EFFECT = "It takes effect at the next reconciliation, daily at 03:00. To 
 def list_partners(
     customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
     limit: _Limit = 1000,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the business partners of customers, since when they apply, and whether each was set by hand."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = partners.mappings(databases, customer_id=customer_id, limit=limit)
     if as_json:
-        print_json({"success": True, "partners": found})
+        print_success(partners=found)
         return
     columns = ("customer_id", "customer_name", "bp_code", "origin", "since")
     rows = [[row[column] for column in columns] for row in found]
@@ -44,7 +43,7 @@ def list_partners(
 def set_partner(
     customer_id: _Customer,
     bp_code: Annotated[str, typer.Option("--bp-code", help="Code of the business partner, exactly as in the ERP.")],
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add a business partner to a customer. Partners that were set before are kept."""
     with (
@@ -54,7 +53,7 @@ def set_partner(
     ):
         partners.set_partner(databases, customer_id, bp_code, _print_waiting)
     if as_json:
-        print_json({"success": True, "customer_id": customer_id, "bp_code": bp_code})
+        print_success(customer_id=customer_id, bp_code=bp_code)
     else:
         print_message(f"Customer {customer_id} is invoiced as {bp_code}. {_TAKES_EFFECT}")
 
@@ -65,7 +64,7 @@ def remove_partner(
     bp_code: Annotated[
         str | None, typer.Option("--bp-code", help="Only this business partner; default: all of the customer.")
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a business partner from a customer: delete one that was set, exclude a default."""
     with (
@@ -75,7 +74,7 @@ def remove_partner(
     ):
         removed = partners.remove_partner(databases, customer_id, bp_code, _print_waiting)
     if as_json:
-        print_json({"success": True, "removed": [asdict(item) for item in removed]})
+        print_success(removed=[asdict(item) for item in removed])
         return
     for item in removed:
         print_message(f"Customer {customer_id} is no longer invoiced as {item.bp_code} ({item.origin}).")
@@ -83,12 +82,12 @@ def remove_partner(
 
 
 @app.command("suggest")
-def suggest(limit: _Limit = 50, as_json: _AsJson = False) -> None:
+def suggest(limit: _Limit = 50, as_json: AsJson = False) -> None:
     """Suggest business partners for customers without one, by contract number, name or amounts. Read-only."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = partners.suggest_partners(databases, limit)
     if as_json:
-        print_json({"success": True, "suggestions": [asdict(item) for item in found]})
+        print_success(suggestions=[asdict(item) for item in found])
         return
     columns = [field.name for field in fields(PartnerSuggestion)]
     rows = [astuple(item) for item in found]

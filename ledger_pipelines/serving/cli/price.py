@@ -11,7 +11,7 @@ from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.serving import price_preview
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.serving.cli.common.console import json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, out, print_json, print_message, print_table
 from ledger_pipelines.serving.price_preview import PricePreview
 from ledger_pipelines.settings import load_settings
 
@@ -37,9 +37,7 @@ def show_preview(
         str | None,
         typer.Option("--to", metavar="YYYY-MM", help="Last month of the new price; default: the current month."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which transactions and months a price would change, and by how much. Read-only."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import sqlalchemy as sa
 import typer
+from pydantic import TypeAdapter
 
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
     json_errors,
     print_error,
     print_json,
     print_message,
+    print_success,
     print_table,
     progress_bar,
 )
@@ -25,15 +29,15 @@ from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncFigures, SyncLog, SyncRunningError
 from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.queries.sync_history import SyncStatisticsData
 
 if TYPE_CHECKING:
     from ledger_pipelines.serving.sync import SyncService
 
 app = typer.Typer(no_args_is_help=True, help="Syncs of the ERP's tables: start, watch, cancel, list, statistics.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _Tables = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be repeated.")]
 _Full = Annotated[
     bool, typer.Option("--full", help="Read every month that was ever loaded, even if nothing differs at the ERP.")
@@ -63,7 +67,7 @@ def start(
     full: _Full = False,
     accept_deletions: _AcceptDeletions = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show the progress, and exit when the sync has ended.")] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start a sync. Without months, it reads the last two, those never loaded, and those that differ at the ERP."""
     with json_errors(as_json=as_json):
@@ -72,19 +76,19 @@ def start(
         request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
         with _sync_service() as service:
             service.reap_dead_syncs()
-            web_ui = service.running_web_ui()
+            graphql = service.running_dagster()
             try:
                 job = service.register(request)
             except SyncRunningError as error:
-                _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+                _refuse(str(error), as_json=as_json, **error.extra_fields)
             where, see = "a separate process", "ledger sync status"
-            if web_ui is not None:
+            if graphql is not None:
                 where = "ledger up"
-                see = f"{see}, or {web_ui.run_url(service.launch(job, web_ui))}"
+                see = f"{see}, or {graphql.run_url(service.launch(job, graphql))}"
             elif not wait:
                 service.spawn(job)
             if wait:
-                _wait(service, job, executed_here=web_ui is None)
+                _wait(service, job, executed_here=graphql is None)
                 _exit_with_result(service, job.log_id, as_json=as_json)
     message = f"Sync {job.log_id} of {job.first} to {job.last} is running in {where}."
     _succeed(f"{message} See: {see}", as_json=as_json, sync_log_id=job.log_id, status="running")
@@ -109,7 +113,7 @@ def execute(
 @app.command()
 def status(
     sync_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="Id of the sync; default: the latest.")] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a sync and its result for each table."""
     with json_errors(as_json=as_json), _log_connection() as connection:
@@ -136,14 +140,14 @@ def logs(
         Literal["manual", "scheduled"] | None,
         typer.Option("--type", help="Filter by type: started by hand or by the schedule."),
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List syncs, newest first."""
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.page(connection, per_page=per_page, number=page, status=status, sync_type=sync_type)
     if as_json:
-        data = [_numbers(log.as_dict()) for log in found.items]
-        print_json({"success": True, "data": data, "pagination": found.pagination()})
+        data = _api_fields(list[SyncFigures], found.items)
+        print_success(data=data, pagination=found.pagination())
         return
     title = f"Syncs, page {found.number} of {found.last_page} ({found.total:,} in total)"
     print_table(title, _LOG_COLUMNS, [_log_row(log) for log in found.items], verbatim=_IDS)
@@ -152,16 +156,15 @@ def logs(
 @app.command()
 def statistics(
     days: Annotated[int, typer.Option(min=1, max=36500, help="Number of days to look back.")] = 7,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show statistics of the syncs of the last days."""
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.statistics(connection, days)
-    answer = found.as_dict()
     if as_json:
-        print_json({"success": True, "data": _numbers(answer)})
+        print_success(data=_api_fields(SyncStatisticsData, found))
         return
-    rows = [(name.replace("_", " "), value) for name, value in answer["statistics"].items()]
+    rows = [(name.replace("_", " "), value) for name, value in asdict(found.statistics).items()]
     print_table(f"Syncs of the last {days:,} days", ("statistic", "value"), rows)
     print_table("Latest syncs", _LOG_COLUMNS, [_log_row(log) for log in found.recent_logs], verbatim=_IDS)
 
@@ -174,22 +177,18 @@ def cancel(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait two minutes instead of ten seconds before the run is ended by force.")
     ] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel the running sync. Finished tables keep their new rows; all others stay as they were."""
     with json_errors(as_json=as_json):
-        from ledger_pipelines.serving.sync import (  # slow to import
-            CANCEL_SECONDS,
-            CANCEL_WAIT_SECONDS,
-            OtherSyncRunningError,
-        )
+        from ledger_pipelines.serving.sync import CANCEL_SECONDS, CANCEL_WAIT_SECONDS  # slow to import
 
         force_after = CANCEL_WAIT_SECONDS if wait else CANCEL_SECONDS
         with _sync_service() as service, _sync_progress() as on_progress:
             try:
                 log = service.cancel(sync_id, force_after_seconds=force_after, on_progress=on_progress)
-            except OtherSyncRunningError as error:
-                _refuse(str(error), as_json=as_json, running_sync_id=error.running.id)
+            except SyncRunningError as error:
+                _refuse(str(error), as_json=as_json, **error.extra_fields)
     if log is None:
         _refuse("No sync is running.", as_json=as_json)
     if log.status != "cancelled":
@@ -267,14 +266,14 @@ def _exit_with_result(service: "SyncService", log_id: int, *, as_json: bool) -> 
 def _show(log: SyncLog, tables: list[SyncedTable], *, success: bool, as_json: bool) -> None:
     if as_json:
         details = [asdict(table) for table in tables]
-        print_json({"success": success, "data": _numbers(log.as_dict()), "tables": _numbers(details)})
+        print_json({"success": success, "data": _api_fields(SyncFigures, log), "tables": _numbers(details)})
         return
     print_table(None, _LOG_COLUMNS, [_log_row(log)], verbatim=_IDS)
     if tables:
         print_table("Tables", _TABLE_COLUMNS, [_table_row(table) for table in tables])
 
 
-def _log_row(log: SyncLog) -> tuple[object, ...]:
+def _log_row(log: SyncFigures) -> tuple[object, ...]:
     numbers = (log.duration, log.total_records, log.failed_records, log.success_rate)
     return (log.id, log.sync_type, log.status, log.started_at, *numbers, log.error_message)
 
@@ -286,9 +285,16 @@ def _table_row(table: SyncedTable) -> tuple[object, ...]:
     return (table.table_name, table.status, period, *counts, table.rows_unchanged, table.seconds)
 
 
+def _api_fields(read_model: Any, value: object) -> Any:
+    """Return the fields that the API returns of a read model."""
+    return _numbers(TypeAdapter(read_model).dump_python(value))
+
+
 def _numbers(value: Any) -> Any:
     """Return the value with decimals as JSON numbers: seconds, averages and percentages are no amounts of money."""
     match value:
+        case datetime():
+            return value.isoformat()
         case Decimal():
             return float(value)
         case dict():
@@ -300,7 +306,7 @@ def _numbers(value: Any) -> Any:
 
 def _succeed(message: str, *, as_json: bool, **extra: object) -> None:
     if as_json:
-        print_json({"success": True, "message": message, **extra})
+        print_success(message=message, **extra)
     else:
         print_message(message)
 

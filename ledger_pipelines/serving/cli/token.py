@@ -13,7 +13,14 @@ from ledger_pipelines.serving.access.tokens import CreatedToken
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import (
+    AsJson,
+    json_errors,
+    out,
+    print_message,
+    print_success,
+    print_table,
+)
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -22,7 +29,6 @@ from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
 
 app = typer.Typer(no_args_is_help=True, help="Access tokens of the API and the dashboard: create, list, revoke.")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
 _COLUMNS = ("name", "role", "state", "prefix", "created_at", "expires_at", "revoked_at", "last_used_at")
 _FIRST = "first-admin"
 
@@ -36,13 +42,13 @@ def create(
     days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until the token expires; default: it never expires.")
     ] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create a token and print it. It cannot be shown again: only its hash is stored."""
     with json_errors(as_json=as_json), _databases() as databases:
         made = _create(databases, name, role, days)
     if as_json:
-        print_json({"success": True, "token": made.text} | _token_as_json(made.token))
+        print_success(token=made.text, **_token_as_json(made.token))
         return
     until = f"until {made.token.expires_at:%Y-%m-%d %H:%M}" if made.token.expires_at else "until it is revoked"
     print_message(f"Token of {name!r}, valid {until}. It is shown only once:")
@@ -50,12 +56,12 @@ def create(
 
 
 @app.command("list")
-def list_tokens(as_json: _AsJson = False) -> None:
+def list_tokens(as_json: AsJson = False) -> None:
     """List all tokens, also expired and revoked ones, newest first."""
     with json_errors(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
         found = api_tokens.all_tokens(connection)
     if as_json:
-        print_json({"success": True, "tokens": [_token_as_json(token) for token in found]})
+        print_success(tokens=[_token_as_json(token) for token in found])
         return
     rows = [[getattr(token, column) for column in _COLUMNS] for token in found]
     print_table("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows)
@@ -64,7 +70,7 @@ def list_tokens(as_json: _AsJson = False) -> None:
 @app.command()
 def revoke(
     name: Annotated[str, typer.Argument(help="Name of the token.")],
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a token: it is refused from now on."""
     with json_errors(as_json=as_json), _databases() as databases, audited_command(databases, "token revoke", name):
@@ -75,7 +81,7 @@ def revoke(
                 f"There is no token named {name!r}, or it is already revoked. To list all tokens: ledger token list"
             )
     if as_json:
-        print_json({"success": True} | _token_as_json(revoked))
+        print_success(**_token_as_json(revoked))
     else:
         print_message(f"The token of {name!r} is revoked.")
 

@@ -78,12 +78,12 @@ def _serve(settings: Settings, lock: InstanceLock, interrupts: Interrupts, *, in
                 print_message("Starting Dagster ...")
                 services.start()
                 computed = databases.is_computed()
-                show_banner(settings, services.web_ui.address, computed=computed)
+                show_banner(settings, services.graphql.address, computed=computed)
                 _warn_of_billing(databases, computed=computed)
                 services.resume_runs()
                 if initial_run:
                     for description, run_id in services.first_runs(databases):
-                        print_message(f"{description}: {services.web_ui.run_url(run_id)}")
+                        print_message(f"{description}: {services.graphql.run_url(run_id)}")
                 services.watch()
             finally:
                 interrupts.ignore()

@@ -16,15 +16,11 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry, RunsFilter
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._utils.interrupts import setup_interrupt_handlers
 
+from ledger_pipelines import dagster_internals
 from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.defs.resources import interruption, run_process
-from ledger_pipelines.defs.resources.run_process import executing_process, own_process_tags, send_signal
+from ledger_pipelines.defs.resources.run_process import UNFINISHED, executing_process, own_process_tags, send_signal
 from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync, step_failure_message
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
@@ -60,6 +56,7 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 #: Dagster's instance: all runs, schedules and pools.
 Instance = dg.DagsterInstance
 
+DAEMON_MODULE = dagster_internals.DAEMON_MODULE
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
 cancel_launched_runs = interruption.mark_runs_canceling
 confirm_cancelled = interruption.mark_runs_canceled
@@ -76,8 +73,8 @@ def open_instance(settings: Settings) -> Iterator[Instance]:
     The output of steps that run in this process goes to its terminal and is not captured.
     """
     os.environ.update(dagster_environment(settings))
-    uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    reference = InstanceRef.from_dir(str(instance_folder(settings.home)), overrides={"compute_logs": uncaptured})
+    folder = str(instance_folder(settings.home))
+    reference = dagster_internals.InstanceRef.from_dir(folder, overrides=dagster_internals.UNCAPTURED_OUTPUT)
     with dg.DagsterInstance.from_ref(reference) as instance:
         # Without a pool the storage opens a connection for each statement, a thousand times in a run of two years.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=CONNECTION_SECONDS, max_overflow=5)
@@ -100,7 +97,7 @@ def execute_sync(settings: Settings, job: SyncJob, progress: ProgressCallback) -
 
     The result is in the sync's log. A termination signal cancels the sync.
     """
-    setup_interrupt_handlers()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     tags = _sync_tags(job)
     _execute(settings, SYNC_JOB, _SYNC_POOL, tags, {"sync": job.config}, job.tables, progress)
 
@@ -159,20 +156,20 @@ def _execute(
 
 def has_unfinished_runs(instance: Instance) -> bool:
     """Return whether a run of the ledger's job is running or queued."""
-    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=NOT_FINISHED_STATUSES), limit=1))
+    return bool(instance.get_runs(RunsFilter(job_name=JOB, statuses=UNFINISHED), limit=1))
 
 
-def launch_ledger(web_ui: DagsterGraphql, request: LedgerRunRequest) -> str:
+def launch_ledger(graphql: DagsterGraphql, request: LedgerRunRequest) -> str:
     """Queue a run of the ledger's job in a running `ledger up` and return its id.
 
     Raises:
         ServingError: the run is refused.
     """
     tags = month_range_tags(request.first, request.last) | {_COMMAND_TAG: f"ledger {request.command}"}
-    return web_ui.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(request)}}})
+    return graphql.launch_run(JOB, tags, {"resources": {"scope": {"config": scope_config(request)}}})
 
 
-def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
+def resume_runs(instance: Instance, graphql: DagsterGraphql) -> Iterator[tuple[str, str | ServingError]]:
     """Re-execute the runs that were cancelled because `ledger up` was stopped.
 
     If the web server does not answer, the run is left to the next start.
@@ -184,7 +181,7 @@ def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[st
         replacement: str | ServingError
         try:
             # An earlier start may have been interrupted after the launch, before it was recorded.
-            replacement = interruption.find_replacement(instance, run_id) or web_ui.reexecute_run(
+            replacement = interruption.find_replacement(instance, run_id) or graphql.reexecute_run(
                 run_id, {interruption.RESUME_TAG: interruption.replacement_tag(run_id)}
             )
             interruption.mark_resumed(instance, run_id, replacement)
@@ -196,23 +193,23 @@ def resume_runs(instance: Instance, web_ui: DagsterGraphql) -> Iterator[tuple[st
         yield run_id, replacement
 
 
-def launch_sync(web_ui: DagsterGraphql, job: SyncJob) -> str:
+def launch_sync(graphql: DagsterGraphql, job: SyncJob) -> str:
     """Queue a registered sync in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
     tags = _sync_tags(job)
-    return web_ui.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": job.config}}}, job.tables)
+    return graphql.launch_run(SYNC_JOB, tags, {"resources": {"sync": {"config": job.config}}}, job.tables)
 
 
-def launch_reconciliation(web_ui: DagsterGraphql, request: LedgerRunRequest, assets: Sequence[str]) -> str:
+def launch_reconciliation(graphql: DagsterGraphql, request: LedgerRunRequest, assets: Sequence[str]) -> str:
     """Queue some of the reconciliations in a running `ledger up` and return the run's id.
 
     Raises:
         ServingError: the run is refused.
     """
-    return web_ui.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
+    return graphql.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
 
 
 def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
@@ -233,7 +230,8 @@ def request_sync_termination(instance: Instance, log: SyncLog) -> bool:
         return True
     process = executing_process(run)
     if process is None or not process.is_alive:
-        with suppress(DagsterUserCodeUnreachableError):  # the code server is gone; the run is ended by force later
+        # If the code server is gone, the run is ended by force later.
+        with suppress(dagster_internals.DagsterUserCodeUnreachableError):
             instance.run_coordinator.cancel_run(run.run_id)
     else:  # not through the code server: it would wait for the process, and launch nothing meanwhile
         instance.report_run_canceling(run)  # otherwise Dagster would record a failure
@@ -256,8 +254,8 @@ def kill_sync(instance: Instance, log: SyncLog) -> None:
 def code_server_is_ready(port: int) -> bool:
     """Return whether the code server has loaded the definitions and accepts requests."""
     try:
-        DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
-    except DagsterUserCodeUnreachableError:
+        dagster_internals.ping_code_server(port)
+    except dagster_internals.DagsterUserCodeUnreachableError:
         return False
     return True
 

@@ -1,4 +1,8 @@
-"""Client of Dagster's web server: GraphQL over HTTP."""
+"""Client of Dagster's web server: GraphQL over HTTP. All GraphQL of the product is here.
+
+Dagster's own `DagsterGraphQLClient` cannot execute a run again or query locations and checks, reports every failure of
+the connection with the text of the query instead of the cause, and raises KeyError for an unknown asset (1.13.27).
+"""
 
 import http.client
 import json
@@ -17,6 +21,11 @@ _LOCATIONS = """
     ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
       __typename ... on PythonError { message } } } }
     ... on PythonError { message } } }
+"""
+_RUN_STATUS = "query RunStatus($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_CHECKS = """
+{ assetNodes { assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization {
+    status evaluation { severity } } } } } } }
 """
 _LOOPBACK = "127.0.0.1"
 _RESULT = """{ __typename
@@ -62,6 +71,24 @@ class DagsterGraphql:
             if fault is not None and fault["__typename"] == "PythonError":
                 raise ServingError(f"The definitions cannot be loaded: {fault['message'].strip()}")
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+    def asset_checks(self) -> list[dict[str, Any]]:
+        """Return the asset checks: each name, and the execution (or None) for the latest materialization.
+
+        Raises:
+            OSError: the server does not answer.
+        """
+        nodes = self.query(_CHECKS)["assetNodes"]
+        return [check for node in nodes for check in node["assetChecksOrError"].get("checks", [])]
+
+    def run_status(self, run_id: str) -> str | None:
+        """Return the status of a run, or None if there is no such run.
+
+        Raises:
+            OSError: the server does not answer.
+        """
+        status: str | None = self.query(_RUN_STATUS, {"id": run_id})["runOrError"].get("status")
+        return status
 
     def launch_run(
         self, job: str, tags: Mapping[str, str], run_config: Mapping[str, Any], assets: Sequence[str] | None = None
@@ -123,25 +150,21 @@ class DagsterGraphql:
         )
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:  # noqa: S310 - as above
-                data = json.load(answer)
+                result = json.load(answer)
         except (ValueError, http.client.HTTPException) as error:
             raise OSError(f"{self.address} is not a web interface of Dagster") from error
-        if not isinstance(data, dict) or not isinstance(data.get("data"), dict):
-            raise OSError(f"{self.address} does not answer the query: {_reasons(data)}")
-        if data.get("errors"):
-            raise OSError(_reasons(data))
-        return dict(data["data"])
+        match result:
+            case {"errors": [_, *_] as errors}:
+                reasons = "; ".join(str(error["message"]) for error in errors)
+                raise OSError(f"{self.address} does not answer the query: {reasons}")
+            case {"data": dict(data)}:
+                return data
+        raise OSError(f"{self.address} is not a web interface of Dagster")
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags in the format of the GraphQL API."""
     return [{"key": key, "value": value} for key, value in tags.items()]
-
-
-def _reasons(answer: Any) -> str:
-    """Return the error messages of an answer."""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
-    return "; ".join(str(error["message"]) for error in errors) if errors else "it is not a web interface of Dagster"
 
 
 def connectable_host(host: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 from unittest.mock import patch
 
 import uvicorn
-from dagster_webserver import cli
 from starlette.types import ASGIApp
 
+from ledger_pipelines.dagster_internals import webserver_cli
 from ledger_pipelines.serving.dagster_ui.guard import Guard
 from ledger_pipelines.serving.dagster_ui.rules import AccessRules
 from ledger_pipelines.settings import load_settings
@@ -26,7 +26,7 @@ def main() -> None:
         uvicorn.run(Guard(app, rules), **options)
 
     # patch raises if the name does not exist, so a command that does not use uvicorn does not start either.
-    with patch.object(cli, "uvicorn", SimpleNamespace(run=run)):
+    with patch.object(webserver_cli(), "uvicorn", SimpleNamespace(run=run)):
         runpy.run_module("dagster_webserver", run_name="__main__", alter_sys=True)
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal, localcontext
 
 import plotly.graph_objects as go
 
+from ledger_pipelines.domain import EXACT_CONTEXT
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import Formats, strip_trailing_zeros
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
-from ledger_pipelines.warehouse.queries.exact_sums import EXACT_CONTEXT
 
 _UNITS = {0: "one", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _HEIGHT = 260

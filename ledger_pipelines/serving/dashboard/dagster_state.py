@@ -5,11 +5,6 @@ from uuid import UUID
 
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 
-_CHECKS = """
-{ assetNodes { assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization {
-    status evaluation { severity } } } } } } }
-"""
-_RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _FAILED = ("FAILED", "EXECUTION_FAILED")
 _STATES = {
     "QUEUED": "waiting",
@@ -58,19 +53,17 @@ class RunState:
         return self.state in ("waiting", "running", "unknown")
 
 
-def fetch_check_results(web_ui: DagsterGraphql) -> CheckResults:
+def fetch_check_results(graphql: DagsterGraphql) -> CheckResults:
     """Fetch the results of all asset checks.
 
     Raises:
         OSError: Dagster does not answer.
     """
-    nodes = web_ui.query(_CHECKS)["assetNodes"]
-    found: dict[str, str] = {}
-    for node in nodes:
-        for check in node["assetChecksOrError"].get("checks", []):
-            execution = check["executionForLatestMaterialization"]
-            if execution is not None:
-                found[_readable_name(check["name"])] = _verdict(execution)
+    found = {
+        check["name"].replace("_", " "): _verdict(execution)
+        for check in graphql.asset_checks()
+        if (execution := check["executionForLatestMaterialization"]) is not None
+    }
     return CheckResults(
         executed=len(found),
         failing=tuple(name for name, verdict in found.items() if verdict == "error"),
@@ -78,14 +71,13 @@ def fetch_check_results(web_ui: DagsterGraphql) -> CheckResults:
     )
 
 
-def fetch_run_state(web_ui: DagsterGraphql, run_id: UUID) -> RunState:
+def fetch_run_state(graphql: DagsterGraphql, run_id: UUID) -> RunState:
     """Fetch the state of a run."""
-    address = web_ui.run_url(str(run_id))
     try:
-        status = web_ui.query(_RUN, {"id": str(run_id)})["runOrError"].get("status")
+        status = graphql.run_status(str(run_id)) or ""
     except OSError:
-        status = None
-    return RunState(str(run_id), _STATES.get(status, "unknown"), address)
+        status = ""
+    return RunState(str(run_id), _STATES.get(status, "unknown"), graphql.run_url(str(run_id)))
 
 
 def _verdict(execution: dict[str, object]) -> str:
@@ -93,7 +85,3 @@ def _verdict(execution: dict[str, object]) -> str:
         return "passed"
     evaluation = execution["evaluation"]
     return "warning" if isinstance(evaluation, dict) and evaluation.get("severity") == "WARN" else "error"
-
-
-def _readable_name(name: str) -> str:
-    return name.replace("_", " ")

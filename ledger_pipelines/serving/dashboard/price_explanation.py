@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import Formats, strip_trailing_zeros
 from ledger_pipelines.warehouse.queries.customers.month_details import PricedReading
@@ -62,8 +63,12 @@ class PriceExplainer:
         translate, used = self.translate, row.pricing_used
         price = self.formats.price(row.harga_per_m3)
         dates = {name: self._moment(used[name]) for name in ("valid_from", "valid_to") if used.get(name)}
-        text = translate(f"explanation.rule_{used['rule']}", price=price, **dates)
-        if used["rule"] != "default" and not self._entry_has(row, "harga_per_meter_kubik"):
+        key = f"explanation.rule_{used['rule']}"
+        if translate.has(key):
+            text = translate(key, price=price, **dates)
+        else:
+            text = translate("explanation.rule_other", price=price, rule=used["rule"], **dates)
+        if used["rule"] != PriceRule.DEFAULT and not self._entry_has(row, "harga_per_meter_kubik"):
             text += Markup(" ") + translate("explanation.price_is_the_default")
         return Step(translate("explanation.price"), text)
 
@@ -76,7 +81,7 @@ class PriceExplainer:
             )
             text = translate("explanation.factor_computed", pressure=pressure, temperature=temperature)
             return Step(translate("explanation.factor"), text, self._formula(row.tekanan_keluar, row.suhu, factor))
-        if origin == "given" and (row.pricing_used["rule"] == "default" or not self._entry_has(row, "koreksi_meter")):
+        if origin == "given" and not self._entry_has(row, "koreksi_meter"):
             origin = "default"
         return Step(translate("explanation.factor"), translate(f"explanation.factor_{origin}", factor=factor))
 

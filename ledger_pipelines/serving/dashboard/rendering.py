@@ -9,22 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ledger_pipelines.serving.access.sessions import form_token
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.static_files import plotly_style_ids, static_file
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
-_PAGES = {
-    "overview": "/",
-    "customers": "/customers",
-    "syncs": "/syncs",
-    "incidents": "/incidents",
-    "alerts": "/alerts",
-    "rejected": "/rejected",
-    "comparison": "/comparison",
-    "invoices": "/invoices",
-}
-_ADMIN_PAGES = {"audit": "/audit"}
 _FIRST_COMMANDS = {"check": CHECK_COMMAND, "compute": COMPUTE_COMMAND}
 _LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
 
@@ -47,7 +37,7 @@ def environment() -> Environment:
 
 
 def render_page(
-    context: RequestContext, template: str, *, status_code: int = 200, nav_entry: str | None = None, **values: Any
+    context: RequestContext, template: str, *, status_code: int = 200, nav_entry: NavEntry | None = None, **values: Any
 ) -> Response:
     """Render a page.
 
@@ -67,12 +57,13 @@ def render_page(
 
 def _common_values(context: RequestContext) -> dict[str, Any]:
     token = form_token(context.secret)
+    navigation: list[NavEntry] = context.request.app.state.navigation
     return {
         "w": context.translate,
         "f": context.formats,
         "language": context.translate.language,
         "languages": [(code, name, context.path_in_language(code)) for code, name in _LANGUAGE_NAMES.items()],
-        "navigation": list((_PAGES | (_ADMIN_PAGES if context.is_admin else {})).items()),
+        "navigation": [entry for entry in navigation if context.is_admin or not entry.for_admins],
         "session": context.caller,
         "is_admin": context.is_admin,
         "zone": context.formats.zone.key,

@@ -73,13 +73,13 @@ class Supervisor:
         self._children = [
             self._code_server,
             self._child("webserver", "ledger_pipelines.serving.dagster_ui", *web, *log, *workspace),
-            self._child("daemon", "dagster._daemon", "run", *log, *workspace),
+            self._child("daemon", dagster_client.DAEMON_MODULE, "run", *log, *workspace),
             self._child("api", "ledger_pipelines.serving.app"),
         ]
 
     @property
-    def web_ui(self) -> DagsterGraphql:
-        """The web interface, as reached from this machine."""
+    def graphql(self) -> DagsterGraphql:
+        """Client of the web server, as reached from this machine."""
         return dagster_graphql_from_settings(self.settings)
 
     def start(self) -> None:
@@ -93,19 +93,19 @@ class Supervisor:
         self._await(lambda: dagster_client.code_server_is_ready(self.settings.code_server_port))
         for child in self._children[1:]:
             self._start(child)
-        self._await(self.web_ui.location_is_loaded)
+        self._await(self.graphql.location_is_loaded)
         self._await(lambda: is_ready(self.settings))
 
     def resume_runs(self) -> None:
         """Re-execute the runs that were cancelled because `ledger up` was stopped."""
         self._close_finished_sync()  # otherwise a re-executed sync would wait for itself
         with self._storage():
-            for run_id, replacement in dagster_client.resume_runs(self.instance, self.web_ui):
+            for run_id, replacement in dagster_client.resume_runs(self.instance, self.graphql):
                 cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
                 if isinstance(replacement, ServingError):
                     self.report(f"{cancelled}, and is not resumed: {replacement}")
                 else:
-                    self.report(f"{cancelled}. It is executed again: {self.web_ui.run_url(replacement)}")
+                    self.report(f"{cancelled}. It is executed again: {self.graphql.run_url(replacement)}")
 
     def first_runs(self, databases: Databases) -> Iterator[tuple[str, str]]:
         """Launch the first computation and sync of the demo, if needed.
@@ -119,12 +119,12 @@ class Supervisor:
         horizon = databases.horizon
         if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
             request = LedgerRunRequest(horizon.first, horizon.current, None, "up")
-            yield "The whole ledger is being computed", dagster_client.launch_ledger(self.web_ui, request)
+            yield "The whole ledger is being computed", dagster_client.launch_ledger(self.graphql, request)
         service = SyncService(databases, self.instance)
         if database_urls.uses_demo_erp(self.settings) and service.log() is None:
             with suppress(SyncRunningError):
                 job = service.register(SyncRequest(SyncMonths()))
-                yield "The ERP is being copied", service.launch(job, self.web_ui)
+                yield "The ERP is being copied", service.launch(job, self.graphql)
 
     def watch(self) -> None:
         """Restart processes that die, and report incidents, until a signal arrives."""

@@ -11,11 +11,11 @@ from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_gra
 from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest
 from ledger_pipelines.serving.dagster.sync_job import SyncJob
 from ledger_pipelines.serving.reconciliation import check_possible
-from ledger_pipelines.serving.sync import CANCEL_SECONDS, OtherSyncRunningError, SyncRequest, SyncService
-from ledger_pipelines.serving.web.errors import ApiError, not_found, unavailable
-from ledger_pipelines.settings import Settings, SettingsError
+from ledger_pipelines.serving.sync import CANCEL_SECONDS, SyncRequest, SyncService
+from ledger_pipelines.serving.web.errors import not_found, unavailable
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
 
 _STORAGE = "Dagster's storage does not answer: "
 
@@ -24,19 +24,17 @@ def start_sync(settings: Settings, request: SyncRequest) -> SyncJob:
     """Start a sync in Dagster.
 
     Raises:
-        ApiError: another sync is running, Dagster is unavailable, or no ERP is configured.
+        ApiError: Dagster's storage is unavailable.
+        ServingError: Dagster is unavailable.
+        SettingsError: no ERP is configured.
+        SyncRunningError: another sync is running.
         WarehouseError: the warehouse is unavailable.
     """
     with _sync_service(settings) as service:
-        web_ui = _web_ui(settings)
+        graphql = _loaded_graphql(settings)
         service.reap_dead_syncs()
-        try:
-            job = service.register(request)
-        except SyncRunningError as error:
-            raise ApiError(409, str(error), extra_fields={"running_sync_id": error.running.id}) from error
-        except SettingsError as error:
-            raise ApiError(503, str(error)) from error
-        service.launch(job, web_ui)
+        job = service.register(request)
+        service.launch(job, graphql)
     return job
 
 
@@ -49,16 +47,12 @@ def cancel_sync(settings: Settings, log_id: int | None, by: str) -> SyncLog:
         by: Who cancels the sync, for its log.
 
     Raises:
-        ApiError: no sync or another sync is running, or Dagster is unavailable.
+        ApiError: no sync is running, or Dagster's storage is unavailable.
+        SyncRunningError: another sync is running.
         WarehouseError: the warehouse is unavailable.
     """
     with _sync_service(settings) as service:
-        try:
-            log = service.cancel(
-                log_id, force_after_seconds=CANCEL_SECONDS, on_progress=lambda _log, _tables: None, by=by
-            )
-        except OtherSyncRunningError as error:
-            raise ApiError(409, str(error), extra_fields={"running_sync_id": error.running.id}) from error
+        log = service.cancel(log_id, force_after_seconds=CANCEL_SECONDS, on_progress=lambda _log, _tables: None, by=by)
     if log is None:
         raise not_found("No sync is running.")
     if log.status != "cancelled":
@@ -72,29 +66,29 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
     """Start a run that recalculates a customer from a month to the current one; return the run's id.
 
     Raises:
-        ApiError: the customer is unknown, or Dagster is unavailable.
+        ApiError: Dagster's storage is unavailable.
+        ServingError: Dagster is unavailable.
+        UnknownCustomerError: the customer is unknown.
         SourceError: the billing application's database is unavailable.
         WarehouseError: the warehouse is unavailable.
     """
     with Databases(settings) as databases, _dagster():
-        if databases.unknown_customers((customer_id,)):
-            raise not_found(
-                f"There is no customer {customer_id}, neither in the billing application nor in the warehouse."
-            )
+        databases.check_customers_exist((customer_id,))
         request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
-        return dagster_client.launch_ledger(_web_ui(settings), request)
+        return dagster_client.launch_ledger(_loaded_graphql(settings), request)
 
 
 def start_reconciliation(settings: Settings, name: str, horizon: Horizon) -> str:
     """Start a run of a reconciliation over all months; return the run's id.
 
     Raises:
-        ApiError: Dagster is unavailable, or no ERP is configured.
+        ApiError: Dagster's storage is unavailable.
+        ServingError: Dagster is unavailable, or no ERP is configured.
     """
     with _dagster():
         check_possible(settings, name)
         request = LedgerRunRequest(horizon.first, horizon.current, None, command="dashboard compare")
-        return dagster_client.launch_reconciliation(_web_ui(settings), request, [name])
+        return dagster_client.launch_reconciliation(_loaded_graphql(settings), request, [name])
 
 
 @contextmanager
@@ -109,17 +103,15 @@ def _sync_service(settings: Settings) -> Iterator[SyncService]:
 
 @contextmanager
 def _dagster() -> Iterator[None]:
-    """Raise 503 if Dagster or its storage is unavailable, or Dagster refuses the command."""
+    """Raise 503 if Dagster's storage is unavailable."""
     try:
         yield
-    except ServingError as error:
-        raise unavailable(str(error)) from error
     except dagster_client.STORAGE_ERRORS as error:
         raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
 
 
-def _web_ui(settings: Settings) -> DagsterGraphql:
-    web_ui = dagster_graphql_from_settings(settings)
-    if not web_ui.location_is_loaded():
-        raise ServingError(f"Dagster does not answer at {web_ui.address}. Start it with `ledger up` and try again.")
-    return web_ui
+def _loaded_graphql(settings: Settings) -> DagsterGraphql:
+    graphql = dagster_graphql_from_settings(settings)
+    if not graphql.location_is_loaded():
+        raise ServingError(f"Dagster does not answer at {graphql.address}. Start it with `ledger up` and try again.")
+    return graphql

@@ -7,7 +7,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops.first_computation import never_computed_message
 from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
 from ledger_pipelines.warehouse.queries.customers import customer as customer_queries
-from ledger_pipelines.warehouse.queries.customers.customer import CustomerName
+from ledger_pipelines.warehouse.queries.customers.customer import CustomerName, UnknownCustomerError
 from ledger_pipelines.warehouse.queries.rejections import customer_rejection_reason
 from ledger_pipelines.warehouse.tables import customers
 
@@ -16,7 +16,8 @@ def get_customer(connection: sa.Connection, customer_id: int, settings: Settings
     """Return a customer by id.
 
     Raises:
-        ApiError: there is no such customer (404); the message gives the reason.
+        ApiError: the customer has no ledger (404); the message gives the reason.
+        UnknownCustomerError: there is no such customer.
     """
     customer = customer_queries.customer_of(connection, customer_id)
     if customer is None and not months_loaded(connection, customers):
@@ -27,8 +28,5 @@ def get_customer(connection: sa.Connection, customer_id: int, settings: Settings
             f"rejected ({reason}). Correct the row there; the balances are then computed."
         )
     if customer is None:
-        raise not_found(
-            f"There is no customer {customer_id}. Customers are the billing application's users with the role "
-            "customer or fob; use their id."
-        )
+        raise UnknownCustomerError(customer_id)
     return customer

@@ -10,17 +10,13 @@ import orjson
 import sqlalchemy as sa
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
 from starlette.exceptions import HTTPException
 
-from ledger_pipelines.horizon import MonthError
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.serving.web.models import ErrorResponse
-from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse.schema import WarehouseError
 
-RETRY_SECONDS = 5
-_TABLES_CHANGING = "The warehouse's tables are being changed. Try again in a few seconds."
-#: Errors that a retry resolves, by SQLSTATE: statement timeout, deadlock with a migration, serialization failure.
-_TRANSIENT = {"57014": "The warehouse took too long to answer.", "40P01": _TABLES_CHANGING, "40001": _TABLES_CHANGING}
+_RETRY_LATER = {"Retry-After": "5"}
 _logger = logging.getLogger(__name__)
 
 
@@ -66,7 +62,7 @@ def invalid_parameters(errors: Mapping[str, list[str]]) -> ApiError:
 
 def unavailable(message: str) -> ApiError:
     """Return error 503 with `Retry-After`."""
-    return ApiError(503, message, headers={"Retry-After": str(RETRY_SECONDS)})
+    return ApiError(503, message, headers=_RETRY_LATER)
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -81,14 +77,15 @@ def to_api_error(error: Exception) -> ApiError:
         case HTTPException():
             headers = dict(error.headers or {})
             return ApiError(error.status_code, _http_message(error), headers=headers)
-        case MonthError():
-            return ApiError(422, str(error))
-        case WarehouseError() | SourceError():
-            return unavailable(str(error))
+        case LedgerError():
+            headers = _RETRY_LATER if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+            return ApiError(error.http_status, str(error), headers=headers, extra_fields=error.extra_fields)
         case sa.exc.TimeoutError():
             return unavailable("The API is overloaded: no warehouse connection became free in time. Try again later.")
-        case sa.exc.OperationalError() if (state := getattr(error.orig, "sqlstate", "")) in _TRANSIENT:
-            return unavailable(_TRANSIENT[state])
+        case sa.exc.OperationalError(orig=QueryCanceled()):
+            return unavailable("The warehouse took too long to answer.")
+        case sa.exc.OperationalError(orig=DeadlockDetected() | SerializationFailure()):  # for example with a migration
+            return unavailable("The warehouse's tables are being changed. Try again in a few seconds.")
         case sa.exc.ProgrammingError():
             _logger.error("The warehouse's schema does not match this version of the program", exc_info=error)
             return unavailable(
@@ -127,7 +124,7 @@ async def _handle(_: Request, error: Exception) -> Response:
 def add_exception_handlers(app: FastAPI) -> None:
     """Register the handlers for known errors; `OutermostMiddleware` handles all others."""
     for kind in (
-        ApiError, RequestValidationError, HTTPException, MonthError, WarehouseError, SourceError,
+        ApiError, LedgerError, RequestValidationError, HTTPException,
         sa.exc.TimeoutError, sa.exc.OperationalError, sa.exc.ProgrammingError,
     ):  # fmt: skip
         app.add_exception_handler(kind, _handle)

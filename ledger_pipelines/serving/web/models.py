@@ -1,25 +1,23 @@
 """Response models that all routes share; OpenAPI describes responses from them."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_pipelines.warehouse.queries.paging import ResultPage
-
-_DIGITS = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}]}
-
-ExactDecimal = Annotated[Decimal, WithJsonSchema(_DIGITS)]
-"""Decimal with exactly its digits: a JSON number, or a string with `decimals=string`."""
-
-YearMonthKey = Annotated[str, Field(examples=["2025-03"])]
+from ledger_pipelines.warehouse.queries.status import RecentUpdate
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 
 class ResponseModel(BaseModel):
-    """Base of all response models; built from the rows of the warehouse queries."""
+    """Base of all response models.
 
-    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+    Fields may be read models of the warehouse queries, whose attribute docstrings become descriptions.
+    """
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True, use_attribute_docstrings=True)
 
 
 class ErrorResponse(ResponseModel):
@@ -61,15 +59,6 @@ class StatusStatistics(ResponseModel):
     )
 
 
-class RecentUpdate(ResponseModel):
-    """Recently written balance."""
-
-    customer_name: str | None
-    year_month: YearMonthKey
-    last_calculated_at: datetime
-    closing_balance: ExactDecimal
-
-
 class OpenIncident(ResponseModel):
     """Incident that needs a person's action."""
 
@@ -99,5 +88,5 @@ class LedgerStatus(ResponseModel):
     )
     incidents: list[OpenIncident] = Field(description="Open incidents, oldest first; never cached")
     statistics: StatusStatistics
-    recent_updates: list[RecentUpdate] = Field(description="The ten most recently written balances, newest first")
+    recent_updates: Sequence[RecentUpdate] = Field(description="The ten most recently written balances, newest first")
     checked_at: datetime

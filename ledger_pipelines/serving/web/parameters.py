@@ -9,11 +9,11 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from ledger_pipelines.horizon import Horizon, MonthError, parse_month
+from ledger_pipelines import ids
+from ledger_pipelines.horizon import MONTH_PATTERN, Horizon, MonthError, parse_month
 from ledger_pipelines.serving.web.errors import invalid_parameter
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncType
 
-_MAX_ID = 2**63 - 1
 _MAX_PAGE = 1_000_000
 DEFAULT_PER_PAGE = 10
 _MAX_PER_PAGE = 100
@@ -88,13 +88,13 @@ class EmptyAsNone:
 Month = Annotated[
     str,
     AfterValidator(parse_month),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2025-03"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{MONTH_PATTERN}$", "examples": ["2025-03"]}),
 ]
 """Month key, such as 2025-03."""
 
-_Id = Annotated[int, WholeNumber(1, _MAX_ID)]
+Id = Annotated[int, WholeNumber(1, ids.LARGEST)]
 
-CustomerId = Annotated[_Id, Path(alias="id", description="The customer's id: `users.id` of the billing application")]
+CustomerId = Annotated[Id, Path(alias="id", description="The customer's id: `users.id` of the billing application")]
 
 YearMonth = Annotated[
     Month | None, EmptyAsNone(), Query(description="Month (YYYY-MM, WIB). Default: the ledger's current month")
@@ -139,10 +139,10 @@ AccountFilter = Annotated[
     ),
 ]
 
-SyncId = Annotated[_Id | None, EmptyAsNone(), Query(description="Id of the sync. Default: the latest sync")]
+SyncId = Annotated[Id | None, EmptyAsNone(), Query(description="Id of the sync. Default: the latest sync")]
 
 CancelSyncId = Annotated[
-    _Id | None, EmptyAsNone(), Query(alias="sync_id", description="Cancel only this sync. Default: the running sync")
+    Id | None, EmptyAsNone(), Query(alias="sync_id", description="Cancel only this sync. Default: the running sync")
 ]
 
 Days = Annotated[

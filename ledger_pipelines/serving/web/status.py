@@ -5,9 +5,10 @@ from typing import Literal
 
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
-from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, RecentUpdate, StatusStatistics
+from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as status_queries
+from ledger_pipelines.warehouse.queries.freshness import Freshness, freshness
 
 _CENT = Decimal("0.01")
 
@@ -30,9 +31,10 @@ def ledger_status(context: AppContext) -> LedgerStatus:
 def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
     with context.snapshot() as connection:
         found = status_queries.status_summary(connection)
+        fresh = freshness(connection)
         took = list(measure_queries(connection).values())
     return LedgerStatus(
-        status=_state(found, turned=turned),
+        status=_state(found, fresh, turned=turned),
         incidents=[],
         statistics=StatusStatistics(
             total_monthly_balances=found.total_monthly_balances,
@@ -40,12 +42,14 @@ def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
             active_customers=found.active_customers,
             avg_query_time_ms=Decimal(str(sum(took) / len(took) if took else 0)).quantize(_CENT),
         ),
-        recent_updates=[RecentUpdate.model_validate(update) for update in found.recent_updates],
+        recent_updates=found.recent_updates,
         checked_at=found.checked_at,
     )
 
 
-def _state(found: status_queries.StatusSummary, *, turned: bool) -> Literal["operational", "catching_up", "empty"]:
+def _state(
+    found: status_queries.StatusSummary, fresh: Freshness, *, turned: bool
+) -> Literal["operational", "catching_up", "empty"]:
     if not found.total_monthly_balances:
         return "empty"
-    return "catching_up" if found.pending_changes or found.stale_months or not turned else "operational"
+    return "catching_up" if fresh.pending or fresh.stale or not turned else "operational"

@@ -8,11 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any
 
 from ledger_pipelines import ids
-from ledger_pipelines.horizon import Horizon, MonthError, month_of, month_start, parse_month, shift_month
+from ledger_pipelines.domain import EXACT_CONTEXT, KIND_WITHOUT_KETERANGAN, DepositKind, PriceRule
+from ledger_pipelines.horizon import Horizon, month_of, month_start, parse_month, shift_month
+from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing.records import (
     CUSTOMER_ROLES,
     PRICE_FIELDS,
@@ -37,11 +39,7 @@ from ledger_pipelines.sources.values import (
 )
 
 _CENT = Decimal("0.01")
-_DIGITS_OF_ANY_AMOUNT = 100
 _LAST_MONTH = "9999-12"
-#: LIKE pattern of the reasons of rows before the first month; `month_from_reason` is the exact check.
-BEFORE_FIRST_MONTH_LIKE = "dated %, before %, the first month of the partitions:%"
-_BEFORE_FIRST = re.compile(r"dated (?P<month>[0-9]{4}-[0-9]{2}), before [0-9-]+, the first month of the partitions:")
 _PLAIN_WORD = re.compile(r"\w{1,60}")
 
 SourceRow = Mapping[str, Any]
@@ -85,8 +83,8 @@ def parse_prices(row: SourceRow, horizon: Horizon) -> Iterator[Price | Rejection
     for position, entry in enumerate(_parse_history(row["pricing_history"])):
         try:
             yield _parse_price(row["id"], position, entry, horizon)
-        except UnusableError as reason:
-            yield _rejected_entry(row["id"], "pricing_history", position, entry, reason)
+        except UnusableError as error:
+            yield _rejected_entry(row["id"], "pricing_history", position, entry, error)
 
 
 def parse_deposits(row: SourceRow, horizon: Horizon) -> Iterator[Deposit | Rejection]:
@@ -99,41 +97,41 @@ def parse_deposits(row: SourceRow, horizon: Horizon) -> Iterator[Deposit | Rejec
     for position, entry in enumerate(_parse_history(row["deposit_history"])):
         try:
             deposit = _parse_deposit(row["id"], entry, horizon)
-        except UnusableError as reason:
-            yield _rejected_entry(row["id"], "deposit_history", position, entry, reason)
+        except UnusableError as error:
+            yield _rejected_entry(row["id"], "deposit_history", position, entry, error)
             continue
         yield deposit._replace(ordinal=count_by_moment[deposit.deposited_at])
         count_by_moment[deposit.deposited_at] += 1
 
 
-def reject_history(row: SourceRow, column: str, reason: UnusableError) -> Rejection:
+def reject_history(row: SourceRow, column: str, error: UnusableError) -> Rejection:
     """Return the rejection of a whole history that cannot be read."""
-    return Rejection("users", f"{row['id']}/{column}", row["id"], None, _reason_text(reason), to_storable(row[column]))
+    return Rejection("users", f"{row['id']}/{column}", row["id"], None, error.reason, to_storable(row[column]))
 
 
 def parse_reading(row: SourceRow, horizon: Horizon) -> MeterReading | Rejection:
     """Parse the reading of a row of `data_pencatatan`, which includes its customer's `role` and `user_id`."""
     try:
         return _parse_reading(row, horizon)
-    except UnusableError as reason:
+    except UnusableError as error:
         raw = raw_row({name: value for name, value in row.items() if name not in ("role", "user_id")})
         customer_id = ids.bigint_or_none(row["customer_id"])
-        return Rejection("data_pencatatan", str(row["id"]), customer_id, reason.year_month, _reason_text(reason), raw)
+        return Rejection("data_pencatatan", str(row["id"]), customer_id, error.year_month, error.reason, raw)
 
 
 def _parse_reading(row: SourceRow, horizon: Horizon) -> MeterReading:
     data = parse_json(row["data_input"])
     if not isinstance(data, dict):
-        raise UnusableError(
-            "data_input is missing" if data is None else f"data_input is no object: {quote_value(data)}"
-        )
+        if data is None:
+            raise UnusableError(ReasonCode.MISSING, column="data_input")
+        raise UnusableError(ReasonCode.NOT_AN_OBJECT, column="data_input", value=quote_value(data))
     is_fob = "volume_sm3" in data
     start, end = (data, {}) if is_fob else (_object_in(data, "pembacaan_awal"), _object_in(data, "pembacaan_akhir"))
     _check_ids(row, start, horizon)
     name = "waktu" if is_fob else "pembacaan_awal.waktu"
     reading_at = parse_moment(start.get("waktu"), name, horizon.zone)
     if reading_at is None:
-        raise UnusableError(f"{name} is missing")
+        raise UnusableError(ReasonCode.MISSING, column=name)
     year_month = month_in_horizon(reading_at, horizon)
     return MeterReading(
         reading_id=row["id"],
@@ -164,59 +162,41 @@ def _check_ids(row: SourceRow, start: SourceRow, horizon: Horizon) -> None:
     for name in ("id", "customer_id"):
         _check_id(row[name], name, within)
     if row["user_id"] is None:
-        raise UnusableError(missing_user_reason(row["customer_id"]), within)
+        raise UnusableError(ReasonCode.UNKNOWN_USER, year_month=within, user=row["customer_id"])
     if row["role"] not in CUSTOMER_ROLES:
-        raise UnusableError(other_role_reason(row["customer_id"], row["role"]), within)
+        raise not_a_customer(row["customer_id"], row["role"], within)
 
 
-def missing_user_reason(customer_id: int) -> str:
-    """Return the reason that rejects the readings of a user who does not exist."""
-    return f"customer {customer_id} does not exist in users"
+def not_a_customer(user_id: int, role: str | None, year_month: str | None = None) -> UnusableError:
+    """Return the error for the readings of a user whose role is no customer's.
 
-
-def other_role_reason(user_id: int, role: str | None) -> str:
-    """Return the reason that rejects the readings of a user whose role is no customer's."""
-    return f"{_other_role(user_id)}{_role_text(role)})"
-
-
-def is_orphan_reason(reason: str, user_id: int) -> bool:
-    """Return whether a reason says that the user of a reading does not exist or is no customer."""
-    return reason == missing_user_reason(user_id) or reason.startswith(_other_role(user_id))
-
-
-def _other_role(user_id: int) -> str:
-    return f"user {user_id} is no customer (role "
+    Rejection reasons are indexed, so the role is quoted and shortened unless it is a short word.
+    """
+    shown = role if role is not None and _PLAIN_WORD.fullmatch(role) else quote_value(role)
+    return UnusableError(ReasonCode.NOT_A_CUSTOMER, year_month=year_month, user=user_id, role=shown)
 
 
 def _check_id(value: object, name: str, year_month: str | None = None) -> None:
     if not ids.is_usable_id(value):
-        raise UnusableError(f"{name} is not a whole number from 1 to {ids.LARGEST}: {quote_value(value)}", year_month)
-
-
-def _role_text(role: str | None) -> str:
-    """Return a role for a rejection reason, quoted and shortened unless it is a short word: reasons are indexed."""
-    return role if role is not None and _PLAIN_WORD.fullmatch(role) else quote_value(role)
+        raise UnusableError(
+            ReasonCode.NOT_AN_ID, year_month=year_month, column=name, largest=ids.LARGEST, value=quote_value(value)
+        )
 
 
 def _number_in_month(data: SourceRow, name: str, year_month: str) -> Decimal | None:
     """Return the number in a field of a row of a known month, or None if it is missing."""
     try:
         return parse_number(data.get(name), name)
-    except UnusableError as reason:
-        raise UnusableError(str(reason), year_month) from None
+    except UnusableError as error:
+        raise error.in_month(year_month) from None
 
 
 def _required_number(data: SourceRow, name: str, year_month: str) -> Decimal:
     """Return the number that a row of a known month must have."""
     value = _number_in_month(data, name, year_month)
     if value is None:
-        raise UnusableError(f"{name} is missing", year_month)
+        raise UnusableError(ReasonCode.MISSING, year_month=year_month, column=name)
     return value
-
-
-def future_month_reason(month: str) -> str:
-    """Return the start of the reason that rejects a row dated after the current month."""
-    return f"dated {month}, after the current month"
 
 
 def month_in_horizon(at: datetime, horizon: Horizon) -> str:
@@ -227,73 +207,69 @@ def month_in_horizon(at: datetime, horizon: Horizon) -> str:
     """
     month = month_of(at, horizon.zone)
     if month > horizon.current:
-        raise UnusableError(f"{future_month_reason(month)} {horizon.current}: it counts when its month comes")
+        raise UnusableError(ReasonCode.AFTER_CURRENT_MONTH, month=month, current=horizon.current)
     if month < horizon.first:
-        raise UnusableError(
-            f"dated {month}, before {horizon.first}, the first month of the partitions: "
-            "set LEDGER_FIRST_MONTH to go further back"
-        )
+        raise UnusableError(ReasonCode.BEFORE_FIRST_MONTH, month=month, first=horizon.first)
     return month
-
-
-def month_from_reason(reason: str) -> str | None:
-    """Return the month of a row that was rejected as before the first month; None for any other reason."""
-    found = _BEFORE_FIRST.match(reason)
-    return found and found["month"]
 
 
 def _parse_price(customer_id: int, position: int, entry: object, horizon: Horizon) -> Price:
     if not isinstance(entry, dict):
-        raise UnusableError(f"the entry is no object: {quote_value(entry)}")
+        raise UnusableError(ReasonCode.ENTRY_NOT_AN_OBJECT, value=quote_value(entry))
     fields = {name: parse_number(entry.get(name), name) for name in PRICE_FIELDS}
-    if entry.get("type") == "custom_period":
-        rule, (valid_from, valid_to) = "custom_period", parse_period(entry, horizon.zone)
+    if entry.get("type") == PriceRule.CUSTOM_PERIOD:
+        rule, (valid_from, valid_to) = PriceRule.CUSTOM_PERIOD, parse_period(entry, horizon.zone)
     else:
-        rule, (valid_from, valid_to) = "monthly", _month_bounds(entry.get("year_month"), horizon)
+        rule, (valid_from, valid_to) = PriceRule.MONTHLY, _month_bounds(entry.get("year_month"), horizon)
     return Price(customer_id, position, rule, valid_from, valid_to, **fields, entry=encode_json(entry))
 
 
 def _month_bounds(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
     if is_missing(given):
-        raise UnusableError("year_month is missing")
+        raise UnusableError(ReasonCode.MISSING, column="year_month")
     try:
         month = parse_month(given if isinstance(given, str) else quote_value(given))
         start = month_start(month, horizon.zone)
         return start, add_clamped(start, timedelta(days=31)) if month == _LAST_MONTH else month_start(
             shift_month(month, 1), horizon.zone
         )
-    except (MonthError, ValueError) as error:
-        raise UnusableError(f"year_month: {error}") from None
+    except ValueError:
+        raise UnusableError(ReasonCode.NOT_A_MONTH, column="year_month", value=quote_value(given)) from None
 
 
 def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
     if not isinstance(entry, dict):
-        raise UnusableError(f"the entry is no object: {quote_value(entry)}")
+        raise UnusableError(ReasonCode.ENTRY_NOT_AN_OBJECT, value=quote_value(entry))
     deposited_at = parse_moment(entry.get("date"), "date", horizon.zone)
     if deposited_at is None:
-        raise UnusableError("date is missing")
+        raise UnusableError(ReasonCode.MISSING, column="date")
     month = month_in_horizon(deposited_at, horizon)
     given = _required_number(entry, "amount", month)
-    keterangan = _direction(entry.get("keterangan"), month)
-    signed = given if keterangan == "penambahan" else -abs(given)
+    kind = _deposit_kind(entry.get("keterangan"), month)
     description = parse_text(entry.get("description"))
-    return Deposit(customer_id, month, deposited_at, 0, round_rupiah(signed), given, keterangan, description)
+    amount = kind.signed(round_rupiah(given))
+    return Deposit(customer_id, month, deposited_at, 0, amount, given, kind, description)
 
 
-def _direction(given: object, year_month: str) -> str:
-    """Return the direction of a deposit entry; an entry without `keterangan` (old data) is an addition."""
+def _deposit_kind(given: object, year_month: str) -> DepositKind:
     if is_missing(given):
-        return "penambahan"
+        return KIND_WITHOUT_KETERANGAN
     word = given.strip().lower() if isinstance(given, str) else ""
-    if word not in {"penambahan", "pengurangan"}:
-        raise UnusableError(f"keterangan is neither penambahan nor pengurangan: {quote_value(given)}", year_month)
-    return word
+    if word not in tuple(DepositKind):
+        raise UnusableError(
+            ReasonCode.NOT_ONE_OF,
+            year_month=year_month,
+            column="keterangan",
+            allowed=", ".join(DepositKind),
+            value=quote_value(given),
+        )
+    return DepositKind(word)
 
 
 def round_rupiah(amount: Decimal) -> Decimal:
     """Round an amount to 2 decimals, half away from zero."""
-    with localcontext(prec=_DIGITS_OF_ANY_AMOUNT):
-        return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
+    with localcontext(EXACT_CONTEXT):
+        return amount.quantize(_CENT)
 
 
 def _parse_history(text: str | None) -> list[Any]:
@@ -301,22 +277,18 @@ def _parse_history(text: str | None) -> list[Any]:
     if history is None:
         return []
     if not isinstance(history, list):
-        raise UnusableError(f"not a list: {quote_value(history)}")
+        raise UnusableError(ReasonCode.NOT_A_LIST, value=quote_value(history))
     return history
 
 
-def _rejected_entry(customer_id: int, column: str, position: int, entry: object, reason: UnusableError) -> Rejection:
+def _rejected_entry(customer_id: int, column: str, position: int, entry: object, error: UnusableError) -> Rejection:
     source_id = f"{customer_id}/{column}/{position}"
-    return Rejection("users", source_id, customer_id, reason.year_month, _reason_text(reason), encode_json(entry))
+    return Rejection("users", source_id, customer_id, error.year_month, error.reason, encode_json(entry))
 
 
-def reject_customer(row: SourceRow, reason: UnusableError) -> Rejection:
+def reject_customer(row: SourceRow, error: UnusableError) -> Rejection:
     """Return the rejection of a customer's row of `users`."""
-    return Rejection("users", str(row["id"]), ids.bigint_or_none(row["id"]), None, _reason_text(reason), raw_row(row))
-
-
-def _reason_text(reason: UnusableError) -> str:
-    return to_storable(str(reason))
+    return Rejection("users", str(row["id"]), ids.bigint_or_none(row["id"]), None, error.reason, raw_row(row))
 
 
 def raw_row(row: SourceRow) -> str:

@@ -1,4 +1,4 @@
-"""Catalogue of the ERP's six tables: columns and their kinds, month columns, keys and comments.
+"""Catalogue of the ERP's tables: columns and their kinds, month columns, keys and comments.
 
 Everything else derives from it: the reader's SELECT, the pandera schema, the warehouse's tables, the assets, the demo
 and the data dictionary. A further table needs one more declaration and a migration.
@@ -47,7 +47,8 @@ class ErpTable:
         month_columns: A row belongs to the month of the first of these that is not null. Empty for a snapshot without
             a date, which belongs to the month in which it is read.
         key: Columns that usually identify a row. They are indexed, and distinguish a changed row from a deleted and an
-            inserted one. Rows with equal keys are all kept.
+            inserted one. Rows with equal keys are all kept. If empty, as many deleted as inserted rows of a month count
+            as changed.
     """
 
     name: str
@@ -313,7 +314,7 @@ DATA_RECEIPT_PURCHASE = ErpTable(
     key=("receipt_no", "receipt_line"),
 )
 
-ERP_TABLES = (
+ERP_TABLES: tuple[ErpTable, ...] = (
     STOCKBYWH,
     VIEW_WAREHOUSE_ORDER,
     VIEW_WAREHOUSE_ORDER_LINE,

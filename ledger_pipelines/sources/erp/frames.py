@@ -16,6 +16,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from ledger_pipelines import ids
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.values import PLAIN, convert
 from ledger_pipelines.sources.validation import validate_frame
@@ -23,7 +25,6 @@ from ledger_pipelines.sources.values import UnusableError, to_storable
 
 #: Maximum length of a text; a longer one is a document or a fault.
 LONGEST_TEXT = 100_000
-_LARGEST_INTEGER = 2**63 - 1
 _MOMENTS = frozenset((datetime, type(None)))
 
 RawRow = tuple[Any, ...]
@@ -41,16 +42,16 @@ class Frame:
 
     rows: pd.DataFrame
     days: Sequence[date | None]
-    failures: dict[int, str]
+    failures: dict[int, RejectionReason]
 
 
 def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
     """Convert and validate a chunk of raw rows with values in the catalogue's order of columns."""
-    unusable: dict[str, dict[int, str]] = {}
+    unusable: dict[str, dict[int, RejectionReason]] = {}
     columns: dict[str, Sequence[Any]] = {}
     for column, values in zip(table.columns, zip(*chunk, strict=True), strict=True):
-        columns[column.name], unusable[column.name] = _converted(column.kind, values)
-    failures = {position: f"{name}: {why}" for name, of in reversed(unusable.items()) for position, why in of.items()}
+        columns[column.name], unusable[column.name] = _converted(column.kind, values, column.name)
+    failures = {position: reason for of in reversed(unusable.values()) for position, reason in of.items()}
     rows = pd.DataFrame({name: pd.Series(of_column, dtype=object) for name, of_column in columns.items()}, copy=False)
     try:
         validate_frame(schema(table), rows)
@@ -59,11 +60,13 @@ def frame(table: ErpTable, chunk: Sequence[RawRow]) -> Frame:
             if case.index is None or pd.isna(case.index):
                 raise
             position, name = int(case.index), str(case.column)
-            failures.setdefault(position, f"{name}: {_why_unusable(columns[name][position])}")
+            if (fault := _fault(columns[name][position])) is None:
+                raise
+            failures.setdefault(position, RejectionReason.of(fault[0], column=name, **fault[1]))
     return Frame(rows, _days(table, columns, unusable), failures)
 
 
-def _converted(kind: Kind, values: Sequence[Any]) -> tuple[Sequence[Any], dict[int, str]]:
+def _converted(kind: Kind, values: Sequence[Any], column: str) -> tuple[Sequence[Any], dict[int, RejectionReason]]:
     """Convert values to their kind; return them with the reasons of unusable ones by position (None replaces these)."""
     types = set(map(type, values))
     if types <= PLAIN[kind]:
@@ -72,17 +75,17 @@ def _converted(kind: Kind, values: Sequence[Any]) -> tuple[Sequence[Any], dict[i
         # Thousands of timestamps fall on hundreds of days: each distinct one is converted, held and written only once.
         days = {moment: moment and moment.date() for moment in set(values)}
         return list(map(days.__getitem__, values)), {}
-    made, unusable = list(values), dict[int, str]()
+    made, unusable = list(values), dict[int, RejectionReason]()
     for position, value in enumerate(values):
         try:
-            made[position] = convert(kind, value)
-        except UnusableError as reason:
-            made[position], unusable[position] = None, str(reason)
+            made[position] = convert(kind, value, column)
+        except UnusableError as error:
+            made[position], unusable[position] = None, error.reason
     return made, unusable
 
 
 def _days(
-    table: ErpTable, columns: Mapping[str, Sequence[Any]], unusable: Mapping[str, Mapping[int, str]]
+    table: ErpTable, columns: Mapping[str, Sequence[Any]], unusable: Mapping[str, Mapping[int, RejectionReason]]
 ) -> list[date | None]:
     """Return the day of each row; None if the value that decides it is unusable, because any day would be a guess."""
     days: list[date | None] = [None] * len(columns[table.names[0]])
@@ -125,18 +128,18 @@ def _raw(value: Any) -> str | bool | None:
     return to_storable(value.hex() if isinstance(value, bytes) else str(value))
 
 
-def _why_unusable(value: Any) -> str | None:
-    """Return the rejection reason of a value of its column's kind; None if it is usable."""
+def _fault(value: Any) -> tuple[ReasonCode, dict[str, object]] | None:
+    """Return code and parameters of the reason that rejects a value of its column's kind; None if it is usable."""
     if isinstance(value, str):
         if "\x00" in value:
-            return "contains NUL"
+            return ReasonCode.CONTAINS_NUL, {}
         if len(value) > LONGEST_TEXT:
-            return f"longer than {LONGEST_TEXT:,} characters"
-        return None if _encodable(value) else "half a character (a lone surrogate)"
+            return ReasonCode.TOO_LONG, {"limit": f"{LONGEST_TEXT:,}"}
+        return None if _encodable(value) else (ReasonCode.LONE_SURROGATE, {})
     if isinstance(value, Decimal) and not value.is_finite():
-        return "not a finite number"
+        return ReasonCode.NOT_FINITE, {}
     if isinstance(value, int) and not _within(value):
-        return "out of range (64 bits)"
+        return ReasonCode.OUT_OF_RANGE, {"limit": "2^63", "value": value}
     return None
 
 
@@ -155,7 +158,7 @@ def _encodable(text: str) -> bool:
 
 
 def _within(value: int) -> bool:
-    return -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER
+    return -ids.LARGEST <= value <= ids.LARGEST
 
 
 def _check(all_are_usable: Callable[[Sequence[Any]], bool]) -> pa.Check:
@@ -168,7 +171,7 @@ def _check(all_are_usable: Callable[[Sequence[Any]], bool]) -> pa.Check:
     def check(series: "pd.Series[Any]") -> "bool | pd.Series[bool]":
         if all_are_usable(list(filter(None, series.tolist()))):
             return True
-        return series.map(lambda value: _why_unusable(value) is None).astype(bool)
+        return series.map(lambda value: _fault(value) is None).astype(bool)
 
     # pandas treats a Decimal NaN as missing, but it must not pass as NULL; the check itself skips the usable values.
     return pa.Check(check, name="usable", ignore_na=False)

@@ -1,4 +1,4 @@
-"""Reader of the ERP: six tables and views of any SQLAlchemy URL, in production SQL Server by pyodbc.
+"""Reader of the ERP: tables and views of any SQLAlchemy URL, in production SQL Server by pyodbc.
 
 A table is read in one pass, on one connection. The pass is one snapshot if the server supports that. It is read-only if
 the server enforces that; at SQL Server only the rights of the login prevent writes. The pass reads the fingerprints of

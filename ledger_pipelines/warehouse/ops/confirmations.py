@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.ops import change_queue
 from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentKind
 from ledger_pipelines.warehouse.tables import deletion_confirmations
@@ -16,8 +17,10 @@ _confirmation = deletion_confirmations.c
 _IS_VALID = _confirmation.expires_at > sa.func.clock_timestamp()
 
 
-class NothingToConfirmError(Exception):
+class NothingToConfirmError(LedgerError):
     """An incident has no deletion to confirm; the message says why."""
+
+    http_status = 409
 
 
 def confirm_refused_deletion(connection: sa.Connection, incident: Incident, by: str) -> datetime:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import watermarks
@@ -22,7 +23,7 @@ _SOURCE = "source of the ledger"
 _Source = Literal["demo", "own"]
 
 
-class NotComputedError(Exception):
+class NotComputedError(LedgerError):
     """The ledger has never been computed; the message names the command that computes it."""
 
 

@@ -76,9 +76,9 @@ def delete_old_batches(connection: sa.Connection) -> None:
     connection.execute(sa.delete(realtime_batches).where(_batch.committed_at < since))
 
 
-def latency_summary(connection: sa.Connection, minutes: int, objective_ms: int) -> LatencySummary | None:
-    """Return the latency of the changes applied in the last ``minutes``; None if there were none."""
-    since = sa.func.now() - minutes * sa.literal_column("interval '1 minute'")
+def latency_summary(connection: sa.Connection, objective_ms: int) -> LatencySummary | None:
+    """Return the latency of the changes applied in the last hour; None if there were none."""
+    since = sa.func.now() - sa.literal_column("interval '1 hour'")
     unnested = sa.select(sa.func.unnest(_batch.since_change_ms).label("ms")).where(_batch.committed_at >= since)
     latencies = unnested.subquery()
     percentiles = [sa.func.percentile_disc(share).within_group(latencies.c.ms) for share in (0.5, 0.95)]

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, qualified_name
 from ledger_pipelines.warehouse.ops import watermarks
@@ -23,7 +24,7 @@ LEDGER_TABLES = (deposits, meter_readings, transaction_calculations, monthly_cus
 _REACHED = "month that balances have reached"
 
 
-class InputNotLoadedError(Exception):
+class InputNotLoadedError(LedgerError):
     """A table cannot be computed because an input has never been loaded; the message names the input."""
 
 

@@ -7,11 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import Scope
+from ledger_pipelines.rejection_reasons import REASON_COLUMNS
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, is_any_of
 from ledger_pipelines.warehouse.tables import rejected_rows
 
 #: The columns of a rejection, except those that record which run found it and when.
-REJECTION_COLUMNS = ("source_table", "source_id", "customer_id", "year_month", "reason", "raw_row")
+REJECTION_COLUMNS = ("source_table", "source_id", "customer_id", "year_month", *REASON_COLUMNS, "raw_row")
 
 
 def is_of_customers(scope: Scope) -> sa.ColumnElement[bool]:

@@ -13,8 +13,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 SyncType = Literal["manual", "scheduled"]
 Status = Literal["running", "completed", "failed", "cancelled"]
@@ -24,8 +26,8 @@ _TABLE_KEY = ("sync_log_id", "table_name")
 
 
 @dataclass(frozen=True)
-class SyncLog:
-    """One sync, by the columns of `ops.sync_logs`; times are in the company's zone."""
+class SyncFigures:
+    """Log of a sync of the ERP."""
 
     id: int
     sync_type: SyncType
@@ -36,18 +38,17 @@ class SyncLog:
     success_records: int
     failed_records: int
     error_message: str | None
-    duration: Decimal | None
-    success_rate: Decimal | None
-    run_id: str | None
+    duration: ExactDecimal | None
+    """Duration in seconds; null while the sync is running"""
+    success_rate: ExactDecimal | None
+    """Percentage of the rows read that were not rejected"""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the log as the API returns it: all fields except `run_id`, times in ISO 8601 with their offset."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name in (item.name for item in fields(self))
-            if name != "run_id"
-            for value in [getattr(self, name)]
-        }
+
+@dataclass(frozen=True)
+class SyncLog(SyncFigures):
+    """Log of a sync of the ERP, with its Dagster run; times are in the company's zone."""
+
+    run_id: str | None
 
 
 @dataclass(frozen=True)
@@ -76,23 +77,22 @@ class SyncResult:
     error_message: str | None = None
 
 
-class SyncRunningError(Exception):
-    """A sync cannot start because another is running.
+class SyncRunningError(LedgerError):
+    """A sync cannot be started or cancelled because another is running.
 
     Attributes:
         running: The running sync.
     """
 
-    def __init__(self, running: SyncLog) -> None:
-        run = f" in run {running.run_id[:8]}" if running.run_id else ""
-        super().__init__(
-            f"Sync {running.id} ({running.sync_type}) has been running since {running.started_at:%Y-%m-%d %H:%M:%S}"
-            f"{run}. Only one sync runs at a time: wait until it ends, or cancel it with `ledger sync cancel`."
-        )
+    http_status = 409
+
+    def __init__(self, message: str, running: SyncLog) -> None:
+        super().__init__(message)
         self.running = running
+        self.extra_fields = {"running_sync_id": running.id}
 
 
-class SyncNotRunningError(Exception):
+class SyncNotRunningError(LedgerError):
     """A run's sync has ended or does not exist; the message says what to do."""
 
 
@@ -120,7 +120,12 @@ def begin_sync(connection: sa.Connection, sync_type: SyncType, run_id: str | Non
     while True:
         # Checked before inserting, because a failed INSERT uses up an id.
         if (other := running_sync(connection)) is not None:
-            raise SyncRunningError(other)
+            run = f" in run {other.run_id[:8]}" if other.run_id else ""
+            raise SyncRunningError(
+                f"Sync {other.id} ({other.sync_type}) has been running since {other.started_at:%Y-%m-%d %H:%M:%S}"
+                f"{run}. Only one sync runs at a time: wait until it ends, or cancel it with `ledger sync cancel`.",
+                other,
+            )
         if (row := connection.execute(statement).one_or_none()) is not None:
             return SyncLog(*row)
         # Another sync started between the two statements; it may have ended by now, so try again.

@@ -1,10 +1,9 @@
 """Exact sums of decimals in Python, whose default context rounds to 28 digits."""
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 
-#: Enough digits for every number that the warehouse can hold.
-EXACT_CONTEXT = Context(prec=200)
+from ledger_pipelines.domain import EXACT_CONTEXT
 
 
 def exact_total(values: Iterable[Decimal], decimals: int) -> Decimal:

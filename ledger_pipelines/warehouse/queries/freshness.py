@@ -34,6 +34,11 @@ class Freshness:
     oldest_pending: datetime | None
     stale: int
 
+    @property
+    def oldest_pending_seconds(self) -> float | None:
+        """Age of the oldest queued change, held ones excluded; None for an empty queue."""
+        return None if self.oldest_pending is None else (self.asked_at - self.oldest_pending).total_seconds()
+
 
 def freshness(connection: sa.Connection) -> Freshness:
     """Return the freshness, read in one statement and so as of one moment."""

@@ -10,17 +10,15 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.ops import latency
 from ledger_pipelines.warehouse.ops.incidents import IS_OPEN, count_open
 from ledger_pipelines.warehouse.ops.latency import LatencySummary
+from ledger_pipelines.warehouse.queries.freshness import Freshness, freshness
 from ledger_pipelines.warehouse.tables import (
     incidents,
-    pending_changes,
     realtime_batches,
     rejected_rows,
-    stale_months,
     sync_logs,
 )
 
-_LATENCY_MINUTES = 60
-_change, _sync, _batch = pending_changes.c, sync_logs.c, realtime_batches.c
+_sync, _batch = sync_logs.c, realtime_batches.c
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,7 @@ class PipelineMetrics:
     Attributes:
         syncs: Totals of the syncs by type and status.
         last_sync_seconds: Seconds since the end of the last completed sync; None without one.
-        pending: Number of queued changes, except held ones.
-        held: Number of held changes, whose customers have automatic recalculation switched off.
-        oldest_pending_seconds: Age of the oldest queued change, held ones excluded; None for an empty queue.
-        stale_months: Number of invalidations: months to recalculate because their inputs changed.
+        freshness: Numbers of queued changes and invalidations.
         rejected: Number of rejected rows by asset.
         batches: Number of batches of changes applied within the last 30 days.
         changes: Number of changes in those batches.
@@ -54,10 +49,7 @@ class PipelineMetrics:
 
     syncs: Mapping[tuple[str, str], SyncTotals]
     last_sync_seconds: Decimal | None
-    pending: int
-    held: int
-    oldest_pending_seconds: Decimal | None
-    stale_months: int
+    freshness: Freshness
     rejected: Mapping[str, int]
     batches: int
     changes: int
@@ -76,33 +68,24 @@ def pipeline_metrics(connection: sa.Connection, objective_ms: int) -> PipelineMe
     numbers = connection.execute(_numbers()).one()
     return PipelineMetrics(
         syncs={(row.sync_type, row.status): SyncTotals(*row[2:]) for row in connection.execute(_syncs())},
+        freshness=freshness(connection),
         rejected={row.asset: row.rows for row in connection.execute(_rejected())},
-        latency=latency.latency_summary(connection, _LATENCY_MINUTES, objective_ms),
+        latency=latency.latency_summary(connection, objective_ms),
         open_incidents=count_open(connection),
         **numbers._mapping,
     )
 
 
 def _numbers() -> sa.Select[Any]:
-    """One row: the numbers of queued changes, batches and invalidations, and the ages of the last sync and incident."""
+    """One row: the numbers of batches and their changes, and the ages of the last sync and incident."""
     last_sync = sa.select(_age(sa.func.max(_sync.completed_at))).where(_sync.status == "completed")
-    queue = sa.select(
-        sa.func.count().filter(~_change.held).label("pending"),
-        sa.func.count().filter(_change.held).label("held"),
-        _age(sa.func.min(_change.noticed_at).filter(~_change.held)).label("oldest_pending_seconds"),
-    ).subquery()
-    batches = sa.select(
-        sa.func.count().label("batches"), sa.func.coalesce(sa.func.sum(_batch.changes), 0).label("changes")
-    ).subquery()
-    stale = sa.select(sa.func.count()).select_from(stale_months)
     oldest_incident = sa.select(_age(sa.func.min(incidents.c.opened_at))).where(IS_OPEN)
     return sa.select(
-        *queue.c,
-        *batches.c,
+        sa.func.count().label("batches"),
+        sa.func.coalesce(sa.func.sum(_batch.changes), 0).label("changes"),
         last_sync.scalar_subquery().label("last_sync_seconds"),
-        stale.scalar_subquery().label("stale_months"),
         oldest_incident.scalar_subquery().label("oldest_incident_seconds"),
-    ).join_from(queue, batches, sa.true())
+    ).select_from(realtime_batches)
 
 
 def _syncs() -> sa.Select[Any]:

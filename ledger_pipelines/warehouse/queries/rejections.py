@@ -1,11 +1,13 @@
 """Queries of rejected rows: numbers by kind of reason, and pages of the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import customers, rejected_rows
 
@@ -15,34 +17,48 @@ _MOST_KINDS = 200
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that cannot be used, by the columns of `ops.rejected_rows`."""
+    """A row that cannot be used, with its reason."""
 
     asset: str
     source_table: str
     source_id: str
     customer_id: int | None
     year_month: str | None
-    reason: str
     raw_row: str
     first_seen: datetime
-    last_seen: datetime
+    reason_code: str
+    reason_params: Mapping[str, str]
+
+    @property
+    def reason(self) -> RejectionReason:
+        """The reason."""
+        return RejectionReason.stored(self.reason_code, self.reason_params)
 
 
 @dataclass(frozen=True)
 class RejectionCount:
-    """Number of rows of a source table that an asset rejects for a kind of reason."""
+    """Number of rows of a source table that an asset rejects for a kind of reason, with one of the reasons."""
 
     asset: str
     source_table: str
     kind: str
     rows: int
+    reason_code: str
+    reason_params: Mapping[str, str]
+
+    @property
+    def reason(self) -> RejectionReason:
+        """One of the reasons."""
+        return RejectionReason.stored(self.reason_code, self.reason_params)
 
 
 def rejection_counts(connection: sa.Connection) -> Sequence[RejectionCount]:
     """Return the kinds of reasons by asset and source table, most frequent first, at most 200."""
+    # All rows of a kind have the same values in the text of the kind.
+    one_of_params = sa.cast(sa.func.min(sa.cast(_row.reason_params, sa.Text)), JSONB)
     statement = (
-        sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count())
-        .group_by(_row.asset, _row.source_table, _row.reason_kind)
+        sa.select(_row.asset, _row.source_table, _row.reason_kind, sa.func.count(), _row.reason_code, one_of_params)
+        .group_by(_row.asset, _row.source_table, _row.reason_kind, _row.reason_code)
         .order_by(sa.func.count().desc(), _row.asset, _row.source_table, _row.reason_kind)
         .limit(_MOST_KINDS)
     )

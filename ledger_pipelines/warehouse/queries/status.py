@@ -1,4 +1,4 @@
-"""Status of the ledger: numbers of rows, queued work, and the latest updates.
+"""Status of the ledger: numbers of rows and the latest updates.
 
 Slow: the queries count rows of large tables, so call them rarely.
 """
@@ -6,7 +6,6 @@ Slow: the queries count rows of large tables, so call them rarely.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,23 +13,22 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse.tables import (
     customers,
     monthly_customer_balances,
-    pending_changes,
-    stale_months,
     transaction_calculations,
 )
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
 _RECENT = 10
 _balance = monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class BalanceUpdate:
-    """A balance with the time of its last change."""
+class RecentUpdate:
+    """Recently written balance."""
 
     customer_name: str | None
-    year_month: str
+    year_month: YearMonthKey
     last_calculated_at: datetime
-    closing_balance: Decimal
+    closing_balance: ExactDecimal
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,6 @@ class StatusSummary:
         total_monthly_balances: Number of rows of `monthly_customer_balances`.
         total_transaction_calculations: Number of rows of `transaction_calculations`.
         active_customers: Number of the billing application's customers that have a balance.
-        pending_changes: Number of queued changes of the billing application, except held ones.
-        stale_months: Number of invalidations: months to recalculate because their inputs changed.
         recent_updates: The balances that changed last, newest first.
         checked_at: The time of the counts.
     """
@@ -50,16 +46,14 @@ class StatusSummary:
     total_monthly_balances: int
     total_transaction_calculations: int
     active_customers: int
-    pending_changes: int
-    stale_months: int
-    recent_updates: Sequence[BalanceUpdate]
+    recent_updates: Sequence[RecentUpdate]
     checked_at: datetime
 
 
 def status_summary(connection: sa.Connection) -> StatusSummary:
     """Return the current status."""
     counted = connection.execute(_counts()).one()
-    updates = [BalanceUpdate(*row) for row in connection.execute(_recent_updates())]
+    updates = [RecentUpdate(*row) for row in connection.execute(_recent_updates())]
     return StatusSummary(**counted._mapping, recent_updates=updates)
 
 
@@ -70,8 +64,6 @@ def _counts() -> sa.Select[Any]:
         "total_monthly_balances": sa.select(sa.func.count()).select_from(monthly_customer_balances),
         "total_transaction_calculations": sa.select(sa.func.count()).select_from(transaction_calculations),
         "active_customers": sa.select(sa.func.count()).select_from(customers).where(sa.exists(balance_of_customer)),
-        "pending_changes": sa.select(sa.func.count()).select_from(pending_changes).where(~pending_changes.c.held),
-        "stale_months": sa.select(sa.func.count()).select_from(stale_months),
     }
     columns = [count.scalar_subquery().label(name) for name, count in counts.items()]
     return sa.select(*columns, sa.func.now().label("checked_at"))

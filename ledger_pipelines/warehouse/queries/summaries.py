@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.domain import PriceRule
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse.merge import is_in_scope
 from ledger_pipelines.warehouse.tables import (
@@ -48,33 +49,12 @@ def transaction_summary(scope: Scope) -> sa.Select[Any]:
             sa.func.count().label("transactions"),
             sa.func.sum(_transaction.volume_sm3).label("volume"),
             sa.func.sum(_transaction.total_harga).label("amount"),
-            *(sa.func.count().filter(rule == name).label(name) for name in ("custom_period", "monthly", "default")),
+            *(sa.func.count().filter(rule == each).label(each) for each in PriceRule),
         )
         .where(is_in_scope(transaction_calculations, scope))
         .group_by(_transaction.year_month)
         .order_by(_transaction.year_month)
     )
-
-
-def latest_balances(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
-    """One row: a customer with its latest balance."""
-    statement = (
-        sa.select(
-            _balance.customer_id,
-            customers.c.name,
-            customers.c.role,
-            _balance.year_month,
-            _balance.opening_balance,
-            _balance.total_deposits,
-            _balance.total_purchases,
-            _balance.closing_balance,
-            _balance.total_volume_sm3,
-        )
-        .ext(distinct_on(_balance.customer_id))
-        .outerjoin_from(monthly_customer_balances, customers, customers.c.customer_id == _balance.customer_id)
-        .order_by(_balance.customer_id, _balance.year_month.desc())
-    )
-    return statement if wanted is None else statement.where(_balance.customer_id.in_(wanted))
 
 
 def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
@@ -88,11 +68,8 @@ def row_counts(wanted: Sequence[int] | None = None) -> sa.Select[Any]:
 
 
 def rejections_by_reason(asset: str) -> sa.Select[Any]:
-    """One row: a reason why an asset rejects rows, with the number of rows and an example.
-
-    Reasons are grouped by the text before their first colon, because numbers and names after it vary.
-    """
-    kind = sa.func.split_part(rejected_rows.c.reason, ":", 1)
+    """One row: a kind of reason why an asset rejects rows, with the number of rows and an example."""
+    kind = rejected_rows.c.reason_kind
     example = sa.func.min(rejected_rows.c.source_table.concat(" ").concat(rejected_rows.c.source_id))
     return (
         sa.select(kind.label("reason"), sa.func.count().label("rows"), example.label("example"))
@@ -102,19 +79,24 @@ def rejections_by_reason(asset: str) -> sa.Select[Any]:
     )
 
 
-def rejections_of_run(asset: str, run_id: str, *, ungrouped: str) -> sa.Select[Any, str, int]:
-    """One row: a kind of reason why an asset rejected rows in a run, with a reason, the number of rows and an example.
+def rejections_of_run(asset: str, run_id: str) -> sa.Select[Any]:
+    """One row: a kind of reason and a month that it names, with one of the reasons, the number of rows and an example.
 
     Args:
         asset: Name of the asset.
-        run_id: The run.
-        ungrouped: LIKE pattern of reasons that are not grouped by kind.
+        run_id: The run that rejected the rows.
     """
     row = rejected_rows.c
     example = sa.func.min(row.source_table.concat(" ").concat(row.source_id))
+    params = sa.cast(sa.func.min(sa.cast(row.reason_params, sa.Text)), JSONB)
     return (
-        sa.select(sa.func.min(row.reason).label("reason"), example.label("source_row"), sa.func.count().label("rows"))
+        sa.select(
+            row.reason_code,
+            params.label("reason_params"),
+            example.label("source_row"),
+            sa.func.count().label("rows"),
+        )
         .where(row.asset == asset, row.run_id == run_id)
-        .group_by(row.reason_kind, sa.case((row.reason.like(ungrouped), row.reason)))
+        .group_by(row.reason_code, row.reason_kind, row.reason_params["month"].astext)
         .order_by(sa.func.count().desc(), sa.func.min(row.reason))
     )

@@ -2,45 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType, log_columns
+from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncFigures, SyncLog, SyncType, log_columns
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 _RECENT = 5
 _newest_first = sync_logs.c.id.desc()
 
 
 @dataclass(frozen=True)
-class SyncLogStatistics:
-    """Statistics of the syncs started in a period, and the newest syncs of all.
-
-    Attributes:
-        total_syncs: Number of syncs.
-        successful_syncs: Number of completed syncs.
-        failed_syncs: Number of failed syncs; cancelled syncs count as neither completed nor failed.
-        running_syncs: 1 if one of the syncs is running, else 0.
-        avg_records: Average rows read by a completed sync; None without one.
-        avg_duration: Average seconds of a completed sync; None without one.
-        recent_logs: The newest five syncs, started in the period or not.
-    """
+class SyncNumbers:
+    """Statistics of the syncs; the averages cover completed syncs only."""
 
     total_syncs: int
     successful_syncs: int
     failed_syncs: int
     running_syncs: int
-    avg_records: Decimal | None
-    avg_duration: Decimal | None
-    recent_logs: Sequence[SyncLog]
+    avg_records: ExactDecimal | None
+    avg_duration: ExactDecimal | None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the statistics as the API returns them."""
-        numbers = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "recent_logs"}
-        return {"statistics": numbers, "recent_logs": [log.as_dict() for log in self.recent_logs]}
+
+@dataclass(frozen=True)
+class SyncStatisticsData:
+    """Statistics of the syncs, and the five newest syncs."""
+
+    statistics: SyncNumbers
+    recent_logs: Sequence[SyncFigures]
 
 
 def latest(connection: sa.Connection) -> SyncLog | None:
@@ -97,8 +89,11 @@ def page(
     return ResultPage([SyncLog(*row) for row in rows], number, per_page, total)
 
 
-def statistics(connection: sa.Connection, days: int = 7) -> SyncLogStatistics:
-    """Return the statistics of the syncs started in the last ``days`` days."""
+def statistics(connection: sa.Connection, days: int = 7) -> SyncStatisticsData:
+    """Return the statistics of the syncs started in the last ``days`` days, and the newest syncs of all.
+
+    Cancelled syncs count as neither successful nor failed.
+    """
     status = sync_logs.c.status
     completed = status == "completed"
     since = sa.func.now() - sa.func.make_interval(0, 0, 0, days)
@@ -110,9 +105,9 @@ def statistics(connection: sa.Connection, days: int = 7) -> SyncLogStatistics:
         sa.func.round(sa.func.avg(sync_logs.c.total_records).filter(completed), 2).label("avg_records"),
         sa.func.round(sa.func.avg(sync_logs.c.duration).filter(completed), 2).label("avg_duration"),
     ).where(sync_logs.c.started_at >= since)
-    counted = connection.execute(numbers).mappings().one()
+    counted = SyncNumbers(*connection.execute(numbers).one())
     recent = connection.execute(sa.select(*log_columns()).order_by(_newest_first).limit(_RECENT)).all()
-    return SyncLogStatistics(**counted, recent_logs=[SyncLog(*row) for row in recent])
+    return SyncStatisticsData(counted, [SyncLog(*row) for row in recent])
 
 
 def _one(connection: sa.Connection, query: sa.Select[Any]) -> SyncLog | None:

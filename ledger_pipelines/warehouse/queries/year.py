@@ -7,60 +7,68 @@ callers cache the result and show its time.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
 _TOP = 10
 _balance = monthly_customer_balances.c
 
 
 @dataclass(frozen=True)
-class YearTotals:
-    """A year's sums; `total_closing_balance` adds up the balance of each customer's last month with a balance."""
+class YearSummary:
+    """Sums of a year."""
 
     total_customers: int
-    total_deposits: Decimal
-    total_purchases: Decimal
-    total_closing_balance: Decimal
-    total_volume: Decimal
+    total_deposits: ExactDecimal
+    total_purchases: ExactDecimal
+    total_closing_balance: ExactDecimal
+    """Sum of each customer's last closing balance of the year"""
+    total_volume: ExactDecimal
 
 
 @dataclass(frozen=True)
-class MonthTrend:
-    """Sums over all customers of a month; ``customers`` is the number of customers with a balance."""
+class MonthlyTrend:
+    """Sums of a month over all customers."""
 
-    year_month: str
+    year_month: YearMonthKey
+    monthly_deposits: ExactDecimal
+    monthly_purchases: ExactDecimal
+    monthly_balance: ExactDecimal
+    monthly_volume: ExactDecimal
+
+
+@dataclass(frozen=True)
+class MonthOfYear(MonthlyTrend):
+    """Sums of a month over all customers, with the number of customers that have a balance."""
+
     customers: int
-    monthly_deposits: Decimal
-    monthly_purchases: Decimal
-    monthly_balance: Decimal
-    monthly_volume: Decimal
 
 
 @dataclass(frozen=True)
 class TopCustomer:
-    """A customer with a large volume in a year; ``avg_balance`` is the mean of its closing balances, to the cent."""
+    """Customer with a large volume."""
 
     id: int
     name: str | None
-    total_volume: Decimal
-    total_purchases: Decimal
-    avg_balance: Decimal
+    total_volume: ExactDecimal
+    total_purchases: ExactDecimal
+    avg_balance: ExactDecimal
+    """Mean of the customer's closing balances of the year, to 2 decimals"""
 
 
 @dataclass(frozen=True)
 class YearReport:
-    """Summary of a year."""
+    """Figures of a year."""
 
     year: int
-    summary: YearTotals
-    monthly_trend: Sequence[MonthTrend]
+    summary: YearSummary
+    monthly_trend: Sequence[MonthOfYear]
     top_customers: Sequence[TopCustomer]
     generated_at: datetime
 
@@ -72,7 +80,7 @@ def year_report(connection: sa.Connection, year: int) -> YearReport:
     """
     # The rows of a year are scattered over the table: a sequential scan takes half as long as the index.
     connection.execute(sa.text("SET LOCAL enable_indexscan = off"))
-    months = [MonthTrend(*row) for row in connection.execute(monthly_trend(year))]
+    months = [MonthOfYear(*row) for row in connection.execute(monthly_trend(year))]
     top = connection.execute(top_customers(year)).all()
     return YearReport(
         year=year,
@@ -91,12 +99,12 @@ def years_with_balances(connection: sa.Connection) -> list[int]:
     return [] if first is None else list(range(int(last[:4]), int(first[:4]) - 1, -1))
 
 
-def _summary(connection: sa.Connection, year: int, months: Sequence[MonthTrend], total_customers: int) -> YearTotals:
+def _summary(connection: sa.Connection, year: int, months: Sequence[MonthOfYear], total_customers: int) -> YearSummary:
     closing = [months[-1].monthly_balance] if months else []
     if months and total_customers > months[-1].customers:  # rare: customers without a balance in the last month
         others = connection.execute(last_balances_before(year, months[-1].year_month))
         closing += [row.closing_balance for row in others]
-    return YearTotals(
+    return YearSummary(
         total_customers=total_customers,
         total_deposits=exact_total((month.monthly_deposits for month in months), 2),
         total_purchases=exact_total((month.monthly_purchases for month in months), 2),
@@ -113,7 +121,7 @@ def monthly_trend(year: int) -> sa.Select[Any]:
     """One row: a month of the year that has balances, with the sums over all customers."""
     sums = ("total_deposits", "total_purchases", "closing_balance", "total_volume_sm3")
     return (
-        sa.select(_balance.year_month, sa.func.count(), *(sa.func.sum(_balance[name]) for name in sums))
+        sa.select(_balance.year_month, *(sa.func.sum(_balance[name]) for name in sums), sa.func.count())
         .where(_is_in(year))
         .group_by(_balance.year_month)
         .order_by(_balance.year_month)
@@ -123,11 +131,8 @@ def monthly_trend(year: int) -> sa.Select[Any]:
 def last_balances_before(year: int, newest: str) -> sa.Select[Any]:
     """One row: a customer with balances in the year but not in its newest month, with its last balance of the year."""
     in_newest = sa.select(_balance.customer_id).where(_balance.year_month == newest).scalar_subquery()
-    return (
-        sa.select(_balance.customer_id, _balance.closing_balance)
-        .ext(distinct_on(_balance.customer_id))
-        .where(_is_in(year), _balance.year_month < newest, _balance.customer_id.not_in(in_newest))
-        .order_by(_balance.customer_id, _balance.year_month.desc())
+    return latest_balances(_balance.customer_id, _balance.closing_balance).where(
+        _is_in(year), _balance.year_month < newest, _balance.customer_id.not_in(in_newest)
     )
 
 

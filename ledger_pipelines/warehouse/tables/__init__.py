@@ -37,6 +37,7 @@ from ledger_pipelines.warehouse.tables.ops import (
 from ledger_pipelines.warehouse.tables.reconciliation import (
     DIFFERENCE_REASONS,
     INVOICE_STATUSES,
+    InvoiceStatus,
     balance_comparison,
     customer_business_partners,
     invoice_reconciliation,
@@ -47,6 +48,7 @@ __all__ = [
     "INVOICE_STATUSES",
     "SCHEMAS",
     "ExactNumber",
+    "InvoiceStatus",
     "Moment",
     "MonthKey",
     "Rupiah",

@@ -2,9 +2,7 @@
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, key, table
-
-_ROLES = "role IN ('viewer', 'admin')"
+from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, key, one_of, table
 
 api_tokens = table(
     "ops",
@@ -20,7 +18,7 @@ api_tokens = table(
     column("revoked_at", Moment, "When it was revoked; null: it was not", null=True),
     column("last_used_at", Moment, "When it was last used, to the minute; null: never", null=True),
     sa.UniqueConstraint("prefix"),
-    sa.CheckConstraint(_ROLES, name="role"),
+    one_of("role", ("viewer", "admin")),
     # The audit log records the name, so at most one unrevoked token may have it.
     sa.Index("uq_api_tokens_name", "name", unique=True, postgresql_where=sa.text("revoked_at IS NULL")),
 )
@@ -39,7 +37,7 @@ audit_log = table(
     column("outcome", sa.Text, "done, refused or failed; null: still running, or the process died", null=True),
     column("message", sa.Text, "The answer", null=True),
     column("ended_at", Moment, "When it ended", null=True),
-    sa.CheckConstraint("outcome IN ('done', 'refused', 'failed')", name="outcome"),
+    one_of("outcome", ("done", "refused", "failed")),
     sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_at"),
     sa.Index(None, "started_at"),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.domain import ENTRY_RULES, DepositKind
 from ledger_pipelines.warehouse.tables.common import (
     ExactNumber,
     Moment,
@@ -13,6 +14,7 @@ from ledger_pipelines.warehouse.tables.common import (
     column,
     customer_id,
     key,
+    one_of,
     table,
     year_month,
 )
@@ -58,13 +60,13 @@ prices = table(
         sa.Integer,
         "Place of the entry in the customer's list, from 0; the first that applies wins",
     ),
-    column("rule", sa.Text, "custom_period or monthly"),
+    column("rule", sa.Text, " or ".join(ENTRY_RULES)),
     column("valid_from", Moment, "First moment at which the entry applies"),
     column("valid_to", Moment, "First moment at which it no longer applies (the end in the source is inclusive)"),
     *_price_fields("as the entry gives it"),
     column("entry", JSONB, "The entry as it stands in the application"),
     key("customer_id", "position"),
-    sa.CheckConstraint("rule IN ('custom_period', 'monthly')", name="rule"),
+    one_of("rule", ENTRY_RULES),
     sa.CheckConstraint("valid_from < valid_to", name="period"),
 )
 
@@ -82,7 +84,11 @@ deposits = table(
     ),
     column("amount", Rupiah, "Signed rupiah: what the entry adds to (or takes from) the balance"),
     column("amount_given", ExactNumber, "The amount as the entry gives it"),
-    column("keterangan", sa.Text, "penambahan: adds to the balance; pengurangan: takes from it"),
+    column(
+        "keterangan",
+        sa.Text,
+        f"{DepositKind.ADDITION}: adds to the balance; {DepositKind.REDUCTION}: takes from it",
+    ),
     column("description", sa.Text, "Free text of the entry", null=True),
     key("customer_id", "deposited_at", "ordinal", "year_month"),
     by_month=True,

@@ -1,9 +1,12 @@
 """Building blocks of the table declarations: the metadata registry, column types, and common columns."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
+
+from ledger_pipelines.domain import AMOUNT_DIGITS
 
 SCHEMAS = ("billing", "erp", "ledger", "analytics", "ops")
 
@@ -20,10 +23,10 @@ metadata = sa.MetaData(
 MonthKey = sa.String(7, collation="C")
 #: A number with all its given digits.
 ExactNumber = sa.Numeric()
-#: Rupiah to 2 decimals. The precision is enough for any product of numbers that the readers accept.
-Rupiah = sa.Numeric(60, 2)
+#: Rupiah to 2 decimals.
+Rupiah = sa.Numeric(AMOUNT_DIGITS, 2)
 #: Standard cubic metres to 4 decimals.
-StandardVolume = sa.Numeric(60, 4)
+StandardVolume = sa.Numeric(AMOUNT_DIGITS, 4)
 Moment = sa.DateTime(timezone=True)
 #: The current time; now() would be the start of the transaction.
 CLOCK = sa.text("clock_timestamp()")
@@ -45,6 +48,12 @@ def table(schema: str, name: str, comment: str, *items: SchemaItem, by_month: bo
 def key(*columns: str) -> sa.PrimaryKeyConstraint:
     """Return the primary key."""
     return sa.PrimaryKeyConstraint(*columns)
+
+
+def one_of(name: str, values: Iterable[str]) -> sa.CheckConstraint:
+    """Return the constraint that a column holds one of some values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{name} IN ({listed})", name=name)
 
 
 def customer_id() -> sa.Column[Any]:

@@ -5,7 +5,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines.warehouse.tables.common import ExactNumber, Moment, MonthKey, column, key, table, year_month
+from ledger_pipelines.warehouse.tables.common import (
+    ExactNumber,
+    Moment,
+    MonthKey,
+    column,
+    key,
+    one_of,
+    table,
+    year_month,
+)
+
+_STATUSES = ("running", "completed", "failed", "cancelled")
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: sa.Text,
@@ -18,7 +29,8 @@ _TYPES: dict[Kind, Any] = {
 
 def _copy(source: ErpTable) -> sa.Table:
     """Return the copy of an ERP table. It has no key: rows are identified by their content and may be duplicated."""
-    classes = {name: "text_pattern_ops" for name in source.key[:2] if name in source.names_of(Kind.TEXT)}
+    indexed = source.key[:2]
+    classes = {name: "text_pattern_ops" for name in indexed if name in source.names_of(Kind.TEXT)}
     bytewise: dict[str, Any] = {"postgresql_ops": classes} if classes else {}
     of_month = "in which the row was read" if source.is_snapshot else f"of {', else '.join(source.month_columns)}"
     return table(
@@ -29,7 +41,7 @@ def _copy(source: ErpTable) -> sa.Table:
         *(column(declared.name, _TYPES[declared.kind], declared.comment, null=True) for declared in source.columns),
         column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
         # An index in bytewise order is built several times as fast as one in the locale's order, and finds a key too.
-        sa.Index(f"ix_{source.name}_key", *source.key[:2], **bytewise),
+        *([sa.Index(f"ix_{source.name}_key", *indexed, **bytewise)] if indexed else []),
         by_month=True,
     )
 
@@ -80,8 +92,8 @@ sync_logs = table(
         null=True,
     ),
     column("run_id", sa.Text, "The Dagster run; null until it is launched", null=True),
-    sa.CheckConstraint("sync_type IN ('manual', 'scheduled')", name="sync_type"),
-    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    one_of("sync_type", ("manual", "scheduled")),
+    one_of("status", _STATUSES),
     sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
     sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
     # Guarantees that at most one sync is running, whichever process starts it.
@@ -112,5 +124,5 @@ sync_log_tables = table(
     column("seconds", sa.Numeric(14, 3), "How long it took", null=True),
     column("error_message", sa.Text, "Why it failed", null=True),
     key("sync_log_id", "table_name"),
-    sa.CheckConstraint("status IN ('running', 'completed', 'failed', 'cancelled')", name="status"),
+    one_of("status", _STATUSES),
 )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, customer_id, key, table
+from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, column, customer_id, key, one_of, table
 
 _OPEN, _UNDELIVERED = sa.text("state = 'open'"), sa.text("delivered_at IS NULL")
 
@@ -40,7 +40,7 @@ incidents = table(
     column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt to post it failed; null: it did not", null=True),
-    sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
+    one_of("state", ("open", "closed")),
     sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
     sa.Index("uq_incidents_open", "kind", "subject", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_incidents_undelivered", "opened_at", postgresql_where=_UNDELIVERED),

@@ -12,6 +12,7 @@ from ledger_pipelines.warehouse.tables.common import (
     column,
     customer_id,
     key,
+    one_of,
     table,
     year_month,
 )
@@ -124,7 +125,7 @@ balance_alerts = table(
     column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),
-    sa.CheckConstraint("kind IN ('threshold', 'days_left')", name="kind"),
+    one_of("kind", ("threshold", "days_left")),
     # At most one open alert per customer and kind, even if several processes write balances.
     sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),

@@ -1,6 +1,7 @@
 """The tables of schema ``ops`` for loading: rejected rows, loaded months, change queue, watermarks, write locks."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger_pipelines.warehouse.tables.common import CLOCK, Moment, MonthKey, column, key, table
 
@@ -13,19 +14,14 @@ rejected_rows = table(
     column("source_id", sa.Text, "The row: its id, or id/column/position for an element of a list"),
     column("customer_id", sa.BigInteger, "The customer the row names, where BIGINT holds the id", null=True),
     column("year_month", MonthKey, "The month of the row, where it is known", null=True),
-    column("reason", sa.Text, "What is wrong with the row"),
+    column("reason_code", sa.Text, "The reason, as a code"),
+    column("reason_params", JSONB, "The values that the reason names: a JSON object of texts"),
+    column("reason", sa.Text, "What is wrong with the row: the reason as a text"),
+    column("reason_kind", sa.Text, "The reason without the values that differ from row to row"),
     column("raw_row", sa.Text, "The row as the source holds it"),
     column("run_id", sa.Text, "The run that last rejected it"),
     column("first_seen", Moment, "When it was first rejected"),
     column("last_seen", Moment, "When it was last rejected"),
-    column(
-        "reason_kind",
-        sa.Text,
-        "The reason up to its first colon, without its numbers: rows that are wrong in the same way have the same",
-        sa.Computed(
-            "regexp_replace(split_part(reason, ':'::text, 1), '[0-9]+'::text, '…'::text, 'g'::text)", persisted=True
-        ),
-    ),
     key("asset", "source_table", "source_id"),
     sa.Index(None, "customer_id"),
     sa.Index(None, "asset", "reason_kind"),

@@ -1,5 +1,7 @@
 """The tables of schema ``ledger`` that compare it with the application's totals and the ERP's invoices."""
 
+from typing import Literal, get_args
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -11,6 +13,7 @@ from ledger_pipelines.warehouse.tables.common import (
     column,
     customer_id,
     key,
+    one_of,
     table,
     year_month,
 )
@@ -62,18 +65,13 @@ customer_business_partners = table(
     ),
     column("since", Moment, "Since when it is so", server_default=sa.func.now()),
     key("customer_id", "bp_code"),
-    sa.CheckConstraint("origin IN ('default', 'set', 'excluded')", name="origin"),
+    one_of("origin", ("default", "set", "excluded")),
     sa.Index(None, "bp_code"),
 )
 
-#: Results of the comparison of a month of an account.
-INVOICE_STATUSES = (
-    "matched",
-    "differs",
-    "not_invoiced",
-    "customer_without_partner",
-    "partner_without_customer",
-)
+#: Result of the comparison of a month of an account.
+InvoiceStatus = Literal["matched", "differs", "not_invoiced", "customer_without_partner", "partner_without_customer"]
+INVOICE_STATUSES: tuple[InvoiceStatus, ...] = get_args(InvoiceStatus)
 
 invoice_reconciliation = table(
     "ledger",
@@ -93,6 +91,6 @@ invoice_reconciliation = table(
     column("compared_at", Moment, "When this row last changed"),
     key("year_month", "account"),
     sa.CheckConstraint("difference = purchases - invoiced", name="difference"),
-    sa.CheckConstraint(f"status IN ({', '.join(map(repr, INVOICE_STATUSES))})", name="status"),
+    one_of("status", INVOICE_STATUSES),
     sa.Index(None, "customer_id"),
 )

@@ -7,9 +7,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.api import execute_run
 
 from ledger_pipelines.defs.assets import erp as erp_assets
 from ledger_pipelines.defs.resources import SYNC_TAG
@@ -26,7 +23,8 @@ from ledger_pipelines_tests.support.code_location import (
     failure_messages,
     materialized_metadata,
 )
-from ledger_pipelines_tests.support.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
+from ledger_pipelines_tests.support.dagster_internals import InMemoryJob, execute_run
+from ledger_pipelines_tests.support.erp.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
 
 OF_RUN = {
     "rows_read", "rows_rejected", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "seconds",
@@ -305,7 +303,7 @@ def test_an_interruption_is_a_cancellation(location: ErpLocation, monkeypatch: p
     location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
 
     def interrupted(_sync: TableLoad, _table: ErpTable) -> TableReport:
-        raise DagsterExecutionInterruptedError
+        raise dg.DagsterExecutionInterruptedError
 
     monkeypatch.setattr(erp_assets, "load_erp_table", interrupted)
     result = location.run()

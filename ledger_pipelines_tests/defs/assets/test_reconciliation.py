@@ -8,11 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import reconciliation_job
 from ledger_pipelines.defs.automation.schedules import reconciliation_schedules
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, month_range_tags
+from ledger_pipelines.ledger.checks import CheckScope, evaluate
+from ledger_pipelines.ledger.checks.mismatches import RECONCILIATION_CHECKS
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.partitions import ensure_partition
@@ -29,6 +30,7 @@ from ledger_pipelines_tests.support.code_location import (
     failure_messages,
     materialized_metadata,
 )
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
 
 LINES = tables.erp_tables["so_invoice_line"]
 CHECKS = {
@@ -132,6 +134,10 @@ def test_a_mismatch_is_a_warning_with_its_amount(fresh: CodeLocation) -> None:
     assert examples[0].startswith("| customer_id | last_month | ledger_balance |")
     assert [line.split(" | ")[0] for line in examples[2:]] == ["| 2", "| 3", "| 1"], "the largest first"
     assert "partner:K7" in metadata["every_partner_has_a_customer"]["examples"]
+    with fresh.pipeline.warehouse.connect() as connection:
+        of_customer = CheckScope(fresh.pipeline.horizon, (2,))
+        rows = {check.name: evaluate(connection, check, of_customer).rows for check in RECONCILIATION_CHECKS}
+    assert {name for name, count in rows.items() if count} == {"balances_match", "invoices_match"}
 
 
 def test_a_range_touches_no_other_month(fresh: CodeLocation) -> None:

@@ -7,8 +7,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContextForTest
 
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines_tests.reference.model import SourceState
@@ -21,6 +19,11 @@ from ledger_pipelines_tests.support.code_location import (
     check_evaluations,
     failure_messages,
     materialized_metadata,
+)
+from ledger_pipelines_tests.support.dagster_internals import (
+    CachingStaleStatusResolver,
+    LoadingContextForTest,
+    StaleStatus,
 )
 
 OF_RUN = {

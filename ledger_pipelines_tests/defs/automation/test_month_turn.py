@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation import realtime
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, month_range_tags
@@ -24,6 +22,7 @@ from ledger_pipelines_tests.support.code_location import (
     materialized_metadata,
     new_code_location,
 )
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
 
 pytestmark = pytest.mark.usefixtures("single_polls")
 
@@ -116,7 +115,7 @@ def test_partitions_have_the_new_month_in_its_first_second(location: CodeLocatio
     partitions = location.definitions.resolve_asset_graph().get(dg.AssetKey("meter_readings")).partitions_def
     assert partitions is not None
     for moment in (MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=1)):
-        with partition_loading_context(effective_dt=moment):
+        with dg.partition_loading_context(effective_dt=moment):
             assert partitions.get_partition_keys()[-1] == month_of(moment, WIB)
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from ledger_pipelines.defs.automation.jobs import reconciliation_job
 from ledger_pipelines.defs.automation.reconciliation import reconciliation_sensors
@@ -19,6 +17,7 @@ from ledger_pipelines.warehouse.tables import balance_comparison, erp_tables, in
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, CodeLocation
+from ledger_pipelines_tests.support.dagster_internals import ScheduleExecutionData, SensorExecutionData
 
 LINES = erp_tables["so_invoice_line"]
 COMPARISON, INVOICES = balance_comparison.name, invoice_reconciliation.name

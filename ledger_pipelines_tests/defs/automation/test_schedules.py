@@ -4,7 +4,6 @@ from datetime import datetime
 
 import dagster as dg
 import pytest
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import ledger_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
@@ -13,6 +12,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
 from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, STEPS, CodeLocation, materialized_metadata
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
 
 SCHEDULES = {"daily_reconciliation": ("0 2 * * *", False), "weekly_recalculation": ("0 1 * * 0", True)}
 

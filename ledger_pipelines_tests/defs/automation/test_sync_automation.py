@@ -10,7 +10,6 @@ from subprocess import Popen
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ledger_pipelines.defs.automation.jobs import erp_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
@@ -22,7 +21,8 @@ from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.code_location import CURRENT, FIRST
-from ledger_pipelines_tests.support.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
+from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
+from ledger_pipelines_tests.support.erp.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import json
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus as Status
-from dagster._core.test_utils import create_run_for_test
 
 from ledger_pipelines.defs.resources import interruption
 from ledger_pipelines.defs.resources.run_process import CODE_SERVER_TAG
+from ledger_pipelines_tests.support.dagster_internals import create_run_for_test
 
 PORT = 4266
 REASON = "ledger up was stopped. The next start of ledger up executes this run again."

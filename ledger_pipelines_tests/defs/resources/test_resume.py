@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster import DagsterRunStatus as Status
-from dagster._core.test_utils import create_run_for_test
 
 from ledger_pipelines.defs.resources.interruption import AT_NEXT_START, RESUME_TAG, runs_to_resume
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
+from ledger_pipelines_tests.support.dagster_internals import create_run_for_test
 
 
 @dataclass(frozen=True)
-class FakeWebUi(DagsterGraphql):
+class FakeGraphql(DagsterGraphql):
     """Web server that executes runs again, and raises an error before or after."""
 
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
@@ -43,16 +43,16 @@ def number_of_runs(instance: dg.DagsterInstance) -> int:
 
 def test_cancelled_run_is_executed_again_once(instance: dg.DagsterInstance) -> None:
     run_id = cancelled_run(instance)
-    ((resumed, outcome),) = dagster_client.resume_runs(instance, FakeWebUi("http://here", instance=instance))
+    ((resumed, outcome),) = dagster_client.resume_runs(instance, FakeGraphql("http://here", instance=instance))
     assert resumed == run_id
     assert isinstance(outcome, str)
-    assert list(dagster_client.resume_runs(instance, FakeWebUi("http://here", instance=instance))) == []
+    assert list(dagster_client.resume_runs(instance, FakeGraphql("http://here", instance=instance))) == []
     assert number_of_runs(instance) == 2
 
 
 def test_run_without_an_answer_is_resumed_by_the_next_start(instance: dg.DagsterInstance) -> None:
     run_id, away = cancelled_run(instance), DagsterUnreachableError("timed out")
-    assert list(dagster_client.resume_runs(instance, FakeWebUi("http://here", instance=instance, before=away))) == [
+    assert list(dagster_client.resume_runs(instance, FakeGraphql("http://here", instance=instance, before=away))) == [
         (run_id, away)
     ]
     assert runs_to_resume(instance) == [run_id]
@@ -60,15 +60,15 @@ def test_run_without_an_answer_is_resumed_by_the_next_start(instance: dg.Dagster
 
 def test_run_whose_answer_was_lost_is_not_executed_twice(instance: dg.DagsterInstance) -> None:
     cancelled_run(instance)
-    web_ui = FakeWebUi("http://here", instance=instance, after=DagsterUnreachableError("timed out"))
-    assert len(list(dagster_client.resume_runs(instance, web_ui))) == 1
-    ((_, outcome),) = dagster_client.resume_runs(instance, FakeWebUi("http://here", instance=instance))
+    graphql = FakeGraphql("http://here", instance=instance, after=DagsterUnreachableError("timed out"))
+    assert len(list(dagster_client.resume_runs(instance, graphql))) == 1
+    ((_, outcome),) = dagster_client.resume_runs(instance, FakeGraphql("http://here", instance=instance))
     assert isinstance(outcome, str)
     assert number_of_runs(instance) == 2
 
 
 def test_refused_run_is_not_retried(instance: dg.DagsterInstance) -> None:
     run_id, refusal = cancelled_run(instance), ServingError("no such job")
-    web_ui = FakeWebUi("http://here", instance=instance, before=refusal)
-    assert list(dagster_client.resume_runs(instance, web_ui)) == [(run_id, refusal)]
+    graphql = FakeGraphql("http://here", instance=instance, before=refusal)
+    assert list(dagster_client.resume_runs(instance, graphql)) == [(run_id, refusal)]
     assert runs_to_resume(instance) == []

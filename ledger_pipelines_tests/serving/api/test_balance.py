@@ -10,10 +10,12 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from ledger_pipelines.horizon import month_of
+from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
 from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
+from ledger_pipelines_tests.support.builders import reason_values
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
@@ -94,13 +96,13 @@ def test_figures_are_numbers_with_all_digits(api: ApiUnderTest) -> None:
 def test_an_unknown_customer(api: ApiUnderTest, what: str) -> None:
     found = api.get(f"{ROOT}/customer/999/{what}", expect=404)
     assert found["success"] is False
-    assert found["message"].startswith("There is no customer 999.")
+    assert found["message"].startswith("There is no customer 999 in the warehouse.")
 
 
 def test_a_customer_whose_row_is_rejected(api: ApiUnderTest) -> None:
     named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
     seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
-    row = named | seen | {"reason": "suhu is not a number: NaN"}
+    row = named | seen | reason_values(RejectionReason.of(ReasonCode.NOT_A_NUMBER, column="suhu", value="NaN"))
     with api.warehouse.begin() as connection:
         connection.execute(sa.insert(tables.rejected_rows).values(row))
     try:

@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
 
-from ledger_pipelines.serving.api import balance, reconciliation, sync
+from ledger_pipelines.serving.app import api_routers
 from ledger_pipelines.settings import project_folder
 
 _EXAMPLE = re.compile(r"^`(GET|POST) (/[^?`]*)[^`]*`[^\n]*\n\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -32,8 +32,9 @@ def routes() -> list[APIRoute]:
     """Return every route of the API's contract."""
     found = [
         each.original_route
-        for module in (balance, reconciliation, sync)
-        for each in iter_route_contexts(module.router.routes)
+        for router in api_routers()
+        for each in iter_route_contexts(router.routes)
+        if router.prefix.startswith("/api/")
     ]
     return [route for route in found if isinstance(route, APIRoute)]
 

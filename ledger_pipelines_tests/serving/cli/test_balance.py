@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import shift_month
-from ledger_pipelines.ledger.invariants import INVARIANTS
+from ledger_pipelines.ledger.checks import INVARIANTS
 from ledger_pipelines.sources.billing.schema import data_pencatatan
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded

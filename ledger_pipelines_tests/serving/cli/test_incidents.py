@@ -86,7 +86,9 @@ def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
         }
         assert {row.confirmed_by for row in kept} == {f"command line ({getpass.getuser()})"}
         targets = connection.scalars(
-            sa.select(audit_log.c.target).where(audit_log.c.action == "ledger incidents confirm")
+            sa.select(audit_log.c.target)
+            .where(audit_log.c.action == "ledger incidents confirm")
+            .order_by(audit_log.c.id)
         )
         assert list(targets) == [f"deletion of customer {number}" for number in (12, 11, 11, 11)]
         connection.execute(sa.delete(audit_log))

@@ -241,7 +241,7 @@ def test_failed_launch_closes_the_log(synced: Installation, monkeypatch: pytest.
 
 
 def test_start_in_ledger_up_prints_the_url_of_the_run(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_sync.SyncService, "running_web_ui", lambda _: DagsterGraphql("http://127.0.0.1:3000"))
+    monkeypatch.setattr(serving_sync.SyncService, "running_dagster", lambda _: DagsterGraphql("http://127.0.0.1:3000"))
     monkeypatch.setattr(serving_sync.SyncService, "launch", lambda *_: "4f0c")
     result = synced.succeed("sync", "start")
     assert "is running in ledger up. See: ledger sync status, or http://127.0.0.1:3000/runs/4f0c\n" in result.stderr

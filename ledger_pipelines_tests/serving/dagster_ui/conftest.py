@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import dagster as dg
 import pytest
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget
-from dagster_webserver.app import create_app_from_workspace_process_context
 from httpx2 import Response
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -16,6 +13,11 @@ from starlette.types import ASGIApp
 from ledger_pipelines.serving.dagster_ui.guard import Guard
 from ledger_pipelines.serving.dagster_ui.rules import AccessRules
 from ledger_pipelines.settings import Settings
+from ledger_pipelines_tests.support.dagster_internals import (
+    EmptyWorkspaceTarget,
+    WorkspaceProcessContext,
+    create_app_from_workspace_process_context,
+)
 
 HOST = "127.0.0.1:3000"
 OWN = f"http://{HOST}"

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from dagster_webserver import cli
 
+from ledger_pipelines.dagster_internals import webserver_cli
+from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.serving.dagster_ui import __main__ as command
 from ledger_pipelines.serving.dagster_ui.guard import LOGGER
@@ -90,7 +92,20 @@ def test_the_command_guards_requests_and_stops_on_sigterm(
     assert "Traceback" not in output
 
 
+def test_dagster_answers_every_query_of_the_client(server: tuple[int, subprocess.Popen[str]]) -> None:
+    """No location is loaded, so there is no check, no run and no job."""
+    graphql = DagsterGraphql(f"http://127.0.0.1:{server[0]}")
+    assert not graphql.location_is_loaded()
+    assert graphql.asset_checks() == []
+    assert graphql.run_status(str(UUID(int=0))) is None
+    with pytest.raises(ServingError, match="The run is refused: "):
+        graphql.launch_run("billing_ledger", {"key": "value"}, {"resources": {}})
+    with pytest.raises(ServingError, match="HTTP Error 500"):  # a query that does not fit the schema gets 400
+        graphql.reexecute_run(str(UUID(int=0)), {"key": "value"})
+
+
 def test_a_dagster_without_uvicorn_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    cli = webserver_cli()
     monkeypatch.setattr(runpy, "run_module", lambda *_, **__: vars(cli)["uvicorn"].Server)
     with pytest.raises(AttributeError, match="Server"):
         command.main()

@@ -73,6 +73,7 @@ MOMENT = datetime(2025, 3, 5, 14, 4, tzinfo=WIB)
 def priced_reading(**changes: Any) -> PricedReading:
     """Return a reading with a computed factor: the check documented in docs/rules.md."""
     usual: dict[str, Any] = {
+        **dict.fromkeys(PricedReading.__dataclass_fields__),
         "data_pencatatan_id": 7,
         "transaction_date": MOMENT,
         "volume_flow_meter": Decimal("15473"),
@@ -115,6 +116,12 @@ def test_entry_without_a_price_uses_the_default() -> None:
     assert "has no price" not in shown
     assert "from 1 March 2025, 00:00:00 WIB to 31 March 2025, 23:59:59 WIB" in shown
     assert "1.85431132031364, the customer's default factor." in shown
+
+
+def test_rule_without_a_text_of_its_own_is_named() -> None:
+    used = {"rule": "seasonal", "entry": None, "factor": "given"}
+    dates = {"valid_from": "2025-03-01 00:00:00", "valid_to": "2025-03-31 23:59:59"}
+    assert "from the price entry (seasonal)" in explanation(priced_reading(pricing_used=used | dates))
 
 
 def test_default_price_is_explained() -> None:

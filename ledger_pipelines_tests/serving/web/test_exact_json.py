@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ledger_pipelines.serving.web.exact_json import ExactJsonResponse
-from ledger_pipelines.serving.web.models import ExactDecimal
 from ledger_pipelines.warehouse import tables
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 
 FIGURES = ("opening_balance", "total_deposits", "total_purchases", "closing_balance")

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from ledger_pipelines.serving.access.limits import MAX_FAILURES
 from ledger_pipelines.serving.app import create_app
-from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
+from ledger_pipelines.serving.dashboard.pages.registration import page_routers
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
@@ -22,7 +22,7 @@ UNREACHABLE = "postgresql://ledger@127.0.0.1:1/nothing"
 def every_route() -> Iterator[tuple[str, str]]:
     """Yield each method and path of the application, except the dashboard's pages, which have their own checks."""
     app = create_app(Settings(warehouse_url=UNREACHABLE, billing_url=UNREACHABLE))
-    pages = {page.path for router in ROUTERS for page in router.routes if isinstance(page, APIRoute)}
+    pages = {page.path for router in page_routers() for page in router.routes if isinstance(page, APIRoute)}
     for route in iter_route_contexts(app.routes):
         assert route.path is not None
         if route.path in pages:

@@ -124,7 +124,7 @@ def test_a_reading_with_both_shapes_is_fob() -> None:
 def test_an_unusable_reading(data: object, role: str | None, reason: str, month: str | None) -> None:
     found = reading(data, role)
     assert isinstance(found, Rejection)
-    assert re.search(reason, found.reason)
+    assert re.search(reason, str(found.reason))
     assert found[:4] == ("data_pencatatan", "17", 5, month)
     raw = json.loads(found.raw_row)
     assert "role" not in raw
@@ -134,8 +134,9 @@ def test_an_unusable_reading(data: object, role: str | None, reason: str, month:
 
 def test_a_reading_without_user() -> None:
     found = reading(metered(), None, user_id=None)
-    assert found[:5] == ("data_pencatatan", "17", 5, "2025-03", "customer 5 does not exist in users")
     assert isinstance(found, Rejection)
+    assert found[:4] == ("data_pencatatan", "17", 5, "2025-03")
+    assert str(found.reason) == "customer 5 does not exist in users"
     assert "user_id" not in json.loads(found.raw_row)
 
 
@@ -148,16 +149,14 @@ def test_an_id_out_of_range(wrong: Any) -> None:
     assert of_owner[:4] == ("data_pencatatan", "17", wrong if wrong in (0, -1) else None, "2025-03")
     for found, name in ((of_row, "id"), (of_owner, "customer_id")):
         assert isinstance(found, Rejection)
-        assert found.reason.replace('"', "") == f"{name} {expected}"
+        assert str(found.reason).replace('"', "") == f"{name} {expected}"
 
 
 def test_a_bill_out_of_range() -> None:
     found = reading(metered(), harga_final=Decimal(10) ** 15)
     assert isinstance(found, Rejection)
-    assert (found.year_month, found.reason) == (
-        "2025-03",
-        'harga_final is out of range (10^15 or more): "1000000000000000"',
-    )
+    assert found.year_month == "2025-03"
+    assert str(found.reason) == "harga_final is out of range (10^15 or more): 1000000000000000"
 
 
 @pytest.mark.parametrize(
@@ -218,6 +217,7 @@ def deposit(**fields: Any) -> dict[str, Any]:
         ({"amount": "0.00499999"}, "0.00"),
         ({"amount": "2.675"}, "2.68"),
         ({"amount": "0.005", "keterangan": "pengurangan"}, "-0.01"),
+        ({"amount": "100000000000000.00499999999999999", "keterangan": "pengurangan"}, "-100000000000000.00"),
         ({"amount": "999999999999999.995"}, "1000000000000000.00"),
         ({"amount": "1e-40"}, "0.00"),
         ({"amount": 0}, "0.00"),
@@ -259,17 +259,17 @@ def test_a_deposit_without_keterangan() -> None:
         (deposit(date="2024-12-31", amount=None), "dated 2024-12, before 2025-01", None),
         (deposit(amount=None, keterangan="x"), "amount is missing", "2025-03"),
         (deposit(amount="1.000.000", keterangan="x"), "amount is not a number", "2025-03"),
-        (deposit(keterangan="transfer"), 'keterangan is neither penambahan nor pengurangan: "transfer"', "2025-03"),
-        (deposit(keterangan=0), "keterangan is neither", "2025-03"),
-        (deposit(keterangan=False), "keterangan is neither", "2025-03"),
-        (deposit(keterangan=[]), "keterangan is neither", "2025-03"),
+        (deposit(keterangan="transfer"), 'keterangan is not one of penambahan, pengurangan: "transfer"', "2025-03"),
+        (deposit(keterangan=0), "keterangan is not one of", "2025-03"),
+        (deposit(keterangan=False), "keterangan is not one of", "2025-03"),
+        (deposit(keterangan=[]), "keterangan is not one of", "2025-03"),
     ],
 )
 def test_an_unusable_deposit(entry: object, reason: str, month: str | None) -> None:
     before, found, after = deposits([deposit(), entry, deposit()])
     assert isinstance(found, Rejection)
     assert found[:4] == ("users", "12/deposit_history/1", 12, month)
-    assert found.reason.startswith(reason)
+    assert str(found.reason).startswith(reason)
     assert json.loads(found.raw_row) == entry
     assert isinstance(before, Deposit)
     assert isinstance(after, Deposit)
@@ -288,7 +288,7 @@ def test_an_unreadable_history(history: str) -> None:
         deposits(history)
     row = user_row(12, deposit_history=history)
     rejection = billing_rows.reject_history(row, "deposit_history", caught.value)
-    assert rejection == Rejection("users", "12/deposit_history", 12, None, str(caught.value), history)
+    assert rejection == Rejection("users", "12/deposit_history", 12, None, caught.value.reason, history)
 
 
 def price(entry: object, **fields: Any) -> Price | Rejection:
@@ -336,17 +336,17 @@ def test_every_other_type_is_monthly() -> None:
         (CUSTOM | {"end_date": "2025-03-09"}, "the period ends before it starts"),
         (MONTHLY | {"year_month": None}, "year_month is missing"),
         (MONTHLY | {"year_month": " "}, "year_month is missing"),
-        (MONTHLY | {"year_month": "2025-13"}, "year_month: '2025-13' is no month"),
-        (MONTHLY | {"year_month": "2025-3"}, "year_month: '2025-3' is no month"),
-        (MONTHLY | {"year_month": 202503}, "year_month: '202503' is no month"),
-        (MONTHLY | {"year_month": ["2025-03"]}, "year_month: "),
+        (MONTHLY | {"year_month": "2025-13"}, 'year_month is no month: "2025-13"'),
+        (MONTHLY | {"year_month": "2025-3"}, 'year_month is no month: "2025-3"'),
+        (MONTHLY | {"year_month": 202503}, "year_month is no month: 202503"),
+        (MONTHLY | {"year_month": ["2025-03"]}, 'year_month is no month: ["2025-03"]'),
     ],
 )
 def test_an_unusable_price(entry: object, reason: str) -> None:
     found = price(entry)
     assert isinstance(found, Rejection)
     assert found[:4] == ("users", "12/pricing_history/1", 12, None)
-    assert found.reason.startswith(reason)
+    assert str(found.reason).startswith(reason)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing import frames as billing_frames
 from ledger_pipelines.sources.billing import rules as billing_rules
 from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
@@ -29,24 +30,34 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
             billing_rules.READINGS,
             READING,
             {"reading_id": 0},
-            f"the id is not a whole number from 1 to {2**63 - 1} (reading_id)",
+            f"reading_id is not a whole number from 1 to {2**63 - 1}: 0",
         ),
-        (billing_rules.READINGS, READING, {"volume": Decimal(-1)}, "the volume is negative (volume)"),
-        (billing_rules.READINGS, READING, {"volume": Decimal("NaN")}, "the value is missing (volume)"),
-        (billing_rules.READINGS, READING, {"year_month": "2025-13"}, "not a month (year_month)"),
-        (billing_rules.READINGS, READING, {"reading_at": NAIVE}, "a moment without a time zone (reading_at)"),
-        (billing_rules.READINGS, READING, {"kind": None}, "the value is missing (kind)"),
-        (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, "none of metered, fob (kind)"),
-        (billing_rules.CUSTOMERS, CUSTOMER, {"role": "demo"}, "none of customer, fob (role)"),
+        (billing_rules.READINGS, READING, {"volume": Decimal(-1)}, "volume is negative: -1"),
+        (billing_rules.READINGS, READING, {"volume": Decimal("NaN")}, "volume is missing"),
+        (
+            billing_rules.READINGS,
+            READING,
+            {"year_month": "2025-13"},
+            'year_month is no month: "2025-13"; expected YYYY-MM',
+        ),
+        (
+            billing_rules.READINGS,
+            READING,
+            {"reading_at": NAIVE},
+            f'reading_at is a moment without a time zone: "{NAIVE}"',
+        ),
+        (billing_rules.READINGS, READING, {"kind": None}, "kind is missing"),
+        (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, 'kind is not one of metered, fob: "x"'),
+        (billing_rules.CUSTOMERS, CUSTOMER, {"role": "demo"}, 'role is not one of customer, fob: "demo"'),
         (
             billing_rules.CUSTOMERS,
             CUSTOMER,
             {"use_realtime_calculation": None},
-            "the value is missing (use_realtime_calculation)",
+            "use_realtime_calculation is missing",
         ),
-        (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, "a moment without a time zone (valid_to)"),
-        (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, "none of penambahan, pengurangan (keterangan)"),
-        (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "not a decimal number (amount)"),
+        (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, f'valid_to is a moment without a time zone: "{NAIVE}"'),
+        (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, 'keterangan is not one of penambahan, pengurangan: "x"'),
+        (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "amount is not a number: 1"),
     ],
 )
 def test_a_record_that_breaks_a_rule_fails(
@@ -54,15 +65,19 @@ def test_a_record_that_breaks_a_rule_fails(
 ) -> None:
     other = {name: 2 for name in rules.unique if name in {"reading_id", "customer_id"}}
     records = [record, record._replace(**(other | wrong))]
-    assert billing_rules.find_failures(rules, records) == {1: reason}
-    assert billing_frames.validate_records(rules, records).failures == {1: reason}
+    assert texts(billing_rules.find_failures(rules, records)) == {1: reason}
+    assert texts(billing_frames.validate_records(rules, records).failures) == {1: reason}
+
+
+def texts(failures: dict[int, RejectionReason]) -> dict[int, str]:
+    return {position: str(reason) for position, reason in failures.items()}
 
 
 def test_duplicate_records_fail() -> None:
     records = [READING, READING._replace(reading_id=2), READING._replace(volume=Decimal(2))]
     expected = {0: "given more than once (reading_id)", 2: "given more than once (reading_id)"}
-    assert billing_rules.find_failures(billing_rules.READINGS, records) == expected
-    assert billing_frames.validate_records(billing_rules.READINGS, records).failures == expected
+    assert texts(billing_rules.find_failures(billing_rules.READINGS, records)) == expected
+    assert texts(billing_frames.validate_records(billing_rules.READINGS, records).failures) == expected
 
 
 def test_valid_records_pass() -> None:

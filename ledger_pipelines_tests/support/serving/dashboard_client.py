@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from ledger_pipelines.serving.dashboard.pages.registration import ROUTERS
+from ledger_pipelines.serving.dashboard.pages.registration import page_routers
 from ledger_pipelines.serving.dashboard.routes import GuardedPage
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, Callers
 
@@ -28,7 +28,7 @@ def visible_text(page: Response) -> str:
 
 def guarded_paths(method: str) -> list[str]:
     """Return the paths of pages that require a login, with their parameters in braces."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, GuardedPage)]
+    routes = [route for router in page_routers() for route in router.routes if isinstance(route, GuardedPage)]
     return [route.path for route in routes if method in (route.methods or ())]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from ledger_pipelines.serving.base.errors import EXPLAINED_ERRORS
+from ledger_pipelines.errors import LedgerError
 
 _FILE_WIDTH = 140  # of tables written to a file or a pipe
 _MIN_TEXT_WIDTH = 24  # of a text column: timestamps and periods still fit into one line
@@ -39,6 +40,15 @@ def print_error(error: BaseException | str) -> None:
     err.print(str(error), markup=False, soft_wrap=True)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
+"""The option `--json` of a command."""
+
+
+def print_success(**result: object) -> None:
+    """Print the result of a command that succeeded as JSON."""
+    print_json({"success": True, **result})
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout; decimals become strings, which keep every digit."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -49,7 +59,7 @@ def json_errors(*, as_json: bool) -> Iterator[None]:
     """Print an explained error as JSON on stdout, if JSON is wanted, and re-raise it."""
     try:
         yield
-    except EXPLAINED_ERRORS as error:
+    except LedgerError as error:
         if as_json:
             print_json({"success": False, "error": str(error)})
         raise

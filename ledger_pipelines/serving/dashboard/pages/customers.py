@@ -1,6 +1,7 @@
 """Pages of customers: search, a customer, and one month of a customer."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settin
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.price_explanation import PriceExplainer
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
@@ -24,6 +26,7 @@ from ledger_pipelines.warehouse.ops.first_computation import is_computed
 from ledger_pipelines.warehouse.queries.customers.customer import (
     CustomerDetails,
     MonthBalance,
+    Transaction,
     balance_of,
     balances_of,
     details_of,
@@ -34,6 +37,7 @@ from ledger_pipelines.warehouse.queries.customers.search import find_customers
 from ledger_pipelines.warehouse.queries.exact_sums import exact_total
 
 router = APIRouter(prefix="/customers", route_class=GuardedPage)
+_NAV = NavEntry(2, "/customers", "customer.customers")
 _MAX_RESULTS = 50
 _ALERTS = 10
 _DAGSTER_SECONDS = 2.0
@@ -50,7 +54,7 @@ def search(context: RequestContextDep, q: Annotated[str, Query(max_length=100)] 
     return render_page(
         context,
         "customers.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         computed=computed,
         q=text,
         found=found[:_MAX_RESULTS],
@@ -78,7 +82,7 @@ def customer(
     return render_page(
         context,
         "customer.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         customer=found,
         name=_name(context, found),
         months=months,
@@ -117,7 +121,7 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
     return render_page(
         context,
         "month.html",
-        nav_entry="customers",
+        nav_entry=_NAV,
         customer=found,
         name=_name(context, found),
         month=month,
@@ -126,8 +130,11 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         balance=balance,
         computed=computed,
         readings=[(row, explainer.steps(row)) for row in rows],
-        volume=exact_total((row.volume_sm3 for row in rows), 4),
-        amount=exact_total((row.total_harga for row in rows), 2),
+        columns=[item.name for item in fields(Transaction) if context.translate.has(f"customer.column_{item.name}")],
+        totals={
+            "volume_sm3": exact_total((row.volume_sm3 for row in rows), 4),
+            "total_harga": exact_total((row.total_harga for row in rows), 2),
+        },
         deposits=deposits,
         deposited=exact_total((deposit.amount for deposit in deposits), 2),
     )
@@ -137,7 +144,8 @@ def _load_customer(context: RequestContext, connection: sa.Connection, customer_
     """Return a customer; only the number if the billing application has deleted a customer who has balances.
 
     Raises:
-        ApiError: There is no such customer, and there never was.
+        ApiError: The customer has no ledger; the message gives the reason.
+        UnknownCustomerError: There is no such customer, and there never was.
     """
     found = details_of(connection, customer_id)
     if found is not None:

@@ -23,13 +23,13 @@ _FINISHED = "X-Finished"
 @router.get("/dagster")
 def dagster(context: RequestContextDep, cache: DashboardCacheDep) -> Response:
     """Show Dagster's state and the results of its checks."""
-    web_ui = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS)
+    graphql = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS)
     checks: CheckResults | None = None
     if context.app.dagster_is_up():
         with suppress(OSError):  # Dagster has stopped since the check above
-            checks = cache.checks.get("checks", lambda: fetch_check_results(web_ui))
+            checks = cache.checks.get("checks", lambda: fetch_check_results(graphql))
     return render_page(
-        context, "dagster.html", dagster_up=checks is not None, checks=checks, dagster_address=web_ui.address
+        context, "dagster.html", dagster_up=checks is not None, checks=checks, dagster_address=graphql.address
     )
 
 

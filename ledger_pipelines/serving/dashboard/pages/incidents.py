@@ -8,20 +8,22 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Response
 from fastapi.responses import RedirectResponse
 
+from ledger_pipelines import ids
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep
 from ledger_pipelines.serving.web.errors import ApiError, not_found
-from ledger_pipelines.serving.web.parameters import WholeNumber
+from ledger_pipelines.serving.web.parameters import Id, WholeNumber
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import incidents
-from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError, confirm_refused_deletion
+from ledger_pipelines.warehouse.ops.confirmations import confirm_refused_deletion
 from ledger_pipelines.warehouse.ops.incidents import Incident, open_incidents
 from ledger_pipelines.warehouse.queries.confirmed_deletions import DeletionConfirmation, valid_confirmations
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 
 router = APIRouter(prefix="/incidents", route_class=GuardedPage)
-_LARGEST = 2**63 - 1
+_NAV = NavEntry(4, "/incidents", "incidents.title")
 _MAX_SHOWN = 10
 
 
@@ -58,14 +60,14 @@ def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
         return build_path("/incidents", page=to)
 
     found = ResultPage(newest, number, PER_PAGE, total)
-    return render_page(context, "incidents.html", nav_entry="incidents", incidents=found, page_path=path)
+    return render_page(context, "incidents.html", nav_entry=_NAV, incidents=found, page_path=path)
 
 
 @router.post("/{id}/confirm")
 def confirm_deletion(
     context: RequestContextDep,
-    incident_id: Annotated[int, WholeNumber(1, _LARGEST), Path(alias="id")],
-    rows: Annotated[int, WholeNumber(1, _LARGEST), Form()],
+    incident_id: Annotated[Id, Path(alias="id")],
+    rows: Annotated[int, WholeNumber(1, ids.LARGEST), Form()],
 ) -> Response:
     """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
     warehouse = context.app.warehouse
@@ -75,8 +77,5 @@ def confirm_deletion(
             raise not_found(context.translate.plain("incidents.unknown", id=incident_id))
         if incident.rows_to_confirm not in (rows, 0):
             raise ApiError(409, context.translate.plain("incidents.changed"))
-        try:
-            confirm_refused_deletion(connection, incident, context.caller.name if context.caller else "")
-        except NothingToConfirmError as error:
-            raise ApiError(409, str(error)) from error
+        confirm_refused_deletion(connection, incident, context.caller.name if context.caller else "")
     return RedirectResponse("/", 303)

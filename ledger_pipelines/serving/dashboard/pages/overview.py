@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.incidents import load_open_incidents
 from ledger_pipelines.serving.dashboard.pages.parameters import YearParameter
 from ledger_pipelines.serving.dashboard.rendering import render_page
@@ -17,6 +18,7 @@ from ledger_pipelines.warehouse.queries.rejections import count_rejected_rows
 from ledger_pipelines.warehouse.queries.year import YearReport, years_with_balances
 
 router = APIRouter(route_class=GuardedPage)
+_NAV = NavEntry(1, "/", "overview.title")
 _ALERTS = 5
 
 
@@ -38,7 +40,7 @@ def overview(context: RequestContextDep, year: YearParameter = None) -> Response
     return render_page(
         context,
         "overview.html",
-        nav_entry="overview",
+        nav_entry=_NAV,
         found=found,
         incidents=incidents,
         years=years or [found.year],

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.dagster_state import RunState, fetch_run_state
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
@@ -24,6 +25,8 @@ from ledger_pipelines.warehouse.queries.reconciliation.invoices import (
 )
 
 router = APIRouter(route_class=GuardedPage)
+_COMPARISON_NAV = NavEntry(7, "/comparison", "reconciliation.nav_comparison")
+_INVOICES_NAV = NavEntry(8, "/invoices", "reconciliation.nav_invoices")
 _FilterValue = Annotated[str, Query(max_length=20)]
 _ALL = "all"
 _DAGSTER_SECONDS = 2.0
@@ -40,11 +43,11 @@ def comparison(
         rows = balance_comparison(
             connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=page_offset(number, PER_PAGE)
         )
-    total = summary.mismatches if only_mismatches else summary.customers
+    total = summary.mismatching if only_mismatches else summary.total_customers
     return render_page(
         context,
         "comparison.html",
-        nav_entry="comparison",
+        nav_entry=_COMPARISON_NAV,
         run=_requested_run(context, run),
         summary=summary,
         rows=ResultPage(rows, number, PER_PAGE, total),
@@ -74,7 +77,7 @@ def invoices(
     return render_page(
         context,
         "invoices.html",
-        nav_entry="invoices",
+        nav_entry=_INVOICES_NAV,
         fault=context.translate("reconciliation.no_such_month", asked=month) if unknown else None,
         run=_requested_run(context, run),
         months=months,
@@ -108,5 +111,5 @@ def _redirect_to_run(path: str, run_id: str) -> Response:
 
 def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
     """Return the state of the run that the page's query parameter names."""
-    web_ui = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
-    return None if run is None else fetch_run_state(web_ui, run)
+    graphql = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
+    return None if run is None else fetch_run_state(graphql, run)

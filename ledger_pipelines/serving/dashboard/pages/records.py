@@ -1,20 +1,22 @@
 """Pages of lists: low balances, rejected rows, the audit log."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContextDep, require_admin
-from ledger_pipelines.serving.dashboard.translations.reasons import translate_reason
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.queries.customers.low_balances import alerts_page
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.queries.rejections import RejectionCount, rejected_rows_page, rejection_counts
 
 router = APIRouter(route_class=GuardedPage)
+_ALERTS_NAV = NavEntry(5, "/alerts", "records.alerts")
+_REJECTED_NAV = NavEntry(6, "/rejected", "records.rejected")
+_AUDIT_NAV = NavEntry(9, "/audit", "records.audit", for_admins=True)
 _FilterValue = Annotated[str, Query(max_length=1000)]
 
 
@@ -28,7 +30,9 @@ def low_balances(context: RequestContextDep, number: PageNumber = 1, cleared: _F
     def path(to: int) -> str:
         return build_path("/alerts", cleared="yes" if also_cleared else None, page=to)
 
-    return render_page(context, "alerts.html", nav_entry="alerts", alerts=found, cleared=also_cleared, page_path=path)
+    return render_page(
+        context, "alerts.html", nav_entry=_ALERTS_NAV, alerts=found, cleared=also_cleared, page_path=path
+    )
 
 
 @router.get("/rejected")
@@ -53,14 +57,13 @@ def rejected_rows(
     return render_page(
         context,
         "rejected.html",
-        nav_entry="rejected",
+        nav_entry=_REJECTED_NAV,
         kinds=[kind for kind in kinds if asset in ("", kind.asset)],
         assets=assets,
         asset=asset,
         reason=reason,
         choice_value=_choice_value,
         rows=rows,
-        translate_reason=partial(translate_reason, context.translate.language),
         page_path=path,
     )
 
@@ -91,4 +94,4 @@ def audit_log(context: RequestContextDep, number: PageNumber = 1) -> Response:
         return build_path("/audit", page=to)
 
     found = ResultPage(entries, number, PER_PAGE, total)
-    return render_page(context, "audit.html", nav_entry="audit", entries=found, page_path=path)
+    return render_page(context, "audit.html", nav_entry=_AUDIT_NAV, entries=found, page_path=path)

@@ -11,6 +11,7 @@ from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settin
 from ledger_pipelines.serving.dagster.sync_job import SyncMonths
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Locale
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
 from ledger_pipelines.serving.dashboard.rendering import render_page
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
@@ -18,14 +19,15 @@ from ledger_pipelines.serving.dashboard.routes import GuardedPage, RequestContex
 from ledger_pipelines.serving.sync import SyncRequest
 from ledger_pipelines.serving.web import commands
 from ledger_pipelines.serving.web.errors import ApiError, invalid_parameter, not_found
-from ledger_pipelines.serving.web.parameters import WholeNumber
+from ledger_pipelines.serving.web.parameters import Id
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType
 from ledger_pipelines.warehouse.queries import sync_history
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
-SyncId = Annotated[int, WholeNumber(1, 2**63 - 1), Path(alias="id")]
+_NAV = NavEntry(3, "/syncs", "sync.title")
+SyncId = Annotated[Id, Path(alias="id")]
 _DAYS = 7
 _CHARTED_SYNCS = 30
 _TABLES = [table.name for table in ERP_TABLES]
@@ -47,14 +49,14 @@ def history(
     with app.snapshot() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
         drawn = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
-        statistics = sync_history.statistics(connection, _DAYS)
+        statistics = sync_history.statistics(connection, _DAYS).statistics
         running = sync_logs.running_sync(connection)
         tables = [] if running is None else sync_history.tables_of(connection, running.id)
     locale = Locale(context.translate, context.formats)
     return render_page(
         context,
         "syncs.html",
-        nav_entry="syncs",
+        nav_entry=_NAV,
         logs=found,
         page_path=partial(_path, status, sync_type),
         statistics=statistics,
@@ -97,9 +99,9 @@ def start(
 def sync(context: RequestContextDep, log_id: SyncId) -> Response:
     """Show a sync and its result for each table."""
     log, tables = load_sync(context, log_id)
-    web_ui = dagster_graphql_from_settings(context.app.settings)
-    address = None if log.run_id is None else web_ui.run_url(log.run_id)
-    return render_page(context, "sync.html", nav_entry="syncs", log=log, tables=tables, run_address=address)
+    graphql = dagster_graphql_from_settings(context.app.settings)
+    address = None if log.run_id is None else graphql.run_url(log.run_id)
+    return render_page(context, "sync.html", nav_entry=_NAV, log=log, tables=tables, run_address=address)
 
 
 @router.post("/{id}/cancel")

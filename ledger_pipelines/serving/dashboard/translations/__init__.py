@@ -5,29 +5,19 @@ A text that lacks a language does not type-check. Values are named placeholders 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 
 from markupsafe import Markup, escape
 
-from ledger_pipelines.serving.dashboard.translations import (
-    access,
-    charts,
-    customer,
-    explanation,
-    first,
-    incidents,
-    overview,
-    reconciliation,
-    records,
-    site,
-    sync,
-)
+from ledger_pipelines.serving.dashboard.translations import texts
 from ledger_pipelines.serving.dashboard.translations.formats import Language
 from ledger_pipelines.serving.dashboard.translations.text import Text
 
-_SECTIONS = (access, charts, customer, explanation, first, incidents, overview, reconciliation, records, site, sync)
-
 CATALOGUE: Mapping[str, Text] = {
-    f"{section.__name__.rpartition('.')[2]}.{key}": text for section in _SECTIONS for key, text in section.TEXTS.items()
+    f"{section.name}.{key}": text
+    for section in iter_modules(texts.__path__)
+    for key, text in import_module(f"{texts.__name__}.{section.name}").TEXTS.items()
 }
 
 

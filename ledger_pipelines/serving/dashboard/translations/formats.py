@@ -5,19 +5,19 @@ All input is exact (Decimal, int, datetime). No digit is dropped unless a functi
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
+from ledger_pipelines.domain import EXACT_CONTEXT
+
 Language = Literal["en", "id"]
 
 LANGUAGES: tuple[Language, ...] = ("en", "id")
 
-#: Precision for every digit that the warehouse can hold.
-_EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
 _LOCALES = {"en": "en_GB", "id": "id_ID"}
 _CLOCKS = {"en": "HH:mm:ss", "id": "HH.mm.ss"}
 _MINUS = "−"
@@ -39,7 +39,7 @@ class Formats:
 
     def number(self, value: Decimal | int, decimals: int | None = None) -> str:
         """Format a number with thousands separators: all digits, or rounded to `decimals` (half away from zero)."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT_CONTEXT):
             exact = Decimal(value)
             if decimals is not None:
                 exact = exact.quantize(Decimal(1).scaleb(-decimals))
@@ -50,7 +50,7 @@ class Formats:
 
     def rupiah(self, value: Decimal) -> str:
         """Format an amount with two decimals: Rp1.234.567,89 or Rp 1,234,567.89."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT_CONTEXT):
             cents = value.quantize(_CENT)
         sign = _MINUS if cents < 0 else ""
         return f"{sign}Rp{self._space_after_rp}{self.number(cents.copy_abs())}"
@@ -103,7 +103,7 @@ class Formats:
 
 def strip_trailing_zeros(value: Decimal) -> Decimal:
     """Return the same number without trailing zeros in its decimals."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT_CONTEXT):
         return value.to_integral_value() if value == value.to_integral_value() else value.normalize()
 
 

@@ -23,6 +23,8 @@ STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
 class SourceInterruptedError(SourceError):
     """The source interrupted a read: lost connection, deadlock or lock timeout. A retry may succeed."""
 
+    retryable = True
+
 
 class SnapshotRefusedError(SourceError):
     """A view cannot be read in a snapshot although its database supports them; read it without."""

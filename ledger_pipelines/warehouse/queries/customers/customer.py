@@ -11,9 +11,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.warehouse.queries.descriptions import described_by
 from ledger_pipelines.warehouse.tables import MonthKey, customers, monthly_customer_balances, transaction_calculations
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
+
+
+class UnknownCustomerError(LedgerError):
+    """There is no customer with an id, in the warehouse or also in the billing application."""
+
+    http_status = 404
+
+    def __init__(self, *ids: int, in_billing_too: bool = False) -> None:
+        numbers = ", ".join(map(str, ids))
+        place = ", neither in the billing application nor in the warehouse" if in_billing_too else " in the warehouse"
+        loading = "" if in_billing_too else f" To load a new customer: ledger balance sync --customer-id {numbers}"
+        super().__init__(
+            f"There is no customer {numbers}{place}. Use the id of a user of the billing application whose role is "
+            f"customer or fob.{loading}"
+        )
 
 
 @dataclass(frozen=True)
@@ -43,32 +61,39 @@ class CustomerDetails:
 
 
 @dataclass(frozen=True)
-class MonthBalance:
-    """A month of a customer by the columns of `ledger.monthly_customer_balances`."""
+class BalanceFigures:
+    """Balance figures of a month, in rupiah and Sm³."""
 
-    year_month: str
-    opening_balance: Decimal
-    total_deposits: Decimal
-    total_purchases: Decimal
-    closing_balance: Decimal
-    total_volume_sm3: Decimal
+    opening_balance: ExactDecimal
+    total_deposits: ExactDecimal
+    total_purchases: ExactDecimal
+    closing_balance: ExactDecimal
+    total_volume_sm3: ExactDecimal
     last_calculated_at: datetime
 
 
 @dataclass(frozen=True)
+class MonthBalance(BalanceFigures):
+    """Balance figures of a month, with the month."""
+
+    year_month: str
+
+
+@dataclass(frozen=True)
+@described_by(transaction_calculations)
 class Transaction:
-    """A reading's cost, by the columns of `ledger.transaction_calculations`."""
+    """Transaction: the cost of one reading."""
 
     data_pencatatan_id: int
     transaction_date: datetime
-    volume_flow_meter: Decimal
-    koreksi_meter: Decimal
-    volume_sm3: Decimal
-    harga_per_m3: Decimal
-    total_harga: Decimal
+    volume_flow_meter: ExactDecimal
+    koreksi_meter: ExactDecimal
+    volume_sm3: ExactDecimal
+    harga_per_m3: ExactDecimal
+    total_harga: ExactDecimal
     pricing_used: dict[str, Any]
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
+    tekanan_keluar: ExactDecimal | None
+    suhu: ExactDecimal | None
     calculated_at: datetime
     is_recalculated: bool
 
@@ -114,6 +139,17 @@ def details_of(connection: sa.Connection, customer_id: int) -> CustomerDetails |
     """Return the billing application's data of a customer; None for an unknown id."""
     row = connection.execute(DETAILS, {"customer_id": customer_id}).one_or_none()
     return None if row is None else CustomerDetails(*row)
+
+
+def require_customer(connection: sa.Connection, customer_id: int) -> CustomerDetails:
+    """Return the billing application's data of a customer.
+
+    Raises:
+        UnknownCustomerError: the warehouse has no such customer.
+    """
+    if (details := details_of(connection, customer_id)) is None:
+        raise UnknownCustomerError(customer_id)
+    return details
 
 
 def months_of(connection: sa.Connection, customer_id: int) -> tuple[str, str] | None:

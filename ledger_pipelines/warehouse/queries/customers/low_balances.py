@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import balance_alerts, customers
 
 _alert = balance_alerts.c
+_IS_OPEN = _alert.cleared_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Alert:
 
     id: int
     customer_id: int
-    name: str | None
+    customer_name: str | None
     kind: str
     raised_at: datetime
     balance: Decimal
@@ -31,8 +33,18 @@ class Alert:
 
 def count_alerted_customers(connection: sa.Connection) -> int:
     """Return the number of customers with an open alert; a customer may have several kinds of alerts."""
-    found = sa.select(sa.func.count(_alert.customer_id.distinct())).where(_alert.cleared_at.is_(None))
+    found = sa.select(sa.func.count(_alert.customer_id.distinct())).where(_IS_OPEN)
     return connection.scalar(found) or 0
+
+
+def alerts(*, customer_id: int | None = None, include_cleared: bool = False) -> sa.Select[Any]:
+    """One row: an alert of one customer or (None) of any, with the customer's name, newest first."""
+    return (
+        sa.select(balance_alerts, customers.c.name.label("customer_name"))
+        .outerjoin(customers, customers.c.customer_id == _alert.customer_id)
+        .where(*_filters(customer_id, include_cleared=include_cleared))
+        .order_by(_alert.raised_at.desc(), _alert.id.desc())
+    )
 
 
 def alerts_page(
@@ -44,17 +56,14 @@ def alerts_page(
     per_page: int = 25,
 ) -> ResultPage[Alert]:
     """Return a page of the alerts, newest first, of one customer or (None) of all; cleared ones only on request."""
-    wanted: list[sa.ColumnElement[bool]] = [] if include_cleared else [_alert.cleared_at.is_(None)]
-    if customer_id is not None:
-        wanted.append(_alert.customer_id == customer_id)
+    wanted = _filters(customer_id, include_cleared=include_cleared)
     total = connection.scalar(sa.select(sa.func.count()).select_from(balance_alerts).where(*wanted)) or 0
-    columns = [customers.c.name if name == "name" else _alert[name] for name in Alert.__dataclass_fields__]
-    statement = (
-        sa.select(*columns)
-        .outerjoin_from(balance_alerts, customers, customers.c.customer_id == _alert.customer_id)
-        .where(*wanted)
-        .order_by(_alert.raised_at.desc(), _alert.id.desc())
-        .limit(per_page)
-        .offset(page_offset(number, per_page))
-    )
-    return ResultPage([Alert(*row) for row in connection.execute(statement)], number, per_page, total)
+    statement = alerts(customer_id=customer_id, include_cleared=include_cleared)
+    rows = connection.execute(statement.limit(per_page).offset(page_offset(number, per_page)))
+    found = [Alert(*(getattr(row, name) for name in Alert.__dataclass_fields__)) for row in rows]
+    return ResultPage(found, number, per_page, total)
+
+
+def _filters(customer_id: int | None, *, include_cleared: bool) -> list[sa.ColumnElement[bool]]:
+    filters: list[sa.ColumnElement[bool]] = [] if include_cleared else [_IS_OPEN]
+    return filters if customer_id is None else [*filters, _alert.customer_id == customer_id]

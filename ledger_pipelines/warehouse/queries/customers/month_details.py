@@ -1,36 +1,25 @@
 """Details of a customer's month: each reading with its price, and each deposit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.queries.customers.customer import Transaction
 from ledger_pipelines.warehouse.tables import deposits, meter_readings, transaction_calculations
 
 _transaction, _reading, _deposit = transaction_calculations.c, meter_readings.c, deposits.c
 
 
 @dataclass(frozen=True)
-class PricedReading:
-    """A transaction by the columns of `ledger.transaction_calculations`, with its reading.
+class PricedReading(Transaction):
+    """A transaction with its reading.
 
     The reading's columns are None while the reading has been deleted or moved and the transaction is not updated yet.
     """
 
-    data_pencatatan_id: int
-    transaction_date: datetime
-    volume_flow_meter: Decimal
-    koreksi_meter: Decimal
-    volume_sm3: Decimal
-    harga_per_m3: Decimal
-    total_harga: Decimal
-    pricing_used: Mapping[str, Any]
-    tekanan_keluar: Decimal | None
-    suhu: Decimal | None
-    calculated_at: datetime
     ended_at: datetime | None
     opening_volume: Decimal | None
     closing_volume: Decimal | None
@@ -48,12 +37,10 @@ class MonthDeposit:
     description: str | None
 
 
-_OF_READING = ("ended_at", "opening_volume", "closing_volume", "status_pembayaran")
-
-
 def priced_readings_of(connection: sa.Connection, customer_id: int, month: str) -> Sequence[PricedReading]:
     """Return the transactions of a customer in a month, earliest first."""
-    columns = [(_reading if name in _OF_READING else _transaction)[name] for name in PricedReading.__dataclass_fields__]
+    own = Transaction.__dataclass_fields__
+    columns = [(_transaction if name in own else _reading)[name] for name in PricedReading.__dataclass_fields__]
     same = sa.and_(
         _reading.reading_id == _transaction.data_pencatatan_id, _reading.year_month == _transaction.year_month
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 
 _customer, _balance = customers.c, monthly_customer_balances.c
@@ -33,9 +34,8 @@ def find_customers(connection: sa.Connection, text: str, limit: int) -> list[Fou
     """
     found = matching(text, limit).subquery("found")
     latest = (
-        sa.select(_balance.year_month, _balance.closing_balance)
+        latest_balances(_balance.year_month, _balance.closing_balance)
         .where(_balance.customer_id == found.c.customer_id)
-        .order_by(_balance.year_month.desc())
         .limit(1)
         .lateral("latest")
     )

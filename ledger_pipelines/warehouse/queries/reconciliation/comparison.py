@@ -6,7 +6,6 @@ last complete comparison is in the summary.
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,80 +14,69 @@ from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.loaded_months import loaded_at
 from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, customers
 from ledger_pipelines.warehouse.tables import balance_comparison as comparison_table
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
 _compared = comparison_table.c
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason why two balances differ.
-
-    Attributes:
-        name: One of `DIFFERENCE_REASONS`.
-        amount: Its part of the difference, in rupiah.
-        rows: Number of rows that cause it; None if the reason is derived from totals.
-    """
+    """Reason of a difference; see docs/rules.md, Balance comparison."""
 
     name: str
-    amount: Decimal
+    amount: ExactDecimal
+    """Part of the difference with this reason, in rupiah"""
     rows: int | None
+    """Number of rows with this reason; null if the reason is found in totals"""
 
 
 @dataclass(frozen=True)
-class ComparedBalance:
-    """A customer's latest balance against the application's own.
+class ReasonTotal:
+    """Reason of differences over all customers."""
 
-    Attributes:
-        customer_id: The customer.
-        customer_name: The name in the application.
-        last_month: The month of the latest balance; None without a balance.
-        ledger_balance: Closing balance of that month.
-        application_balance: total_deposit - total_purchases.
-        difference: ledger_balance - application_balance.
-        matches: Whether the absolute difference is below 0.01.
-        reasons: The reasons with an amount, in the order of `DIFFERENCE_REASONS`.
-        compared_at: When this row last changed.
-    """
+    name: str
+    amount: ExactDecimal
+    """Part of the total difference with this reason, in rupiah"""
+    customers: int
+    """Number of customers with this reason"""
+
+
+@dataclass(frozen=True)
+class ComparedCustomer:
+    """Comparison of a customer's balance with the billing application."""
 
     customer_id: int
     customer_name: str | None
-    last_month: str | None
-    ledger_balance: Decimal
-    application_balance: Decimal
-    difference: Decimal
+    year_month: YearMonthKey | None
+    """Month of the stored balance; null if the customer has none"""
+    stored_balance: ExactDecimal
+    application_balance: ExactDecimal
+    """total_deposit - total_purchases of the billing application"""
+    difference: ExactDecimal
+    """stored_balance - application_balance"""
     matches: bool
+    """Whether the balances differ by less than 0.01"""
     reasons: tuple[Reason, ...]
+    """Reasons with a nonzero part of the difference"""
     compared_at: datetime
+    """Time when this row last changed"""
 
 
 @dataclass(frozen=True)
 class ComparisonSummary:
-    """Totals of the comparison.
+    """Balance comparison of all customers."""
 
-    Attributes:
-        customers: Number of compared customers.
-        mismatches: Number of customers that do not match.
-        ledger_balance: Sum of the ledger's balances.
-        application_balance: Sum of the application's balances.
-        difference: ledger_balance - application_balance.
-        largest_difference: The largest absolute difference of a customer.
-        reasons: Every reason, with its part of the sum of the differences and the number of customers that have it.
-        compared_at: When all customers were last compared; None: never.
-    """
-
-    customers: int
-    mismatches: int
-    ledger_balance: Decimal
-    application_balance: Decimal
-    difference: Decimal
-    largest_difference: Decimal
-    reasons: tuple[Reason, ...]
+    total_customers: int
+    matching: int
+    mismatching: int
+    stored_balance: ExactDecimal
+    application_balance: ExactDecimal
+    difference: ExactDecimal
+    largest_difference: ExactDecimal
+    reasons: tuple[ReasonTotal, ...]
+    """All known reasons, also those that no customer has"""
     compared_at: datetime | None
-
-    @property
-    def matches(self) -> int:
-        """Number of customers that match."""
-        return self.customers - self.mismatches
+    """Time of the last comparison of all customers; null: never"""
 
 
 def balance_comparison(
@@ -98,7 +86,7 @@ def balance_comparison(
     largest_first: bool = False,
     limit: int = 50,
     offset: int = 0,
-) -> list[ComparedBalance]:
+) -> list[ComparedCustomer]:
     """Return a page of the compared customers.
 
     Args:
@@ -109,7 +97,7 @@ def balance_comparison(
         offset: Number of customers to skip.
     """
     statement = compared_customers(only_mismatches=only_mismatches, largest_first=largest_first)
-    return [_compared_balance(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+    return [_compared_customer(row) for row in connection.execute(statement.limit(limit).offset(offset))]
 
 
 def compared_customers(*, only_mismatches: bool = False, largest_first: bool = False) -> sa.Select[Any]:
@@ -124,13 +112,13 @@ def compared_customers(*, only_mismatches: bool = False, largest_first: bool = F
     return statement.order_by(_compared.customer_id)
 
 
-def _compared_balance(row: sa.Row[Any]) -> ComparedBalance:
+def _compared_customer(row: sa.Row[Any]) -> ComparedCustomer:
     reasons = (Reason(name, getattr(row, name), row.reason_rows.get(name)) for name in DIFFERENCE_REASONS)
-    return ComparedBalance(
+    return ComparedCustomer(
         customer_id=row.customer_id,
         customer_name=row.customer_name,
-        last_month=row.last_month,
-        ledger_balance=row.ledger_balance,
+        year_month=row.last_month,
+        stored_balance=row.ledger_balance,
         application_balance=row.application_balance,
         difference=row.difference,
         matches=row.matches,
@@ -144,21 +132,22 @@ def comparison_summary(connection: sa.Connection) -> ComparisonSummary:
     sums = ("ledger_balance", "application_balance", "difference")
     statement = sa.select(
         sa.func.count().label("customers"),
-        sa.func.count().filter(~_compared.matches).label("mismatches"),
+        sa.func.count().filter(_compared.matches).label("matches"),
         sa.func.coalesce(sa.func.max(sa.func.abs(_compared.difference)), 0).label("largest_difference"),
         *(sa.func.coalesce(sa.func.sum(_compared[name]), 0).label(name) for name in (*sums, *DIFFERENCE_REASONS)),
         *(sa.func.count().filter(_compared[name] != 0).label(f"with_{name}") for name in DIFFERENCE_REASONS),
     )
     found = connection.execute(statement).one()
     return ComparisonSummary(
-        customers=found.customers,
-        mismatches=found.mismatches,
-        ledger_balance=found.ledger_balance,
+        total_customers=found.customers,
+        matching=found.matches,
+        mismatching=found.customers - found.matches,
+        stored_balance=found.ledger_balance,
         application_balance=found.application_balance,
         difference=found.difference,
         largest_difference=found.largest_difference,
         reasons=tuple(
-            Reason(name, getattr(found, name), getattr(found, f"with_{name}")) for name in DIFFERENCE_REASONS
+            ReasonTotal(name, getattr(found, name), getattr(found, f"with_{name}")) for name in DIFFERENCE_REASONS
         ),
         compared_at=balances_compared_at(connection),
     )

@@ -4,7 +4,7 @@
 month's last complete comparison is in the summary.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops.loaded_months import loaded_at, months_loaded
-from ledger_pipelines.warehouse.tables import INVOICE_STATUSES, customers
+from ledger_pipelines.warehouse.tables import INVOICE_STATUSES, InvoiceStatus, customers
 from ledger_pipelines.warehouse.tables import invoice_reconciliation as invoices_table
+from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 _invoiced = invoices_table.c
 _NOTHING = Decimal(0)
@@ -33,77 +34,54 @@ SELECTIONS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ReconciledAccount:
-    """A month of an account: the purchases of its customers, and the invoices to their business partners.
+    """Account: linked customers and business partners; see docs/rules.md, Invoice reconciliation."""
 
-    Attributes:
-        year_month: The month.
-        account: customer:N or partner:C.
-        customer_id: The first of the customers; None without a customer.
-        customer_name: Name of the first customer.
-        customers: All customers.
-        bp_codes: The business partners.
-        partner_name: Name of one of the business partners, from an invoice.
-        purchases: Purchases of the customers, in rupiah.
-        invoiced: Amount invoiced to the business partners, in rupiah.
-        invoice_lines: Number of invoiced lines.
-        difference: purchases - invoiced.
-        status: One of `INVOICE_STATUSES`.
-        compared_at: When this row last changed.
-    """
-
-    year_month: str
     account: str
+    """Account key: customer:N or partner:C"""
     customer_id: int | None
+    """First of the customers; null if the account has none"""
     customer_name: str | None
     customers: tuple[int, ...]
     bp_codes: tuple[str, ...]
     partner_name: str | None
-    purchases: Decimal
-    invoiced: Decimal
+    purchases: ExactDecimal
+    """Purchases of the customers in the month, in rupiah"""
+    invoiced: ExactDecimal
+    """Amount invoiced to the business partners for the month, in rupiah"""
     invoice_lines: int
-    difference: Decimal
-    status: str
+    difference: ExactDecimal
+    """purchases - invoiced"""
+    status: InvoiceStatus
     compared_at: datetime
+    """Time when this row last changed"""
 
 
 @dataclass(frozen=True)
 class StatusTotals:
-    """Number of accounts of a month with a status, and their sums in rupiah."""
+    """Sums of a month's accounts with one status."""
 
-    status: str
+    status: InvoiceStatus
     accounts: int
-    purchases: Decimal
-    invoiced: Decimal
-    difference: Decimal
+    purchases: ExactDecimal
+    invoiced: ExactDecimal
+    difference: ExactDecimal
 
 
 @dataclass(frozen=True)
 class InvoiceSummary:
-    """Totals of a month.
+    """Sums of a month."""
 
-    Attributes:
-        year_month: The month.
-        totals: One item for each of `INVOICE_STATUSES`, in that order.
-        compared_at: When the month was last compared; None: never.
-    """
-
-    year_month: str
+    accounts: int
+    mismatches: int
+    """Number of accounts that do not match"""
     totals: tuple[StatusTotals, ...]
+    """One entry per status"""
     compared_at: datetime | None
-
-    @property
-    def accounts(self) -> int:
-        """Number of accounts of the month."""
-        return sum(total.accounts for total in self.totals)
-
-    @property
-    def mismatches(self) -> int:
-        """Number of accounts that do not match."""
-        return self.count_with_status(MISMATCHES)
+    """Time of the last comparison of this month; null: never"""
 
     def count_with_status(self, statuses: Collection[str]) -> int:
         """Return the number of accounts with one of the statuses."""
-        return sum(total.accounts for total in self.totals if total.status in statuses)
+        return _count_with_status(self.totals, statuses)
 
 
 def invoice_reconciliation(
@@ -140,7 +118,12 @@ def invoice_summary(connection: sa.Connection, month: str) -> InvoiceSummary:
     found = {row[0]: StatusTotals(*row) for row in connection.execute(statement)}
     nothing = (0, _NOTHING, _NOTHING, _NOTHING)
     totals = tuple(found.get(status, StatusTotals(status, *nothing)) for status in INVOICE_STATUSES)
-    return InvoiceSummary(month, totals, loaded_at(connection, invoices_table, month))
+    accounts, mismatches = (_count_with_status(totals, statuses) for statuses in (INVOICE_STATUSES, MISMATCHES))
+    return InvoiceSummary(accounts, mismatches, totals, loaded_at(connection, invoices_table, month))
+
+
+def _count_with_status(totals: Iterable[StatusTotals], statuses: Collection[str]) -> int:
+    return sum(total.accounts for total in totals if total.status in statuses)
 
 
 def invoice_months(connection: sa.Connection) -> list[str]:

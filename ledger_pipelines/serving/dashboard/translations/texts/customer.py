@@ -1,8 +1,10 @@
 """Texts of the customer search and of the pages of a customer."""
 
 from ledger_pipelines.serving.dashboard.translations.text import Text
+from ledger_pipelines.serving.dashboard.translations.texts import explanation
 
 TEXTS = {
+    "customers": Text("Customers", "Pelanggan"),
     "search": Text("Find a customer", "Cari pelanggan"),
     "search_by": Text("Name, number or contract number", "Nama, nomor, atau nomor kontrak"),
     "find": Text("Find", "Cari"),
@@ -68,8 +70,12 @@ TEXTS = {
     "readings": Text("Readings: {count}", "Pencatatan: {count}"),
     "readings_of": Text("Readings in {month}", "Pencatatan {month}"),
     "reading_at": Text("Reading", "Pencatatan"),
-    "recorded_volume": Text("Recorded volume", "Volume tercatat"),
-    "price": Text("Price per Sm³", "Harga per Sm³"),
+    # The columns of a transaction that the page of a month shows, in the order of the table.
+    "column_volume_flow_meter": Text("Recorded volume", "Volume tercatat"),
+    "column_koreksi_meter": explanation.TEXTS["factor"],
+    "column_volume_sm3": Text("Sm³", "Sm³"),
+    "column_harga_per_m3": Text("Price per Sm³", "Harga per Sm³"),
+    "column_total_harga": explanation.TEXTS["amount"],
     "paid": Text("Payment", "Pembayaran"),
     "payment_lunas": Text("paid", "lunas"),
     "payment_belum_lunas": Text("unpaid", "belum lunas"),

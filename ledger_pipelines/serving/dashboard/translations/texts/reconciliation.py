@@ -3,6 +3,8 @@
 from ledger_pipelines.serving.dashboard.translations.text import Text
 
 TEXTS = {
+    "nav_comparison": Text("Comparison", "Perbandingan"),
+    "nav_invoices": Text("Invoices", "Faktur"),
     "comparison": Text("Comparison with the billing application", "Perbandingan dengan aplikasi penagihan"),
     "comparison_intro": Text(
         "The latest balance of each customer, compared with the application's own total_deposit − total_purchases. "

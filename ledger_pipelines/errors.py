@@ -1,0 +1,19 @@
+"""Base of the project's explained errors; their handlers read attributes instead of listing classes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+
+class LedgerError(Exception):
+    """Explained error: the message says what is wrong and what to do. Any other exception is a bug.
+
+    Attributes:
+        retryable: Whether a retry may succeed without any correction.
+        http_status: HTTP status of the API's response.
+        extra_fields: Further fields of the error in JSON.
+    """
+
+    retryable: bool = False
+    http_status: int = 503
+    extra_fields: Mapping[str, Any] = MappingProxyType({})
