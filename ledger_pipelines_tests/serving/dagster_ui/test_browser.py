@@ -49,7 +49,7 @@ class Target:
     up: RunningUp
 
     @property
-    def web_ui(self) -> DagsterGraphql:
+    def graphql(self) -> DagsterGraphql:
         """Return the client for the web server."""
         return dagster_graphql_from_settings(self.up.installation.settings)
 
@@ -79,11 +79,11 @@ class Target:
 
     def url(self, by: str) -> str:
         """Return a URL that carries the mutation."""
-        return f"{self.web_ui.address}/graphql?{urlencode({'query': self.mutation(by)}, quote_via=quote)}"
+        return f"{self.graphql.address}/graphql?{urlencode({'query': self.mutation(by)}, quote_via=quote)}"
 
     def launched(self, by: str) -> list[str]:
         """Return the ids of the runs that the mutation launched."""
-        runs = self.web_ui.query(_RUNS, {"tag": {"key": TAG, "value": by}})["runsOrError"]["results"]
+        runs = self.graphql.query(_RUNS, {"tag": {"key": TAG, "value": by}})["runsOrError"]["results"]
         return [str(run["runId"]) for run in runs]
 
 
@@ -166,16 +166,16 @@ def test_the_ui_opened_by_a_link_launches_a_run(target: Target, attacker: int, p
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(f"http://{EVIL}:{attacker}/")
-    page.evaluate(_LINK, f"{target.web_ui.address}/runs")
-    expect(page).to_have_url(re.compile(rf"^{re.escape(target.web_ui.address)}/runs"), timeout=PATIENCE_MS)
+    page.evaluate(_LINK, f"{target.graphql.address}/runs")
+    expect(page).to_have_url(re.compile(rf"^{re.escape(target.graphql.address)}/runs"), timeout=PATIENCE_MS)
     expect(page.get_by_role("link", name="Lineage").first).to_be_visible(timeout=PATIENCE_MS)
-    page.goto(f"{target.web_ui.address}/assets/customers")
+    page.goto(f"{target.graphql.address}/assets/customers")
     page.get_by_role("button", name=re.compile("Materialize$")).click()
     address = page.get_by_role("listitem").filter(has_text="Launched run").get_by_role("link").get_attribute("href")
     assert address is not None
     run = address.rpartition("/")[2]
-    target.up.wait_until(lambda: run_status(target.web_ui, run) == "SUCCESS")
-    page.goto(target.web_ui.run_url(run))
+    target.up.wait_until(lambda: run_status(target.graphql, run) == "SUCCESS")
+    page.goto(target.graphql.run_url(run))
     expect(page.get_by_text("RUN_SUCCESS").first).to_be_visible(timeout=PATIENCE_MS)
     assert target.socket in sockets
 
@@ -183,10 +183,10 @@ def test_the_ui_opened_by_a_link_launches_a_run(target: Target, attacker: int, p
 @pytest.mark.filterwarnings("ignore:Using variable_values:DeprecationWarning")  # by Dagster's client
 def test_the_attacks_requests_work_from_the_ui_and_programs(target: Target, page: Page) -> None:
     """Shows that the attacks fail because of the guard, not for another reason."""
-    page.goto(f"{target.web_ui.address}/runs")
+    page.goto(f"{target.graphql.address}/runs")
     page.evaluate(_FETCH, target.url("own page"))
     (run,) = target.launched("own page")
-    target.web_ui.query(target.mutation("program"))
+    target.graphql.query(target.mutation("program"))
     assert len(target.launched("program")) == 1
     assert page.evaluate(_SOCKET, target.socket) == "open"
     client = DagsterGraphQLClient("127.0.0.1", port_number=target.port)

@@ -34,8 +34,8 @@ def up() -> Iterator[RunningUp]:
     """Yield a `ledger up` that has computed the demo's ledger and copied its ERP."""
     with new_running_up() as running:
         running.wait_for_output("is being copied")
-        web_ui = dagster_graphql_from_settings(running.installation.settings)
-        running.wait_until(lambda: run_statuses(web_ui)[-2:] == ["SUCCESS", "SUCCESS"])
+        graphql = dagster_graphql_from_settings(running.installation.settings)
+        running.wait_until(lambda: run_statuses(graphql)[-2:] == ["SUCCESS", "SUCCESS"])
         yield running
 
 

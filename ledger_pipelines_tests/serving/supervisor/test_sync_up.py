@@ -51,9 +51,9 @@ def ended(installation: Installation) -> bool:
     return bool(latest(installation)["data"]["status"] != "running")
 
 
-def run_of(web_ui: DagsterGraphql) -> dict[str, str]:
+def run_of(graphql: DagsterGraphql) -> dict[str, str]:
     """Return the latest run."""
-    (run,) = web_ui.query(_LATEST)["runsOrError"]["results"]
+    (run,) = graphql.query(_LATEST)["runsOrError"]["results"]
     return dict(run)
 
 
@@ -79,11 +79,11 @@ def blocked_sync(up: RunningUp) -> Iterator[int]:
 
 
 def test_sync_schedule_and_sensor_are_running(up: RunningUp) -> None:
-    web_ui = dagster_graphql_from_settings(up.installation.settings)
-    instigators = web_ui.query(_INSTIGATORS)["repositoryOrError"]
+    graphql = dagster_graphql_from_settings(up.installation.settings)
+    instigators = graphql.query(_INSTIGATORS)["repositoryOrError"]
     assert {"name": "hourly_sync", "scheduleState": {"status": "RUNNING"}} in instigators["schedules"]
     assert {"name": "finished_syncs", "sensorState": {"status": "RUNNING"}} in instigators["sensors"]
-    up.wait_until(lambda: run_of(web_ui)["status"] == "SUCCESS")
+    up.wait_until(lambda: run_of(graphql)["status"] == "SUCCESS")
 
 
 def test_sync_is_cancelled_by_command(up: RunningUp) -> None:
@@ -99,9 +99,9 @@ def test_sync_is_cancelled_by_command(up: RunningUp) -> None:
 
 
 def test_sync_is_cancelled_in_the_web_interface(up: RunningUp) -> None:
-    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
+    installation, graphql = up.installation, dagster_graphql_from_settings(up.installation.settings)
     with blocked_sync(up):
-        web_ui.query(_TERMINATE, {"run": run_of(web_ui)["runId"]})
+        graphql.query(_TERMINATE, {"run": run_of(graphql)["runId"]})
         up.wait_until(lambda: ended(installation))
         assert sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"

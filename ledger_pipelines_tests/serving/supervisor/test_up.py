@@ -52,8 +52,8 @@ def use_the_api(up: RunningUp, api: httpx2.Client) -> None:
     before = api.get(f"/api/realtime-balance/customer/{customer}/balance").json()
     updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
     assert updated["customer_id"] == customer, updated
-    web_ui = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
-    up.wait_until(lambda: run_status(web_ui, updated["run_id"]) == "SUCCESS")
+    graphql = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+    up.wait_until(lambda: run_status(graphql, updated["run_id"]) == "SUCCESS")
     assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
 
 
@@ -68,8 +68,8 @@ def run_stopwatch_example(up: RunningUp) -> None:
 @pytest.mark.slow
 def test_from_the_start_to_the_end(up: RunningUp) -> None:
     up.wait_for_output("The whole ledger is being computed")
-    web_ui = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
-    assert web_ui.location_is_loaded()
+    graphql = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
+    assert graphql.location_is_loaded()
     assert not up.output_contains(str(database_urls.warehouse_url(up.installation.settings).password))
 
     token = up.first_token()
@@ -79,7 +79,7 @@ def test_from_the_start_to_the_end(up: RunningUp) -> None:
     assert f"ledger up is already running: process {up.process.pid}" in second.stderr
 
     # Runs: the ledger, the copy of the ERP, and both reconciliations.
-    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS"] * 4)
+    up.wait_until(lambda: run_statuses(graphql) == ["SUCCESS"] * 4)
     with httpx2.Client(base_url=api_url(up.installation.settings), headers=bearer(token), timeout=30) as api:
         for report in ("comparison-report", "invoice-reconciliation"):
             found = api.get(f"/api/realtime-balance/{report}").json()
@@ -88,7 +88,7 @@ def test_from_the_start_to_the_end(up: RunningUp) -> None:
         restart_database(up)
         use_the_api(up, api)
     run_stopwatch_example(up)
-    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS"] * 7)
+    up.wait_until(lambda: run_statuses(graphql) == ["SUCCESS"] * 7)
     up.installation.succeed("balance", "test-system")
     with up.installation.warehouse() as warehouse, temporary_incidents(warehouse, REFUSED) as (incident,):
         up.wait_for_output(f"Incident {incident.id}: {incident.title}\n  what is wrong: {REFUSED.reason}")
@@ -106,11 +106,11 @@ def test_from_the_start_to_the_end(up: RunningUp) -> None:
     assert not any(token in log for log in logs.values())
 
 
-def cancellations(web_ui: DagsterGraphql) -> list[str]:
+def cancellations(graphql: DagsterGraphql) -> list[str]:
     """Return the recorded reasons of the cancelled runs."""
     query = """{ runsOrError(filter: {statuses: [CANCELED]}) { ... on Runs { results {
         eventConnection { events { ... on RunCancelingEvent { message } } } } } } }"""
-    found: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
+    found: list[dict[str, Any]] = graphql.query(query)["runsOrError"]["results"]
     return ["".join(event.get("message", "") for event in run["eventConnection"]["events"]) for run in found]
 
 
@@ -118,9 +118,9 @@ def cancellations(web_ui: DagsterGraphql) -> list[str]:
 def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
     with temporary_installation() as installation:
         up = RunningUp(installation)
-        web_ui = DagsterGraphql(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
+        graphql = DagsterGraphql(f"http://127.0.0.1:{installation.variables['LEDGER_UI_PORT']}")
         up.wait_for_output("The ERP is being copied")
-        up.wait_until(lambda: "STARTED" in run_statuses(web_ui))
+        up.wait_until(lambda: "STARTED" in run_statuses(graphql))
         children = up.children()
         for number in (signal.SIGHUP, signal.SIGTERM):  # a log-out and systemd send both
             up.process.send_signal(number)
@@ -132,7 +132,7 @@ def test_runs_that_are_stopped_are_cancelled_and_resumed() -> None:
         with running_up(installation) as up:
             up.wait_for_output("It is executed again")
             # Runs: the ledger, the copy of the ERP, and both reconciliations, each launched once.
-            up.wait_until(lambda: run_statuses(web_ui).count("SUCCESS") == 4)
-            reasons = cancellations(web_ui)
-            assert len(run_statuses(web_ui)) == 4 + len(reasons)
+            up.wait_until(lambda: run_statuses(graphql).count("SUCCESS") == 4)
+            reasons = cancellations(graphql)
+            assert len(run_statuses(graphql)) == 4 + len(reasons)
             assert set(reasons) == {"ledger up was stopped. The next start of ledger up executes this run again."}

@@ -82,9 +82,9 @@ def started(installation: Installation) -> Iterator[RunningUp]:
         yield running
 
 
-def sensors(web_ui: DagsterGraphql) -> dict[str, str]:
+def sensors(graphql: DagsterGraphql) -> dict[str, str]:
     """Return the skip reason of each sensor's last tick; empty if there was no tick or it did not skip."""
-    found: list[dict[str, Any]] = web_ui.query(_TICKS)["repositoryOrError"]["sensors"]
+    found: list[dict[str, Any]] = graphql.query(_TICKS)["repositoryOrError"]["sensors"]
     ticks = {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in found}
     return {name: str(latest[0]["skipReason"] or "") if latest else "" for name, latest in ticks.items()}
 
@@ -125,11 +125,11 @@ def add_deposit(application: sa.URL, installation: Installation) -> None:
 
 def assert_nothing_is_computed(up: RunningUp) -> None:
     """Check that there is no run and no row, and that sensors and schedules give the reason."""
-    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
+    installation, graphql = up.installation, dagster_graphql_from_settings(up.installation.settings)
     reason = never_computed_message(installation.settings)
-    up.wait_until(lambda: all(sensors(web_ui)[name] == reason for name in SENSORS))
+    up.wait_until(lambda: all(sensors(graphql)[name] == reason for name in SENSORS))
     time.sleep(SECONDS_OF_SILENCE)
-    assert run_statuses(web_ui) == []
+    assert run_statuses(graphql) == []
     for name in LEDGER_SCHEDULES:
         evaluation = schedule(installation, name)
         assert (evaluation["skipReason"], evaluation["runRequests"]) == (reason, []), name
@@ -149,7 +149,7 @@ def up(own: Installation) -> Iterator[RunningUp]:
 
 
 def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL) -> None:
-    installation, web_ui = up.installation, dagster_graphql_from_settings(up.installation.settings)
+    installation, graphql = up.installation, dagster_graphql_from_settings(up.installation.settings)
     printed = up.output.read_text()
     assert printed.index("Nothing has been computed yet") < printed.index(CHECK) < printed.index(COMPUTE)
     assert "demo" not in printed
@@ -159,14 +159,14 @@ def test_nothing_is_computed_until_requested(up: RunningUp, application: sa.URL)
         assert never_computed_message(installation.settings) in api.get(address).json()["message"]
         installation.succeed("balance", "initialize", "--all")
         assert api.get(address).status_code == 200
-    up.wait_until(lambda: run_statuses(web_ui) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
+    up.wait_until(lambda: run_statuses(graphql) == ["SUCCESS", "SUCCESS"])  # the ledger and the comparison
     installation.succeed("balance", "test-system")
     assert schedule(installation, "daily_reconciliation")["runRequests"] != []
 
     before = balance(installation)
     add_deposit(application, installation)
     up.wait_until(lambda: balance(installation) == before + 1000)
-    assert not any("never been computed" in reason for reason in sensors(web_ui).values())
+    assert not any("never been computed" in reason for reason in sensors(graphql).values())
     up.assert_stops()
 
 
@@ -175,9 +175,9 @@ def test_up_starts_while_the_application_refuses_the_login(computed_own: Install
     message = "cannot be read: 1045 Access denied for user 'nobody_here'"
     with started(Installation(computed_own.variables | {"LEDGER_BILLING_URL": refused_url})) as up:
         up.wait_for_output(message)
-        web_ui = dagster_graphql_from_settings(up.installation.settings)
+        graphql = dagster_graphql_from_settings(up.installation.settings)
         up.wait_until(
-            lambda: "FAILURE" in str(web_ui.query(_TICKS))
+            lambda: "FAILURE" in str(graphql.query(_TICKS))
         )  # the sensors of a computed ledger report it in their ticks
         time.sleep(SECONDS_OF_SILENCE)
         printed = up.output.read_text()

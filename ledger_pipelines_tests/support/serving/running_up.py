@@ -96,14 +96,14 @@ def new_running_up(*options: str, durable: bool = False) -> Iterator[RunningUp]:
         yield running
 
 
-def run_statuses(web_ui: DagsterGraphql) -> list[str]:
+def run_statuses(graphql: DagsterGraphql) -> list[str]:
     """Return the statuses of all runs."""
     query = "{ runsOrError { ... on Runs { results { status } } } }"
-    runs: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
+    runs: list[dict[str, Any]] = graphql.query(query)["runsOrError"]["results"]
     return [run["status"] for run in runs]
 
 
-def run_status(web_ui: DagsterGraphql, run_id: str) -> str:
+def run_status(graphql: DagsterGraphql, run_id: str) -> str:
     """Return the status of a run."""
     query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-    return str(web_ui.query(query, {"run": run_id})["runOrError"]["status"])
+    return str(graphql.query(query, {"run": run_id})["runOrError"]["status"])

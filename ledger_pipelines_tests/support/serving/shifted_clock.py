@@ -125,8 +125,8 @@ class ShiftedUp(RunningUp):
     def runs(self) -> list[tuple[str, str]]:
         """Return job and status of all runs."""
         query = "{ runsOrError { ... on Runs { results { jobName status } } } }"
-        web_ui = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
-        runs: list[dict[str, str]] = web_ui.query(query)["runsOrError"]["results"]
+        graphql = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
+        runs: list[dict[str, str]] = graphql.query(query)["runsOrError"]["results"]
         return [(run["jobName"], run["status"]) for run in runs]
 
     def failures(self) -> list[dict[str, Any]]:
@@ -135,8 +135,8 @@ class ShiftedUp(RunningUp):
             jobName startTime tags { key value }
             eventConnection { events { ... on ErrorEvent { error { message causes { message } } } } }
         } } } }"""
-        web_ui = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
-        failed: list[dict[str, Any]] = web_ui.query(query)["runsOrError"]["results"]
+        graphql = DagsterGraphql(f"http://127.0.0.1:{self.installation.variables['LEDGER_UI_PORT']}")
+        failed: list[dict[str, Any]] = graphql.query(query)["runsOrError"]["results"]
         for run in failed:
             run["errors"] = [event["error"] for event in run.pop("eventConnection")["events"] if event]
         return failed
