@@ -1,4 +1,4 @@
-"""The only module that uses parts of Dagster that are not public. A new version of Dagster may change any of them.
+"""The only module that imports parts of Dagster that are not public. A new version of Dagster may change any of them.
 
 With each new version, check them (and those of the tests) again, then set `CHECKED_WITH`. Slow modules of Dagster are
 imported inside functions, because every run imports this module.

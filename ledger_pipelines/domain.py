@@ -48,6 +48,8 @@ class DepositKind(StrEnum):
     def signed(self, amount: Any, absolute: Callable[[Any], Any] = abs) -> Any:
         """Return an amount of an entry with the sign that it has in the balance.
 
+        The sign of a Decimal is changed in the current context, which must hold all its digits.
+
         Args:
             amount: A number, or an SQL expression.
             absolute: Function that returns the absolute value of such an amount.

@@ -11,9 +11,11 @@ class LedgerError(Exception):
     Attributes:
         retryable: Whether a retry may succeed without any correction.
         http_status: HTTP status of the API's response.
+        retry_after: Whether a response with status 503 asks the client to repeat the request a little later.
         extra_fields: Further fields of the error in JSON.
     """
 
     retryable: bool = False
     http_status: int = 503
+    retry_after: bool = True
     extra_fields: Mapping[str, Any] = MappingProxyType({})

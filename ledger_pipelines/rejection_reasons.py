@@ -31,7 +31,7 @@ class ReasonCode(Enum):
     """
 
     MISSING = (_Text("{column} is missing"), _Text("isian {column} tidak ada"))
-    NOT_JSON = (_Text("not JSON: {error}"), _Text("bukan JSON: {error}"))
+    NOT_JSON = (_Text("not JSON: {error}"), _Text("bukan JSON"))
     NOT_AN_OBJECT = (
         _Text("{column} is no object: {value}"),
         _Text("isian {column} bukan objek: {value}"),
@@ -76,7 +76,7 @@ class ReasonCode(Enum):
     )
     NOT_IN_CALENDAR = (
         _Text("{column} is not a moment that the calendar has: {value}; {error}"),
-        _Text("isian {column} bukan waktu yang ada di kalender: {value}; {error}"),
+        _Text("isian {column} bukan waktu yang ada di kalender: {value}"),
     )
     WITHOUT_TIME_ZONE = (
         _Text("{column} is a moment without a time zone: {value}"),

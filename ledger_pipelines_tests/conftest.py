@@ -13,7 +13,7 @@ from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
-from ledger_pipelines_tests.support.erp_copy import ErpCopy, new_erp_copy
+from ledger_pipelines_tests.support.erp.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.support.processes import restore_sigint_handler
 from ledger_pipelines_tests.support.webhook_receiver import Receiver, running_receiver
 

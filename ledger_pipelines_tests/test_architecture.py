@@ -92,6 +92,7 @@ WITHOUT_DAGSTER = (
     "horizon",
     "ids",
     "domain",
+    "rejection_reasons",
     "processes",
     "warehouse",
     "sources",
@@ -273,3 +274,12 @@ def test_the_catalogue_knows_no_library() -> None:
     """The warehouse and the reader both import the catalogue, so it may import neither."""
     known = ("collections", "dataclasses", "enum")
     assert [name for _, name in imports(MODULES[CATALOGUE]) if not name.startswith(known)] == []
+
+
+@pytest.mark.parametrize(
+    "page", ["CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT.parent / "docs").glob("*.md"))]
+)
+def test_modules_and_folders_named_in_the_docs_exist(page: str) -> None:
+    named = re.findall(r"`(\w[\w./-]*(?:\.py|\.html|\.sql|/))`", (ROOT.parent / page).read_text(encoding="utf-8"))
+    starts = [ROOT, ROOT.parent, ROOT.parent / "ledger_pipelines_tests", ROOT / "serving" / "dashboard"]
+    assert [name for name in named if not any((start / name).exists() for start in starts)] == []

@@ -16,6 +16,8 @@ class DeletionRefusedError(LedgerError):
         causes: Causes of the incidents to record.
     """
 
+    retry_after = False
+
     def __init__(self, causes: Collection[IncidentCause]) -> None:
         super().__init__("\n".join(f"{cause.reason} {cause.what_to_do}" for cause in causes))
         self.causes = tuple(causes)

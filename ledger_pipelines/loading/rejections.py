@@ -32,9 +32,10 @@ ROW_NAMES: Mapping[str, str] = {
 
 
 class RowsLostError(LedgerError):
-    """Rows that were read are neither loaded nor rejected, which is a bug. Nothing was changed."""
+    """Rows that were read are neither loaded nor rejected. Nothing was changed; a retry may read all."""
 
     retryable = True
+    http_status = 500
 
 
 @dataclass

@@ -29,6 +29,7 @@ from ledger_pipelines.warehouse.merge import is_any_of
 Row = Mapping[str, Any]
 _TIMESTAMPS = {"created_at", "updated_at", "balance_last_updated_at"}
 _PROFILE_FIELDS = [name for name in Customer._fields if name not in {*_TIMESTAMPS, *PRICE_FIELDS}]
+_REJECTION_STATE = ("source_id", "customer_id", "year_month", "reason", "raw_row")
 _READING_FIELDS = [name for name in billing_records.MeterReading._fields if name not in _TIMESTAMPS]
 
 
@@ -78,7 +79,8 @@ def _account_rejections(
     # A customer id that is too large for BIGINT is only in `source_id`.
     beyond = {str(row_id): row_id for row_id in wanted if not ids.fits_bigint(row_id)}
     is_beyond = sa.and_(table.c.source_table == "users", table.c.source_id == sa.any_(_text_array(beyond)))
-    statement = sa.select(table).where(
+    compared = (table.c[name] for name in ("asset", *_REJECTION_STATE))
+    statement = sa.select(*compared).where(
         table.c.asset.in_([part.value for part in parts]),
         sa.or_(is_any_of(table.c.customer_id, wanted), is_beyond) if beyond else is_any_of(table.c.customer_id, wanted),
     )
@@ -101,7 +103,7 @@ def warehouse_readings(connection: sa.Connection, wanted: Collection[int]) -> di
         reading = billing_records.MeterReading._make(row)
         found[reading.reading_id] = _reading(reading)
     by_text = {str(reading_id): reading_id for reading_id in wanted}
-    rejections = sa.select(rejected).where(
+    rejections = sa.select(*(rejected.c[name] for name in _REJECTION_STATE)).where(
         rejected.c.asset == table.name,
         rejected.c.source_table == "data_pencatatan",
         rejected.c.source_id == sa.any_(_text_array(by_text)),

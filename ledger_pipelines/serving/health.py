@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.horizon import month_of
-from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, evaluate
+from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, count_findings
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
@@ -214,7 +214,7 @@ def _accuracy(
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
         progress(invariant.name.replace("_", " "), at)
-        rows = evaluate(connection, invariant, CheckScope(databases.horizon, wanted)).rows
+        rows = count_findings(connection, invariant, CheckScope(databases.horizon, wanted))
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")

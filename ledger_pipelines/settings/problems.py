@@ -9,6 +9,8 @@ from ledger_pipelines.errors import LedgerError
 class SettingsError(LedgerError):
     """The settings cannot be used; the message names each wrong variable, its problem and a correct example."""
 
+    retry_after = False
+
 
 def suggest_name(name: str, known: list[str]) -> str:
     """Return a suggestion for an unknown variable name."""

@@ -92,8 +92,8 @@ def _upgrade(connection: sa.Connection) -> str:
     if current is not None and current < min(known):
         raise WarehouseError(
             f"The warehouse's schema has version {current}, from before the first release, and cannot be upgraded. "
-            "Let LEDGER_WAREHOUSE_URL name an empty database (or delete the embedded server's data), and load all "
-            "months again: the sources have all rows."
+            "Back it up, let LEDGER_WAREHOUSE_URL name an empty database, and load all months. The sources do not have "
+            "the stock of earlier months, tokens, the audit log, and the partners and thresholds that were set."
         )
     if current is not None and current not in known:
         raise WarehouseError(

@@ -20,7 +20,7 @@ from ledger_pipelines.demo.ownership_marker import marker_table
 from ledger_pipelines.demo.plan import WIB
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
-from ledger_pipelines_tests.support.erp_copy import month_of_row
+from ledger_pipelines_tests.support.erp.erp_copy import month_of_row
 from ledger_pipelines_tests.support.servers import fresh_engine
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.

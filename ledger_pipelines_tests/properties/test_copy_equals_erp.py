@@ -17,7 +17,7 @@ from ledger_pipelines.demo.erp.schema import erp_source_tables
 from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, STOCKBYWH, ErpColumn, ErpTable, Kind, erp_table
 from ledger_pipelines_tests.conftest import HISTORIES
-from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, day_of, expected_copy, stored_row
+from ledger_pipelines_tests.support.erp.erp_copy import HORIZON, ErpCopy, Row, day_of, expected_copy, stored_row
 
 DATED = [table for table in ERP_TABLES if not table.is_snapshot]
 DAYS = [date(2025, 1, 1), date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2), date(2025, 5, 31), date(2025, 6, 15)]

@@ -111,8 +111,10 @@ def new_code_location(pipeline: Pipeline) -> Iterator[CodeLocation]:
     """Yield a code location over a pipeline, with an ephemeral instance."""
     with dg.DagsterInstance.ephemeral() as instance:
         location = CodeLocation(pipeline, instance)
-        yield location
-        location.databases.dispose()
+        try:
+            yield location
+        finally:
+            location.databases.dispose()
 
 
 def materialized_metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:

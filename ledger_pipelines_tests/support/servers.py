@@ -39,7 +39,7 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def url_text(url: sa.URL) -> str:
+def url_with_password(url: sa.URL) -> str:
     """Return a URL with its password."""
     return url.render_as_string(hide_password=False)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ledger_pipelines.settings import Settings, SettingsError, project_folder
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.support.servers import url_text
+from ledger_pipelines_tests.support.servers import url_with_password
 
 EXTERNAL = "postgres://me:p%40ss@db.example.com:5433/gas?sslmode=require"
 
@@ -23,19 +23,24 @@ def test_databases_default_to_the_embedded_server(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", db_port=5999)
     address = f"ledger:{database_urls.warehouse_url(settings).password}@127.0.0.1:5999"
     assert len(database_urls.warehouse_url(settings).password or "") > 30
-    assert url_text(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{address}/warehouse"
-    assert url_text(database_urls.billing_url(settings)) == f"postgresql+psycopg://{address}/demo_billing"
-    assert url_text(database_urls.dagster_storage_url(settings)) == f"postgresql+psycopg2://{address}/warehouse_dagster"
+    assert url_with_password(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{address}/warehouse"
+    assert url_with_password(database_urls.billing_url(settings)) == f"postgresql+psycopg://{address}/demo_billing"
+    assert (
+        url_with_password(database_urls.dagster_storage_url(settings))
+        == f"postgresql+psycopg2://{address}/warehouse_dagster"
+    )
     assert database_urls.embedded_server(settings).data_folder == tmp_path / "home" / "postgres"
 
 
 def test_dagster_storage_defaults_to_the_server_of_the_warehouse(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", warehouse_url=EXTERNAL, billing_url="mysql://me:x@h/app")
     there = "me:p%40ss@db.example.com:5433"
-    assert url_text(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
-    assert url_text(database_urls.billing_url(settings)) == "mysql+pymysql://me:x@h/app"
     assert (
-        url_text(database_urls.dagster_storage_url(settings))
+        url_with_password(database_urls.warehouse_url(settings)) == f"postgresql+psycopg://{there}/gas?sslmode=require"
+    )
+    assert url_with_password(database_urls.billing_url(settings)) == "mysql+pymysql://me:x@h/app"
+    assert (
+        url_with_password(database_urls.dagster_storage_url(settings))
         == f"postgresql+psycopg2://{there}/gas_dagster?sslmode=require"
     )
     assert not (tmp_path / "home").exists(), "an unused embedded server leaves files"
@@ -43,7 +48,7 @@ def test_dagster_storage_defaults_to_the_server_of_the_warehouse(tmp_path: Path)
 
 def test_dagster_storage_can_be_elsewhere() -> None:
     settings = Settings(warehouse_url=EXTERNAL, dagster_url="postgresql+psycopg://d:e@other/runs")
-    assert url_text(database_urls.dagster_storage_url(settings)) == "postgresql+psycopg2://d:e@other/runs"
+    assert url_with_password(database_urls.dagster_storage_url(settings)) == "postgresql+psycopg2://d:e@other/runs"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +90,8 @@ def test_environment_includes_an_erp_set_by_the_old_variables(monkeypatch: pytes
     for name, value in old.items():
         monkeypatch.setenv(f"DB_{name}2", value)
     here = Settings(warehouse_url=EXTERNAL)
-    assert database_urls.process_environment(here)["LEDGER_ERP_URL"] == url_text(database_urls.erp_url(here))
-    assert url_text(database_urls.erp_url(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
+    assert database_urls.process_environment(here)["LEDGER_ERP_URL"] == url_with_password(database_urls.erp_url(here))
+    assert url_with_password(database_urls.erp_url(here)) == "mssql+pyodbc://reader:p%40ss@erp.example.com:1433/soi107"
 
 
 def test_demo_erp_is_not_used_with_an_own_billing_application() -> None:

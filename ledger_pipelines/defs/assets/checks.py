@@ -36,7 +36,7 @@ def _checks_of(table: sa.Table) -> dg.AssetChecksDefinition:
                 yield _result(check, evaluate(connection, check, covered))
             if has_latency_check:
                 objective = databases.settings.realtime_objective_seconds
-                yield dg.AssetCheckResult(**latency_result(latency_summary(connection, objective * 1000), objective))
+                yield latency_result(latency_summary(connection, objective * 1000), objective)
 
     return of_table
 

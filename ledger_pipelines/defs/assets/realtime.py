@@ -54,7 +54,14 @@ def record_results(
             if counts.changed:
                 _log_materialization(context, table, report, month, run_metadata)
     if applied:
-        check = dg.AssetCheckEvaluation(**latency_result(spread, objective))
+        found = latency_result(spread, objective)
+        check = dg.AssetCheckEvaluation(
+            asset_key=LATENCY_CHECK.asset_key,
+            check_name=LATENCY_CHECK.name,
+            passed=found.passed,
+            severity=found.severity,
+            metadata=found.metadata,
+        )
         context.log_event(check)  # type: ignore[arg-type]  # accepted, though not declared
         context.log.info(
             f"Applied {run_metadata['changes']:,} changes of {run_metadata['customers']:,} customers in "
@@ -62,19 +69,19 @@ def record_results(
         )
 
 
-def latency_result(spread: LatencySummary | None, objective: int) -> dict[str, Any]:
-    """Return the fields of the latency check's result; the objective is in seconds."""
+def latency_result(spread: LatencySummary | None, objective: int) -> dg.AssetCheckResult:
+    """Return the result of the latency check; the objective is in seconds."""
     metadata: Metadata = {"objective_ms": objective * 1000, "changes": 0, "rows": 0}
     if spread is not None:
         metadata |= {"changes": spread.changes, "rows": spread.slow}
         metadata |= {"half_within_ms": spread.median, "95_of_100_within_ms": spread.p95, "longest_ms": spread.maximum}
-    return {
-        "asset_key": LATENCY_CHECK.asset_key,
-        "check_name": LATENCY_CHECK.name,
-        "passed": spread is None or spread.p95 <= objective * 1000,
-        "severity": dg.AssetCheckSeverity.WARN,
-        "metadata": metadata,
-    }
+    return dg.AssetCheckResult(
+        asset_key=LATENCY_CHECK.asset_key,
+        check_name=LATENCY_CHECK.name,
+        passed=spread is None or spread.p95 <= objective * 1000,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
 
 
 def _reports_by_table(applied: Sequence[AppliedChanges]) -> dict[sa.Table, TableReport]:

@@ -43,7 +43,7 @@ class Check:
         name: Name in the UI.
         table: The table that is checked.
         severity: Severity of findings.
-        description: What an invariant requires, or what another check finds, in one sentence.
+        description: What the check requires or finds, in one sentence.
         rows: Returns the query; its rows are the findings, and the first ten of them the examples.
         amount: Column of the findings whose sum is reported, in rupiah.
         reasons: Query that counts the findings by reason, shown instead of examples.
@@ -75,6 +75,12 @@ def declared_in(checks: list[Check], severity: Severity, table: sa.Table) -> Cal
         return checks[-1]
 
     return declare
+
+
+def count_findings(connection: sa.Connection, check: Check, scope: CheckScope) -> int:
+    """Return the number of the findings of a check."""
+    found = check.rows(scope).order_by(None).subquery("found")
+    return connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0
 
 
 def evaluate(connection: sa.Connection, check: Check, scope: CheckScope) -> Findings:

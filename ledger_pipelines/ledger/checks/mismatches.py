@@ -11,7 +11,10 @@ _compared, _account = balance_comparison.c, invoice_reconciliation.c
 
 
 def _check(name: str, description: str, mismatch: sa.ColumnElement[bool], amount: sa.Column[Any]) -> Check:
-    """Return a check that finds the mismatches of completed months, those with the largest amount first."""
+    """Return a check that finds the mismatches of completed months, those with the largest amount first.
+
+    It covers all customers: an account may belong to several, and an invoiced partner to none.
+    """
     table = amount.table
 
     def rows(scope: CheckScope) -> sa.Select[Any]:
@@ -19,7 +22,7 @@ def _check(name: str, description: str, mismatch: sa.ColumnElement[bool], amount
         completed = table.c.year_month < scope.horizon.current if "year_month" in table.c else sa.true()
         return (
             sa.select(*(column for column in table.c if column.name != "compared_at"))
-            .where(mismatch, completed, scope.includes(table.c.customer_id))
+            .where(mismatch, completed)
             .order_by(sa.func.abs(amount).desc(), *table.primary_key)
         )
 

@@ -27,8 +27,6 @@ _DUMMY_DIGEST = bytes(_SECRET_BYTES)
 class TokenRefusedError(LedgerError):
     """Error for a refused token; the message gives only the reason that the token's holder may know."""
 
-    http_status = 401
-
 
 @dataclass(frozen=True)
 class Caller:

@@ -31,7 +31,7 @@ from ledger_pipelines.serving.web.parameters import (  # fmt: skip
 )
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.ops.sync_logs import SyncFigures
+from ledger_pipelines.warehouse.ops.sync_logs import SyncSummary
 from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines.warehouse.queries.sync_history import SyncStatisticsData
 
@@ -131,7 +131,7 @@ class SyncStatus(ResponseModel):
     """One sync."""
 
     success: Literal[True] = True
-    data: SyncFigures
+    data: SyncSummary
 
 
 class NoSyncYet(ResponseModel):
@@ -160,7 +160,7 @@ class SyncLogs(ResponseModel):
     """Page of syncs, newest first."""
 
     success: Literal[True] = True
-    data: Sequence[SyncFigures]
+    data: Sequence[SyncSummary]
     pagination: Pagination
 
 

@@ -29,7 +29,7 @@ from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncFigures, SyncLog, SyncRunningError
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncRunningError, SyncSummary
 from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines.warehouse.queries.sync_history import SyncStatisticsData
 
@@ -146,7 +146,7 @@ def logs(
     with json_errors(as_json=as_json), _log_connection() as connection:
         found = sync_history.page(connection, per_page=per_page, number=page, status=status, sync_type=sync_type)
     if as_json:
-        data = _api_fields(list[SyncFigures], found.items)
+        data = _api_fields(list[SyncSummary], found.items)
         print_success(data=data, pagination=found.pagination())
         return
     title = f"Syncs, page {found.number} of {found.last_page} ({found.total:,} in total)"
@@ -266,14 +266,14 @@ def _exit_with_result(service: "SyncService", log_id: int, *, as_json: bool) -> 
 def _show(log: SyncLog, tables: list[SyncedTable], *, success: bool, as_json: bool) -> None:
     if as_json:
         details = [asdict(table) for table in tables]
-        print_json({"success": success, "data": _api_fields(SyncFigures, log), "tables": _numbers(details)})
+        print_json({"success": success, "data": _api_fields(SyncSummary, log), "tables": _numbers(details)})
         return
     print_table(None, _LOG_COLUMNS, [_log_row(log)], verbatim=_IDS)
     if tables:
         print_table("Tables", _TABLE_COLUMNS, [_table_row(table) for table in tables])
 
 
-def _log_row(log: SyncFigures) -> tuple[object, ...]:
+def _log_row(log: SyncSummary) -> tuple[object, ...]:
     numbers = (log.duration, log.total_records, log.failed_records, log.success_rate)
     return (log.id, log.sync_type, log.status, log.started_at, *numbers, log.error_message)
 
@@ -286,7 +286,7 @@ def _table_row(table: SyncedTable) -> tuple[object, ...]:
 
 
 def _api_fields(read_model: Any, value: object) -> Any:
-    """Return the fields that the API returns of a read model."""
+    """Return the fields that the API returns of a read model, with moments as text."""
     return _numbers(TypeAdapter(read_model).dump_python(value))
 
 

@@ -67,7 +67,7 @@ class PriceExplainer:
         if translate.has(key):
             text = translate(key, price=price, **dates)
         else:
-            text = translate("explanation.rule_other", price=price, rule=used["rule"], **dates)
+            text = translate("explanation.rule_other", price=price, rule=used["rule"])
         if used["rule"] != PriceRule.DEFAULT and not self._entry_has(row, "harga_per_meter_kubik"):
             text += Markup(" ") + translate("explanation.price_is_the_default")
         return Step(translate("explanation.price"), text)

@@ -78,7 +78,7 @@ def to_api_error(error: Exception) -> ApiError:
             headers = dict(error.headers or {})
             return ApiError(error.status_code, _http_message(error), headers=headers)
         case LedgerError():
-            headers = _RETRY_LATER if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+            headers = _RETRY_LATER if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE and error.retry_after else {}
             return ApiError(error.http_status, str(error), headers=headers, extra_fields=error.extra_fields)
         case sa.exc.TimeoutError():
             return unavailable("The API is overloaded: no warehouse connection became free in time. Try again later.")

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from ledger_pipelines import ids
 from ledger_pipelines.horizon import MONTH_PATTERN, Horizon, MonthError, parse_month
 from ledger_pipelines.serving.web.errors import invalid_parameter
-from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncType
+from ledger_pipelines.warehouse.tables.erp import SyncStatus, SyncType
 
 _MAX_PAGE = 1_000_000
 DEFAULT_PER_PAGE = 10
@@ -152,7 +152,7 @@ Days = Annotated[
 ]
 
 SyncStatusFilter = Annotated[
-    Annotated[Status, OneOf(get_args(Status))] | None, EmptyAsNone(), Query(description="Filter by status")
+    Annotated[SyncStatus, OneOf(get_args(SyncStatus))] | None, EmptyAsNone(), Query(description="Filter by status")
 ]
 
 SyncTypeFilter = Annotated[

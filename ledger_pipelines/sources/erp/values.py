@@ -61,8 +61,8 @@ def _date(value: Any, column: str) -> date | None:
         raise UnusableError(ReasonCode.NOT_A_DATE, column=column, value=quote_value(str(value)))
     try:
         return date(*(int(part) for part in found.groups()))
-    except ValueError as error:
-        raise UnusableError(ReasonCode.NOT_IN_CALENDAR, column=column, value=quote_value(value), error=error) from None
+    except ValueError:
+        raise UnusableError(ReasonCode.NOT_A_DATE, column=column, value=quote_value(value)) from None
 
 
 def _boolean(value: Any, column: str) -> bool | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -16,22 +16,20 @@ from sqlalchemy.dialects.postgresql import insert
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.erp import SyncStatus, SyncType
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
-
-SyncType = Literal["manual", "scheduled"]
-Status = Literal["running", "completed", "failed", "cancelled"]
 
 _NOT_FINISHED = "The table was not finished and is unchanged: a sync writes a table completely or not at all."
 _TABLE_KEY = ("sync_log_id", "table_name")
 
 
 @dataclass(frozen=True)
-class SyncFigures:
+class SyncSummary:
     """Log of a sync of the ERP."""
 
     id: int
     sync_type: SyncType
-    status: Status
+    status: SyncStatus
     started_at: datetime
     completed_at: datetime | None
     total_records: int
@@ -45,7 +43,7 @@ class SyncFigures:
 
 
 @dataclass(frozen=True)
-class SyncLog(SyncFigures):
+class SyncLog(SyncSummary):
     """Log of a sync of the ERP, with its Dagster run; times are in the company's zone."""
 
     run_id: str | None
@@ -56,7 +54,7 @@ class SyncedTable:
     """Result of a sync for one table, by the columns of `ops.sync_log_tables`; a running one has `rows_read` only."""
 
     table_name: str
-    status: Status
+    status: SyncStatus
     months: tuple[str, ...]
     rows_read: int
     rows_loaded: int
@@ -73,7 +71,7 @@ class SyncedTable:
 class SyncResult:
     """Final status of a sync, with an error message if it is not completed."""
 
-    status: Status
+    status: SyncStatus
     error_message: str | None = None
 
 

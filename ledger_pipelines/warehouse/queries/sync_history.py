@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncFigures, SyncLog, SyncType, log_columns
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncSummary, log_columns
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
 from ledger_pipelines.warehouse.tables import sync_log_tables, sync_logs
+from ledger_pipelines.warehouse.tables.erp import SyncStatus, SyncType
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
 _RECENT = 5
@@ -32,7 +33,7 @@ class SyncStatisticsData:
     """Statistics of the syncs, and the five newest syncs."""
 
     statistics: SyncNumbers
-    recent_logs: Sequence[SyncFigures]
+    recent_logs: Sequence[SyncSummary]
 
 
 def latest(connection: sa.Connection) -> SyncLog | None:
@@ -66,7 +67,7 @@ def page(
     *,
     per_page: int = 10,
     number: int = 1,
-    status: Status | None = None,
+    status: SyncStatus | None = None,
     sync_type: SyncType | None = None,
 ) -> ResultPage[SyncLog]:
     """Return a page of the logs, newest first.

@@ -36,6 +36,8 @@ def column(
     name: str, type_: Any, comment: str, *items: sa.Computed | sa.Identity, null: bool = False, **options: Any
 ) -> sa.Column[Any]:
     """Return a column with its comment, NOT NULL by default."""
+    if not items:  # a primary key of one integer column would get a sequence
+        options.setdefault("autoincrement", False)
     return sa.Column(name, type_, *items, nullable=null, comment=comment, **options)
 
 

@@ -1,6 +1,6 @@
 """The copies of the ERP's tables, derived from their catalogue, and the logs of their syncs in ``ops``."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
@@ -16,7 +16,8 @@ from ledger_pipelines.warehouse.tables.common import (
     year_month,
 )
 
-_STATUSES = ("running", "completed", "failed", "cancelled")
+SyncType = Literal["manual", "scheduled"]
+SyncStatus = Literal["running", "completed", "failed", "cancelled"]
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: sa.Text,
@@ -92,8 +93,8 @@ sync_logs = table(
         null=True,
     ),
     column("run_id", sa.Text, "The Dagster run; null until it is launched", null=True),
-    one_of("sync_type", ("manual", "scheduled")),
-    one_of("status", _STATUSES),
+    one_of("sync_type", get_args(SyncType)),
+    one_of("status", get_args(SyncStatus)),
     sa.CheckConstraint("(status = 'running') = (completed_at IS NULL)", name="completed_at"),
     sa.CheckConstraint("total_records = success_records + failed_records", name="total_records"),
     # Guarantees that at most one sync is running, whichever process starts it.
@@ -124,5 +125,5 @@ sync_log_tables = table(
     column("seconds", sa.Numeric(14, 3), "How long it took", null=True),
     column("error_message", sa.Text, "Why it failed", null=True),
     key("sync_log_id", "table_name"),
-    one_of("status", _STATUSES),
+    one_of("status", get_args(SyncStatus)),
 )

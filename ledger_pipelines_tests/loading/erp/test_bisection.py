@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER
-from ledger_pipelines_tests.support.erp_copy import ErpCopy, expected_copy
+from ledger_pipelines_tests.support.erp.erp_copy import ErpCopy, expected_copy
 
 ORDERS = VIEW_PROD_HEADER.name
 

@@ -26,7 +26,7 @@ from ledger_pipelines.sources.erp.reader import (
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import Counts
-from ledger_pipelines_tests.support.erp_copy import HORIZON, ErpCopy, Row, expected_copy, new_erp_copy
+from ledger_pipelines_tests.support.erp.erp_copy import HORIZON, ErpCopy, Row, expected_copy, new_erp_copy
 from ledger_pipelines_tests.support.tables import altered
 
 ORDERS, LINES, STOCK = VIEW_PROD_HEADER.name, SO_INVOICE_LINE.name, STOCKBYWH.name
@@ -271,7 +271,7 @@ def test_text_dates_are_read_in_full_and_validated(erp_copy: ErpCopy) -> None:
             assert "the whole table is read" in erp_copy.warnings[0]
             assert sorted((row[0], row[1]) for row in erp_copy.copied_rows(ORDERS)) == [("2025-02", 0), ("2025-03", 1)]
             assert [row["reason_kind"] for row in erp_copy.rejected(ORDERS)] == [
-                "planning_date is not a moment that the calendar has",
+                "planning_date is not a date",
                 "no date",
                 "dated before 2025-01, the first month of the partitions",
             ]

@@ -10,7 +10,7 @@ from ledger_pipelines.demo.erp import erp_source_tables
 from ledger_pipelines.serving.demo import default_plan
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.support.servers import fresh_database, url_text
+from ledger_pipelines_tests.support.servers import fresh_database, url_with_password
 from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 
 SMALL_ERP = ("--months", "2", "--erp-rows-per-month", "8")
@@ -70,9 +70,11 @@ def test_each_source_can_be_seeded_separately(
     installation: Installation, request: pytest.FixtureRequest, server: str
 ) -> None:
     with fresh_database(request.getfixturevalue(server)) as url:
-        result = installation.succeed("demo", "seed", "--erp-url", url_text(url), *SMALL_ERP)
+        result = installation.succeed("demo", "seed", "--erp-url", url_with_password(url), *SMALL_ERP)
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed"}
-        result = installation.succeed("demo", "seed", "--url", url_text(url), "--customers", "1", "--months", "1")
+        result = installation.succeed(
+            "demo", "seed", "--url", url_with_password(url), "--customers", "1", "--months", "1"
+        )
         assert tables_of(url) == {*erp_source_tables, "ledger_demo_seed", "users", "data_pencatatan"}
         assert "so_invoice_line" not in result.stdout
 
@@ -120,7 +122,7 @@ def test_disturb_reports_its_changes(installation: Installation) -> None:
 
 def test_disturb_refuses_other_databases(installation: Installation, embedded_url: sa.URL) -> None:
     with fresh_database(embedded_url) as url:
-        result = installation.run("demo", "disturb", "--url", url_text(url), "--json")
+        result = installation.run("demo", "disturb", "--url", url_with_password(url), "--json")
         assert result.exit_code == 1
         assert json_of(result)["success"] is False
         assert "has no demo ERP" in json_of(result)["error"]

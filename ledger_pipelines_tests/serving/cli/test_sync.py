@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
+from datetime import datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -18,8 +20,8 @@ from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
-from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
+from ledger_pipelines.warehouse.ops.sync_logs import SyncResult, SyncSummary
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, count_sync_sessions, locked_invoice_lines
 from ledger_pipelines_tests.support.serving.installation import (
     MONTHS,
     Installation,
@@ -63,7 +65,7 @@ def start_blocked_sync(installation: Installation) -> int:
         "sync_log_id": answer["sync_log_id"],
         "status": "running",
     }
-    wait_until(lambda: sync_sessions(installation) > 0 and _is_blocked(installation))
+    wait_until(lambda: count_sync_sessions(installation) > 0 and _is_blocked(installation))
     return int(answer["sync_log_id"])
 
 
@@ -84,6 +86,9 @@ def test_a_second_sync_writes_nothing(synced: Installation) -> None:
     before = synced.fingerprint()
     answer = synced.run_json("sync", "start", "--wait")
     assert answer["data"]["status"] == "completed"
+    assert list(answer["data"]) == [field.name for field in fields(SyncSummary)], "without the run's id"
+    assert datetime.fromisoformat(answer["data"]["started_at"]).utcoffset() == timedelta(hours=7)
+    assert "T" in answer["data"]["started_at"]
     assert {table["rows_inserted"] + table["rows_deleted"] for table in answer["tables"]} == {0}
     lines = next(table for table in answer["tables"] if table["table_name"] == LINES.name)
     assert len(lines["months"]) == 2, "only the last two months: nothing else differs"
@@ -136,7 +141,7 @@ def sync_log_text(installation: Installation) -> str:
 @pytest.mark.slow
 def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> None:
     before = synced.fingerprint()
-    with locked_table(synced):
+    with locked_invoice_lines(synced):
         log_id = start_blocked_sync(synced)
         refused = synced.run("sync", "start", "--json")
         assert refused.exit_code == 1
@@ -148,7 +153,7 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
         assert "running" in {table["status"] for table in shown["tables"]}
         cancelled = synced.succeed("sync", "cancel", "--json")
         assert json_of(cancelled)["sync_log_id"] == log_id
-        assert sync_sessions(synced) == 0, "the sync has no session left in the warehouse"
+        assert count_sync_sessions(synced) == 0, "the sync has no session left in the warehouse"
     assert synced.fingerprint() == before
     shown = synced.run_json("sync", "status", str(log_id))
     assert shown["data"]["status"] == "cancelled"
@@ -170,13 +175,13 @@ def _run_status(installation: Installation) -> str:
 def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_sync, "CANCEL_SECONDS", 0.5)
     before = synced.fingerprint()
-    with locked_table(synced):
+    with locked_invoice_lines(synced):
         log_id = start_blocked_sync(synced)
         process = process_of_run(synced)
         os.kill(process, signal.SIGSTOP)
         cancelled = synced.succeed("sync", "cancel", "--json")
         assert "ended by force" in json_of(cancelled)["message"]
-        wait_until(lambda: sync_sessions(synced) == 0)
+        wait_until(lambda: count_sync_sessions(synced) == 0)
     assert synced.fingerprint() == before
     shown = synced.run_json("sync", "status", str(log_id))
     assert shown["data"]["status"] == "cancelled"
@@ -187,7 +192,7 @@ def test_unresponsive_run_is_ended_by_force(synced: Installation, monkeypatch: p
 @pytest.mark.slow
 def test_killed_sync_fails_and_the_next_one_succeeds(synced: Installation) -> None:
     before = synced.fingerprint()
-    with locked_table(synced):
+    with locked_invoice_lines(synced):
         log_id = start_blocked_sync(synced)
         os.kill(process_of_run(synced), signal.SIGKILL)
         wait_until(lambda: synced.run_json("sync", "status")["data"]["status"] == "failed")
@@ -218,7 +223,7 @@ def test_sync_killed_with_its_ledger_up_blocks_no_other(synced: Installation) ->
 
 @pytest.mark.slow
 def test_simultaneous_starts_refuse_one(synced: Installation) -> None:
-    with locked_table(synced):
+    with locked_invoice_lines(synced):
         both = [synced.spawn("sync", "start", "--json", stdout=subprocess.PIPE) for _ in range(2)]
         answers = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
         won, lost = sorted(answers, key=lambda answer: not answer["success"])

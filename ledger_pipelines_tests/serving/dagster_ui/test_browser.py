@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from ledger_pipelines.serving.dagster.client import JOB
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
 from ledger_pipelines_tests.support.serving.chromium import PATIENCE_MS, running_chromium
-from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up, run_status
+from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -174,7 +174,7 @@ def test_the_ui_opened_by_a_link_launches_a_run(target: Target, attacker: int, p
     address = page.get_by_role("listitem").filter(has_text="Launched run").get_by_role("link").get_attribute("href")
     assert address is not None
     run = address.rpartition("/")[2]
-    target.up.wait_until(lambda: run_status(target.graphql, run) == "SUCCESS")
+    target.up.wait_until(lambda: target.graphql.run_status(run) == "SUCCESS")
     page.goto(target.graphql.run_url(run))
     expect(page.get_by_text("RUN_SUCCESS").first).to_be_visible(timeout=PATIENCE_MS)
     assert target.socket in sockets

@@ -17,7 +17,7 @@ from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
-from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, count_sync_sessions, locked_invoice_lines
 from ledger_pipelines_tests.support.serving.chromium import PATIENCE_MS, running_chromium
 from ledger_pipelines_tests.support.serving.dashboard_client import guarded_paths
 from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up, run_statuses
@@ -113,11 +113,11 @@ def test_syncs_are_started_and_cancelled(up: RunningUp, page: Page) -> None:
     expect(page.locator(".facts .badge")).to_have_text("completed", timeout=PATIENCE_MS)
     expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("completed")
 
-    with locked_table(up.installation):
+    with locked_invoice_lines(up.installation):
         page.get_by_role("link", name="ERP syncs").first.click()
         page.get_by_label(LINES.name).check()
         page.get_by_role("button", name="Start now").click()
-        up.wait_until(lambda: sync_sessions(up.installation) > 0)
+        up.wait_until(lambda: count_sync_sessions(up.installation) > 0)
         expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("running")
         page.get_by_role("button", name="Cancel this sync").click()
         expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)

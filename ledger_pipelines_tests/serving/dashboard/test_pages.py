@@ -99,13 +99,19 @@ def test_overview_has_every_month_of_the_chosen_year(viewer: DashboardClient) ->
 
 
 @pytest.mark.parametrize("path", ["/", "/customers/11"])
-def test_charts_have_the_figures_of_the_page(viewer: DashboardClient, path: str) -> None:
+def test_charts_show_the_closing_balances(viewer: DashboardClient, path: str) -> None:
+    customer = sa.true() if path == "/" else _balance.customer_id == 11
+    sums = sa.select(_balance.year_month, sa.func.sum(_balance.closing_balance)).where(customer).group_by("year_month")
+    closings = [closing for _, closing in sorted(query(viewer, sums))]
     found = re.findall(
         r'<script type="application/json" id="figure-\d">(.*?)</script>', viewer.get(path).text, re.DOTALL
     )
     traces = [json.loads(figure)["data"] for figure in found]
     assert len(traces) == 3
-    assert {bool(trace["y"]) for figure in traces for trace in figure} == {True}
+    assert all(trace["y"] for figure in traces for trace in figure)
+    (shown,) = [trace["y"] for figure in traces for trace in figure if trace.get("name") == "Balance"]
+    units = {closing / Decimal(value) for value, closing in zip(shown, closings[-len(shown) :], strict=True)}
+    assert units in [{Decimal(10) ** power} for power in (0, 3, 6, 9, 12)]
 
 
 def test_year_without_balances(viewer: DashboardClient) -> None:

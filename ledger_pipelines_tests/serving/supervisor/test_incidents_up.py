@@ -27,7 +27,6 @@ from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, ru
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 150
 _LOG = logging.getLogger(__name__)
 QUIET = {"test-system": "0", "status": "operational", "metrics": "0", "ready": "healthy 0", "overview": "no"}
 FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')

@@ -15,6 +15,7 @@ from ledger_pipelines.embedded_postgres.programs import account_for
 from ledger_pipelines_tests.support.serving.sync_failures import (
     ASKING,
     COMPARING,
+    PATIENCE,
     PHASES,
     Answer,
     Phase,
@@ -125,7 +126,8 @@ def test_warehouse_stays_unreachable_until_the_run_fails(scene: SyncFailureScene
         log_id = scene.start()
         scene.await_phase(COMPARING)
         stop_immediately(scene.warehouse_server)
-    wait_until(lambda: scene.log_contains(f"sync {log_id} waits until it can be closed: The warehouse"))
+    closing = f"sync {log_id} waits until it can be closed: The warehouse"
+    wait_until(lambda: scene.log_contains(closing), seconds=PATIENCE)
     scene.warehouse_server.start()
     broken = scene.ended()
     assert "The warehouse" in message(broken)

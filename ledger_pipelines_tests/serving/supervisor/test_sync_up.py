@@ -12,9 +12,10 @@ import pytest
 from ledger_pipelines.serving import sync as serving_sync
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
 from ledger_pipelines.serving.web.address import api_url
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines_tests.support.processes import run_pids
 from ledger_pipelines_tests.support.serving.api import bearer
-from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, locked_table, sync_sessions
+from ledger_pipelines_tests.support.serving.blocked_syncs import LINES, count_sync_sessions, locked_invoice_lines
 from ledger_pipelines_tests.support.serving.installation import Installation, json_of
 from ledger_pipelines_tests.support.serving.running_up import RunningUp, new_running_up
 
@@ -37,7 +38,7 @@ def serving() -> Iterator[RunningUp]:
         running.wait_for_output("The ledger is up")
         answer = json_of(running.installation.succeed("sync", "start", "--wait", "--json"))
         assert answer["data"]["status"] == "completed"
-        assert len(answer["tables"]) == 6
+        assert len(answer["tables"]) == len(ERP_TABLES)
         yield running
 
 
@@ -70,10 +71,10 @@ def up(serving: RunningUp) -> Iterator[RunningUp]:
 @contextmanager
 def blocked_sync(up: RunningUp) -> Iterator[int]:
     """Start a sync that waits for a locked table; yield the id of the process that executes it."""
-    with locked_table(up.installation):
+    with locked_invoice_lines(up.installation):
         up.wait_until(dagster_graphql_from_settings(up.installation.settings).location_is_loaded)
         up.installation.succeed("sync", "start", "--table", LINES.name)
-        up.wait_until(lambda: sync_sessions(up.installation) > 0)
+        up.wait_until(lambda: count_sync_sessions(up.installation) > 0)
         (process,) = run_pids(up.children()[0].pid)
         yield process
 
@@ -93,7 +94,7 @@ def test_sync_is_cancelled_by_command(up: RunningUp) -> None:
         assert refused.exit_code == 1
         assert json_of(refused)["running_sync_id"] == latest(installation)["data"]["id"]
         installation.succeed("sync", "cancel")
-        assert sync_sessions(installation) == 0
+        assert count_sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
     up.wait_until(lambda: run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED")
 
@@ -103,7 +104,7 @@ def test_sync_is_cancelled_in_the_web_interface(up: RunningUp) -> None:
     with blocked_sync(up):
         graphql.query(_TERMINATE, {"run": run_of(graphql)["runId"]})
         up.wait_until(lambda: ended(installation))
-        assert sync_sessions(installation) == 0
+        assert count_sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
 
 
@@ -115,7 +116,7 @@ def test_unresponsive_sync_is_killed(up: RunningUp, monkeypatch: pytest.MonkeyPa
         os.kill(process, signal.SIGSTOP)
         installation.succeed("sync", "cancel")
         up.wait_until(lambda: not run_pids(up.children()[0].pid))
-        assert sync_sessions(installation) == 0
+        assert count_sync_sessions(installation) == 0
     assert latest(installation)["data"]["status"] == "cancelled"
     assert run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED"
 
@@ -125,7 +126,7 @@ def test_killed_sync_fails(up: RunningUp) -> None:
     with blocked_sync(up) as process:
         os.kill(process, signal.SIGKILL)
         up.wait_until(lambda: ended(installation))
-        assert sync_sessions(installation) == 0
+        assert count_sync_sessions(installation) == 0
     failed = latest(installation)
     assert failed["data"]["status"] == "failed"
     assert "the next sync loads what is missing" in failed["data"]["error_message"]
@@ -136,15 +137,15 @@ def test_sync_is_started_and_cancelled_by_the_api(up: RunningUp) -> None:
     installation = up.installation
     made = installation.run_json("token", "create", "--name", "test", "--role", "admin")
     root, headers = api_url(installation.settings), bearer(made["token"])
-    with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, locked_table(installation):
+    with httpx2.Client(base_url=root, headers=headers, timeout=60) as api, locked_invoice_lines(installation):
         started = api.post("/api/sync/start", json={"tables": [LINES.name]}).json()
         assert started["success"], started
-        up.wait_until(lambda: sync_sessions(installation) > 0)
+        up.wait_until(lambda: count_sync_sessions(installation) > 0)
         refused = api.post("/api/sync/start")
         assert (refused.status_code, refused.json()["running_sync_id"]) == (409, started["sync_log_id"])
         ended = api.post("/api/sync/cancel").json()
         assert (ended["success"], ended["sync_log_id"]) == (True, started["sync_log_id"])
-        assert sync_sessions(installation) == 0
+        assert count_sync_sessions(installation) == 0
         assert api.post("/api/sync/cancel").status_code == 404
     assert latest(installation)["data"]["status"] == "cancelled"
     up.wait_until(lambda: run_of(dagster_graphql_from_settings(installation.settings))["status"] == "CANCELED")

@@ -19,7 +19,6 @@ from ledger_pipelines_tests.support.serving.installation import temporary_instal
 from ledger_pipelines_tests.support.serving.running_up import (
     RunningUp,
     new_running_up,
-    run_status,
     run_statuses,
     running_up,
 )
@@ -53,7 +52,7 @@ def use_the_api(up: RunningUp, api: httpx2.Client) -> None:
     updated = api.post(f"/api/realtime-balance/customer/{customer}/update").json()
     assert updated["customer_id"] == customer, updated
     graphql = DagsterGraphql(f"http://127.0.0.1:{up.installation.variables['LEDGER_UI_PORT']}")
-    up.wait_until(lambda: run_status(graphql, updated["run_id"]) == "SUCCESS")
+    up.wait_until(lambda: graphql.run_status(updated["run_id"]) == "SUCCESS")
     assert api.get(f"/api/realtime-balance/customer/{customer}/balance").json() == before
 
 

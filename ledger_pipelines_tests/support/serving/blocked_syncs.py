@@ -13,14 +13,14 @@ LINES = erp_tables["so_invoice_line"]
 
 
 @contextmanager
-def locked_table(installation: Installation) -> Iterator[None]:
-    """Lock a table, so that a sync has to wait for it."""
+def locked_invoice_lines(installation: Installation) -> Iterator[None]:
+    """Lock `erp.so_invoice_line`, so that a sync has to wait for it."""
     with installation.warehouse("READ COMMITTED") as connection:
         lock_tables(connection, LINES)
         yield
 
 
-def sync_sessions(installation: Installation) -> int:
+def count_sync_sessions(installation: Installation) -> int:
     """Return the number of sessions of syncs in the warehouse."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger_sync_%'"
     with installation.warehouse() as connection:

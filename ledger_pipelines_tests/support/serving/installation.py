@@ -74,7 +74,7 @@ class Installation:
         return result
 
     def run_json(self, *arguments: str, **variables: str) -> dict[str, Any]:
-        """Run a command and return its JSON output."""
+        """Run a command, which may fail, and return its JSON output."""
         return json_of(self.run(*arguments, "--json", **variables))
 
     def spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:

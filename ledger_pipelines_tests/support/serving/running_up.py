@@ -101,9 +101,3 @@ def run_statuses(graphql: DagsterGraphql) -> list[str]:
     query = "{ runsOrError { ... on Runs { results { status } } } }"
     runs: list[dict[str, Any]] = graphql.query(query)["runsOrError"]["results"]
     return [run["status"] for run in runs]
-
-
-def run_status(graphql: DagsterGraphql, run_id: str) -> str:
-    """Return the status of a run."""
-    query = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-    return str(graphql.query(query, {"run": run_id})["runOrError"]["status"])

@@ -25,7 +25,7 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, Kind
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.tables import erp_tables
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.erp_copy import WITHOUT_GUARD, expected_copy, stored_row
+from ledger_pipelines_tests.support.erp.erp_copy import WITHOUT_GUARD, expected_copy, stored_row
 from ledger_pipelines_tests.support.servers import running_embedded_server
 from ledger_pipelines_tests.support.serving.installation import MONTHS, Installation, json_of, temporary_installation
 from ledger_pipelines_tests.support.waiting import wait_until

@@ -25,6 +25,7 @@ from ledger_pipelines.warehouse.ops.sync_logs import (
 )
 from ledger_pipelines.warehouse.queries import sync_history
 from ledger_pipelines.warehouse.table_report import TableReport
+from ledger_pipelines.warehouse.tables.erp import SyncStatus
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
 from ledger_pipelines_tests.support.waiting import wait_until
@@ -242,7 +243,7 @@ def test_was_claimed_before(warehouse: sa.Engine) -> None:
         assert sync_logs.has_run_longer_than(connection, log_id, 120)
 
 
-def table(name: str, status: sync_logs.Status, error: str | None = None) -> SyncedTable:
+def table(name: str, status: SyncStatus, error: str | None = None) -> SyncedTable:
     return SyncedTable(name, status, (), 0, 0, 0, 0, 0, 0, 0, None, error)
 
 

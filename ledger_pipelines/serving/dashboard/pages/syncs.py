@@ -22,8 +22,9 @@ from ledger_pipelines.serving.web.errors import ApiError, invalid_parameter, not
 from ledger_pipelines.serving.web.parameters import Id
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse.ops import sync_logs
-from ledger_pipelines.warehouse.ops.sync_logs import Status, SyncedTable, SyncLog, SyncType
+from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog
 from ledger_pipelines.warehouse.queries import sync_history
+from ledger_pipelines.warehouse.tables.erp import SyncStatus, SyncType
 
 router = APIRouter(prefix="/syncs", route_class=GuardedPage)
 _NAV = NavEntry(3, "/syncs", "sync.title")
@@ -42,7 +43,7 @@ def history(
 ) -> Response:
     """Show the syncs, newest first, with a chart of their durations."""
     wanted = {
-        "status": next((value for value in get_args(Status) if value == status), None),
+        "status": next((value for value in get_args(SyncStatus) if value == status), None),
         "sync_type": next((value for value in get_args(SyncType) if value == sync_type), None),
     }
     app = context.app
@@ -65,7 +66,7 @@ def history(
         running={"log": running, "tables": tables} if running else None,
         status=status,
         sync_type=sync_type,
-        statuses=get_args(Status),
+        statuses=get_args(SyncStatus),
         types=get_args(SyncType),
         horizon=list(reversed(app.horizon.months)),
         erp_tables=_TABLES,

@@ -21,7 +21,7 @@ STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
 
 
 class SourceInterruptedError(SourceError):
-    """The source interrupted a read: lost connection, deadlock or lock timeout. A retry may succeed."""
+    """A read was interrupted, or its table changed meanwhile: lost connection, deadlock, lock timeout."""
 
     retryable = True
 

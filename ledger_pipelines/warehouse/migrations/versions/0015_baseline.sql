@@ -1,5 +1,5 @@
 CREATE TABLE billing.customers (
-    customer_id BIGSERIAL NOT NULL,
+    customer_id BIGINT NOT NULL,
     name TEXT,
     email TEXT,
     role TEXT NOT NULL,
@@ -512,7 +512,7 @@ COMMENT ON COLUMN ledger.balance_alerts.next_attempt_at IS 'Not to be posted aga
 COMMENT ON COLUMN ledger.balance_alerts.last_error IS 'Why the last attempt failed; null: it did not';
 
 CREATE TABLE ledger.balance_comparison (
-    customer_id BIGSERIAL NOT NULL,
+    customer_id BIGINT NOT NULL,
     last_month VARCHAR(7) COLLATE "C",
     ledger_balance NUMERIC(60, 2) NOT NULL,
     application_balance NUMERIC NOT NULL,
@@ -555,7 +555,7 @@ COMMENT ON COLUMN ledger.balance_comparison.reason_rows IS 'How many rows stand 
 COMMENT ON COLUMN ledger.balance_comparison.compared_at IS 'When this row last changed';
 
 CREATE TABLE ledger.balance_thresholds (
-    customer_id BIGSERIAL NOT NULL,
+    customer_id BIGINT NOT NULL,
     threshold NUMERIC(60, 2),
     days INTEGER,
     set_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,

@@ -61,6 +61,7 @@ class CustomerDetails:
 
 
 @dataclass(frozen=True)
+@described_by(monthly_customer_balances)
 class BalanceFigures:
     """Balance figures of a month, in rupiah and Sm³."""
 

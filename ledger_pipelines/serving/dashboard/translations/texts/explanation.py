@@ -34,8 +34,8 @@ TEXTS = {
         "{price} per Sm³, harga dasar pelanggan: tidak ada entri harga yang berlaku pada waktu pencatatan.",
     ),
     "rule_other": Text(
-        "{price} per Sm³, from the price entry ({rule}) that is valid from {valid_from} to {valid_to}.",
-        "{price} per Sm³, dari entri harga ({rule}) yang berlaku dari {valid_from} sampai {valid_to}.",
+        "{price} per Sm³, from a price entry ({rule}).",
+        "{price} per Sm³, dari entri harga ({rule}).",
     ),
     "price_is_the_default": Text(
         "The entry has no price, so the customer's default price is used.",
