@@ -1,6 +1,7 @@
 """Schedules of the ledger, the reconciliations and the ERP sync, in the company's time zone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -21,6 +22,26 @@ from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
 
+_Tick = Callable[[PipelineDatabases], dg.RunRequest | dg.SkipReason]
+
+
+def _schedule(settings: Settings, job: Any, cron: str) -> Callable[[_Tick], dg.ScheduleDefinition]:
+    """Return the decorator of a schedule of the ledger, described by its docstring and skipped until computed.
+
+    Dagster exports no type of an asset job.
+    """
+
+    def declare(tick: _Tick) -> dg.ScheduleDefinition:
+        return dg.schedule(
+            cron_schedule=cron,
+            job=job,
+            execution_timezone=settings.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=f"{tick.__doc__}{SKIPPED_UNTIL_COMPUTED}",
+        )(tick)
+
+    return declare
+
 
 def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     """Return the schedules of the ledger.
@@ -29,15 +50,9 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     01:00.
     """
 
-    @dg.schedule(
-        cron_schedule="0 0 1 * *",
-        job=ledger_job,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Day 1 at 00:00: carry every customer forward into the new month, and read that month."
-        + SKIPPED_UNTIL_COMPUTED,
-    )
+    @_schedule(settings, ledger_job, "0 0 1 * *")
     def month_turn(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
+        """Day 1 at 00:00: carry every customer forward into the new month, and read that month."""
         horizon = databases.horizon()
         with record_failures(databases, "schedule month_turn"):
             if (reason := skip_unless_computed(databases)) is not None:
@@ -46,26 +61,14 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
                 behind = {month for table in LEDGER_TABLES for month in unwritten_months(connection, horizon, table)}
         return dg.RunRequest(tags=month_range_tags(min([*behind, horizon.current]), horizon.current))
 
-    @dg.schedule(
-        cron_schedule="0 2 * * *",
-        job=ledger_job,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Daily at 02:00: read all months of the billing application again, and correct rows that differ."
-        + SKIPPED_UNTIL_COMPUTED,
-    )
+    @_schedule(settings, ledger_job, "0 2 * * *")
     def daily_reconciliation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
+        """Daily at 02:00: read all months of the billing application again, and correct rows that differ."""
         return _all_months(databases, "daily_reconciliation", force=False)
 
-    @dg.schedule(
-        cron_schedule="0 1 * * 0",
-        job=ledger_job,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday at 01:00: drop all transactions and balances and compute them again."
-        + SKIPPED_UNTIL_COMPUTED,
-    )
+    @_schedule(settings, ledger_job, "0 1 * * 0")
     def weekly_recalculation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
+        """Sunday at 01:00: drop all transactions and balances and compute them again."""
         return _all_months(databases, "weekly_recalculation", force=True)
 
     return [month_turn, daily_reconciliation, weekly_recalculation]
@@ -85,15 +88,9 @@ def _all_months(databases: PipelineDatabases, schedule: str, *, force: bool) -> 
 def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     """Return the schedule of the daily comparison: 03:00, one hour after `daily_reconciliation`."""
 
-    @dg.schedule(
-        cron_schedule="0 3 * * *",
-        job=reconciliation_job,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Daily at 03:00: compare balances with the application's totals, and all months with the invoices."
-        + SKIPPED_UNTIL_COMPUTED,
-    )
+    @_schedule(settings, reconciliation_job, "0 3 * * *")
     def daily_comparison(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
+        """Daily at 03:00: compare balances with the application's totals, and all months with the invoices."""
         horizon = databases.horizon()
         with record_failures(databases, "schedule daily_comparison"):
             if (reason := skip_unless_computed(databases)) is not None:
