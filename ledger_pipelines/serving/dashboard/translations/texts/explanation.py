@@ -34,7 +34,7 @@ TEXTS = {
         "{price} per Sm³, harga dasar pelanggan: tidak ada entri harga yang berlaku pada waktu pencatatan.",
     ),
     "rule_other": Text(
-        "{price} per Sm³, from a price entry ({rule}).",
+        "{price} per Sm³, from the price entry ({rule}).",
         "{price} per Sm³, dari entri harga ({rule}).",
     ),
     "price_is_the_default": Text(
