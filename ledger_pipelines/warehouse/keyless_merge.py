@@ -163,9 +163,10 @@ def _difference(keyless: KeylessTable, staged: sa.Table, within: sa.ColumnElemen
 def _identified(keyless: KeylessTable, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
     columns = [table.c[name] for name in keyless.columns]
-    # The hash of a number is the same for 1.5 and 1.50.
-    scales = (sa.func.scale(column) for column in columns if isinstance(column.type, sa.Numeric))
-    content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *scales), _Record), 0)
+    # PostgreSQL's hash of a number is the same for 1.5 and 1.50, and for 1.5 and -1.5.
+    numbers = [column for column in columns if isinstance(column.type, sa.Numeric)]
+    ignored = (part for number in numbers for part in (sa.func.scale(number), number < 0))
+    content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0)
     ordinal = sa.func.row_number().over(partition_by=content)
     return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))
 
