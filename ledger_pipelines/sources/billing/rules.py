@@ -1,6 +1,6 @@
 """Rules that every parsed record must fulfil, declared once and without any library.
 
-Large batches are checked as frames (`frames`), a few records one by one (`failure_messages`). For three records,
+Large batches are checked as frames (`frames`), a few records one by one (`find_failures`). For three records,
 building a frame and importing pandas would cost more than the rest of their processing.
 """
 
