@@ -118,7 +118,7 @@ def stale_orphan_months(connection: sa.Connection, rows: Iterable[Row]) -> dict[
     """Return the first month of the orphan readings with an outdated rejection reason, by user.
 
     A user who is no customer has no account to compare, but the reasons of that user's readings name the role. The
-    month is None if one of the readings has none.
+    month is None if a reading has no known month.
 
     Args:
         connection: To the warehouse.
