@@ -14,6 +14,7 @@ from ledger_pipelines.sources.erp.catalogue import STOCKBYWH, VIEW_WAREHOUSE_ORD
 from ledger_pipelines.sources.erp.connection.setup import set_up_sql_server
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.reader import Span, Wanted
+from ledger_pipelines.sources.erp.schemas import schemas_of
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.texts import with_texts
 from ledger_pipelines.sources.errors import SourceError
@@ -234,6 +235,28 @@ def test_the_digest_does_not_depend_on_the_schema() -> None:
     types = dict.fromkeys(STOCKBYWH.names, "nvarchar(60)")
     of_sales = statements(replace(STOCKBYWH, schema="sales"), types)
     assert of_sales.algorithm == statements(STOCKBYWH, types).algorithm
+
+
+def test_the_server_lists_the_schemas_of_a_name() -> None:
+    recorded: list[tuple[str, list[Any]]] = []
+
+    def execute(statement: Any, values: dict[str, Any]) -> list[tuple[str, int]]:
+        recorded.append(sql_of(statement.bindparams(**{name: values[name] for name in ("name", "path")})))
+        return [("dbo", 0), ("sales", 1)]
+
+    connection = cast("sa.Connection", SimpleNamespace(dialect=DIALECT, execute=execute))
+    found = schemas_of(connection, replace(STOCKBYWH, schema="sales"))
+    assert (found.names, found.read, found.is_chosen) == (("dbo", "sales"), "sales", True)
+    assert not schemas_of(connection, STOCKBYWH).is_chosen
+    text = (
+        "SELECT s.name, CASE WHEN o.object_id = OBJECT_ID(?) THEN 1 ELSE 0 END"
+        " FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id"
+        " WHERE o.name = ? AND o.type IN ('U', 'V', 'SN') ORDER BY s.name"
+    )
+    assert recorded == [
+        (text, ["[sales].[stockbywh]", "stockbywh"]),
+        (text, ["[stockbywh]", "stockbywh"]),
+    ]
 
 
 def test_the_server_describes_the_columns() -> None:
