@@ -21,6 +21,7 @@ from ledger_pipelines.settings import (
     parse_database_url,
     variable_name,
 )
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 
 SECRET = "s3cr3t-Pa55"  # noqa: S105 - a password to look for in messages
 
@@ -108,6 +109,12 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_BILLING_URL", f"mysqll://me:{SECRET}@host/db", "mysqll://, which is not a supported kind"),
         ("LEDGER_BILLING_URL", f"{SECRET} mysql://host/db", "is not a database URL"),
         ("LEDGER_ERP_URL", SECRET, "is not a database URL"),
+        ("LEDGER_ERP_SCHEMA", "dbo,sales", "has two default schemas, dbo and sales"),
+        ("LEDGER_ERP_SCHEMA", "a.stockbywh,[b].stockbywh", "has two schemas of stockbywh, a and b"),
+        ("LEDGER_ERP_SCHEMA", "sales.stock", "has sales.stock, but the catalogue has no table stock; it has stock"),
+        ("LEDGER_ERP_SCHEMA", "dbo, erp.dbo.stockbywh", "item 'erp.dbo.stockbywh' that is neither a schema nor"),
+        ("LEDGER_ERP_SCHEMA", '"Sales".stockbywh', "that is neither a schema nor schema.table"),
+        ("LEDGER_ERP_SCHEMA", f"mssql://me:{SECRET}@host/db", "has an item that is neither a schema nor schema.table"),
         ("LEDGER_DAGSTER_URL", f"sqlite:///{SECRET}", "it must be PostgreSQL"),
         ("LEDGER_TIMEZONE", "Asia/Jakrta", "'Asia/Jakrta' is not a time zone"),
         ("LEDGER_TIMEZONE", "Asia", "'Asia' is not a time zone"),
@@ -202,6 +209,15 @@ def test_origins_and_proxies_are_lists() -> None:
     assert settings.trusted_proxies == ("::1", "10.0.0.0/8")
 
 
+def test_tables_of_the_erp_have_schemas() -> None:
+    assert Settings().erp_schemas == {}
+    assert Settings(erp_schema="sales.stockbywh").erp_schemas == {"stockbywh": "sales"}
+    of_all = Settings(erp_schema="[sales].[stockbywh], dbo, [a.b c].view_prod_header").erp_schemas
+    assert list(of_all) == [table.name for table in ERP_TABLES]
+    assert {name for name, schema in of_all.items() if schema != "dbo"} == {"stockbywh", "view_prod_header"}
+    assert (of_all["stockbywh"], of_all["view_prod_header"]) == ("sales", "a.b c")
+
+
 def test_all_problems_are_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_UI_PORT", "many")
     monkeypatch.setenv("LEDGER_TIMEZONE", "WIB")
@@ -286,7 +302,8 @@ def test_the_example_file_lists_every_setting(project: Path) -> None:
     assert {line.partition("=")[0] for line in lines} == {variable_name(name) for name in Settings.model_fields}
     (project / ".env").write_text("\n".join(lines))
     settings = Settings()
-    unset = {name for name in Settings.model_fields if name.endswith(("_url", "_secret", "_origins", "_proxies"))}
+    endings = ("_url", "_schema", "_secret", "_origins", "_proxies")
+    unset = {name for name in Settings.model_fields if name.endswith(endings)}
     assert settings.model_dump(exclude=unset) == Settings.model_construct(home=project / ".ledger").model_dump(
         exclude=unset
     )

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger_pipelines.horizon import is_month
 from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, split_list
+from ledger_pipelines.settings.erp_schema import parse_erp_schemas
 from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, old_erp_problems, old_erp_url
 from ledger_pipelines.settings.problems import SettingsError, quoted, settings_message
 from ledger_pipelines.settings.variables import (
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
         default=None,
         description="the URL of a database",
         examples=["mssql+pyodbc://reader:secret@erp.example.com:1433/erp?driver=FreeTDS"],
+    )
+    erp_schema: str | None = Field(
+        default=None,
+        description="a schema, or items schema.table, separated by commas",
+        examples=["dbo,sales.so_invoice_line"],
     )
     dagster_url: PostgresqlUrl | None = Field(
         default=None,
@@ -159,6 +165,13 @@ class Settings(BaseSettings):
             raise ValueError(f"cannot be a folder: {reason}") from None
         return folder
 
+    @field_validator("erp_schema")
+    @classmethod
+    def _schemas(cls, value: str | None) -> str | None:
+        """Validate that each item is well-formed and that no table has two schemas."""
+        parse_erp_schemas(value)
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -241,6 +254,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """Company's time zone, which sets all month boundaries and displayed times."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def erp_schemas(self) -> dict[str, str]:
+        """Schema of each table of the ERP; the login's default schema applies to a table without one."""
+        return parse_erp_schemas(self.erp_schema)
 
     @property
     def trusted_ui_origins(self) -> tuple[str, ...]:

@@ -64,7 +64,11 @@ class PipelineDatabases:
     @cached_property
     def erp(self) -> ErpSource:
         """Reader of the ERP."""
-        return ErpSource(erp_engine(database_urls.erp_url(self.settings)), self.settings.erp_statement_timeout_seconds)
+        return ErpSource(
+            erp_engine(database_urls.erp_url(self.settings)),
+            self.settings.erp_statement_timeout_seconds,
+            schemas=self.settings.erp_schemas,
+        )
 
     def dispose(self) -> None:
         """Close the connections that were opened."""

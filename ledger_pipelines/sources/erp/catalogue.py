@@ -49,6 +49,7 @@ class ErpTable:
         key: Columns that usually identify a row. They are indexed, and distinguish a changed row from a deleted and an
             inserted one. Rows with equal keys are all kept. If empty, as many deleted as inserted rows of a month count
             as changed.
+        schema: Schema at the ERP, from the settings; None: the server resolves the name for the login.
     """
 
     name: str
@@ -56,6 +57,12 @@ class ErpTable:
     columns: tuple[ErpColumn, ...]
     month_columns: tuple[str, ...]
     key: tuple[str, ...]
+    schema: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        """Name at the ERP for a message, with the schema if it is set."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
     @property
     def is_snapshot(self) -> bool:

@@ -21,6 +21,7 @@ from ledger_pipelines.sources.erp.connection.errors import explained, place
 from ledger_pipelines.sources.erp.connection.odbc import driver_of
 from ledger_pipelines.sources.erp.connection.session import SourceConnection
 from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader
+from ledger_pipelines.sources.erp.schemas import TableSchemas
 from ledger_pipelines.sources.errors import SourceError
 
 RECENT_DAYS = 7
@@ -66,6 +67,7 @@ def diagnose(
     tables: Sequence[ErpTable] = ERP_TABLES,
     statement_seconds: int = STATEMENT_SECONDS,
     progress: Callable[[str], None] = lambda _: None,
+    schemas: Mapping[str, str] | None = None,
 ) -> Diagnosis:
     """Check the ERP of a URL: its driver, the server, the login, and each table and column.
 
@@ -74,6 +76,7 @@ def diagnose(
         tables: Tables to check.
         statement_seconds: Time limit of one statement.
         progress: Called with the name of each check before it starts.
+        schemas: Schema of each table, as in the settings.
     """
     progress("driver")
     try:
@@ -81,7 +84,7 @@ def diagnose(
     except SourceError as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "driver", str(error)),), ())
     try:
-        return _diagnosed(ErpSource(engine, statement_seconds), tables, progress)
+        return _diagnosed(ErpSource(engine, statement_seconds, schemas=schemas), tables, progress)
     finally:
         engine.dispose()
 
@@ -106,8 +109,9 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
             with erp.reading(table) as reading:
                 shape = reading.shape
                 of_columns = [_of_column(table, column, shape.types[column.name], shape) for column in table.columns]
+                found_in = reading.find_schemas()
                 progress(f"{table.name}: fingerprints")
-                findings.append(_of_table(table, reading, of_columns, _tried(reading)))
+                findings.append(_of_table(table, reading, of_columns, found_in, _tried(reading)))
         except SourceError as error:
             findings.append(Finding(FindingLevel.ERROR, table.name, str(error)))
             continue
@@ -162,10 +166,16 @@ def _driver(engine: sa.Engine, session: SourceConnection) -> str:
     return f"{driver_of(engine.url)} by {own}"
 
 
-def _of_table(table: ErpTable, reading: TableReader, columns: Sequence[ColumnFinding], tried: str) -> Finding:
+def _of_table(
+    table: ErpTable, reading: TableReader, columns: Sequence[ColumnFinding], schemas: TableSchemas, tried: str
+) -> Finding:
     """Return the finding on a table that can be read."""
     shape = reading.shape
     found, advice = [f"{len(columns)} columns", tried], list(reading.notes)
+    if len(schemas.names) > 1:
+        found.append(f"exists in {schemas.listed}: {schemas.read} is read")
+        if not schemas.is_chosen:
+            advice.append(f"The login's default schema decides. {schemas.choices}")
     if shape.extra:
         found.append(f"{len(shape.extra)} more at the ERP, not copied: {', '.join(shape.extra)}")
         advice.append("Declare them in the catalogue if you need them.")

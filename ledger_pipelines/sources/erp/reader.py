@@ -9,7 +9,7 @@ them. An unreadable ERP raises an error; it is never returned as an empty table.
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -31,6 +31,7 @@ from ledger_pipelines.sources.erp.connection.errors import (
     timeout_error,
 )
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
+from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
 from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
 from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
 from ledger_pipelines.sources.errors import SourceError
@@ -80,17 +81,23 @@ class ErpSource:
         engine: Engine of the ERP, made by `connection.engine.erp_engine`.
         statement_seconds: Time limit for the answer to a statement, and for each further chunk of rows.
         chunk_rows: Number of rows in a chunk.
+        schemas: Schema of each table; the server resolves the names of tables without one.
 
     Attributes:
         by_bytes: Tables with a text that the driver could not read; their texts are read as bytes.
     """
 
     def __init__(
-        self, engine: sa.Engine, statement_seconds: int = STATEMENT_SECONDS, chunk_rows: int = CHUNK_ROWS
+        self,
+        engine: sa.Engine,
+        statement_seconds: int = STATEMENT_SECONDS,
+        chunk_rows: int = CHUNK_ROWS,
+        schemas: Mapping[str, str] | None = None,
     ) -> None:
         self.engine = engine
         self.statement_seconds = statement_seconds
         self.chunk_rows = chunk_rows
+        self.schemas = schemas or {}
         self.by_bytes: set[str] = set()
 
     def check(self, table: ErpTable) -> Shape:
@@ -110,6 +117,7 @@ class ErpSource:
             SourceError: as `check`.
             SourceInterruptedError: the connection was lost, or another transaction conflicted; a retry may succeed.
         """
+        table = replace(table, schema=self.schemas.get(table.name))
         session = self.session()
         connection = _TableConnection(session, self, table)
         try:
@@ -206,9 +214,9 @@ class _TableConnection:
             yield from prefetch(work, self.session.cancel, seconds + GRACE_SECONDS)
             finished = True
         except StatementTimeoutError:
-            raise timeout_error(url, self.table.name, seconds) from None
+            raise timeout_error(url, self.table.full_name, seconds) from None
         except self.erp.errors as error:
-            raise explained(error, url, self.table.name) from error
+            raise explained(error, url, self.table.full_name) from error
         finally:
             self.usable = self.usable and finished
 
@@ -255,6 +263,14 @@ class TableReader:
             )
         return tuple(notes)
 
+    def find_schemas(self) -> TableSchemas:
+        """Return the schemas that hold a table of this name.
+
+        Raises:
+            SourceError: the server cannot be asked.
+        """
+        return self._connection.run(lambda: schemas_of(self._connection.session.connection, self._connection.table))
+
     def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
         """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
 
@@ -291,7 +307,7 @@ class TableReader:
                     raise
                 # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
                 self._connection.erp.by_bytes.add(self._connection.table.name)
-                raise lone_surrogate_error(self._connection.erp.engine.url, self._connection.table.name) from error
+                raise lone_surrogate_error(self._connection.erp.engine.url, self._connection.table.full_name) from error
 
         return chunks
 
@@ -313,18 +329,19 @@ class TableReader:
 def _shape(session: SourceConnection, table: ErpTable, url: sa.URL) -> Shape:
     """Return the shape of a table after checking that the table can be read."""
     connection = session.connection
-    found = column_types(connection, table.name)
+    found = column_types(connection, table.name, table.schema)
     if not found:
-        if connection.dialect.name == SQL_SERVER:  # its description of the columns omits the error
-            connection.execute(Statements.nothing_of(table)).close()
+        schemas = schemas_of(connection, table)
+        if connection.dialect.name == SQL_SERVER and not schemas.is_elsewhere:
+            connection.execute(Statements.nothing_of(table)).close()  # the description of the columns omits the error
         raise SourceError(
-            f"The ERP {place(url)} has no table or view {table.name}, or this user may not see it. "
-            "Is LEDGER_ERP_URL the ERP's database? Nothing was changed."
+            f"The ERP {place(url)} has no table or view {table.full_name}, or this user may not see it. "
+            f"{schemas.advice_if_missing} Nothing was changed."
         )
     missing = missing_columns(table, found)
     if missing:
         raise SourceError(
-            f"{table.name} of the ERP {place(url)} lacks the {'column' if len(missing) == 1 else 'columns'} "
+            f"{table.full_name} of the ERP {place(url)} lacks the {'column' if len(missing) == 1 else 'columns'} "
             f"{', '.join(missing)}. Has the ERP been upgraded? Nothing was changed."
         )
     version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))

@@ -66,9 +66,9 @@ class Statements:
     def __init__(self, table: ErpTable, shape: Shape) -> None:
         self._table = table
         self._shape = shape
-        self._source = sa.table(
-            _quoted(table.name), *(sa.column(_quoted(name)) for name in (shape.names[column] for column in table.names))
-        )
+        named = _named(table, *(sa.column(_quoted(shape.names[column])) for column in table.names))
+        # SQL Server deprecates columns named with table and schema, so the alias stands for both.
+        self._source: sa.FromClause = named if table.schema is None else named.alias(_quoted(table.name))
         self._days = [sa.column(_quoted(shape.names[name]), sa.Date) for name in table.month_columns]
 
     def rows(self, wanted: Wanted, *, by_bytes: bool = False) -> Iterator[sa.Select[Any]]:
@@ -108,7 +108,7 @@ class Statements:
     def nothing_of(table: ErpTable) -> sa.Select[Any]:
         """Return a query without rows that fails if the table is missing, broken or not readable."""
         nothing = sa.literal_column("1") == sa.literal_column("0")
-        return sa.select(sa.literal_column("*")).select_from(sa.table(_quoted(table.name))).where(nothing)
+        return sa.select(sa.literal_column("*")).select_from(_named(table)).where(nothing)
 
     def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
         """One row a day: the day (NULL for rows without one), the number of rows, the sums and the parts of the digest.
@@ -142,7 +142,10 @@ class Statements:
 
     @property
     def algorithm(self) -> str:
-        """Name of the digest's algorithm, with the types of the columns, since other types change the digests."""
+        """Name of the digest's algorithm, with the types of the columns, since other types change the digests.
+
+        The schema is left out: equal rows of another schema need not be read again, and other rows differ in the rest.
+        """
         how = row_hash(self._table.names, self._shape)
         columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.names)
         return f"{'extremes-1' if how is None else how.name}({columns})"
@@ -230,6 +233,11 @@ class Statements:
 # PostgreSQL has days before the year 1, days after 9999, and infinity; Python's calendar and ours do not.
 _EARLIEST = sa.literal_column("DATE '0001-01-01'", sa.Date)
 _TOO_LATE = sa.literal_column("DATE '10000-01-01'", sa.Date)
+
+
+def _named(table: ErpTable, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
+    """Return a table under its name at the ERP, with the schema if it is set."""
+    return sa.table(_quoted(table.name), *columns, schema=None if table.schema is None else _quoted(table.schema))
 
 
 def _quoted(name: str) -> sa.quoted_name:

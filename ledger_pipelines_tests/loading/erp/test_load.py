@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ledger_pipelines.demo.erp.schema import create_erp_tables
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
@@ -27,6 +29,7 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines_tests.support.erp.erp_copy import HORIZON, ErpCopy, Row, expected_copy, new_erp_copy
+from ledger_pipelines_tests.support.erp.second_schema import second_schema
 from ledger_pipelines_tests.support.tables import altered
 
 ORDERS, LINES, STOCK = VIEW_PROD_HEADER.name, SO_INVOICE_LINE.name, STOCKBYWH.name
@@ -77,6 +80,30 @@ def test_older_months_are_read_only_for_differing_days(erp_copy: ErpCopy) -> Non
     assert counts["2025-02"] == Counts(deleted=1)
     assert counts["2025-03"] == Counts(inserted=1, deleted=1, unchanged=1)
     assert "2025-04" not in counts
+    assert_equal(erp_copy, rows)
+
+
+def test_another_schema_replaces_only_the_days_that_differ(erp_copy: ErpCopy) -> None:
+    """The stored fingerprints are those of the first schema: equal days need no read, and no other row stays."""
+    rows = orders()
+    erp_copy.fill(ORDERS, rows)
+    erp_copy.sync(ORDERS)
+    with second_schema(erp_copy.source) as name:
+        second = replace(
+            erp_copy,
+            source=erp_copy.source.execution_options(schema_translate_map={None: name}),
+            erp=ErpSource(erp_copy.erp.engine, schemas={ORDERS: name}),
+        )
+        create_erp_tables(second.source)
+        others = [{**row, "status": "other"} if number in {3, 140} else row for number, row in enumerate(rows)]
+        second.fill(ORDERS, others)
+        assert second.sync(ORDERS)[ORDERS].counts == {
+            "2025-01": Counts(updated=1),
+            "2025-05": Counts(updated=1, unchanged=29),
+            "2025-06": Counts(),
+        }
+        assert_equal(second, others)
+    erp_copy.sync(ORDERS)
     assert_equal(erp_copy, rows)
 
 

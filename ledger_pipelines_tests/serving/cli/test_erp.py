@@ -10,6 +10,7 @@ from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.serving.cli import app
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines_tests.support import servers
+from ledger_pipelines_tests.support.erp.second_schema import second_schema
 from ledger_pipelines_tests.support.serving.installation import Installation
 
 TEST_CONNECTION = ("erp", "test-connection")
@@ -42,6 +43,21 @@ def test_working_connection(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Non
         "kind": "decimal",
         "type": "numeric(38,10)",
     }.items() <= next(column for column in answer["columns"] if column["column"] == "amount").items()
+
+
+def test_tables_are_read_from_the_schema_of_the_settings(url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.fresh_database(url) as database:
+        monkeypatch.setenv("LEDGER_ERP_URL", database.render_as_string(hide_password=False))
+        engine = sa.create_engine(database)
+        with second_schema(engine) as name:
+            create_erp_tables(engine.execution_options(schema_translate_map={None: name}))
+            missing = CliRunner().invoke(app, TEST_CONNECTION)
+            monkeypatch.setenv("LEDGER_ERP_SCHEMA", f"[{name}]")
+            found = CliRunner().invoke(app, TEST_CONNECTION)
+        engine.dispose()
+    assert missing.exit_code == 1
+    assert f"LEDGER_ERP_SCHEMA=[{name}].stockbywh" in " ".join(missing.stdout.split())
+    assert found.exit_code == 0, found.output
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,26 @@ def test_an_error_after_some_rows_is_raised() -> None:
         list(reading.rows(MARCH))
 
 
+def test_a_missing_table_of_another_schema_is_named() -> None:
+    missing = answers(b"") | {"dm_exec_describe_first_result_set": result({"name": NVARCHAR, "type": NVARCHAR})}
+    missing["WHERE 1 = 0"] = result({}, error=tds_server.error_token(208, 16, "Invalid object name 'parts'."))
+    schemas = {"name": NVARCHAR, "read": INT}
+    elsewhere = {"sys.objects": result(schemas, ("sales", 0))}
+    nowhere = {"sys.objects": result(schemas)}
+    broken = {"sys.objects": result(schemas, ("dbo", 1), ("sales", 0))}
+    for found, reason in (
+        (elsewhere, r"exists in the schema sales\. Set LEDGER_ERP_SCHEMA=sales\.parts, or the schema alone"),
+        (nowhere, "Invalid object name 'parts'"),
+        (broken, "Invalid object name 'parts'"),
+    ):
+        with (
+            tds_server.running(found | missing) as server,
+            read_from(server) as erp,
+            pytest.raises(SourceError, match=reason),
+        ):
+            erp.check(PARTS)
+
+
 def test_an_unreachable_server() -> None:
     # The driver's message may be that of an earlier failure, which pymssql keeps.
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL") as error:

@@ -1,6 +1,7 @@
 """Statements for SQL Server in full text, for review by people who know it, because no SQL Server is available."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from ledger_pipelines.sources.erp.catalogue import STOCKBYWH, VIEW_WAREHOUSE_ORD
 from ledger_pipelines.sources.erp.connection.setup import set_up_sql_server
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.reader import Span, Wanted
+from ledger_pipelines.sources.erp.schemas import schemas_of
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.texts import with_texts
 from ledger_pipelines.sources.errors import SourceError
@@ -209,6 +211,52 @@ def test_families_of_types(words: str, family: Family) -> None:
 def test_the_query_for_a_table_without_description() -> None:
     """The query makes the server report what is wrong with the table."""
     assert sql_of(Statements.nothing_of(STOCKBYWH)) == ("SELECT * FROM [stockbywh] WHERE 1 = 0", [])
+    of_sales = Statements.nothing_of(replace(STOCKBYWH, schema="sa.les"))
+    assert sql_of(of_sales) == ("SELECT * FROM [sa.les].[stockbywh] WHERE 1 = 0", [])
+
+
+def test_statements_with_a_schema_name_it_in_from_only() -> None:
+    table = ErpTable("t", "t", (ErpColumn("desc", Kind.TEXT, "d"), ErpColumn("qty", Kind.DECIMAL, "q")), (), ())
+    types = {"desc": "nvarchar(60)", "qty": "int"}
+    plain, of_sales = statements(table, types), statements(replace(table, schema="sa.l]es"), types)
+    for plain_statement, statement in (
+        (plain.fingerprints(), of_sales.fingerprints()),
+        (plain.no_rows(), of_sales.no_rows()),
+        (*plain.rows(Wanted(everything=True)), *of_sales.rows(Wanted(everything=True))),
+        (*plain.rows(Wanted(everything=True), by_bytes=True), *of_sales.rows(Wanted(everything=True), by_bytes=True)),
+    ):
+        text, parameters = sql_of(plain_statement)
+        assert "FROM [t]" in text
+        assert sql_of(statement) == (text.replace("FROM [t]", "FROM [sa.l]]es].[t] AS [t]"), parameters)
+
+
+def test_the_digest_does_not_depend_on_the_schema() -> None:
+    """Naming the schema that is read anyway must not make a sync read every row again."""
+    types = dict.fromkeys(STOCKBYWH.names, "nvarchar(60)")
+    of_sales = statements(replace(STOCKBYWH, schema="sales"), types)
+    assert of_sales.algorithm == statements(STOCKBYWH, types).algorithm
+
+
+def test_the_server_lists_the_schemas_of_a_name() -> None:
+    recorded: list[tuple[str, list[Any]]] = []
+
+    def execute(statement: Any, values: dict[str, Any]) -> list[tuple[str, int]]:
+        recorded.append(sql_of(statement.bindparams(**{name: values[name] for name in ("name", "path")})))
+        return [("dbo", 0), ("sales", 1)]
+
+    connection = cast("sa.Connection", SimpleNamespace(dialect=DIALECT, execute=execute))
+    found = schemas_of(connection, replace(STOCKBYWH, schema="sales"))
+    assert (found.names, found.read, found.is_chosen) == (("dbo", "sales"), "sales", True)
+    assert not schemas_of(connection, STOCKBYWH).is_chosen
+    text = (
+        "SELECT s.name, CASE WHEN o.object_id = OBJECT_ID(?) THEN 1 ELSE 0 END"
+        " FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id"
+        " WHERE o.name = ? AND o.type IN ('U', 'V', 'SN') ORDER BY s.name"
+    )
+    assert recorded == [
+        (text, ["[sales].[stockbywh]", "stockbywh"]),
+        (text, ["[stockbywh]", "stockbywh"]),
+    ]
 
 
 def test_the_server_describes_the_columns() -> None:
@@ -221,7 +269,9 @@ def test_the_server_describes_the_columns() -> None:
     connection = SimpleNamespace(dialect=DIALECT, exec_driver_sql=execute)
     found = column_types(cast("sa.Connection", connection), "stock'bywh")
     assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)"}
-    (text,) = recorded
+    column_types(cast("sa.Connection", connection), "stock'bywh", "sa]les")
+    text, of_sales = recorded
+    assert of_sales == text.replace("FROM [stock", "FROM [sa]]les].[stock")
     assert text == (
         "SELECT name, system_type_name FROM sys.dm_exec_describe_first_result_set"
         "(N'SELECT * FROM [stock''bywh]', NULL, 0)"
