@@ -60,6 +60,7 @@ def test_defaults(project: Path) -> None:
     assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
     assert (settings.trusted_ui_origins, settings.cors_origins, settings.trusted_proxies) == ((), (), ())
     assert (settings.deletion_guard_share, settings.deletion_guard_rows) == (Decimal("0.20"), 100)
+    assert (settings.erp_shrink_share, settings.erp_shrink_rows) == (Decimal("0.05"), 20)
 
 
 def test_precedence_of_the_sources(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +150,8 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_DELETION_GUARD_SHARE", "NaN", "'NaN' is not a share from 0 to 1"),
         ("LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS", "0", "'0' is not a number of seconds from 1 to 86400"),
         ("LEDGER_DELETION_GUARD_ROWS", "-1", "'-1' is not a number of rows, 0 or more"),
+        ("LEDGER_ERP_SHRINK_SHARE", "5%", "'5%' is not a share from 0 to 1"),
+        ("LEDGER_ERP_SHRINK_ROWS", "0", "'0' is not a number of rows, 1 or more"),
         ("LEDGER_ALERT_DAYS", "a week", "'a week' is not a number of days from 0 to 3650"),
         ("LEDGER_ALERT_WEBHOOK_SECRET", SECRET, "is not a text of at least 16 characters"),
         ("LEDGER_ALERT_WEBHOOK_URL", f"https://host/{SECRET}", "set LEDGER_ALERT_WEBHOOK_SECRET too"),

@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     erp_statement_timeout_seconds: int = Field(
         default=600, ge=1, le=86400, description="a number of seconds from 1 to 86400", examples=["600"]
     )
+    erp_shrink_share: Decimal = Field(
+        default=Decimal("0.05"), ge=0, le=1, description="a share from 0 to 1", examples=["0.05"]
+    )
+    erp_shrink_rows: int = Field(default=20, ge=1, description="a number of rows, 1 or more", examples=["20"])
     realtime_objective_seconds: int = Field(
         default=8, ge=1, le=3600, description="a number of seconds from 1 to 3600", examples=["8"]
     )

@@ -106,6 +106,7 @@ def _sync_table(
         horizon=horizon,
         months=months_to_read(requested, loaded, horizon, catch_up=sync.config.catch_up),
         guard=databases.deletion_guard(accept_deletions=sync.config.accept_deletions),
+        shrink=databases.shrink_rule(),
         run_id=context.run.run_id,
         full=sync.config.full,
         source_answers=sync.erp_responded,

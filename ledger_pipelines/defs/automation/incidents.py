@@ -75,6 +75,8 @@ def review(instance: dg.DagsterInstance, databases: PipelineDatabases, *, watche
         causes += [*waiting_changes(connection), *missing_months(connection, databases)]
         if database_urls.has_erp(databases.settings):
             causes += sync_causes(connection, databases.now(), watched_since=watched_since)
+        else:
+            incidents.close(connection, [IncidentKind.MONTH_SHRANK])
         incidents.reconcile(connection, kinds, [cause for cause in causes if cause.kind in kinds])
         if not change_queue.has_failing(connection):
             incidents.close(connection, [IncidentKind.POLL_FAILED], [REALTIME_RUN])

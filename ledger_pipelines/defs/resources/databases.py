@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.ledger.alerts import LowBalanceLimits
+from ledger_pipelines.loading.erp.shrink import ShrinkRule
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.billing.reader import BillingSource
@@ -96,6 +97,10 @@ class PipelineDatabases:
             rows=self.settings.deletion_guard_rows,
             accept=accept_deletions,
         )
+
+    def shrink_rule(self) -> ShrinkRule:
+        """Return the bounds from which a past month's loss of rows at the ERP is looked at again."""
+        return ShrinkRule(share=self.settings.erp_shrink_share, rows=self.settings.erp_shrink_rows)
 
     def default_low_balance(self) -> LowBalanceLimits:
         """Return the default limits of low balances, for customers without limits of their own."""

@@ -2,13 +2,13 @@
 
 The source's fingerprints by day are compared first. Days and months that differ are read, normalised, validated and
 copied into staging partitions. A month that is loaded already is changed by the differences; the staging partition of a
-new month is attached. Before the commit, the counts and sums of the source must equal those of the copy and its
-rejected rows.
+new month is attached. A past month that has lost many rows is read a second time after a pause. Before the commit, the
+counts and sums of the source must equal those of the copy and its rejected rows.
 """
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from ledger_pipelines.loading.erp.plan import (
     stored_month,
 )
 from ledger_pipelines.loading.erp.proof import Evidence, prove
+from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule, moved_hint
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
@@ -66,6 +67,7 @@ class TableLoad:
         source_answers: Whether the source answered a moment ago: if it does not answer now, it is being restarted.
         progress: Called with the number of rows read so far.
         warn: Called with each warning for the user.
+        shrink: Bounds from which a past month's loss of rows is looked at again.
     """
 
     source: ErpSource
@@ -78,6 +80,7 @@ class TableLoad:
     source_answers: bool = False
     progress: Callable[[int], None] | None = None
     warn: Callable[[str], None] | None = None
+    shrink: ShrinkRule = field(default_factory=ShrinkRule)
 
     def log_warning(self, message: str) -> None:
         """Pass a warning on to ``warn``."""
@@ -86,26 +89,40 @@ class TableLoad:
 
 
 def load_erp_table(sync: TableLoad, table: ErpTable) -> TableReport:
-    """Make the copy of a table equal to the source, in one transaction. Retry if the source is interrupted.
+    """Make the copy of a table equal to the source, in one transaction.
 
-    Nothing is changed if an error is raised.
+    Nothing is changed if an error is raised. If past months have lost many rows, the table is read again after a pause
+    before that is believed: a job of the ERP may be reloading it.
 
     Raises:
         SourceError: The source cannot be read, or lacks the table or a column.
         DeletionRefusedError: Too many rows would be deleted.
         RowsLostError: The rows that were read differ from the counts or sums of the source.
     """
+    looked_at: frozenset[str] = frozenset()
+    while True:
+        try:
+            return _load_with_retries(sync, table, looked_at)
+        except SecondLookError as error:  # has released the warehouse's locks and the ERP's snapshot
+            looked_at |= error.months
+            sync.log_warning(f"{error} Nothing was changed. Looking again in {sync.shrink.pause_seconds:g} s.")
+        time.sleep(sync.shrink.pause_seconds)
+        sync = replace(sync, source_answers=True)
+
+
+def _load_with_retries(sync: TableLoad, table: ErpTable, looked_at: frozenset[str]) -> TableReport:
+    """Load a table; retry if the source is interrupted."""
     answered = sync.source_answers
     for attempt in range(1, ATTEMPTS):
         try:
-            return _load(sync, table, accept_changes=attempt > 1)
+            return _load(sync, table, looked_at, accept_changes=attempt > 1)
         except SourceError as error:
             if not (error.retryable or (answered and isinstance(error, SourceUnreachableError))):
                 raise
             answered = True  # so a source that is unreachable from now on is being restarted
             sync.log_warning(f"{table.name}: {error} Trying again ({attempt} of {ATTEMPTS - 1}).")
             time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    return _load(sync, table, accept_changes=True)
+    return _load(sync, table, looked_at, accept_changes=True)
 
 
 def contents_of(table: ErpTable) -> KeylessTable:
@@ -119,8 +136,15 @@ def contents_of(table: ErpTable) -> KeylessTable:
     )
 
 
-def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> TableReport:
-    """Load a table once. With ``accept_changes``, rows that change while they are read are loaded as read."""
+def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept_changes: bool = False) -> TableReport:
+    """Load a table once.
+
+    Args:
+        sync: The sync.
+        table: The table.
+        looked_at: Months whose loss of rows was seen before the pause and is believed now.
+        accept_changes: Load rows that change while they are read as read.
+    """
     contents = contents_of(table)
     with sync.warehouse.begin() as connection:
         lock_tables(connection, contents.table)
@@ -128,9 +152,12 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
         with sync.source.reading(table) as reading:
             _warn_about_shape(sync, table, reading)
             before = read_copy_state(connection, contents)
+            past = _past_months(sync, table, before, looked_at)
             source_days = reading.fingerprints()
             for warning in reading.notes:
                 sync.log_warning(warning)
+            if not any(day.rows for day in source_days.values()):
+                past.check({})  # now, because the load would first delete every row
             _check_not_emptied(sync, table, source_days, before)
             plan = _plan(sync, table, reading, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
@@ -140,8 +167,9 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
         report = TableReport(qualified_name(contents.table), counts, rejected)
-        _check_deletions(sync, contents, counts, before)
         after = read_copy_state(connection, contents, before, plan.months)
+        _check_past_months(sync, connection, past, after, counts)
+        _check_deletions(sync, contents, counts, before)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
         requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
@@ -238,6 +266,27 @@ def _write(connection: sa.Connection, contents: KeylessTable, plan: ReadPlan, st
     return counts
 
 
+def _past_months(sync: TableLoad, table: ErpTable, before: CopyState, looked_at: frozenset[str]) -> PastMonths:
+    """Return the months whose losses of rows are checked: none if a user accepted every deletion."""
+    months = () if sync.guard.accept or table.is_snapshot else sync.horizon.months[:-1]
+    return PastMonths(table.name, sync.shrink, before.rows_with_rejected(months), looked_at)
+
+
+def _check_past_months(
+    sync: TableLoad, connection: sa.Connection, past: PastMonths, after: CopyState, counts: CountsByMonth
+) -> None:
+    """Have past months that lost many rows looked at again, and keep their incident if the loss stays.
+
+    Raises:
+        SecondLookError: Months must be looked at again.
+    """
+    now = after.rows_with_rejected(past.before)
+    past.check(now)
+    if recovered := past.recovered(now):
+        sync.log_warning(f"{past.table}: the rows of {', '.join(recovered)} are back at the ERP.")
+    past.review_incident(connection, now, counts, sync.run_id)
+
+
 def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMonth, before: CopyState) -> None:
     """Check the deletions, in total and by month, relative to whole months even if only some days were read."""
     by_month = {
@@ -247,9 +296,7 @@ def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMo
     name = qualified_name(contents.table)
     sync.guard.check(name, total_counts(by_month))
     for month, count in by_month.items():
-        elsewhere = sum(counts[other].inserted for other in counts if other != month)
-        hint = f"({elsewhere:,} rows were added to other months: some may have moved there.) " if elsewhere else ""
-        sync.guard.check(f"{name} of {month}", count, hint)
+        sync.guard.check(f"{name} of {month}", count, moved_hint(counts, month))
 
 
 def _store_fingerprints(

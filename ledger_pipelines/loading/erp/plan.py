@@ -47,6 +47,10 @@ class CopyState:
         """Return the number of rows of a month."""
         return sum(day.rows for day in self.days.get(month, {}).values())
 
+    def rows_with_rejected(self, months: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of rows of months, rejected rows included."""
+        return {month: self.rows(month) + self.rejected.get(month, 0) for month in months}
+
 
 @dataclass(frozen=True)
 class ReadPlan:

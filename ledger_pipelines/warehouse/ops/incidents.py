@@ -29,6 +29,7 @@ class IncidentKind(StrEnum):
     CHANGE_RETRIED = "change_retried"
     CHANGES_WAIT = "changes_wait"
     MONTH_MISSING = "month_missing"
+    MONTH_SHRANK = "month_shrank"
     POLL_FAILED = "poll_failed"
     RUN_FAILED = "run_failed"
     SYNC_FAILED = "sync_failed"
@@ -37,7 +38,8 @@ class IncidentKind(StrEnum):
     @property
     def owner(self) -> str:
         """Return the responsible team, named like the owners of the assets."""
-        return "team:erp" if self in (IncidentKind.SYNC_FAILED, IncidentKind.SYNC_MISSED) else "team:billing"
+        of_erp = (IncidentKind.MONTH_SHRANK, IncidentKind.SYNC_FAILED, IncidentKind.SYNC_MISSED)
+        return "team:erp" if self in of_erp else "team:billing"
 
     @property
     def grace_seconds(self) -> int:

@@ -1,7 +1,12 @@
 """Syncs of the real definitions: their records in Dagster and in the sync's log, and their failures."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -9,11 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets import erp as erp_assets
-from ledger_pipelines.defs.resources import SYNC_TAG
+from ledger_pipelines.defs.resources import SYNC_TAG, PipelineDatabases
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
+from ledger_pipelines.loading.erp.shrink import ShrinkRule
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import SourceInterruptedError
 from ledger_pipelines.warehouse.ops import sync_logs
+from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.ops.sync_logs import SyncResult
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines_tests.support.code_location import (
@@ -42,8 +49,9 @@ def made(embedded_url: sa.URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def location(made: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> ErpLocation:
-    """Return the module's location, emptied; retries do not wait."""
+    """Return the module's location, emptied; retries and second looks do not wait."""
     monkeypatch.setattr(erp_assets, "_RETRY_SECONDS", 0)
+    monkeypatch.setattr(made.databases, "shrink_rule", lambda: ShrinkRule(pause_seconds=0))
     made.reset()
     return made
 
@@ -339,3 +347,46 @@ def test_the_guard_stops_a_table_until_deletions_are_accepted(location: ErpLocat
     assert location.rows(ORDER_HEADERS) == 300
     assert location.run(only=[ORDER_HEADERS], accept_deletions=True).success
     assert location.rows(ORDER_HEADERS) == 189
+
+
+def insert_and_delete_orders(location: ErpLocation) -> None:
+    """Sync 300 orders of a past month, and delete 30 of them at the ERP."""
+    location.insert(ORDER_HEADERS, *(order(number, "2025-02-03") for number in range(300)))
+    assert location.run(only=[ORDER_HEADERS]).success
+    with location.erp.begin() as connection:
+        connection.execute(sa.text(f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE '%7'"))
+
+
+def test_lasting_loss_is_an_incident_of_the_run(location: ErpLocation) -> None:
+    insert_and_delete_orders(location)
+    result = location.run(only=[ORDER_HEADERS])
+    assert result.success
+    assert "2025-02 had 300 rows and now has 270. Nothing was changed. Looking again in 0 s." in location.log_messages(
+        result
+    )
+    with location.databases.warehouse.connect() as connection:
+        (incident,) = open_incidents(connection)
+    assert (incident.kind, incident.subject, incident.run_id) == ("month_shrank", ORDER_HEADERS, result.run_id)
+
+
+def test_cancelling_ends_the_pause(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_and_delete_orders(location)
+    monkeypatch.setattr(location.databases, "shrink_rule", ShrinkRule)
+    sleep = time.sleep
+
+    def cancel_meanwhile(seconds: float) -> None:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        sleep(seconds)
+        pytest.fail("the pause was not ended")
+
+    monkeypatch.setattr("ledger_pipelines.loading.erp.load.time.sleep", cancel_meanwhile)
+    result = location.run(only=[ORDER_HEADERS])
+    assert not result.success
+    assert "Looking again in 60 s." in location.log_messages(result)
+    assert location.log().status == "cancelled"
+    assert location.rows(ORDER_HEADERS) == 300
+
+
+def test_shrink_rule_follows_the_settings(location: ErpLocation) -> None:
+    settings = location.settings.model_copy(update={"erp_shrink_share": Decimal("0.5"), "erp_shrink_rows": 7})
+    assert PipelineDatabases(settings).shrink_rule() == ShrinkRule(Decimal("0.5"), 7, pause_seconds=60)

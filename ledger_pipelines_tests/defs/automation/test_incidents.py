@@ -196,6 +196,13 @@ def test_a_month_that_no_process_turns(location: CodeLocation) -> None:
     next_month.databases.dispose()
 
 
+def test_without_an_erp_shrunk_months_are_closed(location: CodeLocation) -> None:
+    with location.pipeline.warehouse.begin() as connection:
+        incidents.record(connection, IncidentCause(IncidentKind.MONTH_SHRANK, "stockbywh", "rows are lost", "look"))
+    location.evaluate_sensor("incident_review")
+    assert opened(location) == []
+
+
 def test_without_an_erp_no_sync_is_missed(location: CodeLocation) -> None:
     assert location.evaluate_sensor("incident_review").skip_message == "No incident is open."
     assert NOW.minute > 10

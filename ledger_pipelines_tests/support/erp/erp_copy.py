@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
 from ledger_pipelines.horizon import Horizon, shift_month
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
+from ledger_pipelines.loading.erp.shrink import ShrinkRule
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
 from ledger_pipelines.sources.erp.reader import ErpSource
@@ -75,7 +76,7 @@ class ErpCopy:
         asked = tuple(months) if months is not None else self.due_months(name)
         return TableLoad(
             self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
-            warn=self.warnings.append,
+            warn=self.warnings.append, shrink=ShrinkRule(pause_seconds=0),
         )  # fmt: skip
 
     def due_months(self, name: str) -> tuple[str, ...]:

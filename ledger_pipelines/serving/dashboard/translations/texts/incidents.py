@@ -21,6 +21,7 @@ TEXTS = {
     "kind_change_retried": Text("A change cannot be applied", "Perubahan gagal diproses"),
     "kind_changes_wait": Text("Changes have waited too long", "Perubahan terlalu lama menunggu"),
     "kind_month_missing": Text("The new month is missing", "Bulan baru belum tersedia"),
+    "kind_month_shrank": Text("A past month lost rows in the ERP", "Baris bulan terdahulu berkurang di ERP"),
     "kind_poll_failed": Text("Changes cannot be detected", "Perubahan tidak dapat dideteksi"),
     "kind_run_failed": Text("A run failed", "Proses gagal"),
     "kind_sync_failed": Text("An ERP sync failed", "Sinkronisasi ERP gagal"),
