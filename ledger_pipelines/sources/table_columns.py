@@ -22,7 +22,8 @@ def column_types(connection: sa.Connection, table: str) -> Mapping[str, str]:
         found = connection.exec_driver_sql(query.replace("<table>", quoted.replace("'", "''")))
     else:
         found = connection.execute(sa.text(query), {"name": table if query is _MYSQL else quoted})
-    return {_text(column): _text(type_name) for column, type_name in found if column is not None}
+    # SQL Server has no name for the types of spatial and other CLR columns.
+    return {_text(column): _text(type_name or "CLR type") for column, type_name in found if column is not None}
 
 
 _POSTGRESQL = """

@@ -51,6 +51,7 @@ def _diagnosis(settings: Settings) -> Diagnosis:
             database_urls.erp_url(settings),
             statement_seconds=settings.erp_statement_timeout_seconds,
             progress=lambda check: progress.update(task, description=check),
+            zone=settings.zone,
         )
 
 
