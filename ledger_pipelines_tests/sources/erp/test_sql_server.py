@@ -1,5 +1,6 @@
 """Statements for SQL Server in full text, for review by people who know it, because no SQL Server is available."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from types import SimpleNamespace
@@ -146,7 +147,9 @@ def test_types_that_drivers_change_are_converted_by_the_server(type_name: str, k
     of_type = statements(ErpTable("t", "t", (ErpColumn("c", kind, "c"),), (), ()), {"c": type_name})
     for statement in (*of_type.rows(Wanted(everything=True)), of_type.no_rows()):
         selected, _, _ = sql_of(statement)[0].removeprefix("SELECT ").partition(" FROM ")
-        assert selected.removesuffix(" AS c").removesuffix(" AS [c]").removesuffix(" AS convert_1") == expected
+        assert re.fullmatch(re.escape(expected) + r"( AS \S+)?", selected)
+    # Another conversion changes the copy, so the days must be read again.
+    assert of_type.algorithm.endswith(" converted)") is (expected != "[t].[c]")
 
 
 def _bytes(size: int, column: str) -> str:
