@@ -8,35 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import TypeVar
 
 from ledger_pipelines.sources.erp.catalogue import ErpTable
+
+T = TypeVar("T")
 
 POSTGRESQL = "postgresql"
 MYSQL = "mysql"
 MARIADB = "mariadb"
 SQL_SERVER = "mssql"
-
-_WHOLE = frozenset(
-    ("int", "integer", "bigint", "smallint", "tinyint", "mediumint", "int2", "int4", "int8", "bigserial", "serial")
-)
-_EXACT = frozenset(("numeric", "decimal", "dec", "number"))
-_MONEY = frozenset(("money", "smallmoney"))
-_APPROXIMATE = frozenset(("float", "real", "double", "float4", "float8"))
-_DATES = frozenset(("date", "datetime", "datetime2", "smalldatetime"))
-_TEXT = frozenset(
-    ("char", "varchar", "nchar", "nvarchar", "character", "text", "ntext", "tinytext", "mediumtext", "longtext",
-     "bpchar", "citext", "string", "clob", "enum", "set", "name"),
-)  # fmt: skip
-_BOOLEAN = frozenset(("bit", "bool", "boolean"))
-# Servers whose rows we can hash, with the oldest version that supports it.
-_HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
-_LENGTH = re.compile(r"\((max|\d+)")
-
-# First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
-_DAYS = {
-    "datetime": (date(1753, 1, 1), date.max),
-    "smalldatetime": (date(1900, 1, 1), date(2079, 6, 6)),
-}
 
 
 class Family(Enum):
@@ -46,14 +27,72 @@ class Family(Enum):
     EXACT = "exact decimal number"
     APPROXIMATE = "approximate number"
     DATE = "date"
+    ZONED = "moment with a time zone"
     TEXT = "text"
     BOOLEAN = "boolean"
-    OTHER = "something else"
+    OTHER = "something that is read as text"
+    UNREADABLE = "something without an exact text"
 
     @property
     def is_exact(self) -> bool:
         """Whether a sum over such a column is exact."""
         return self in {Family.WHOLE, Family.EXACT}
+
+
+def _each(value: T, *bases: str) -> dict[str, T]:
+    return dict.fromkeys(bases, value)
+
+
+_FAMILIES: Mapping[str, Family] = {
+    **_each(Family.WHOLE, "int", "integer", "bigint", "smallint", "tinyint", "mediumint", "int2", "int4", "int8"),
+    **_each(Family.WHOLE, "bigserial", "serial"),
+    **_each(Family.EXACT, "numeric", "decimal", "dec", "number"),
+    **_each(Family.APPROXIMATE, "float", "real", "double", "float4", "float8"),
+    **_each(Family.DATE, "date", "datetime", "datetime2", "smalldatetime", "timestamp"),
+    **_each(Family.TEXT, "char", "varchar", "nchar", "nvarchar", "character", "bpchar", "citext", "string", "name"),
+    **_each(Family.TEXT, "text", "ntext", "tinytext", "mediumtext", "longtext", "clob", "enum", "set"),
+    **_each(Family.BOOLEAN, "bit", "bool", "boolean"),
+}
+_OF_MYSQL = {"timestamp": Family.ZONED, "year": Family.WHOLE}
+_OF_SERVER: Mapping[str, Mapping[str, Family]] = {
+    POSTGRESQL: {"money": Family.EXACT},
+    MYSQL: _OF_MYSQL,
+    MARIADB: _OF_MYSQL,
+    SQL_SERVER: {
+        "datetimeoffset": Family.ZONED,
+        **_each(Family.EXACT, "money", "smallmoney"),
+        **_each(Family.OTHER, "time", "uniqueidentifier", "xml", "json"),
+    },
+}
+_NO_TEXT_IN_MYSQL = {
+    **_each("HEX({})", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"),
+    **_each("ST_AsText({})", "geometry", "point", "linestring", "polygon", "geometrycollection", "geomcollection"),
+    **_each("ST_AsText({})", "multipoint", "multilinestring", "multipolygon"),
+    "vector": "VEC_ToText({})",
+}
+# Types whose values the server writes as no exact text, each with an expression for a view that replaces it.
+_NO_TEXT: Mapping[str, Mapping[str, str]] = {
+    POSTGRESQL: {"bytea": "encode({}, 'hex')"},
+    MYSQL: _NO_TEXT_IN_MYSQL,
+    MARIADB: _NO_TEXT_IN_MYSQL,
+    SQL_SERVER: {
+        **_each("CONVERT(varchar(max), {}, 2)", "binary", "varbinary"),
+        # Neither of these can be converted to text directly.
+        "image": "CONVERT(varchar(max), CONVERT(varbinary(max), {}), 2)",
+        "timestamp": "CONVERT(bigint, {})",
+        "sql_variant": "CONVERT(decimal(19, 4), {})",
+        **_each("{}.ToString()", "geometry", "geography", "hierarchyid", "clr"),
+    },
+}
+# Servers whose rows we can hash, with the oldest version that supports it.
+_HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
+_LENGTH = re.compile(r"\((max|\d+)")
+
+# First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
+_DAYS = {
+    "datetime": (date(1753, 1, 1), date.max),
+    "smalldatetime": (date(1900, 1, 1), date(2079, 6, 6)),
+}
 
 
 def base_of(type_name: str) -> str:
@@ -69,20 +108,23 @@ def length_of(type_name: str) -> int | None:
 
 def family_of(type_name: str, dialect: str) -> Family:
     """Return the family of a type, given the server's name for it."""
-    base = base_of(type_name)
-    if base == "timestamp":  # at SQL Server it is a version number of the row
-        return Family.OTHER if dialect == SQL_SERVER else Family.DATE
-    if base in _MONEY:  # at PostgreSQL it is text with a currency
-        return Family.EXACT if dialect == SQL_SERVER else Family.OTHER
-    families = {
-        Family.WHOLE: _WHOLE,
-        Family.EXACT: _EXACT,
-        Family.APPROXIMATE: _APPROXIMATE,
-        Family.DATE: _DATES,
-        Family.TEXT: _TEXT,
-        Family.BOOLEAN: _BOOLEAN,
-    }
-    return next((family for family, bases in families.items() if base in bases), Family.OTHER)
+    base, name = base_of(type_name), type_name.strip().lower()
+    if name.endswith("[]"):
+        return Family.OTHER
+    if base in _NO_TEXT.get(dialect, {}):
+        return Family.UNREADABLE
+    if base == "bit" and name not in {"bit", "bit(1)"}:
+        return Family.WHOLE if dialect in {MYSQL, MARIADB} else Family.OTHER
+    if base == "timestamp" and name.endswith("with time zone"):
+        return Family.ZONED
+    # An unknown type of SQL Server may have no conversion to text at all.
+    unknown = Family.UNREADABLE if dialect == SQL_SERVER else Family.OTHER
+    return {**_FAMILIES, **_OF_SERVER.get(dialect, {})}.get(base, unknown)
+
+
+def as_text_in_view(column: str, type_name: str, dialect: str) -> str:
+    """Return the expression for a view that replaces a column of an unreadable type."""
+    return _NO_TEXT[dialect].get(base_of(type_name), "CONVERT(nvarchar(max), {})").format(column)
 
 
 def days_of(type_name: str, dialect: str) -> tuple[date, date]:
@@ -143,7 +185,9 @@ def shape_of(table: ErpTable, dialect: str, version: tuple[int, ...], found: Map
     types = {name: found[spelled[name]] for name in table.names}
     used = set(names.values())
     # SQLite has no date type and would compare texts.
-    dated = dialect != "sqlite" and all(family_of(types[name], dialect) is Family.DATE for name in table.month_columns)
+    dated = dialect != "sqlite" and all(
+        family_of(types[name], dialect) in {Family.DATE, Family.ZONED} for name in table.month_columns
+    )
     return Shape(
         dialect=dialect,
         version=version,

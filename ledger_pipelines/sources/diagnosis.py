@@ -5,6 +5,7 @@ Nothing here prints.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 import sqlalchemy as sa
@@ -17,6 +18,14 @@ _LOGINS: Mapping[str, str] = {
     MYSQL: "SELECT CURRENT_USER()",
     MARIADB: "SELECT CURRENT_USER()",
     SQL_SERVER: "SELECT SUSER_SNAME()",
+}
+_MYSQL_CLOCK = (
+    "SELECT IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone), NOW(), UTC_TIMESTAMP()"
+)
+_CLOCKS: Mapping[str, str] = {
+    MYSQL: _MYSQL_CLOCK,
+    MARIADB: _MYSQL_CLOCK,
+    POSTGRESQL: "SELECT current_setting('TimeZone'), localtimestamp(0), timezone('UTC', now())::timestamp(0)",
 }
 _NAMES = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL", MARIADB: "MariaDB", SQL_SERVER: "SQL Server"}
 
@@ -44,6 +53,27 @@ class Finding:
     what: str
     found: str
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class SessionClock:
+    """Clock of a session.
+
+    Attributes:
+        zone: The server's name for the session's time zone.
+        now: Current time in this zone.
+        utc: Current time in UTC.
+    """
+
+    zone: str
+    now: datetime
+    utc: datetime
+
+
+def session_clock(connection: sa.Connection) -> SessionClock | None:
+    """Return the clock of a session; None if sessions at servers of this kind have no time zone."""
+    query = _CLOCKS.get(connection.dialect.name)
+    return None if query is None else SessionClock(*connection.exec_driver_sql(query).one())
 
 
 def describe_server(dialect: Dialect) -> str:

@@ -28,7 +28,8 @@ def column_types(connection: sa.Connection, table: str, schema: str | None = Non
         found = connection.exec_driver_sql(query.replace("<table>", path.replace("'", "''")))
     else:
         found = connection.execute(sa.text(query), {"name": table, "schema": schema, "path": path})
-    return {as_text(column): as_text(type_name) for column, type_name in found if column is not None}
+    # SQL Server has no name for the types of spatial and other CLR columns.
+    return {as_text(column): as_text(type_name or "CLR type") for column, type_name in found if column is not None}
 
 
 def quoted(dialect: Dialect, table: str, schema: str | None = None) -> str:

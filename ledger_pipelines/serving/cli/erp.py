@@ -52,6 +52,7 @@ def _diagnosis(settings: Settings) -> Diagnosis:
             statement_seconds=settings.erp_statement_timeout_seconds,
             progress=lambda check: progress.update(task, description=check),
             schemas=settings.erp_schemas,
+            zone=settings.zone,
         )
 
 

@@ -136,7 +136,7 @@ def _count_rows(connection: sa.Connection, table: sa.Table) -> int:
 _SUITABLE: Mapping[type[sa.types.TypeEngine[Any]], frozenset[Family]] = {
     sa.BigInteger: frozenset((Family.WHOLE,)),
     sa.Numeric: frozenset((Family.EXACT, Family.WHOLE, Family.TEXT)),
-    sa.TIMESTAMP: frozenset((Family.DATE,)),
+    sa.TIMESTAMP: frozenset((Family.DATE, Family.ZONED)),
     sa.Boolean: frozenset((Family.BOOLEAN, Family.WHOLE)),
 }
 _UNSUITABLE: Mapping[type[sa.types.TypeEngine[Any]], str] = {

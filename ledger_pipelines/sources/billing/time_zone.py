@@ -14,17 +14,8 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.billing.changes import naive_timestamp
 from ledger_pipelines.sources.billing.columns import ReadableColumns
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, session_clock
 
-_MYSQL_CLOCK_QUERY = (
-    "SELECT IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone), NOW(), UTC_TIMESTAMP()"
-)
-#: Query for the session's time zone, the time in it, and the time in UTC.
-_CLOCK_QUERIES: Mapping[str, str] = {
-    MYSQL: _MYSQL_CLOCK_QUERY,
-    MARIADB: _MYSQL_CLOCK_QUERY,
-    POSTGRESQL: "SELECT current_setting('TimeZone'), localtimestamp(0), timezone('UTC', now())::timestamp(0)",
-}
 #: Types whose values the server converts to the session's time zone.
 _ZONED_TYPES: Mapping[str, str] = {MYSQL: "timestamp", MARIADB: "timestamp", POSTGRESQL: "with time zone"}
 #: A row whose `updated_at` is this close to the time of a clock was written by that clock.
@@ -40,9 +31,10 @@ def time_zone_findings(connection: sa.Connection, dated: Sequence[ReadableColumn
         dated: The tables that have `updated_at`.
         now: The current time in the company's zone.
     """
-    if connection.dialect.name not in _CLOCK_QUERIES:
+    clock = session_clock(connection)
+    if clock is None:
         return
-    name, session, utc = connection.exec_driver_sql(_CLOCK_QUERIES[connection.dialect.name]).one()
+    name, session, utc = clock.zone, clock.now, clock.utc
     company = now.replace(tzinfo=None, microsecond=0)
     found = (
         f"the session's clock shows {session:%Y-%m-%d %H:%M:%S} ({name}), the company's {company:%Y-%m-%d %H:%M:%S} "

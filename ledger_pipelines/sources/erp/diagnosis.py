@@ -8,13 +8,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, current_login, describe_server
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Family, Shape
+from ledger_pipelines.sources.diagnosis import (
+    Finding,
+    FindingLevel,
+    SessionClock,
+    current_login,
+    describe_server,
+    session_clock,
+)
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained, place
@@ -68,6 +76,7 @@ def diagnose(
     statement_seconds: int = STATEMENT_SECONDS,
     progress: Callable[[str], None] = lambda _: None,
     schemas: Mapping[str, str] | None = None,
+    zone: tzinfo = UTC,
 ) -> Diagnosis:
     """Check the ERP of a URL: its driver, the server, the login, and each table and column.
 
@@ -77,6 +86,7 @@ def diagnose(
         statement_seconds: Time limit of one statement.
         progress: Called with the name of each check before it starts.
         schemas: Schema of each table, as in the settings.
+        zone: Company's time zone.
     """
     progress("driver")
     try:
@@ -84,12 +94,12 @@ def diagnose(
     except SourceError as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "driver", str(error)),), ())
     try:
-        return _diagnosed(ErpSource(engine, statement_seconds, schemas=schemas), tables, progress)
+        return _diagnosed(ErpSource(engine, statement_seconds, schemas=schemas), tables, progress, datetime.now(zone))
     finally:
         engine.dispose()
 
 
-def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[str], None]) -> Diagnosis:
+def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[str], None], now: datetime) -> Diagnosis:
     progress("connection")
     try:
         session = erp.session()
@@ -98,6 +108,7 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
         return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
+        zone_advice = _of_zone(session_clock(session.connection), erp.engine.dialect.name, now)
     except erp.errors as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
@@ -108,7 +119,7 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
         try:
             with erp.reading(table) as reading:
                 shape = reading.shape
-                of_columns = [_of_column(table, column, shape.types[column.name], shape) for column in table.columns]
+                of_columns = [_of_column(table, column, shape, zone_advice) for column in table.columns]
                 found_in = reading.find_schemas()
                 progress(f"{table.name}: fingerprints")
                 findings.append(_of_table(table, reading, of_columns, found_in, _tried(reading)))
@@ -196,20 +207,41 @@ _APPROXIMATE = (
 )
 #: Families of types whose every value is a value of the kind and is copied exactly.
 _SUITABLE: Mapping[Kind, frozenset[Family]] = {
-    Kind.TEXT: frozenset((Family.TEXT, Family.WHOLE, Family.EXACT, Family.OTHER)),
+    Kind.TEXT: frozenset(Family) - {Family.APPROXIMATE},
     Kind.INTEGER: frozenset((Family.WHOLE,)),
     Kind.DECIMAL: frozenset((Family.EXACT, Family.WHOLE)),
-    Kind.DATE: frozenset((Family.DATE,)),
+    Kind.DATE: frozenset((Family.DATE, Family.ZONED)),
     Kind.BOOLEAN: frozenset((Family.BOOLEAN, Family.TEXT, Family.WHOLE)),
 }
 
 
-def _of_column(table: ErpTable, column: ErpColumn, type_name: str, shape: Shape) -> ColumnFinding:
+def _of_column(table: ErpTable, column: ErpColumn, shape: Shape, zone_advice: str) -> ColumnFinding:
     """Return the finding on a column: whether its type suits its kind."""
     family = shape.family(column.name)
-    level, advice = FindingLevel.OK, ""
+    advice = ""
     if family not in _SUITABLE[column.kind]:
-        level = FindingLevel.WARNING
-        approximate = column.kind is Kind.DECIMAL and family is Family.APPROXIMATE
+        approximate = column.kind in {Kind.DECIMAL, Kind.TEXT} and family is Family.APPROXIMATE
         advice = _APPROXIMATE if approximate else _JUDGED.format(kind=column.kind.value)
-    return ColumnFinding(level, table.name, column.name, column.kind.value, type_name, advice)
+    elif family is Family.ZONED:
+        advice = zone_advice
+    level = FindingLevel.WARNING if advice else FindingLevel.OK
+    return ColumnFinding(level, table.name, column.name, column.kind.value, shape.types[column.name], advice)
+
+
+_MYSQL_ZONE = "init_command=SET%20time_zone%3D%27{offset}%27"
+#: Options of a URL that set the session's time zone.
+_ZONE_OPTIONS = {POSTGRESQL: "options=-c%20timezone={zone}", MYSQL: _MYSQL_ZONE, MARIADB: _MYSQL_ZONE}
+
+
+def _of_zone(clock: SessionClock | None, dialect: str, now: datetime) -> str:
+    """Return the advice on columns whose values the server converts to a zone that is not the company's; else nothing.
+
+    SQL Server converts no values: each has its own zone, whose day is copied.
+    """
+    if clock is None or clock.now - clock.utc == now.utcoffset():
+        return ""
+    option = _ZONE_OPTIONS[dialect].format(zone=now.tzinfo, offset=quote(now.isoformat()[-len("+00:00") :]))
+    return (
+        f"The server converts each value to the session's time zone, {clock.zone}, so a copied day may differ from the "
+        f"day in the company's, {now.tzinfo}. Add ?{option} to LEDGER_ERP_URL, or cast the column in a view."
+    )

@@ -64,8 +64,10 @@ def _postgresql(columns: Sequence[str], shape: Shape) -> RowHash:
 
     def piece(name: str) -> str:
         column = '"' + shape.names[name].replace('"', '""') + '"'
-        plain = shape.family(name) in _HASHED_AS_THEY_ARE or base_of(shape.types[name]) in _TEXTS_OF_BYTES
-        # Some types have no hash (json), or one that ignores differences (citext).
+        family, base = shape.family(name), base_of(shape.types[name])
+        plain = base in _TEXTS_OF_BYTES or (family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"})
+        # Some types have no hash (json, bit, money), or one that ignores differences (citext). That of a moment ignores
+        # the session's time zone, on which its day depends.
         return column if plain else f"CAST({column} AS text)"
 
     row = ", ".join(piece(name) for name in columns)
@@ -102,7 +104,15 @@ _HASHES_ANY_LENGTH = (13,)
 
 _HASH_BYTES = 32
 _MARK_BYTES = 4
-_FIXED_BYTES = {Family.WHOLE: 8, Family.BOOLEAN: 1, Family.APPROXIMATE: 8, Family.DATE: 16, Family.EXACT: 20}
+_FIXED_BYTES = {
+    Family.WHOLE: 8,
+    Family.BOOLEAN: 1,
+    Family.APPROXIMATE: 8,
+    Family.DATE: 16,
+    Family.ZONED: 16,
+    Family.EXACT: 20,
+}
+_SIXTEEN_BYTES = frozenset(("time", "uniqueidentifier"))
 
 
 @dataclass(frozen=True)
@@ -143,8 +153,8 @@ def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
     """Return the maximum number of bytes of a column's content, and the expression of the bytes."""
     type_name, family = shape.types[name], shape.family(name)
     base, length = base_of(type_name), length_of(type_name)
-    if family in _FIXED_BYTES:
-        size = _FIXED_BYTES[family]
+    if family in _FIXED_BYTES or base in _SIXTEEN_BYTES:
+        size = _FIXED_BYTES.get(family, 16)
         return size, f"CONVERT(varbinary({size}), {column})"
     if family is Family.TEXT and length is not None:
         size = length * 2 if base.startswith("n") else length

@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import SQL_SERVER, Shape, missing_columns, shape_of
+from ledger_pipelines.sources.column_types import (
+    SQL_SERVER,
+    Family,
+    Shape,
+    as_text_in_view,
+    missing_columns,
+    shape_of,
+)
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
 from ledger_pipelines.sources.erp.connection.errors import (
@@ -346,5 +353,22 @@ def _shape(session: SourceConnection, table: ErpTable, url: sa.URL) -> Shape:
         )
     version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
     shape = shape_of(table, connection.dialect.name, version, found)
+    _check_types(table, shape, url)
     connection.execute(Statements(table, shape).no_rows()).close()
     return shape
+
+
+def _check_types(table: ErpTable, shape: Shape, url: sa.URL) -> None:
+    """Raise an error that names the columns whose values no driver can return exactly, and what to do."""
+    unreadable = [name for name in table.names if shape.family(name) is Family.UNREADABLE]
+    if not unreadable:
+        return
+    columns = ", ".join(f"{name} ({shape.types[name]})" for name in unreadable)
+    views = ", ".join(
+        f"{as_text_in_view(shape.names[name], shape.types[name], shape.dialect)} AS {shape.names[name]}"
+        for name in unreadable
+    )
+    raise SourceError(
+        f"{table.name} of the ERP {place(url)} has columns of types that cannot be copied: {columns}. Let a view "
+        f"return them as text or numbers, such as {views}, or remove them from the catalogue. Nothing was changed."
+    )

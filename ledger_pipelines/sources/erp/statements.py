@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Shape, days_of
+from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Family, Shape, days_of
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.hashes import row_hash
+from ledger_pipelines.sources.erp.selection import local_day, selected
 from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
 
 SPANS_AT_ONCE = 100
@@ -69,6 +70,9 @@ class Statements:
         named = _named(table, *(sa.column(_quoted(shape.names[column])) for column in table.names))
         # SQL Server deprecates columns named with table and schema, so the alias stands for both.
         self._source: sa.FromClause = named if table.schema is None else named.alias(_quoted(table.name))
+        self._values = {
+            column.name: selected(column, self._source.c[shape.names[column.name]], shape) for column in table.columns
+        }
         self._days = [sa.column(_quoted(shape.names[name]), sa.Date) for name in table.month_columns]
 
     def rows(self, wanted: Wanted, *, by_bytes: bool = False) -> Iterator[sa.Select[Any]]:
@@ -82,7 +86,7 @@ class Statements:
             ValueError: rows are selected by day, but the table has no days.
         """
         in_bytes = self.read_by_bytes if by_bytes else ()
-        columns = ((name, self._source.c[self._shape.names[name]]) for name in self._table.names)
+        columns = self._values.items()
         everything = sa.select(*(as_bytes(of, self._shape) if name in in_bytes else of for name, of in columns))
         if wanted.everything:
             yield everything
@@ -101,8 +105,7 @@ class Statements:
 
     def no_rows(self) -> sa.Select[Any]:
         """Return a query without rows that fails if the columns may not be read."""
-        columns = (self._source.c[self._shape.names[name]] for name in self._table.names)
-        return sa.select(*columns).where(sa.literal_column("1") == sa.literal_column("0"))
+        return sa.select(*self._values.values()).where(sa.literal_column("1") == sa.literal_column("0"))
 
     @staticmethod
     def nothing_of(table: ErpTable) -> sa.Select[Any]:
@@ -142,12 +145,15 @@ class Statements:
 
     @property
     def algorithm(self) -> str:
-        """Name of the digest's algorithm, with the types of the columns, since other types change the digests.
+        """Name of the digest's algorithm, with the types of the columns and whether they are converted.
 
         The schema is left out: equal rows of another schema need not be read again, and other rows differ in the rest.
         """
         how = row_hash(self._table.names, self._shape)
-        columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.names)
+        columns = ",".join(
+            f"{name} {self._shape.types[name]}{'' if isinstance(value, sa.ColumnClause) else ' converted'}"
+            for name, value in self._values.items()
+        )
         return f"{'extremes-1' if how is None else how.name}({columns})"
 
     def _parts(self) -> list[sa.ColumnElement[Any]]:
@@ -169,7 +175,7 @@ class Statements:
 
     def _summable(self, name: str) -> sa.ColumnElement[Any]:
         """Return a column cast for summing: SQL Server sums in the column's own type; integers and money overflow."""
-        column = self._source.c[self._shape.names[name]]
+        column = self._values[name]
         if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
             return column
         return sa.cast(column, sa.Numeric(38, 4 if "money" in self._shape.types[name].lower() else 0))
@@ -198,13 +204,16 @@ class Statements:
     def _bounds(self, name: str, column: sa.ColumnClause[Any], span: Span) -> list[Condition]:
         """Return the conditions on one month column, without a function around it, which would prevent index use."""
         earliest, latest = days_of(self._shape.types[name], self._shape.dialect)
+        compared: sa.ColumnElement[Any] = column
+        if self._shape.dialect == SQL_SERVER and self._shape.family(name) is Family.ZONED:
+            compared = local_day(column)  # at the cost of the index: a `datetimeoffset` would be compared in UTC
         if span.first > latest or (span.after is not None and span.after <= earliest):
             return []
         bounds: list[Condition] = []
         if span.first > earliest or self._shape.dialect == POSTGRESQL:
-            bounds.append(column >= _parameter(span.first))
+            bounds.append(compared >= _parameter(span.first))
         if span.after is not None and span.after <= latest:
-            bounds.append(column < _parameter(span.after))
+            bounds.append(compared < _parameter(span.after))
         elif self._shape.dialect == POSTGRESQL:
             bounds.append(column < _TOO_LATE)
         if self._shape.dialect in {MYSQL, MARIADB}:

@@ -27,7 +27,7 @@ def _text(value: Any, column: str) -> str:
         raise UnusableError(ReasonCode.BINARY, column=column)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    return str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _decimal(value: Any, column: str) -> Decimal | None:

@@ -1,5 +1,6 @@
 """Statements for SQL Server in full text, for review by people who know it, because no SQL Server is available."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -116,6 +117,43 @@ def test_no_day_outside_the_range_of_the_type(type_: str, span: Span, expected: 
     assert bounds(type_, span) == expected
 
 
+def test_a_moment_with_an_offset_is_compared_on_its_own_day() -> None:
+    """SQL Server would compare a `datetimeoffset` with a day in UTC."""
+    day = "CAST([order_date] AS DATE)"
+    assert bounds("datetimeoffset(7)", MARCH) == (f"{day} >= ? AND {day} < ?", [MARCH.first, MARCH.after])
+    table = ErpTable("t", "t", (ErpColumn("order_date", Kind.DATE, "d"),), ("order_date",), ())
+    text, _ = sql_of(statements(table, {"order_date": "datetimeoffset(7)"}).fingerprints())
+    assert text.startswith(f"SELECT {day} AS day, ")
+    assert _bytes(16, "order_date") in text  # with the offset: UTC alone would miss a change of the day
+    assert f" GROUP BY {day} " in text
+
+
+@pytest.mark.parametrize(
+    ("type_name", "kind", "expected"),
+    [
+        ("datetimeoffset(7)", Kind.DATE, "CAST([t].[c] AS DATE)"),
+        ("datetimeoffset(7)", Kind.TEXT, "convert(nvarchar(34), [t].[c], 121)"),
+        ("datetimeoffset(7)", Kind.DECIMAL, "convert(nvarchar(34), [t].[c], 121)"),
+        ("datetime2(7)", Kind.DATE, "[t].[c]"),
+        ("datetime2(7)", Kind.TEXT, "convert(nvarchar(34), [t].[c], 121)"),
+        ("time(7)", Kind.TEXT, "convert(nvarchar(34), [t].[c], 121)"),
+        ("uniqueidentifier", Kind.TEXT, "convert(nvarchar(max), [t].[c])"),
+        ("xml", Kind.TEXT, "convert(nvarchar(max), [t].[c])"),
+        ("bit", Kind.BOOLEAN, "[t].[c]"),
+        ("bit", Kind.TEXT, "convert(nvarchar(max), [t].[c])"),
+        ("money", Kind.DECIMAL, "[t].[c]"),
+        ("nvarchar(max)", Kind.TEXT, "[t].[c]"),
+    ],
+)
+def test_types_that_drivers_change_are_converted_by_the_server(type_name: str, kind: Kind, expected: str) -> None:
+    of_type = statements(ErpTable("t", "t", (ErpColumn("c", kind, "c"),), (), ()), {"c": type_name})
+    for statement in (*of_type.rows(Wanted(everything=True)), of_type.no_rows()):
+        selected, _, _ = sql_of(statement)[0].removeprefix("SELECT ").partition(" FROM ")
+        assert re.fullmatch(re.escape(expected) + r"( AS \S+)?", selected)
+    # Another conversion changes the copy, so the days must be read again.
+    assert of_type.algorithm.endswith(" converted)") is (expected != "[t].[c]")
+
+
 def _bytes(size: int, column: str) -> str:
     length = f"CONVERT(binary(4), CONVERT(int, DATALENGTH([{column}])))"
     return f"ISNULL({length} + CONVERT(varbinary({size}), [{column}]), 0xFFFFFFFF)"
@@ -176,6 +214,14 @@ def test_at_most_8000_bytes_are_hashed_together() -> None:
     assert "CONVERT(varbinary(8000)" not in text
 
 
+def test_no_conversion_in_a_hash_fails_or_loses_digits() -> None:
+    """The text of a `time` may lack its seconds; an `xml` has no bytes but those of its text."""
+    text = hash_of({"a": "time(7)", "b": "uniqueidentifier", "c": "xml"})
+    assert _bytes(16, "a") in text
+    assert _bytes(16, "b") in text
+    assert "HASHBYTES('SHA2_256', CONVERT(varbinary(max), CONVERT(nvarchar(max), [c])))" in text
+
+
 def test_an_old_server_hashes_both_ends_of_a_long_text() -> None:
     text = hash_of({"a": "nvarchar(max)"}, version=(12, 0))
     for end in ("LEFT", "RIGHT"):
@@ -197,11 +243,18 @@ def test_a_bracket_in_a_name_is_escaped() -> None:
         ("bigint", Family.WHOLE),
         ("float", Family.APPROXIMATE),
         ("datetime2(7)", Family.DATE),
-        ("timestamp", Family.OTHER),
-        ("datetimeoffset(7)", Family.OTHER),
+        ("datetimeoffset(7)", Family.ZONED),
         ("nvarchar(max)", Family.TEXT),
         ("bit", Family.BOOLEAN),
         ("uniqueidentifier", Family.OTHER),
+        ("time(7)", Family.OTHER),
+        ("xml", Family.OTHER),
+        ("timestamp", Family.UNREADABLE),
+        ("varbinary(max)", Family.UNREADABLE),
+        ("image", Family.UNREADABLE),
+        ("sql_variant", Family.UNREADABLE),
+        ("CLR type", Family.UNREADABLE),
+        ("vector(3)", Family.UNREADABLE),
     ],
 )
 def test_families_of_types(words: str, family: Family) -> None:
@@ -262,13 +315,13 @@ def test_the_server_lists_the_schemas_of_a_name() -> None:
 def test_the_server_describes_the_columns() -> None:
     recorded: list[str] = []
 
-    def execute(statement: str) -> list[tuple[str, str]]:
+    def execute(statement: str) -> list[tuple[str, str | None]]:
         recorded.append(" ".join(statement.split()))
-        return [("warehouse", "nvarchar(60)"), ("onhand", "decimal(19,6)")]
+        return [("warehouse", "nvarchar(60)"), ("onhand", "decimal(19,6)"), ("place", None)]
 
     connection = SimpleNamespace(dialect=DIALECT, exec_driver_sql=execute)
     found = column_types(cast("sa.Connection", connection), "stock'bywh")
-    assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)"}
+    assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)", "place": "CLR type"}
     column_types(cast("sa.Connection", connection), "stock'bywh", "sa]les")
     text, of_sales = recorded
     assert of_sales == text.replace("FROM [stock", "FROM [sa]]les].[stock")

@@ -36,13 +36,27 @@ def _decimal(value: object) -> bytes:
     return b"\x11" + bytes([unscaled >= 0]) + abs(unscaled).to_bytes(16, "little")
 
 
-def _long_binary(value: object) -> bytes:
-    content = str(value).encode("utf-16-le", "surrogatepass")
-    return struct.pack("<QI", len(content), len(content)) + content + struct.pack("<I", 0) * bool(content)
+def _in_chunks(content: bytes) -> bytes:
+    """Write a value of unlimited length; its chunks split surrogate pairs, as those of a server may."""
+    chunks = [content[start : start + 4002] for start in range(0, len(content), 4002)]
+    return struct.pack("<Q", len(content)) + b"".join(struct.pack("<I", len(each)) + each for each in chunks) + bytes(4)
+
+
+def _long_text(value: object) -> bytes:
+    return _in_chunks(str(value).encode("utf-16-le", "surrogatepass"))
+
+
+def _moment(value: object) -> bytes:
+    """Write a day, or a day and a time in units of 100 ns."""
+    day, time = value if isinstance(value, tuple) else (value, 0)
+    return b"\x08" + int(time).to_bytes(5, "little") + int(day).to_bytes(3, "little")
 
 
 NVARCHAR: Type = (b"\xe7\xa0\x0f" + _COLLATION, nvarchar)
-VARBINARY_MAX: Type = (b"\xa5\xff\xff", _long_binary)
+NVARCHAR_4000: Type = (b"\xe7\x40\x1f" + _COLLATION, nvarchar)
+NVARCHAR_MAX: Type = (b"\xe7\xff\xff" + _COLLATION, _long_text)
+VARCHAR_MAX: Type = (b"\xa7\xff\xff" + _COLLATION, lambda value: _in_chunks(str(value).encode("cp1252")))
+VARBINARY_MAX: Type = (b"\xa5\xff\xff", _long_text)
 DECIMAL_38_10: Type = (b"\x6a\x11\x26\x0a", _decimal)
 MONEY: Type = (
     b"\x6e\x08",
@@ -50,7 +64,7 @@ MONEY: Type = (
 )
 INT: Type = (b"\x26\x04", lambda value: b"\x04" + struct.pack("<i", value))
 DATE: Type = (b"\x28", lambda value: b"\x03" + int(str(value)).to_bytes(3, "little"))
-DATETIME2: Type = (b"\x2a\x07", lambda value: b"\x08" + bytes(5) + int(str(value)).to_bytes(3, "little"))
+DATETIME2: Type = (b"\x2a\x07", _moment)
 
 
 def result(columns: Mapping[str, Type], *rows: tuple[object, ...], error: bytes = b"") -> bytes:
