@@ -265,7 +265,7 @@ def test_a_pass_is_a_snapshot_if_the_database_allows_it(state: int, levels: list
         "SET LOCK_TIMEOUT 60000",
         "SET DEADLOCK_PRIORITY LOW",
         "SET TEXTSIZE 2147483647",
-        "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",
+        "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()",
         "commit",
         *levels,
     ]
