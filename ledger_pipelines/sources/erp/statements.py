@@ -92,7 +92,9 @@ class Statements:
         conditions = [self._undated()] if wanted.undated else []
         conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
         for start in range(0, len(conditions), SPANS_AT_ONCE):
-            yield everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+            by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+            # Number and length of the spans differ each time: a plan cached for one month may scan for another.
+            yield by_day.with_statement_hint("OPTION (RECOMPILE)", SQL_SERVER)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:

@@ -61,6 +61,7 @@ def test_rows_of_some_months_and_without_dates() -> None:
         " OR [order_date] IS NULL AND [plan_delivery_date] >= ? AND [plan_delivery_date] < ?"
         " OR [order_date] >= ?"
         " OR [order_date] IS NULL AND [plan_delivery_date] >= ?"
+        " OPTION (RECOMPILE)"
     )
     march = [date(2025, 3, 1), date(2025, 4, 1)]
     assert parameters == [*march, *march, date(2026, 1, 1), date(2026, 1, 1)]
@@ -75,6 +76,11 @@ def test_a_snapshot_with_reserved_words_as_names() -> None:
     assert "[stockbywh].[group], " in text
     assert text.endswith(" FROM [stockbywh]")
     assert parameters == []
+
+
+def test_rows_of_days_read_as_bytes_are_recompiled() -> None:
+    (statement,) = statements(VIEW_WAREHOUSE_ORDER, ORDERS).rows(Wanted((MARCH,)), by_bytes=True)
+    assert sql_of(statement)[0].endswith(" AND [plan_delivery_date] < ? OPTION (RECOMPILE)")
 
 
 def test_spans_beyond_the_parameter_limit() -> None:
@@ -94,7 +100,7 @@ def bounds(type_: str, span: Span) -> tuple[str, list[Any]]:
     if not found:
         return "nothing", []
     text, parameters = sql_of(found[0])
-    return text.partition(" WHERE ")[2], parameters
+    return text.partition(" WHERE ")[2].removesuffix(" OPTION (RECOMPILE)"), parameters
 
 
 @pytest.mark.parametrize(
