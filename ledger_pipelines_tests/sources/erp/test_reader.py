@@ -142,7 +142,7 @@ def test_spans_are_merged() -> None:
 
 BASE = (
     "1, 'a', 'bc', NULL, '2025-03-31', 1, 2, 0.5, true",
-    "2, 'x', NULL, NULL, '2025-03-31', 3, 4, 0.5, NULL",
+    "2, 'x', NULL, NULL, '2025-03-31', 3, -2, 0.5, NULL",
 )
 CHANGES = {
     "a border between columns": (BASE[0].replace("'a', 'bc'", "'ab', 'c'"), BASE[1]),
@@ -155,7 +155,9 @@ CHANGES = {
     "a time of day": (BASE[0].replace("'2025-03-31'", "'2025-03-31 00:00:00.000001'"), BASE[1]),
     "an approximate number": (BASE[0].replace("0.5", "0.50000000000000011"), BASE[1]),
     "values swapped between rows": (BASE[0].replace("'a'", "'x'"), BASE[1].replace("'x'", "'a'")),
-    "amounts swapped between rows": (BASE[0].replace("1, 2,", "1, 4,"), BASE[1].replace("3, 4,", "3, 2,")),
+    "amounts swapped between rows": (BASE[0].replace("1, 2,", "3, 2,"), BASE[1].replace("3, -2,", "1, -2,")),
+    "signs swapped between rows": (BASE[0].replace("1, 2,", "1, -2,"), BASE[1].replace("3, -2,", "3, 2,")),
+    "another half of a bigint": (BASE[0].replace("1, 'a'", f"{2**32}, 'a'"), BASE[1]),
     "a row twice": (*BASE, BASE[1]),
     "a row twice, another twice": (*BASE, *BASE),
     "a row less": BASE[:1],
