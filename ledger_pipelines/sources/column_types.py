@@ -31,6 +31,7 @@ _BOOLEAN = frozenset(("bit", "bool", "boolean"))
 # Servers whose rows we can hash, with the oldest version that supports it.
 _HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
 _LENGTH = re.compile(r"\((max|\d+)")
+_DIGITS = re.compile(r"\((\d+), ?(\d+)\)")
 
 # First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
 _DAYS = {
@@ -65,6 +66,12 @@ def length_of(type_name: str) -> int | None:
     """Return the length in a type: 50 of `nvarchar(50)`; None if it has none or is unlimited."""
     found = _LENGTH.search(type_name.lower())
     return int(found[1]) if found and found[1] != "max" else None
+
+
+def digits_of(type_name: str) -> tuple[int, int]:
+    """Return precision and scale of a type: (15, 2) of `decimal(15,2)`; (0, 0) if it has none."""
+    found = _DIGITS.search(type_name)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def family_of(type_name: str, dialect: str) -> Family:

@@ -122,11 +122,11 @@ def copied_rows(copy: ErpCopy, table: ErpTable) -> Counter[tuple[Any, ...]]:
 
 @st.composite
 def variants(draw: st.DrawFn, table: ErpTable) -> list[Row]:
-    """Draw a row, and return it once for each extreme value of each column, with that value, in any order."""
+    """Draw a row, and return it once for each extreme value of each column, with that value."""
     columns = {name: values for name, (_, _, values) in EXTREMES[table].items()}
     first_day = {table.month_columns[0]: draw(st.sampled_from(["2025-01-01", "2025-06-30 23:59:59"]))}
     row = {name: draw(st.sampled_from(values)) for name, values in columns.items()} | first_day
-    return draw(st.permutations([row | {name: value} for name, values in columns.items() for value in values]))
+    return [row | {name: value} for name, values in columns.items() for value in values]
 
 
 @pytest.mark.parametrize("table", EXTREMES, ids=lambda table: table.name)

@@ -190,6 +190,29 @@ def test_only_exact_columns_are_summed(source: Source) -> None:
     assert found.sums == {"qty": Decimal("1234567890123456789012345678.0000000002"), "amount": Decimal("0.1")}
 
 
+def test_values_too_large_for_a_sum_are_left_out(source: Source) -> None:
+    """MariaDB returns the largest number instead of a sum of more than 65 digits."""
+    largest, days = "9" * 35 + "." + "9" * 30, [f"2025-03-{day}" for day in range(27, 32)]
+    source.set_moves(
+        dated(0, None, "2025-04-01", "2.5"),
+        *(dated(number, None, days[number % 5], largest) for number in range(1, 11)),
+    )
+    with source.erp.reading(MOVES) as reading:
+        found, notes = reading.fingerprints(), reading.notes
+    assert found[date(2025, 4, 1)].sums == {"qty": 1, "amount": Decimal("2.5")}
+    if source.is_postgresql:
+        assert (found[A_DAY].sums["amount"], notes) == (Decimal(f"1{largest[:-1]}8"), ())
+    else:
+        assert (found[A_DAY].rows, found[A_DAY].sums) == (2, {"qty": Decimal(2)})
+        assert "".join(notes) == (
+            "amount of moves has values of magnitude 1E+26 or more on 2025-03-27, 2025-03-28, 2025-03-29 and 2 more "
+            "days: too large for the sums of the ERP's server. These sums are not compared with the copy; the rows are "
+            "copied, counted and hashed as usual. Check whether the values are right."
+        )
+    source.write(f"UPDATE moves SET amount = {largest[:-1]}8 WHERE id = 4")
+    assert fingerprint_of(source, A_DAY).digest != found[A_DAY].digest
+
+
 def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:
     """In MariaDB a function's result beyond 16 MB becomes NULL; the row must still be hashed."""
     source.set_moves(*BASE)

@@ -156,7 +156,7 @@ def test_fingerprints() -> None:
 
 
 def test_sums_do_not_overflow_their_type() -> None:
-    types = {"a": "decimal(38, 10)", "b": "int", "c": "money", "d": "float"}
+    types = {"a": "decimal(29,10)", "b": "int", "c": "money", "d": "float"}
     columns = tuple(ErpColumn(name, Kind.DECIMAL, name) for name in types)
     found = statements(ErpTable("t", "t", columns, (), ()), types)
     text, _ = sql_of(found.fingerprints())
@@ -164,6 +164,22 @@ def test_sums_do_not_overflow_their_type() -> None:
     assert "sum(CAST([t].[b] AS NUMERIC(38, 0))) AS sum_1" in text
     assert "sum(CAST([t].[c] AS NUMERIC(38, 4))) AS sum_2" in text
     assert found.summed == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("type_", "limit", "own_type"),
+    [
+        ("decimal(38,10)", "1" + "0" * 19, "NUMERIC(38, 10)"),
+        ("numeric(30,0)", "1" + "0" * 29, "NUMERIC(30, 0)"),
+        ("decimal(38,38)", "0.000000001", "NUMERIC(38, 38)"),
+    ],
+)
+def test_values_too_large_for_a_sum_are_counted(type_: str, limit: str, own_type: str) -> None:
+    """A sum beyond 38 digits is an error. The limit has the column's type, so that the comparison is exact."""
+    found = statements(ErpTable("t", "t", (ErpColumn("a", Kind.DECIMAL, "a"),), (), ()), {"a": type_})
+    text, _ = sql_of(found.fingerprints())
+    assert f"sum(CASE WHEN (abs([t].[a]) < CAST({limit} AS {own_type})) THEN [t].[a] END) AS sum_0" in text
+    assert f"count_big(CASE WHEN (abs([t].[a]) >= CAST({limit} AS {own_type})) THEN 1 END) AS beyond_0" in text
 
 
 def hash_of(types: Mapping[str, str], version: tuple[int, ...] = SQL_SERVER_2022) -> str:
