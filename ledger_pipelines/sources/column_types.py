@@ -106,6 +106,12 @@ def length_of(type_name: str) -> int | None:
     return int(found[1]) if found and found[1] != "max" else None
 
 
+def digits_of(type_name: str) -> tuple[int, int]:
+    """Return precision and scale of a type: (15, 2) of `decimal(15,2)`; (0, 0) if it has none."""
+    found = _DIGITS.search(type_name)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def family_of(type_name: str, dialect: str) -> Family:
     """Return the family of a type, given the server's name for it."""
     base, name = base_of(type_name), type_name.strip().lower()

@@ -163,9 +163,11 @@ def _difference(keyless: KeylessTable, staged: sa.Table, within: sa.ColumnElemen
 def _identified(keyless: KeylessTable, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
     columns = [table.c[name] for name in keyless.columns]
-    # PostgreSQL's hash of a number is the same for 1.5 and 1.50, and for 1.5 and -1.5.
-    numbers = [column for column in columns if isinstance(column.type, sa.Numeric)]
-    ignored = (part for number in numbers for part in (sa.func.scale(number), number < 0))
+    # PostgreSQL's hash of a decimal is the same for 1.5, 1.50 and -1.5, that of an integer for 1 and 2^32.
+    decimals = [column for column in columns if isinstance(column.type, sa.Numeric)]
+    integers = [column for column in columns if isinstance(column.type, sa.Integer)]
+    ignored = [part for number in decimals for part in (sa.func.scale(number), number < 0)]
+    ignored += [number.bitwise_rshift(sa.literal_column("32")) for number in integers]
     content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0)
     ordinal = sa.func.row_number().over(partition_by=content)
     return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))

@@ -61,6 +61,8 @@ STATEMENT_SECONDS = 600
 GRACE_SECONDS = 2
 """Difference between our limit and the server's own, which comes first because its message is more precise."""
 
+_DAYS_IN_NOTE = 3
+
 Chunk = list[tuple[Any, ...]]
 T = TypeVar("T")
 
@@ -71,7 +73,8 @@ class Fingerprint:
 
     Attributes:
         rows: Number of rows.
-        sums: Sum of each decimal column whose type at the source is an exact number; NULL counts as 0.
+        sums: Sum of each decimal column whose type at the source is an exact number; NULL counts as 0. A column is
+            missing if it has values that are too large for the server's sums.
         digest: Text that changes with the rows, as far as the server can detect that. It also changes with the kind of
             server, the types of the columns and the algorithm.
     """
@@ -246,6 +249,7 @@ class TableReader:
     def __init__(self, connection: _TableConnection, shape: Shape) -> None:
         self._connection = connection
         self._statements = Statements(connection.table, shape)
+        self._days_without_sum: dict[str, list[date | None]] = {}
         self.shape = shape
         self.dated = shape.dated
 
@@ -268,7 +272,19 @@ class TableReader:
                 f"The ERP's server cannot hash the rows of {name}. A change that alters no sum, extreme or length is "
                 "missed in months that are not read anyway; a full sync (--full) finds it."
             )
+        notes += (self._note_on_sum(column, days) for column, days in self._days_without_sum.items() if days)
         return tuple(notes)
+
+    def _note_on_sum(self, column: str, days: Sequence[date | None]) -> str:
+        """Return the remark on a column that has no sum on some days; rows without a date are rejected in any case."""
+        named = [day.isoformat() for day in sorted(filter(None, days))]
+        where = f" on {', '.join(named[:_DAYS_IN_NOTE])}" if named else ""
+        more = f" and {len(named) - _DAYS_IN_NOTE} more days" if len(named) > _DAYS_IN_NOTE else ""
+        return (
+            f"{column} of {self._connection.table.name} has values of magnitude {self._statements.sum_limits[column]} "
+            f"or more{where}{more}: too large for the sums of the ERP's server. These sums are not compared with the "
+            "copy; the rows are copied, counted and hashed as usual. Check whether the values are right."
+        )
 
     def find_schemas(self) -> TableSchemas:
         """Return the schemas that hold a table of this name.
@@ -292,7 +308,12 @@ class TableReader:
         """
         statement = self._statements.fingerprints(span)
         rows = self._connection.run(lambda: list(chain.from_iterable(self._connection.chunks(statement))))
-        return dict(self._fingerprint(row) for row in rows)
+        found = dict(map(self._fingerprint, rows))
+        self._days_without_sum = {
+            column: [day for day, each in found.items() if column not in each.sums]
+            for column in self._statements.sum_limits
+        }
+        return found
 
     def rows(self, wanted: Wanted) -> Generator[Chunk]:
         """Yield the wanted rows in chunks, with the driver's values in the catalogue's order of columns.
@@ -326,10 +347,13 @@ class TableReader:
 
     def _fingerprint(self, row: tuple[Any, ...]) -> tuple[date | None, Fingerprint]:
         day, count, *rest = row
-        summed = self._statements.summed
-        sums = {name: Decimal(value or 0) for name, value in zip(summed, rest, strict=False)}
-        parts = "\x1f".join([self._statements.algorithm, str(count), *map(str, rest)])
-        digest = hashlib.sha256(parts.encode()).hexdigest()
+        limited = self._statements.sum_limits
+        parts = rest[: len(rest) - len(limited)]
+        beyond = dict(zip(limited, rest[len(parts) :], strict=True))
+        summed = zip(self._statements.summed, parts, strict=False)
+        sums = {name: Decimal(value or 0) for name, value in summed if not beyond.get(name)}
+        text = "\x1f".join([self._statements.algorithm, str(count), *map(str, parts)])
+        digest = hashlib.sha256(text.encode()).hexdigest()
         return day, Fingerprint(int(count), sums, digest)
 
 

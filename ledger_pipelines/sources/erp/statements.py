@@ -7,11 +7,21 @@ The hash of a row is in `hashes.py`.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Family, Shape, days_of
+from ledger_pipelines.sources.column_types import (
+    MARIADB,
+    MYSQL,
+    POSTGRESQL,
+    SQL_SERVER,
+    Family,
+    Shape,
+    days_of,
+    digits_of,
+)
 from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.selection import local_day, selected
@@ -19,6 +29,12 @@ from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
 
 SPANS_AT_ONCE = 100
 """Maximum spans in a statement. Each needs two parameters per month column; SQL Server allows 2,100 in total."""
+
+_DIGITS_OF_SUMS = {SQL_SERVER: 38, MYSQL: 65, MARIADB: 65}
+"""Maximum digits of a sum of decimals. A larger sum is an error at SQL Server; MariaDB returns the largest number."""
+
+_DIGITS_OF_ROWS = 9
+"""Digits of a sum that stay free for the number of rows: a billion of the largest values can be added."""
 
 Condition = sa.ColumnElement[bool]
 
@@ -96,7 +112,9 @@ class Statements:
         conditions = [self._undated()] if wanted.undated else []
         conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
         for start in range(0, len(conditions), SPANS_AT_ONCE):
-            yield everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+            by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+            # Number and length of the spans differ each time: a plan cached for one month may scan for another.
+            yield by_day.with_statement_hint("OPTION (RECOMPILE)", SQL_SERVER)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
@@ -114,9 +132,10 @@ class Statements:
         return sa.select(sa.literal_column("*")).select_from(_named(table)).where(nothing)
 
     def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
-        """One row a day: the day (NULL for rows without one), the number of rows, the sums and the parts of the digest.
+        """One row a day: the day (NULL for rows without one), the number of rows, the sums, the parts of the digest.
 
-        A table without dates yields a single row with the day NULL.
+        Then follows the number of values of each column in `sum_limits` that are not in its sum. A table without dates
+        yields a single row with the day NULL.
 
         Args:
             span: Restricts a table with days to these days.
@@ -124,12 +143,15 @@ class Statements:
         day = self._day() if self._shape.dated else sa.null()
         count = sa.func.count_big if self._shape.dialect == SQL_SERVER else sa.func.count
         # The sum of no rows stays NULL: COALESCE with 0 could reduce the digits of the common type.
-        sums = [sa.func.sum(self._summable(name)) for name in self.summed]
+        limited = {name: sa.case((self._is_below_limit(name), self._summable(name))) for name in self.sum_limits}
+        sums = [sa.func.sum(limited.get(name, self._summable(name))) for name in self.summed]
+        beyond = [sa.case((~self._is_below_limit(name), sa.literal_column("1"))) for name in self.sum_limits]
         statement = sa.select(
             day.label("day"),
             count(sa.literal_column("*")).label("row_count"),
             *(total.label(f"sum_{position}") for position, total in enumerate(sums)),
             *(part.label(f"part_{position}") for position, part in enumerate(self._parts())),
+            *(count(one).label(f"beyond_{position}") for position, one in enumerate(beyond)),
         ).select_from(self._source)
         # It reads and hashes every row: on one core it takes longer, but leaves the other cores to the ERP's users.
         statement = statement.with_statement_hint("OPTION (MAXDOP 1)", SQL_SERVER)
@@ -142,6 +164,13 @@ class Statements:
     def summed(self) -> tuple[str, ...]:
         """Decimal columns whose sums are exact."""
         return tuple(name for name in self._table.names_of(Kind.DECIMAL) if self._shape.family(name).is_exact)
+
+    @property
+    def sum_limits(self) -> dict[str, Decimal]:
+        """Summed columns whose sum may exceed the server's digits; only their values below this limit are added."""
+        most = _DIGITS_OF_SUMS.get(self._shape.dialect, 0) - _DIGITS_OF_ROWS
+        digits = ((name, *digits_of(self._shape.types[name])) for name in self.summed)
+        return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
 
     @property
     def algorithm(self) -> str:
@@ -179,6 +208,13 @@ class Statements:
         if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
             return column
         return sa.cast(column, sa.Numeric(38, 4 if "money" in self._shape.types[name].lower() else 0))
+
+    def _is_below_limit(self, name: str) -> Condition:
+        """Return the condition that the magnitude of a value is below its column's sum limit."""
+        limit: sa.ColumnElement[Any] = sa.literal_column(f"{self.sum_limits[name]:f}")
+        # In the column's own type the comparison is exact: a common type could round or overflow.
+        own_type = sa.Numeric(*digits_of(self._shape.types[name]))
+        return sa.func.abs(self._summable(name)) < sa.cast(limit, own_type)
 
     def _day(self) -> sa.ColumnElement[Any]:
         """Return the expression of a row's day; NULL if it has none."""

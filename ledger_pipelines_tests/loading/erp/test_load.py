@@ -434,6 +434,34 @@ def test_changed_value_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.Monkey
         erp_copy.sync(STOCK)
 
 
+@pytest.mark.parametrize("source_server", ["mariadb"], indirect=True)
+def test_day_without_sum_is_loaded_and_others_are_proven(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MariaDB returns the largest number instead of a sum of more than 65 digits."""
+
+    class Rounding(_FaultyReader):
+        def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
+            for chunk in self.reading.rows(wanted):
+                yield [tuple(v + 1 if v == Decimal("0.5") else v for v in row) for row in chunk]
+
+    huge, small = Decimal("9" * 65), Decimal("0.5")
+    rows = [order(n, date(2025, 2, 1), qty_os=huge) for n in range(3)] + [order(3, date(2025, 3, 1), qty_order=small)]
+    there, back = (f"ALTER TABLE {ORDERS} MODIFY qty_os decimal({digits})" for digits in ("65, 0", "12, 0"))
+    with altered(
+        erp_copy.source, f"{there}, MODIFY qty_order decimal(9, 1)", f"{back}, MODIFY qty_order decimal(12, 0)"
+    ):
+        erp_copy.fill(ORDERS, rows)
+        assert erp_copy.sync(ORDERS)[ORDERS].total == Counts(inserted=4)
+        assert [warning.partition(":")[0] for warning in erp_copy.warnings] == [
+            f"qty_os of {ORDERS} has values of magnitude 1E+56 or more on 2025-02-01"
+        ]
+        assert_equal(erp_copy, rows)
+        assert erp_copy.sync(ORDERS)[ORDERS].read == 0
+        monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Rounding))
+        with pytest.raises(RowsLostError, match=r"other rows, or other sums, .* in 2025-03\."):
+            erp_copy.sync(ORDERS, full=True)
+        erp_copy.fill(ORDERS, [])
+
+
 def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server without snapshots the last attempt is loaded as read; the next sync rereads the changed days."""
     steady = erp_copy.erp

@@ -142,7 +142,7 @@ def test_spans_are_merged() -> None:
 
 BASE = (
     "1, 'a', 'bc', NULL, '2025-03-31', 1, 2, 0.5, true",
-    "2, 'x', NULL, NULL, '2025-03-31', 3, 4, 0.5, NULL",
+    "2, 'x', NULL, NULL, '2025-03-31', 3, -2, 0.5, NULL",
 )
 CHANGES = {
     "a border between columns": (BASE[0].replace("'a', 'bc'", "'ab', 'c'"), BASE[1]),
@@ -155,7 +155,9 @@ CHANGES = {
     "a time of day": (BASE[0].replace("'2025-03-31'", "'2025-03-31 00:00:00.000001'"), BASE[1]),
     "an approximate number": (BASE[0].replace("0.5", "0.50000000000000011"), BASE[1]),
     "values swapped between rows": (BASE[0].replace("'a'", "'x'"), BASE[1].replace("'x'", "'a'")),
-    "amounts swapped between rows": (BASE[0].replace("1, 2,", "1, 4,"), BASE[1].replace("3, 4,", "3, 2,")),
+    "amounts swapped between rows": (BASE[0].replace("1, 2,", "3, 2,"), BASE[1].replace("3, -2,", "1, -2,")),
+    "signs swapped between rows": (BASE[0].replace("1, 2,", "1, -2,"), BASE[1].replace("3, -2,", "3, 2,")),
+    "another half of a bigint": (BASE[0].replace("1, 'a'", f"{2**32}, 'a'"), BASE[1]),
     "a row twice": (*BASE, BASE[1]),
     "a row twice, another twice": (*BASE, *BASE),
     "a row less": BASE[:1],
@@ -186,6 +188,29 @@ def test_only_exact_columns_are_summed(source: Source) -> None:
     found = fingerprint_of(source, A_DAY)
     assert found.rows == 2
     assert found.sums == {"qty": Decimal("1234567890123456789012345678.0000000002"), "amount": Decimal("0.1")}
+
+
+def test_values_too_large_for_a_sum_are_left_out(source: Source) -> None:
+    """MariaDB returns the largest number instead of a sum of more than 65 digits."""
+    largest, days = "9" * 35 + "." + "9" * 30, [f"2025-03-{day}" for day in range(27, 32)]
+    source.set_moves(
+        dated(0, None, "2025-04-01", "2.5"),
+        *(dated(number, None, days[number % 5], largest) for number in range(1, 11)),
+    )
+    with source.erp.reading(MOVES) as reading:
+        found, notes = reading.fingerprints(), reading.notes
+    assert found[date(2025, 4, 1)].sums == {"qty": 1, "amount": Decimal("2.5")}
+    if source.is_postgresql:
+        assert (found[A_DAY].sums["amount"], notes) == (Decimal(f"1{largest[:-1]}8"), ())
+    else:
+        assert (found[A_DAY].rows, found[A_DAY].sums) == (2, {"qty": Decimal(2)})
+        assert "".join(notes) == (
+            "amount of moves has values of magnitude 1E+26 or more on 2025-03-27, 2025-03-28, 2025-03-29 and 2 more "
+            "days: too large for the sums of the ERP's server. These sums are not compared with the copy; the rows are "
+            "copied, counted and hashed as usual. Check whether the values are right."
+        )
+    source.write(f"UPDATE moves SET amount = {largest[:-1]}8 WHERE id = 4")
+    assert fingerprint_of(source, A_DAY).digest != found[A_DAY].digest
 
 
 def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:

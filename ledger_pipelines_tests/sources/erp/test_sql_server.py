@@ -64,6 +64,7 @@ def test_rows_of_some_months_and_without_dates() -> None:
         " OR [order_date] IS NULL AND [plan_delivery_date] >= ? AND [plan_delivery_date] < ?"
         " OR [order_date] >= ?"
         " OR [order_date] IS NULL AND [plan_delivery_date] >= ?"
+        " OPTION (RECOMPILE)"
     )
     march = [date(2025, 3, 1), date(2025, 4, 1)]
     assert parameters == [*march, *march, date(2026, 1, 1), date(2026, 1, 1)]
@@ -78,6 +79,11 @@ def test_a_snapshot_with_reserved_words_as_names() -> None:
     assert "[stockbywh].[group], " in text
     assert text.endswith(" FROM [stockbywh]")
     assert parameters == []
+
+
+def test_rows_of_days_read_as_bytes_are_recompiled() -> None:
+    (statement,) = statements(VIEW_WAREHOUSE_ORDER, ORDERS).rows(Wanted((MARCH,)), by_bytes=True)
+    assert sql_of(statement)[0].endswith(" AND [plan_delivery_date] < ? OPTION (RECOMPILE)")
 
 
 def test_spans_beyond_the_parameter_limit() -> None:
@@ -97,7 +103,7 @@ def bounds(type_: str, span: Span) -> tuple[str, list[Any]]:
     if not found:
         return "nothing", []
     text, parameters = sql_of(found[0])
-    return text.partition(" WHERE ")[2], parameters
+    return text.partition(" WHERE ")[2].removesuffix(" OPTION (RECOMPILE)"), parameters
 
 
 @pytest.mark.parametrize(
@@ -190,7 +196,7 @@ def test_fingerprints() -> None:
 
 
 def test_sums_do_not_overflow_their_type() -> None:
-    types = {"a": "decimal(38, 10)", "b": "int", "c": "money", "d": "float"}
+    types = {"a": "decimal(29,10)", "b": "int", "c": "money", "d": "float"}
     columns = tuple(ErpColumn(name, Kind.DECIMAL, name) for name in types)
     found = statements(ErpTable("t", "t", columns, (), ()), types)
     text, _ = sql_of(found.fingerprints())
@@ -198,6 +204,22 @@ def test_sums_do_not_overflow_their_type() -> None:
     assert "sum(CAST([t].[b] AS NUMERIC(38, 0))) AS sum_1" in text
     assert "sum(CAST([t].[c] AS NUMERIC(38, 4))) AS sum_2" in text
     assert found.summed == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("type_", "limit", "own_type"),
+    [
+        ("decimal(38,10)", "1" + "0" * 19, "NUMERIC(38, 10)"),
+        ("numeric(30,0)", "1" + "0" * 29, "NUMERIC(30, 0)"),
+        ("decimal(38,38)", "0.000000001", "NUMERIC(38, 38)"),
+    ],
+)
+def test_values_too_large_for_a_sum_are_counted(type_: str, limit: str, own_type: str) -> None:
+    """A sum beyond 38 digits is an error. The limit has the column's type, so that the comparison is exact."""
+    found = statements(ErpTable("t", "t", (ErpColumn("a", Kind.DECIMAL, "a"),), (), ()), {"a": type_})
+    text, _ = sql_of(found.fingerprints())
+    assert f"sum(CASE WHEN (abs([t].[a]) < CAST({limit} AS {own_type})) THEN [t].[a] END) AS sum_0" in text
+    assert f"count_big(CASE WHEN (abs([t].[a]) >= CAST({limit} AS {own_type})) THEN 1 END) AS beyond_0" in text
 
 
 def hash_of(types: Mapping[str, str], version: tuple[int, ...] = SQL_SERVER_2022) -> str:
@@ -368,7 +390,7 @@ def test_a_pass_is_a_snapshot_if_the_database_allows_it(state: int, levels: list
         "SET LOCK_TIMEOUT 60000",
         "SET DEADLOCK_PRIORITY LOW",
         "SET TEXTSIZE 2147483647",
-        "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",
+        "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()",
         "commit",
         *levels,
     ]

@@ -69,7 +69,7 @@ def _mysql(connection: sa.Connection, seconds: int) -> bool:
     return True
 
 
-_SNAPSHOTS = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()"
+_SNAPSHOTS = "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
 
 
 def set_up_sql_server(connection: sa.Connection, seconds: int) -> bool:
