@@ -2,6 +2,7 @@
 
 A row is identified by a hash of its columns and by its ordinal among rows of the same hash, so duplicates survive. Rows
 with the same identity are then compared in full, to the last trailing zero: a hash collision cannot lose a difference.
+Columns that are not compared take no part in either: a row that differs only there is not written.
 """
 
 from collections import defaultdict
@@ -31,6 +32,7 @@ class KeylessTable:
         key: Columns that mostly identify a row. They are used for counting only: a deleted and an inserted row with
             the same values here count as one update.
         amounts: Columns whose sums prove that no row was lost.
+        uncompared: Content columns in which rows may differ and still count as equal.
     """
 
     table: sa.Table
@@ -38,6 +40,12 @@ class KeylessTable:
     days: tuple[str, ...]
     key: tuple[str, ...]
     amounts: tuple[str, ...]
+    uncompared: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Content columns that are compared, in order."""
+        return tuple(name for name in self.columns if name not in self.uncompared)
 
     def day(self) -> sa.ColumnElement[date | None]:
         """Return the expression for a row's day."""
@@ -162,13 +170,19 @@ def _difference(keyless: KeylessTable, staged: sa.Table, within: sa.ColumnElemen
 
 def _identified(keyless: KeylessTable, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
-    columns = [table.c[name] for name in keyless.columns]
+    columns = (table.c[name] for name in keyless.columns)
+    content = _content_hash(table, keyless.compared)
+    ordinal = sa.func.row_number().over(partition_by=content)
+    return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))
+
+
+def _content_hash(table: sa.Table, names: Collection[str]) -> sa.ColumnElement[int]:
+    """Return the hash of some columns of a row."""
+    columns = [column for column in table.c if column.name in names]
     # PostgreSQL's hash of a number is the same for 1.5 and 1.50, and for 1.5 and -1.5.
     numbers = [column for column in columns if isinstance(column.type, sa.Numeric)]
     ignored = (part for number in numbers for part in (sa.func.scale(number), number < 0))
-    content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0)
-    ordinal = sa.func.row_number().over(partition_by=content)
-    return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))
+    return sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0, type_=sa.BigInteger)
 
 
 class _Record(sa.types.UserDefinedType[Any]):
@@ -182,7 +196,7 @@ class _Record(sa.types.UserDefinedType[Any]):
 
 
 def _record(keyless: KeylessTable, table: sa.FromClause) -> sa.ColumnElement[Any]:
-    return sa.cast(sa.func.row(*(table.c[name] for name in keyless.columns)), _Record)
+    return sa.cast(sa.func.row(*(table.c[name] for name in keyless.compared)), _Record)
 
 
 def _changed_rows(keyless: KeylessTable, difference: sa.CTE) -> sa.Subquery:

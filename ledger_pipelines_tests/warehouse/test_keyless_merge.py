@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -43,13 +44,23 @@ def exactly(row: Row) -> tuple[Any, ...]:
     return tuple(f"{value:f}" if isinstance(value, Decimal) else value for value in values)
 
 
-def write(connection: sa.Connection, wanted: Sequence[Row], only: Sequence[date] | None = None) -> Counts:
+def stage(connection: sa.Connection, wanted: Sequence[Row]) -> sa.Table:
     staged = create_staging_table(connection, COPY, [MONTH])
     columns = {name: [row.get(name) for row in wanted] for name in TABLE.names}
     with ColumnCopy(connection, staged) as copy:
         copy.write({"year_month": [MONTH] * len(wanted), **columns})
+    return staged
+
+
+def write(
+    connection: sa.Connection,
+    wanted: Sequence[Row],
+    only: Sequence[date] | None = None,
+    contents: KeylessTable = CONTENTS,
+) -> Counts:
+    staged = stage(connection, wanted)
     if has_partition(connection, COPY, MONTH):
-        counts = apply_diff(connection, CONTENTS, staged, MONTH, only)
+        counts = apply_diff(connection, contents, staged, MONTH, only)
     else:
         attach_staging_partition(connection, COPY, MONTH)
         counts = Counts(inserted=len(wanted))
@@ -116,6 +127,24 @@ def test_rows_that_differ_only_in_a_sign_are_not_rewritten(empty_warehouse: sa.E
         write(connection, pair)
         for order in (pair, pair[::-1]):
             assert write(connection, order) == Counts(unchanged=4)
+        connection.rollback()
+
+
+def test_rows_that_differ_only_in_an_uncompared_column_are_kept(empty_warehouse: sa.Engine) -> None:
+    contents = replace(CONTENTS, uncompared=("qty_os",))
+    twin: Row = {"prod_index": 1, "planning_date": date(2025, 3, 1)}
+    other = twin | {"prod_index": 2}
+    with empty_warehouse.connect() as connection:
+        write(connection, [row | {"qty_os": Decimal(1)} for row in (twin, twin, other)])
+        before = stored_rows(connection)
+        newer = [row | {"qty_os": Decimal(2)} for row in (twin, twin, other)]
+        assert write(connection, newer, contents=contents) == Counts(unchanged=3)
+        assert stored_rows(connection) == before
+        changed = [*newer[:2], newer[0], newer[2] | {"status": "done"}]
+        assert write(connection, changed, contents=contents) == Counts(inserted=1, updated=1, unchanged=2)
+        found = sorted((row["prod_index"], row["status"] or "", row["qty_os"]) for row in stored_rows(connection))
+        assert found == [(1, "", 1), (1, "", 1), (1, "", 2), (2, "done", 2)]
+        assert write(connection, changed[1:], contents=contents) == Counts(deleted=1, unchanged=3)
         connection.rollback()
 
 

@@ -27,7 +27,7 @@ from ledger_pipelines.loading.erp.plan import (
 from ledger_pipelines.loading.erp.proof import Evidence, prove
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import (
     ErpSource,
     SourceInterruptedError,
@@ -115,7 +115,8 @@ def contents_of(table: ErpTable) -> KeylessTable:
         columns=table.names,
         days=table.month_columns,
         key=table.key,
-        amounts=table.names_of(Kind.DECIMAL),
+        amounts=table.amounts,
+        uncompared=table.uncompared,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Shape, days_of
-from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
 
@@ -138,21 +138,21 @@ class Statements:
     @property
     def summed(self) -> tuple[str, ...]:
         """Decimal columns whose sums are exact."""
-        return tuple(name for name in self._table.names_of(Kind.DECIMAL) if self._shape.family(name).is_exact)
+        return tuple(name for name in self._table.amounts if self._shape.family(name).is_exact)
 
     @property
     def algorithm(self) -> str:
         """Name of the digest's algorithm, with the types of the columns, since other types change the digests."""
-        how = row_hash(self._table.names, self._shape)
-        columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.names)
+        how = row_hash(self._table.compared, self._shape)
+        columns = ",".join(f"{name} {self._shape.types[name]}" for name in self._table.compared)
         return f"{'extremes-1' if how is None else how.name}({columns})"
 
     def _parts(self) -> list[sa.ColumnElement[Any]]:
         """Return the parts of a digest other than the count and the sums."""
-        how = row_hash(self._table.names, self._shape)
+        how = row_hash(self._table.compared, self._shape)
         if how is not None:
             return [how.total]
-        columns = [self._source.c[self._shape.names[name]] for name in self._table.names]
+        columns = [self._source.c[self._shape.names[name]] for name in self._table.compared]
         return [
             measure
             for column in columns
