@@ -104,6 +104,23 @@ def apply_diff(
     )
 
 
+def sole_difference(connection: sa.Connection, keyless: KeylessTable, staged: sa.Table, month: str) -> str | None:
+    """Return the one column without which the staged rows of a month equal those of the table; None if not exactly one.
+
+    A column of the key or of the row's day is never returned: it identifies the row.
+    """
+
+    def rows_without_each_column(table: sa.Table) -> sa.Select[Any]:
+        contents = (_content_hash(table, set(keyless.compared) - {name}) for name in keyless.compared)
+        # Hashed again: the sum of record hashes does not change when two rows swap a value.
+        sums = (sa.func.sum(sa.func.hashint8extended(content, 0)) for content in contents)
+        return sa.select(*sums).where(table.c.year_month == month)
+
+    present, wanted = (connection.execute(rows_without_each_column(table)).one() for table in (keyless.table, staged))
+    same = [name for name, before, after in zip(keyless.compared, present, wanted, strict=True) if before == after]
+    return same[0] if len(same) == 1 and same[0] not in {*keyless.key, *keyless.days} else None
+
+
 @cache
 def _statement(keyless: KeylessTable, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
     """Delete and insert the rows that differ in ``:month``, or in its ``:days``.

@@ -7,13 +7,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER as TABLE
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.partitions import (
     attach_staging_partition,
@@ -145,6 +146,36 @@ def test_rows_that_differ_only_in_an_uncompared_column_are_kept(empty_warehouse:
         found = sorted((row["prod_index"], row["status"] or "", row["qty_os"]) for row in stored_rows(connection))
         assert found == [(1, "", 1), (1, "", 1), (1, "", 2), (2, "done", 2)]
         assert write(connection, changed[1:], contents=contents) == Counts(deleted=1, unchanged=3)
+        connection.rollback()
+
+
+@pytest.mark.parametrize(
+    ("new", "column"),
+    [
+        ((("a", "x", 2), ("b", "y", 3)), "qty_os"),
+        ((("a", "x", "1.0"), ("b", "y", "-2")), "qty_os"),
+        ((("a", "x", 2), ("b", "y", 1)), "qty_os"),
+        ((("b", "x", 2), ("a", "y", 3)), None),
+        ((("a", "x", 2), ("a", "y", 3)), None),
+        ((("a", "x", 1), ("b", "y", 2)), None),
+        ((("a", "x", 2),), None),
+    ],
+    ids=["values", "digits", "order", "two columns, one swapped", "two columns", "nothing", "rows"],
+)
+def test_sole_difference(
+    empty_warehouse: sa.Engine, new: Sequence[tuple[str, str, int | str]], column: str | None
+) -> None:
+    def rows_with(values: Sequence[tuple[str, str, int | str]]) -> list[Row]:
+        return [
+            {"planning_date": date(2025, 3, 1), "item": item, "status": status, "qty_os": Decimal(qty)}
+            for item, status, qty in values
+        ]
+
+    with empty_warehouse.connect() as connection:
+        write(connection, rows_with([("a", "x", 1), ("b", "y", 2)]))
+        staged = stage(connection, rows_with(new))
+        assert sole_difference(connection, CONTENTS, staged, MONTH) == column
+        assert sole_difference(connection, replace(CONTENTS, key=("qty_os",)), staged, MONTH) is None
         connection.rollback()
 
 

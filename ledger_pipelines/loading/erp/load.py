@@ -14,6 +14,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading.erp.clock_columns import clock_warning, fully_changed_months
 from ledger_pipelines.loading.erp.plan import (
     CopyState,
     ReadPlan,
@@ -37,7 +38,7 @@ from ledger_pipelines.sources.erp.reader import (
 )
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
 from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints, stored_fingerprints
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
@@ -136,6 +137,8 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
             plan = _plan(sync, table, reading, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
             unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
+        suspects = fully_changed_months(source_days, before, staged.months, sync.months)
+        clock_column = sole_difference(connection, contents, staged.table, suspects[0]) if suspects else None
         counts = _write(connection, contents, plan, staged)
         rejected = replace_rejections(
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
@@ -147,6 +150,8 @@ def _load(sync: TableLoad, table: ErpTable, *, accept_changes: bool = False) -> 
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
         requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
         mark_loaded(connection, contents.table, sorted(requested & set(plan.months)), sync.run_id)
+        if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
+            sync.log_warning(suspicion)
         return report
 
 
