@@ -87,6 +87,7 @@ _NO_TEXT: Mapping[str, Mapping[str, str]] = {
 # Servers whose rows we can hash, with the oldest version that supports it.
 _HASHED_SINCE: Mapping[str, tuple[int, ...]] = {POSTGRESQL: (14,), MYSQL: (), MARIADB: (), SQL_SERVER: (11,)}
 _LENGTH = re.compile(r"\((max|\d+)")
+_DIGITS = re.compile(r"\((\d+), ?(\d+)\)")
 
 # First and last day that a column of SQL Server can be compared with; a day outside them is an error there.
 _DAYS = {

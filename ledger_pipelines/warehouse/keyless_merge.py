@@ -2,6 +2,7 @@
 
 A row is identified by a hash of its columns and by its ordinal among rows of the same hash, so duplicates survive. Rows
 with the same identity are then compared in full, to the last trailing zero: a hash collision cannot lose a difference.
+Columns that are not compared take no part in either: a row that differs only there is not written.
 """
 
 from collections import defaultdict
@@ -31,6 +32,7 @@ class KeylessTable:
         key: Columns that mostly identify a row. They are used for counting only: a deleted and an inserted row with
             the same values here count as one update.
         amounts: Columns whose sums prove that no row was lost.
+        uncompared: Content columns in which rows may differ and still count as equal.
     """
 
     table: sa.Table
@@ -38,6 +40,12 @@ class KeylessTable:
     days: tuple[str, ...]
     key: tuple[str, ...]
     amounts: tuple[str, ...]
+    uncompared: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Content columns that are compared, in order."""
+        return tuple(name for name in self.columns if name not in self.uncompared)
 
     def day(self) -> sa.ColumnElement[date | None]:
         """Return the expression for a row's day."""
@@ -94,6 +102,23 @@ def apply_diff(
         deleted=found.removed - found.updated,
         unchanged=found.present - found.removed,
     )
+
+
+def sole_difference(connection: sa.Connection, keyless: KeylessTable, staged: sa.Table, month: str) -> str | None:
+    """Return the one column without which the staged rows of a month equal those of the table; None if not exactly one.
+
+    A column of the key or of the row's day is never returned: it identifies the row.
+    """
+
+    def rows_without_each_column(table: sa.Table) -> sa.Select[Any]:
+        contents = (_content_hash(table, set(keyless.compared) - {name}) for name in keyless.compared)
+        # Hashed again: the sum of record hashes does not change when two rows swap a value.
+        sums = (sa.func.sum(sa.func.hashint8extended(content, 0)) for content in contents)
+        return sa.select(*sums).where(table.c.year_month == month)
+
+    present, wanted = (connection.execute(rows_without_each_column(table)).one() for table in (keyless.table, staged))
+    same = [name for name, before, after in zip(keyless.compared, present, wanted, strict=True) if before == after]
+    return same[0] if len(same) == 1 and same[0] not in {*keyless.key, *keyless.days} else None
 
 
 @cache
@@ -162,15 +187,21 @@ def _difference(keyless: KeylessTable, staged: sa.Table, within: sa.ColumnElemen
 
 def _identified(keyless: KeylessTable, table: sa.Table, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """One row: a row of a table with its hash and its ordinal among the rows of the same hash."""
-    columns = [table.c[name] for name in keyless.columns]
+    columns = (table.c[name] for name in keyless.columns)
+    content = _content_hash(table, keyless.compared)
+    ordinal = sa.func.row_number().over(partition_by=content)
+    return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))
+
+
+def _content_hash(table: sa.Table, names: Collection[str]) -> sa.ColumnElement[int]:
+    """Return the hash of some columns of a row."""
+    columns = [column for column in table.c if column.name in names]
     # PostgreSQL's hash of a decimal is the same for 1.5, 1.50 and -1.5, that of an integer for 1 and 2^32.
     decimals = [column for column in columns if isinstance(column.type, sa.Numeric)]
     integers = [column for column in columns if isinstance(column.type, sa.Integer)]
     ignored = [part for number in decimals for part in (sa.func.scale(number), number < 0)]
     ignored += [number.bitwise_rshift(sa.literal_column("32")) for number in integers]
-    content = sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0)
-    ordinal = sa.func.row_number().over(partition_by=content)
-    return sa.select(table.c.year_month, *columns, *more, content.label("content_hash"), ordinal.label("ordinal"))
+    return sa.func.hash_record_extended(sa.cast(sa.func.row(*columns, *ignored), _Record), 0, type_=sa.BigInteger)
 
 
 class _Record(sa.types.UserDefinedType[Any]):
@@ -184,7 +215,7 @@ class _Record(sa.types.UserDefinedType[Any]):
 
 
 def _record(keyless: KeylessTable, table: sa.FromClause) -> sa.ColumnElement[Any]:
-    return sa.cast(sa.func.row(*(table.c[name] for name in keyless.columns)), _Record)
+    return sa.cast(sa.func.row(*(table.c[name] for name in keyless.compared)), _Record)
 
 
 def _changed_rows(keyless: KeylessTable, difference: sa.CTE) -> sa.Subquery:

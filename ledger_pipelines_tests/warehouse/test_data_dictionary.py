@@ -2,8 +2,9 @@
 
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.settings import project_folder
-from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, Kind
 from ledger_pipelines.warehouse import data_dictionary
+from ledger_pipelines.warehouse.tables.erp import erp_column_comment
 
 
 def test_the_dictionary_is_current() -> None:
@@ -19,7 +20,12 @@ def test_it_names_every_column_of_the_erp() -> None:
         assert f"### erp.{table.name}\n" in page
         for column in table.columns:
             assert f"| `{column.name}` | " in page
-            assert f" | {column.comment} |" in page
+            assert f" | {column.comment}" in page
+
+
+def test_an_uncompared_column_of_the_erp_may_be_old() -> None:
+    age = ErpColumn("age_days", Kind.INTEGER, "Age in days", compared=False)
+    assert erp_column_comment(age) == "Age in days, as of the last change of another column of the row"
 
 
 def test_it_names_every_column_of_the_views() -> None:

@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.sources.erp.catalogue import VIEW_PROD_HEADER as TABLE
 from ledger_pipelines.warehouse.bulk_copy import ColumnCopy
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.partitions import (
     attach_staging_partition,
@@ -43,13 +45,23 @@ def exactly(row: Row) -> tuple[Any, ...]:
     return tuple(f"{value:f}" if isinstance(value, Decimal) else value for value in values)
 
 
-def write(connection: sa.Connection, wanted: Sequence[Row], only: Sequence[date] | None = None) -> Counts:
+def stage(connection: sa.Connection, wanted: Sequence[Row]) -> sa.Table:
     staged = create_staging_table(connection, COPY, [MONTH])
     columns = {name: [row.get(name) for row in wanted] for name in TABLE.names}
     with ColumnCopy(connection, staged) as copy:
         copy.write({"year_month": [MONTH] * len(wanted), **columns})
+    return staged
+
+
+def write(
+    connection: sa.Connection,
+    wanted: Sequence[Row],
+    only: Sequence[date] | None = None,
+    contents: KeylessTable = CONTENTS,
+) -> Counts:
+    staged = stage(connection, wanted)
     if has_partition(connection, COPY, MONTH):
-        counts = apply_diff(connection, CONTENTS, staged, MONTH, only)
+        counts = apply_diff(connection, contents, staged, MONTH, only)
     else:
         attach_staging_partition(connection, COPY, MONTH)
         counts = Counts(inserted=len(wanted))
@@ -127,6 +139,54 @@ def test_rows_that_differ_in_half_an_integer_are_not_rewritten(empty_warehouse: 
         write(connection, rows)
         for order in (rows, rows[::-1]):
             assert write(connection, order) == Counts(unchanged=6)
+        connection.rollback()
+
+
+def test_rows_that_differ_only_in_an_uncompared_column_are_kept(empty_warehouse: sa.Engine) -> None:
+    contents = replace(CONTENTS, uncompared=("qty_os",))
+    twin: Row = {"prod_index": 1, "planning_date": date(2025, 3, 1)}
+    other = twin | {"prod_index": 2}
+    with empty_warehouse.connect() as connection:
+        write(connection, [row | {"qty_os": Decimal(1)} for row in (twin, twin, other)])
+        before = stored_rows(connection)
+        newer = [row | {"qty_os": Decimal(2)} for row in (twin, twin, other)]
+        assert write(connection, newer, contents=contents) == Counts(unchanged=3)
+        assert stored_rows(connection) == before
+        changed = [*newer[:2], newer[0], newer[2] | {"status": "done"}]
+        assert write(connection, changed, contents=contents) == Counts(inserted=1, updated=1, unchanged=2)
+        found = sorted((row["prod_index"], row["status"] or "", row["qty_os"]) for row in stored_rows(connection))
+        assert found == [(1, "", 1), (1, "", 1), (1, "", 2), (2, "done", 2)]
+        assert write(connection, changed[1:], contents=contents) == Counts(deleted=1, unchanged=3)
+        connection.rollback()
+
+
+@pytest.mark.parametrize(
+    ("new", "column"),
+    [
+        ((("a", "x", 2), ("b", "y", 3)), "qty_os"),
+        ((("a", "x", "1.0"), ("b", "y", "-2")), "qty_os"),
+        ((("a", "x", 2), ("b", "y", 1)), "qty_os"),
+        ((("b", "x", 2), ("a", "y", 3)), None),
+        ((("a", "x", 2), ("a", "y", 3)), None),
+        ((("a", "x", 1), ("b", "y", 2)), None),
+        ((("a", "x", 2),), None),
+    ],
+    ids=["values", "digits", "order", "two columns, one swapped", "two columns", "nothing", "rows"],
+)
+def test_sole_difference(
+    empty_warehouse: sa.Engine, new: Sequence[tuple[str, str, int | str]], column: str | None
+) -> None:
+    def rows_with(values: Sequence[tuple[str, str, int | str]]) -> list[Row]:
+        return [
+            {"planning_date": date(2025, 3, 1), "item": item, "status": status, "qty_os": Decimal(qty)}
+            for item, status, qty in values
+        ]
+
+    with empty_warehouse.connect() as connection:
+        write(connection, rows_with([("a", "x", 1), ("b", "y", 2)]))
+        staged = stage(connection, rows_with(new))
+        assert sole_difference(connection, CONTENTS, staged, MONTH) == column
+        assert sole_difference(connection, replace(CONTENTS, key=("qty_os",)), staged, MONTH) is None
         connection.rollback()
 
 

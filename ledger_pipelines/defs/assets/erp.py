@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ GROUP = POOL = "erp"
 OWNERS = ["team:erp"]
 _RETRIES = 2
 _RETRY_SECONDS = 5
+T = TypeVar("T")
 _HEADINGS = ("month", "rows", "inserted", "updated", "deleted", "rejected")
 
 
@@ -111,7 +112,7 @@ def _sync_table(
         full=sync.config.full,
         source_answers=sync.erp_responded,
         progress=_call_both(progress_logger(context), record.report_progress),
-        warn=context.log.warning,
+        warn=_call_both(context.log.warning, lambda message: sync.append_to_log_file(f"warning: {message}")),
     )
 
     def step() -> TableReport:
@@ -122,12 +123,12 @@ def _sync_table(
     return run_and_report(context, step, lambda report: _months_metadata(databases, table, report))
 
 
-def _call_both(first: Callable[[int], None], second: Callable[[int], None]) -> Callable[[int], None]:
-    def progress(rows: int) -> None:
-        first(rows)
-        second(rows)
+def _call_both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
+    def both(argument: T) -> None:
+        first(argument)
+        second(argument)
 
-    return progress
+    return both
 
 
 def _months_metadata(

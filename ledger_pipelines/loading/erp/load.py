@@ -14,6 +14,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.loading.erp.clock_columns import clock_warning, fully_changed_months
 from ledger_pipelines.loading.erp.plan import (
     CopyState,
     ReadPlan,
@@ -28,7 +29,7 @@ from ledger_pipelines.loading.erp.proof import Evidence, prove
 from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule, moved_hint
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.reader import (
     ErpSource,
     SourceInterruptedError,
@@ -38,7 +39,7 @@ from ledger_pipelines.sources.erp.reader import (
 )
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums
+from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
 from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints, stored_fingerprints
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
@@ -132,7 +133,8 @@ def contents_of(table: ErpTable) -> KeylessTable:
         columns=table.names,
         days=table.month_columns,
         key=table.key,
-        amounts=table.names_of(Kind.DECIMAL),
+        amounts=table.amounts,
+        uncompared=table.uncompared,
     )
 
 
@@ -162,6 +164,8 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             plan = _plan(sync, table, reading, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
             unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
+        suspects = fully_changed_months(source_days, before, staged.months, sync.months)
+        clock_column = sole_difference(connection, contents, staged.table, suspects[0]) if suspects else None
         counts = _write(connection, contents, plan, staged)
         rejected = replace_rejections(
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
@@ -174,6 +178,8 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
         requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
         mark_loaded(connection, contents.table, sorted(requested & set(plan.months)), sync.run_id)
+        if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
+            sync.log_warning(suspicion)
         return report
 
 

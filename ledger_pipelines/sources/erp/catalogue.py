@@ -29,11 +29,14 @@ class ErpColumn:
         name: Name at the ERP.
         kind: Kind of the values.
         comment: Meaning of the values.
+        compared: Whether a different value makes a row different. False for a value that the ERP computes from the
+            clock: it is copied when another column of its row changes, and is as of then.
     """
 
     name: str
     kind: Kind
     comment: str
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class ErpTable:
         """Name at the ERP for a message, with the schema if it is set."""
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if a column that identifies or dates a row is not compared."""
+        if excluded := {*self.month_columns, *self.key} & set(self.uncompared):
+            raise ValueError(f"{self.name}: month and key columns must be compared: {', '.join(sorted(excluded))}")
+
     @property
     def is_snapshot(self) -> bool:
         """Whether the table shows the current state only, without a date."""
@@ -73,6 +81,21 @@ class ErpTable:
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the columns that are compared, in order."""
+        return tuple(column.name for column in self.columns if column.compared)
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """Names of the columns that are copied but not compared, in order."""
+        return tuple(column.name for column in self.columns if not column.compared)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Names of the decimal columns whose sums are compared, in order."""
+        return tuple(name for name in self.names_of(Kind.DECIMAL) if name in self.compared)
 
     def names_of(self, *kinds: Kind) -> tuple[str, ...]:
         """Return the names of the columns of these kinds, in order."""

@@ -22,7 +22,7 @@ from ledger_pipelines.sources.column_types import (
     days_of,
     digits_of,
 )
-from ledger_pipelines.sources.erp.catalogue import ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.selection import local_day, selected
 from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
@@ -163,7 +163,7 @@ class Statements:
     @property
     def summed(self) -> tuple[str, ...]:
         """Decimal columns whose sums are exact."""
-        return tuple(name for name in self._table.names_of(Kind.DECIMAL) if self._shape.family(name).is_exact)
+        return tuple(name for name in self._table.amounts if self._shape.family(name).is_exact)
 
     @property
     def sum_limits(self) -> dict[str, Decimal]:
@@ -178,19 +178,19 @@ class Statements:
 
         The schema is left out: equal rows of another schema need not be read again, and other rows differ in the rest.
         """
-        how = row_hash(self._table.names, self._shape)
+        how = row_hash(self._table.compared, self._shape)
         columns = ",".join(
-            f"{name} {self._shape.types[name]}{'' if isinstance(value, sa.ColumnClause) else ' converted'}"
-            for name, value in self._values.items()
+            f"{name} {self._shape.types[name]}{'' if isinstance(self._values[name], sa.ColumnClause) else ' converted'}"
+            for name in self._table.compared
         )
         return f"{'extremes-1' if how is None else how.name}({columns})"
 
     def _parts(self) -> list[sa.ColumnElement[Any]]:
         """Return the parts of a digest other than the count and the sums."""
-        how = row_hash(self._table.names, self._shape)
+        how = row_hash(self._table.compared, self._shape)
         if how is not None:
             return [how.total]
-        columns = [self._source.c[self._shape.names[name]] for name in self._table.names]
+        columns = [self._source.c[self._shape.names[name]] for name in self._table.compared]
         return [
             measure
             for column in columns

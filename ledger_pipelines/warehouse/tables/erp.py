@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
+from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.warehouse.tables.common import (
     ExactNumber,
     Moment,
@@ -39,12 +39,18 @@ def _copy(source: ErpTable) -> sa.Table:
         source.name,
         source.comment,
         year_month(f"Month {of_month}, in WIB"),
-        *(column(declared.name, _TYPES[declared.kind], declared.comment, null=True) for declared in source.columns),
+        *(column(each.name, _TYPES[each.kind], erp_column_comment(each), null=True) for each in source.columns),
         column("synced_at", Moment, "When this row came or last changed", server_default=sa.func.now()),
         # An index in bytewise order is built several times as fast as one in the locale's order, and finds a key too.
         *([sa.Index(f"ix_{source.name}_key", *indexed, **bytewise)] if indexed else []),
         by_month=True,
     )
+
+
+def erp_column_comment(declared: ErpColumn) -> str:
+    """Return the comment of a column's copy."""
+    when = "" if declared.compared else ", as of the last change of another column of the row"
+    return f"{declared.comment}{when}"
 
 
 erp_tables = {source.name: _copy(source) for source in ERP_TABLES}

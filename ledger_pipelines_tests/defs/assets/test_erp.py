@@ -32,6 +32,7 @@ from ledger_pipelines_tests.support.code_location import (
 )
 from ledger_pipelines_tests.support.dagster_internals import InMemoryJob, execute_run
 from ledger_pipelines_tests.support.erp.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
+from ledger_pipelines_tests.support.tables import altered
 
 OF_RUN = {
     "rows_read", "rows_rejected", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "seconds",
@@ -145,6 +146,15 @@ def test_a_broken_table_fails_the_sync_but_no_other_table(location: ErpLocation)
     assert (location.rows(ORDER_HEADERS), location.rows("stockbywh")) == (0, 1)
     retries = [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
     assert retries == [], "a missing column does not come back by itself"
+
+
+def test_warnings_are_in_the_log_file(location: ErpLocation) -> None:
+    add, drop = (f"ALTER TABLE {ORDER_HEADERS} {change}" for change in ("ADD colour varchar(9)", "DROP colour"))
+    with altered(location.erp, add, drop):
+        result = location.run(only=[ORDER_HEADERS])
+    warning = f"{ORDER_HEADERS} has columns at the source that are not copied: colour"
+    assert warning in location.log_messages(result)
+    assert f"sync {location.log().id} warning: {warning}" in location.journal
 
 
 def test_an_interrupted_source_is_retried(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:

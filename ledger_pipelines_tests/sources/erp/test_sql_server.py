@@ -222,6 +222,19 @@ def test_values_too_large_for_a_sum_are_counted(type_: str, limit: str, own_type
     assert f"count_big(CASE WHEN (abs([t].[a]) >= CAST({limit} AS {own_type})) THEN 1 END) AS beyond_0" in text
 
 
+@pytest.mark.parametrize("version", [SQL_SERVER_2022, (10, 50)], ids=["hashes", "extremes"])
+def test_uncompared_columns_are_read_but_not_fingerprinted(version: tuple[int, ...]) -> None:
+    name, age = ErpColumn("name", Kind.TEXT, "n"), ErpColumn("age", Kind.DECIMAL, "a", compared=False)
+    types = {"name": "varchar(9)", "age": "int"}
+    with_age, without = (
+        statements(ErpTable("t", "t", columns, (), ()), types, version) for columns in ((name, age), (name,))
+    )
+    assert sql_of(with_age.fingerprints()) == sql_of(without.fingerprints())
+    assert with_age.algorithm == without.algorithm
+    (rows,) = with_age.rows(Wanted(everything=True))
+    assert sql_of(rows)[0] == "SELECT [t].[name], [t].[age] FROM [t]"
+
+
 def hash_of(types: Mapping[str, str], version: tuple[int, ...] = SQL_SERVER_2022) -> str:
     """Return the fingerprint statement of a table whose text columns have these types."""
     columns = tuple(ErpColumn(name, Kind.TEXT, name) for name in types)
