@@ -62,9 +62,31 @@ def test_freetds_gets_a_protocol_with_dates_and_unicode(monkeypatch: pytest.Monk
         "driver": "FreeTDS",
         "TDS_Version": "7.4",
         "ClientCharset": "UTF-8",
+        "port": "1433",
         "ApplicationIntent": "ReadOnly",
         "APP": "ledger_pipelines",
     }
+
+
+@pytest.mark.parametrize(
+    ("driver", "address", "server"),
+    [
+        ("FreeTDS", "h:1433", ["Server=h", "port=1433"]),
+        ("FreeTDS", "h", ["Server=h"]),
+        ("FreeTDS", "h%5CSQLEXPRESS", ["Server=h\\SQLEXPRESS"]),
+        ("FreeTDS", "h\\SQLEXPRESS:1500", ["Server=h", "port=1500"]),
+        (MICROSOFT, "h:1433", ["Server=h,1433"]),
+        (MICROSOFT, "h%5CSQLEXPRESS", ["Server=h\\SQLEXPRESS"]),
+        (MICROSOFT, "h%5CSQLEXPRESS:1500", ["Server=h,1500"]),
+    ],
+)
+def test_the_server_and_port_of_each_driver(driver: str, address: str, server: list[str]) -> None:
+    servers.require_unixodbc()
+    url = sa.make_url(f"mssql+pyodbc://reader:s3cret@{address}/soi107").update_query_dict({"driver": driver})
+    engine = erp_engine(url)
+    ((text,), _) = engine.dialect.create_connect_args(engine.url)
+    assert [part for part in text.split(";") if part.lower().startswith(("server=", "port="))] == server
+    assert engine.url.port == url.port
 
 
 def test_encryption_options_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +110,7 @@ def test_encryption_options_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None
     [
         "mssql+pyodbc:///?odbc_connect=DRIVER%3DFreeTDS%3BSERVER%3Dh",
         "mssql+pyodbc://reader:x@name_of_a_source",
+        "mssql+pyodbc://reader:x@h:1433/erp?dsn=name_of_a_source",
         "mysql+pymysql://reader:x@h/erp",
         "postgresql+psycopg://reader:x@h/erp",
     ],
@@ -102,6 +125,7 @@ def test_a_named_driver_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     url = with_driver(URL.update_query_dict({"Driver": "/usr/lib/libtdsodbc.so", "tds_version": "7.3"}))
     assert {name.lower(): value for name, value in url.query.items()} == {
         "driver": "/usr/lib/libtdsodbc.so",
+        "port": "1433",
         "tds_version": "7.3",
         "clientcharset": "UTF-8",
         "applicationintent": "ReadOnly",
