@@ -200,7 +200,8 @@ def test_a_driver_that_is_not_installed() -> None:
     assert "The ODBC driver 'Nonsense' named in the URL is not installed." in message
     assert "`dnf install unixODBC freetds` (Fedora, RHEL with EPEL)" in message
     message = refused(sa.make_url("mysql+pyodbc://reader:s3cret@erp.example.com/erp?driver=Nonsense"))
-    assert "`apk add unixodbc mariadb-connector-odbc` (Alpine). mysql+pymysql:// in LEDGER_ERP_URL needs" in message
+    assert "`apk add unixodbc mariadb-connector-odbc` (Alpine)." in message
+    assert "`LEDGER_ERP_URL=mysql+pymysql://reader:***@erp.example.com/erp` needs neither." in message
 
 
 def test_a_driver_without_its_libraries(tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeyp
     message = refused(url)
     assert "the URL names no ODBC driver; installed: Some Driver. Install" in message
     assert f"`apt-get install {packages}` (Debian, Ubuntu)" in message
-    assert f"{instead} in LEDGER_ERP_URL needs neither." in message
+    assert f"`LEDGER_ERP_URL={instead}reader:***@erp.example.com:1433/soi107` needs neither." in message
     monkeypatch.setitem(sys.modules, "pyodbc", None)
     assert "the Python package pyodbc is not installed: `pip install 'pyodbc'`" in refused(
         url.update_query_dict({"driver": "Some Driver"})

@@ -119,6 +119,13 @@ def test_a_login_that_fails() -> None:
     assert "cannot be reached: 18456 Login failed for user 'reader'. Check the user name and the password" in found
 
 
+def test_a_login_without_common_encryption() -> None:
+    message = b"DB-Lib error message 20002, severity 9:\nTDS server connection failed (127.0.0.1)\n"
+    found = explained(pymssql.OperationalError((20002, message)), URL, connecting=True)
+    assert isinstance(found, SourceUnreachableError)
+    assert 'the two support no common encryption (docs/erp.md, "A server without TLS 1.2").' in str(found)
+
+
 def test_url_options_take_precedence() -> None:
     engine = erp_engine(URL.update_query_dict({"appname": "report", "encryption": "require"}))
     given = engine.dialect.create_connect_args(engine.url)[1]

@@ -109,7 +109,7 @@ def unloadable(url: sa.URL) -> str:
     """Return what to do if unixODBC cannot load the driver of a URL, or does not list its data source."""
     named = driver_of(url)
     has_file = named.startswith("/") and Path(named).is_file()
-    return driver_advice(url.get_backend_name(), named, has_file=has_file, others=installed_drivers())
+    return driver_advice(url, named, has_file=has_file, others=installed_drivers())
 
 
 def _unregistered_freetds() -> str | None:
