@@ -18,8 +18,9 @@ MESSAGE = (
     "The ERP mssql+pyodbc://reader:***@erp.example.com:1433/soi107 cannot be read: unixODBC is not installed "
     "(libodbc.so.2: cannot open shared object file: No such file or directory). Install it and a driver: "
     "`apt-get install libodbc2 tdsodbc` (Debian, Ubuntu), `dnf install unixODBC freetds` (Fedora, RHEL with EPEL) or "
-    "`apk add unixodbc freetds` (Alpine). Microsoft's msodbcsql18 is another driver. mssql+pymssql:// in "
-    "LEDGER_ERP_URL needs neither: `pip install 'ledger-pipelines[pymssql]'`. Nothing was changed."
+    "`apk add unixodbc freetds` (Alpine). Microsoft's msodbcsql18 is another driver. "
+    "`LEDGER_ERP_URL=mssql+pymssql://reader:***@erp.example.com:1433/soi107` needs neither: "
+    "`pip install 'ledger-pipelines[pymssql]'`. Nothing was changed."
 )
 
 IMPORT_ALL = """

@@ -13,8 +13,10 @@ from ledger_pipelines.sources.erp.connection.errors import (
     SourceUnreachableError,
     explained,
     place,
+    timeout_error,
     without_secrets,
 )
+from ledger_pipelines.sources.erp.connection.odbc import with_driver
 from ledger_pipelines.sources.errors import SourceError
 
 SQL_SERVER = sa.make_url("mssql+pyodbc://reader:s3cr%40t@erp.example.com:1433/soi107?driver=FreeTDS")
@@ -62,6 +64,29 @@ def _no_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
             odbc_error("HY000", "[FreeTDS][SQL Server]Read from the server failed (20004) (SQLFetch)"),
             SourceInterruptedError,
             "The connection to the ERP was lost",
+        ),
+        *(
+            (odbc_error(state, f"{FREETDS}{text}"), SourceInterruptedError, "The connection to the ERP was lost")
+            for state, text in (
+                ("01000", "Unexpected EOF from the server (20017) (SQLFetch)"),
+                ("08S01", "Write to the server failed (20006) (SQLEndTran)"),
+                ("01000", "DBPROCESS is dead or not enabled (20047) (SQLExecDirectW)"),
+                ("08S01", "Communication link failure (0) (SQLExecDirectW)"),
+                ("HY000", "Unknown error (0) (SQLFetch)"),
+                ("24000", "Invalid cursor state (0) (SQLExecDirectW)"),
+                ("HY000", "Cannot start: (20017, b'Unexpected EOF from the server') (0) (SQLEndTran)"),
+            )
+        ),
+        *(
+            (odbc_error("42000", f"{MICROSOFT}[SQL Server]Not now. ({number}) (SQLFetch)"), raised, words)
+            for number, raised, words in (
+                (976, SourceError, "This replica of the availability group is not readable. Let it be readable, or"),
+                (978, SourceError, "Open one: `LEDGER_ERP_URL="),
+                (979, SourceError, "Or read the primary replica: `LEDGER_ERP_URL="),
+                (982, SourceError, "Or read the primary replica: `LEDGER_ERP_URL="),
+                (983, SourceInterruptedError, "The availability group is failing over. Try again."),
+                (988, SourceInterruptedError, "The availability group is failing over. Try again."),
+            )
         ),
         (
             odbc_error("HYT00", f"{MICROSOFT}Query timeout expired (0) (SQLExecDirectW)"),
@@ -156,7 +181,7 @@ def test_errors_of_sql_server_while_reading(error: Exception, raised: type[Sourc
                 "certificate] (-1) (SQLDriverConnect)",
             ),
             SourceError,
-            "add TrustServerCertificate=yes to the URL",
+            "any certificate can be trusted: `LEDGER_ERP_URL=mssql+pyodbc://reader:***@erp.example.com:1433/soi107?",
         ),
         (
             odbc_error(
@@ -220,6 +245,66 @@ def test_errors_of_sql_server_while_connecting(error: Exception, raised: type[So
     assert type(found) is raised
     assert words in str(found)
     assert str(found).startswith("The ERP mssql+pyodbc://reader:***@erp.example.com:1433/soi107 cannot be reached: ")
+
+
+TRUST = odbc_error("08001", f"{MICROSOFT}certificate verify failed (-1) (SQLDriverConnect)")
+NO_REPLICA = odbc_error("42000", f"{MICROSOFT}[SQL Server]Unable to access. (982) (SQLDriverConnect)")
+
+
+@pytest.mark.parametrize(
+    ("error", "url", "setting"),
+    [
+        (TRUST, "mssql+pyodbc://sa:x@h:1433/erp", "`LEDGER_ERP_URL=mssql+pyodbc://sa:***@h:1433/erp?TrustServerC"),
+        (
+            TRUST,
+            "mssql+pyodbc://sa:x@h/erp?encrypt=yes",
+            "`LEDGER_ERP_URL=mssql+pyodbc://sa:***@h/erp?TrustServerCertificate=yes&encrypt=yes`",
+        ),
+        (TRUST, "mssql+pyodbc://sa:x@h%5CONE/erp", "`LEDGER_ERP_URL=mssql+pyodbc://sa:***@h%5CONE/erp?TrustServerCe"),
+        (
+            odbc_error("08001", f"{MICROSOFT}Encryption not supported on SQL Server. (20) (SQLDriverConnect)"),
+            "mssql+pyodbc://sa:x@h/erp",
+            "it can be read without encryption: `LEDGER_ERP_URL=mssql+pyodbc://sa:***@h/erp?Encrypt=no`",
+        ),
+        (
+            odbc_error("08001", f"{MICROSOFT}SSL Provider: [error:0A00014D:SSL routines::legacy sigalg] (-1)"),
+            "mssql+pyodbc://sa:x@h/erp",
+            "FreeTDS may support older versions: `LEDGER_ERP_URL=mssql+pyodbc://sa:***@h/erp?driver=FreeTDS`",
+        ),
+        (TRUST, "mssql+pyodbc:///?odbc_connect=PWD%3Dx", "`TrustServerCertificate=yes` in the odbc_connect of LEDGER_"),
+        (
+            NO_REPLICA,
+            "mssql+pyodbc://sa:x@h/erp?applicationintent=ReadOnly",
+            "`LEDGER_ERP_URL=mssql+pyodbc://sa:***@h/erp?ApplicationIntent=ReadWrite`",
+        ),
+        (NO_REPLICA, "mssql+pymssql://sa:x@h/erp", "`LEDGER_ERP_URL=mssql+pymssql://sa:***@h/erp?read_only=false`"),
+    ],
+)
+def test_advice_on_an_option_has_the_whole_setting(
+    error: Exception, url: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erp_odbc, "installed_drivers", lambda: ["ODBC Driver 18 for SQL Server"])
+    assert setting in str(explained(error, with_driver(sa.make_url(url)), connecting=True))
+
+
+def test_no_option_is_advised_for_other_servers() -> None:
+    error = OSError("certificate verify failed: self-signed certificate")
+    found = str(explained(error, sa.make_url("postgresql+psycopg://sa:x@h/erp"), connecting=True))
+    assert found.endswith("Install the certificate of its authority. Nothing was changed.")
+
+
+def test_an_unreachable_named_instance() -> None:
+    url = sa.make_url("mssql+pyodbc://sa:x@h/erp?driver=FreeTDS").set(host="h\\SQLEXPRESS")
+    error = odbc_error("08S01", f"{FREETDS}Unable to connect: Server is unavailable (20009) (SQLDriverConnect)")
+    found = explained(error, url, connecting=True)
+    assert type(found) is SourceUnreachableError
+    assert "SQL Server Browser (UDP port 1434) must run there, to tell the port of SQLEXPRESS." in str(found)
+    setting = "for example 1433: `LEDGER_ERP_URL=mssql+pyodbc://sa:***@h:1433/erp?driver=FreeTDS`."
+    assert setting in str(found)
+    found = timeout_error(url, None, 10)
+    assert type(found) is SourceUnreachableError
+    assert "cannot be reached: there was no answer for 10 s. Check the host" in str(found)
+    assert setting in str(found)
 
 
 @pytest.mark.parametrize(

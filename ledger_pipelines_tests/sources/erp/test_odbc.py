@@ -62,9 +62,31 @@ def test_freetds_gets_a_protocol_with_dates_and_unicode(monkeypatch: pytest.Monk
         "driver": "FreeTDS",
         "TDS_Version": "7.4",
         "ClientCharset": "UTF-8",
+        "port": "1433",
         "ApplicationIntent": "ReadOnly",
         "APP": "ledger_pipelines",
     }
+
+
+@pytest.mark.parametrize(
+    ("driver", "address", "server"),
+    [
+        ("FreeTDS", "h:1433", ["Server=h", "port=1433"]),
+        ("FreeTDS", "h", ["Server=h"]),
+        ("FreeTDS", "h%5CSQLEXPRESS", ["Server=h\\SQLEXPRESS"]),
+        ("FreeTDS", "h\\SQLEXPRESS:1500", ["Server=h", "port=1500"]),
+        (MICROSOFT, "h:1433", ["Server=h,1433"]),
+        (MICROSOFT, "h%5CSQLEXPRESS", ["Server=h\\SQLEXPRESS"]),
+        (MICROSOFT, "h%5CSQLEXPRESS:1500", ["Server=h,1500"]),
+    ],
+)
+def test_the_server_and_port_of_each_driver(driver: str, address: str, server: list[str]) -> None:
+    servers.require_unixodbc()
+    url = sa.make_url(f"mssql+pyodbc://reader:s3cret@{address}/soi107").update_query_dict({"driver": driver})
+    engine = erp_engine(url)
+    ((text,), _) = engine.dialect.create_connect_args(engine.url)
+    assert [part for part in text.split(";") if part.lower().startswith(("server=", "port="))] == server
+    assert engine.url.port == url.port
 
 
 def test_encryption_options_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +110,7 @@ def test_encryption_options_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None
     [
         "mssql+pyodbc:///?odbc_connect=DRIVER%3DFreeTDS%3BSERVER%3Dh",
         "mssql+pyodbc://reader:x@name_of_a_source",
+        "mssql+pyodbc://reader:x@h:1433/erp?dsn=name_of_a_source",
         "mysql+pymysql://reader:x@h/erp",
         "postgresql+psycopg://reader:x@h/erp",
     ],
@@ -102,6 +125,7 @@ def test_a_named_driver_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     url = with_driver(URL.update_query_dict({"Driver": "/usr/lib/libtdsodbc.so", "tds_version": "7.3"}))
     assert {name.lower(): value for name, value in url.query.items()} == {
         "driver": "/usr/lib/libtdsodbc.so",
+        "port": "1433",
         "tds_version": "7.3",
         "clientcharset": "UTF-8",
         "applicationintent": "ReadOnly",
@@ -176,7 +200,8 @@ def test_a_driver_that_is_not_installed() -> None:
     assert "The ODBC driver 'Nonsense' named in the URL is not installed." in message
     assert "`dnf install unixODBC freetds` (Fedora, RHEL with EPEL)" in message
     message = refused(sa.make_url("mysql+pyodbc://reader:s3cret@erp.example.com/erp?driver=Nonsense"))
-    assert "`apk add unixodbc mariadb-connector-odbc` (Alpine). mysql+pymysql:// in LEDGER_ERP_URL needs" in message
+    assert "`apk add unixodbc mariadb-connector-odbc` (Alpine)." in message
+    assert "`LEDGER_ERP_URL=mysql+pymysql://reader:***@erp.example.com/erp` needs neither." in message
 
 
 def test_a_driver_without_its_libraries(tmp_path: Path) -> None:
@@ -207,7 +232,7 @@ def test_other_servers_by_odbc(url: sa.URL, packages: str, instead: str, monkeyp
     message = refused(url)
     assert "the URL names no ODBC driver; installed: Some Driver. Install" in message
     assert f"`apt-get install {packages}` (Debian, Ubuntu)" in message
-    assert f"{instead} in LEDGER_ERP_URL needs neither." in message
+    assert f"`LEDGER_ERP_URL={instead}reader:***@erp.example.com:1433/soi107` needs neither." in message
     monkeypatch.setitem(sys.modules, "pyodbc", None)
     assert "the Python package pyodbc is not installed: `pip install 'pyodbc'`" in refused(
         url.update_query_dict({"driver": "Some Driver"})

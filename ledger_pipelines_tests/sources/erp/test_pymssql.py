@@ -2,8 +2,6 @@
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 
@@ -11,62 +9,19 @@ import pymssql
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained
+from ledger_pipelines.sources.erp.connection.pymssql import options
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Span, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp import tds_server
-from ledger_pipelines_tests.support.erp.tds_server import DATE, DECIMAL_38_10, INT, NVARCHAR, VARBINARY_MAX, result
+from ledger_pipelines_tests.support.erp.parts import COLUMNS, PARTS, PYMSSQL, ROWS, answers, read_from
+from ledger_pipelines_tests.support.erp.tds_server import NVARCHAR, result
 from ledger_pipelines_tests.support.waiting import wait_until
 
-PARTS = ErpTable(
-    name="parts",
-    comment="One row a part",
-    columns=(
-        ErpColumn("id", Kind.INTEGER, "id"),
-        ErpColumn("desc", Kind.TEXT, "description"),
-        ErpColumn("qty", Kind.DECIMAL, "quantity"),
-        ErpColumn("moved_date", Kind.DATE, "day"),
-    ),
-    month_columns=("moved_date",),
-    key=("id",),
-)
-DESCRIBED = result(
-    {"name": NVARCHAR, "system_type_name": NVARCHAR},
-    ("id", "int"),
-    ("desc", "nvarchar(60)"),
-    ("qty", "decimal(38,10)"),
-    ("moved_date", "datetime"),
-)
-COLUMNS = {"id": INT, "desc": VARBINARY_MAX, "qty": DECIMAL_38_10, "moved_date": DATE}
-ROWS = ((1, "é😀 \ud83d", "1234567890123456789012345678.0123456789", 739_316), (2, "", "-0.0000000001", 0))
-URL = sa.make_url("mssql+pymssql://reader:s3cret@127.0.0.1/soi107")
+URL = PYMSSQL
 MARCH = Wanted((Span(date(2025, 3, 1), date(2025, 4, 1)),))
-
-
-def answers(rows: bytes, snapshots: int = 1) -> dict[str, bytes]:
-    """Return the answers of a SQL Server to the statements before a table is read, and the table's rows."""
-    return {
-        "@@version": result({"": NVARCHAR}, ("Microsoft SQL Server 2022 - 16.0.1000.6 (X64)",)),
-        "sys.databases": result({"": INT}, (snapshots,)),
-        "dm_exec_describe_first_result_set": DESCRIBED,
-        "WHERE 1 = 0": result(COLUMNS),
-        "FROM .parts.": rows,
-        "transaction_isolation_level": result({"": NVARCHAR}, ("READ COMMITTED",)),
-        "SELECT ": result({"": NVARCHAR}, ("dbo",)),
-    }
-
-
-@contextmanager
-def read_from(server: tds_server.TdsServer, seconds: int = 600) -> Iterator[ErpSource]:
-    """Read the ERP from a server."""
-    erp = ErpSource(erp_engine(URL.set(port=server.port)), seconds)
-    try:
-        yield erp
-    finally:
-        erp.engine.dispose()
 
 
 def test_rows_are_exact() -> None:
@@ -184,10 +139,22 @@ def test_a_login_that_fails() -> None:
     assert "cannot be reached: 18456 Login failed for user 'reader'. Check the user name and the password" in found
 
 
+def test_a_login_without_common_encryption() -> None:
+    message = b"DB-Lib error message 20002, severity 9:\nTDS server connection failed (127.0.0.1)\n"
+    found = explained(pymssql.OperationalError((20002, message)), URL, connecting=True)
+    assert isinstance(found, SourceUnreachableError)
+    assert 'the two support no common encryption (docs/erp.md, "A server without TLS 1.2").' in str(found)
+
+
 def test_url_options_take_precedence() -> None:
     engine = erp_engine(URL.update_query_dict({"appname": "report", "encryption": "require"}))
     given = engine.dialect.create_connect_args(engine.url)[1]
     assert (given["appname"], given["encryption"]) == ("report", "require")
+
+
+@pytest.mark.parametrize(("text", "reads_only"), [("false", False), ("0", False), ("yes", True)])
+def test_read_only_is_a_boolean(text: str, reads_only: bool) -> None:
+    assert options(URL.update_query_dict({"read_only": text}))["read_only"] is reads_only
 
 
 def test_encryption_can_be_required() -> None:

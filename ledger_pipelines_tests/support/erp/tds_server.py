@@ -1,6 +1,7 @@
 """Server that speaks enough TDS 7.4 to answer statements with canned rows; it tests drivers, not SQL."""
 
 import re
+import socket
 import socketserver
 import struct
 import threading
@@ -14,8 +15,18 @@ _DONE = struct.pack("<BHHQ", 0xFD, 0x00, 0xC1, 0)
 _FAILED = struct.pack("<BHHQ", 0xFD, 0x02, 0xC1, 0)
 _CANCELLED = struct.pack("<BHHQ", 0xFD, 0x20, 0, 0)
 _PRELOGIN = bytes.fromhex("00000b0006 0100110001 ff 100003e80000 02")  # SQL Server 16, no encryption
+_BROWSER_PORT = 1434
 SILENCE = b""
 """Answer to a statement that never ends."""
+
+
+class Cut(bytes):
+    """Answer that ends too early: the server closes the connection after it."""
+
+
+class Reset(Cut):
+    """Answer that ends too early: the server resets the connection, which may discard it."""
+
 
 Type = tuple[bytes, Callable[[object], bytes]]
 """Type of a column: its description, and how a value is written."""
@@ -82,20 +93,27 @@ def error_token(number: int, severity: int, message: str) -> bytes:
     return struct.pack("<BH", 0xAA, len(body)) + body
 
 
+def failure(number: int, severity: int, message: str) -> bytes:
+    """Return the tokens of a statement that fails."""
+    return error_token(number, severity, message) + _FAILED
+
+
 @dataclass
 class TdsServer:
     """Answers of a running server, and the statements that it received.
 
     Attributes:
-        port: Port on the loopback interface.
+        port: Port at the address.
         answers: Tokens of the answer by a pattern of the statement; other statements return no rows.
         statements: Statements that were received.
+        reads_only: Whether the latest login asked to read only (`ApplicationIntent=ReadOnly`).
         closed: Set when a client closes its connection.
     """
 
     port: int
     answers: dict[str, bytes]
     statements: list[str] = field(default_factory=list)
+    reads_only: bool = False
     closed: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, kind: int, body: bytes) -> bytes:
@@ -103,6 +121,7 @@ class TdsServer:
         if kind == 0x12:
             return _PRELOGIN
         if kind == 0x10:
+            self.reads_only = bool(body[26] & 0x20)
             acknowledged = b"\x01\x74\x00\x00\x04" + _text("fake") + b"\x10\x00\x03\xe8"
             return struct.pack("<BH", 0xAD, len(acknowledged)) + acknowledged + _DONE
         if kind == 0x06:
@@ -113,7 +132,7 @@ class TdsServer:
 
 
 @contextmanager
-def running(answers: dict[str, bytes]) -> Iterator[TdsServer]:
+def running(answers: dict[str, bytes], address: str = "127.0.0.1") -> Iterator[TdsServer]:
     """Run a server until the context ends."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -125,17 +144,44 @@ def running(answers: dict[str, bytes]) -> Iterator[TdsServer]:
                     tokens, body = made.answer(header[0], body), b""
                     for start in range(0, len(tokens), 4000):
                         part = tokens[start : start + 4000]
-                        last = start + 4000 >= len(tokens)
+                        last = start + 4000 >= len(tokens) and not isinstance(tokens, Cut)
                         self.wfile.write(struct.pack(">BBHHBB", 4, last, len(part) + 8, 51, 1, 0) + part)
+                    if isinstance(tokens, Reset):
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        self.connection.close()
+                    if isinstance(tokens, Cut):
+                        break
             made.closed.set()
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+    with socketserver.ThreadingTCPServer((address, 0), Handler) as server:
         server.daemon_threads = True
         made = TdsServer(server.server_address[1], answers)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with _serving(server):
             yield made
-        finally:
-            server.shutdown()
-            thread.join()
+
+
+@contextmanager
+def running_browser(address: str, port: int) -> Iterator[None]:
+    """Answer every question for the port of an instance, as SQL Server Browser does, until the context ends."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            question, connection = self.request
+            name = question[1:].rstrip(b"\0").decode()
+            answer = f"ServerName;ERP;InstanceName;{name};IsClustered;No;Version;16.0.1000.6;tcp;{port};;".encode()
+            connection.sendto(b"\x05" + struct.pack("<H", len(answer)) + answer, self.client_address)
+
+    with socketserver.UDPServer((address, _BROWSER_PORT), Handler) as server, _serving(server):
+        yield
+
+
+@contextmanager
+def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Serve in a thread until the context ends."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

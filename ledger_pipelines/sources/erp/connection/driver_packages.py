@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
 
 
@@ -19,20 +20,21 @@ class _Packages:
         debian: Packages of Debian and Ubuntu.
         fedora: Packages of Fedora, and of RHEL with EPEL.
         alpine: Packages of Alpine.
-        instead: Alternative without these packages.
+        native: Driver of SQLAlchemy that needs none of them; empty if no driver can replace them.
+        remark: Remark on them.
     """
 
     debian: str
     fedora: str
     alpine: str
-    instead: str = ""
+    native: str = ""
+    remark: str = ""
 
     def __str__(self) -> str:
-        commands = (
+        return (
             f"`apt-get install {self.debian}` (Debian, Ubuntu), `dnf install {self.fedora}` (Fedora, RHEL with EPEL) "
             f"or `apk add {self.alpine}` (Alpine)."
         )
-        return f"{commands} {self.instead}".rstrip()
 
 
 # tdsodbc and similar packages depend on libodbcinst2 only; libodbc2 is the driver manager that pyodbc loads.
@@ -40,15 +42,15 @@ _MYSQL = _Packages(
     "libodbc2 odbc-mariadb",
     "unixODBC mariadb-connector-odbc",
     "unixodbc mariadb-connector-odbc",
-    "mysql+pymysql:// in LEDGER_ERP_URL needs neither.",
+    "mysql+pymysql",
 )
 _UNIXODBC_AND_DRIVER = {
     SQL_SERVER: _Packages(
         "libodbc2 tdsodbc",
         "unixODBC freetds",
         "unixodbc freetds",
-        "Microsoft's msodbcsql18 is another driver. mssql+pymssql:// in LEDGER_ERP_URL needs neither: "
-        "`pip install 'ledger-pipelines[pymssql]'`.",
+        "mssql+pymssql",
+        "Microsoft's msodbcsql18 is another driver.",
     ),
     MYSQL: _MYSQL,
     MARIADB: _MYSQL,
@@ -56,7 +58,7 @@ _UNIXODBC_AND_DRIVER = {
         "libodbc2 odbc-postgresql",
         "unixODBC postgresql-odbc",
         "unixodbc psqlodbc",
-        "postgresql:// in LEDGER_ERP_URL needs neither.",
+        "postgresql",
     ),
 }
 _OF_MICROSOFTS_DRIVER = _Packages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb5-libs", "libltdl krb5-libs")
@@ -74,23 +76,29 @@ UNSUPPORTED = {
 _EXTRAS = {"pymssql": "ledger-pipelines[pymssql]"}
 
 
+def setting(url: sa.URL) -> str:
+    """Return the setting that holds a URL, without the password, in backquotes."""
+    host = (url.host or "").replace("\\", "%5C")
+    return f"`LEDGER_ERP_URL={mask_url(url.set(host=host))}`"
+
+
 def missing(url: sa.URL, error: ImportError | NoDriverError) -> str:
     """Return what is missing on this machine to connect to a URL, and the commands that install it."""
     backend, driver = url.get_backend_name(), url.get_dialect().driver
     if isinstance(error, NoDriverError):
         server = _NAMES.get(backend, backend)
-        return f"{error} Install unixODBC and a driver for {server}: {_odbc(backend)}"
+        return f"{error} Install unixODBC and a driver for {server}: {_odbc(url)}"
     if driver == "pyodbc" and not isinstance(error, ModuleNotFoundError):
-        return f"unixODBC is not installed ({error}). Install it and a driver: {_odbc(backend)}"
+        return f"unixODBC is not installed ({error}). Install it and a driver: {_odbc(url)}"
     package = error.name or driver
     return f"the Python package {package} is not installed: `pip install '{_EXTRAS.get(package, package)}'`."
 
 
-def driver_advice(backend: str, named: str, *, has_file: bool, others: list[str]) -> str:
+def driver_advice(url: sa.URL, named: str, *, has_file: bool, others: list[str]) -> str:
     """Return what to do about an ODBC driver that unixODBC cannot load.
 
     Args:
-        backend: SQLAlchemy's name of the kind of server.
+        url: URL of the ERP.
         named: Driver of the URL; empty if the URL names a data source.
         has_file: Whether the driver is named by its file, and the file exists.
         others: Drivers that unixODBC lists.
@@ -102,8 +110,16 @@ def driver_advice(backend: str, named: str, *, has_file: bool, others: list[str]
         return "The data source in LEDGER_ERP_URL is not one that `odbcinst -q -s` lists."
     listed = ", ".join(name for name in others if name != named)
     choice = f"Name one that is ({listed})" if listed else "Name another"
-    return f"The ODBC driver {named!r} named in the URL is not installed. {choice}, or install: {_odbc(backend)}"
+    return f"The ODBC driver {named!r} named in the URL is not installed. {choice}, or install: {_odbc(url)}"
 
 
-def _odbc(backend: str) -> str:
-    return str(_UNIXODBC_AND_DRIVER.get(backend, "see the documentation of your distribution."))
+def _odbc(url: sa.URL) -> str:
+    """Return the packages for the server of a URL, and the setting that needs none of them."""
+    packages = _UNIXODBC_AND_DRIVER.get(url.get_backend_name())
+    if packages is None:
+        return "see the documentation of your distribution."
+    native = url.set(drivername=packages.native, query={})
+    extra = _EXTRAS.get(native.get_driver_name())
+    remark = f"{packages.remark} " if packages.remark else ""
+    command = f": `pip install '{extra}'`" if extra else ""
+    return f"{packages} {remark}{setting(native)} needs neither{command}."

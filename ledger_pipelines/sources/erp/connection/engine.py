@@ -1,10 +1,12 @@
 """Engine of the ERP, with the driver of the URL and a time limit for connecting."""
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from ledger_pipelines.sources.column_types import SQL_SERVER
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
 from ledger_pipelines.sources.erp.connection.driver_packages import UNSUPPORTED, NoDriverError, missing
 from ledger_pipelines.sources.erp.connection.errors import place
@@ -26,12 +28,13 @@ def erp_engine(url: sa.URL) -> sa.Engine:
     Raises:
         SourceError: the driver is unsupported, or the driver, a library or a package is not installed.
     """
+    url = _with_instance(url)
     driver = url.get_dialect().driver
     if driver in UNSUPPORTED:
         raise SourceError(f"The ERP {place(url)} cannot be read: {UNSUPPORTED[driver]} Nothing was changed.")
     arguments: dict[str, Any] = {_ARGUMENTS[driver]: CONNECT_SECONDS} if driver in _ARGUMENTS else {}
     if driver == erp_pymssql.NAME:
-        arguments |= {name: value for name, value in erp_pymssql.OPTIONS.items() if name not in url.query}
+        arguments |= erp_pymssql.options(url)
     try:
         engine = sa.create_engine(with_driver(url), connect_args=arguments, poolclass=NullPool, hide_parameters=True)
     except (ImportError, NoDriverError) as error:
@@ -39,3 +42,11 @@ def erp_engine(url: sa.URL) -> sa.Engine:
     if driver == erp_pymssql.NAME:
         erp_pymssql.note_sockets(engine.dialect.loaded_dbapi)
     return engine
+
+
+def _with_instance(url: sa.URL) -> sa.URL:
+    """Return the URL of a SQL Server with `%5C` in `host%5CINSTANCE` decoded; a port makes the instance needless."""
+    if url.get_backend_name() != SQL_SERVER or url.host is None:
+        return url
+    host = re.sub(r"(?i)%5c", r"\\", url.host)
+    return url.set(host=host.partition("\\")[0] if url.port else host)

@@ -4,8 +4,8 @@ Errors are recognised by SQLSTATE and by the error numbers of MySQL and SQL Serv
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -14,7 +14,8 @@ from sqlalchemy import exc
 
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, SQL_SERVER
-from ledger_pipelines.sources.erp.connection.odbc import unloadable
+from ledger_pipelines.sources.erp.connection.driver_packages import setting
+from ledger_pipelines.sources.erp.connection.odbc import as_written, unloadable
 from ledger_pipelines.sources.errors import SourceError
 
 STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
@@ -45,6 +46,9 @@ class _Cause:
         words: Pattern of the driver's message, used if neither number nor SQLSTATE matches.
         vague: Prefixes of SQLSTATEs that drivers use for many errors; `words` takes precedence.
         advice: What to do; `{table}` stands for the table, `{driver}` for the advice on the ODBC driver.
+        options: Option of the URL that helps, as name and value, by SQLAlchemy's driver for SQL Server.
+        otherwise: Effect of the option; the message shows it with the whole URL, because the ERP may be configured by
+            the old variables, which have no options.
         raised: Exception class to raise.
     """
 
@@ -54,6 +58,8 @@ class _Cause:
     sql_server: tuple[int, ...] = ()
     words: str = ""
     vague: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    otherwise: str = ""
     raised: type[SourceError] = SourceError
 
 
@@ -68,16 +74,46 @@ _TOO_LONG = _Cause(
     sql_server=(20003,),
     words=r"timeout expired",
 )
+_LOST = _Cause(
+    "The connection to the ERP was lost, or its server is stopping or starting. Try again.",
+    states=("57P", "53300"),
+    mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
+    sql_server=(*_LOST_BY_FREETDS, 233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
+    words=r"server closed the connection|connection (?:is |was )?(?:closed|lost|reset|timed out)|broken pipe"
+    r"|communication link failure|terminating connection|Read from the server failed|Write to the server failed"
+    # FreeTDS by ODBC gives no other reason for a connection that was reset.
+    r"|Unexpected EOF from the server|DBPROCESS is dead|\[FreeTDS\]\[SQL Server\]Unknown error"
+    r"|consuming input failed|sending query failed|could not receive data",
+    # FreeTDS: 24000, an invalid state of the cursor, follows after a lost connection.
+    vague=("08", "24000"),
+    raised=SourceInterruptedError,
+)
 _CAUSES = (
     _Cause(
-        "This machine does not trust the server's certificate. Install the certificate of its authority; or, if you "
-        "control the network between the two, add TrustServerCertificate=yes to the URL.",
+        "This machine does not trust the server's certificate. Install the certificate of its authority.",
         words=r"certificate verify failed|certificate chain|self[- ]signed",
+        options={"pyodbc": ("TrustServerCertificate", "yes")},
+        otherwise="If you control the network between the two, any certificate can be trusted",
     ),
     _Cause(
         "The server and this machine support no common encryption. Enable TLS 1.2 at the server (a SQL Server before "
-        "2016 needs updates for that), or use FreeTDS, which may support older versions.",
+        '2016 needs updates for that), or allow older versions here: docs/erp.md, "A server without TLS 1.2".',
         words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
+        options={"pyodbc": ("driver", "FreeTDS")},
+        otherwise="FreeTDS may support older versions",
+    ),
+    _Cause(
+        "The server offers no encryption, which this driver requires. Enable it at the server.",
+        words=r"encryption not supported",
+        options={"pyodbc": ("Encrypt", "no")},
+        otherwise="If you control the network between the two, it can be read without encryption",
+    ),
+    _Cause(
+        "The server answered, but ended the login: it is stopping or starting, or the two support no common encryption "
+        '(docs/erp.md, "A server without TLS 1.2").',
+        # FreeTDS: "connection failed", as opposed to 20009, "unavailable".
+        sql_server=(20002,),
+        raised=SourceUnreachableError,
     ),
     _Cause(
         "{driver}",
@@ -122,6 +158,28 @@ _CAUSES = (
         sql_server=(3952, 7420, 41332),
         raised=SnapshotRefusedError,
     ),
+    _Cause(
+        "The availability group has no replica for read-only connections. Let a secondary be readable.",
+        sql_server=(979, 982),
+        options={"pyodbc": ("ApplicationIntent", "ReadWrite"), "pymssql": ("read_only", "false")},
+        otherwise="Or read the primary replica",
+    ),
+    _Cause(
+        "This replica of the availability group accepts read-only connections only.",
+        sql_server=(978,),
+        options={"pyodbc": ("ApplicationIntent", "ReadOnly"), "pymssql": ("read_only", "true")},
+        otherwise="Open one",
+    ),
+    _Cause(
+        "This replica of the availability group is not readable. Let it be readable, or name the listener of the group "
+        "in LEDGER_ERP_URL.",
+        sql_server=(976,),
+    ),
+    _Cause(
+        "The availability group is failing over. Try again.",
+        sql_server=(983, 988),
+        raised=SourceInterruptedError,
+    ),
     _TOO_LONG,
     _Cause(
         "It conflicted with another transaction at the ERP. Try again.",
@@ -135,17 +193,7 @@ _CAUSES = (
         sql_server=(701, 1204, 3958, 3967, 8645),
         raised=SourceInterruptedError,
     ),
-    _Cause(
-        "The connection to the ERP was lost, or its server is stopping or starting. Try again.",
-        states=("57P", "53300"),
-        mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
-        sql_server=(*_LOST_BY_FREETDS, 233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
-        words=r"server closed the connection|connection (?:is |was )?(?:closed|lost|reset|timed out)|broken pipe"
-        r"|communication link failure|terminating connection|Read from the server failed|Write to the server failed"
-        r"|consuming input failed|sending query failed|could not receive data",
-        vague=("08",),
-        raised=SourceInterruptedError,
-    ),
+    _LOST,
 )
 
 _UNREACHABLE = "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall blocks it."
@@ -170,16 +218,42 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
     """
     original = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
     cause = _cause_of(original, url.get_backend_name())
-    lost = cause is not None and cause.raised is SourceInterruptedError
-    what = f"The ERP {place(url)} cannot be reached" if connecting else f"{table or 'The ERP'} cannot be read"
-    where = "" if connecting or table is None else f" from the ERP {place(url)}"
+    # A statement, and SQLAlchemy's use of a connection that it has found lost, fail after the login only.
+    logged_in = isinstance(error, exc.ResourceClosedError) or getattr(error, "statement", None) is not None
+    connecting = connecting and not logged_in
+    what = f"The ERP {place(url)} cannot be {'reached' if connecting else 'read'}"
+    if table is not None:
+        what = f"{table} cannot be read from the ERP {place(url)}"
     raised, advice = SourceError, _UNREADABLE if isinstance(original, ValueError | ArithmeticError) else _UNKNOWN
     if cause is not None:
         driver = unloadable(url) if "{driver}" in cause.advice else ""
         raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
-    if connecting and (cause is None or lost or cause is _TOO_LONG):
-        raised, advice = SourceUnreachableError, _UNREACHABLE
-    return raised(f"{what}{where}: {public_message(original, url)} {advice} {_COMMON_TAIL}")
+        if (option := cause.options.get(url.get_dialect().driver)) and url.get_backend_name() == SQL_SERVER:
+            advice += f" {cause.otherwise}: {_with_option(url, *option)}."
+    if connecting and cause in (None, _LOST, _TOO_LONG):
+        raised, advice = SourceUnreachableError, _unreachable(url)
+    return raised(f"{what}: {public_message(original, url)} {advice} {_COMMON_TAIL}")
+
+
+def _with_option(url: sa.URL, name: str, value: str) -> str:
+    """Return the setting to write, with an option added to the URL."""
+    given = {each.lower(): each for each in url.query}
+    if "odbc_connect" in given:
+        return f"`{name}={value}` in the odbc_connect of LEDGER_ERP_URL"
+    others = as_written(url).difference_update_query([given.get(name.lower(), name)])
+    return setting(others.update_query_dict({name: value}))
+
+
+def _unreachable(url: sa.URL) -> str:
+    """Return what to do if nothing answers at the address of the ERP."""
+    host, _, instance = (url.host or "").partition("\\")
+    if not instance:
+        return _UNREACHABLE
+    return (
+        "Check the host, that the server is up, and that no firewall blocks it. SQL Server Browser (UDP port 1434) "
+        f"must run there, to tell the port of {instance}. Or write the port instead of the instance, for example 1433: "
+        f"{setting(as_written(url).set(host=host, port=1433))}."
+    )
 
 
 def place(url: sa.URL) -> str:
@@ -188,9 +262,14 @@ def place(url: sa.URL) -> str:
 
 
 def timeout_error(url: sa.URL, table: str | None, seconds: float) -> SourceError:
-    """Return the error of a statement that exceeded our time limit."""
+    """Return the error of a statement that exceeded our time limit; without a table, of connecting."""
+    if table is None:
+        return SourceUnreachableError(
+            f"The ERP {place(url)} cannot be reached: there was no answer for {seconds:.0f} s. {_unreachable(url)} "
+            f"{_COMMON_TAIL}"
+        )
     return SourceError(
-        f"{table or 'The ERP'} cannot be read from the ERP {place(url)}: there was no answer for {seconds:.0f} s. "
+        f"{table} cannot be read from the ERP {place(url)}: there was no answer for {seconds:.0f} s. "
         f"The statement was cancelled. Try again when the ERP is less busy, or increase {STATEMENT_TIMEOUT}. "
         f"{_COMMON_TAIL}"
     )

@@ -4,6 +4,7 @@ Microsoft's newest driver comes first, then FreeTDS, registered or not, then the
 `mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is used unchanged.
 """
 
+import contextlib
 import importlib.util
 import platform
 import re
@@ -46,8 +47,24 @@ def with_driver(url: sa.URL) -> sa.URL:
     if "driver" not in given:
         url = url.update_query_dict({"driver": find_driver()})
         given.add("driver")
-    options = _OF_ALL | (_OF_FREETDS if is_freetds(driver_of(url)) else {})
+    options = _OF_ALL | (_options_of_freetds(url) if is_freetds(driver_of(url)) else {})
     return url.update_query_dict({name: value for name, value in options.items() if name.lower() not in given})
+
+
+def as_written(url: sa.URL) -> sa.URL:
+    """Return the URL without the driver and the options that `with_driver` adds."""
+    written = url
+    for name in url.query:
+        shorter = written.difference_update_query([name])
+        with contextlib.suppress(NoDriverError):  # the URL names the only driver, by its file
+            written = shorter if with_driver(shorter) == url else written
+    return written
+
+
+def _options_of_freetds(url: sa.URL) -> dict[str, str]:
+    # SQLAlchemy writes "Server=host,port", which older versions do not parse, unless the port is an option of the URL.
+    # Microsoft's driver (18.6) ignores such an option.
+    return _OF_FREETDS | ({"port": str(url.port)} if url.port else {})
 
 
 def driver_of(url: sa.URL) -> str:
@@ -92,7 +109,7 @@ def unloadable(url: sa.URL) -> str:
     """Return what to do if unixODBC cannot load the driver of a URL, or does not list its data source."""
     named = driver_of(url)
     has_file = named.startswith("/") and Path(named).is_file()
-    return driver_advice(url.get_backend_name(), named, has_file=has_file, others=installed_drivers())
+    return driver_advice(url, named, has_file=has_file, others=installed_drivers())
 
 
 def _unregistered_freetds() -> str | None:

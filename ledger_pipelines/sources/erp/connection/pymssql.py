@@ -13,12 +13,21 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import sqlalchemy as sa
+
 NAME = "pymssql"
 
-OPTIONS: Mapping[str, Any] = {"appname": "ledger_pipelines", "read_only": True, "tds_version": "7.4"}
-"""Default arguments of each connection; options of the URL take precedence."""
+_DEFAULTS: Mapping[str, Any] = {"appname": "ledger_pipelines", "read_only": True, "tds_version": "7.4"}
+_NO = frozenset(("false", "no", "off", "0"))
 
 _of_thread = threading.local()
+
+
+def options(url: sa.URL) -> dict[str, Any]:
+    """Return the arguments of each connection that the URL does not set, and its `read_only` as a boolean."""
+    # SQLAlchemy passes options on as text, and pymssql would take the text "false" for true.
+    given = {"read_only": str(url.query["read_only"]).lower() not in _NO} if "read_only" in url.query else {}
+    return {name: value for name, value in _DEFAULTS.items() if name not in url.query} | given
 
 
 def errors(module: Any) -> tuple[type[Exception], ...]:
