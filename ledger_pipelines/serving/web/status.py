@@ -5,7 +5,7 @@ from typing import Literal
 
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
-from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, StatusStatistics
+from ledger_pipelines.serving.web.models import LedgerStatus, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as status_queries
 from ledger_pipelines.warehouse.queries.freshness import Freshness, freshness
@@ -22,7 +22,7 @@ def ledger_status(context: AppContext) -> LedgerStatus:
     month = context.horizon.current
     with context.read_connection() as connection:
         turned = context.current_month(connection) == month
-        incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
+        incidents = open_incidents(connection)
     # The key holds the month and whether it was opened: a status from before either change is outdated after it.
     status = context.status_cache.get((month, turned), lambda: _query_status(context, turned=turned))
     return status.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else status
