@@ -1,12 +1,13 @@
 """Authorization of every route for every kind of caller, rate limits, and the audit log of commands."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ledger_pipelines.serving.access.limits import MAX_FAILURES
+from ledger_pipelines.serving.access.limits import MAX_FAILURES, FailureRateLimiter, UnauthenticatedRateLimiter
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.dashboard.pages.registration import page_routers
 from ledger_pipelines.settings import Settings
@@ -35,10 +36,11 @@ ROUTES = sorted(every_route())
 
 
 @pytest.fixture(autouse=True)
-def reset_limits(api: ApiUnderTest) -> None:
-    """Reset the rate limits before each test."""
-    api.context.token_limiter.reset()
-    api.context.unauthenticated_limiter.reset()
+def _new_limiters(api: ApiUnderTest) -> None:
+    """Give the application new rate limiters before each test."""
+    api.client.app.state.context = replace(  # type: ignore[attr-defined] # the client has any ASGI application
+        api.context, token_limiter=FailureRateLimiter(), unauthenticated_limiter=UnauthenticatedRateLimiter()
+    )
 
 
 def headers_of(api: ApiUnderTest, caller: str) -> dict[str, str]:
