@@ -23,7 +23,7 @@ from ledger_pipelines.defs.resources.run_process import STORAGE_ERRORS, executin
 from ledger_pipelines.defs.resources.sync_reaper import reap_dead_sync
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
-from ledger_pipelines.sources.errors import driver_message
+from ledger_pipelines.sources.errors import error_message
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors, warehouse_engine
 from ledger_pipelines.warehouse.ops import sync_logs
@@ -149,8 +149,7 @@ class SyncRun:
             self._fail(table, SyncResult("cancelled", "It was cancelled; the table is unchanged."))
             raise
         except Exception as error:
-            reason = driver_message(error) if isinstance(error, exc.DBAPIError) else str(error).strip()
-            self._fail(table, SyncResult("failed", reason or type(error).__name__))
+            self._fail(table, SyncResult("failed", error_message(error)))
             raise
 
     def close(self) -> None:
