@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, count_findings
 from ledger_pipelines.serving.base.databases import Databases, connection_error
@@ -131,7 +132,7 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
             progress("queries", steps - 1, steps)
             found.query_ms = measure_queries(connection, wanted)
     except exc.ProgrammingError as error:
-        fault = str(error.orig).splitlines()[0]
+        fault = first_line(error.orig or error)
         found.problems.append(
             f"The schema of the warehouse is not the one this program expects ({fault}). Run: ledger db upgrade"
         )

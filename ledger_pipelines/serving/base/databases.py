@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from ledger_pipelines.analytics import role
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.settings import Settings, ensure_home, mask_url
 from ledger_pipelines.sources.billing.reader import BillingSource
@@ -193,7 +194,7 @@ def ensure_dagster_database(settings: Settings) -> bool:
     except psycopg.errors.Error as error:
         raise WarehouseError(
             f"Dagster's database {mask_url(url)} cannot be used ({reason}) and cannot be created "
-            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
+            f"({first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
             "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
         ) from error
     if (reason := connection_error(url)) is not None:
@@ -206,14 +207,9 @@ def connection_error(url: sa.URL) -> str | None:
     try:
         psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
     except psycopg.Error as error:
-        return _first_line(error)
+        return first_line(error)
     return None
 
 
 def _address(url: sa.URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _first_line(error: psycopg.Error) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

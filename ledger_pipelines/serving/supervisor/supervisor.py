@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.embedded_postgres.server import EmbeddedServerError
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
@@ -219,7 +220,7 @@ class Supervisor:
         try:
             yield
         except dagster_client.STORAGE_ERRORS as error:
-            self._announce(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
+            self._announce(f"Dagster's storage does not answer: {first_line(error)}")
 
     def _close_finished_sync(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync, even if the daemon does not run."""
@@ -227,7 +228,7 @@ class Supervisor:
             with Databases(self.settings) as databases:
                 closed = dagster_client.close_finished_sync(self.instance, databases)
         except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:
-            self._announce(str(error).splitlines()[0])
+            self._announce(first_line(error))
         else:
             if closed is not None:
                 self.report(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.serving.base.errors import ServingError
@@ -107,7 +108,7 @@ def _dagster() -> Iterator[None]:
     try:
         yield
     except dagster_client.STORAGE_ERRORS as error:
-        raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
+        raise unavailable(f"{_STORAGE}{first_line(error)}") from error
 
 
 def _loaded_graphql(settings: Settings) -> DagsterGraphql:
