@@ -65,12 +65,12 @@ class SyncService:
         """The settings."""
         return self.databases.settings
 
-    def reap_dead_syncs(self) -> None:
+    def close_dead_sync(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync."""
         # Without a code server its runs are dead; with one, `ledger up` takes care of them.
         port = None if is_serving(self.settings.home) else self.settings.code_server_port
         dagster_client.fail_dead_runs(self.instance, code_server_port=port)
-        dagster_client.close_finished_sync(self.instance, self.databases)
+        dagster_client.close_dead_sync(self.instance, self.databases)
 
     def register(self, request: SyncRequest) -> SyncJob:
         """Register a sync as running; the caller then launches it.
@@ -176,11 +176,11 @@ class SyncService:
     def wait_until_ended(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
         """Wait until a sync has ended; return False if it has not after the given seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        reaped_at = 0.0
+        checked_at = 0.0
         while True:
-            if time.monotonic() - reaped_at > 2:  # the sync may have been killed
-                self.reap_dead_syncs()
-                reaped_at = time.monotonic()
+            if time.monotonic() - checked_at > 2:  # the sync may have been killed
+                self.close_dead_sync()
+                checked_at = time.monotonic()
             log = self.log(log_id)
             if log is None or log.status != "running":
                 return True
@@ -208,7 +208,7 @@ class SyncService:
         Raises:
             SyncRunningError: another sync is running.
         """
-        self.reap_dead_syncs()
+        self.close_dead_sync()
         with self._connection() as connection:
             log = sync_logs.running_sync(connection)
         if log is None:

@@ -11,7 +11,7 @@ from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failu
 from ledger_pipelines.defs.automation.jobs import ledger_job, reconciliation_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.defs.resources import PipelineDatabases
-from ledger_pipelines.defs.resources.sync_reaper import run_failure_message
+from ledger_pipelines.defs.resources.run_failures import run_failure_message
 from ledger_pipelines.horizon import Horizon, month_start
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import translate_connection_errors

@@ -10,7 +10,7 @@ from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COM
 from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.defs.automation.reconciliation import reconcilable
 from ledger_pipelines.defs.partitions import month_range_tags
-from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
+from ledger_pipelines.defs.resources import PipelineDatabases, close_dead_sync
 from ledger_pipelines.defs.resources.run_process import UNFINISHED
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
@@ -125,7 +125,7 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
             return dg.SkipReason(database_urls.NO_ERP_MESSAGE)
         horizon = databases.horizon()
         with record_failures(databases, "schedule hourly_sync"):
-            reap_dead_sync(context.instance, databases)
+            close_dead_sync(context.instance, databases)
             with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
                 running = sync_logs.running_sync(connection)
                 first = first_month_to_sync(connection, horizon, ERP_TABLES)

@@ -1,6 +1,6 @@
 """Resource `sync`: one sync of the ERP from its start to its end, for the run that carries it out.
 
-The resource is set up once per run and torn down at the run's end, also on failure or cancellation. `sync_reaper.py`
+The resource is set up once per run and torn down at the run's end, also on failure or cancellation. `dead_syncs.py`
 closes the syncs of killed processes.
 """
 
@@ -19,8 +19,8 @@ from pydantic import Field
 from sqlalchemy import exc
 
 from ledger_pipelines.defs.resources.databases import PipelineDatabases
+from ledger_pipelines.defs.resources.dead_syncs import close_dead_sync
 from ledger_pipelines.defs.resources.run_process import STORAGE_ERRORS, executing_process, own_process_tags
-from ledger_pipelines.defs.resources.sync_reaper import reap_dead_sync
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.sources.errors import error_message
@@ -294,7 +294,7 @@ def _claim_log(
     waits_for = None
     while True:
         if context.instance is not None:
-            reap_dead_sync(context.instance, databases)
+            close_dead_sync(context.instance, databases)
         try:
             with databases.warehouse.begin() as connection:
                 return sync_logs.begin_sync(connection, config.sync_type, run_id)

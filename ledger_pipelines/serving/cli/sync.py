@@ -75,7 +75,7 @@ def start(
 
         request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
         with _sync_service() as service:
-            service.reap_dead_syncs()
+            service.close_dead_sync()
             graphql = service.running_dagster()
             try:
                 job = service.register(request)
@@ -209,7 +209,7 @@ def _log_connection() -> Iterator[sa.Connection]:
             from ledger_pipelines.serving.sync import open_sync_service  # slow to import
 
             with open_sync_service(settings) as service:
-                service.reap_dead_syncs()
+                service.close_dead_sync()
         with databases.warehouse.connect() as connection:  # a consistent snapshot of a sync and its tables
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 

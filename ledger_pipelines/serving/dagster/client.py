@@ -19,10 +19,10 @@ from dagster import DagsterEventType, EventLogEntry, RunsFilter
 
 from ledger_pipelines import dagster_internals
 from ledger_pipelines.defs.partitions import month_range_tags
-from ledger_pipelines.defs.resources import interruption, run_process
+from ledger_pipelines.defs.resources import dead_syncs, interruption, run_process
+from ledger_pipelines.defs.resources.dead_syncs import SYNC_TAG, run_of_sync
+from ledger_pipelines.defs.resources.run_failures import step_failure_message
 from ledger_pipelines.defs.resources.run_process import UNFINISHED, executing_process, own_process_tags, send_signal
-from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync, step_failure_message
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.environment import dagster_environment
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
@@ -58,6 +58,7 @@ Instance = dg.DagsterInstance
 
 DAEMON_MODULE = dagster_internals.DAEMON_MODULE
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
+close_dead_sync = dead_syncs.close_dead_sync
 cancel_launched_runs = interruption.mark_runs_canceling
 confirm_cancelled = interruption.mark_runs_canceled
 fail_dead_runs = interruption.fail_dead_runs
@@ -210,15 +211,6 @@ def launch_reconciliation(graphql: DagsterGraphql, request: LedgerRunRequest, as
         ServingError: the run is refused.
     """
     return graphql.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
-
-
-def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
-    """Close and return the log of a sync whose run has ended or was never launched, if any.
-
-    Raises:
-        WarehouseError: the warehouse cannot be used.
-    """
-    return reap_dead_sync(instance, databases)
 
 
 def request_sync_termination(instance: Instance, log: SyncLog) -> bool:

@@ -33,7 +33,7 @@ def start_sync(settings: Settings, request: SyncRequest) -> SyncJob:
     """
     with _sync_service(settings) as service:
         graphql = _loaded_graphql(settings)
-        service.reap_dead_syncs()
+        service.close_dead_sync()
         job = service.register(request)
         service.launch(job, graphql)
     return job

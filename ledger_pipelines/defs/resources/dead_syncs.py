@@ -1,11 +1,11 @@
 """Syncs whose run ended without closing their log, because the process was killed or never started."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster import DagsterExecutionInterruptedError
 
+from ledger_pipelines.defs.resources.run_failures import run_failure_message
 from ledger_pipelines.defs.resources.run_process import end_process
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.settings import Settings
@@ -35,7 +35,7 @@ class SyncLogAccess(Protocol):
         ...
 
 
-def reap_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
+def close_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
     """Close the running sync if its run has ended, is unknown, or was never launched.
 
     Returns:
@@ -104,33 +104,3 @@ def _ending(
 def _is_cancel_requested(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Return whether a cancellation of the run was requested."""
     return bool(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING, limit=1).records)
-
-
-def run_failure_message(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return why a run failed: the messages of its failed steps, or else Dagster's own message."""
-    events = [
-        record.event_log_entry.dagster_event
-        for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE)
-        for record in instance.get_records_for_run(run_id, of_type=kind).records
-    ]
-    steps = [
-        f"{event.step_key}: {step_failure_message(event.step_failure_data)}"
-        for event in events
-        if event and event.is_step_failure
-    ]
-    own = [event.message for event in events if event and not event.is_step_failure and event.message]
-    return " ".join(steps or own[-1:]).strip() or "Dagster recorded no reason."
-
-
-def step_failure_message(failure: Any) -> str:
-    """Return the message of a failed step: its description for users, or else the innermost error."""
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "it failed"
-    if error.cls_name == DagsterExecutionInterruptedError.__name__:
-        return "it was interrupted; finished steps keep their result, this step changed nothing"
-    return str(error.message).strip()
