@@ -5,7 +5,8 @@ Only the objects that assets receive belong here, not the work that assets do wi
 
 from ledger_pipelines.defs.resources.databases import PipelineDatabases, RunScope
 from ledger_pipelines.defs.resources.dead_syncs import SYNC_TAG, close_dead_sync, run_of_sync
-from ledger_pipelines.defs.resources.sync import SyncConfig, SyncRun, TableSync, sync_resource
+from ledger_pipelines.defs.resources.sync import sync_resource
+from ledger_pipelines.defs.resources.sync_run import SyncConfig, SyncRun, TableSync
 
 __all__ = [
     "SYNC_TAG",
