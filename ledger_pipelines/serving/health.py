@@ -14,6 +14,7 @@ from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, count_findings
 from ledger_pipelines.serving.base.databases import Databases, connection_error
+from ledger_pipelines.serving.dagster.run_summary import ProgressCallback
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
@@ -48,9 +49,6 @@ _OF_INCIDENT = {
 _REPETITIONS = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
-
-#: Callback for progress: the current check, the number of finished checks, the total number.
-ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

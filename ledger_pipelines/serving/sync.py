@@ -17,6 +17,7 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.environment import dagster_environment
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.run_summary import ProgressCallback
 from ledger_pipelines.serving.dagster.sync_job import SyncJob, SyncMonths, resolve_tables
 from ledger_pipelines.serving.process_control.instance_lock import is_serving
 from ledger_pipelines.settings import Settings, project_folder
@@ -154,7 +155,7 @@ class SyncService:
             # Without this wait a process that ends first would stay a zombie.
             Thread(target=process.wait, name=f"end of sync {job.log_id}", daemon=True).start()
 
-    def execute(self, job: SyncJob, progress: dagster_client.ProgressCallback) -> None:
+    def execute(self, job: SyncJob, progress: ProgressCallback) -> None:
         """Execute the sync in this process; the result is in its log."""
         with self.close_log_on_error(job):
             dagster_client.execute_sync(self.settings, job, progress)

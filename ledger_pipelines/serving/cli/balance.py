@@ -1,6 +1,6 @@
 """`ledger balance`: compute, sync, check and compare the customer balances."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from typing import Annotated
@@ -24,7 +24,7 @@ from ledger_pipelines.serving.cli.common.console import (
 )
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.serving.dagster import run_summary
-from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, RunSummary
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, ProgressCallback, RunSummary
 from ledger_pipelines.serving.dry_run import DryRunCustomer, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
@@ -157,8 +157,8 @@ def run_and_report(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar, and yield the callback that moves it: step, steps done, steps in all."""
+def _progress() -> Iterator[ProgressCallback]:
+    """Show a progress bar, and yield the callback that moves it."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
