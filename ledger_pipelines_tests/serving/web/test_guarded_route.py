@@ -38,7 +38,7 @@ ROUTES = sorted(every_route())
 @pytest.fixture(autouse=True)
 def _new_limiters(api: ApiUnderTest) -> None:
     """Give the application new rate limiters before each test."""
-    api.client.app.state.context = replace(  # type: ignore[attr-defined] # the client has any ASGI application
+    api.client.app.state.app_context = replace(  # type: ignore[attr-defined] # the client has any ASGI application
         api.context, token_limiter=FailureRateLimiter(), unauthenticated_limiter=UnauthenticatedRateLimiter()
     )
 

@@ -52,7 +52,7 @@ def load_open_incidents(connection: sa.Connection) -> OpenIncidents:
 @router.get("")
 def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show open and closed incidents, newest first."""
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         newest = incidents.newest_incidents(connection, PER_PAGE, page_offset(number, PER_PAGE))
         total = incidents.count(connection)
 
@@ -70,7 +70,7 @@ def confirm_deletion(
     rows: Annotated[int, WholeNumber(1, ids.LARGEST), Form()],
 ) -> Response:
     """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
-    warehouse = context.app.warehouse
+    warehouse = context.app_context.warehouse
     with translate_connection_errors(warehouse), warehouse.begin() as connection:
         incident = incidents.get_incident(connection, incident_id)
         if incident is None:

@@ -24,7 +24,7 @@ _FilterValue = Annotated[str, Query(max_length=1000)]
 def low_balances(context: RequestContextDep, number: PageNumber = 1, cleared: _FilterValue = "") -> Response:
     """Show open alerts of low balances; with `cleared` also those that have recovered."""
     also_cleared = cleared == "yes"
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         found = alerts_page(connection, include_cleared=also_cleared, number=number, per_page=PER_PAGE)
 
     def path(to: int) -> str:
@@ -44,7 +44,7 @@ def rejected_rows(
     chosen_asset, source_table, kind = _parse_choice(reason)
     if asset not in ("", chosen_asset):  # the reason belongs to a previously chosen asset
         chosen_asset, source_table, kind, reason = asset, None, None, ""
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         kinds = rejection_counts(connection)
         rows = rejected_rows_page(
             connection, asset=chosen_asset, source_table=source_table, kind=kind, number=number, per_page=PER_PAGE
@@ -86,7 +86,7 @@ def _parse_choice(reason: str) -> tuple[str | None, str | None, str | None]:
 def audit_log(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show the audit log; for administrators only."""
     require_admin(context)
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         entries = audit.latest(connection, limit=PER_PAGE, offset=page_offset(number, PER_PAGE))
         total = audit.count(connection)
 
