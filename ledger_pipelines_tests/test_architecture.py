@@ -27,7 +27,7 @@ WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.table
 SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
 DEMO = {"demo"}
-CORE = FOUNDATION | WAREHOUSE | SOURCES | LOADING | {"ledger", "analytics", "realtime", "notifications"}
+CORE = FOUNDATION | WAREHOUSE | SOURCES | LOADING | {"ledger", "databases", "analytics", "realtime", "notifications"}
 BELOW_WEB = {"serving", "serving.access", "serving.base", "serving.dagster"}
 SERVICES = BELOW_WEB | {"serving.process_control"}
 ROOMS: dict[str, set[str]] = {
@@ -54,6 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "loading.billing": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.billing"},
     "loading.erp": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.erp", "sources.erp.connection"},
     "ledger": FOUNDATION | WAREHOUSE,
+    "databases": FOUNDATION | WAREHOUSE | {"sources", "sources.billing", "ledger"},
     "analytics": FOUNDATION | WAREHOUSE | {"ledger"},
     "notifications": FOUNDATION | WAREHOUSE,
     "realtime": FOUNDATION | WAREHOUSE | {"sources", "sources.billing", "loading", "loading.billing", "ledger"},
@@ -98,6 +99,7 @@ WITHOUT_DAGSTER = (
     "sources",
     "loading",
     "ledger",
+    "databases",
     "analytics",
     "realtime",
     "notifications",

@@ -7,10 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.ledger.alerts import AlertCounts, LowBalanceLimits
+from ledger_pipelines.ledger.alerts import AlertCounts
 from ledger_pipelines.ledger.days_left import DaysLeftGroup, balances_by_days_left
 from ledger_pipelines.serving.base.databases import Databases
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
 from ledger_pipelines.warehouse.queries.customers import low_balances
@@ -55,13 +54,14 @@ def by_days_left(databases: Databases) -> list[DaysLeftGroup]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    low = LowBalanceLimits(days=databases.settings.alert_days)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
-        return balances_by_days_left(connection, ledger_horizon(connection, databases.horizon), low)
+    with databases.warehouse_connection() as connection:
+        return balances_by_days_left(
+            connection, ledger_horizon(connection, databases.horizon()), databases.default_low_balance()
+        )
 
 
 def _rows(databases: Databases, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -91,7 +91,6 @@ def change_threshold(
         UnknownCustomerError: the customer is not in the warehouse.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
-    low = LowBalanceLimits(days=databases.settings.alert_days)
 
     def change(connection: sa.Connection) -> AlertCounts:
         if forget:
@@ -99,7 +98,8 @@ def change_threshold(
         else:
             require_customer(connection, customer_id)
             alerts.set_limits(connection, customer_id, threshold=threshold, days=days)
-        horizon = ledger_horizon(connection, databases.horizon)
-        return alerts.evaluate_alerts(connection, (customer_id,), horizon, low, "ledger alerts")
+        horizon = ledger_horizon(connection, databases.horizon())
+        limits = databases.default_low_balance()
+        return alerts.evaluate_alerts(connection, (customer_id,), horizon, limits, "ledger alerts")
 
     return with_lock_retry(databases.warehouse, change, waiting)

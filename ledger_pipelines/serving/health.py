@@ -148,7 +148,7 @@ def _services(databases: Databases, found: HealthReport) -> None:
         found.services.append(DatabaseState(name, mask_url(url.set(drivername="postgresql")), fault))
     billing = database_urls.billing_url(settings)
     try:
-        fault = "" if databases.billing_app.has_customers() else "no customers found"
+        fault = "" if databases.billing_app().has_customers() else "no customers found"
     except SourceError as error:
         fault = str(error)
     found.services.append(DatabaseState(_BILLING, mask_url(billing), fault))
@@ -181,7 +181,7 @@ def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found:
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
-    horizon = databases.horizon
+    horizon = databases.horizon()
     found.months_expected = len(horizon.months)
     computed = is_computed(connection)
     if not computed:
@@ -213,7 +213,7 @@ def _accuracy(
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
         progress(invariant.name.replace("_", " "), at)
-        rows = count_findings(connection, invariant, CheckScope(databases.horizon, wanted))
+        rows = count_findings(connection, invariant, CheckScope(databases.horizon(), wanted))
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")

@@ -9,7 +9,6 @@ from ledger_pipelines.ledger.reconciliation import partners
 from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion, partner_suggestions
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.tables import customer_business_partners, customers
 
@@ -28,7 +27,7 @@ def mappings(databases: Databases, *, customer_id: int | None, limit: int) -> li
     if customer_id is not None:
         statement = statement.where(_mapping.customer_id == customer_id)
     statement = statement.order_by(_mapping.customer_id, _mapping.bp_code).limit(limit)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -69,5 +68,5 @@ def suggest_partners(databases: Databases, limit: int) -> list[PartnerSuggestion
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return partner_suggestions(connection, limit)

@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
 
-import sqlalchemy as sa
-
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.serving.base.databases import Databases
@@ -23,7 +21,6 @@ from ledger_pipelines.serving.process_control.instance_lock import is_serving
 from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import (
     SyncedTable,
@@ -83,8 +80,8 @@ class SyncService:
             SettingsError: no ERP is configured.
         """
         database_urls.erp_url(self.settings)  # raises an error without an ERP
-        horizon, tables = self.databases.horizon, resolve_tables(request.tables)
-        with self._connection() as connection:
+        horizon, tables = self.databases.horizon(), resolve_tables(request.tables)
+        with self.databases.warehouse_transaction() as connection:
             default_first = first_month_to_sync(connection, horizon, tables or ERP_TABLES)
             first, last = request.months.resolve(horizon, default_first)
             try:
@@ -132,7 +129,7 @@ class SyncService:
         with self.close_log_on_error(job):
             run_id = dagster_client.launch_sync(graphql, job)
         # The run also attaches itself to its log, and may have ended already.
-        with suppress(SyncNotRunningError), self._connection() as connection:
+        with suppress(SyncNotRunningError), self.databases.warehouse_transaction() as connection:
             sync_logs.attach_run(connection, job.log_id, run_id)
         return run_id
 
@@ -164,14 +161,14 @@ class SyncService:
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             if log_id is None:
                 return sync_history.latest(connection)
             return sync_history.by_id(connection, log_id)
 
     def tables(self, log_id: int) -> list[SyncedTable]:
         """Return the result of a sync for each table."""
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             return sync_history.tables_of(connection, log_id)
 
     def wait_until_ended(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
@@ -210,7 +207,7 @@ class SyncService:
             SyncRunningError: another sync is running.
         """
         self.close_dead_sync()
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             log = sync_logs.running_sync(connection)
         if log is None:
             return None
@@ -223,20 +220,15 @@ class SyncService:
             # The log first: no step may then begin with another table.
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
             dagster_client.kill_sync(self.instance, log)
-            with self._connection() as connection:
+            with self.databases.warehouse_transaction() as connection:
                 sync_logs.terminate_writers(connection, log.id)
         return self.log(log.id)
 
     def _close(self, log_id: int, ending: SyncResult) -> None:
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             closed = sync_logs.close(connection, log_id, ending)
         if closed is not None:
             append_line(self.settings, f"sync {log_id} {ending.status}: {ending.error_message}")
-
-    @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
-        with translate_connection_errors(self.databases.warehouse), self.databases.warehouse.begin() as connection:
-            yield connection
 
 
 @contextmanager

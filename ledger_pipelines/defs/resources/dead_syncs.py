@@ -1,15 +1,11 @@
 """Syncs whose run ended without closing their log, because the process was killed or never started."""
 
-from typing import Protocol
-
 import dagster as dg
-import sqlalchemy as sa
 
+from ledger_pipelines.databases import InstallationDatabases
 from ledger_pipelines.defs.resources.run_failures import run_failure_message
 from ledger_pipelines.defs.resources.run_process import end_process
 from ledger_pipelines.loading.erp.sync_log_file import append_line
-from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncResult
 
@@ -21,21 +17,7 @@ LAUNCH_TIMEOUT_SECONDS = 120
 _STATE_AFTER = "Each table is either copied completely or unchanged; the next sync loads what is missing."
 
 
-class SyncLogAccess(Protocol):
-    """Object with access to the logs of syncs."""
-
-    @property
-    def settings(self) -> Settings:
-        """Settings of the process."""
-        ...
-
-    @property
-    def warehouse(self) -> sa.Engine:
-        """Engine of the warehouse."""
-        ...
-
-
-def close_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
+def close_dead_sync(instance: dg.DagsterInstance, databases: InstallationDatabases) -> SyncLog | None:
     """Close the running sync if its run has ended, is unknown, or was never launched.
 
     Returns:
@@ -44,7 +26,7 @@ def close_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> S
     Raises:
         WarehouseError: The warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         log = sync_logs.running_sync(connection)
         if log is None:
             return None
@@ -53,12 +35,11 @@ def close_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> S
     ending = _ending(instance, log, run, overdue=overdue)
     if ending is None:
         return None
-    with translate_connection_errors(databases.warehouse):
-        with databases.warehouse.begin() as connection:
-            closed = sync_logs.close(connection, log.id, ending)
-        with databases.warehouse.begin() as connection:
-            # The server may still hold sessions of the dead process, or of a process that no longer responds.
-            sync_logs.terminate_writers(connection, log.id)
+    with databases.warehouse_transaction() as connection:
+        closed = sync_logs.close(connection, log.id, ending)
+    with databases.warehouse_transaction() as connection:
+        # The server may still hold sessions of the dead process, or of a process that no longer responds.
+        sync_logs.terminate_writers(connection, log.id)
     if run is not None:
         end_process(run)
     if closed is not None:

@@ -44,7 +44,7 @@ def list_alerts(
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
         found = alerts.alerts_of(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
-        with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        with databases.warehouse_connection() as connection:
             incidents = sum(count_open(connection).values())
     if as_json:
         days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}

@@ -80,7 +80,7 @@ def sync(
     """Read the billing application again and correct all differences, from a month to the current one."""
     with json_errors(as_json=as_json):
         settings = load_settings()
-        horizon = Databases(settings).horizon
+        horizon = Databases(settings).horizon()
         first = horizon.first if from_month is None else horizon.require_month(from_month)
         result = run_and_report(
             "balance sync",
@@ -124,7 +124,7 @@ def compare(as_json: AsJson = False) -> None:
     with json_errors(as_json=as_json):
         settings = load_settings()
         prepare_with_message(settings)
-        horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
+        horizon, assets = Databases(settings).horizon(), possible_reconciliations(settings)
         request = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
         with _progress() as on_progress:
             from ledger_pipelines.serving.dagster import client  # slow to import
@@ -146,7 +146,7 @@ def run_and_report(
 ) -> RunSummary:
     """Run the ledger's job from a month to the current one with a progress bar, and print the run summary."""
     prepare_with_message(settings)
-    last = Databases(settings).horizon.current
+    last = Databases(settings).horizon().current
     request = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
     with _progress() as on_progress:
         from ledger_pipelines.serving.dagster import client  # slow to import

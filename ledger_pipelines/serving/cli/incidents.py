@@ -10,7 +10,6 @@ from ledger_pipelines.serving.cli.common.auditing import audited_command
 from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
 from ledger_pipelines.serving.incidents import confirm_deletions
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.incidents import newest_incidents, open_incidents
 
 app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do.")
@@ -41,8 +40,7 @@ def list_incidents(
     with (
         json_errors(as_json=as_json),
         Databases(load_settings()) as databases,
-        translate_connection_errors(databases.warehouse),
-        databases.warehouse.connect() as connection,
+        databases.warehouse_connection() as connection,
     ):
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:

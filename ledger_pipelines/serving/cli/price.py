@@ -41,7 +41,7 @@ def show_preview(
 ) -> None:
     """Show which transactions and months a price would change, and by how much. Read-only."""
     with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        horizon = databases.horizon
+        horizon = databases.horizon()
         first, last = horizon.require_month(from_month), horizon.require_month(to_month or horizon.current)
         if last < first:
             raise ServingError(f"The months end before they start: --from {first} --to {last}")

@@ -117,7 +117,7 @@ class Supervisor:
         Raises:
             ServingError: a run is refused.
         """
-        horizon = databases.horizon
+        horizon = databases.horizon()
         if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
             request = LedgerRunRequest(horizon.first, horizon.current, None, "up")
             yield "The whole ledger is being computed", dagster_client.launch_ledger(self.graphql, request)

@@ -75,7 +75,7 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
     """
     with Databases(settings) as databases, _dagster():
         databases.check_customers_exist((customer_id,))
-        request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
+        request = LedgerRunRequest(first, databases.horizon().current, (customer_id,), command="api update")
         return dagster_client.launch_ledger(_loaded_graphql(settings), request)
 
 
