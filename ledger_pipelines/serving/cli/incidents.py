@@ -8,6 +8,7 @@ import typer
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
 from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
+from ledger_pipelines.serving.cli.common.options import CustomerId
 from ledger_pipelines.serving.incidents import confirm_deletions
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.ops.incidents import newest_incidents, open_incidents
@@ -56,7 +57,7 @@ def list_incidents(
 
 @app.command()
 def confirm(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    customer_id: CustomerId,
     rows: Annotated[
         int | None, typer.Option("--rows", help="Confirm only if exactly this number of rows would be deleted.")
     ] = None,

@@ -12,6 +12,7 @@ from ledger_pipelines.serving import price_preview
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.options import CustomerId
 from ledger_pipelines.serving.price_preview import PricePreview
 from ledger_pipelines.settings import load_settings
 
@@ -27,7 +28,7 @@ def _group() -> None:
 
 @app.command("preview")
 def show_preview(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    customer_id: CustomerId,
     from_month: Annotated[str, typer.Option("--from", metavar="YYYY-MM", help="First month of the new price.")],
     price_per_m3: Annotated[str, typer.Option("--price", metavar="RUPIAH", help="New price per Sm³, in rupiah.")],
     correction: Annotated[

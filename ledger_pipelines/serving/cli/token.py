@@ -17,8 +17,8 @@ from ledger_pipelines.serving.cli.common.console import (
     json_errors,
     out,
     print_message,
+    print_records,
     print_success,
-    print_table,
 )
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.settings import load_settings
@@ -61,8 +61,7 @@ def list_tokens(as_json: AsJson = False) -> None:
     if as_json:
         print_success(tokens=[_token_as_json(token) for token in found])
         return
-    rows = [[getattr(token, column) for column in _COLUMNS] for token in found]
-    print_table("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows)
+    print_records("Tokens", _COLUMNS, [asdict(token) for token in found])
 
 
 @app.command()
