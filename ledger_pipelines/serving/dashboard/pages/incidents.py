@@ -55,12 +55,13 @@ def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
     with context.app_context.snapshot() as connection:
         newest = incidents.newest_incidents(connection, PER_PAGE, page_offset(number, PER_PAGE))
         total = incidents.count(connection)
-
-    def path(to: int) -> str:
-        return build_path("/incidents", page=to)
-
-    found = ResultPage(newest, number, PER_PAGE, total)
-    return render_page(context, "incidents.html", nav_entry=_NAV, incidents=found, page_path=path)
+    return render_page(
+        context,
+        "incidents.html",
+        nav_entry=_NAV,
+        incidents=ResultPage(newest, number, PER_PAGE, total),
+        page_path=lambda to: build_path("/incidents", page=to),
+    )
 
 
 @router.post("/{id}/confirm")

@@ -1,7 +1,6 @@
 """Pages of ERP syncs: history, one sync, start and cancel."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Form, Path, Query, Response
@@ -59,7 +58,7 @@ def history(
         "syncs.html",
         nav_entry=_NAV,
         logs=found,
-        page_path=partial(_path, status, sync_type),
+        page_path=lambda to: build_path("/syncs", status=status, sync_type=sync_type, page=to),
         statistics=statistics,
         days=_DAYS,
         charts=[charts.sync_durations(locale, drawn)] if drawn else [],
@@ -71,10 +70,6 @@ def history(
         horizon=list(reversed(app_context.horizon.months)),
         erp_tables=_TABLES,
     )
-
-
-def _path(status: str, sync_type: str, to: int) -> str:
-    return build_path("/syncs", status=status, sync_type=sync_type, page=to)
 
 
 @router.post("")
