@@ -24,6 +24,7 @@ from ledger_pipelines.serving.cli.common.console import (
     print_table,
 )
 from ledger_pipelines.serving.cli.common.options import CustomerId, OnlyCustomer
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 from ledger_pipelines.serving.price_preview import parse_signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -42,7 +43,7 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """List low-balance alerts and their delivery; without --customer-id also how many days balances last."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found = alerts.alerts_of(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
         with databases.warehouse_connection() as connection:
@@ -70,7 +71,7 @@ def print_days_left(groups: Sequence[DaysLeftGroup]) -> None:
 @app.command("thresholds")
 def list_thresholds(as_json: AsJson = False) -> None:
     """List the customers that have a threshold of their own, and the default for all others."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found, days = alerts.thresholds(databases), databases.settings.alert_days
     if as_json:
         print_success(usual={"threshold": "0.00", "days": days}, thresholds=found)
@@ -115,7 +116,7 @@ def clear_threshold(customer_id: CustomerId, as_json: AsJson = False) -> None:
 @app.command("deliver")
 def deliver_now(as_json: AsJson = False) -> None:
     """Post open incidents and alerts to the webhook, as the sensor does; exit code 1 if one is not accepted."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         webhook = webhook_from_settings(databases.settings)
         if webhook is None:
             raise ServingError(

@@ -7,11 +7,10 @@ import typer
 
 from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion
 from ledger_pipelines.serving import partners
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_records, print_success
+from ledger_pipelines.serving.cli.common.console import AsJson, print_message, print_records, print_success
 from ledger_pipelines.serving.cli.common.options import CustomerId, OnlyCustomer
-from ledger_pipelines.settings import load_settings
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 
 app = typer.Typer(
     no_args_is_help=True, help="Mapping of customers to the business partners under which the ERP invoices them."
@@ -28,7 +27,7 @@ def list_partners(
     as_json: AsJson = False,
 ) -> None:
     """List the business partners of customers, since when they apply, and whether each was set by hand."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found = partners.mappings(databases, customer_id=customer_id, limit=limit)
     if as_json:
         print_success(partners=found)
@@ -44,8 +43,7 @@ def set_partner(
 ) -> None:
     """Add a business partner to a customer. Partners that were set before are kept."""
     with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
+        open_databases(as_json=as_json) as databases,
         audited_command(databases, "partners set", f"customer {customer_id} as {bp_code}"),
     ):
         partners.set_partner(databases, customer_id, bp_code, _print_waiting)
@@ -65,8 +63,7 @@ def remove_partner(
 ) -> None:
     """Remove a business partner from a customer: delete one that was set, exclude a default."""
     with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
+        open_databases(as_json=as_json) as databases,
         audited_command(databases, "partners remove", f"customer {customer_id} as {bp_code or 'any'}"),
     ):
         removed = partners.remove_partner(databases, customer_id, bp_code, _print_waiting)
@@ -81,7 +78,7 @@ def remove_partner(
 @app.command("suggest")
 def suggest(limit: _Limit = 50, as_json: AsJson = False) -> None:
     """Suggest business partners for customers without one, by contract number, name or amounts. Read-only."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         rows = [asdict(item) for item in partners.suggest_partners(databases, limit)]
     if as_json:
         print_success(suggestions=rows)
