@@ -13,8 +13,8 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
 from ledger_pipelines.warehouse.queries.customers import low_balances
-from ledger_pipelines.warehouse.queries.customers.customer import require_customer
-from ledger_pipelines.warehouse.tables import balance_thresholds, customers
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer, with_customer_name
+from ledger_pipelines.warehouse.tables import balance_thresholds
 
 _threshold = balance_thresholds.c
 
@@ -40,12 +40,7 @@ def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    return _rows(
-        databases,
-        sa.select(balance_thresholds, customers.c.name.label("customer_name"))
-        .outerjoin(customers, customers.c.customer_id == _threshold.customer_id)
-        .order_by(_threshold.customer_id),
-    )
+    return _rows(databases, with_customer_name(balance_thresholds).order_by(_threshold.customer_id))
 
 
 def by_days_left(databases: Databases) -> list[DaysLeftGroup]:
