@@ -13,7 +13,7 @@ from ledger_pipelines.serving.dashboard.pages.registration import page_routers
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
-from ledger_pipelines_tests.support.tables import newest_audit_entry
+from ledger_pipelines_tests.support.tables import altered, newest_audit_entry
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 CALLERS = ("no token", "garbage", "wrong secret", "expired", "revoked", "viewer", "admin")
@@ -136,13 +136,10 @@ def test_reads_are_not_audited(api: ApiUnderTest) -> None:
 
 
 def test_a_command_that_cannot_be_audited_does_not_run(api: ApiUnderTest) -> None:
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE ops.audit_log RENAME TO hidden"))
-    try:
+    with altered(
+        api.warehouse, "ALTER TABLE ops.audit_log RENAME TO hidden", "ALTER TABLE ops.hidden RENAME TO audit_log"
+    ):
         response = api.client.post("/api/sync/cancel", headers=bearer(api.callers.admin))
-    finally:
-        with api.warehouse.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE ops.hidden RENAME TO audit_log"))
     assert response.status_code == 503
 
 
