@@ -1,4 +1,4 @@
-"""Rules of docs/rules.md that Python and SQL, readers and writers share: prices, deposits, limits of numbers."""
+"""Rules of docs/rules.md that Python and SQL, readers and writers share: prices, deposits, alerts, numbers."""
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context
@@ -59,3 +59,10 @@ class DepositKind(StrEnum):
 
 KIND_WITHOUT_KETERANGAN = DepositKind.ADDITION
 """Old entries have no `keterangan`."""
+
+
+class AlertKind(StrEnum):
+    """Measures of a low balance."""
+
+    THRESHOLD = "threshold"
+    DAYS_LEFT = "days_left"

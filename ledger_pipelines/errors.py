@@ -19,3 +19,8 @@ class LedgerError(Exception):
     http_status: int = 503
     retry_after: bool = True
     extra_fields: Mapping[str, Any] = MappingProxyType({})
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text; the name of its class if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines_tests.support import servers
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, new_pipeline, new_warehouse
 from ledger_pipelines_tests.support.erp.erp_copy import ErpCopy, new_erp_copy
 from ledger_pipelines_tests.support.processes import restore_sigint_handler
 from ledger_pipelines_tests.support.webhook_receiver import Receiver, running_receiver
@@ -65,10 +64,8 @@ def mariadb_url() -> sa.URL:
 @pytest.fixture(scope="module")
 def empty_warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """An engine for the module's own warehouse, with empty tables."""
-    with servers.fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
+    with new_warehouse(embedded_url) as engine:
         yield engine
-        engine.dispose()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger_pipelines.domain import AlertKind
 from ledger_pipelines.horizon import Horizon, Scope, month_start, months_between, shift_month
 from ledger_pipelines.warehouse.merge import is_any_of, is_in_scope
 from ledger_pipelines.warehouse.tables import (
@@ -146,7 +147,7 @@ def _low_balance_states(positions: sa.Select[Any]) -> sa.Select[Any]:
     return (
         sa.union_all(
             *(
-                sa.select(position.customer_id, sa.literal(kind).label("kind"), *figures, is_low.label("is_low"))
+                sa.select(position.customer_id, sa.literal(kind.value).label("kind"), *figures, is_low.label("is_low"))
                 for kind, is_low in low_balance_kinds(position).items()
             )
         )
@@ -155,13 +156,13 @@ def _low_balance_states(positions: sa.Select[Any]) -> sa.Select[Any]:
     )
 
 
-def low_balance_kinds(position: sa.ColumnCollection[str, Any]) -> dict[str, sa.ColumnElement[bool]]:
+def low_balance_kinds(position: sa.ColumnCollection[str, Any]) -> dict[AlertKind, sa.ColumnElement[bool]]:
     """Return for each kind of alert whether a position (`current_positions`) is low by it; null: unknown."""
     # Compared with days × use, which is exact; a quotient is not.
     lasts_too_short = sa.func.greatest(position.balance, 0) * USE_WINDOW_DAYS < position.days * position.use
     return {
-        "threshold": position.balance < position.threshold,
-        "days_left": sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
+        AlertKind.THRESHOLD: position.balance < position.threshold,
+        AlertKind.DAYS_LEFT: sa.case((position.days == 0, sa.false()), else_=lasts_too_short),
     }
 
 

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
 from ledger_pipelines.notifications.queue import Message, NotificationQueue
 from ledger_pipelines.notifications.webhook import DeliveryError, Webhook
-from ledger_pipelines.warehouse.ops.incidents import IS_OPEN, is_past_grace
+from ledger_pipelines.warehouse.ops.incidents import IS_OPEN, OpenIncident, is_past_grace
 from ledger_pipelines.warehouse.tables import balance_alerts, customers, incidents
 
 _alert, _incident = balance_alerts.c, incidents.c
@@ -22,19 +22,7 @@ INCIDENTS = NotificationQueue(
     type="incident.opened",
     is_wanted=sa.and_(IS_OPEN, is_past_grace()),
     since=_incident.opened_at,
-    data=(
-        _incident.event_id,
-        _incident.id,
-        _incident.kind,
-        _incident.subject,
-        _incident.customers,
-        _incident.opened_at,
-        _incident.last_seen_at,
-        _incident.occurrences,
-        _incident.owner,
-        _incident.reason,
-        _incident.what_to_do,
-    ),
+    data=(_incident.event_id, *(_incident[field.name] for field in fields(OpenIncident))),
 )
 ALERTS = NotificationQueue(
     table=balance_alerts,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from ledger_pipelines.horizon import Scope, months_between
 from ledger_pipelines.ledger import balances, transactions
@@ -16,7 +15,7 @@ from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError, 
 from ledger_pipelines.realtime.month_turn import DATA_ERRORS, turn_month
 from ledger_pipelines.sources.billing.changes import customers_without_recalculation
 from ledger_pipelines.sources.billing.reader import BillingSource
-from ledger_pipelines.sources.errors import driver_message
+from ledger_pipelines.sources.errors import error_message
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import change_queue, incidents, latency
 from ledger_pipelines.warehouse.ops.change_queue import PendingChange
@@ -195,15 +194,10 @@ class ChangeApplier:
                 yield IncidentCause(
                     IncidentKind.CHANGE_RETRIED,
                     customer_subject(customer_id),
-                    f"A change of customer {customer_id} cannot be applied: {_message(error)} "
+                    f"A change of customer {customer_id} cannot be applied: {error_message(error)} "
                     "The balances of this customer are unchanged.",
                     "Correct the row in the billing application: the change is retried automatically. "
                     "All waiting changes are in ops.pending_changes.",
                     customers=[customer_id],
                     run_id=self.run_id,
                 )
-
-
-def _message(error: Exception) -> str:
-    """Return the message of an error; of a driver's error its first line, without the statement and its values."""
-    return driver_message(error) if isinstance(error, exc.DBAPIError) else str(error)

@@ -7,15 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.ledger import alerts
-from ledger_pipelines.ledger.alerts import AlertCounts, LowBalanceLimits
+from ledger_pipelines.ledger.alerts import AlertCounts
 from ledger_pipelines.ledger.days_left import DaysLeftGroup, balances_by_days_left
 from ledger_pipelines.serving.base.databases import Databases
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
 from ledger_pipelines.warehouse.ops.loaded_months import ledger_horizon
 from ledger_pipelines.warehouse.queries.customers import low_balances
-from ledger_pipelines.warehouse.queries.customers.customer import require_customer
-from ledger_pipelines.warehouse.tables import balance_thresholds, customers
+from ledger_pipelines.warehouse.queries.customers.customer import require_customer, with_customer_name
+from ledger_pipelines.warehouse.tables import balance_thresholds
 
 _threshold = balance_thresholds.c
 
@@ -41,12 +40,7 @@ def thresholds(databases: Databases) -> list[Mapping[str, Any]]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    return _rows(
-        databases,
-        sa.select(balance_thresholds, customers.c.name.label("customer_name"))
-        .outerjoin(customers, customers.c.customer_id == _threshold.customer_id)
-        .order_by(_threshold.customer_id),
-    )
+    return _rows(databases, with_customer_name(balance_thresholds).order_by(_threshold.customer_id))
 
 
 def by_days_left(databases: Databases) -> list[DaysLeftGroup]:
@@ -55,13 +49,14 @@ def by_days_left(databases: Databases) -> list[DaysLeftGroup]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    low = LowBalanceLimits(days=databases.settings.alert_days)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
-        return balances_by_days_left(connection, ledger_horizon(connection, databases.horizon), low)
+    with databases.warehouse_connection() as connection:
+        return balances_by_days_left(
+            connection, ledger_horizon(connection, databases.horizon()), databases.default_low_balance()
+        )
 
 
 def _rows(databases: Databases, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -91,7 +86,6 @@ def change_threshold(
         UnknownCustomerError: the customer is not in the warehouse.
         WarehouseError: the warehouse cannot be used, or its tables stay locked by runs.
     """
-    low = LowBalanceLimits(days=databases.settings.alert_days)
 
     def change(connection: sa.Connection) -> AlertCounts:
         if forget:
@@ -99,7 +93,8 @@ def change_threshold(
         else:
             require_customer(connection, customer_id)
             alerts.set_limits(connection, customer_id, threshold=threshold, days=days)
-        horizon = ledger_horizon(connection, databases.horizon)
-        return alerts.evaluate_alerts(connection, (customer_id,), horizon, low, "ledger alerts")
+        horizon = ledger_horizon(connection, databases.horizon())
+        limits = databases.default_low_balance()
+        return alerts.evaluate_alerts(connection, (customer_id,), horizon, limits, "ledger alerts")
 
     return with_lock_retry(databases.warehouse, change, waiting)

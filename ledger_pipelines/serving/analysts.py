@@ -15,7 +15,6 @@ from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MIN_PASSWORD_LENGTH = 12
@@ -62,7 +61,7 @@ def create(databases: Databases, name: str, password: str | None) -> CreatedAnal
             f"{name!r} is not a valid role name. Use lower-case letters, digits and underscores, 63 characters at most."
         )
     given = _checked(password)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+    with databases.warehouse_transaction() as connection:
         existed = _exists(connection, name)
         stored = role.password_verifier(connection, name, given)
         with _permitted(databases, _administrator_sql(connection, name, databases.settings), name):
@@ -87,7 +86,7 @@ def list_all(databases: Databases) -> list[Analyst]:
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return role.list_analysts(connection)
 
 
@@ -98,7 +97,7 @@ def drop(databases: Databases, name: str) -> None:
         ServingError: there is no such analyst, or the configured user may not drop it.
         WarehouseError: the warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+    with databases.warehouse_transaction() as connection:
         _check_is_analyst(connection, name)
         with _permitted(databases, [f"DROP ROLE {name}"]):
             role.drop_role(connection, name)
@@ -112,7 +111,7 @@ def change_password(databases: Databases, name: str, password: str | None) -> st
         WarehouseError: the warehouse cannot be used.
     """
     given = _checked(password)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+    with databases.warehouse_transaction() as connection:
         _check_is_analyst(connection, name)
         with _permitted(databases, [f"ALTER ROLE {name} PASSWORD '…'"]):
             role.set_password(connection, name, role.password_verifier(connection, name, given))

@@ -16,7 +16,7 @@ from ledger_pipelines.serving import api
 from ledger_pipelines.serving.api.metrics import MetricsMiddleware, PipelineCollector, RequestMetrics
 from ledger_pipelines.serving.dashboard.pages.registration import register_dashboard
 from ledger_pipelines.serving.web import errors
-from ledger_pipelines.serving.web.context import AppContext, create_context
+from ledger_pipelines.serving.web.context import create_context
 from ledger_pipelines.serving.web.discovery import declared_in
 from ledger_pipelines.serving.web.middleware import BodyLimitMiddleware, OutermostMiddleware
 from ledger_pipelines.settings import Settings, load_settings
@@ -30,14 +30,9 @@ _BEARER = {
 }
 
 
-def create_app(settings: Settings, context: AppContext | None = None) -> FastAPI:
-    """Create the application.
-
-    Args:
-        settings: The installation's settings.
-        context: Use these engines, limits and caches instead of creating them from the settings.
-    """
-    app_context = context or create_context(settings)
+def create_app(settings: Settings) -> FastAPI:
+    """Create the application of an installation."""
+    app_context = create_context(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,7 +48,7 @@ def create_app(settings: Settings, context: AppContext | None = None) -> FastAPI
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = app_context
+    app.state.app_context = app_context
     request_metrics = RequestMetrics()
     request_metrics.registry.register(PipelineCollector(app_context))
     app.state.metrics = request_metrics

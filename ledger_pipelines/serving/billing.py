@@ -37,7 +37,7 @@ def run_connection_test(databases: Databases, progress: Callable[[int], None] = 
         databases: The installation's databases.
         progress: Called with the number of rows read so far.
     """
-    app = databases.billing_app
+    app = databases.billing_app()
     found = diagnose(app, datetime.now(databases.settings.zone))
     if not found.is_usable:
         return ConnectionTest(found)

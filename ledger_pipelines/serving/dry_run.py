@@ -10,7 +10,6 @@ from ledger_pipelines.sources.billing.parsing import SourceRow
 from ledger_pipelines.sources.billing.records import MeterReading
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.queries.customers.latest_balances import latest_balances
 from ledger_pipelines.warehouse.tables import monthly_customer_balances
 
@@ -64,21 +63,21 @@ def dry_run_of(databases: Databases, customers: tuple[int, ...] | None) -> DryRu
         SourceError: the billing application cannot be read.
         WarehouseError: the warehouse cannot be used.
     """
-    horizon = databases.horizon
+    horizon = databases.horizon()
     scope = Scope(horizon.months, customers)
     found: dict[int, DryRunCustomer] = {}
-    for chunk in databases.billing_app.customers(scope):
+    for chunk in databases.billing_app().customers(scope):
         for row in chunk:
             found[row["id"]] = _customer(row, horizon)
     orphan_readings = 0
-    for chunk in databases.billing_app.readings(scope):
+    for chunk in databases.billing_app().readings(scope):
         for row in chunk:
             customer = found.get(row["customer_id"])
             if customer is None:
                 orphan_readings += 1
             else:
                 _count(customer, billing_rows.parse_reading(row, horizon))
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         column = monthly_customer_balances.c
         latest = latest_balances(column.customer_id, column.closing_balance)
         if customers is not None:

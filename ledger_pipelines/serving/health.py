@@ -10,9 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import month_of
 from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, count_findings
 from ledger_pipelines.serving.base.databases import Databases, connection_error
+from ledger_pipelines.serving.dagster.run_summary import ProgressCallback
 from ledger_pipelines.settings import Settings, mask_url
 from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
@@ -47,9 +49,6 @@ _OF_INCIDENT = {
 _REPETITIONS = 5
 _WAREHOUSE = "warehouse"
 _BILLING = "billing application"
-
-#: Callback for progress: the current check, the number of finished checks, the total number.
-ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def check_health(databases: Databases, wanted: tuple[int, ...] | None, progress:
             progress("queries", steps - 1, steps)
             found.query_ms = measure_queries(connection, wanted)
     except exc.ProgrammingError as error:
-        fault = str(error.orig).splitlines()[0]
+        fault = first_line(error.orig or error)
         found.problems.append(
             f"The schema of the warehouse is not the one this program expects ({fault}). Run: ledger db upgrade"
         )
@@ -149,7 +148,7 @@ def _services(databases: Databases, found: HealthReport) -> None:
         found.services.append(DatabaseState(name, mask_url(url.set(drivername="postgresql")), fault))
     billing = database_urls.billing_url(settings)
     try:
-        fault = "" if databases.billing_app.has_customers() else "no customers found"
+        fault = "" if databases.billing_app().has_customers() else "no customers found"
     except SourceError as error:
         fault = str(error)
     found.services.append(DatabaseState(_BILLING, mask_url(billing), fault))
@@ -182,7 +181,7 @@ def _incidents(connection: sa.Connection, wanted: tuple[int, ...] | None, found:
 
 def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ...] | None, found: HealthReport) -> None:
     found.rows = dict(connection.execute(row_counts(wanted)).one()._mapping)
-    horizon = databases.horizon
+    horizon = databases.horizon()
     found.months_expected = len(horizon.months)
     computed = is_computed(connection)
     if not computed:
@@ -214,7 +213,7 @@ def _accuracy(
 ) -> None:
     for at, invariant in enumerate(INVARIANTS):
         progress(invariant.name.replace("_", " "), at)
-        rows = count_findings(connection, invariant, CheckScope(databases.horizon, wanted))
+        rows = count_findings(connection, invariant, CheckScope(databases.horizon(), wanted))
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
             found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")

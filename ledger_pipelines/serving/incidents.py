@@ -6,7 +6,6 @@ from datetime import datetime
 
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.confirmations import confirm_refused_deletion
 from ledger_pipelines.warehouse.ops.incidents import IncidentKind, customer_subject, open_incidents
 
@@ -40,7 +39,7 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
         NothingToConfirmError: the refused deletion is not of single customers' rows.
         WarehouseError: the warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+    with databases.warehouse_transaction() as connection:
         subject = customer_subject(customer_id)
         refused = [each for each in open_incidents(connection) if each.kind == IncidentKind.DELETION_REFUSED]
         incident = next((each for each in refused if each.subject == subject), None)

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
 from ledger_pipelines.ledger.reconciliation import partners
 from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion, partner_suggestions
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.lock_retry import with_lock_retry
-from ledger_pipelines.warehouse.tables import customer_business_partners, customers
+from ledger_pipelines.warehouse.queries.customers.customer import with_customer_name
+from ledger_pipelines.warehouse.tables import customer_business_partners
 
 _mapping = customer_business_partners.c
 
@@ -22,13 +20,11 @@ def mappings(databases: Databases, *, customer_id: int | None, limit: int) -> li
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    statement = sa.select(customer_business_partners, customers.c.name.label("customer_name")).outerjoin(
-        customers, customers.c.customer_id == _mapping.customer_id
-    )
+    statement = with_customer_name(customer_business_partners)
     if customer_id is not None:
         statement = statement.where(_mapping.customer_id == customer_id)
     statement = statement.order_by(_mapping.customer_id, _mapping.bp_code).limit(limit)
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -69,5 +65,5 @@ def suggest_partners(databases: Databases, limit: int) -> list[PartnerSuggestion
     Raises:
         WarehouseError: the warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         return partner_suggestions(connection, limit)

@@ -84,7 +84,7 @@ def preview_price(databases: Databases, change: PriceChange, waiting: Callable[[
 
     def compute(connection: sa.Connection) -> PricePreview:
         customer = require_customer(connection, change.customer_id)
-        preview = preview_price_change(connection, change, databases.horizon)
+        preview = preview_price_change(connection, change, databases.horizon())
         return PricePreview(customer.name, customer.use_realtime_calculation, preview)
 
     return with_lock_retry(databases.warehouse, compute, waiting)

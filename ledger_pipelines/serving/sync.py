@@ -9,20 +9,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
 
-import sqlalchemy as sa
-
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.dagster import client as dagster_client
 from ledger_pipelines.serving.dagster.environment import dagster_environment
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.serving.dagster.run_summary import ProgressCallback
 from ledger_pipelines.serving.dagster.sync_job import SyncJob, SyncMonths, resolve_tables
 from ledger_pipelines.serving.process_control.instance_lock import is_serving
 from ledger_pipelines.settings import Settings, project_folder
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import (
     SyncedTable,
@@ -65,12 +63,12 @@ class SyncService:
         """The settings."""
         return self.databases.settings
 
-    def reap_dead_syncs(self) -> None:
+    def close_dead_sync(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync."""
         # Without a code server its runs are dead; with one, `ledger up` takes care of them.
         port = None if is_serving(self.settings.home) else self.settings.code_server_port
         dagster_client.fail_dead_runs(self.instance, code_server_port=port)
-        dagster_client.close_finished_sync(self.instance, self.databases)
+        dagster_client.close_dead_sync(self.instance, self.databases)
 
     def register(self, request: SyncRequest) -> SyncJob:
         """Register a sync as running; the caller then launches it.
@@ -82,8 +80,8 @@ class SyncService:
             SettingsError: no ERP is configured.
         """
         database_urls.erp_url(self.settings)  # raises an error without an ERP
-        horizon, tables = self.databases.horizon, resolve_tables(request.tables)
-        with self._connection() as connection:
+        horizon, tables = self.databases.horizon(), resolve_tables(request.tables)
+        with self.databases.warehouse_transaction() as connection:
             default_first = first_month_to_sync(connection, horizon, tables or ERP_TABLES)
             first, last = request.months.resolve(horizon, default_first)
             try:
@@ -131,7 +129,7 @@ class SyncService:
         with self.close_log_on_error(job):
             run_id = dagster_client.launch_sync(graphql, job)
         # The run also attaches itself to its log, and may have ended already.
-        with suppress(SyncNotRunningError), self._connection() as connection:
+        with suppress(SyncNotRunningError), self.databases.warehouse_transaction() as connection:
             sync_logs.attach_run(connection, job.log_id, run_id)
         return run_id
 
@@ -154,7 +152,7 @@ class SyncService:
             # Without this wait a process that ends first would stay a zombie.
             Thread(target=process.wait, name=f"end of sync {job.log_id}", daemon=True).start()
 
-    def execute(self, job: SyncJob, progress: dagster_client.ProgressCallback) -> None:
+    def execute(self, job: SyncJob, progress: ProgressCallback) -> None:
         """Execute the sync in this process; the result is in its log."""
         with self.close_log_on_error(job):
             dagster_client.execute_sync(self.settings, job, progress)
@@ -163,24 +161,24 @@ class SyncService:
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             if log_id is None:
                 return sync_history.latest(connection)
             return sync_history.by_id(connection, log_id)
 
     def tables(self, log_id: int) -> list[SyncedTable]:
         """Return the result of a sync for each table."""
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             return sync_history.tables_of(connection, log_id)
 
     def wait_until_ended(self, log_id: int, on_progress: OnProgress, seconds: float | None = None) -> bool:
         """Wait until a sync has ended; return False if it has not after the given seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        reaped_at = 0.0
+        checked_at = 0.0
         while True:
-            if time.monotonic() - reaped_at > 2:  # the sync may have been killed
-                self.reap_dead_syncs()
-                reaped_at = time.monotonic()
+            if time.monotonic() - checked_at > 2:  # the sync may have been killed
+                self.close_dead_sync()
+                checked_at = time.monotonic()
             log = self.log(log_id)
             if log is None or log.status != "running":
                 return True
@@ -208,8 +206,8 @@ class SyncService:
         Raises:
             SyncRunningError: another sync is running.
         """
-        self.reap_dead_syncs()
-        with self._connection() as connection:
+        self.close_dead_sync()
+        with self.databases.warehouse_transaction() as connection:
             log = sync_logs.running_sync(connection)
         if log is None:
             return None
@@ -222,20 +220,15 @@ class SyncService:
             # The log first: no step may then begin with another table.
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. {_BY_FORCE}"))
             dagster_client.kill_sync(self.instance, log)
-            with self._connection() as connection:
+            with self.databases.warehouse_transaction() as connection:
                 sync_logs.terminate_writers(connection, log.id)
         return self.log(log.id)
 
     def _close(self, log_id: int, ending: SyncResult) -> None:
-        with self._connection() as connection:
+        with self.databases.warehouse_transaction() as connection:
             closed = sync_logs.close(connection, log_id, ending)
         if closed is not None:
             append_line(self.settings, f"sync {log_id} {ending.status}: {ending.error_message}")
-
-    @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
-        with translate_connection_errors(self.databases.warehouse), self.databases.warehouse.begin() as connection:
-            yield connection
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Errors raised while reading a source."""
+"""Errors raised while reading a source, and the messages of database drivers."""
 
 from sqlalchemy import exc
 
@@ -14,3 +14,9 @@ def driver_message(error: exc.DBAPIError) -> str:
     text = " ".join(str(argument) for argument in getattr(error.orig, "args", ()) if argument) or str(error.orig)
     line = text.strip().splitlines()[0] if text.strip() else type(error.orig).__name__
     return line if line.endswith(".") else f"{line}."
+
+
+def error_message(error: Exception) -> str:
+    """Return the text of an error; of a driver's error the first line, without the statement and its values."""
+    text = driver_message(error) if isinstance(error, exc.DBAPIError) else str(error).strip()
+    return text or type(error).__name__

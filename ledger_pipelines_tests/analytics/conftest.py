@@ -17,10 +17,10 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
-from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
+from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support.analysts import analyst_engine
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_warehouse
+from ledger_pipelines_tests.support.servers import fresh_database
 
 CURRENT, MONTHS = "2025-06", 14
 UNTIL = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
@@ -33,8 +33,7 @@ def demo(embedded_url: sa.URL) -> Iterator[Pipeline]:
         source_url = stack.enter_context(fresh_database(embedded_url))
         source = source_engine(source_url)
         stack.callback(source.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded_url)), WIB)
-        stack.callback(warehouse.dispose)
+        warehouse = stack.enter_context(new_warehouse(embedded_url))
         erp = ErpSource(erp_engine(source_url))
         stack.callback(erp.engine.dispose)
         plan = BillingDemoPlan(current_month=CURRENT, until=UNTIL, months=MONTHS)

@@ -7,10 +7,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.analytics.views import VIEWS, create_views_sql
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.views import SCHEMA, View
-from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import new_warehouse
 
 _DEFINITIONS = (
     "SELECT c.relname, pg_get_viewdef(c.oid), obj_description(c.oid), a.attname, col_description(c.oid, a.attnum), "
@@ -23,10 +21,8 @@ _DEFINITIONS = (
 @pytest.fixture(scope="module")
 def engine(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """Yield an engine to a warehouse created by the migrations."""
-    with fresh_warehouse(embedded_url) as url:
-        warehouse = warehouse_engine(url, WIB)
+    with new_warehouse(embedded_url) as warehouse:
         yield warehouse
-        warehouse.dispose()
 
 
 def definitions(connection: sa.Connection) -> list[tuple[str, ...]]:

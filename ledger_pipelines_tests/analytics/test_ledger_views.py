@@ -11,10 +11,8 @@ import sqlalchemy as sa
 from ledger_pipelines.analytics.views import VIEWS
 from ledger_pipelines.horizon import Scope
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries import summaries
-from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
-from ledger_pipelines_tests.support.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import Pipeline, new_warehouse
 
 VIEW = {view.name: view.table for view in VIEWS}
 CENT, VOLUME_UNIT = Decimal("0.01"), Decimal("0.0001")
@@ -185,15 +183,13 @@ SELECT n, to_char(m, 'YYYY-MM'), 0, 0, 0, n, 0, '{{}}', m {_EACH_MONTH}
 @pytest.fixture(scope="module")
 def large_warehouse(embedded_url: sa.URL) -> Iterator[sa.Connection]:
     """Yield a connection to an analyzed warehouse of 4,000 customers with 24 months and price entries each."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
+    with new_warehouse(embedded_url) as engine:
         with engine.begin() as connection:
             for statement in (_CUSTOMERS, _PRICES, _BALANCES):
                 connection.exec_driver_sql(statement)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
             yield connection
-        engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ledger_pipelines.warehouse.transaction_setup import lock_tables, try_lock_t
 from ledger_pipelines_tests.support.analysts import PASSWORD, analyst_engine, databases_of
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.tables import execute
 
 BY_MONTH = (tables.deposits, tables.transaction_calculations, tables.erp_tables["so_invoice_line"])
 FORBIDDEN = "permission denied"
@@ -78,8 +79,7 @@ def test_future_tables_are_readable(owner: sa.Engine, analyst: sa.Engine) -> Non
         for table in BY_MONTH:
             session.exec_driver_sql(f"SELECT * FROM {partition_name(table, '2025-02')}")
         session.exec_driver_sql("SELECT * FROM new_one")
-    with owner.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE ledger.new_one")
+    execute(owner, "DROP TABLE ledger.new_one")
 
 
 CHANGES = [
@@ -202,8 +202,7 @@ def test_tables_of_ops_are_granted_one_by_one(owner: sa.Engine, connection: sa.C
     connection.exec_driver_sql("SELECT * FROM ops.watermarks")
     with pytest.raises(sa.exc.ProgrammingError, match=FORBIDDEN):
         connection.exec_driver_sql("SELECT * FROM ops.unknown")
-    with owner.begin() as writing:
-        writing.exec_driver_sql("DROP TABLE ops.unknown")
+    execute(owner, "DROP TABLE ops.unknown")
 
 
 def test_password_is_in_no_statement(owner: sa.Engine) -> None:

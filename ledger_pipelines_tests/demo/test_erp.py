@@ -22,6 +22,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind
 from ledger_pipelines_tests.support.erp.erp_copy import month_of_row
 from ledger_pipelines_tests.support.servers import fresh_engine
+from ledger_pipelines_tests.support.tables import execute
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
@@ -258,9 +259,7 @@ def test_real_erp_is_refused(engine: sa.Engine) -> None:
     """A demo of the billing application in the same database does not mark the ERP."""
     seed_billing(engine, BillingDemoPlan(current_month="2025-03", until=UNTIL, customers=1, months=1))
     table = erp_source_tables["view_prod_header"]
-    with engine.begin() as connection:
-        connection.execute(CreateTable(table))
-        connection.execute(table.insert().values(prod_index=1))
+    execute(engine, CreateTable(table), table.insert().values(prod_index=1))
     for plan in (SMALL, replace(SMALL, replace=True)):
         with pytest.raises(LedgerError, match="view_prod_header, which no demo made"):
             seed_erp(engine, plan)
@@ -271,8 +270,7 @@ def test_real_erp_is_refused(engine: sa.Engine) -> None:
 
 def test_incomplete_demo_is_refused(engine: sa.Engine) -> None:
     seed_erp(engine, SMALL)
-    with engine.begin() as connection:
-        connection.execute(marker_table.update().values(summary=None))
+    execute(engine, marker_table.update().values(summary=None))
     with pytest.raises(LedgerError, match="only a part of a demo"):
         seed_erp(engine, SMALL)
 

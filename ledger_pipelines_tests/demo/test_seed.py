@@ -19,6 +19,7 @@ from ledger_pipelines.demo.plan import WIB, Timeline
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.billing.schema import data_pencatatan, metadata, users
 from ledger_pipelines_tests.support.servers import POSTGRES, fresh_engine, require_server
+from ledger_pipelines_tests.support.tables import execute
 
 # Slow: these tests cover the demo's generators only; every test that uses a demo checks their result, too.
 pytestmark = pytest.mark.slow
@@ -307,9 +308,7 @@ def test_seeded_tables_have_indexes(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("table", ["users", "data_pencatatan"])
 def test_real_tables_are_refused(engine: sa.Engine, table: str) -> None:
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
-        connection.exec_driver_sql(f"INSERT INTO {table} VALUES (7)")
+    execute(engine, f"CREATE TABLE {table} (id int)", f"INSERT INTO {table} VALUES (7)")
     for replacing in (False, True):
         with pytest.raises(LedgerError, match=rf"has {table}, which no demo made.*database of its own"):
             seed_billing(engine, replace(SMALL, replace=replacing))
@@ -330,8 +329,7 @@ def test_real_users_restored_over_a_demo_are_refused(engine: sa.Engine) -> None:
 
 def test_identical_plan_changes_nothing(engine: sa.Engine) -> None:
     first = seed_billing(engine, SMALL)
-    with engine.begin() as connection:
-        connection.execute(data_pencatatan.delete().where(data_pencatatan.c.id > 10))
+    execute(engine, data_pencatatan.delete().where(data_pencatatan.c.id > 10))
     again = seed_billing(engine, SMALL)
     assert again == replace(first, already_there=True)
     assert len(dump(engine)["data_pencatatan"]) == 10

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
@@ -17,6 +16,7 @@ from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, balance_compar
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
+from ledger_pipelines_tests.support.tables import execute
 
 ANNA, BUDI = 11, 12
 FIRST, CURRENT = "2025-01", "2025-03"
@@ -219,12 +219,10 @@ def test_every_reason_has_a_case() -> None:
 def test_match_is_less_than_a_cent(ledger: Pipeline) -> None:
     """A ledger balance has two decimals, but a total of the application may have more."""
     run(ledger, customer(ANNA, "0"))
-    with ledger.warehouse.begin() as connection:
-        connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.009999"))
+    execute(ledger.warehouse, "UPDATE billing.customers SET total_deposit = 0.009999")
     run_comparison(ledger)
     assert [row.matches for row in found(ledger)] == [True]
-    with ledger.warehouse.begin() as connection:
-        connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 0.01"))
+    execute(ledger.warehouse, "UPDATE billing.customers SET total_deposit = 0.01")
     run_comparison(ledger)
     assert [(row.matches, row.difference) for row in found(ledger)] == [(False, Decimal("-0.01"))]
 

@@ -14,7 +14,7 @@ from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 from ledger_pipelines_tests.support.builders import all_rows, fob_reading, rejections_by_id, state, user
 from ledger_pipelines_tests.support.servers import free_port, fresh_database
-from ledger_pipelines_tests.support.tables import altered
+from ledger_pipelines_tests.support.tables import altered, execute
 
 SECRET = "-".join(("rahasia", "sekali"))
 
@@ -87,15 +87,11 @@ def test_missing_database(loaded: Pipeline) -> None:
 
 def test_table_without_select_right(loaded: Pipeline) -> None:
     role = f"reader_{uuid.uuid4().hex[:8]}"
-    with loaded.source.begin() as connection:
-        connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'"))
-        connection.execute(sa.text(f"GRANT SELECT ON users TO {role}"))
+    execute(loaded.source, f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'", f"GRANT SELECT ON users TO {role}")
     try:
         message = failure(loaded, loaded.source.url.set(username=role, password=SECRET))
     finally:
-        with loaded.source.begin() as connection:
-            connection.execute(sa.text(f"DROP OWNED BY {role}"))
-            connection.execute(sa.text(f"DROP ROLE {role}"))
+        execute(loaded.source, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert "permission denied for table data_pencatatan" in message
 
 
@@ -136,8 +132,7 @@ def test_missing_column_of_mariadb_is_named(mariadb_url: sa.URL, pipeline: Pipel
         engine = source_engine(url)
         from_empty = Pipeline(engine, pipeline.warehouse, pipeline.horizon)
         billing_schema.metadata.create_all(engine)
-        with engine.begin() as connection:
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        execute(engine, f"ALTER TABLE {table} DROP COLUMN {column}")
         with pytest.raises(SourceError, match=message):
             from_empty.run()
         engine.dispose()

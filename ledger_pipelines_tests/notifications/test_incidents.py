@@ -13,6 +13,7 @@ from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, In
 from ledger_pipelines.warehouse.tables import balance_alerts
 from ledger_pipelines.warehouse.tables import incidents as table
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
+from ledger_pipelines_tests.support.tables import execute
 from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver
 
 RETRIED = IncidentCause(IncidentKind.CHANGE_RETRIED, "customer 7", "it fails", "fix it", customers=(7, 3))
@@ -31,8 +32,7 @@ def newest(warehouse: sa.Engine) -> Incident:
 
 def change(warehouse: sa.Engine, **columns: object) -> None:
     """Change columns of all incidents."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.update(table).values(columns))
+    execute(warehouse, sa.update(table).values(columns))
 
 
 def test_an_incident_is_posted_once(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
@@ -106,12 +106,10 @@ def test_an_open_incident_is_never_given_up(empty_warehouse: sa.Engine, receiver
 
 def test_incidents_are_posted_first_without_delaying_balances(empty_warehouse: sa.Engine, receiver: Receiver) -> None:
     low = {"customer_id": 1, "kind": "threshold", "balance": -5, "threshold": 0, "days": 7, "run_id": "test"}
-    with empty_warehouse.begin() as connection:
-        connection.execute(sa.insert(balance_alerts).values(low))
+    execute(empty_warehouse, sa.insert(balance_alerts).values(low))
     receiver.answers = [422]
     with temporary_incidents(empty_warehouse, FAILED):
         done = deliver(empty_warehouse, Webhook(receiver.url, SECRET))
-    with empty_warehouse.begin() as connection:
-        connection.execute(sa.delete(balance_alerts))
+    execute(empty_warehouse, sa.delete(balance_alerts))
     assert (done.delivered, done.failed) == (1, 1)
     assert types(receiver) == ["incident.opened", "balance_alert.raised"]

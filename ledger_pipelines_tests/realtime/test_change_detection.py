@@ -26,6 +26,7 @@ from ledger_pipelines.warehouse.ops.change_queue import QueuedChange
 from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, new_pipeline
+from ledger_pipelines_tests.support.tables import execute
 
 NOW = datetime(2025, 6, 17, 15, 30, tzinfo=WIB)
 LOCAL_NOW = NOW.replace(tzinfo=None)
@@ -72,8 +73,7 @@ class ClockedPoller:
 
 
 def change(pipeline: Pipeline, statement: Any) -> None:
-    with pipeline.source.begin() as connection:
-        connection.execute(statement)
+    execute(pipeline.source, statement)
 
 
 def price_update(number: int, price: int, at: datetime = LOCAL_NOW) -> sa.Update:
@@ -138,8 +138,7 @@ def test_clock_ahead_hides_no_other_change(pipeline: Pipeline) -> None:
 
 def set_loaded_at(pipeline: Pipeline, at: datetime) -> None:
     """Set the time at which the warehouse was loaded."""
-    with pipeline.warehouse.begin() as connection:
-        connection.execute(sa.update(tables.loaded_months).values(loaded_at=at))
+    execute(pipeline.warehouse, sa.update(tables.loaded_months).values(loaded_at=at))
 
 
 @pytest.mark.parametrize("before", [-5, 0, 300])

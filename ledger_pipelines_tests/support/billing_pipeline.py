@@ -194,6 +194,15 @@ def without_loaded_months(warehouse: sa.Engine) -> Iterator[None]:
 
 
 @contextmanager
+def new_warehouse(embedded: sa.URL) -> Iterator[sa.Engine]:
+    """Yield an engine for a fresh warehouse with empty tables."""
+    with fresh_warehouse(embedded) as url:
+        engine = warehouse_engine(url, WIB)
+        yield engine
+        engine.dispose()
+
+
+@contextmanager
 def new_pipeline(
     source_server: sa.URL, embedded: sa.URL, application: sa.MetaData = billing_schema.metadata
 ) -> Iterator[Pipeline]:
@@ -201,7 +210,6 @@ def new_pipeline(
     with ExitStack() as stack:
         source = source_engine(stack.enter_context(fresh_database(source_server)))
         stack.callback(source.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
-        stack.callback(warehouse.dispose)
+        warehouse = stack.enter_context(new_warehouse(embedded))
         application.create_all(source)
         yield Pipeline(source, warehouse, Horizon("2025-01", "2025-06", WIB), application)

@@ -1,4 +1,4 @@
-"""Rows of whole tables: read, deleted, or in a table that is altered temporarily."""
+"""Statements in a transaction of their own, and rows of whole tables: read, deleted, or altered temporarily."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,13 @@ import sqlalchemy as sa
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines.warehouse.ops.audit import AuditEntry
+
+
+def execute(engine: sa.Engine, *statements: str | sa.Executable) -> None:
+    """Execute statements in one transaction."""
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
 
 
 def rows_of(engine: sa.Engine, table: sa.Table, *order: str) -> list[sa.RowMapping]:

@@ -15,6 +15,7 @@ from ledger_pipelines.warehouse import merge, partitions, schema, tables, transa
 from ledger_pipelines.warehouse.merge import Counts
 from ledger_pipelines.warehouse.ops import loaded_months
 from ledger_pipelines.warehouse.schema import WarehouseError
+from ledger_pipelines_tests.support.tables import execute
 
 TABLE = tables.transaction_calculations
 JAN, FEB = "2025-01", "2025-02"
@@ -139,8 +140,7 @@ def test_a_rerun_writes_nothing(engine: sa.Engine) -> None:
 
 def test_null_differs_from_a_value_but_not_from_null(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN, FEB)
-    with engine.begin() as connection:
-        connection.execute(sa.update(TABLE).where(TABLE.c.data_pencatatan_id == 1).values(suhu=20))
+    execute(engine, sa.update(TABLE).where(TABLE.c.data_pencatatan_id == 1).values(suhu=20))
     assert write(engine, FIRST, JAN)[JAN] == Counts(updated=1, unchanged=2)
     assert stored(engine)[JAN, 1]["suhu"] is None
 
@@ -253,10 +253,7 @@ def structure(engine: sa.Engine, table: str) -> dict[str, Any]:
 
 def test_a_staged_partition_equals_one_created_by_postgresql(engine: sa.Engine) -> None:
     write(engine, FIRST, JAN)
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(f"CREATE TABLE {partition(FEB)} PARTITION OF ledger.{TABLE.name} FOR VALUES IN ('{FEB}')")
-        )
+    execute(engine, f"CREATE TABLE {partition(FEB)} PARTITION OF ledger.{TABLE.name} FOR VALUES IN ('{FEB}')")
     built, created = structure(engine, partition(JAN)), structure(engine, partition(FEB))
     assert len(built["indexes"]) == 1 + len(TABLE.indexes)
     assert all(index[-1] for index in built["indexes"]), "an index is not attached to the parent's"

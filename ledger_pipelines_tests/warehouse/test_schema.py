@@ -16,6 +16,7 @@ from ledger_pipelines.warehouse.engine import translate_connection_errors, wareh
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.tables import execute
 
 PARTITIONED = (
     tables.deposits,
@@ -105,11 +106,13 @@ def test_upgrade_creates_the_declared_schema_and_is_idempotent(engine: sa.Engine
 
 def test_differences_are_detected(embedded_engine: sa.Engine) -> None:
     schema.upgrade(embedded_engine)
-    with embedded_engine.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE billing.customers DROP COLUMN balance_last_updated_at"))
-        connection.execute(sa.text("ALTER TABLE ledger.monthly_customer_balances ADD extra int"))
-        connection.execute(sa.text("ALTER TABLE ops.audit_log ALTER action TYPE varchar(7)"))
-        connection.execute(sa.text("COMMENT ON COLUMN billing.customers.name IS 'another'"))
+    execute(
+        embedded_engine,
+        "ALTER TABLE billing.customers DROP COLUMN balance_last_updated_at",
+        "ALTER TABLE ledger.monthly_customer_balances ADD extra int",
+        "ALTER TABLE ops.audit_log ALTER action TYPE varchar(7)",
+        "COMMENT ON COLUMN billing.customers.name IS 'another'",
+    )
     found = str(differences(embedded_engine))
     for word in ("add_column", "remove_column", "modify_type", "modify_comment"):
         assert word in found
@@ -189,8 +192,7 @@ def test_a_later_connection_finds_no_differences(embedded_engine: sa.Engine) -> 
 
 def test_a_schema_newer_than_the_program_is_refused(embedded_engine: sa.Engine) -> None:
     schema.upgrade(embedded_engine)
-    with embedded_engine.begin() as connection:
-        connection.execute(sa.text("UPDATE ops.alembic_version SET version_num = '9999_from_the_future'"))
+    execute(embedded_engine, "UPDATE ops.alembic_version SET version_num = '9999_from_the_future'")
     before = snapshot(embedded_engine)
     with pytest.raises(WarehouseError, match=r"9999_from_the_future.* newer one\. Install that version"):
         schema.upgrade(embedded_engine)
@@ -199,8 +201,7 @@ def test_a_schema_newer_than_the_program_is_refused(embedded_engine: sa.Engine) 
 
 def test_schema_from_before_the_first_release_is_refused(embedded_engine: sa.Engine) -> None:
     schema.upgrade(embedded_engine)
-    with embedded_engine.begin() as connection:
-        connection.execute(sa.text("UPDATE ops.alembic_version SET version_num = '0014'"))
+    execute(embedded_engine, "UPDATE ops.alembic_version SET version_num = '0014'")
     before = snapshot(embedded_engine)
     with pytest.raises(WarehouseError, match=r"version 0014, from before the first release.*empty database"):
         schema.upgrade(embedded_engine)

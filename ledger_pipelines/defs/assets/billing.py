@@ -1,21 +1,18 @@
 """Assets of the billing application's data: customers, prices, deposits and meter readings."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
 
-from ledger_pipelines.defs.assets.metadata import static_metadata
+from ledger_pipelines.defs.assets.declaration import DATA_PENCATATAN, UPSTREAM, USERS, asset_options
 from ledger_pipelines.defs.assets.run import load_step
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.loading.billing import load as billing
 from ledger_pipelines.warehouse import tables
 
 POOL = "billing_ledger"
-OWNERS = ["team:billing"]
-USERS = dg.AssetKey(["billing_app", "users"])
-DATA_PENCATATAN = dg.AssetKey(["billing_app", "data_pencatatan"])
 
 
 def source_specs() -> list[dg.AssetSpec]:
@@ -41,30 +38,30 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
 
     `customers` runs first: it compares all ids with the warehouse and refuses a source that lost too many rows.
     """
-    by_month: dict[str, Any] = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
+    options = partial(asset_options, group="billing", pool=POOL, kind="pandas")
 
-    @dg.asset(**_asset_options(tables.customers), deps=[USERS])
+    @dg.asset(**options(tables.customers), deps=UPSTREAM[tables.customers])
     def customers(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Customers of the distributor: the application's users with role customer or fob, and their default prices."""
         return load_step(context, databases, scope, tables.customers, billing.load_customers)
 
-    @dg.asset(**_asset_options(tables.prices), deps=[USERS, "customers"])
+    @dg.asset(**options(tables.prices), deps=UPSTREAM[tables.prices])
     def prices(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Monthly and custom-period price entries from each customer's pricing history."""
         return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
-    @dg.asset(**_asset_options(tables.deposits), **by_month, deps=[USERS, "customers"])
+    @dg.asset(**options(tables.deposits, partitions), deps=UPSTREAM[tables.deposits])
     def deposits(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
         """Signed deposits and reductions from each customer's deposit history, by the month of their own date."""
         return load_step(context, databases, scope, tables.deposits, billing.load_deposits)
 
-    @dg.asset(**_asset_options(tables.meter_readings), **by_month, deps=[USERS, DATA_PENCATATAN, "customers"])
+    @dg.asset(**options(tables.meter_readings, partitions), deps=UPSTREAM[tables.meter_readings])
     def meter_readings(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
@@ -72,13 +69,3 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
         return load_step(context, databases, scope, tables.meter_readings, billing.load_readings)
 
     return [customers, prices, deposits, meter_readings]
-
-
-def _asset_options(table: sa.Table) -> dict[str, Any]:
-    return {
-        "group_name": "billing",
-        "kinds": {"postgres", "pandas"},
-        "owners": OWNERS,
-        "metadata": static_metadata(table),
-        "pool": POOL,
-    }

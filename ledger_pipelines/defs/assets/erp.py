@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, static_metadata
+from ledger_pipelines.defs.assets.declaration import asset_options
+from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table
 from ledger_pipelines.defs.assets.run import errors_as_failures, progress_logger, run_and_report, scope_of
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope, SyncRun, TableSync
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
@@ -20,7 +21,6 @@ from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import erp_tables
 
 GROUP = POOL = "erp"
-OWNERS = ["team:erp"]
 _RETRIES = 2
 _RETRY_SECONDS = 5
 T = TypeVar("T")
@@ -48,13 +48,7 @@ def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.Asse
     @dg.asset(
         name=table.name,
         description=f"{table.comment}. Copy of the ERP's table of the same name. The month of a row is {month_rule}.",
-        group_name=GROUP,
-        kinds={"postgres", "pandas"},
-        owners=OWNERS,
-        metadata=static_metadata(erp_tables[table.name]),
-        pool=POOL,
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        **asset_options(erp_tables[table.name], partitions, group=GROUP, pool=POOL, kind="pandas", owner="team:erp"),
         deps=[_source_key(table)],
     )
     def copy(
@@ -70,7 +64,8 @@ def _asset(table: ErpTable, partitions: dg.PartitionsDefinition[Any]) -> dg.Asse
         ):
             return _sync_table(context, databases, sync, record, table)
 
-    return copy
+    asset: dg.AssetsDefinition = copy
+    return asset
 
 
 @contextmanager

@@ -1,14 +1,16 @@
 """Assets of the ledger: transaction_calculations and monthly_customer_balances."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
 from ledger_pipelines.defs.assets import step_notices
-from ledger_pipelines.defs.assets.billing import OWNERS, POOL
-from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, static_metadata, with_separators
+from ledger_pipelines.defs.assets.billing import POOL
+from ledger_pipelines.defs.assets.declaration import UPSTREAM, asset_options
+from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, with_separators
 from ledger_pipelines.defs.assets.run import errors_as_failures, run_and_report, scope_of, turn_month_if_due
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.domain import PriceRule
@@ -21,7 +23,6 @@ from ledger_pipelines.warehouse.transaction_setup import lock_tables
 
 _BALANCE_HEADINGS = ("month", "customers", "opening", "deposits", "purchases", "closing", "Sm³", "owing")
 _TRANSACTION_HEADINGS = ("month", "transactions", "Sm³", "rupiah", *(rule.label for rule in PriceRule))
-_THE_MONTH_BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
 
 Recalculation = Callable[[sa.Connection, Scope, Horizon], TableReport]
 Describe = Callable[[sa.Connection, Scope], tuple[Metadata, dict[str, Metadata]]]
@@ -29,11 +30,9 @@ Describe = Callable[[sa.Connection, Scope], tuple[Metadata, dict[str, Metadata]]
 
 def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
     """Return the two assets of the group `ledger`."""
-    by_month: dict[str, Any] = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
+    options = partial(asset_options, partitions=partitions, group="ledger", pool=POOL)
 
-    @dg.asset(
-        **_asset_options(tables.transaction_calculations), **by_month, deps=["customers", "prices", "meter_readings"]
-    )
+    @dg.asset(**options(tables.transaction_calculations), deps=UPSTREAM[tables.transaction_calculations])
     def transaction_calculations(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
@@ -46,15 +45,7 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
 
         return _ledger_step(context, databases, scope, recalculate, _transactions_metadata)
 
-    @dg.asset(
-        **_asset_options(tables.monthly_customer_balances),
-        **by_month,
-        deps=[
-            "deposits",
-            "transaction_calculations",
-            dg.AssetDep("monthly_customer_balances", partition_mapping=_THE_MONTH_BEFORE),
-        ],
-    )
+    @dg.asset(**options(tables.monthly_customer_balances), deps=UPSTREAM[tables.monthly_customer_balances])
     def monthly_customer_balances(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
@@ -72,16 +63,6 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)
 
     return [transaction_calculations, monthly_customer_balances]
-
-
-def _asset_options(table: sa.Table) -> dict[str, Any]:
-    return {
-        "group_name": "ledger",
-        "kinds": {"postgres", "sql"},
-        "owners": OWNERS,
-        "metadata": static_metadata(table),
-        "pool": POOL,
-    }
 
 
 def _ledger_step(

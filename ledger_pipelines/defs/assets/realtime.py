@@ -1,12 +1,12 @@
 """Dagster events of the real-time job: changed months of the assets, and latencies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
-from ledger_pipelines.defs.assets.billing import DATA_PENCATATAN, USERS
+from ledger_pipelines.defs.assets.declaration import UPSTREAM
 from ledger_pipelines.defs.assets.metadata import Metadata, data_version_tags, month_metadata
 from ledger_pipelines.realtime.change_applier import AppliedChanges
 from ledger_pipelines.warehouse import tables
@@ -21,19 +21,6 @@ LATENCY_CHECK = dg.AssetCheckSpec(
     description="95 of 100 changes of the last hour reached the balances within LEDGER_REALTIME_OBJECTIVE_SECONDS.",
 )
 _SHOWN = 20
-_key = dg.AssetKey
-_UPSTREAM: Mapping[sa.Table, Sequence[dg.AssetKey]] = {
-    tables.customers: [USERS],
-    tables.prices: [USERS, _key("customers")],
-    tables.deposits: [USERS, _key("customers")],
-    tables.meter_readings: [USERS, DATA_PENCATATAN, _key("customers")],
-    tables.transaction_calculations: [_key("customers"), _key("prices"), _key("meter_readings")],
-    tables.monthly_customer_balances: [
-        _key("deposits"),
-        _key("transaction_calculations"),
-        _key("monthly_customer_balances"),
-    ],
-}
 
 
 def record_results(
@@ -86,7 +73,7 @@ def latency_result(spread: LatencySummary | None, objective: int) -> dg.AssetChe
 
 def _reports_by_table(applied: Sequence[AppliedChanges]) -> dict[sa.Table, TableReport]:
     """Return one report per table, summed over all transactions."""
-    by_name = {qualified_name(table): table for table in _UPSTREAM}
+    by_name = {qualified_name(table): table for table in UPSTREAM}
     together: dict[sa.Table, TableReport] = {}
     for changes in applied:
         for report in changes.reports:
@@ -108,7 +95,7 @@ def _log_materialization(
             description="Applied changes of the billing application",
             partition=None if month == UNPARTITIONED else month,
             metadata=month_metadata(report, month, complete=False) | run_metadata,
-            tags=data_version_tags(context.run_id, _UPSTREAM[table]),
+            tags=data_version_tags(context.run_id, [dep.asset_key for dep in UPSTREAM[table]]),
         )
     )
 

@@ -1,13 +1,13 @@
 """Assets of the reconciliations: balances against the application's totals, purchases against the ERP's invoices."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
 
-from ledger_pipelines.defs.assets.billing import OWNERS
-from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded, static_metadata
+from ledger_pipelines.defs.assets.declaration import asset_options
+from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table, rounded
 from ledger_pipelines.defs.assets.run import errors_as_failures, run_and_report, scope_of
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope
 from ledger_pipelines.ledger.reconciliation import comparison, invoices
@@ -22,9 +22,10 @@ _INVOICE_HEADINGS = ("month", "accounts", "purchases", "invoiced", "difference",
 
 def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.AssetsDefinition]:
     """Return the two assets of the group `reconciliation`, which have their own pool and delay no other run."""
+    options = partial(asset_options, group=GROUP, pool=POOL)
 
     @dg.asset(
-        **_asset_options(tables.balance_comparison),
+        **options(tables.balance_comparison),
         deps=["customers", "deposits", "meter_readings", "transaction_calculations", "monthly_customer_balances"],
     )
     def balance_comparison(
@@ -40,9 +41,7 @@ def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[
             return run_and_report(context, step, lambda _: (_comparison_metadata(databases), {}))
 
     @dg.asset(
-        **_asset_options(tables.invoice_reconciliation),
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        **options(tables.invoice_reconciliation, partitions),
         deps=["customers", "monthly_customer_balances", "so_invoice_line"],
     )
     def invoice_reconciliation(
@@ -59,16 +58,6 @@ def reconciliation_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[
             return run_and_report(context, step, lambda _: _invoices_metadata(databases, months))
 
     return [balance_comparison, invoice_reconciliation]
-
-
-def _asset_options(table: sa.Table) -> dict[str, Any]:
-    return {
-        "group_name": GROUP,
-        "kinds": {"postgres", "sql"},
-        "owners": OWNERS,
-        "metadata": static_metadata(table),
-        "pool": POOL,
-    }
 
 
 def _comparison_metadata(databases: PipelineDatabases) -> Metadata:

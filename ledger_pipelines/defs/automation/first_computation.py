@@ -3,8 +3,7 @@
 import dagster as dg
 
 from ledger_pipelines.defs.resources import PipelineDatabases
-from ledger_pipelines.warehouse.engine import translate_connection_errors
-from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, is_computed, never_computed_message
+from ledger_pipelines.warehouse.ops.first_computation import COMPUTE_COMMAND, never_computed_message
 
 #: Suffix of the descriptions of schedules and sensors that skip until then.
 SKIPPED_UNTIL_COMPUTED = f" Skipped until the ledger has been computed once ({COMPUTE_COMMAND})."
@@ -12,5 +11,4 @@ SKIPPED_UNTIL_COMPUTED = f" Skipped until the ledger has been computed once ({CO
 
 def skip_unless_computed(databases: PipelineDatabases) -> dg.SkipReason | None:
     """Return the reason to skip a tick if the ledger has never been computed; None if it has."""
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
-        return None if is_computed(connection) else dg.SkipReason(never_computed_message(databases.settings))
+    return None if databases.is_computed() else dg.SkipReason(never_computed_message(databases.settings))

@@ -11,10 +11,9 @@ from ledger_pipelines.defs.automation.failures import REALTIME_RUN, record_failu
 from ledger_pipelines.defs.automation.jobs import ledger_job, reconciliation_job
 from ledger_pipelines.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from ledger_pipelines.defs.resources import PipelineDatabases
-from ledger_pipelines.defs.resources.sync_reaper import run_failure_message
+from ledger_pipelines.defs.resources.run_failures import run_failure_message
 from ledger_pipelines.horizon import Horizon, month_start
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import change_queue, incidents
 from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 from ledger_pipelines.warehouse.ops.loaded_months import months_to_turn
@@ -71,7 +70,7 @@ def review(instance: dg.DagsterInstance, databases: PipelineDatabases, *, watche
     """
     kinds = [kind for kind in _REVIEWED if watched_since is not None or kind is not IncidentKind.SYNC_MISSED]
     causes = list(failed_runs(instance, databases.horizon()))
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
+    with databases.warehouse_transaction() as connection:
         causes += [*waiting_changes(connection), *missing_months(connection, databases)]
         if database_urls.has_erp(databases.settings):
             causes += sync_causes(connection, databases.now(), watched_since=watched_since)

@@ -13,7 +13,6 @@ from ledger_pipelines.defs.partitions import month_range_tags
 from ledger_pipelines.defs.resources import PipelineDatabases
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.loaded_months import last_loaded_at, months_loaded
 from ledger_pipelines.warehouse.tables import (
     balance_comparison,
@@ -45,7 +44,7 @@ def reconciliation_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         with record_failures(databases, "sensor first_reconciliation"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+            with databases.warehouse_connection() as connection:
                 due = dict(_due(connection, horizon.months, with_erp=database_urls.has_erp(settings)))
         # Dagster accepts a run key only once. The load time in the key allows another run after the next load.
         requests = [

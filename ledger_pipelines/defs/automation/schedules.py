@@ -10,14 +10,13 @@ from ledger_pipelines.defs.automation.first_computation import SKIPPED_UNTIL_COM
 from ledger_pipelines.defs.automation.jobs import erp_job, ledger_job, reconciliation_job
 from ledger_pipelines.defs.automation.reconciliation import reconcilable
 from ledger_pipelines.defs.partitions import month_range_tags
-from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
+from ledger_pipelines.defs.resources import PipelineDatabases, close_dead_sync
 from ledger_pipelines.defs.resources.run_process import UNFINISHED
 from ledger_pipelines.loading.erp.sync_log_file import append_line
 from ledger_pipelines.loading.erp.sync_months import first_month_to_sync
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.loaded_months import LEDGER_TABLES, unwritten_months
 from ledger_pipelines.warehouse.tables import balance_comparison, invoice_reconciliation
@@ -57,7 +56,7 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         with record_failures(databases, "schedule month_turn"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+            with databases.warehouse_connection() as connection:
                 behind = {month for table in LEDGER_TABLES for month in unwritten_months(connection, horizon, table)}
         return dg.RunRequest(tags=month_range_tags(min([*behind, horizon.current]), horizon.current))
 
@@ -95,7 +94,7 @@ def reconciliation_schedules(settings: Settings) -> Sequence[dg.ScheduleDefiniti
         with record_failures(databases, "schedule daily_comparison"):
             if (reason := skip_unless_computed(databases)) is not None:
                 return reason
-            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+            with databases.warehouse_connection() as connection:
                 possible = reconcilable(connection, horizon.months, with_erp=database_urls.has_erp(settings))
         if not possible:  # after a long pause, missed months must be read first
             return dg.SkipReason(
@@ -125,8 +124,8 @@ def sync_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
             return dg.SkipReason(database_urls.NO_ERP_MESSAGE)
         horizon = databases.horizon()
         with record_failures(databases, "schedule hourly_sync"):
-            reap_dead_sync(context.instance, databases)
-            with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+            close_dead_sync(context.instance, databases)
+            with databases.warehouse_connection() as connection:
                 running = sync_logs.running_sync(connection)
                 first = first_month_to_sync(connection, horizon, ERP_TABLES)
         if running is not None:

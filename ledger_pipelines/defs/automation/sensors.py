@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from ledger_pipelines.defs.automation.failures import record_failures
-from ledger_pipelines.defs.resources import PipelineDatabases, reap_dead_sync
+from ledger_pipelines.defs.resources import PipelineDatabases, close_dead_sync
 
 
 def sync_sensors() -> Sequence[dg.SensorDefinition]:
@@ -20,7 +20,7 @@ def sync_sensors() -> Sequence[dg.SensorDefinition]:
         context: dg.SensorEvaluationContext, databases: dg.ResourceParam[PipelineDatabases]
     ) -> dg.SkipReason:
         with record_failures(databases, "sensor finished_syncs"):
-            closed = reap_dead_sync(context.instance, databases)
+            closed = close_dead_sync(context.instance, databases)
         if closed is None:
             return dg.SkipReason("No unfinished sync log was found.")
         context.log.warning(f"Closed sync {closed.id} as {closed.status}: {closed.error_message}")

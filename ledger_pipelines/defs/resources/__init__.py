@@ -4,8 +4,9 @@ Only the objects that assets receive belong here, not the work that assets do wi
 """
 
 from ledger_pipelines.defs.resources.databases import PipelineDatabases, RunScope
-from ledger_pipelines.defs.resources.sync import SyncConfig, SyncRun, TableSync, sync_resource
-from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync
+from ledger_pipelines.defs.resources.dead_syncs import SYNC_TAG, close_dead_sync, run_of_sync
+from ledger_pipelines.defs.resources.sync import sync_resource
+from ledger_pipelines.defs.resources.sync_run import SyncConfig, SyncRun, TableSync
 
 __all__ = [
     "SYNC_TAG",
@@ -14,7 +15,7 @@ __all__ = [
     "SyncConfig",
     "SyncRun",
     "TableSync",
-    "reap_dead_sync",
+    "close_dead_sync",
     "run_of_sync",
     "sync_resource",
 ]

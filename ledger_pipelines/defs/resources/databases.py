@@ -3,24 +3,17 @@
 Addresses come from the settings, not from the run configuration, so no password appears in the UI.
 """
 
-from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 
 import dagster as dg
-import sqlalchemy as sa
 from pydantic import Field
 
-from ledger_pipelines.horizon import Horizon
-from ledger_pipelines.ledger.alerts import LowBalanceLimits
+from ledger_pipelines.databases import InstallationDatabases
 from ledger_pipelines.loading.erp.shrink import ShrinkRule
 from ledger_pipelines.loading.guard import DeletionGuard
-from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines.warehouse.engine import source_engine, warehouse_engine
 
 
 class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only for IO managers
@@ -40,27 +33,8 @@ class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic on
         return tuple(sorted(set(self.customer_ids))) or None
 
 
-class PipelineDatabases:
-    """Databases of one process, connected on first use.
-
-    Args:
-        settings: Addresses of the databases.
-        clock: Returns the current time; tests replace it.
-    """
-
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
-        self.settings = settings
-        self._clock = clock or (lambda: datetime.now(settings.zone))
-
-    @cached_property
-    def warehouse(self) -> sa.Engine:
-        """Engine of the warehouse."""
-        return warehouse_engine(database_urls.warehouse_url(self.settings), self.settings.zone)
-
-    @cached_property
-    def billing(self) -> sa.Engine:
-        """Engine of the billing application's database."""
-        return source_engine(database_urls.billing_url(self.settings))
+class PipelineDatabases(InstallationDatabases):
+    """Databases of one process, with the ERP."""
 
     @cached_property
     def erp(self) -> ErpSource:
@@ -73,22 +47,9 @@ class PipelineDatabases:
 
     def dispose(self) -> None:
         """Close the connections that were opened."""
-        for name in ("warehouse", "billing", "erp"):
-            connected = vars(self).get(name)
-            if connected is not None:
-                (connected.engine if isinstance(connected, ErpSource) else connected).dispose()
-
-    def now(self) -> datetime:
-        """Return the current time in the company's zone."""
-        return self._clock()
-
-    def horizon(self) -> Horizon:
-        """Return the horizon up to the current month."""
-        return Horizon.at(self.now(), first=self.settings.first_month, zone=self.settings.zone)
-
-    def billing_app(self) -> BillingSource:
-        """Return the billing application, with the horizon up to the current month."""
-        return BillingSource(self.billing, self.horizon())
+        super().dispose()
+        if "erp" in vars(self):
+            self.erp.engine.dispose()
 
     def deletion_guard(self, *, accept_deletions: bool) -> DeletionGuard:
         """Return the deletion guard of a run; it allows every deletion if a user accepted them."""
@@ -101,7 +62,3 @@ class PipelineDatabases:
     def shrink_rule(self) -> ShrinkRule:
         """Return the bounds from which a past month's loss of rows at the ERP is looked at again."""
         return ShrinkRule(share=self.settings.erp_shrink_share, rows=self.settings.erp_shrink_rows)
-
-    def default_low_balance(self) -> LowBalanceLimits:
-        """Return the default limits of low balances, for customers without limits of their own."""
-        return LowBalanceLimits(days=self.settings.alert_days)

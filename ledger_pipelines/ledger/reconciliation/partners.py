@@ -50,6 +50,7 @@ def default_partners() -> sa.Select[Any]:
             sa.or_(mapping.c.customer_id == customers.c.customer_id, mapping.c.bp_code == invoice_line_partner),
         )
     )
+    # A blank contract number matches no partner: a blank code is NULL.
     contract = sa.func.btrim(customers.c.no_kontrak)
     excluded = sa.exists(
         sa.select(1).where(
@@ -61,7 +62,7 @@ def default_partners() -> sa.Select[Any]:
     return (
         sa.select(customers.c.customer_id, invoice_line_partner.label("bp_code"), sa.literal("default").label("origin"))
         .join_from(customers, erp_tables["so_invoice_line"], invoice_line_partner == contract)
-        .where(contract != "", ~mapped_by_hand, ~excluded)
+        .where(~mapped_by_hand, ~excluded)
         .distinct()
     )
 

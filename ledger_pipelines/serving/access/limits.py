@@ -73,11 +73,6 @@ class FailureRateLimiter:
                 self._failures.popitem(last=False)
         return LimitDecision()
 
-    def reset(self) -> None:
-        """Clear the failures of every address."""
-        with self._lock:
-            self._failures.clear()
-
 
 @dataclass(frozen=True)
 class RefusalDecision:
@@ -110,8 +105,3 @@ class UnauthenticatedRateLimiter:
         if decision.wait_seconds and not decision.newly_exceeded:
             return RefusalDecision(decision.wait_seconds, is_audited=False)
         return RefusalDecision(decision.wait_seconds, is_audited=self._total.record_failure("").wait_seconds == 0)
-
-    def reset(self) -> None:
-        """Clear the refusals of every address."""
-        self._per_address.reset()
-        self._total.reset()

@@ -42,9 +42,9 @@ router = APIRouter(
 
 
 @router.get("/status", response_model=LedgerStatus)
-def status(context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
+def status(app_context: AppContextDep, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
     """Return whether the balances are current, the open incidents, counts, and the ten balances written last."""
-    return ExactJsonResponse(ledger_status(context), decimals)
+    return ExactJsonResponse(ledger_status(app_context), decimals)
 
 
 class CustomerBalance(ResponseModel):
@@ -58,23 +58,23 @@ class CustomerBalance(ResponseModel):
 
 @router.get("/customer/{id}/balance", response_model=CustomerBalance, responses=error_responses(404))
 def balance(
-    context: AppContextDep,
+    app_context: AppContextDep,
     customer_id: CustomerId,
     year_month: YearMonth = None,
     decimals: DecimalsParameter = "number",
 ) -> ExactJsonResponse:
     """Return a customer's balance of a month."""
-    month = year_month or context.horizon.current
-    with context.read_connection() as connection:
+    month = year_month or app_context.horizon.current
+    with app_context.read_connection() as connection:
         customer = customer_queries.customer_of(connection, customer_id)
         found = customer_queries.balance_of(connection, customer_id, month)
     if customer is None or found is None:
-        with context.snapshot() as connection:  # one snapshot, so that the explanation is consistent
-            customer = get_customer(connection, customer_id, context.settings)
-            month = year_month or context.current_month(connection)  # the calendar month may not be open yet
+        with app_context.snapshot() as connection:  # one snapshot, so that the explanation is consistent
+            customer = get_customer(connection, customer_id, app_context.settings)
+            month = year_month or app_context.current_month(connection)  # the calendar month may not be open yet
             found = customer_queries.balance_of(connection, customer_id, month)
             if found is None:
-                raise not_found(_no_balance_message(connection, customer, month, context.settings))
+                raise not_found(_no_balance_message(connection, customer, month, app_context.settings))
     response = CustomerBalance(customer_id=customer_id, customer_name=customer.name, year_month=month, balance=found)
     return ExactJsonResponse(response, decimals)
 
@@ -99,15 +99,15 @@ class CustomerTransactions(ResponseModel):
 
 @router.get("/customer/{id}/transactions", response_model=CustomerTransactions, responses=error_responses(404))
 def transactions(
-    context: AppContextDep,
+    app_context: AppContextDep,
     customer_id: CustomerId,
     year_month: YearMonth = None,
     decimals: DecimalsParameter = "number",
 ) -> ExactJsonResponse:
     """Return a customer's transactions of a month, each with the price in force."""
-    with context.read_connection() as connection:
-        month = year_month or context.current_month(connection)
-        customer = get_customer(connection, customer_id, context.settings)
+    with app_context.read_connection() as connection:
+        month = year_month or app_context.current_month(connection)
+        customer = get_customer(connection, customer_id, app_context.settings)
         found = customer_queries.transactions_of(connection, customer_id, month)
     response = CustomerTransactions(
         customer_id=customer_id,
@@ -134,9 +134,11 @@ class YearInFigures(ResponseModel):
 
 
 @router.get("/dashboard", response_model=YearInFigures)
-def dashboard(context: AppContextDep, year: Year = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
+def dashboard(
+    app_context: AppContextDep, year: Year = None, decimals: DecimalsParameter = "number"
+) -> ExactJsonResponse:
     """Return the sums of a year and its months, and the ten customers with the largest volume, as of `generated_at`."""
-    found = context.year_figures(year)
+    found = app_context.year_figures(year)
     return ExactJsonResponse(YearInFigures.model_validate(found), decimals)
 
 
@@ -162,7 +164,7 @@ class UpdateStarted(ResponseModel):
 
 @router.post("/customer/{id}/update", response_model=UpdateStarted, responses=error_responses(404, 413))
 def update(
-    context: AppContextDep,
+    app_context: AppContextDep,
     customer_id: CustomerId,
     start_month: StartMonth = None,
     body: Annotated[UpdateRequest | None, Body()] = None,
@@ -174,9 +176,9 @@ def update(
     months = {month for month in (start_month, body.start_month if body else None) if month is not None}
     if len(months) > 1:
         raise invalid_parameter("start_month", "the query and the body name different months")
-    first = months.pop() if months else context.horizon.first
-    check_month_in_horizon(context.horizon, "start_month", first)
-    run_id = commands.start_recalculation(context.settings, customer_id, first)
+    first = months.pop() if months else app_context.horizon.first
+    check_month_in_horizon(app_context.horizon, "start_month", first)
+    run_id = commands.start_recalculation(app_context.settings, customer_id, first)
     response = UpdateStarted(
         message=f"Customer {customer_id} is being recalculated from {first} on.",
         customer_id=customer_id,

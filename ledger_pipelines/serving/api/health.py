@@ -42,11 +42,11 @@ async def live() -> ExactJsonResponse:
 
 
 @router.get("/ready", response_model=Ready, responses={503: {"model": Ready, "description": "Not ready"}})
-def ready(context: AppContextDep) -> ExactJsonResponse:
+def ready(app_context: AppContextDep) -> ExactJsonResponse:
     """Return 200 if the warehouse is up and has the current schema, else 503; the other fields are only informative."""
     current, incidents = None, None
     try:
-        with context.read_connection() as connection:
+        with app_context.read_connection() as connection:
             current = schema.is_current(connection)
             incidents = sum(count_open(connection).values()) if current else None
     except WarehouseError:
@@ -55,7 +55,7 @@ def ready(context: AppContextDep) -> ExactJsonResponse:
         status="ready" if current else "not ready",
         warehouse="away" if current is None else "up",
         schema_version="unknown" if current is None else "current" if current else "other",
-        dagster="up" if context.dagster_is_up() else "away",
+        dagster="up" if app_context.dagster_is_up() else "away",
         ledger="unknown" if incidents is None else "blocked" if incidents else "healthy",
         open_incidents=incidents,
     )

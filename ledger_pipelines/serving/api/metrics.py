@@ -74,16 +74,16 @@ class MetricsMiddleware:
 class PipelineCollector(Collector):
     """Collector that queries the state of the pipeline at each scrape."""
 
-    def __init__(self, context: AppContext) -> None:
-        self._context = context
+    def __init__(self, app_context: AppContext) -> None:
+        self._app_context = app_context
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics; without a warehouse, only `ledger_dagster_up` and `ledger_warehouse_up`."""
-        yield _gauge("ledger_dagster_up", "1 if Dagster answers, else 0.", int(self._context.dagster_is_up()))
+        yield _gauge("ledger_dagster_up", "1 if Dagster answers, else 0.", int(self._app_context.dagster_is_up()))
         try:
-            status = ledger_status(self._context)
-            with self._context.snapshot() as connection:
-                found = pipeline_metrics(connection, self._context.settings.realtime_objective_seconds * 1000)
+            status = ledger_status(self._app_context)
+            with self._app_context.snapshot() as connection:
+                found = pipeline_metrics(connection, self._app_context.settings.realtime_objective_seconds * 1000)
         except WarehouseError:
             yield _gauge("ledger_warehouse_up", "1 if the warehouse answers, else 0.", 0)
             return

@@ -52,7 +52,7 @@ class ComparisonReport(ResponseModel):
 
 @router.get("/comparison-report", response_model=ComparisonReport)
 def comparison_report(
-    context: AppContextDep,
+    app_context: AppContextDep,
     only: ComparisonFilter = None,
     per_page: PerPage = None,
     page: Page = None,
@@ -60,8 +60,8 @@ def comparison_report(
 ) -> ExactJsonResponse:
     """Return the last comparison of the ledger's balances with the billing application's totals, with the reasons."""
     mismatches, number, size = only == "mismatches", page or 1, per_page or DEFAULT_PER_PAGE
-    with context.snapshot() as connection:
-        summary = context.cached_comparison_summary(connection)
+    with app_context.snapshot() as connection:
+        summary = app_context.cached_comparison_summary(connection)
         found = balance_comparison(connection, only_mismatches=mismatches, limit=size, offset=page_offset(number, size))
     total = summary.mismatching if mismatches else summary.total_customers
     response = ComparisonReport(
@@ -82,7 +82,7 @@ class InvoiceReconciliation(ResponseModel):
 
 @router.get("/invoice-reconciliation", response_model=InvoiceReconciliation)
 def invoices(
-    context: AppContextDep,
+    app_context: AppContextDep,
     year_month: YearMonth = None,
     only: AccountFilter = None,
     per_page: PerPage = None,
@@ -92,8 +92,8 @@ def invoices(
     """Return the last comparison of a month's purchases with the ERP's invoices, per account."""
     number, size = page or 1, per_page or DEFAULT_PER_PAGE
     statuses = SELECTIONS[only or "all"]
-    with context.snapshot() as connection:
-        month = year_month or context.current_month(connection)
+    with app_context.snapshot() as connection:
+        month = year_month or app_context.current_month(connection)
         summary = invoice_summary(connection, month)
         found = invoice_reconciliation(
             connection, month, statuses=statuses, limit=size, offset=page_offset(number, size)

@@ -100,13 +100,13 @@ class SyncStarted(ResponseModel):
 
 
 @router.post("/start", response_model=SyncStarted, responses=_RUNNING)
-def start(context: AppContextDep, body: Annotated[SyncStartRequest | None, Body()] = None) -> ExactJsonResponse:
+def start(app_context: AppContextDep, body: Annotated[SyncStartRequest | None, Body()] = None) -> ExactJsonResponse:
     """Start a sync without waiting for its end. Only one sync runs at a time."""
     options = body or SyncStartRequest()
-    _check(options, context.horizon)
+    _check(options, app_context.horizon)
     months = SyncMonths(options.month, options.from_month, options.to_month)
     job = commands.start_sync(
-        context.settings, SyncRequest(months, tuple(options.tables), options.full, options.accept_deletions)
+        app_context.settings, SyncRequest(months, tuple(options.tables), options.full, options.accept_deletions)
     )
     message = f"Sync {job.log_id} of {job.first} to {job.last} is running."
     return ExactJsonResponse(SyncStarted(message=message, sync_log_id=job.log_id))
@@ -121,9 +121,9 @@ class SyncCancelled(ResponseModel):
 
 
 @router.post("/cancel", response_model=SyncCancelled, responses={**error_responses(404), **_RUNNING})
-def cancel(context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
+def cancel(app_context: AppContextDep, caller: CallerDep, only: CancelSyncId = None) -> ExactJsonResponse:
     """Cancel the running sync and its statements. Finished tables stay; the others keep their old rows."""
-    log = commands.cancel_sync(context.settings, only, by=f"{caller.name!r} through the API")
+    log = commands.cancel_sync(app_context.settings, only, by=f"{caller.name!r} through the API")
     return ExactJsonResponse(SyncCancelled(message=f"Cancelled sync {log.id}.", sync_log_id=log.id))
 
 
@@ -143,15 +143,17 @@ class NoSyncYet(ResponseModel):
 
 
 @router.get("/status", response_model=SyncStatus | NoSyncYet, responses=error_responses(404))
-def status(context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
+def status(
+    app_context: AppContextDep, sync_id: SyncId = None, decimals: DecimalsParameter = "number"
+) -> ExactJsonResponse:
     """Return a sync, by default the latest."""
-    with context.read_connection() as connection:
+    with app_context.read_connection() as connection:
         log = sync_history.latest(connection) if sync_id is None else sync_history.by_id(connection, sync_id)
     if log is not None:
         return ExactJsonResponse(SyncStatus(data=log), decimals)
     if sync_id is not None:
         raise not_found(f"There is no sync {sync_id}. /api/sync/logs lists all syncs.")
-    has_erp = database_urls.has_erp(context.settings)
+    has_erp = database_urls.has_erp(app_context.settings)
     message = "There has been no sync yet." if has_erp else database_urls.NO_ERP_MESSAGE
     return ExactJsonResponse(NoSyncYet(message=message))
 
@@ -166,7 +168,7 @@ class SyncLogs(ResponseModel):
 
 @router.get("/logs", response_model=SyncLogs)
 def logs(
-    context: AppContextDep,
+    app_context: AppContextDep,
     per_page: PerPage = None,
     page: Page = None,
     status: SyncStatusFilter = None,
@@ -174,7 +176,7 @@ def logs(
     decimals: DecimalsParameter = "number",
 ) -> ExactJsonResponse:
     """Return the syncs, newest first."""
-    with context.snapshot() as connection:
+    with app_context.snapshot() as connection:
         found = sync_history.page(
             connection, per_page=per_page or DEFAULT_PER_PAGE, number=page or 1, status=status, sync_type=sync_type
         )
@@ -189,9 +191,11 @@ class SyncStatistics(ResponseModel):
 
 
 @router.get("/statistics", response_model=SyncStatistics)
-def statistics(context: AppContextDep, days: Days = None, decimals: DecimalsParameter = "number") -> ExactJsonResponse:
+def statistics(
+    app_context: AppContextDep, days: Days = None, decimals: DecimalsParameter = "number"
+) -> ExactJsonResponse:
     """Return statistics of the syncs of the last days, and the five newest syncs."""
-    with context.snapshot() as connection:
+    with app_context.snapshot() as connection:
         found = sync_history.statistics(connection, days or _DEFAULT_DAYS)
     return ExactJsonResponse(SyncStatistics(data=found), decimals)
 

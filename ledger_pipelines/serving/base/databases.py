@@ -4,27 +4,24 @@ This module does not import Dagster. It creates Dagster's database; Dagster crea
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
 from ledger_pipelines.analytics import role
-from ledger_pipelines.horizon import Horizon
+from ledger_pipelines.databases import InstallationDatabases
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.settings import Settings, ensure_home, mask_url
-from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import database_urls, schema
 from ledger_pipelines.warehouse.engine import (
     CONNECT_TIMEOUT_SECONDS,
-    source_engine,
     translate_connection_errors,
     warehouse_engine,
 )
 from ledger_pipelines.warehouse.merge import is_any_of
-from ledger_pipelines.warehouse.ops.first_computation import is_computed, record_source, require_same_source
+from ledger_pipelines.warehouse.ops.first_computation import record_source, require_same_source
 from ledger_pipelines.warehouse.queries.customers.customer import UnknownCustomerError
 from ledger_pipelines.warehouse.schema import WarehouseError
 from ledger_pipelines.warehouse.tables import customers, monthly_customer_balances
@@ -43,45 +40,8 @@ class Prepared:
     version: str
 
 
-@dataclass(frozen=True)
-class Databases:
-    """Databases of the settings: connected at first use, disposed of at the end of a `with` block."""
-
-    settings: Settings
-
-    def __enter__(self) -> "Databases":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for name in ("warehouse", "billing"):
-            engine = vars(self).get(name)
-            if isinstance(engine, sa.Engine):
-                engine.dispose()
-
-    @cached_property
-    def warehouse(self) -> sa.Engine:
-        """The warehouse."""
-        return warehouse_engine(database_urls.warehouse_url(self.settings), self.settings.zone)
-
-    @cached_property
-    def billing(self) -> sa.Engine:
-        """The billing application's database."""
-        return source_engine(database_urls.billing_url(self.settings))
-
-    @property
-    def horizon(self) -> Horizon:
-        """The months up to now, computed at each call: a process may live longer than a month."""
-        return Horizon.at(datetime.now(self.settings.zone), first=self.settings.first_month, zone=self.settings.zone)
-
-    @property
-    def billing_app(self) -> BillingSource:
-        """The billing application."""
-        return BillingSource(self.billing, self.horizon)
-
-    def is_computed(self) -> bool:
-        """Return whether the ledger has been computed for all customers at least once."""
-        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
-            return is_computed(connection)
+class Databases(InstallationDatabases):
+    """Databases of an installation, with the checks that commands and services share."""
 
     def check_same_source(self) -> None:
         """Check that the ledger was computed from the billing application that the settings name.
@@ -89,13 +49,13 @@ class Databases:
         Raises:
             WarehouseError: the ledger is the demo's and the settings name another application, or the reverse.
         """
-        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
+        with self.warehouse_connection() as connection:
             require_same_source(connection, self.settings)
 
     def billing_error(self) -> str | None:
         """Return why the billing application cannot be read, and what to do; None if it can."""
         try:
-            self.billing_app.refresh_columns()
+            self.billing_app().refresh_columns()
         except SourceError as error:
             return str(error)
         return None
@@ -108,8 +68,8 @@ class Databases:
             SourceError: the billing application's database cannot be read.
             WarehouseError: the warehouse cannot be used.
         """
-        known = set(self.billing_app.existing_customers(ids))
-        with translate_connection_errors(self.warehouse), self.warehouse.connect() as connection:
+        known = set(self.billing_app().existing_customers(ids))
+        with self.warehouse_connection() as connection:
             for table in (customers, monthly_customer_balances):
                 column = table.c.customer_id
                 known.update(connection.scalars(sa.select(column).where(is_any_of(column, ids)).distinct()))
@@ -193,7 +153,7 @@ def ensure_dagster_database(settings: Settings) -> bool:
     except psycopg.errors.Error as error:
         raise WarehouseError(
             f"Dagster's database {mask_url(url)} cannot be used ({reason}) and cannot be created "
-            f"({_first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
+            f"({first_line(error)}). Create it, or set LEDGER_DAGSTER_URL to a database for Dagster, for example "
             "postgresql://ledger:secret@db.example.com:5432/warehouse_dagster."
         ) from error
     if (reason := connection_error(url)) is not None:
@@ -206,14 +166,9 @@ def connection_error(url: sa.URL) -> str | None:
     try:
         psycopg.connect(_address(url), connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
     except psycopg.Error as error:
-        return _first_line(error)
+        return first_line(error)
     return None
 
 
 def _address(url: sa.URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _first_line(error: psycopg.Error) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

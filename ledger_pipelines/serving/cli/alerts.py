@@ -1,6 +1,6 @@
 """`ledger alerts`: low balances, their thresholds, and the delivery of alerts and incidents to the webhook."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from typing import Annotated, Any
 
@@ -19,9 +19,12 @@ from ledger_pipelines.serving.cli.common.console import (
     json_errors,
     print_json,
     print_message,
+    print_records,
     print_success,
     print_table,
 )
+from ledger_pipelines.serving.cli.common.options import CustomerId, OnlyCustomer
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 from ledger_pipelines.serving.price_preview import parse_signed_amount
 from ledger_pipelines.settings import load_settings
 from ledger_pipelines.warehouse.engine import translate_connection_errors
@@ -29,29 +32,28 @@ from ledger_pipelines.warehouse.ops.incidents import count_open
 
 app = typer.Typer(no_args_is_help=True, help="Low balances: alerts, thresholds and delivery to the webhook.")
 
-_Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
 _COLUMNS = ("id", "customer_id", "customer_name", "kind", "raised_at", "balance", "threshold", "days_left", "days")
 
 
 @app.command("list")
 def list_alerts(
-    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
+    customer_id: OnlyCustomer = None,
     every: Annotated[bool, typer.Option("--all", help="Include alerts of balances that have recovered.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of alerts; the newest are shown.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List low-balance alerts and their delivery; without --customer-id also how many days balances last."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found = alerts.alerts_of(databases, customer_id=customer_id, cleared=every, limit=limit)
         groups = alerts.by_days_left(databases) if customer_id is None else None
-        with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+        with databases.warehouse_connection() as connection:
             incidents = sum(count_open(connection).values())
     if as_json:
         days_left = {"days_left": [asdict(group) for group in groups]} if groups is not None else {}
         print_success(alerts=found, **days_left)
         return
     columns = (*_COLUMNS, "cleared_at", "delivered_at", "last_error")
-    _print_table("Low balances", columns, found)
+    print_records("Low balances", columns, found)
     if groups is not None:
         print_days_left(groups)
     if incidents:
@@ -69,12 +71,12 @@ def print_days_left(groups: Sequence[DaysLeftGroup]) -> None:
 @app.command("thresholds")
 def list_thresholds(as_json: AsJson = False) -> None:
     """List the customers that have a threshold of their own, and the default for all others."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found, days = alerts.thresholds(databases), databases.settings.alert_days
     if as_json:
         print_success(usual={"threshold": "0.00", "days": days}, thresholds=found)
         return
-    _print_table(
+    print_records(
         "Customers with their own threshold", ("customer_id", "customer_name", "threshold", "days", "set_at"), found
     )
     print_message(
@@ -84,7 +86,7 @@ def list_thresholds(as_json: AsJson = False) -> None:
 
 @app.command("set")
 def set_threshold(
-    customer_id: _Customer,
+    customer_id: CustomerId,
     threshold: Annotated[
         str | None, typer.Option(metavar="RUPIAH", help="A balance below this amount is low; default: unchanged.")
     ] = None,
@@ -105,7 +107,7 @@ def set_threshold(
 
 
 @app.command("clear")
-def clear_threshold(customer_id: _Customer, as_json: AsJson = False) -> None:
+def clear_threshold(customer_id: CustomerId, as_json: AsJson = False) -> None:
     """Remove a customer's own threshold, and evaluate its balance with the default immediately."""
     with json_errors(as_json=as_json):
         _change("alerts clear", customer_id, as_json=as_json, forget=True)
@@ -114,7 +116,7 @@ def clear_threshold(customer_id: _Customer, as_json: AsJson = False) -> None:
 @app.command("deliver")
 def deliver_now(as_json: AsJson = False) -> None:
     """Post open incidents and alerts to the webhook, as the sensor does; exit code 1 if one is not accepted."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         webhook = webhook_from_settings(databases.settings)
         if webhook is None:
             raise ServingError(
@@ -157,8 +159,3 @@ def _describe(signals: AlertCounts) -> str:
         if count
     ]
     return " and ".join(parts) or "no alert was raised or cleared"
-
-
-def _print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    headings = [column.replace("_", " ") for column in columns]
-    print_table(title, headings, [[row[column] for column in columns] for row in rows], verbatim=("id", "customer id"))

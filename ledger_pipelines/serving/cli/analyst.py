@@ -8,11 +8,10 @@ import typer
 
 from ledger_pipelines.serving import analysts
 from ledger_pipelines.serving.analysts import CreatedAnalyst
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
-from ledger_pipelines.settings import load_settings
+from ledger_pipelines.serving.cli.common.console import AsJson, print_message, print_success, print_table
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 
 app = typer.Typer(no_args_is_help=True, help="Analysts: database roles that may read the warehouse and change nothing.")
 
@@ -25,7 +24,7 @@ _FromStdin = Annotated[
 @app.command("create")
 def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: AsJson = False) -> None:
     """Create a read-only role, or renew the grants of an existing one. A generated password is printed once."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         password = _password(given=password_stdin)
         with audited_command(databases, "analyst create", name):
             created = analysts.create(databases, name, password)
@@ -38,7 +37,7 @@ def create(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json:
 @app.command("list")
 def list_analysts(as_json: AsJson = False) -> None:
     """List the analysts with the expiry of their passwords and the number of their sessions."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found = analysts.list_all(databases)
     if as_json:
         print_success(analysts=[asdict(analyst) for analyst in found])
@@ -50,7 +49,7 @@ def list_analysts(as_json: AsJson = False) -> None:
 @app.command("password")
 def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False, as_json: AsJson = False) -> None:
     """Change the password of an analyst. A generated password is printed once."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         password = _password(given=password_stdin)
         with audited_command(databases, "analyst password", name):
             generated = analysts.change_password(databases, name, password)
@@ -64,11 +63,7 @@ def change_password(name: _Name = "analyst", password_stdin: _FromStdin = False,
 @app.command("drop")
 def drop(name: _Name = "analyst", as_json: AsJson = False) -> None:
     """Drop the role of an analyst and end its sessions."""
-    with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
-        audited_command(databases, "analyst drop", name),
-    ):
+    with open_databases(as_json=as_json) as databases, audited_command(databases, "analyst drop", name):
         analysts.drop(databases, name)
     if as_json:
         print_success(name=name)

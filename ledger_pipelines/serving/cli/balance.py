@@ -1,8 +1,8 @@
 """`ledger balance`: compute, sync, check and compare the customer balances."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
@@ -18,13 +18,15 @@ from ledger_pipelines.serving.cli.common.console import (
     print_error,
     print_json,
     print_message,
+    print_records,
     print_success,
     print_table,
     progress_bar,
 )
+from ledger_pipelines.serving.cli.common.options import AcceptDeletions
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.serving.dagster import run_summary
-from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, RunSummary
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, ProgressCallback, RunSummary
 from ledger_pipelines.serving.dry_run import DryRunCustomer, dry_run_of
 from ledger_pipelines.serving.reconciliation import possible_reconciliations
 from ledger_pipelines.settings import Settings, load_settings
@@ -33,9 +35,6 @@ app = typer.Typer(no_args_is_help=True, help="Customer balances: compute, sync, 
 
 _All = Annotated[bool, typer.Option("--all", help="All customers.")]
 _Customers = Annotated[list[int] | None, typer.Option("--customer-id", help="Only this customer; may be repeated.")]
-_AcceptDeletions = Annotated[
-    bool, typer.Option("--accept-deletions", help="Accept deletions that the deletion guard would refuse.")
-]
 
 
 @app.command()
@@ -43,7 +42,7 @@ def initialize(
     every: _All = False,
     customer_id: _Customers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be read; change nothing.")] = False,
-    accept_deletions: _AcceptDeletions = False,
+    accept_deletions: AcceptDeletions = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute the whole ledger of existing customers, from the first to the current month."""
@@ -74,13 +73,13 @@ def sync(
         str | None, typer.Option(metavar="YYYY-MM", help="First month; default: LEDGER_FIRST_MONTH.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Drop the calculated rows and rebuild them.")] = False,
-    accept_deletions: _AcceptDeletions = False,
+    accept_deletions: AcceptDeletions = False,
     as_json: AsJson = False,
 ) -> None:
     """Read the billing application again and correct all differences, from a month to the current one."""
     with json_errors(as_json=as_json):
         settings = load_settings()
-        horizon = Databases(settings).horizon
+        horizon = Databases(settings).horizon()
         first = horizon.first if from_month is None else horizon.require_month(from_month)
         result = run_and_report(
             "balance sync",
@@ -124,7 +123,7 @@ def compare(as_json: AsJson = False) -> None:
     with json_errors(as_json=as_json):
         settings = load_settings()
         prepare_with_message(settings)
-        horizon, assets = Databases(settings).horizon, possible_reconciliations(settings)
+        horizon, assets = Databases(settings).horizon(), possible_reconciliations(settings)
         request = LedgerRunRequest(horizon.first, horizon.current, None, "balance compare")
         with _progress() as on_progress:
             from ledger_pipelines.serving.dagster import client  # slow to import
@@ -146,7 +145,7 @@ def run_and_report(
 ) -> RunSummary:
     """Run the ledger's job from a month to the current one with a progress bar, and print the run summary."""
     prepare_with_message(settings)
-    last = Databases(settings).horizon.current
+    last = Databases(settings).horizon().current
     request = LedgerRunRequest(first, last, customers, command, force=force, accept_deletions=accept_deletions)
     with _progress() as on_progress:
         from ledger_pipelines.serving.dagster import client  # slow to import
@@ -157,8 +156,8 @@ def run_and_report(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar, and yield the callback that moves it: step, steps done, steps in all."""
+def _progress() -> Iterator[ProgressCallback]:
+    """Show a progress bar, and yield the callback that moves it."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
@@ -195,17 +194,11 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
     """Print what a run would read, one row per customer."""
     with Databases(settings) as databases:
         found = dry_run_of(databases, customers)
+    rows = [asdict(customer) for customer in found.customers.values()]
     if as_json:
-        rows = [asdict(customer) for customer in found.customers.values()]
         print_success(dry_run=True, customers=rows, readings_of_no_customer=found.orphan_readings)
         return
-    headings = [item.name.replace("_", " ") for item in fields(DryRunCustomer)]
-    print_table(
-        "Dry run: nothing was changed",
-        headings,
-        [astuple(row) for row in found.customers.values()],
-        verbatim=("customer id",),
-    )
+    print_records("Dry run: nothing was changed", [field.name for field in fields(DryRunCustomer)], rows)
     if found.orphan_readings:
         print_message(f"{found.orphan_readings:,} readings belong to no customer; a run rejects them.")
 

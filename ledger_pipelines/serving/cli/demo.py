@@ -149,12 +149,12 @@ def run() -> None:
             _print_billing_summary(_seed(databases.billing.url, default_plan()), databases.billing.url)
         if (summary := seed_demo_erp_if_missing(settings)) is not None:
             _print_erp_summary(summary, database_urls.erp_url(settings))
-        result = run_and_report("demo run", settings, first=databases.horizon.first)
+        result = run_and_report("demo run", settings, first=databases.horizon().first)
         with databases.warehouse.connect() as connection:
             rows = connection.execute(named_latest_balances()).all()
         headings = ("customer", "name", "opening", "deposits", "purchases", "closing", "Sm³")
         cells = [[getattr(row, column) for column in _BALANCE_COLUMNS] for row in rows]
-        month = rows[0].year_month if rows else databases.horizon.current
+        month = rows[0].year_month if rows else databases.horizon().current
         print_table(f"Latest balances, {month}, in rupiah", headings, cells, verbatim=("customer",))
         print_days_left(by_days_left(databases))
     raise typer.Exit(0 if result.success else 1)

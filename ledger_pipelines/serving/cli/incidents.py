@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, print_message, print_success, print_table
+from ledger_pipelines.serving.cli.common.options import CustomerId
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 from ledger_pipelines.serving.incidents import confirm_deletions
-from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops.incidents import newest_incidents, open_incidents
 
 app = typer.Typer(no_args_is_help=True, help="Incidents: what is wrong, since when, and what to do.")
@@ -38,12 +37,7 @@ def list_incidents(
     as_json: AsJson = False,
 ) -> None:
     """List the open incidents, oldest first: what is wrong, since when, what to do, whether the webhook has it."""
-    with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
-        translate_connection_errors(databases.warehouse),
-        databases.warehouse.connect() as connection,
-    ):
+    with open_databases(as_json=as_json) as databases, databases.warehouse_connection() as connection:
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:
         print_success(incidents=[asdict(incident) for incident in found])
@@ -58,7 +52,7 @@ def list_incidents(
 
 @app.command()
 def confirm(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    customer_id: CustomerId,
     rows: Annotated[
         int | None, typer.Option("--rows", help="Confirm only if exactly this number of rows would be deleted.")
     ] = None,
@@ -66,8 +60,7 @@ def confirm(
 ) -> None:
     """Confirm a refused deletion of a customer's rows, up to the number of rows that was refused."""
     with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
+        open_databases(as_json=as_json) as databases,
         audited_command(databases, "incidents confirm", f"deletion of customer {customer_id}") as by,
     ):
         confirmed = confirm_deletions(databases, customer_id, by, rows)

@@ -1,54 +1,49 @@
 """`ledger partners`: the mapping of customers to business partners of the ERP."""
 
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
 
 from ledger_pipelines.ledger.reconciliation.suggestions import PartnerSuggestion
 from ledger_pipelines.serving import partners
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.cli.common.auditing import audited_command
-from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, print_message, print_success, print_table
-from ledger_pipelines.settings import load_settings
+from ledger_pipelines.serving.cli.common.console import AsJson, print_message, print_records, print_success
+from ledger_pipelines.serving.cli.common.options import CustomerId, OnlyCustomer
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 
 app = typer.Typer(
     no_args_is_help=True, help="Mapping of customers to the business partners under which the ERP invoices them."
 )
 
-_Customer = Annotated[int, typer.Option("--customer-id", help="Id of the customer.")]
 _Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows.")]
-_VERBATIM = ("customer id", "bp code")
 _TAKES_EFFECT = "It takes effect at the next reconciliation, daily at 03:00. To run one now: ledger balance compare"
 
 
 @app.command("list")
 def list_partners(
-    customer_id: Annotated[int | None, typer.Option("--customer-id", help="Only this customer.")] = None,
+    customer_id: OnlyCustomer = None,
     limit: _Limit = 1000,
     as_json: AsJson = False,
 ) -> None:
     """List the business partners of customers, since when they apply, and whether each was set by hand."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+    with open_databases(as_json=as_json) as databases:
         found = partners.mappings(databases, customer_id=customer_id, limit=limit)
     if as_json:
         print_success(partners=found)
         return
-    columns = ("customer_id", "customer_name", "bp_code", "origin", "since")
-    rows = [[row[column] for column in columns] for row in found]
-    print_table("Business partners", [column.replace("_", " ") for column in columns], rows, verbatim=_VERBATIM)
+    print_records("Business partners", ("customer_id", "customer_name", "bp_code", "origin", "since"), found)
 
 
 @app.command("set")
 def set_partner(
-    customer_id: _Customer,
+    customer_id: CustomerId,
     bp_code: Annotated[str, typer.Option("--bp-code", help="Code of the business partner, exactly as in the ERP.")],
     as_json: AsJson = False,
 ) -> None:
     """Add a business partner to a customer. Partners that were set before are kept."""
     with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
+        open_databases(as_json=as_json) as databases,
         audited_command(databases, "partners set", f"customer {customer_id} as {bp_code}"),
     ):
         partners.set_partner(databases, customer_id, bp_code, _print_waiting)
@@ -60,7 +55,7 @@ def set_partner(
 
 @app.command("remove")
 def remove_partner(
-    customer_id: _Customer,
+    customer_id: CustomerId,
     bp_code: Annotated[
         str | None, typer.Option("--bp-code", help="Only this business partner; default: all of the customer.")
     ] = None,
@@ -68,8 +63,7 @@ def remove_partner(
 ) -> None:
     """Remove a business partner from a customer: delete one that was set, exclude a default."""
     with (
-        json_errors(as_json=as_json),
-        Databases(load_settings()) as databases,
+        open_databases(as_json=as_json) as databases,
         audited_command(databases, "partners remove", f"customer {customer_id} as {bp_code or 'any'}"),
     ):
         removed = partners.remove_partner(databases, customer_id, bp_code, _print_waiting)
@@ -84,15 +78,13 @@ def remove_partner(
 @app.command("suggest")
 def suggest(limit: _Limit = 50, as_json: AsJson = False) -> None:
     """Suggest business partners for customers without one, by contract number, name or amounts. Read-only."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        found = partners.suggest_partners(databases, limit)
+    with open_databases(as_json=as_json) as databases:
+        rows = [asdict(item) for item in partners.suggest_partners(databases, limit)]
     if as_json:
-        print_success(suggestions=[asdict(item) for item in found])
+        print_success(suggestions=rows)
         return
-    columns = [field.name for field in fields(PartnerSuggestion)]
-    rows = [astuple(item) for item in found]
-    print_table("Suggestions", [column.replace("_", " ") for column in columns], rows, verbatim=_VERBATIM)
-    if found:
+    print_records("Suggestions", [field.name for field in fields(PartnerSuggestion)], rows)
+    if rows:
         print_message("To accept a suggestion: ledger partners set --customer-id N --bp-code CODE")
 
 

@@ -9,11 +9,11 @@ import typer
 from ledger_pipelines.ledger.preview import MonthChange, Preview
 from ledger_pipelines.ledger.price_change import PriceChange
 from ledger_pipelines.serving import price_preview
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
-from ledger_pipelines.serving.cli.common.console import AsJson, json_errors, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.console import AsJson, out, print_json, print_message, print_table
+from ledger_pipelines.serving.cli.common.options import CustomerId
+from ledger_pipelines.serving.cli.common.preparation import open_databases
 from ledger_pipelines.serving.price_preview import PricePreview
-from ledger_pipelines.settings import load_settings
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def _group() -> None:
 
 @app.command("preview")
 def show_preview(
-    customer_id: Annotated[int, typer.Option("--customer-id", help="Id of the customer.")],
+    customer_id: CustomerId,
     from_month: Annotated[str, typer.Option("--from", metavar="YYYY-MM", help="First month of the new price.")],
     price_per_m3: Annotated[str, typer.Option("--price", metavar="RUPIAH", help="New price per Sm³, in rupiah.")],
     correction: Annotated[
@@ -40,8 +40,8 @@ def show_preview(
     as_json: AsJson = False,
 ) -> None:
     """Show which transactions and months a price would change, and by how much. Read-only."""
-    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
-        horizon = databases.horizon
+    with open_databases(as_json=as_json) as databases:
+        horizon = databases.horizon()
         first, last = horizon.require_month(from_month), horizon.require_month(to_month or horizon.current)
         if last < first:
             raise ServingError(f"The months end before they start: --from {first} --to {last}")

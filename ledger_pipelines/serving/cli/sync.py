@@ -23,6 +23,7 @@ from ledger_pipelines.serving.cli.common.console import (
     print_table,
     progress_bar,
 )
+from ledger_pipelines.serving.cli.common.options import AcceptDeletions
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.serving.dagster.sync_job import SyncJob, SyncMonths
 from ledger_pipelines.settings import load_settings
@@ -41,9 +42,6 @@ app = typer.Typer(no_args_is_help=True, help="Syncs of the ERP's tables: start, 
 _Tables = Annotated[list[str] | None, typer.Option("--table", help="Only this table; may be repeated.")]
 _Full = Annotated[
     bool, typer.Option("--full", help="Read every month that was ever loaded, even if nothing differs at the ERP.")
-]
-_AcceptDeletions = Annotated[
-    bool, typer.Option("--accept-deletions", help="Accept deletions that the deletion guard would refuse.")
 ]
 _LOG_COLUMNS = ("id", "type", "status", "started", "seconds", "read", "rejected", "success %", "error")
 _IDS = ("id",)
@@ -65,7 +63,7 @@ def start(
     ] = None,
     table: _Tables = None,
     full: _Full = False,
-    accept_deletions: _AcceptDeletions = False,
+    accept_deletions: AcceptDeletions = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show the progress, and exit when the sync has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +73,7 @@ def start(
 
         request = SyncRequest(SyncMonths(month, from_month, to_month), tuple(table or ()), full, accept_deletions)
         with _sync_service() as service:
-            service.reap_dead_syncs()
+            service.close_dead_sync()
             graphql = service.running_dagster()
             try:
                 job = service.register(request)
@@ -102,7 +100,7 @@ def execute(
     table: _Tables = None,
     catch_up: Annotated[bool, typer.Option("--catch-up")] = False,
     full: _Full = False,
-    accept_deletions: _AcceptDeletions = False,
+    accept_deletions: AcceptDeletions = False,
 ) -> None:
     """Execute a sync that `ledger sync start` has already registered. Internal."""
     job = SyncJob(log_id, first, last, tuple(table) if table else None, catch_up, full, accept_deletions)
@@ -209,7 +207,7 @@ def _log_connection() -> Iterator[sa.Connection]:
             from ledger_pipelines.serving.sync import open_sync_service  # slow to import
 
             with open_sync_service(settings) as service:
-                service.reap_dead_syncs()
+                service.close_dead_sync()
         with databases.warehouse.connect() as connection:  # a consistent snapshot of a sync and its tables
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 

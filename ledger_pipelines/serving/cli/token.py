@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
-import sqlalchemy as sa
 import typer
 
 from ledger_pipelines.serving.access import tokens
@@ -18,12 +17,11 @@ from ledger_pipelines.serving.cli.common.console import (
     json_errors,
     out,
     print_message,
+    print_records,
     print_success,
-    print_table,
 )
 from ledger_pipelines.serving.cli.common.preparation import prepare_with_message
 from ledger_pipelines.settings import load_settings
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.ops.api_tokens import Role, Token
 
@@ -58,13 +56,12 @@ def create(
 @app.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
     """List all tokens, also expired and revoked ones, newest first."""
-    with json_errors(as_json=as_json), _databases() as databases, _transaction(databases) as connection:
+    with json_errors(as_json=as_json), _databases() as databases, databases.warehouse_transaction() as connection:
         found = api_tokens.all_tokens(connection)
     if as_json:
         print_success(tokens=[_token_as_json(token) for token in found])
         return
-    rows = [[getattr(token, column) for column in _COLUMNS] for token in found]
-    print_table("Tokens", [column.replace("_", " ") for column in _COLUMNS], rows)
+    print_records("Tokens", _COLUMNS, [asdict(token) for token in found])
 
 
 @app.command()
@@ -74,7 +71,7 @@ def revoke(
 ) -> None:
     """Revoke a token: it is refused from now on."""
     with json_errors(as_json=as_json), _databases() as databases, audited_command(databases, "token revoke", name):
-        with _transaction(databases) as connection:
+        with databases.warehouse_transaction() as connection:
             revoked = api_tokens.revoke(connection, name)
         if revoked is None:
             raise ServingError(
@@ -88,14 +85,17 @@ def revoke(
 
 def create_first_token(databases: Databases) -> CreatedToken | None:
     """Create and return the first administrator token; None if any token was ever created."""
-    with _transaction(databases) as connection:
+    with databases.warehouse_transaction() as connection:
         if api_tokens.any_issued(connection):
             return None
     return _create(databases, _FIRST, "admin", None)
 
 
 def _create(databases: Databases, name: str, role: Role, days: int | None) -> CreatedToken:
-    with audited_command(databases, "token create", f"{name} ({role})"), _transaction(databases) as connection:
+    with (
+        audited_command(databases, "token create", f"{name} ({role})"),
+        databases.warehouse_transaction() as connection,
+    ):
         return tokens.create(connection, name, role, days)
 
 
@@ -105,12 +105,6 @@ def _databases() -> Iterator[Databases]:
     prepare_with_message(settings)
     with Databases(settings) as databases:
         yield databases
-
-
-@contextmanager
-def _transaction(databases: Databases) -> Iterator[sa.Connection]:
-    with translate_connection_errors(databases.warehouse), databases.warehouse.begin() as connection:
-        yield connection
 
 
 def _token_as_json(token: Token) -> dict[str, object]:

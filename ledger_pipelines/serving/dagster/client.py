@@ -1,4 +1,4 @@
-"""The only module of `serving` that imports Dagster: execute, launch, resume and end runs.
+"""Client of Dagster's instance: execute, launch, resume and end runs.
 
 Commands import it only when they need it: the import takes a second or two.
 """
@@ -11,29 +11,21 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType, EventLogEntry, RunsFilter
+from dagster import RunsFilter
 
 from ledger_pipelines import dagster_internals
 from ledger_pipelines.defs.partitions import month_range_tags
-from ledger_pipelines.defs.resources import interruption, run_process
+from ledger_pipelines.defs.resources import dead_syncs, interruption, run_process
+from ledger_pipelines.defs.resources.dead_syncs import SYNC_TAG, run_of_sync
 from ledger_pipelines.defs.resources.run_process import UNFINISHED, executing_process, own_process_tags, send_signal
-from ledger_pipelines.defs.resources.sync_reaper import SYNC_TAG, reap_dead_sync, run_of_sync, step_failure_message
-from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster.environment import dagster_environment
 from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, DagsterUnreachableError
-from ledger_pipelines.serving.dagster.run_summary import (
-    CheckResult,
-    LedgerRunRequest,
-    RunError,
-    RunSummary,
-    StepResult,
-    scope_config,
-)
+from ledger_pipelines.serving.dagster.run_recorder import RunRecorder
+from ledger_pipelines.serving.dagster.run_summary import LedgerRunRequest, ProgressCallback, RunSummary, scope_config
 from ledger_pipelines.serving.dagster.sync_job import SyncJob
 from ledger_pipelines.settings import Settings, instance_folder
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
@@ -58,12 +50,10 @@ Instance = dg.DagsterInstance
 
 DAEMON_MODULE = dagster_internals.DAEMON_MODULE
 STORAGE_ERRORS = run_process.STORAGE_ERRORS
+close_dead_sync = dead_syncs.close_dead_sync
 cancel_launched_runs = interruption.mark_runs_canceling
 confirm_cancelled = interruption.mark_runs_canceled
 fail_dead_runs = interruption.fail_dead_runs
-
-#: Callback for progress: the current step, the number of finished steps, the total number.
-ProgressCallback = Callable[[str, int, int], None]
 
 
 @contextmanager
@@ -120,7 +110,7 @@ def _execute(
     resources: Mapping[str, Any],
     assets: Sequence[str] | None,
     progress: ProgressCallback,
-) -> tuple[str, "_RunRecorder"]:
+) -> tuple[str, RunRecorder]:
     """Execute a job, or some of its assets; return the id of the run and the recorded events."""
     with _silenced(), open_instance(settings) as instance:
         from ledger_pipelines.definitions import build_definitions  # reads the settings when imported
@@ -135,7 +125,7 @@ def _execute(
         steps = len(job.nodes)
         _wait_for_pool(instance, pool, lambda message: progress(message, 0, steps))
         run_id = str(uuid.uuid4())
-        recorder = _RunRecorder(progress, steps)
+        recorder = RunRecorder(progress, steps)
         instance.add_event_listener(run_id, recorder.record)
         try:
             job.execute_in_process(
@@ -212,15 +202,6 @@ def launch_reconciliation(graphql: DagsterGraphql, request: LedgerRunRequest, as
     return graphql.launch_run(RECONCILIATION_JOB, _reconciliation_tags(request, assets), {}, assets)
 
 
-def close_finished_sync(instance: Instance, databases: Databases) -> SyncLog | None:
-    """Close and return the log of a sync whose run has ended or was never launched, if any.
-
-    Raises:
-        WarehouseError: the warehouse cannot be used.
-    """
-    return reap_dead_sync(instance, databases)
-
-
 def request_sync_termination(instance: Instance, log: SyncLog) -> bool:
     """Request that the run of a sync terminates, in any process; return False if the sync has no run."""
     run = run_of_sync(instance, log)
@@ -295,59 +276,3 @@ def _wait_for_pool(instance: Instance, pool: str, report: Callable[[str], None])
             if run is None or run.is_finished:  # the storage was unreachable when its step ended
                 instance.event_log_storage.free_concurrency_slots_for_run(run_id)
         time.sleep(_POLL_SECONDS)
-
-
-@dataclass
-class _RunRecorder:
-    """Listener for the events of a run that reports progress and collects results."""
-
-    progress: ProgressCallback
-    of: int
-    done: int = 0
-    steps: dict[str, StepResult] = field(default_factory=dict)
-    checks: list[CheckResult] = field(default_factory=list)
-    faults: list[RunError] = field(default_factory=list)
-
-    def record(self, entry: EventLogEntry) -> None:
-        """Record one event."""
-        event = entry.dagster_event
-        if event is None:
-            return
-        kind = event.event_type
-        if kind is DagsterEventType.STEP_START:
-            self.progress(str(event.step_key), self.done, self.of)
-        elif kind in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
-            self.done += 1
-            self.progress(str(event.step_key), self.done, self.of)
-        elif kind is DagsterEventType.ASSET_MATERIALIZATION:
-            self._materialised(event)
-        elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
-            self._checked(event)
-        if kind is DagsterEventType.STEP_FAILURE:
-            self.faults.append(RunError(event.step_key, step_failure_message(event.step_failure_data)))
-        elif kind is DagsterEventType.RUN_FAILURE and not self.faults:
-            self.faults.append(RunError(None, event.message or "the run failed"))
-        elif kind is DagsterEventType.RUN_CANCELED:
-            self.faults.append(RunError(None, "the run was cancelled"))
-
-    def summary(self, request: LedgerRunRequest, run_id: str, seconds: float) -> RunSummary:
-        """Return the summary of the run."""
-        return RunSummary(request, run_id, seconds, tuple(self.steps.values()), tuple(self.checks), tuple(self.faults))
-
-    def _materialised(self, event: dg.DagsterEvent) -> None:
-        """Keep the event with the totals of the step; the events of its single months have no row counts."""
-        metadata = {
-            name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
-        }
-        if "rows_read" in metadata:
-            asset = str(event.step_key)
-            self.steps[asset] = StepResult.from_metadata(asset, metadata)
-
-    def _checked(self, event: dg.DagsterEvent) -> None:
-        found = event.asset_check_evaluation_data
-        if not found.passed:
-            rows = found.metadata["rows"].value
-            is_error = found.severity is dg.AssetCheckSeverity.ERROR
-            self.checks.append(
-                CheckResult(found.check_name, found.asset_key.to_user_string(), is_error, int(str(rows)))
-            )

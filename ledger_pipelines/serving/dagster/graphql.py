@@ -151,6 +151,11 @@ class DagsterGraphql:
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:  # noqa: S310 - as above
                 result = json.load(answer)
+        except urllib.error.HTTPError as failure:  # Dagster sends its own errors as a result with status 400 or 500
+            try:
+                result = json.load(failure)
+            except (ValueError, http.client.HTTPException):
+                raise failure from None
         except (ValueError, http.client.HTTPException) as error:
             raise OSError(f"{self.address} is not a web interface of Dagster") from error
         match result:

@@ -1,8 +1,11 @@
 """Request and summary of a run of the ledger, without Dagster's types."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+#: Callback for progress: the current step, the number of finished steps, the total number.
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

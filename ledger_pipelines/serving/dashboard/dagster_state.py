@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger_pipelines.serving.dagster.graphql import DagsterGraphql
+from ledger_pipelines.serving.dagster.graphql import DagsterGraphql, dagster_graphql_from_settings
+from ledger_pipelines.settings import Settings
 
 _FAILED = ("FAILED", "EXECUTION_FAILED")
 _STATES = {
@@ -71,8 +72,9 @@ def fetch_check_results(graphql: DagsterGraphql) -> CheckResults:
     )
 
 
-def fetch_run_state(graphql: DagsterGraphql, run_id: UUID) -> RunState:
+def fetch_run_state(settings: Settings, run_id: UUID, timeout_seconds: float) -> RunState:
     """Fetch the state of a run."""
+    graphql = dagster_graphql_from_settings(settings, timeout_seconds)
     try:
         status = graphql.run_status(str(run_id)) or ""
     except OSError:

@@ -67,8 +67,8 @@ def _common_values(context: RequestContext) -> dict[str, Any]:
         "session": context.caller,
         "is_admin": context.is_admin,
         "zone": context.formats.zone.key,
-        "is_demo": database_urls.uses_demo_billing(context.app.settings),
-        "has_erp": database_urls.has_erp(context.app.settings),
+        "is_demo": database_urls.uses_demo_billing(context.app_context.settings),
+        "has_erp": database_urls.has_erp(context.app_context.settings),
         "csrf_field": Markup('<input type="hidden" name="form_token" value="{}">').format(token),
     }
 

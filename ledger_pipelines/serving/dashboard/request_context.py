@@ -23,7 +23,7 @@ class RequestContext:
 
     Attributes:
         request: The request.
-        app: Settings, engines and caches of the application.
+        app_context: Settings, engines and caches of the application.
         caller: The user who is logged in, or None.
         secret: Secret from which form tokens are derived: the session's, or a form-only secret without a login.
         browser_secrets: Secrets that the browser has sent.
@@ -32,7 +32,7 @@ class RequestContext:
     """
 
     request: Request
-    app: AppContext
+    app_context: AppContext
     caller: Caller | None
     secret: str
     browser_secrets: tuple[str, ...]
@@ -73,21 +73,21 @@ def load_request_context(request: Request) -> RequestContext:
     Raises:
         WarehouseError: The warehouse does not answer.
     """
-    app: AppContext = request.app.state.context
+    app_context: AppContext = request.app.state.app_context
     session, form_secret = request.cookies.get(SESSION_COOKIE), request.cookies.get(FORM_COOKIE)
     caller = None
     if session:
-        with app.read_connection() as connection:
+        with app_context.read_connection() as connection:
             caller = find_caller(connection, session)
     language = negotiate_language(request)
     return RequestContext(
         request=request,
-        app=app,
+        app_context=app_context,
         caller=caller,
         secret=session if session and caller else form_secret or new_secret(),
         browser_secrets=tuple(secret for secret in (session, form_secret) if secret),
         translate=Translator(language),
-        formats=Formats(language, app.settings.zone),
+        formats=Formats(language, app_context.settings.zone),
     )
 
 

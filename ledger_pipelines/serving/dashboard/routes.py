@@ -25,6 +25,7 @@ from ledger_pipelines.serving.dashboard.request_context import (
 )
 from ledger_pipelines.serving.dashboard.translations import Translator
 from ledger_pipelines.serving.dashboard.translations.formats import Formats
+from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines.serving.web.errors import ApiError, to_api_error
 from ledger_pipelines.serving.web.guarded_route import SAFE_METHODS
 from ledger_pipelines.serving.web.request_audit import audited_request, command_of
@@ -154,8 +155,10 @@ def _redirect_to_login(request: Request) -> Response:
 
 def _anonymous_context(request: Request) -> RequestContext:
     """Return a context without a user, for when the warehouse does not answer."""
-    language, app = negotiate_language(request), request.app.state.context
-    return RequestContext(request, app, None, "", ("",), Translator(language), Formats(language, app.settings.zone))
+    language = negotiate_language(request)
+    app_context: AppContext = request.app.state.app_context
+    formats = Formats(language, app_context.settings.zone)
+    return RequestContext(request, app_context, None, "", ("",), Translator(language), formats)
 
 
 def _error_page(context: RequestContext, api_error: ApiError) -> Response:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse import database_urls
 from ledger_pipelines.warehouse.engine import PoolOptions, translate_connection_errors, warehouse_engine
@@ -51,7 +52,7 @@ class IncidentPoller:
         except WarehouseError:
             return
         except sa.exc.SQLAlchemyError as error:
-            self.report_error(f"The incidents cannot be read: {str(error).splitlines()[0]}")
+            self.report_error(f"The incidents cannot be read: {first_line(error)}")
             return
         now = self.clock()
         for incident in found:

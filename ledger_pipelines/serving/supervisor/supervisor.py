@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ledger_pipelines.embedded_postgres.server import EmbeddedServerError
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.base.errors import ServingError
 from ledger_pipelines.serving.dagster import client as dagster_client
@@ -98,7 +99,7 @@ class Supervisor:
 
     def resume_runs(self) -> None:
         """Re-execute the runs that were cancelled because `ledger up` was stopped."""
-        self._close_finished_sync()  # otherwise a re-executed sync would wait for itself
+        self._close_dead_sync()  # otherwise a re-executed sync would wait for itself
         with self._storage():
             for run_id, replacement in dagster_client.resume_runs(self.instance, self.graphql):
                 cancelled = f"Run {run_id[:8]} was cancelled when ledger up was stopped"
@@ -116,7 +117,7 @@ class Supervisor:
         Raises:
             ServingError: a run is refused.
         """
-        horizon = databases.horizon
+        horizon = databases.horizon()
         if _demo_is_not_computed(databases) and not dagster_client.has_unfinished_runs(self.instance):
             request = LedgerRunRequest(horizon.first, horizon.current, None, "up")
             yield "The whole ledger is being computed", dagster_client.launch_ledger(self.graphql, request)
@@ -141,7 +142,7 @@ class Supervisor:
             if self._is_time_for("dead runs", _DEAD_RUNS_SECONDS):
                 self._fail_dead_runs()
             if self._is_time_for("syncs", _SYNCS_SECONDS):
-                self._close_finished_sync()
+                self._close_dead_sync()
             if self._is_time_for("incidents", _INCIDENTS_SECONDS):
                 self._incidents.poll()
 
@@ -159,7 +160,7 @@ class Supervisor:
         with self._storage():
             dagster_client.confirm_cancelled(self.instance, runs)
             if runs:
-                self._close_finished_sync()
+                self._close_dead_sync()
 
     def _start(self, child: ManagedProcess) -> None:
         """Start a process and record it; signals are deferred meanwhile, so that no unrecorded process is left."""
@@ -219,15 +220,15 @@ class Supervisor:
         try:
             yield
         except dagster_client.STORAGE_ERRORS as error:
-            self._announce(f"Dagster's storage does not answer: {str(error).splitlines()[0]}")
+            self._announce(f"Dagster's storage does not answer: {first_line(error)}")
 
-    def _close_finished_sync(self) -> None:
+    def _close_dead_sync(self) -> None:
         """Close the log of a killed sync, so that it blocks no other sync, even if the daemon does not run."""
         try:
             with Databases(self.settings) as databases:
-                closed = dagster_client.close_finished_sync(self.instance, databases)
+                closed = dagster_client.close_dead_sync(self.instance, databases)
         except (WarehouseError, *dagster_client.STORAGE_ERRORS) as error:
-            self._announce(str(error).splitlines()[0])
+            self._announce(first_line(error))
         else:
             if closed is not None:
                 self.report(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ledger_pipelines.errors import first_line
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.serving.base.errors import ServingError
@@ -32,7 +33,7 @@ def start_sync(settings: Settings, request: SyncRequest) -> SyncJob:
     """
     with _sync_service(settings) as service:
         graphql = _loaded_graphql(settings)
-        service.reap_dead_syncs()
+        service.close_dead_sync()
         job = service.register(request)
         service.launch(job, graphql)
     return job
@@ -74,7 +75,7 @@ def start_recalculation(settings: Settings, customer_id: int, first: str) -> str
     """
     with Databases(settings) as databases, _dagster():
         databases.check_customers_exist((customer_id,))
-        request = LedgerRunRequest(first, databases.horizon.current, (customer_id,), command="api update")
+        request = LedgerRunRequest(first, databases.horizon().current, (customer_id,), command="api update")
         return dagster_client.launch_ledger(_loaded_graphql(settings), request)
 
 
@@ -107,7 +108,7 @@ def _dagster() -> Iterator[None]:
     try:
         yield
     except dagster_client.STORAGE_ERRORS as error:
-        raise unavailable(f"{_STORAGE}{str(error).splitlines()[0]}") from error
+        raise unavailable(f"{_STORAGE}{first_line(error)}") from error
 
 
 def _loaded_graphql(settings: Settings) -> DagsterGraphql:

@@ -137,8 +137,8 @@ def create_context(settings: Settings) -> AppContext:
 
 
 async def _context(request: Request) -> AppContext:  # async: FastAPI would run a plain function in a thread
-    context: AppContext = request.app.state.context
-    return context
+    app_context: AppContext = request.app.state.app_context
+    return app_context
 
 
 AppContextDep = Annotated[AppContext, Depends(_context)]

@@ -73,13 +73,13 @@ def authenticate_request(request: Request) -> Caller:
         ApiError: the token is missing or refused: 401, or 429 after too many refused tokens.
         WarehouseError: the warehouse is unavailable.
     """
-    context: AppContext = request.app.state.context
+    app_context: AppContext = request.app.state.app_context
     given = request.headers.get("authorization", "")
     if not given.lower().startswith(_SCHEME):
         message = "A token is required. Send the header `Authorization: Bearer TOKEN`."
         raise ApiError(401, message, headers={"WWW-Authenticate": _REALM})
     try:
-        with translate_connection_errors(context.warehouse), context.autocommit_engine.connect() as connection:
+        with translate_connection_errors(app_context.warehouse), app_context.autocommit_engine.connect() as connection:
             return authenticate(connection, given[len(_SCHEME) :].strip())
     except TokenRefusedError as error:
         raise _token_refused(request, str(error)) from error
@@ -118,9 +118,9 @@ def _refuse_unknown_parameters(request: Request, known: Set[str]) -> None:
 
 
 def _token_refused(request: Request, reason: str) -> ApiError:
-    context: AppContext = request.app.state.context
+    app_context: AppContext = request.app.state.app_context
     address = client_address(request)
-    if wait := context.token_limiter.record_failure(address).wait_seconds:
+    if wait := app_context.token_limiter.record_failure(address).wait_seconds:
         return too_many_requests(f"Too many tokens from {address} were refused.", wait)
     challenge = f'{_REALM}, error="invalid_token", error_description="{reason}"'
     return ApiError(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ledger_pipelines.warehouse.ops.incidents import OpenIncident
 from ledger_pipelines.warehouse.queries.paging import ResultPage
 from ledger_pipelines.warehouse.queries.status import RecentUpdate
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
@@ -59,23 +60,6 @@ class StatusStatistics(ResponseModel):
     )
 
 
-class OpenIncident(ResponseModel):
-    """Incident that needs a person's action."""
-
-    id: int
-    kind: str = Field(description="Kind of incident, such as deletion_refused")
-    subject: str = Field(description="Affected object: a customer, table, sensor or job")
-    customers: list[int] = Field(
-        description="Customers whose figures may be wrong; empty: not limited to certain customers"
-    )
-    opened_at: datetime
-    last_seen_at: datetime
-    occurrences: int = Field(description="Number of times the incident was detected")
-    owner: str = Field(description="Team that is responsible")
-    reason: str = Field(description="What is wrong")
-    what_to_do: str
-
-
 class LedgerStatus(ResponseModel):
     """Status of the ledger."""
 
@@ -86,7 +70,7 @@ class LedgerStatus(ResponseModel):
             "current"
         )
     )
-    incidents: list[OpenIncident] = Field(description="Open incidents, oldest first; never cached")
+    incidents: Sequence[OpenIncident] = Field(description="Open incidents, oldest first; never cached")
     statistics: StatusStatistics
     recent_updates: Sequence[RecentUpdate] = Field(description="The ten most recently written balances, newest first")
     checked_at: datetime

@@ -38,8 +38,8 @@ async def audited_request(request: Request, act: Command) -> AsyncIterator[Comma
     Raises:
         WarehouseError: the log entry cannot be written; the body does not run.
     """
-    context: AppContext = request.app.state.context
-    async with contextmanager_in_threadpool(audited(context.warehouse, act)) as result:
+    app_context: AppContext = request.app.state.app_context
+    async with contextmanager_in_threadpool(audited(app_context.warehouse, act)) as result:
         try:
             yield result
         except Exception as error:
@@ -51,9 +51,9 @@ async def audited_request(request: Request, act: Command) -> AsyncIterator[Comma
 
 def refuse_unauthenticated(request: Request, refusal: ApiError) -> tuple[ApiError, bool]:
     """Return the error for a command without a valid token, and whether the audit log stores the refusal."""
-    context: AppContext = request.app.state.context
+    app_context: AppContext = request.app.state.app_context
     address = client_address(request)
-    decision = context.unauthenticated_limiter.record_refusal(address)
+    decision = app_context.unauthenticated_limiter.record_refusal(address)
     if decision.wait_seconds and refusal.status != 429:
         message = f"Too many requests without a valid token from {address} were refused."
         refusal = too_many_requests(message, decision.wait_seconds)

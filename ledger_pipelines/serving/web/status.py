@@ -5,7 +5,7 @@ from typing import Literal
 
 from ledger_pipelines.serving.health import measure_queries
 from ledger_pipelines.serving.web.context import AppContext
-from ledger_pipelines.serving.web.models import LedgerStatus, OpenIncident, StatusStatistics
+from ledger_pipelines.serving.web.models import LedgerStatus, StatusStatistics
 from ledger_pipelines.warehouse.ops.incidents import open_incidents
 from ledger_pipelines.warehouse.queries import status as status_queries
 from ledger_pipelines.warehouse.queries.freshness import Freshness, freshness
@@ -13,23 +13,23 @@ from ledger_pipelines.warehouse.queries.freshness import Freshness, freshness
 _CENT = Decimal("0.01")
 
 
-def ledger_status(context: AppContext) -> LedgerStatus:
+def ledger_status(app_context: AppContext) -> LedgerStatus:
     """Return the status of the ledger, with cached counts and the incidents that are open now.
 
     Raises:
         WarehouseError: the warehouse is unavailable.
     """
-    month = context.horizon.current
-    with context.read_connection() as connection:
-        turned = context.current_month(connection) == month
-        incidents = [OpenIncident.model_validate(incident) for incident in open_incidents(connection)]
+    month = app_context.horizon.current
+    with app_context.read_connection() as connection:
+        turned = app_context.current_month(connection) == month
+        incidents = open_incidents(connection)
     # The key holds the month and whether it was opened: a status from before either change is outdated after it.
-    status = context.status_cache.get((month, turned), lambda: _query_status(context, turned=turned))
+    status = app_context.status_cache.get((month, turned), lambda: _query_status(app_context, turned=turned))
     return status.model_copy(update={"status": "blocked", "incidents": incidents}) if incidents else status
 
 
-def _query_status(context: AppContext, *, turned: bool) -> LedgerStatus:
-    with context.snapshot() as connection:
+def _query_status(app_context: AppContext, *, turned: bool) -> LedgerStatus:
+    with app_context.snapshot() as connection:
         found = status_queries.status_summary(connection)
         fresh = freshness(connection)
         took = list(measure_queries(connection).values())

@@ -71,21 +71,34 @@ class IncidentCause:
 
 
 @dataclass(frozen=True)
-class Incident:
-    """An incident; the attributes are the columns of the same names."""
+class OpenIncident:
+    """Incident that needs a person's action."""
 
+    # The columns of these names, as the API and the webhook report them.
     id: int
     kind: str
+    """Kind of incident, such as deletion_refused"""
     subject: str
+    """Affected object: a customer, table, sensor or job"""
     customers: Sequence[int]
+    """Customers whose figures may be wrong; empty: not limited to certain customers"""
     opened_at: datetime
     last_seen_at: datetime
     occurrences: int
+    """Number of times the incident was detected"""
+    owner: str
+    """Team that is responsible"""
+    reason: str
+    """What is wrong"""
+    what_to_do: str
+
+
+@dataclass(frozen=True)
+class Incident(OpenIncident):
+    """An incident, open or closed, with the other columns that pages and commands show."""
+
     state: str
     closed_at: datetime | None
-    owner: str
-    reason: str
-    what_to_do: str
     details: Mapping[str, Any]
     run_id: str | None
     delivered_at: datetime | None

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger_pipelines.domain import AlertKind
 from ledger_pipelines.warehouse.tables.common import (
     ExactNumber,
     Moment,
@@ -125,7 +126,7 @@ balance_alerts = table(
     column("attempts", sa.Integer, "How often it was posted", server_default=sa.text("0")),
     column("next_attempt_at", Moment, "Not to be posted again before; null: not posted yet", null=True),
     column("last_error", sa.Text, "Why the last attempt failed; null: it did not", null=True),
-    one_of("kind", ("threshold", "days_left")),
+    one_of("kind", AlertKind),
     # At most one open alert per customer and kind, even if several processes write balances.
     sa.Index("uq_balance_alerts_open", "customer_id", "kind", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_balance_alerts_undelivered", "raised_at", postgresql_where=_UNDELIVERED),

@@ -32,7 +32,7 @@ from ledger_pipelines_tests.support.code_location import (
 )
 from ledger_pipelines_tests.support.dagster_internals import InMemoryJob, execute_run
 from ledger_pipelines_tests.support.erp.erp_location import NAMES, ORDER_HEADERS, ErpLocation, new_erp_location
-from ledger_pipelines_tests.support.tables import altered
+from ledger_pipelines_tests.support.tables import altered, execute
 
 OF_RUN = {
     "rows_read", "rows_rejected", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "seconds",
@@ -127,13 +127,12 @@ def test_only_some_tables_and_months(location: ErpLocation) -> None:
 def test_a_broken_table_fails_the_sync_but_no_other_table(location: ErpLocation) -> None:
     location.insert(ORDER_HEADERS, order(1, "2025-02-03"))
     location.insert("stockbywh", {"warehouse": "W", "partno": "P"})
-    with location.erp.begin() as connection:
-        connection.execute(sa.text(f"ALTER TABLE {ORDER_HEADERS} RENAME ship_to TO hidden"))
-    try:
+    with altered(
+        location.erp,
+        f"ALTER TABLE {ORDER_HEADERS} RENAME ship_to TO hidden",
+        f"ALTER TABLE {ORDER_HEADERS} RENAME hidden TO ship_to",
+    ):
         result = location.run()
-    finally:
-        with location.erp.begin() as connection:
-            connection.execute(sa.text(f"ALTER TABLE {ORDER_HEADERS} RENAME hidden TO ship_to"))
     assert not result.success
     assert "ship_to" in failure_messages(result)[ORDER_HEADERS]
     log = location.log()
@@ -349,8 +348,7 @@ def test_sessions_carry_the_name_of_the_sync(location: ErpLocation, monkeypatch:
 def test_the_guard_stops_a_table_until_deletions_are_accepted(location: ErpLocation) -> None:
     location.insert(ORDER_HEADERS, *(order(number, "2025-02-03") for number in range(300)))
     assert location.run(only=[ORDER_HEADERS]).success
-    with location.erp.begin() as connection:
-        connection.execute(sa.text(f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE 'O1%'"))
+    execute(location.erp, f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE 'O1%'")
     refused = location.run(only=[ORDER_HEADERS])
     assert not refused.success
     assert "accept_deletions" in str(location.log().error_message)

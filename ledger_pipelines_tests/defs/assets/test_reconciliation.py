@@ -31,6 +31,7 @@ from ledger_pipelines_tests.support.code_location import (
     materialized_metadata,
 )
 from ledger_pipelines_tests.support.dagster_internals import schedule_execution_time_iterator
+from ledger_pipelines_tests.support.tables import execute
 
 LINES = tables.erp_tables["so_invoice_line"]
 CHECKS = {
@@ -59,8 +60,7 @@ def source(bill: str = "100") -> SourceState:
 def invoice(pipeline: Pipeline, bp_code: str, amount: int, day: str) -> None:
     """Insert a line into the copy of so_invoice_line."""
     values = {"year_month": day[:7], "bp_code": bp_code, "amount_hc": amount, "invoice_date": date.fromisoformat(day)}
-    with pipeline.warehouse.begin() as connection:
-        connection.execute(sa.insert(LINES).values(values))
+    execute(pipeline.warehouse, sa.insert(LINES).values(values))
 
 
 @pytest.fixture
@@ -107,14 +107,14 @@ def test_a_run_records_that_everything_matches(fresh: CodeLocation) -> None:
 
 def test_a_mismatch_is_a_warning_with_its_amount(fresh: CodeLocation) -> None:
     fresh.pipeline.fill(source(bill="70.5"))
-    with fresh.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.text("UPDATE billing.customers SET no_kontrak = NULL WHERE customer_id = 3"))
-        connection.execute(sa.text("UPDATE billing.customers SET total_purchases = 170.5 WHERE customer_id = 1"))
-        connection.execute(sa.text("UPDATE billing.customers SET total_deposit = 5000 WHERE customer_id = 2"))
-        connection.execute(sa.text("UPDATE billing.meter_readings SET harga_final = 70.5 WHERE reading_id = 15"))
-        connection.execute(
-            sa.text("UPDATE ledger.monthly_customer_balances SET closing_balance = 7 WHERE customer_id = 3")
-        )
+    execute(
+        fresh.pipeline.warehouse,
+        "UPDATE billing.customers SET no_kontrak = NULL WHERE customer_id = 3",
+        "UPDATE billing.customers SET total_purchases = 170.5 WHERE customer_id = 1",
+        "UPDATE billing.customers SET total_deposit = 5000 WHERE customer_id = 2",
+        "UPDATE billing.meter_readings SET harga_final = 70.5 WHERE reading_id = 15",
+        "UPDATE ledger.monthly_customer_balances SET closing_balance = 7 WHERE customer_id = 3",
+    )
     invoice(fresh.pipeline, "K1", 60, "2025-05-31")
     invoice(fresh.pipeline, "K2", 100, "2025-06-15")
     invoice(fresh.pipeline, "K7", 1234, "2025-05-30")
@@ -147,8 +147,7 @@ def test_a_range_touches_no_other_month(fresh: CodeLocation) -> None:
 
 
 def test_months_that_were_never_copied_are_named(fresh: CodeLocation) -> None:
-    with fresh.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.text("DELETE FROM ops.loaded_months WHERE table_name = 'erp.so_invoice_line'"))
+    execute(fresh.pipeline.warehouse, "DELETE FROM ops.loaded_months WHERE table_name = 'erp.so_invoice_line'")
     result = run(fresh)
     assert "Materialise so_invoice_line from 2025-01 on first" in failure_messages(result)["invoice_reconciliation"]
     assert len(fresh.pipeline.rows(tables.balance_comparison)) == 3

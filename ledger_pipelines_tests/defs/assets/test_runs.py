@@ -25,6 +25,7 @@ from ledger_pipelines_tests.support.dagster_internals import (
     LoadingContextForTest,
     StaleStatus,
 )
+from ledger_pipelines_tests.support.tables import altered, execute
 
 OF_RUN = {
     "customers_in_scope", "rows_read", "rows_rejected", "lists_unreadable", "rows_inserted", "rows_updated",
@@ -225,13 +226,12 @@ def test_an_emptied_source_stops_the_run_until_deletions_are_accepted(fresh: Cod
 def test_an_unreadable_source_is_a_failure_with_a_message(fresh: CodeLocation) -> None:
     fresh.pipeline.run()
     before = balances(fresh)
-    with fresh.pipeline.source.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME data_input TO hidden"))
-    try:
+    with altered(
+        fresh.pipeline.source,
+        "ALTER TABLE data_pencatatan RENAME data_input TO hidden",
+        "ALTER TABLE data_pencatatan RENAME hidden TO data_input",
+    ):
         result = fresh.run()
-    finally:
-        with fresh.pipeline.source.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME hidden TO data_input"))
     assert not result.success
     assert list(failure_messages(result)) == ["customers"], "reported once, by the first step"
     assert "lacks the column data_input" in failure_messages(result)["customers"]
@@ -263,8 +263,9 @@ def test_invariants_are_errors_and_data_checks_are_warnings(fresh: CodeLocation)
     assert {found[name].severity for name in warned} == {dg.AssetCheckSeverity.WARN}
     assert found["meter_readings/no_rejected_rows"].metadata["rows"].value == 1
     assert "data_input is missing" in str(found["meter_readings/no_rejected_rows"].metadata["reasons"].value)
-    with fresh.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.text("UPDATE ledger.monthly_customer_balances SET closing_balance = closing_balance + 1"))
+    execute(
+        fresh.pipeline.warehouse, "UPDATE ledger.monthly_customer_balances SET closing_balance = closing_balance + 1"
+    )
     job = dg.define_asset_job("only_checks", selection=dg.AssetSelection.all_asset_checks())
     definitions = dg.Definitions.merge(fresh.definitions, dg.Definitions(jobs=[job]))
     result = definitions.resolve_job_def("only_checks").execute_in_process(instance=fresh.instance)

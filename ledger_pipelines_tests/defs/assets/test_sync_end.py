@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.defs.resources import PipelineDatabases, SyncConfig, SyncRun
-from ledger_pipelines.defs.resources import sync as sync_resource
+from ledger_pipelines.defs.resources import PipelineDatabases, SyncConfig, SyncRun, sync_run
 from ledger_pipelines.loading.erp.sync_log_file import sync_log_path
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog
@@ -16,8 +15,8 @@ from ledger_pipelines_tests.support.servers import free_port
 
 
 def test_unclosed_log_has_its_reason_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync_resource, "CLOSE_TIMEOUT_SECONDS", 0.01)
-    monkeypatch.setattr(sync_resource, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(sync_run, "CLOSE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(sync_run, "_POLL_SECONDS", 0.02)
     settings = Settings(home=tmp_path, warehouse_url=f"postgresql://u:hush@127.0.0.1:{free_port()}/warehouse")
     databases = PipelineDatabases(settings)
     started = datetime(2025, 6, 1, tzinfo=WIB)

@@ -20,6 +20,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline
 from ledger_pipelines_tests.support.code_location import CURRENT, FIRST, NOW, CodeLocation, new_code_location
+from ledger_pipelines_tests.support.tables import execute
 
 pytestmark = pytest.mark.usefixtures("single_polls")
 
@@ -44,8 +45,7 @@ def opened(location: CodeLocation) -> list[Incident]:
 
 
 def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: CodeLocation) -> None:
-    with location.pipeline.source.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE data_pencatatan RENAME TO elsewhere"))
+    execute(location.pipeline.source, "ALTER TABLE data_pencatatan RENAME TO elsewhere")
     for _ in range(2):
         with pytest.raises(Exception, match="data_pencatatan"):
             location.evaluate_sensor("readings")
@@ -53,15 +53,13 @@ def test_a_failing_sensor_is_an_incident_until_it_succeeds(location: CodeLocatio
     assert (incident.kind, incident.subject) == ("poll_failed", "polling of readings")
     assert incident.occurrences == 2
     assert "There is no table or view data_pencatatan" in incident.reason
-    with location.pipeline.source.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO data_pencatatan"))
+    execute(location.pipeline.source, "ALTER TABLE elsewhere RENAME TO data_pencatatan")
     location.evaluate_sensor("readings")
     assert opened(location) == []
 
 
 def test_failed_realtime_run_stays_open_until_success(location: CodeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    with location.pipeline.source.begin() as connection:
-        connection.execute(sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
+    execute(location.pipeline.source, sa.update(users).where(users.c.id == 1).values(harga_per_meter_kubik=200))
     location.evaluate_sensor("prices")
 
     def fail(*_: Any, **__: Any) -> None:
@@ -73,16 +71,17 @@ def test_failed_realtime_run_stays_open_until_success(location: CodeLocation, mo
     (incident,) = opened(location)
     assert (incident.kind, incident.subject) == ("poll_failed", "real-time run")
     assert "a fault of ours" in incident.reason
-    with location.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
+    execute(location.pipeline.warehouse, sa.update(tables.pending_changes).values(retry_at=None))
     assert location.execute(realtime.JOB).success
     assert opened(location) == []
 
 
 def test_a_refused_run_is_resolved_by_accepted_deletions(location: CodeLocation) -> None:
-    with location.pipeline.source.begin() as connection:
-        connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2))
-        connection.execute(sa.delete(users).where(users.c.id == 2))
+    execute(
+        location.pipeline.source,
+        sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == 2),
+        sa.delete(users).where(users.c.id == 2),
+    )
     assert not location.run().success
     location.evaluate_sensor("incident_review")
     refused, failed = sorted(opened(location), key=lambda one: one.kind)
@@ -162,8 +161,7 @@ def test_a_failed_real_time_run_is_resolved_without_changes(location: CodeLocati
         change_queue.mark_failed(connection, change_queue.dequeue(connection, 1), "the source was unavailable")
     location.evaluate_sensor("incident_review")
     assert len(opened(location)) == 1, "a change waits for its retry"
-    with location.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.delete(tables.pending_changes))
+    execute(location.pipeline.warehouse, sa.delete(tables.pending_changes))
     location.evaluate_sensor("incident_review")
     assert opened(location) == []
 
@@ -178,8 +176,7 @@ def test_a_change_that_no_run_applies(location: CodeLocation) -> None:
         connection.execute(sa.update(tables.pending_changes).values(noticed_at=earlier))
     location.evaluate_sensor("incident_review")
     assert [one.kind for one in opened(location)] == ["changes_wait"]
-    with location.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.delete(tables.pending_changes))
+    execute(location.pipeline.warehouse, sa.delete(tables.pending_changes))
     location.evaluate_sensor("incident_review")
     assert opened(location) == []
 

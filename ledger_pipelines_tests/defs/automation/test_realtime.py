@@ -18,6 +18,7 @@ from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.rows import reading_row, user_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB, Pipeline, without_loaded_months
 from ledger_pipelines_tests.support.code_location import FIRST, NOW, CodeLocation, new_code_location
+from ledger_pipelines_tests.support.tables import execute
 
 pytestmark = pytest.mark.usefixtures("single_polls")
 
@@ -47,8 +48,7 @@ def change(location: CodeLocation, statement: sa.Update | sa.Insert | sa.Delete,
     """Change a row as the billing application does, or without setting `updated_at` as plain SQL does."""
     if at is not None and not isinstance(statement, sa.Delete):
         statement = statement.values(updated_at=at.replace(tzinfo=None))
-    with location.pipeline.source.begin() as connection:
-        connection.execute(statement)
+    execute(location.pipeline.source, statement)
 
 
 def closing(location: CodeLocation, customer: int) -> Decimal:
@@ -209,8 +209,7 @@ def test_changes_of_a_failed_run_are_retried_later(location: CodeLocation, monke
     assert "an impossible row" in waiting["error"]
     assert waiting["retry_at"] is not None
     assert not location.evaluate_sensor("prices").run_requests, "not before the retry time"
-    with location.pipeline.warehouse.begin() as connection:
-        connection.execute(sa.update(tables.pending_changes).values(retry_at=sa.func.now()))
+    execute(location.pipeline.warehouse, sa.update(tables.pending_changes).values(retry_at=sa.func.now()))
     assert location.evaluate_sensor("prices").run_requests
     assert location.execute(realtime.JOB).success
     assert closing(location, 2) == -2000

@@ -23,6 +23,7 @@ from ledger_pipelines.warehouse.ops.confirmations import NothingToConfirmError
 from ledger_pipelines.warehouse.ops.incidents import Incident, IncidentCause, IncidentKind
 from ledger_pipelines_tests.support.billing_pipeline import Pipeline
 from ledger_pipelines_tests.support.builders import all_rows, fob_reading, state, user
+from ledger_pipelines_tests.support.tables import execute
 
 GUARD = DeletionGuard()
 DEPOSITS = '[{"date": "2025-02-01", "amount": 5}, {"date": "2025-03-01", "amount": 5}]'
@@ -181,8 +182,7 @@ def test_load_of_one_customer_needs_confirmation(ledger: Pipeline) -> None:
 
 def test_load_of_one_month_needs_confirmation(ledger: Pipeline) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
-    with ledger.source.begin() as connection:
-        connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
+    execute(ledger.source, sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
     with pytest.raises(DeletionRefusedError):
         ledger.load(Scope(("2025-02",)), GUARD)
     confirm(ledger, refused_incident(ledger))
@@ -222,8 +222,7 @@ def test_confirmation_is_used_once(ledger: Pipeline) -> None:
 def test_former_customer_is_one_deletion(ledger: Pipeline) -> None:
     """The readings are still at the source, and would be rejected."""
     fill(ledger, [LARGE, SMALL, OTHER])
-    with ledger.source.begin() as connection:
-        connection.execute(sa.update(users).where(users.c.id == LARGE).values(role="admin"))
+    execute(ledger.source, sa.update(users).where(users.c.id == LARGE).values(role="admin"))
     before = all_rows(ledger)
     incident = refused_incident(ledger)
     assert all_rows(ledger) == before | {"ops.incidents": all_rows(ledger)["ops.incidents"]}
@@ -261,8 +260,7 @@ def test_moved_reading_is_not_counted_as_deleted(ledger: Pipeline) -> None:
 
 def test_load_of_other_months_closes_no_incident(ledger: Pipeline) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
-    with ledger.source.begin() as connection:
-        connection.execute(sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
+    execute(ledger.source, sa.delete(data_pencatatan).where(data_pencatatan.c.customer_id == LARGE))
     refused_incident(ledger)
     ledger.load(Scope(("2025-03", "2025-04")), replace(GUARD, accept=True))
     assert len(open_incidents(ledger)) == 1
@@ -275,14 +273,15 @@ def test_many_unusable_users_are_refused_but_not_one(pipeline: Pipeline) -> None
     readings = [fob_reading(number, number, "2025-02-03") for number in (1, 2, 3)]
     pipeline.fill(state(customers, readings))
     pipeline.run()
-    with pipeline.source.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE users ALTER COLUMN harga_per_meter_kubik TYPE numeric(40, 2)"))
-        connection.execute(sa.update(users).values(harga_per_meter_kubik=10**16))
+    execute(
+        pipeline.source,
+        "ALTER TABLE users ALTER COLUMN harga_per_meter_kubik TYPE numeric(40, 2)",
+        sa.update(users).values(harga_per_meter_kubik=10**16),
+    )
     with pytest.raises(DeletionRefusedError, match=r"420 of the 420 rows of billing\.deposits"):
         load(pipeline)
     assert len(pipeline.rows(tables.deposits)) == 420
-    with pipeline.source.begin() as connection:
-        connection.execute(sa.update(users).where(users.c.id > 1).values(harga_per_meter_kubik=100))
+    execute(pipeline.source, sa.update(users).where(users.c.id > 1).values(harga_per_meter_kubik=100))
     load(pipeline)
     assert {row["customer_id"] for row in pipeline.rows(tables.deposits)} == {2, 3}
 
@@ -302,8 +301,7 @@ class RealTimeRun:
 
     def apply(self) -> list[AppliedChanges | FailedChanges]:
         """Apply all queued changes, including postponed ones."""
-        with self.pipeline.warehouse.begin() as connection:
-            connection.execute(sa.update(tables.pending_changes).values(retry_at=None))
+        execute(self.pipeline.warehouse, sa.update(tables.pending_changes).values(retry_at=None))
         return list(ChangeApplier(lambda: self.app, self.pipeline.warehouse, GUARD, "test").apply())
 
 
@@ -391,8 +389,7 @@ def test_realtime_emptied_source_is_one_incident(ledger: Pipeline) -> None:
 
 def test_realtime_failing_change_is_incident_until_applied(ledger: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(ledger, [LARGE, SMALL, OTHER])
-    with ledger.source.begin() as connection:
-        connection.execute(sa.update(users).where(users.c.id == SMALL).values(harga_per_meter_kubik=200))
+    execute(ledger.source, sa.update(users).where(users.c.id == SMALL).values(harga_per_meter_kubik=200))
     realtime = RealTimeRun(ledger)
     realtime.scan()
 

@@ -19,6 +19,7 @@ from ledger_pipelines_tests.support.builders import reason_values
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
+from ledger_pipelines_tests.support.tables import execute
 
 ROOT = "/api/realtime-balance"
 CURRENT = month_of(datetime.now(WIB), WIB)
@@ -103,13 +104,11 @@ def test_a_customer_whose_row_is_rejected(api: ApiUnderTest) -> None:
     named = {"asset": "customers", "source_table": "users", "source_id": "998", "customer_id": 998, "raw_row": "{}"}
     seen = {"run_id": "test", "first_seen": sa.func.now(), "last_seen": sa.func.now()}
     row = named | seen | reason_values(RejectionReason.of(ReasonCode.NOT_A_NUMBER, column="suhu", value="NaN"))
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.insert(tables.rejected_rows).values(row))
+    execute(api.warehouse, sa.insert(tables.rejected_rows).values(row))
     try:
         message = api.get(f"{ROOT}/customer/998/balance", expect=404)["message"]
     finally:
-        with api.warehouse.begin() as connection:
-            connection.execute(sa.delete(tables.rejected_rows).where(tables.rejected_rows.c.source_id == "998"))
+        execute(api.warehouse, sa.delete(tables.rejected_rows).where(tables.rejected_rows.c.source_id == "998"))
     assert message.startswith(
         "Customer 998 has no balance: the customer's row in the billing application's table users"
     )
@@ -128,11 +127,9 @@ def test_a_month_without_a_balance(api: ApiUnderTest) -> None:
 def newcomer(api: ApiUnderTest) -> Iterator[str]:
     """Path of a customer with neither readings nor deposits."""
     row = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.insert(tables.customers).values(row))
+    execute(api.warehouse, sa.insert(tables.customers).values(row))
     yield f"{ROOT}/customer/998"
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
+    execute(api.warehouse, sa.delete(tables.customers).where(tables.customers.c.customer_id == 998))
 
 
 def test_a_customer_without_any_balance(api: ApiUnderTest, newcomer: str) -> None:

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ledger_pipelines import databases as installation_databases
 from ledger_pipelines.horizon import Horizon, month_of, shift_month
 from ledger_pipelines.serving import health
-from ledger_pipelines.serving.base import databases as serving_databases
 from ledger_pipelines.serving.base.databases import Databases
 from ledger_pipelines.serving.web.context import AppContext
 from ledger_pipelines_tests.support.billing_pipeline import WIB
@@ -23,8 +23,8 @@ NEW_YEAR = f"{int(CURRENT[:4]) + 1}-01"
 def begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the clock to a new year that has no balances yet."""
     horizon = Horizon(shift_month(CURRENT, 1 - MONTHS), NEW_YEAR, WIB)
-    for reader in (AppContext, Databases):
-        monkeypatch.setattr(reader, "horizon", horizon)
+    monkeypatch.setattr(AppContext, "horizon", horizon)
+    monkeypatch.setattr(Databases, "horizon", lambda _: horizon)
 
 
 @pytest.mark.usefixtures("begun")
@@ -59,8 +59,8 @@ def test_low_balances_use_the_month_before(computed: Installation, request: pyte
 
 
 def test_only_a_late_month_turn_is_a_problem(computed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    new = shift_month(CURRENT, 1)
-    monkeypatch.setattr(Databases, "horizon", Horizon(shift_month(CURRENT, 1 - MONTHS), new, WIB))
+    horizon = Horizon(shift_month(CURRENT, 1 - MONTHS), shift_month(CURRENT, 1), WIB)
+    monkeypatch.setattr(Databases, "horizon", lambda _: horizon)
     reports = []
     for late in (timedelta(0), timedelta(days=32)):  # pretend that the new month began this long ago
         monkeypatch.setattr(health, "_TURN", timedelta(minutes=1) - late)
@@ -79,6 +79,6 @@ def test_a_running_process_gets_the_new_month(computed: Installation, monkeypatc
             return cls.fromisoformat(f"{NEW_YEAR}-01T00:00:01+07:00")
 
     with Databases(computed.settings) as databases:
-        assert databases.horizon.current == CURRENT
-        monkeypatch.setattr(serving_databases, "datetime", Later)
-        assert databases.horizon.current == databases.billing_app.horizon.current == NEW_YEAR
+        assert databases.horizon().current == CURRENT
+        monkeypatch.setattr(installation_databases, "datetime", Later)
+        assert databases.horizon().current == databases.billing_app().horizon.current == NEW_YEAR

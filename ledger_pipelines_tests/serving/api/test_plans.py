@@ -10,12 +10,10 @@ from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.ledger import balances, transactions
 from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.queries.customers import customer
 from ledger_pipelines.warehouse.queries.reconciliation.comparison import compared_customers
 from ledger_pipelines_tests.bench.data import fill_billing
-from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB, new_warehouse
 
 HORIZON = Horizon("2025-01", "2025-06", WIB)
 CUSTOMERS = 2_000
@@ -26,8 +24,7 @@ BIG = {"monthly_customer_balances", "transaction_calculations", "customers", "ba
 @pytest.fixture(scope="module")
 def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
     """Warehouse with thousands of rows per table and up-to-date statistics."""
-    with fresh_warehouse(embedded_url) as url:
-        engine = warehouse_engine(url, WIB)
+    with new_warehouse(embedded_url) as engine:
         fill_billing(engine, HORIZON, customers=CUSTOMERS, readings_per_month=3)
         for step in (transactions.recalculate_transactions, balances.recalculate_balances):
             with engine.begin() as connection:
@@ -37,7 +34,6 @@ def warehouse(embedded_url: sa.URL) -> Iterator[sa.Engine]:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("ANALYZE"))
         yield engine
-        engine.dispose()
 
 
 def plan_of(connection: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.billing.schema import users
 from ledger_pipelines_tests.support.servers import free_port
 from ledger_pipelines_tests.support.serving.installation import Installation, json_of
+from ledger_pipelines_tests.support.tables import execute
 
 SYNC = ("balance", "sync", "--all")
 
@@ -44,15 +45,13 @@ def test_wrong_password(computed: Installation) -> None:
 )
 def test_invalid_source_is_refused(computed: Installation, statement: str, message: str) -> None:
     with computed.changed_billing_copy() as source:
-        with source.begin() as connection:
-            connection.execute(sa.text(statement))
+        execute(source, statement)
         assert message in refused(computed, source.url)
 
 
 def test_empty_source_is_accepted_with_accept_deletions(computed: Installation) -> None:
     with computed.changed_billing_copy() as source:
-        with source.begin() as connection:
-            connection.execute(sa.text("DELETE FROM users"))
+        execute(source, "DELETE FROM users")
         url = source.url.render_as_string(hide_password=False)
         computed.succeed(*SYNC, "--accept-deletions", LEDGER_BILLING_URL=url)
     with computed.warehouse() as connection:
@@ -64,8 +63,7 @@ def test_unparsable_json_keeps_loaded_rows_and_is_rejected(computed: Installatio
     fingerprint: Callable[[], dict[str, str]] = computed.fingerprint
     before = fingerprint()
     with computed.changed_billing_copy() as source:
-        with source.begin() as connection:
-            connection.execute(sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))
+        execute(source, sa.update(users).where(users.c.id == 11).values(deposit_history='[{"date": '))
         url = source.url.render_as_string(hide_password=False)
         result = computed.succeed(*SYNC, "--json", LEDGER_BILLING_URL=url)
     assert computed.fingerprint() == before

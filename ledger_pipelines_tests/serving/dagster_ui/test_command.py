@@ -100,8 +100,10 @@ def test_dagster_answers_every_query_of_the_client(server: tuple[int, subprocess
     assert graphql.run_status(str(UUID(int=0))) is None
     with pytest.raises(ServingError, match="The run is refused: "):
         graphql.launch_run("billing_ledger", {"key": "value"}, {"resources": {}})
-    with pytest.raises(ServingError, match="HTTP Error 500"):  # a query that does not fit the schema gets 400
+    with pytest.raises(ServingError, match=f"The run is refused: .*{UUID(int=0)}"):  # sent with status 500
         graphql.reexecute_run(str(UUID(int=0)), {"key": "value"})
+    with pytest.raises(OSError, match="does not answer the query: Cannot query field 'nothing'"):  # status 400
+        graphql.query("{ nothing }")
 
 
 def test_a_dagster_without_uvicorn_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_
 from ledger_pipelines_tests.support.builders import reason_values
 from ledger_pipelines_tests.support.serving.dashboard_client import DashboardClient, guarded_paths, visible_text
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
-from ledger_pipelines_tests.support.tables import newest_audit_entry
+from ledger_pipelines_tests.support.tables import execute, newest_audit_entry
 
 _balance, _transaction = monthly_customer_balances.c, transaction_calculations.c
 RUN = "00000000-0000-0000-0000-000000000000"  # the run id that the stand-in answers
@@ -148,14 +148,12 @@ def test_customer_has_every_month_to_the_cent(user: DashboardClient) -> None:
 
 def test_uncomputed_ledger_claims_no_missing_figures(user: DashboardClient) -> None:
     customer = {"customer_id": 998, "role": "customer", "name": "PT Baru", "use_realtime_calculation": True}
-    with user.warehouse.begin() as connection:
-        connection.execute(sa.insert(customers).values(customer))
+    execute(user.warehouse, sa.insert(customers).values(customer))
     try:
         with without_loaded_months(user.warehouse):
             pages = [visible_text(user.get(path)) for path in ("/customers/998", "/customers/998/months/2025-01")]
     finally:
-        with user.warehouse.begin() as connection:
-            connection.execute(sa.delete(customers).where(customers.c.customer_id == 998))
+        execute(user.warehouse, sa.delete(customers).where(customers.c.customer_id == 998))
     keys = ("customer.no_months", "customer.no_readings", "customer.no_deposits", "first.nothing_computed")
     *unwanted, expected = [CATALOGUE[key][user.language == "id"] for key in keys]
     for page in pages:
@@ -254,8 +252,7 @@ def rejected_by_two_assets(viewer: DashboardClient) -> Iterator[Sequence[str]]:
             of_asset = {"asset": asset, "source_table": asset, "first_seen": now, "last_seen": now}
             connection.execute(sa.insert(rejected_rows).values(row | of_asset))
     yield assets
-    with viewer.warehouse.begin() as connection:
-        connection.execute(sa.delete(rejected_rows).where(rejected_rows.c.run_id == "same"))
+    execute(viewer.warehouse, sa.delete(rejected_rows).where(rejected_rows.c.run_id == "same"))
 
 
 def test_reason_of_two_tables_is_two_options(user: DashboardClient, rejected_by_two_assets: Sequence[str]) -> None:
@@ -276,9 +273,7 @@ def failed_sync(viewer: DashboardClient) -> Iterator[int]:
         sync_logs.table_started(connection, log.id, "stockbywh")
         sync_logs.close(connection, log.id, SyncResult("failed", "stockbywh: the ERP <b>was</b> away"))
     yield log.id
-    with viewer.warehouse.begin() as connection:
-        connection.execute(sa.delete(sync_log_tables))
-        connection.execute(sa.delete(logs_table))
+    execute(viewer.warehouse, sa.delete(sync_log_tables), sa.delete(logs_table))
 
 
 def test_sync_is_shown_with_its_tables(user: DashboardClient, failed_sync: int) -> None:

@@ -12,6 +12,7 @@ from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import free_port
+from ledger_pipelines_tests.support.tables import altered
 
 RETRIED = IncidentCause(IncidentKind.CHANGE_RETRIED, "customer 7", "it fails", "mend it", customers=(7,))
 
@@ -113,12 +114,11 @@ def test_unreachable_warehouse_is_not_reported(terminal: Terminal) -> None:
     unreachable.poll()
     with temporary_incidents(terminal.warehouse, REFUSED):
         terminal.after(3)
-        with terminal.warehouse.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE ops.incidents RENAME TO elsewhere"))
-        try:
+        with altered(
+            terminal.warehouse,
+            "ALTER TABLE ops.incidents RENAME TO elsewhere",
+            "ALTER TABLE ops.elsewhere RENAME TO incidents",
+        ):
             (message,) = terminal.after(60)
-        finally:
-            with terminal.warehouse.begin() as connection:
-                connection.execute(sa.text("ALTER TABLE ops.elsewhere RENAME TO incidents"))
         assert message.startswith("? The incidents cannot be read: ")
         assert terminal.after(3) == [], "it was open all the time"

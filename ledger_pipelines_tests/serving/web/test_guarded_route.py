@@ -1,18 +1,19 @@
 """Authorization of every route for every kind of caller, rate limits, and the audit log of commands."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ledger_pipelines.serving.access.limits import MAX_FAILURES
+from ledger_pipelines.serving.access.limits import MAX_FAILURES, FailureRateLimiter, UnauthenticatedRateLimiter
 from ledger_pipelines.serving.app import create_app
 from ledger_pipelines.serving.dashboard.pages.registration import page_routers
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import audit
 from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
-from ledger_pipelines_tests.support.tables import newest_audit_entry
+from ledger_pipelines_tests.support.tables import altered, newest_audit_entry
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 CALLERS = ("no token", "garbage", "wrong secret", "expired", "revoked", "viewer", "admin")
@@ -35,10 +36,11 @@ ROUTES = sorted(every_route())
 
 
 @pytest.fixture(autouse=True)
-def reset_limits(api: ApiUnderTest) -> None:
-    """Reset the rate limits before each test."""
-    api.context.token_limiter.reset()
-    api.context.unauthenticated_limiter.reset()
+def _new_limiters(api: ApiUnderTest) -> None:
+    """Give the application new rate limiters before each test."""
+    api.client.app.state.app_context = replace(  # type: ignore[attr-defined] # the client has any ASGI application
+        api.context, token_limiter=FailureRateLimiter(), unauthenticated_limiter=UnauthenticatedRateLimiter()
+    )
 
 
 def headers_of(api: ApiUnderTest, caller: str) -> dict[str, str]:
@@ -134,13 +136,10 @@ def test_reads_are_not_audited(api: ApiUnderTest) -> None:
 
 
 def test_a_command_that_cannot_be_audited_does_not_run(api: ApiUnderTest) -> None:
-    with api.warehouse.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE ops.audit_log RENAME TO hidden"))
-    try:
+    with altered(
+        api.warehouse, "ALTER TABLE ops.audit_log RENAME TO hidden", "ALTER TABLE ops.hidden RENAME TO audit_log"
+    ):
         response = api.client.post("/api/sync/cancel", headers=bearer(api.callers.admin))
-    finally:
-        with api.warehouse.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE ops.hidden RENAME TO audit_log"))
     assert response.status_code == 503
 
 

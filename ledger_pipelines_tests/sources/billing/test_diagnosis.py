@@ -23,6 +23,7 @@ from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.findings import finding_on
+from ledger_pipelines_tests.support.tables import execute
 
 SECRET = "-".join(("rahasia", "sekali"))
 HORIZON = Horizon("2025-01", "2025-06", WIB)
@@ -37,12 +38,6 @@ def source(source_server: sa.URL) -> Iterator[sa.Engine]:
         billing_schema.metadata.create_all(engine)
         yield engine
         engine.dispose()
-
-
-def execute(engine: sa.Engine, *statements: str | sa.Executable) -> None:
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
 
 
 def is_mysql(engine: sa.Engine) -> bool:

@@ -17,7 +17,7 @@ from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
 from ledger_pipelines_tests.support.erp import tds_server
 from ledger_pipelines_tests.support.erp.parts import COLUMNS, PARTS, PYMSSQL, ROWS, answers, read_from
-from ledger_pipelines_tests.support.erp.tds_server import NVARCHAR, result
+from ledger_pipelines_tests.support.erp.tds_server import INT, NVARCHAR, result
 from ledger_pipelines_tests.support.waiting import wait_until
 
 URL = PYMSSQL

@@ -18,10 +18,9 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
 from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.engine import warehouse_engine
 from ledger_pipelines.warehouse.table_report import TableReport
-from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import fresh_database, fresh_warehouse
+from ledger_pipelines_tests.support.billing_pipeline import WIB, new_warehouse
+from ledger_pipelines_tests.support.servers import fresh_database
 from ledger_pipelines_tests.support.tables import delete_all_rows
 
 Row = Mapping[str, Any]
@@ -173,6 +172,5 @@ def new_erp_copy(source_server: sa.URL, embedded: sa.URL, reader: Callable[[sa.U
         create_erp_tables(source)
         erp = reader(url)
         stack.callback(erp.engine.dispose)
-        warehouse = warehouse_engine(stack.enter_context(fresh_warehouse(embedded)), WIB)
-        stack.callback(warehouse.dispose)
+        warehouse = stack.enter_context(new_warehouse(embedded))
         yield ErpCopy(source, erp, warehouse)

@@ -44,7 +44,7 @@ class ApiUnderTest:
     @property
     def context(self) -> AppContext:
         """State of the application."""
-        context: AppContext = self.client.app.state.context  # type: ignore[attr-defined] # the client has any ASGI application
+        context: AppContext = self.client.app.state.app_context  # type: ignore[attr-defined] # the client has any ASGI application
         return context
 
     def get(self, path: str, expect: int = 200, **parameters: str | int) -> Any:
@@ -79,7 +79,7 @@ def create_callers(warehouse: sa.Engine) -> Callers:
 def running_api(settings: Settings) -> Iterator[ApiUnderTest]:
     """Yield an API with these settings on their existing warehouse; delete its tokens afterwards."""
     app = create_app(settings)
-    warehouse: sa.Engine = app.state.context.warehouse
+    warehouse: sa.Engine = app.state.app_context.warehouse
     callers = create_callers(warehouse)
     try:
         with TestClient(app, raise_server_exceptions=False) as client:

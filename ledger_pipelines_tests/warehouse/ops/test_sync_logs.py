@@ -28,6 +28,7 @@ from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables.erp import SyncStatus
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.tables import execute
 from ledger_pipelines_tests.support.waiting import wait_until
 
 ROUNDS = 50 if os.environ.get("CI") else 10
@@ -52,8 +53,7 @@ def database(postgres_url: sa.URL) -> Iterator[sa.Engine]:
 @pytest.fixture
 def warehouse(database: sa.Engine) -> sa.Engine:
     """The warehouse, without any log."""
-    with database.begin() as connection:
-        connection.execute(sa.text("TRUNCATE ops.sync_logs, ops.sync_log_tables"))
+    execute(database, "TRUNCATE ops.sync_logs, ops.sync_log_tables")
     return database
 
 
@@ -312,9 +312,11 @@ def test_queries_without_any_sync(warehouse: sa.Engine) -> None:
 
 def test_times_are_in_the_companys_zone(warehouse: sa.Engine) -> None:
     log_id = run_sync(warehouse, records=4)
-    with warehouse.begin() as connection:
-        connection.execute(sa.text("UPDATE ops.sync_logs SET started_at = '2025-03-01 00:00:00+07'"))
-        connection.execute(sa.text("UPDATE ops.sync_logs SET completed_at = '2025-02-28 17:01:00.5+00'"))
+    execute(
+        warehouse,
+        "UPDATE ops.sync_logs SET started_at = '2025-03-01 00:00:00+07'",
+        "UPDATE ops.sync_logs SET completed_at = '2025-02-28 17:01:00.5+00'",
+    )
     log = log_of(warehouse, log_id)
     assert log.completed_at is not None
     times = [time.isoformat() for time in (log.started_at, log.completed_at)]

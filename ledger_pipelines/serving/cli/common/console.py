@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ _FILE_WIDTH = 140  # of tables written to a file or a pipe
 _MIN_TEXT_WIDTH = 24  # of a text column: timestamps and periods still fit into one line
 _COLUMN_PADDING = 3  # a blank on either side and the separator
 _TABLE_PADDING = 1
+_TO_COPY = ("id", "customer id", "bp code")
 
 #: For results.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
@@ -99,6 +100,12 @@ def print_table(
     if title is not None:
         out.print(Text(title, style="bold"), soft_wrap=True)
     out.print(table, crop=False)
+
+
+def print_records(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Print some columns of rows as a table, under their names; ids and codes are to be copied."""
+    headings = [column.replace("_", " ") for column in columns]
+    print_table(title, headings, [[row[column] for column in columns] for row in rows], _TO_COPY)
 
 
 def _width(text: str) -> int:

@@ -1,9 +1,19 @@
-"""Preparation of the databases before a command runs."""
+"""Databases of a command: open them, and prepare them before it runs."""
 
-from ledger_pipelines.serving.base.databases import prepare_databases, start_embedded
-from ledger_pipelines.serving.cli.common.console import print_message
-from ledger_pipelines.settings import Settings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ledger_pipelines.serving.base.databases import Databases, prepare_databases, start_embedded
+from ledger_pipelines.serving.cli.common.console import json_errors, print_message
+from ledger_pipelines.settings import Settings, load_settings
 from ledger_pipelines.warehouse import database_urls
+
+
+@contextmanager
+def open_databases(*, as_json: bool) -> Iterator[Databases]:
+    """Yield the databases of a command; print an explained error as JSON if JSON is wanted, and re-raise it."""
+    with json_errors(as_json=as_json), Databases(load_settings()) as databases:
+        yield databases
 
 
 def prepare_with_message(settings: Settings) -> None:

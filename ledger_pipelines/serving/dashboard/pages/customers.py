@@ -10,7 +10,6 @@ from fastapi import APIRouter, Form, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from ledger_pipelines.horizon import shift_month
-from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard import charts
 from ledger_pipelines.serving.dashboard.charts import Chart, Locale, Series
 from ledger_pipelines.serving.dashboard.dagster_state import fetch_run_state
@@ -47,7 +46,7 @@ _DAGSTER_SECONDS = 2.0
 def search(context: RequestContextDep, q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Show the customers that match a search text."""
     text = q.replace("\0", "").strip()
-    with context.app.read_connection() as connection:
+    with context.app_context.read_connection() as connection:
         found = find_customers(connection, text, _MAX_RESULTS + 1) if text else []
         computed = is_computed(connection)
     more = len(found) > _MAX_RESULTS
@@ -67,18 +66,13 @@ def customer(
     context: RequestContextDep, customer_id: CustomerId, run: UUID | None = None, start_month: str = ""
 ) -> Response:
     """Show a customer with all months."""
-    app = context.app
-    with app.snapshot() as connection:
+    app_context = context.app_context
+    with app_context.snapshot() as connection:
         found = _load_customer(context, connection, customer_id)
         months = balances_of(connection, customer_id)
         low = alerts_page(connection, customer_id=customer_id, include_cleared=True, per_page=_ALERTS)
         computed = bool(months) or is_computed(connection)
-    horizon = app.horizon.months
-    state = (
-        None
-        if run is None
-        else fetch_run_state(dagster_graphql_from_settings(app.settings, timeout_seconds=_DAGSTER_SECONDS), run)
-    )
+    horizon = app_context.horizon.months
     return render_page(
         context,
         "customer.html",
@@ -89,7 +83,7 @@ def customer(
         computed=computed,
         charts=_charts(Locale(context.translate, context.formats), months),
         alerts=low,
-        run=state,
+        run=None if run is None else fetch_run_state(app_context.settings, run, _DAGSTER_SECONDS),
         horizon=list(reversed(horizon)),
         start_month=start_month if start_month in horizon else horizon[-1],
     )
@@ -100,7 +94,7 @@ def recalculate_customer(
     context: RequestContextDep, customer_id: CustomerId, start_month: Annotated[Month, Form()]
 ) -> Response:
     """Start a recalculation from a month on; the customer's page shows the state of its run."""
-    settings, horizon = context.app.settings, context.app.horizon
+    settings, horizon = context.app_context.settings, context.app_context.horizon
     check_month_in_horizon(horizon, "start_month", start_month)
     run_id = commands.start_recalculation(settings, customer_id, start_month)
     return RedirectResponse(f"/customers/{customer_id}?run={run_id}&start_month={start_month}", 303)
@@ -109,15 +103,15 @@ def recalculate_customer(
 @router.get("/{id}/months/{month}")
 def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[Month, Path()]) -> Response:
     """Show one month of a customer: each reading with its explanation, and each deposit."""
-    app = context.app
-    with app.snapshot() as connection:
+    app_context = context.app_context
+    with app_context.snapshot() as connection:
         found = _load_customer(context, connection, customer_id)
         balance = balance_of(connection, customer_id, month)
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
         computed = balance is not None or is_computed(connection)
     explainer = PriceExplainer(context.translate, context.formats)
-    horizon = app.horizon
+    horizon = app_context.horizon
     return render_page(
         context,
         "month.html",
@@ -150,7 +144,7 @@ def _load_customer(context: RequestContext, connection: sa.Connection, customer_
     found = details_of(connection, customer_id)
     if found is not None:
         return found
-    gone = get_customer(connection, customer_id, context.app.settings)
+    gone = get_customer(connection, customer_id, context.app_context.settings)
     unknown: dict[str, Any] = dict.fromkeys(CustomerDetails.__dataclass_fields__)
     return CustomerDetails(
         **{**unknown, "customer_id": gone.customer_id, "role": "gone", "use_realtime_calculation": True}

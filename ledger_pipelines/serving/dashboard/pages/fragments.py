@@ -23,9 +23,9 @@ _FINISHED = "X-Finished"
 @router.get("/dagster")
 def dagster(context: RequestContextDep, cache: DashboardCacheDep) -> Response:
     """Show Dagster's state and the results of its checks."""
-    graphql = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS)
+    graphql = dagster_graphql_from_settings(context.app_context.settings, timeout_seconds=_SECONDS)
     checks: CheckResults | None = None
-    if context.app.dagster_is_up():
+    if context.app_context.dagster_is_up():
         with suppress(OSError):  # Dagster has stopped since the check above
             checks = cache.checks.get("checks", lambda: fetch_check_results(graphql))
     return render_page(
@@ -43,15 +43,18 @@ def sync(context: RequestContextDep, log_id: SyncId) -> Response:
 @router.get("/runs/{run_id}")
 def run(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a recalculation."""
-    state = fetch_run_state(dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS), run_id)
-    return _render_fragment(context, "recalculation_run.html", finished=not state.unfinished, run=state)
+    return _render_run(context, run_id, "customer")
 
 
 @router.get("/reconciliations/{run_id}")
 def reconciliation(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a reconciliation."""
-    state = fetch_run_state(dagster_graphql_from_settings(context.app.settings, timeout_seconds=_SECONDS), run_id)
-    return _render_fragment(context, "reconciliation_run.html", finished=not state.unfinished, run=state)
+    return _render_run(context, run_id, "reconciliation")
+
+
+def _render_run(context: RequestContext, run_id: UUID, texts: str) -> Response:
+    state = fetch_run_state(context.app_context.settings, run_id, _SECONDS)
+    return _render_fragment(context, "run_state.html", finished=not state.unfinished, run=state, run_texts=texts)
 
 
 def _render_fragment(context: RequestContext, template: str, *, finished: bool, **values: Any) -> Response:

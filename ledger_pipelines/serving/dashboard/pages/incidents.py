@@ -52,15 +52,16 @@ def load_open_incidents(connection: sa.Connection) -> OpenIncidents:
 @router.get("")
 def history(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show open and closed incidents, newest first."""
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         newest = incidents.newest_incidents(connection, PER_PAGE, page_offset(number, PER_PAGE))
         total = incidents.count(connection)
-
-    def path(to: int) -> str:
-        return build_path("/incidents", page=to)
-
-    found = ResultPage(newest, number, PER_PAGE, total)
-    return render_page(context, "incidents.html", nav_entry=_NAV, incidents=found, page_path=path)
+    return render_page(
+        context,
+        "incidents.html",
+        nav_entry=_NAV,
+        incidents=ResultPage(newest, number, PER_PAGE, total),
+        page_path=lambda to: build_path("/incidents", page=to),
+    )
 
 
 @router.post("/{id}/confirm")
@@ -70,7 +71,7 @@ def confirm_deletion(
     rows: Annotated[int, WholeNumber(1, ids.LARGEST), Form()],
 ) -> Response:
     """Confirm the deletion of an incident, if it still concerns as many rows as the page has shown."""
-    warehouse = context.app.warehouse
+    warehouse = context.app_context.warehouse
     with translate_connection_errors(warehouse), warehouse.begin() as connection:
         incident = incidents.get_incident(connection, incident_id)
         if incident is None:

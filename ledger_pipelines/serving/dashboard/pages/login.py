@@ -38,9 +38,9 @@ def log_in(
     next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002 - as above
 ) -> Response:
     """Open a session if the token is valid; the reason of a refusal is only written to the audit log."""
-    app = context.app
+    app_context = context.app_context
     try:
-        with translate_connection_errors(app.warehouse), app.autocommit_engine.connect() as connection:
+        with translate_connection_errors(app_context.warehouse), app_context.autocommit_engine.connect() as connection:
             caller = authenticate(connection, token.strip())
     except TokenRefusedError as error:
         return _refusal_page(context, _local_path(next), str(error))
@@ -52,10 +52,10 @@ def log_in(
 
 
 def _refusal_page(context: RequestContext, next_path: str, reason: str) -> Response:
-    app, request = context.app, context.request
+    app_context, request = context.app_context, context.request
     refusal, is_kept = refuse_unauthenticated(request, ApiError(401, reason))
     if is_kept:
-        with audited(app.warehouse, command_of(request, "POST /login", None, None)) as record:
+        with audited(app_context.warehouse, command_of(request, "POST /login", None, None)) as record:
             record.outcome, record.message = "refused", refusal.message
     fault = context.translate("access.refused")
     if wait := refusal.headers.get("Retry-After"):
@@ -68,7 +68,7 @@ def _refusal_page(context: RequestContext, next_path: str, reason: str) -> Respo
 @contextmanager
 def _audited_transaction(context: RequestContext, action: str, caller: Caller) -> Iterator[sa.Connection]:
     """Open a transaction for an action of a known user, recorded in the audit log."""
-    warehouse = context.app.warehouse
+    warehouse = context.app_context.warehouse
     act = command_of(context.request, action, None, caller)
     with audited(warehouse, act), translate_connection_errors(warehouse), warehouse.begin() as connection:
         yield connection

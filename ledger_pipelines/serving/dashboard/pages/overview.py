@@ -26,9 +26,9 @@ _ALERTS = 5
 @router.get("/realtime-balance/test")
 def overview(context: RequestContextDep, year: YearParameter = None) -> Response:
     """Show the current state and the figures of a year, by default the current year."""
-    app = context.app
-    found = app.year_figures(year)
-    with app.snapshot() as connection:
+    app_context = context.app_context
+    found = app_context.year_figures(year)
+    with app_context.snapshot() as connection:
         incidents = load_open_incidents(connection)
         years = years_with_balances(connection)
         computed = is_computed(connection)
@@ -52,7 +52,7 @@ def overview(context: RequestContextDep, year: YearParameter = None) -> Response
         low_customers=low_customers,
         rejected_total=rejected,
         dagster_up=None,
-        dagster_address=dagster_graphql_from_settings(app.settings).address,
+        dagster_address=dagster_graphql_from_settings(app_context.settings).address,
     )
 
 

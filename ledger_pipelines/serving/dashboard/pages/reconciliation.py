@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
-from ledger_pipelines.serving.dagster.graphql import dagster_graphql_from_settings
 from ledger_pipelines.serving.dashboard.dagster_state import RunState, fetch_run_state
 from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages.parameters import PER_PAGE, PageNumber, build_path
@@ -38,8 +37,8 @@ def comparison(
 ) -> Response:
     """Show balances against the billing application's totals: mismatches only, or all."""
     only_mismatches = show != _ALL
-    with context.app.snapshot() as connection:
-        summary = context.app.cached_comparison_summary(connection)
+    with context.app_context.snapshot() as connection:
+        summary = context.app_context.cached_comparison_summary(connection)
         rows = balance_comparison(
             connection, only_mismatches=only_mismatches, limit=PER_PAGE, offset=page_offset(number, PER_PAGE)
         )
@@ -66,7 +65,7 @@ def invoices(
 ) -> Response:
     """Show a month's purchases against the ERP's invoices: mismatches only, or all."""
     statuses = SELECTIONS[_ALL if show == _ALL else "mismatches"]
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         months = invoice_months(connection)
         wanted = month if month in months else max(months, default="")
         summary = invoice_summary(connection, wanted)
@@ -92,24 +91,21 @@ def invoices(
 @router.post("/comparison")
 def compare(context: RequestContextDep) -> Response:
     """Start a comparison of balances; the page shows the state of its run."""
-    return _redirect_to_run(
-        "/comparison", commands.start_reconciliation(context.app.settings, COMPARISON, context.app.horizon)
-    )
+    return _start(context, COMPARISON, _COMPARISON_NAV.path)
 
 
 @router.post("/invoices")
 def reconcile(context: RequestContextDep) -> Response:
     """Start a reconciliation of the invoices of all months; the page shows the state of its run."""
-    return _redirect_to_run(
-        "/invoices", commands.start_reconciliation(context.app.settings, INVOICES, context.app.horizon)
-    )
+    return _start(context, INVOICES, _INVOICES_NAV.path)
 
 
-def _redirect_to_run(path: str, run_id: str) -> Response:
+def _start(context: RequestContext, name: str, path: str) -> Response:
+    app_context = context.app_context
+    run_id = commands.start_reconciliation(app_context.settings, name, app_context.horizon)
     return RedirectResponse(f"{path}?run={run_id}", 303)
 
 
 def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
     """Return the state of the run that the page's query parameter names."""
-    graphql = dagster_graphql_from_settings(context.app.settings, timeout_seconds=_DAGSTER_SECONDS)
-    return None if run is None else fetch_run_state(graphql, run)
+    return None if run is None else fetch_run_state(context.app_context.settings, run, _DAGSTER_SECONDS)

@@ -24,14 +24,15 @@ _FilterValue = Annotated[str, Query(max_length=1000)]
 def low_balances(context: RequestContextDep, number: PageNumber = 1, cleared: _FilterValue = "") -> Response:
     """Show open alerts of low balances; with `cleared` also those that have recovered."""
     also_cleared = cleared == "yes"
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         found = alerts_page(connection, include_cleared=also_cleared, number=number, per_page=PER_PAGE)
-
-    def path(to: int) -> str:
-        return build_path("/alerts", cleared="yes" if also_cleared else None, page=to)
-
     return render_page(
-        context, "alerts.html", nav_entry=_ALERTS_NAV, alerts=found, cleared=also_cleared, page_path=path
+        context,
+        "alerts.html",
+        nav_entry=_ALERTS_NAV,
+        alerts=found,
+        cleared=also_cleared,
+        page_path=lambda to: build_path("/alerts", cleared="yes" if also_cleared else None, page=to),
     )
 
 
@@ -44,16 +45,12 @@ def rejected_rows(
     chosen_asset, source_table, kind = _parse_choice(reason)
     if asset not in ("", chosen_asset):  # the reason belongs to a previously chosen asset
         chosen_asset, source_table, kind, reason = asset, None, None, ""
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         kinds = rejection_counts(connection)
         rows = rejected_rows_page(
             connection, asset=chosen_asset, source_table=source_table, kind=kind, number=number, per_page=PER_PAGE
         )
     assets = sorted({kind.asset for kind in kinds})
-
-    def path(to: int) -> str:
-        return build_path("/rejected", asset=asset, reason=reason, page=to)
-
     return render_page(
         context,
         "rejected.html",
@@ -64,7 +61,7 @@ def rejected_rows(
         reason=reason,
         choice_value=_choice_value,
         rows=rows,
-        page_path=path,
+        page_path=lambda to: build_path("/rejected", asset=asset, reason=reason, page=to),
     )
 
 
@@ -86,12 +83,13 @@ def _parse_choice(reason: str) -> tuple[str | None, str | None, str | None]:
 def audit_log(context: RequestContextDep, number: PageNumber = 1) -> Response:
     """Show the audit log; for administrators only."""
     require_admin(context)
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         entries = audit.latest(connection, limit=PER_PAGE, offset=page_offset(number, PER_PAGE))
         total = audit.count(connection)
-
-    def path(to: int) -> str:
-        return build_path("/audit", page=to)
-
-    found = ResultPage(entries, number, PER_PAGE, total)
-    return render_page(context, "audit.html", nav_entry=_AUDIT_NAV, entries=found, page_path=path)
+    return render_page(
+        context,
+        "audit.html",
+        nav_entry=_AUDIT_NAV,
+        entries=ResultPage(entries, number, PER_PAGE, total),
+        page_path=lambda to: build_path("/audit", page=to),
+    )

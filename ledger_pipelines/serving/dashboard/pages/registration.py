@@ -17,7 +17,7 @@ def page_routers() -> list[APIRouter]:
 def register_dashboard(app: FastAPI) -> None:
     """Register the pages, their navigation, their cache and their handler of unknown paths.
 
-    `app.state.context` must be set.
+    `app.state.app_context` must be set.
     """
     app.state.dashboard_cache = DashboardCache()
     app.state.navigation = sorted(declared_in(pages, NavEntry))

@@ -1,7 +1,6 @@
 """Pages of ERP syncs: history, one sync, start and cancel."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Form, Path, Query, Response
@@ -46,8 +45,8 @@ def history(
         "status": next((value for value in get_args(SyncStatus) if value == status), None),
         "sync_type": next((value for value in get_args(SyncType) if value == sync_type), None),
     }
-    app = context.app
-    with app.snapshot() as connection:
+    app_context = context.app_context
+    with app_context.snapshot() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
         drawn = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
         statistics = sync_history.statistics(connection, _DAYS).statistics
@@ -59,7 +58,7 @@ def history(
         "syncs.html",
         nav_entry=_NAV,
         logs=found,
-        page_path=partial(_path, status, sync_type),
+        page_path=lambda to: build_path("/syncs", status=status, sync_type=sync_type, page=to),
         statistics=statistics,
         days=_DAYS,
         charts=[charts.sync_durations(locale, drawn)] if drawn else [],
@@ -68,13 +67,9 @@ def history(
         sync_type=sync_type,
         statuses=get_args(SyncStatus),
         types=get_args(SyncType),
-        horizon=list(reversed(app.horizon.months)),
+        horizon=list(reversed(app_context.horizon.months)),
         erp_tables=_TABLES,
     )
-
-
-def _path(status: str, sync_type: str, to: int) -> str:
-    return build_path("/syncs", status=status, sync_type=sync_type, page=to)
 
 
 @router.post("")
@@ -92,7 +87,7 @@ def start(
         raise invalid_parameter("tables", f"there is no table {unknown[0]}; expected {', '.join(_TABLES)}")
     months = SyncMonths(None, from_month or None, to_month or None)
     sync_request = SyncRequest(months, wanted, full == _YES, accept_deletions == _YES)
-    started = commands.start_sync(context.app.settings, sync_request)
+    started = commands.start_sync(context.app_context.settings, sync_request)
     return RedirectResponse(f"/syncs/{started.log_id}", 303)
 
 
@@ -100,7 +95,7 @@ def start(
 def sync(context: RequestContextDep, log_id: SyncId) -> Response:
     """Show a sync and its result for each table."""
     log, tables = load_sync(context, log_id)
-    graphql = dagster_graphql_from_settings(context.app.settings)
+    graphql = dagster_graphql_from_settings(context.app_context.settings)
     address = None if log.run_id is None else graphql.run_url(log.run_id)
     return render_page(context, "sync.html", nav_entry=_NAV, log=log, tables=tables, run_address=address)
 
@@ -112,7 +107,7 @@ def cancel(context: RequestContextDep, log_id: SyncId) -> Response:
     if log.status != "running":
         raise ApiError(409, context.translate.plain("sync.already_ended", id=log_id))
     name = context.caller.name if context.caller else ""
-    commands.cancel_sync(context.app.settings, log_id, by=f"{name!r} in the dashboard")
+    commands.cancel_sync(context.app_context.settings, log_id, by=f"{name!r} in the dashboard")
     return RedirectResponse(f"/syncs/{log_id}", 303)
 
 
@@ -122,7 +117,7 @@ def load_sync(context: RequestContext, log_id: int) -> tuple[SyncLog, Sequence[S
     Raises:
         ApiError: There is no sync with this id.
     """
-    with context.app.snapshot() as connection:
+    with context.app_context.snapshot() as connection:
         log = sync_history.by_id(connection, log_id)
         if log is None:
             raise not_found(context.translate.plain("sync.not_found"))

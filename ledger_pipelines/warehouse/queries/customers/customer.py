@@ -129,6 +129,12 @@ TRANSACTIONS = (
 """One row: a transaction of a customer and month, earliest first."""
 
 
+def with_customer_name(table: sa.Table) -> sa.Select[Any]:
+    """One row: a row of a table, and the name of its customer; null if the row or the customer has none."""
+    name = customers.c.name.label("customer_name")
+    return sa.select(table, name).outerjoin(customers, customers.c.customer_id == table.c.customer_id)
+
+
 def customer_of(connection: sa.Connection, customer_id: int) -> CustomerName | None:
     """Return the customer with an id; None if the billing application does not have it and it has no balance."""
     if (row := connection.execute(CUSTOMER, {"customer_id": customer_id}).one_or_none()) is not None:

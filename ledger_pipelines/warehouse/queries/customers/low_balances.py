@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.warehouse.queries.customers.customer import with_customer_name
 from ledger_pipelines.warehouse.queries.paging import ResultPage, page_offset
-from ledger_pipelines.warehouse.tables import balance_alerts, customers
+from ledger_pipelines.warehouse.tables import balance_alerts
 
 _alert = balance_alerts.c
 _IS_OPEN = _alert.cleared_at.is_(None)
@@ -40,8 +41,7 @@ def count_alerted_customers(connection: sa.Connection) -> int:
 def alerts(*, customer_id: int | None = None, include_cleared: bool = False) -> sa.Select[Any]:
     """One row: an alert of one customer or (None) of any, with the customer's name, newest first."""
     return (
-        sa.select(balance_alerts, customers.c.name.label("customer_name"))
-        .outerjoin(customers, customers.c.customer_id == _alert.customer_id)
+        with_customer_name(balance_alerts)
         .where(*_filters(customer_id, include_cleared=include_cleared))
         .order_by(_alert.raised_at.desc(), _alert.id.desc())
     )

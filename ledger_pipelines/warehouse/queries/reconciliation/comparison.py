@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.merge import UNPARTITIONED
 from ledger_pipelines.warehouse.ops.loaded_months import loaded_at
-from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS, customers
+from ledger_pipelines.warehouse.queries.customers.customer import with_customer_name
+from ledger_pipelines.warehouse.tables import DIFFERENCE_REASONS
 from ledger_pipelines.warehouse.tables import balance_comparison as comparison_table
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal, YearMonthKey
 
@@ -102,9 +103,7 @@ def balance_comparison(
 
 def compared_customers(*, only_mismatches: bool = False, largest_first: bool = False) -> sa.Select[Any]:
     """One row: a customer with both balances and the customer's name; an index finds those that do not match."""
-    statement = sa.select(comparison_table, customers.c.name.label("customer_name")).outerjoin(
-        customers, customers.c.customer_id == _compared.customer_id
-    )
+    statement = with_customer_name(comparison_table)
     if only_mismatches:
         statement = statement.where(~_compared.matches)
     if largest_first:

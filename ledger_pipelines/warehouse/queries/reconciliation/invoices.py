@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.warehouse.ops.loaded_months import loaded_at, months_loaded
-from ledger_pipelines.warehouse.tables import INVOICE_STATUSES, InvoiceStatus, customers
+from ledger_pipelines.warehouse.queries.customers.customer import with_customer_name
+from ledger_pipelines.warehouse.tables import INVOICE_STATUSES, InvoiceStatus
 from ledger_pipelines.warehouse.tables import invoice_reconciliation as invoices_table
 from ledger_pipelines.warehouse.tables.json_types import ExactDecimal
 
@@ -94,8 +95,7 @@ def invoice_reconciliation(
 ) -> list[ReconciledAccount]:
     """Return a page of the accounts of a month with one of the statuses, largest absolute difference first."""
     statement = (
-        sa.select(invoices_table, customers.c.name.label("customer_name"))
-        .outerjoin(customers, customers.c.customer_id == _invoiced.customer_id)
+        with_customer_name(invoices_table)
         .where(_invoiced.year_month == month, _invoiced.status.in_(statuses))
         .order_by(sa.func.abs(_invoiced.difference).desc(), _invoiced.account)
     )

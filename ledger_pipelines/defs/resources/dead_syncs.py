@@ -1,15 +1,11 @@
 """Syncs whose run ended without closing their log, because the process was killed or never started."""
 
-from typing import Any, Protocol
-
 import dagster as dg
-import sqlalchemy as sa
-from dagster import DagsterExecutionInterruptedError
 
+from ledger_pipelines.databases import InstallationDatabases
+from ledger_pipelines.defs.resources.run_failures import run_failure_message
 from ledger_pipelines.defs.resources.run_process import end_process
 from ledger_pipelines.loading.erp.sync_log_file import append_line
-from ledger_pipelines.settings import Settings
-from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.sync_logs import SyncLog, SyncResult
 
@@ -21,21 +17,7 @@ LAUNCH_TIMEOUT_SECONDS = 120
 _STATE_AFTER = "Each table is either copied completely or unchanged; the next sync loads what is missing."
 
 
-class SyncLogAccess(Protocol):
-    """Object with access to the logs of syncs."""
-
-    @property
-    def settings(self) -> Settings:
-        """Settings of the process."""
-        ...
-
-    @property
-    def warehouse(self) -> sa.Engine:
-        """Engine of the warehouse."""
-        ...
-
-
-def reap_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> SyncLog | None:
+def close_dead_sync(instance: dg.DagsterInstance, databases: InstallationDatabases) -> SyncLog | None:
     """Close the running sync if its run has ended, is unknown, or was never launched.
 
     Returns:
@@ -44,7 +26,7 @@ def reap_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> Sy
     Raises:
         WarehouseError: The warehouse cannot be used.
     """
-    with translate_connection_errors(databases.warehouse), databases.warehouse.connect() as connection:
+    with databases.warehouse_connection() as connection:
         log = sync_logs.running_sync(connection)
         if log is None:
             return None
@@ -53,12 +35,11 @@ def reap_dead_sync(instance: dg.DagsterInstance, databases: SyncLogAccess) -> Sy
     ending = _ending(instance, log, run, overdue=overdue)
     if ending is None:
         return None
-    with translate_connection_errors(databases.warehouse):
-        with databases.warehouse.begin() as connection:
-            closed = sync_logs.close(connection, log.id, ending)
-        with databases.warehouse.begin() as connection:
-            # The server may still hold sessions of the dead process, or of a process that no longer responds.
-            sync_logs.terminate_writers(connection, log.id)
+    with databases.warehouse_transaction() as connection:
+        closed = sync_logs.close(connection, log.id, ending)
+    with databases.warehouse_transaction() as connection:
+        # The server may still hold sessions of the dead process, or of a process that no longer responds.
+        sync_logs.terminate_writers(connection, log.id)
     if run is not None:
         end_process(run)
     if closed is not None:
@@ -104,33 +85,3 @@ def _ending(
 def _is_cancel_requested(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Return whether a cancellation of the run was requested."""
     return bool(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_CANCELING, limit=1).records)
-
-
-def run_failure_message(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return why a run failed: the messages of its failed steps, or else Dagster's own message."""
-    events = [
-        record.event_log_entry.dagster_event
-        for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE)
-        for record in instance.get_records_for_run(run_id, of_type=kind).records
-    ]
-    steps = [
-        f"{event.step_key}: {step_failure_message(event.step_failure_data)}"
-        for event in events
-        if event and event.is_step_failure
-    ]
-    own = [event.message for event in events if event and not event.is_step_failure and event.message]
-    return " ".join(steps or own[-1:]).strip() or "Dagster recorded no reason."
-
-
-def step_failure_message(failure: Any) -> str:
-    """Return the message of a failed step: its description for users, or else the innermost error."""
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "it failed"
-    if error.cls_name == DagsterExecutionInterruptedError.__name__:
-        return "it was interrupted; finished steps keep their result, this step changed nothing"
-    return str(error.message).strip()
