@@ -1,8 +1,8 @@
 """Price in force for a reading, as SQL: each customer's time is divided into segments with one price each.
 
-The rule: a custom period that contains the moment, else the monthly entry of its month, else the customer's default
-columns. If several entries of a rule apply, the first in the list wins. A field missing in the entry comes from the
-default columns (docs/rules.md, "The price in force for a reading").
+The rule: the entry that applies at the moment, by the precedence of `PriceRule`, else the customer's default columns.
+If several entries of a rule apply, the first in the list wins. A field missing in the entry comes from the default
+columns (docs/rules.md, "The price in force for a reading").
 """
 
 from dataclasses import dataclass

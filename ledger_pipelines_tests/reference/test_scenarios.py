@@ -1,9 +1,11 @@
 """The reference agrees with every scenario folder, before and after its change."""
 
+from unittest.mock import ANY
+
 import pytest
 
 from ledger_pipelines_tests.reference.ledger import REASONS, compute_ledger, last_readable
-from ledger_pipelines_tests.reference.model import Ledger
+from ledger_pipelines_tests.reference.model import Ledger, Transaction
 from ledger_pipelines_tests.scenarios.load import FOLDER, Scenario, load_scenarios
 
 SCENARIOS = load_scenarios()
@@ -54,6 +56,13 @@ def test_tables_are_complete(scenario: Scenario) -> None:
 
 def test_every_reason_has_a_scenario() -> None:
     assert {reason for scenario in SCENARIOS for reason in scenario.then.rejected.values()} == REASONS.keys()
+
+
+def test_every_column_has_a_scenario() -> None:
+    """A scenario may leave out a column of its transactions, but some scenario states each column."""
+    transactions = [row for scenario in SCENARIOS for row in scenario.then.transactions.values()]
+    stated = {name for row in transactions for name, value in vars(row).items() if value is not ANY}
+    assert stated == Transaction.__dataclass_fields__.keys(), "add the column to a scenario"
 
 
 def _assert_equal(found: Ledger, expected: Ledger) -> None:

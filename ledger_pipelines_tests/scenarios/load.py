@@ -3,11 +3,13 @@
 import csv
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 from ledger_pipelines_tests.reference.model import Ledger, MonthlyBalance, SourceState, Transaction
@@ -18,6 +20,15 @@ FOLDER: Final = Path(__file__).parent
 WIB: Final = ZoneInfo("Asia/Jakarta")
 DEFAULT_COLUMNS: Final = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "customer_id": int,
+    "data_pencatatan_id": int,
+    "year_month": str,
+    "transaction_date": lambda text: datetime.fromisoformat(text).replace(tzinfo=WIB),
+    "rule": str,
+}
+"""Parsers of the columns of a transaction that are not decimals."""
 
 Row = dict[str, str]
 
@@ -133,11 +144,7 @@ def _then(folders: list[Path]) -> Ledger:
         transactions={int(row["data_pencatatan_id"]): _transaction(row) for row in _rows(folders, "then_transactions")},
         balances={
             (int(row["customer_id"]), row["year_month"]): MonthlyBalance(
-                opening_balance=Decimal(row["opening_balance"]),
-                total_deposits=Decimal(row["total_deposits"]),
-                total_purchases=Decimal(row["total_purchases"]),
-                closing_balance=Decimal(row["closing_balance"]),
-                total_volume_sm3=Decimal(row["total_volume_sm3"]),
+                **{name: Decimal(row[name]) for name in MonthlyBalance.__dataclass_fields__}
             )
             for row in _rows(folders, "then_balances")
         },
@@ -146,17 +153,11 @@ def _then(folders: list[Path]) -> Ledger:
 
 
 def _transaction(row: Row) -> Transaction:
-    return Transaction(
-        customer_id=int(row["customer_id"]),
-        data_pencatatan_id=int(row["data_pencatatan_id"]),
-        year_month=row["year_month"],
-        transaction_date=datetime.fromisoformat(row["transaction_date"]).replace(tzinfo=WIB),
-        volume_flow_meter=Decimal(row["volume_flow_meter"]),
-        koreksi_meter=Decimal(row["koreksi_meter"]),
-        volume_sm3=Decimal(row["volume_sm3"]),
-        harga_per_m3=Decimal(row["harga_per_m3"]),
-        total_harga=Decimal(row["total_harga"]),
-        rule=row["rule"],
-        tekanan_keluar=Decimal(row["tekanan_keluar"]) if row["tekanan_keluar"] else None,
-        suhu=Decimal(row["suhu"]) if row["suhu"] else None,
-    )
+    """Return the transaction of a row; a column that the file leaves out equals any value."""
+    columns = Transaction.__dataclass_fields__.keys()
+    assert row.keys() <= columns, row.keys() - columns
+    return Transaction(**{name: _value(name, row[name]) if name in row else ANY for name in columns})
+
+
+def _value(name: str, text: str) -> Any:
+    return _PARSERS.get(name, Decimal)(text) if text else None

@@ -1,12 +1,15 @@
 """The warehouse's schema: migrations create what the tables declare, on both servers."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -116,6 +119,23 @@ def test_differences_are_detected(embedded_engine: sa.Engine) -> None:
     found = str(differences(embedded_engine))
     for word in ("add_column", "remove_column", "modify_type", "modify_comment"):
         assert word in found
+
+
+def test_generated_migration_contains_the_differences(
+    embedded_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = shutil.copytree(schema._MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(schema, "_MIGRATIONS", str(migrations))
+    schema.upgrade(embedded_engine)
+    create_partitions(embedded_engine)
+    with embedded_engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE erp.so_invoice_line CASCADE"))
+        connection.execute(sa.text("ALTER TABLE ledger.balance_alerts DROP COLUMN last_error"))
+    with embedded_engine.connect() as connection:
+        command.revision(schema.alembic_config(connection), "Restore the tables", autogenerate=True, rev_id="9999")
+    assert differences(embedded_engine) != []
+    assert schema.upgrade(embedded_engine) == "9999"
+    assert differences(embedded_engine) == []
 
 
 def test_the_comments_are_in_the_database(engine: sa.Engine) -> None:

@@ -51,7 +51,7 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
     def prices(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Monthly and custom-period price entries from each customer's pricing history."""
+        """Price entries from each customer's pricing history."""
         return load_step(context, databases, scope, tables.prices, billing.load_prices)
 
     @dg.asset(**options(tables.deposits, partitions), deps=UPSTREAM[tables.deposits])

@@ -1,4 +1,4 @@
-"""docs/api.md: every path has an example response, and every example has the fields of the response model."""
+"""docs/api.md: every path has a row and an example response, which has the fields of the response model."""
 
 import json
 import re
@@ -13,6 +13,8 @@ from ledger_pipelines.settings import project_folder
 
 _EXAMPLE = re.compile(r"^`(GET|POST) (/[^?`]*)[^`]*`[^\n]*\n\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
 
+_ROW = re.compile(r"^\| `(GET|POST) (/api/[^?`]*)", re.MULTILINE)
+
 
 class Example(NamedTuple):
     """Documented response."""
@@ -22,10 +24,14 @@ class Example(NamedTuple):
     response: object
 
 
+def document() -> str:
+    """Return docs/api.md."""
+    return (project_folder() / "docs" / "api.md").read_text(encoding="utf-8")
+
+
 def examples() -> list[Example]:
     """Return every response in docs/api.md."""
-    text = (project_folder() / "docs" / "api.md").read_text(encoding="utf-8")
-    return [Example(method, path, json.loads(response)) for method, path, response in _EXAMPLE.findall(text)]
+    return [Example(method, path, json.loads(response)) for method, path, response in _EXAMPLE.findall(document())]
 
 
 def routes() -> list[APIRoute]:
@@ -65,4 +71,9 @@ def test_an_example_has_the_fields_of_its_model(example: Example) -> None:
 
 def test_every_route_has_an_example() -> None:
     shown = {route_of(example).path for example in examples()}
-    assert shown == {route.path for route in routes()}
+    assert shown == {route.path for route in routes()}, "add the response to docs/api.md, Responses"
+
+
+def test_every_route_is_in_the_table_of_paths() -> None:
+    declared = {(method, route.path) for route in routes() for method in route.methods or ()}
+    assert set(_ROW.findall(document())) == declared, "add the path to docs/api.md, Paths"

@@ -55,12 +55,9 @@ def scanned(nodes: list[dict[str, Any]]) -> set[str]:
 
 
 STATEMENTS = {
-    "balance": customer.BALANCE,
-    "transactions": customer.TRANSACTIONS,
-    "balances": customer.BALANCES,
-    "customer": customer.CUSTOMER,
-    "details": customer.DETAILS,
-    "months": customer.MONTHS,
+    name: statement
+    for name, statement in vars(customer).items()
+    if isinstance(statement, sa.Select) and not name.startswith("_")
 }
 
 

@@ -16,20 +16,12 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines_tests.support.open_incidents import FAILED, REFUSED, temporary_incidents
 from ledger_pipelines_tests.support.servers import free_port
-from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer, guarded_api_paths
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
 
 TOKEN = f"ledger_{'0' * 12}_{'A' * 43}"
-READS = (
-    "/api/realtime-balance/status",
-    "/api/realtime-balance/dashboard",
-    "/api/realtime-balance/comparison-report",
-    "/api/realtime-balance/invoice-reconciliation",
-    "/api/sync/status",
-    "/api/sync/logs",
-    "/api/sync/statistics",
-    "/metrics",
-)
+READS = guarded_api_paths("GET", customer_id=11)
+COMMANDS = guarded_api_paths("POST", customer_id=11)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ def without_warehouse() -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", [*READS, "/api/realtime-balance/customer/1/balance"])
+@pytest.mark.parametrize("path", READS)
 def test_reads_without_a_warehouse(without_warehouse: TestClient, path: str) -> None:
     response = without_warehouse.get(path, headers=bearer(TOKEN))
     assert response.status_code == 503
@@ -49,9 +41,9 @@ def test_reads_without_a_warehouse(without_warehouse: TestClient, path: str) -> 
     assert "geheim" not in response.text
 
 
-@pytest.mark.parametrize("path", ["sync/start", "sync/cancel", "realtime-balance/customer/1/update"])
+@pytest.mark.parametrize("path", COMMANDS)
 def test_commands_without_a_warehouse(without_warehouse: TestClient, path: str) -> None:
-    response = without_warehouse.post(f"/api/{path}", headers=bearer(TOKEN))
+    response = without_warehouse.post(path, headers=bearer(TOKEN))
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
 

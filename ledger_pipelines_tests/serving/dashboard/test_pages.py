@@ -16,11 +16,15 @@ from ledger_pipelines.ledger.reconciliation.comparison import compare_balances
 from ledger_pipelines.ledger.reconciliation.invoices import reconcile_invoices
 from ledger_pipelines.ledger.reconciliation.partners import update_default_partners
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
+from ledger_pipelines.serving.dashboard import pages as page_modules
+from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
 from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.translations import CATALOGUE
 from ledger_pipelines.serving.dashboard.translations.formats import LANGUAGES, Formats, Language
+from ledger_pipelines.serving.web.discovery import declared_in
+from ledger_pipelines.settings import project_folder
 from ledger_pipelines.warehouse.ops import sync_logs
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.ops.sync_logs import SyncedTable, SyncLog, SyncResult
@@ -67,6 +71,13 @@ def formats(dashboard: DashboardClient) -> Formats:
     """Return the formats of the client's language."""
     language: Language = "id" if dashboard.language == "id" else "en"
     return FORMATS[language]
+
+
+def test_every_page_of_the_navigation_is_documented() -> None:
+    document = (project_folder() / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    titles = [CATALOGUE[entry.label].en for entry in declared_in(page_modules, NavEntry)]
+    missing = [title for title in titles if f"\n| {title} | " not in document]
+    assert missing == [], "add the page to docs/dashboard.md, Pages"
 
 
 def test_overview_has_the_sums_of_the_year(user: DashboardClient) -> None:

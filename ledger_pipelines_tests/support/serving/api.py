@@ -10,11 +10,18 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from ledger_pipelines.serving.access import tokens
-from ledger_pipelines.serving.app import create_app
+from ledger_pipelines.serving.app import api_routers, create_app
 from ledger_pipelines.serving.web.context import AppContext
+from ledger_pipelines.serving.web.guarded_route import GuardedRoute
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.warehouse.ops import api_tokens
 from ledger_pipelines.warehouse.tables import api_tokens as table
+
+
+def guarded_api_paths(method: str, customer_id: int) -> list[str]:
+    """Return the paths of the API that require a token, of a customer where they name one."""
+    routes = [route for router in api_routers() for route in router.routes if isinstance(route, GuardedRoute)]
+    return [route.path.replace("{id}", str(customer_id)) for route in routes if method in (route.methods or ())]
 
 
 def bearer(token: str) -> dict[str, str]:
