@@ -1,5 +1,6 @@
 """`ledger erp`: test whether the ERP can be read, and report what an administrator has to change."""
 
+from collections import defaultdict
 from typing import Any
 
 import typer
@@ -70,7 +71,11 @@ def _print(found: Diagnosis) -> None:
     if found.columns:
         rows = [(each.table, each.column, each.kind, each.type, each.level.value) for each in found.columns]
         print_table("Columns", ("table", "column", "required type", "type in the ERP", "level"), rows)
-        advice = {(each.type, each.kind, each.advice) for each in found.columns if each.advice}
-        if advice:
-            print_table("Types that may not be suitable", ("type", "required type", "consequence"), sorted(advice))
+        advised = defaultdict(list)
+        for each in found.columns:
+            if each.advice:
+                advised[each.type, each.advice].append(f"{each.table}.{each.column}")
+        if advised:
+            rows_by_type = [("\n".join(names), *of) for of, names in advised.items()]
+            print_table("Columns whose type may not suit", ("columns", "type", "consequence"), rows_by_type)
     print_findings("ERP", found.findings, success="The ERP can be synced", failure="The ERP cannot be synced")

@@ -124,7 +124,8 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
                 progress(f"{table.name}: fingerprints")
                 findings.append(_of_table(table, reading, of_columns, found_in, _tried(reading)))
         except SourceError as error:
-            findings.append(Finding(FindingLevel.ERROR, table.name, str(error)))
+            without_place = str(error).replace(f" {place(erp.engine.url)}", "")  # the finding "connection" has it
+            findings.append(Finding(FindingLevel.ERROR, table.name, without_place))
             continue
         columns += of_columns
     return Diagnosis(tuple(findings), tuple(columns))
@@ -186,16 +187,18 @@ def _of_table(
     if len(schemas.names) > 1:
         found.append(f"exists in {schemas.listed}: {schemas.read} is read")
         if not schemas.is_chosen:
-            advice.append(f"The login's default schema decides. {schemas.choices}")
+            advice.append(f"Only the login decides which schema is read. {schemas.choices}")
     if shape.extra:
-        found.append(f"{len(shape.extra)} more at the ERP, not copied: {', '.join(shape.extra)}")
-        advice.append("Declare them in the catalogue if you need them.")
+        found.append(f"not in the catalogue and not copied: {', '.join(shape.extra)}")
+        advice.append("Declare a column in the catalogue to copy it.")
+    if table.uncompared:
+        found.append(f"copied but not compared: {', '.join(table.uncompared)}")
     if not shape.dated and not table.is_snapshot:
         found.append(f"not all of {', '.join(table.month_columns)} are dates")
         advice.append("Each sync reads the whole table; a view that casts them to dates would avoid that.")
-    unsuitable = sum(column.level is not FindingLevel.OK for column in columns)
+    unsuitable = [column.column for column in columns if column.level is not FindingLevel.OK]
     if unsuitable:
-        found.append(f"{unsuitable} of a type that may not suit")
+        found.append(f"of a type that may not suit: {', '.join(unsuitable)}")
     level = FindingLevel.WARNING if advice or unsuitable else FindingLevel.OK
     return Finding(level, table.name, "; ".join(found), " ".join(advice))
 

@@ -43,7 +43,8 @@ class TableSchemas:
         if self.is_elsewhere:
             return f"It exists in {self.listed}. {self.choices}"
         schema = "" if self.table.schema is None else f", and is {self.table.schema} in LEDGER_ERP_SCHEMA right"
-        return f"Is LEDGER_ERP_URL the ERP's database{schema}?"
+        grant = f"grant this user SELECT on {self.table.full_name}, and nothing else."
+        return f"Is LEDGER_ERP_URL the ERP's database{schema}? If so, {grant}"
 
     @property
     def choices(self) -> str:

@@ -77,7 +77,7 @@ def test_a_schema_that_is_set_ends_the_warning(source: Source, second: str) -> N
     assert listed
     assert {default, second} <= set(listed[1].split(", "))
     if source.is_postgresql:
-        assert undecided.advice.startswith("The login's default schema decides. Set LEDGER_ERP_SCHEMA=")
+        assert undecided.advice.startswith("Only the login decides which schema is read. Set LEDGER_ERP_SCHEMA=")
         assert setting_of(default, MOVES) in undecided.advice
         assert setting_of(second, MOVES) in undecided.advice
     # The URL of MariaDB names the database.
@@ -88,7 +88,7 @@ def test_a_schema_that_is_set_ends_the_warning(source: Source, second: str) -> N
     ]
     assert [f": {default} is read" in chosen[0].found, f": {second} is read" in chosen[1].found] == [True, True]
     assert chosen[0].level is FindingLevel.OK
-    assert chosen[1].advice == "Declare them in the catalogue if you need them."
+    assert chosen[1].advice == "Declare a column in the catalogue to copy it."
 
 
 @pytest.mark.parametrize("schema", [None, "nowhere"])

@@ -11,6 +11,7 @@ import pytest
 from ledger_pipelines.sources.diagnosis import FindingLevel
 from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.connection.errors import place
 from ledger_pipelines.sources.erp.diagnosis import diagnose
 from ledger_pipelines.sources.erp.frames import Frame, frame
 from ledger_pipelines.sources.erp.reader import ErpSource, Span, Wanted
@@ -138,7 +139,8 @@ def test_a_type_without_text_is_refused(source: Source, type_name: str, instead:
     assert f"has columns of types that cannot be copied: content ({type_name})." in str(error.value)
     assert f"Let a view return them as text or numbers, such as {instead}, or remove them" in str(error.value)
     found = diagnose(source.erp.engine.url, [table])
-    assert (found.works, finding_on(found, "typed").found) == (False, str(error.value))
+    assert not found.works
+    assert finding_on(found, "typed").found == str(error.value).replace(f" {place(source.erp.engine.url)}", "")
     uncopied = ErpTable("typed", "t", table.columns[:1], (), ())
     assert finding_on(diagnose(source.erp.engine.url, [uncopied]), "typed").found.startswith("1 columns; ")
 

@@ -16,6 +16,7 @@ _FAILED = struct.pack("<BHHQ", 0xFD, 0x02, 0xC1, 0)
 _CANCELLED = struct.pack("<BHHQ", 0xFD, 0x20, 0, 0)
 _PRELOGIN = bytes.fromhex("00000b0006 0100110001 ff 100003e80000 02")  # SQL Server 16, no encryption
 _BROWSER_PORT = 1434
+_CALL = 0x03
 SILENCE = b""
 """Answer to a statement that never ends."""
 
@@ -126,7 +127,10 @@ class TdsServer:
             return struct.pack("<BH", 0xAD, len(acknowledged)) + acknowledged + _DONE
         if kind == 0x06:
             return _CANCELLED
-        statement = body[struct.unpack_from("<I", body)[0] :].decode("utf-16-le")
+        content = body[struct.unpack_from("<I", body)[0] :]
+        # A call with parameters mixes texts with numbers; its texts are ASCII, each character followed by a zero.
+        called = content.replace(b"\0", b"").decode("latin-1")
+        statement = called if kind == _CALL else content.decode("utf-16-le")
         self.statements.append(statement)
         return next((tokens for pattern, tokens in self.answers.items() if re.search(pattern, statement)), _DONE)
 

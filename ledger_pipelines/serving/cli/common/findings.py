@@ -14,7 +14,7 @@ def findings_as_json(found: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def print_findings(title: str, findings: Sequence[Finding], *, success: str, failure: str) -> None:
-    """Print findings, and the verdict last, so that it stays on the screen.
+    """Print findings, each with its advice on a new line, and the verdict last, so that it stays on the screen.
 
     Args:
         title: The title of the table.
@@ -22,8 +22,9 @@ def print_findings(title: str, findings: Sequence[Finding], *, success: str, fai
         success: The verdict if no finding is an error.
         failure: The verdict if a finding is an error.
     """
-    rows = [(finding.level.value, finding.what, finding.found, finding.advice) for finding in findings]
-    print_table(title, ("level", "what", "found", "advice"), rows)
+    # Both are long: side by side, they would be narrow columns of a table that is wider than the terminal.
+    rows = [(each.level.value, each.what, f"{each.found}\n{each.advice}".rstrip()) for each in findings]
+    print_table(title, ("level", "what", "found, and what to do"), rows)
     levels = {finding.level for finding in findings}
     if FindingLevel.ERROR in levels:
         print_message(f"[bold red]{failure}; see the errors above.")
