@@ -105,20 +105,25 @@ def apply_diff(
 
 
 def sole_difference(connection: sa.Connection, keyless: KeylessTable, staged: sa.Table, month: str) -> str | None:
-    """Return the one column without which the staged rows of a month equal those of the table; None if not exactly one.
+    """Return the one column whose values differ between the staged rows of a month and those of the table.
 
-    A column of the key or of the row's day is never returned: it identifies the row.
+    None if there is no such column, if the rows without it differ too, or if it is of the key or of the row's day.
     """
 
-    def rows_without_each_column(table: sa.Table) -> sa.Select[Any]:
-        contents = (_content_hash(table, set(keyless.compared) - {name}) for name in keyless.compared)
-        # Hashed again: the sum of record hashes does not change when two rows swap a value.
-        sums = (sa.func.sum(sa.func.hashint8extended(content, 0)) for content in contents)
-        return sa.select(*sums).where(table.c.year_month == month)
+    def equal_in(*subsets: Collection[str]) -> list[bool]:
+        def hash_sums(table: sa.Table) -> sa.Select[Any]:
+            # Hashed again: the sum of record hashes does not change when two rows swap a value.
+            hashes = (sa.func.hashint8extended(_content_hash(table, names), 0) for names in subsets)
+            return sa.select(*map(sa.func.sum, hashes)).where(table.c.year_month == month)
 
-    present, wanted = (connection.execute(rows_without_each_column(table)).one() for table in (keyless.table, staged))
-    same = [name for name, before, after in zip(keyless.compared, present, wanted, strict=True) if before == after]
-    return same[0] if len(same) == 1 and same[0] not in {*keyless.key, *keyless.days} else None
+        present, wanted = (connection.execute(hash_sums(table)).one() for table in (keyless.table, staged))
+        return [before == after for before, after in zip(present, wanted, strict=True)]
+
+    same = equal_in(*({name} for name in keyless.compared))
+    differing = [name for name, is_same in zip(keyless.compared, same, strict=True) if not is_same]
+    if len(differing) != 1 or differing[0] in {*keyless.key, *keyless.days}:
+        return None
+    return differing[0] if all(equal_in({*keyless.compared} - {*differing})) else None
 
 
 @cache
