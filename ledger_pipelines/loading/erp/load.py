@@ -7,7 +7,7 @@ counts and sums of the source must equal those of the copy and its rejected rows
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.erp.clock_columns import clock_warning, fully_changed_months
+from ledger_pipelines.loading.erp.copy_state import contents_of, read_copy_state
 from ledger_pipelines.loading.erp.plan import (
     CopyState,
     ReadPlan,
@@ -38,11 +39,10 @@ from ledger_pipelines.sources.erp.reader import (
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
-from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
-from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints, stored_fingerprints
-from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
+from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, sole_difference
+from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, qualified_name, total_counts
+from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
 from ledger_pipelines.warehouse.partitions import attach_staging_partition, drop_staging_table, has_partition
 from ledger_pipelines.warehouse.table_report import TableReport
@@ -126,18 +126,6 @@ def _load_with_retries(sync: TableLoad, table: ErpTable, looked_at: frozenset[st
     return _load(sync, table, looked_at, accept_changes=True)
 
 
-def contents_of(table: ErpTable) -> KeylessTable:
-    """Return the copy of a table as a keyless table, whose rows are compared by content."""
-    return KeylessTable(
-        table=tables.erp_tables[table.name],
-        columns=table.names,
-        days=table.month_columns,
-        key=table.key,
-        amounts=table.amounts,
-        uncompared=table.uncompared,
-    )
-
-
 def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept_changes: bool = False) -> TableReport:
     """Load a table once.
 
@@ -181,29 +169,6 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
             sync.log_warning(suspicion)
         return report
-
-
-def read_copy_state(
-    connection: sa.Connection, contents: KeylessTable, before: CopyState | None = None, written: Collection[str] = ()
-) -> CopyState:
-    """Return the state of a table's copy. With ``before``, only the days of the ``written`` months are read again."""
-    rejected = tables.rejected_rows.c
-    month = sa.func.coalesce(rejected.year_month, UNPARTITIONED)
-    of_table = rejected.asset == contents.table.name
-    counted = connection.execute(sa.select(month, sa.func.count()).where(of_table).group_by(month))
-    return CopyState(
-        known=stored_fingerprints(connection, contents.table.name),
-        loaded=months_loaded(connection, contents.table),
-        days=_refreshed_days(connection, contents, before, written) if before else day_sums(connection, contents),
-        rejected=dict(counted.all()),
-    )
-
-
-def _refreshed_days(
-    connection: sa.Connection, contents: KeylessTable, before: CopyState, written: Collection[str]
-) -> Mapping[str, Mapping[date | None, DaySums]]:
-    untouched = {month: days for month, days in before.days.items() if month not in written}
-    return {**untouched, **day_sums(connection, contents, written)}
 
 
 def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) -> None:
