@@ -126,6 +126,34 @@ def sole_difference(connection: sa.Connection, keyless: KeylessTable, staged: sa
     return differing[0] if all(equal_in({*keyless.compared} - {*differing})) else None
 
 
+def moved_rows(
+    connection: sa.Connection,
+    keyless: KeylessTable,
+    staged: sa.Table,
+    month: str,
+    days: Collection[date] | None = None,
+) -> int:
+    """Return how many rows of a month a merge will remove while it adds a row with their key to another month.
+
+    A null in the key of a removed row matches any value: an order line that is delivered later gets its shipment then.
+    """
+
+    def keys(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        return sa.select(table.c.year_month, *(table.c[name] for name in keyless.key)).where(*where)
+
+    table = keyless.table
+    read = [table.c.year_month == month] + ([keyless.day().in_(days)] if days is not None else [])
+    others = sa.select(staged.c.year_month).where(staged.c.year_month != month)
+    gone = sa.except_all(keys(table, *read), keys(staged, staged.c.year_month == month)).subquery("gone")
+    came = sa.except_all(
+        keys(staged, staged.c.year_month != month), keys(table, table.c.year_month.in_(others))
+    ).subquery("came")
+    first, *more = keyless.key
+    same = (sa.or_(gone.c[name].is_(None), gone.c[name] == came.c[name]) for name in more)
+    moved = sa.exists().where(gone.c[first] == came.c[first], *same)
+    return connection.scalar(sa.select(sa.func.count()).select_from(gone).where(moved)) or 0
+
+
 @cache
 def _statement(keyless: KeylessTable, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
     """Delete and insert the rows that differ in ``:month``, or in its ``:days``.

@@ -27,7 +27,7 @@ from ledger_pipelines.loading.erp.plan import (
     stored_month,
 )
 from ledger_pipelines.loading.erp.proof import Evidence, prove
-from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule, moved_hint
+from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ErpTable
@@ -39,7 +39,7 @@ from ledger_pipelines.sources.erp.reader import (
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, sole_difference
+from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, moved_rows, sole_difference
 from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, qualified_name, total_counts
 from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
@@ -93,7 +93,7 @@ def load_erp_table(sync: TableLoad, table: ErpTable) -> TableReport:
     """Make the copy of a table equal to the source, in one transaction.
 
     Nothing is changed if an error is raised. If past months have lost many rows, the table is read again after a pause
-    before that is believed: a job of the ERP may be reloading it.
+    before the loss is copied: a job of the ERP may be reloading it.
 
     Raises:
         SourceError: The source cannot be read, or lacks the table or a column.
@@ -132,7 +132,7 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
     Args:
         sync: The sync.
         table: The table.
-        looked_at: Months whose loss of rows was seen before the pause and is believed now.
+        looked_at: Months whose loss of rows was seen before the pause, so that it no longer stops the load.
         accept_changes: Load rows that change while they are read as read.
     """
     contents = contents_of(table)
@@ -154,13 +154,17 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
         suspects = fully_changed_months(source_days, before, staged.months, sync.months)
         clock_column = sole_difference(connection, contents, staged.table, suspects[0]) if suspects else None
+        moved = {
+            month: moved_rows(connection, contents, staged.table, month, plan.days.get(month))
+            for month in sorted(looked_at.intersection(plan.months))
+        }
         counts = _write(connection, contents, plan, staged)
         rejected = replace_rejections(
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
         report = TableReport(qualified_name(contents.table), counts, rejected)
         after = read_copy_state(connection, contents, before, plan.months)
-        _check_past_months(sync, connection, past, after, counts)
+        _check_past_months(sync, connection, replace(past, moved=moved), after)
         _check_deletions(sync, contents, counts, before)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
@@ -243,10 +247,8 @@ def _past_months(sync: TableLoad, table: ErpTable, before: CopyState, looked_at:
     return PastMonths(table.name, sync.shrink, before.rows_with_rejected(months), looked_at)
 
 
-def _check_past_months(
-    sync: TableLoad, connection: sa.Connection, past: PastMonths, after: CopyState, counts: CountsByMonth
-) -> None:
-    """Have past months that lost many rows looked at again, and keep their incident if the loss stays.
+def _check_past_months(sync: TableLoad, connection: sa.Connection, past: PastMonths, after: CopyState) -> None:
+    """Update the incident of past months that lost many rows.
 
     Raises:
         SecondLookError: Months must be looked at again.
@@ -255,7 +257,10 @@ def _check_past_months(
     past.check(now)
     if recovered := past.recovered(now):
         sync.log_warning(f"{past.table}: the rows of {', '.join(recovered)} are back at the ERP.")
-    past.review_incident(connection, now, counts, sync.run_id)
+    for month, rows in past.moved.items():
+        if rows:
+            sync.log_warning(f"{past.table}: {rows:,} rows of {month} moved to other months.")
+    past.review_incident(connection, now, sync.run_id)
 
 
 def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMonth, before: CopyState) -> None:
@@ -267,7 +272,13 @@ def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMo
     name = qualified_name(contents.table)
     sync.guard.check(name, total_counts(by_month))
     for month, count in by_month.items():
-        sync.guard.check(f"{name} of {month}", count, moved_hint(counts, month))
+        sync.guard.check(f"{name} of {month}", count, _moved_hint(counts, month))
+
+
+def _moved_hint(counts: CountsByMonth, month: str) -> str:
+    """Return the sentence about rows that a load added to other months, followed by a blank; empty if it added none."""
+    added = sum(count.inserted for other, count in counts.items() if other != month)
+    return f"({added:,} rows were added to other months: some may have moved there.) " if added else ""
 
 
 def _store_fingerprints(
