@@ -1,4 +1,4 @@
-"""Past months that lose many rows at the source: looked at again before the loss is believed, then an incident.
+"""Past months that lose many rows at the source: a second look before the loss is copied, then an incident.
 
 While a job of the ERP deletes and reloads a table, readers may see a part of a month. A load that meets such a month is
 rolled back and repeated after a pause, in a new snapshot. If the rows are still missing, the month is loaded as it is,

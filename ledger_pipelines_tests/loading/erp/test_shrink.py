@@ -1,4 +1,4 @@
-"""Past months that lose many rows at the ERP: looked at again before the loss is believed, then an incident."""
+"""Past months that lose many rows at the ERP: a second look before the loss is copied, then an incident."""
 
 from collections.abc import Callable
 from datetime import date
@@ -135,6 +135,25 @@ def test_accepted_deletions_close_the_incident(erp_copy: ErpCopy, pauses: Pauses
     assert opened(erp_copy) == []
     load(erp_copy, PARTIAL)
     assert (pauses.count, opened(erp_copy)) == (1, [])
+
+
+def test_incident_closes_when_its_months_leave_the_partitions(erp_copy: ErpCopy, pauses: Pauses) -> None:
+    load(erp_copy, WHOLE)
+    load(erp_copy, PARTIAL)
+    erp_copy.horizon = Horizon("2025-03", HORIZON.current, HORIZON.zone)
+    load(erp_copy, PARTIAL)
+    assert (pauses.count, opened(erp_copy)) == (1, [])
+    assert len(erp_copy.rejected(ORDERS)) == len(FEBRUARY[:850])
+
+
+def test_months_that_enter_the_partitions_have_not_shrunk(erp_copy: ErpCopy, pauses: Pauses) -> None:
+    erp_copy.horizon = Horizon("2025-03", HORIZON.current, HORIZON.zone)
+    load(erp_copy, WHOLE)
+    erp_copy.horizon = HORIZON
+    erp_copy.fill(ORDERS, WHOLE)
+    erp_copy.sync(ORDERS, months=HORIZON.months, guard=GUARD)
+    assert (pauses.count, opened(erp_copy)) == (0, [])
+    assert_equal(erp_copy, WHOLE)
 
 
 def test_accepted_deletions_need_no_second_look(erp_copy: ErpCopy, pauses: Pauses) -> None:
