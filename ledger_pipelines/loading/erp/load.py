@@ -24,6 +24,7 @@ from ledger_pipelines.loading.erp.plan import (
     day_of,
     plan_full_read,
     plan_reads,
+    rows_by_month,
     stored_month,
 )
 from ledger_pipelines.loading.erp.proof import Evidence, prove
@@ -146,8 +147,9 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             source_days = reading.fingerprints()
             for warning in reading.notes:
                 sync.log_warning(warning)
-            if not any(day.rows for day in source_days.values()):
-                past.check({})  # now, because the load would first delete every row
+            at_source = rows_by_month(source_days)
+            if reading.dated or not at_source.total():
+                past.check(at_source)  # before rows are read and written
             _check_not_emptied(sync, table, source_days, before)
             plan = _plan(sync, table, reading, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)

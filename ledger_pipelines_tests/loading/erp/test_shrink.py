@@ -101,6 +101,15 @@ def test_reloaded_month_is_complete_after_second_look(erp_copy: ErpCopy, pauses:
     assert second == f"{ORDERS}: the rows of 2025-02 are back at the ERP."
 
 
+def test_first_look_reads_no_row(erp_copy: ErpCopy, pauses: Pauses) -> None:
+    load(erp_copy, WHOLE)
+    read: list[int] = []
+    pauses.actions = [lambda: read.append(0)]
+    erp_copy.fill(ORDERS, PARTIAL)
+    erp_copy.sync(ORDERS, guard=GUARD, progress=read.append)
+    assert read == [0, 850]
+
+
 def test_lasting_loss_is_incident_until_rows_are_back(erp_copy: ErpCopy, pauses: Pauses) -> None:
     load(erp_copy, WHOLE)
     assert load(erp_copy, PARTIAL)["2025-02"] == Counts(deleted=150, unchanged=850)
