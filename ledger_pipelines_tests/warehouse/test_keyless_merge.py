@@ -173,7 +173,7 @@ def test_rows_that_differ_only_in_an_uncompared_column_are_kept(empty_warehouse:
     ],
     ids=["values", "digits", "swapped", "another one swapped", "two columns", "nothing", "rows"],
 )
-def test_sole_difference(
+def test_sole_difference_needs_equal_other_columns(
     empty_warehouse: sa.Engine, new: Sequence[tuple[str, str, int | str]], column: str | None
 ) -> None:
     def rows_with(values: Sequence[tuple[str, str, int | str]]) -> list[Row]:

@@ -111,8 +111,8 @@ def _cause(table: str, months: Mapping[str, RowsByMonth], run_id: str) -> Incide
         f"{table} has lost rows of past months at the ERP, and a second look confirmed it. {figures} (Rows that moved "
         "to other months are not counted.) The copy has the rows that the ERP has now.",
         "Check whether a job of the ERP that reloads the table is still running or has failed. The next sync that "
-        "finds the rows again closes this incident. If they were deleted on purpose, confirm it: "
-        f"ledger sync start --table {table} --accept-deletions",
+        "finds the rows again closes this incident. If they were deleted on purpose, or moved to a month that is not "
+        f"copied, confirm it: ledger sync start --table {table} --accept-deletions",
         details={"months": months},
         run_id=run_id,
     )
