@@ -105,20 +105,53 @@ def apply_diff(
 
 
 def sole_difference(connection: sa.Connection, keyless: KeylessTable, staged: sa.Table, month: str) -> str | None:
-    """Return the one column without which the staged rows of a month equal those of the table; None if not exactly one.
+    """Return the one column whose values differ between the staged rows of a month and those of the table.
 
-    A column of the key or of the row's day is never returned: it identifies the row.
+    None if there is no such column, if the rows without it differ too, or if it is of the key or of the row's day.
     """
 
-    def rows_without_each_column(table: sa.Table) -> sa.Select[Any]:
-        contents = (_content_hash(table, set(keyless.compared) - {name}) for name in keyless.compared)
-        # Hashed again: the sum of record hashes does not change when two rows swap a value.
-        sums = (sa.func.sum(sa.func.hashint8extended(content, 0)) for content in contents)
-        return sa.select(*sums).where(table.c.year_month == month)
+    def equal_in(*subsets: Collection[str]) -> list[bool]:
+        def hash_sums(table: sa.Table) -> sa.Select[Any]:
+            # Hashed again: the sum of record hashes does not change when two rows swap a value.
+            hashes = (sa.func.hashint8extended(_content_hash(table, names), 0) for names in subsets)
+            return sa.select(*map(sa.func.sum, hashes)).where(table.c.year_month == month)
 
-    present, wanted = (connection.execute(rows_without_each_column(table)).one() for table in (keyless.table, staged))
-    same = [name for name, before, after in zip(keyless.compared, present, wanted, strict=True) if before == after]
-    return same[0] if len(same) == 1 and same[0] not in {*keyless.key, *keyless.days} else None
+        present, wanted = (connection.execute(hash_sums(table)).one() for table in (keyless.table, staged))
+        return [before == after for before, after in zip(present, wanted, strict=True)]
+
+    same = equal_in(*({name} for name in keyless.compared))
+    differing = [name for name, is_same in zip(keyless.compared, same, strict=True) if not is_same]
+    if len(differing) != 1 or differing[0] in {*keyless.key, *keyless.days}:
+        return None
+    return differing[0] if all(equal_in({*keyless.compared} - {*differing})) else None
+
+
+def moved_rows(
+    connection: sa.Connection,
+    keyless: KeylessTable,
+    staged: sa.Table,
+    month: str,
+    days: Collection[date] | None = None,
+) -> int:
+    """Return how many rows of a month a merge will remove while it adds a row with their key to another month.
+
+    A null in the key of a removed row matches any value: an order line that is delivered later gets its shipment then.
+    """
+
+    def keys(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        return sa.select(table.c.year_month, *(table.c[name] for name in keyless.key)).where(*where)
+
+    table = keyless.table
+    read = [table.c.year_month == month] + ([keyless.day().in_(days)] if days is not None else [])
+    others = sa.select(staged.c.year_month).where(staged.c.year_month != month)
+    gone = sa.except_all(keys(table, *read), keys(staged, staged.c.year_month == month)).subquery("gone")
+    came = sa.except_all(
+        keys(staged, staged.c.year_month != month), keys(table, table.c.year_month.in_(others))
+    ).subquery("came")
+    first, *more = keyless.key
+    same = (sa.or_(gone.c[name].is_(None), gone.c[name] == came.c[name]) for name in more)
+    moved = sa.exists().where(gone.c[first] == came.c[first], *same)
+    return connection.scalar(sa.select(sa.func.count()).select_from(gone).where(moved)) or 0
 
 
 @cache

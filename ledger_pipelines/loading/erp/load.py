@@ -7,7 +7,7 @@ counts and sums of the source must equal those of the copy and its rejected rows
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
 from ledger_pipelines.loading.erp.clock_columns import clock_warning, fully_changed_months
+from ledger_pipelines.loading.erp.copy_state import contents_of, read_copy_state
 from ledger_pipelines.loading.erp.plan import (
     CopyState,
     ReadPlan,
@@ -23,10 +24,11 @@ from ledger_pipelines.loading.erp.plan import (
     day_of,
     plan_full_read,
     plan_reads,
+    rows_by_month,
     stored_month,
 )
 from ledger_pipelines.loading.erp.proof import Evidence, prove
-from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule, moved_hint
+from ledger_pipelines.loading.erp.shrink import PastMonths, SecondLookError, ShrinkRule
 from ledger_pipelines.loading.erp.staging import ErpLoad, StagedTable, numbered_rejections, rejections_in_plan, stage
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ErpTable
@@ -38,11 +40,10 @@ from ledger_pipelines.sources.erp.reader import (
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.warehouse import tables
-from ledger_pipelines.warehouse.keyless_merge import DaySums, KeylessTable, apply_diff, day_sums, sole_difference
-from ledger_pipelines.warehouse.merge import UNPARTITIONED, Counts, CountsByMonth, qualified_name, total_counts
-from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints, stored_fingerprints
-from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, months_loaded
+from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, moved_rows, sole_difference
+from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, qualified_name, total_counts
+from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints
+from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
 from ledger_pipelines.warehouse.partitions import attach_staging_partition, drop_staging_table, has_partition
 from ledger_pipelines.warehouse.table_report import TableReport
@@ -93,7 +94,7 @@ def load_erp_table(sync: TableLoad, table: ErpTable) -> TableReport:
     """Make the copy of a table equal to the source, in one transaction.
 
     Nothing is changed if an error is raised. If past months have lost many rows, the table is read again after a pause
-    before that is believed: a job of the ERP may be reloading it.
+    before the loss is copied: a job of the ERP may be reloading it.
 
     Raises:
         SourceError: The source cannot be read, or lacks the table or a column.
@@ -126,25 +127,13 @@ def _load_with_retries(sync: TableLoad, table: ErpTable, looked_at: frozenset[st
     return _load(sync, table, looked_at, accept_changes=True)
 
 
-def contents_of(table: ErpTable) -> KeylessTable:
-    """Return the copy of a table as a keyless table, whose rows are compared by content."""
-    return KeylessTable(
-        table=tables.erp_tables[table.name],
-        columns=table.names,
-        days=table.month_columns,
-        key=table.key,
-        amounts=table.amounts,
-        uncompared=table.uncompared,
-    )
-
-
 def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept_changes: bool = False) -> TableReport:
     """Load a table once.
 
     Args:
         sync: The sync.
         table: The table.
-        looked_at: Months whose loss of rows was seen before the pause and is believed now.
+        looked_at: Months whose loss of rows was seen before the pause, so that it no longer stops the load.
         accept_changes: Load rows that change while they are read as read.
     """
     contents = contents_of(table)
@@ -158,21 +147,26 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             source_days = reading.fingerprints()
             for warning in reading.notes:
                 sync.log_warning(warning)
-            if not any(day.rows for day in source_days.values()):
-                past.check({})  # now, because the load would first delete every row
+            at_source = rows_by_month(source_days)
+            if reading.dated or not at_source.total():
+                past.check(at_source)  # before rows are read and written
             _check_not_emptied(sync, table, source_days, before)
             plan = _plan(sync, table, reading, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
             unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
         suspects = fully_changed_months(source_days, before, staged.months, sync.months)
         clock_column = sole_difference(connection, contents, staged.table, suspects[0]) if suspects else None
+        moved = {
+            month: moved_rows(connection, contents, staged.table, month, plan.days.get(month))
+            for month in sorted(looked_at.intersection(plan.months))
+        }
         counts = _write(connection, contents, plan, staged)
         rejected = replace_rejections(
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
         report = TableReport(qualified_name(contents.table), counts, rejected)
         after = read_copy_state(connection, contents, before, plan.months)
-        _check_past_months(sync, connection, past, after, counts)
+        _check_past_months(sync, connection, replace(past, moved=moved), after)
         _check_deletions(sync, contents, counts, before)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
@@ -181,29 +175,6 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
             sync.log_warning(suspicion)
         return report
-
-
-def read_copy_state(
-    connection: sa.Connection, contents: KeylessTable, before: CopyState | None = None, written: Collection[str] = ()
-) -> CopyState:
-    """Return the state of a table's copy. With ``before``, only the days of the ``written`` months are read again."""
-    rejected = tables.rejected_rows.c
-    month = sa.func.coalesce(rejected.year_month, UNPARTITIONED)
-    of_table = rejected.asset == contents.table.name
-    counted = connection.execute(sa.select(month, sa.func.count()).where(of_table).group_by(month))
-    return CopyState(
-        known=stored_fingerprints(connection, contents.table.name),
-        loaded=months_loaded(connection, contents.table),
-        days=_refreshed_days(connection, contents, before, written) if before else day_sums(connection, contents),
-        rejected=dict(counted.all()),
-    )
-
-
-def _refreshed_days(
-    connection: sa.Connection, contents: KeylessTable, before: CopyState, written: Collection[str]
-) -> Mapping[str, Mapping[date | None, DaySums]]:
-    untouched = {month: days for month, days in before.days.items() if month not in written}
-    return {**untouched, **day_sums(connection, contents, written)}
 
 
 def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) -> None:
@@ -278,10 +249,8 @@ def _past_months(sync: TableLoad, table: ErpTable, before: CopyState, looked_at:
     return PastMonths(table.name, sync.shrink, before.rows_with_rejected(months), looked_at)
 
 
-def _check_past_months(
-    sync: TableLoad, connection: sa.Connection, past: PastMonths, after: CopyState, counts: CountsByMonth
-) -> None:
-    """Have past months that lost many rows looked at again, and keep their incident if the loss stays.
+def _check_past_months(sync: TableLoad, connection: sa.Connection, past: PastMonths, after: CopyState) -> None:
+    """Update the incident of past months that lost many rows.
 
     Raises:
         SecondLookError: Months must be looked at again.
@@ -290,7 +259,10 @@ def _check_past_months(
     past.check(now)
     if recovered := past.recovered(now):
         sync.log_warning(f"{past.table}: the rows of {', '.join(recovered)} are back at the ERP.")
-    past.review_incident(connection, now, counts, sync.run_id)
+    for month, rows in past.moved.items():
+        if rows:
+            sync.log_warning(f"{past.table}: {rows:,} rows of {month} moved to other months.")
+    past.review_incident(connection, now, sync.run_id)
 
 
 def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMonth, before: CopyState) -> None:
@@ -302,7 +274,13 @@ def _check_deletions(sync: TableLoad, contents: KeylessTable, counts: CountsByMo
     name = qualified_name(contents.table)
     sync.guard.check(name, total_counts(by_month))
     for month, count in by_month.items():
-        sync.guard.check(f"{name} of {month}", count, moved_hint(counts, month))
+        sync.guard.check(f"{name} of {month}", count, _moved_hint(counts, month))
+
+
+def _moved_hint(counts: CountsByMonth, month: str) -> str:
+    """Return the sentence about rows that a load added to other months, followed by a blank; empty if it added none."""
+    added = sum(count.inserted for other, count in counts.items() if other != month)
+    return f"({added:,} rows were added to other months: some may have moved there.) " if added else ""
 
 
 def _store_fingerprints(

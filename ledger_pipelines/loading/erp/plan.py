@@ -6,7 +6,7 @@ those whose count or sums differ between source and copy. Months outside the par
 read if they changed, because their rejections must be renewed.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -174,6 +174,14 @@ def day_of(key: str) -> date | None:
 def month_of_day(day: date | None) -> str:
     """Return the month of a day, within the partitions or not; `UNPARTITIONED` without a day."""
     return UNPARTITIONED if day is None else day.isoformat()[:7]
+
+
+def rows_by_month(source_days: SourceDays) -> Counter[str]:
+    """Return the numbers of rows of the source by month."""
+    rows = Counter[str]()
+    for day, fingerprint in source_days.items():
+        rows[month_of_day(day)] += fingerprint.rows
+    return rows
 
 
 def is_in_partitions(month: str, horizon: Horizon) -> bool:

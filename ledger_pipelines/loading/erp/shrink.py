@@ -1,18 +1,17 @@
-"""Past months that lose many rows at the source: looked at again before the loss is believed, then an incident.
+"""Past months that lose many rows at the source: a second look before the loss is copied, then an incident.
 
 While a job of the ERP deletes and reloads a table, readers may see a part of a month. A load that meets such a month is
 rolled back and repeated after a pause, in a new snapshot. If the rows are still missing, the month is loaded as it is,
-and an incident stays open until the rows are back or a user accepts the deletions.
+and an incident stays open until the rows are back or a user accepts the deletions. Rows that moved to another month are
+not lost.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.warehouse.merge import CountsByMonth
 from ledger_pipelines.warehouse.ops import incidents
 from ledger_pipelines.warehouse.ops.incidents import IncidentCause, IncidentKind
 
@@ -62,13 +61,15 @@ class PastMonths:
         table: Name of the table.
         rule: Bounds of a loss that is looked at again.
         before: Numbers of rows before the load, rejected rows included; empty if every deletion is accepted.
-        looked_at: Months whose loss was seen before the pause and is believed now.
+        looked_at: Months whose loss was seen before the pause, so that it no longer stops the load.
+        moved: Numbers of rows that the load moves to other months, by month that was looked at.
     """
 
     table: str
     rule: ShrinkRule
     before: RowsByMonth
     looked_at: Collection[str]
+    moved: RowsByMonth = field(default_factory=dict)
 
     def check(self, now: RowsByMonth) -> None:
         """Stop a load that meets shrunk months for the first time.
@@ -84,54 +85,44 @@ class PastMonths:
         """Return the months that had shrunk before the pause and have their rows again."""
         return sorted(set(self.looked_at) - self.rule.shrunk_months(self.before, now))
 
-    def review_incident(self, connection: sa.Connection, now: RowsByMonth, counts: CountsByMonth, run_id: str) -> None:
+    def review_incident(self, connection: sa.Connection, now: RowsByMonth, run_id: str) -> None:
         """Record the shrunk months as the table's incident, or close it if there are none.
 
         A month stays in the incident until its earlier rows are back, so their number is kept in the details.
         """
         known = _months_of_incident(connection, self.table)
-        earlier = {month: max(rows, known.get(month, {}).get("before", 0)) for month, rows in self.before.items()}
-        shrunk, newly_shrunk = self.rule.shrunk_months(earlier, now), self.rule.shrunk_months(self.before, now)
-        months = {
-            month: {
-                "before": earlier[month],
-                "now": now[month],
-                "hint": moved_hint(counts, month) if month in newly_shrunk else known[month]["hint"],
-            }
-            for month in sorted(shrunk)
+        expected = {
+            month: max(rows, known.get(month, {}).get("before", 0)) - self.moved.get(month, 0)
+            for month, rows in self.before.items()
         }
-        if months:
+        shrunk = sorted(self.rule.shrunk_months(expected, now))
+        if shrunk:
+            months = {month: {"before": expected[month], "now": now[month]} for month in shrunk}
             incidents.record(connection, _cause(self.table, months, run_id))
-        else:
+        elif known:
             incidents.close(connection, [IncidentKind.MONTH_SHRANK], [self.table])
 
 
-def moved_hint(counts: CountsByMonth, month: str) -> str:
-    """Return the sentence about rows that a load added to other months, followed by a blank; empty if it added none."""
-    added = sum(count.inserted for other, count in counts.items() if other != month)
-    return f"({added:,} rows were added to other months: some may have moved there.) " if added else ""
-
-
-def _cause(table: str, months: Mapping[str, Mapping[str, Any]], run_id: str) -> IncidentCause:
-    figures = "".join(f"{_figures(month, of['before'], of['now'])} {of['hint']}" for month, of in months.items())
+def _cause(table: str, months: Mapping[str, RowsByMonth], run_id: str) -> IncidentCause:
+    figures = " ".join(_figures(month, of["before"], of["now"]) for month, of in months.items())
     return IncidentCause(
         IncidentKind.MONTH_SHRANK,
         table,
-        f"{table} has lost rows of past months at the ERP, and a second look confirmed it. {figures}The copy has the "
-        "rows that the ERP has now.",
+        f"{table} has lost rows of past months at the ERP, and a second look confirmed it. {figures} (Rows that moved "
+        "to other months are not counted.) The copy has the rows that the ERP has now.",
         "Check whether a job of the ERP that reloads the table is still running or has failed. The next sync that "
-        "finds the rows again closes this incident. If they were deleted on purpose, confirm it: "
-        f"ledger sync start --table {table} --accept-deletions",
+        "finds the rows again closes this incident. If they were deleted on purpose, or moved to a month that is not "
+        f"copied, confirm it: ledger sync start --table {table} --accept-deletions",
         details={"months": months},
         run_id=run_id,
     )
 
 
-def _months_of_incident(connection: sa.Connection, table: str) -> Mapping[str, Mapping[str, Any]]:
+def _months_of_incident(connection: sa.Connection, table: str) -> Mapping[str, RowsByMonth]:
     """Return the months of the table's open incident, with their details."""
     for incident in incidents.open_incidents(connection):
         if (incident.kind, incident.subject) == (IncidentKind.MONTH_SHRANK, table):
-            months: Mapping[str, Mapping[str, Any]] = incident.details["months"]
+            months: Mapping[str, RowsByMonth] = incident.details["months"]
             return months
     return {}
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -361,8 +359,7 @@ def insert_and_delete_orders(location: ErpLocation) -> None:
     """Sync 300 orders of a past month, and delete 30 of them at the ERP."""
     location.insert(ORDER_HEADERS, *(order(number, "2025-02-03") for number in range(300)))
     assert location.run(only=[ORDER_HEADERS]).success
-    with location.erp.begin() as connection:
-        connection.execute(sa.text(f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE '%7'"))
+    execute(location.erp, f"DELETE FROM {ORDER_HEADERS} WHERE order_origin_code LIKE '%7'")
 
 
 def test_lasting_loss_is_an_incident_of_the_run(location: ErpLocation) -> None:
@@ -380,11 +377,9 @@ def test_lasting_loss_is_an_incident_of_the_run(location: ErpLocation) -> None:
 def test_cancelling_ends_the_pause(location: ErpLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     insert_and_delete_orders(location)
     monkeypatch.setattr(location.databases, "shrink_rule", ShrinkRule)
-    sleep = time.sleep
 
-    def cancel_meanwhile(seconds: float) -> None:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        sleep(seconds)
+    def cancel_meanwhile(_seconds: float) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("the pause was not ended")
 
     monkeypatch.setattr("ledger_pipelines.loading.erp.load.time.sleep", cancel_meanwhile)
