@@ -190,7 +190,11 @@ class Statements:
         how = row_hash(self._table.compared, self._shape)
         if how is not None:
             return [how.total]
-        columns = [self._source.c[self._shape.names[name]] for name in self._table.compared]
+        columns: list[sa.ColumnElement[Any]] = [
+            self._source.c[self._shape.names[name]] for name in self._table.compared
+        ]
+        if self._shape.dialect == POSTGRESQL:  # it has no length of a number or date, and no minimum of a boolean
+            columns = [sa.cast(column, sa.TEXT) for column in columns]
         return [
             measure
             for column in columns
