@@ -27,10 +27,12 @@ from ledger_pipelines.sources.column_types import (
 )
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
-from ledger_pipelines.sources.erp.connection.errors import (
+from ledger_pipelines.sources.erp.connection.causes import (
     SnapshotRefusedError,
     SourceInterruptedError,
     SourceUnreachableError,
+)
+from ledger_pipelines.sources.erp.connection.errors import (
     explained,
     lone_surrogate_error,
     place,

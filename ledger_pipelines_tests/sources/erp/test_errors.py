@@ -7,15 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
-from ledger_pipelines.sources.erp.connection.errors import (
+from ledger_pipelines.sources.erp.connection.causes import (
     SnapshotRefusedError,
     SourceInterruptedError,
     SourceUnreachableError,
-    explained,
-    place,
-    timeout_error,
-    without_secrets,
 )
+from ledger_pipelines.sources.erp.connection.errors import explained, place, timeout_error, without_secrets
 from ledger_pipelines.sources.erp.connection.odbc import with_driver
 from ledger_pipelines.sources.errors import SourceError
 

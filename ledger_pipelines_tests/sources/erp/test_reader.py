@@ -14,8 +14,8 @@ from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.sources import column_types
 from ledger_pipelines.sources.erp import reader as erp_module
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp.connection import errors as erp_errors
-from ledger_pipelines.sources.erp.connection.errors import SnapshotRefusedError
+from ledger_pipelines.sources.erp.connection import causes
+from ledger_pipelines.sources.erp.connection.causes import SnapshotRefusedError
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.frames import frame
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, Span, Wanted
@@ -421,8 +421,8 @@ def test_a_lone_surrogate_is_read_as_bytes_after_a_retry(source: Source) -> None
 @pytest.mark.parametrize("source", ["psqlodbc"], indirect=True)
 def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL simulates a SQL Server whose view reads another database without snapshots."""
-    refused = replace(erp_errors._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
-    monkeypatch.setattr(erp_errors, "_CAUSES", (refused, *erp_errors._CAUSES))
+    refused = replace(causes._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
+    monkeypatch.setattr(causes, "_CAUSES", (refused, *causes._CAUSES))
     source.set_moves(*BASE)
     source.write(
         "DROP VIEW IF EXISTS elsewhere",
