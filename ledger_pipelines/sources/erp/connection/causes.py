@@ -113,13 +113,7 @@ _CAUSES = (
         states=("IM002", "IM003"),
         words=r"Can't open lib",
     ),
-    Cause(
-        "Check the user name and the password in LEDGER_ERP_URL, and that this user may log in from this machine.",
-        states=("28",),
-        mysql=(1045, 1698),
-        sql_server=(18456, 18452, 18470, 18486, 18487, 18488),
-        words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist",
-    ),
+    # Before the login: SQL Server adds "Login failed" to the message that it cannot open the database.
     Cause(
         "Check that the database in LEDGER_ERP_URL is the ERP's and that this user may connect to it.",
         states=("3D",),
@@ -128,13 +122,21 @@ _CAUSES = (
         words=r"database \".*\" does not exist",
     ),
     Cause(
+        "Check the user name and the password in LEDGER_ERP_URL, and that this user may log in from this machine.",
+        states=("28",),
+        mysql=(1045, 1698),
+        sql_server=(18456, 18452, 18470, 18486, 18487, 18488),
+        words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist",
+    ),
+    Cause(
         "This user may not read {table}. Grant this user SELECT on {table}, and nothing else.",
         states=("42501",),
         mysql=(1142, 1143, 1370, 1356),
         sql_server=(229, 230, 300),
     ),
     Cause(
-        "Is LEDGER_ERP_URL the ERP's database? Has {table} been renamed?",
+        "Is LEDGER_ERP_URL the ERP's database, and LEDGER_ERP_SCHEMA, if it is set, the right schema? Has {table} been "
+        "renamed?",
         states=("42P01", "42S02"),
         mysql=(1146,),
         sql_server=(208,),
