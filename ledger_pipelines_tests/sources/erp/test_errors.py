@@ -93,8 +93,7 @@ def _no_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             odbc_error("42S02", f"{MICROSOFT}[SQL Server]Invalid object name 'stock'. (208) (SQLExecDirectW)"),
             SourceError,
-            "Invalid object name 'stock'. Is LEDGER_ERP_URL the ERP's database, and LEDGER_ERP_SCHEMA, if it is set, the "
-            "right schema? Has stockbywh been renamed?",
+            "the ERP's database, and LEDGER_ERP_SCHEMA, if it is set, the right schema? Has stockbywh been renamed?",
         ),
         (
             odbc_error("42000", f"{MICROSOFT}[SQL Server]The SELECT permission was denied (229) (SQLExecDirectW)"),

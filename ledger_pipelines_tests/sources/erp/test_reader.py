@@ -19,7 +19,7 @@ from ledger_pipelines.sources.erp.connection.causes import SnapshotRefusedError
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.frames import frame
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, Span, Wanted
-from ledger_pipelines.sources.erp.statements import merged
+from ledger_pipelines.sources.erp.spans import merged
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
