@@ -129,7 +129,7 @@ def family_of(type_name: str, dialect: str) -> Family:
 
 
 def as_text_in_view(column: str, type_name: str, dialect: str) -> str:
-    """Return the expression for a view that replaces a column of an unreadable type."""
+    """Return the expression for a view that replaces a column of an unreadable type, given its quoted name."""
     return _NO_TEXT[dialect].get(base_of(type_name), "CONVERT(nvarchar(max), {})").format(column)
 
 

@@ -1,6 +1,7 @@
 """Shape of a table at the ERP, read from the server and checked against the catalogue."""
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
 from ledger_pipelines.sources.column_types import (
     SQL_SERVER,
@@ -47,22 +48,22 @@ def read_shape(connection: sa.Connection, table: ErpTable, url: sa.URL) -> Shape
         )
     version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
     shape = shape_of(table, connection.dialect.name, version, found)
-    _check_types(table, shape, url)
+    _check_types(connection.dialect, table, shape, url)
     connection.execute(Statements(table, shape).no_rows()).close()
     return shape
 
 
-def _check_types(table: ErpTable, shape: Shape, url: sa.URL) -> None:
+def _check_types(dialect: Dialect, table: ErpTable, shape: Shape, url: sa.URL) -> None:
     """Raise an error that names the columns whose values no driver can return exactly, and what to do."""
     unreadable = [name for name in table.names if shape.family(name) is Family.UNREADABLE]
     if not unreadable:
         return
     columns = ", ".join(f"{name} ({shape.types[name]})" for name in unreadable)
+    written = {name: dialect.identifier_preparer.quote(shape.names[name]) for name in unreadable}
     views = ", ".join(
-        f"{as_text_in_view(shape.names[name], shape.types[name], shape.dialect)} AS {shape.names[name]}"
-        for name in unreadable
+        f"{as_text_in_view(column, shape.types[name], shape.dialect)} AS {column}" for name, column in written.items()
     )
     raise SourceError(
-        f"{table.name} of the ERP {place(url)} has columns of types that cannot be copied: {columns}. Let a view "
+        f"{table.full_name} of the ERP {place(url)} has columns of types that cannot be copied: {columns}. Let a view "
         f"return them as text or numbers, such as {views}, or remove them from the catalogue. Nothing was changed."
     )

@@ -154,6 +154,19 @@ def test_a_type_without_text_is_refused(source: Source, type_name: str, instead:
     assert finding_on(diagnose(source.erp.engine.url, [uncopied]), "typed").found.startswith("1 columns; ")
 
 
+@pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
+def test_the_view_advised_for_a_reserved_word_works(source: Source) -> None:
+    binary = "bytea" if source.is_postgresql else "blob"
+    table = create(source, {"id": (Kind.INTEGER, "int"), '"group"': (Kind.TEXT, binary)}, "1, 'a'")
+    table = replace(table, columns=(table.columns[0], replace(table.columns[1], name="group")))
+    schema = "public" if source.is_postgresql else str(source.native.url.database)
+    with pytest.raises(SourceError, match=rf"^{schema}\.typed of the ERP ") as error:
+        ErpSource(source.erp.engine, schemas={"typed": schema}).check(table)
+    _, _, rest = str(error.value).partition(", such as ")
+    source.write(f"CREATE OR REPLACE VIEW replaced AS SELECT id, {rest.partition(', or remove')[0]} FROM typed")
+    assert list(copied(source, replace(table, name="replaced")).rows["group"]) == ["61"]
+
+
 def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
     type_name = "timestamp with time zone" if source.is_postgresql else "timestamp"
     table = create(source, {"id": (Kind.INTEGER, "int"), "moved": (Kind.DATE, type_name)})
