@@ -176,8 +176,8 @@ def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
         for number, moment in enumerate(moments):
             connection.exec_driver_sql(f"INSERT INTO typed VALUES ({number}, '{moment}')")
     erp = source.erp
+    name = "initstmt" if source.driver == "mariadb-odbc" else "init_command"
     if not source.is_postgresql:
-        name = "init_command" if source.driver == "pymysql" else "initstmt"
         erp = ErpSource(erp_engine(erp.engine.url.update_query_dict({name: "SET time_zone = '+07:00'"})))
     days = [date(2025, 3, 31), *[date(2025, 4, 1)] * 2, date(2025, 4, 2)]
     with erp.reading(table) as reading:
@@ -195,7 +195,7 @@ def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
     (finding,) = (column for column in in_utc.columns if column.advice)
     assert (finding.level, finding.column) == (FindingLevel.WARNING, "moved")
     zone = "Asia/Jakarta" if source.is_postgresql else "+07:00"
-    option = "options=-c%20timezone=UTC" if source.is_postgresql else "init_command=SET%20time_zone%3D%27%2B00%3A00%27"
+    option = "options=-c%20timezone=UTC" if source.is_postgresql else f"{name}=SET%20time_zone%3D%27%2B00%3A00%27"
     assert f"converts each value to the session's time zone, {zone}, so a copied day may differ" in finding.advice
     assert f"Add ?{option} to LEDGER_ERP_URL" in finding.advice
     if erp is not source.erp:
