@@ -42,9 +42,11 @@ def read_shape(connection: sa.Connection, table: ErpTable, url: sa.URL) -> Shape
         )
     missing = missing_columns(table, found)
     if missing:
+        schemas = schemas_of(connection, table)
+        right = f" Is it the right one? It exists in {schemas.listed}. {schemas.choices}" if schemas.names[1:] else ""
         raise SourceError(
             f"{table.full_name} of the ERP {place(url)} lacks the {'column' if len(missing) == 1 else 'columns'} "
-            f"{', '.join(missing)}. Has the ERP been upgraded? Nothing was changed."
+            f"{', '.join(missing)}. Has the ERP been upgraded?{right} Nothing was changed."
         )
     version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
     shape = shape_of(table, connection.dialect.name, version, found)
