@@ -7,6 +7,7 @@ The hash of a row is in `hashes.py`.
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -122,19 +123,19 @@ class Statements:
         within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
         return statement.where(*within).group_by(day)
 
-    @property
+    @cached_property
     def summed(self) -> tuple[str, ...]:
         """Decimal columns whose sums are exact."""
         return tuple(name for name in self._table.amounts if self._shape.family(name).is_exact)
 
-    @property
+    @cached_property
     def sum_limits(self) -> dict[str, Decimal]:
         """Summed columns whose sum may exceed the server's digits; only their values below this limit are added."""
         most = _DIGITS_OF_SUMS.get(self._shape.dialect, 0) - _DIGITS_OF_ROWS
         digits = ((name, *digits_of(self._shape.types[name])) for name in self.summed)
         return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
 
-    @property
+    @cached_property
     def algorithm(self) -> str:
         """Name of the digest's algorithm, with the types of the columns and whether they are converted.
 
