@@ -165,6 +165,7 @@ def test_the_view_advised_for_a_reserved_word_works(source: Source) -> None:
     _, _, rest = str(error.value).partition(", such as ")
     source.write(f"CREATE OR REPLACE VIEW replaced AS SELECT id, {rest.partition(', or remove')[0]} FROM typed")
     assert list(copied(source, replace(table, name="replaced")).rows["group"]) == ["61"]
+    source.write("DROP VIEW replaced")
 
 
 def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
