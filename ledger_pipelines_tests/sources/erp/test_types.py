@@ -154,6 +154,12 @@ def test_a_type_without_text_is_refused(source: Source, type_name: str, instead:
     assert finding_on(diagnose(source.erp.engine.url, [uncopied]), "typed").found.startswith("1 columns; ")
 
 
+@pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+def test_a_vector_is_replaced_by_its_bytes(dialect: str) -> None:
+    """MySQL and MariaDB name the function for its text differently."""
+    assert column_types.as_text_in_view("features", "vector(3)", dialect) == "HEX(features)"
+
+
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
 def test_the_view_advised_for_a_reserved_word_works(source: Source) -> None:
     binary = "bytea" if source.is_postgresql else "blob"
