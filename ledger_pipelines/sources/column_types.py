@@ -65,10 +65,9 @@ _OF_SERVER: Mapping[str, Mapping[str, Family]] = {
     },
 }
 _NO_TEXT_IN_MYSQL = {
-    **_each("HEX({})", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"),
+    **_each("HEX({})", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"),
     **_each("ST_AsText({})", "geometry", "point", "linestring", "polygon", "geometrycollection", "geomcollection"),
     **_each("ST_AsText({})", "multipoint", "multilinestring", "multipolygon"),
-    "vector": "VEC_ToText({})",
 }
 # Types whose values the server writes as no exact text, each with an expression for a view that replaces it.
 _NO_TEXT: Mapping[str, Mapping[str, str]] = {
@@ -77,7 +76,7 @@ _NO_TEXT: Mapping[str, Mapping[str, str]] = {
     MARIADB: _NO_TEXT_IN_MYSQL,
     SQL_SERVER: {
         **_each("CONVERT(varchar(max), {}, 2)", "binary", "varbinary"),
-        # Neither of these can be converted to text directly.
+        # An image has no text, that of a rowversion is its bytes as characters, and that of a sql_variant is rounded.
         "image": "CONVERT(varchar(max), CONVERT(varbinary(max), {}), 2)",
         "timestamp": "CONVERT(bigint, {})",
         "sql_variant": "CONVERT(decimal(19, 4), {})",
@@ -130,7 +129,7 @@ def family_of(type_name: str, dialect: str) -> Family:
 
 
 def as_text_in_view(column: str, type_name: str, dialect: str) -> str:
-    """Return the expression for a view that replaces a column of an unreadable type."""
+    """Return the expression for a view that replaces a column of an unreadable type, given its quoted name."""
     return _NO_TEXT[dialect].get(base_of(type_name), "CONVERT(nvarchar(max), {})").format(column)
 
 

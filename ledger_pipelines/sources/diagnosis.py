@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -74,6 +75,14 @@ def session_clock(connection: sa.Connection) -> SessionClock | None:
     """Return the clock of a session; None if sessions at servers of this kind have no time zone."""
     query = _CLOCKS.get(connection.dialect.name)
     return None if query is None else SessionClock(*connection.exec_driver_sql(query).one())
+
+
+def zone_option(dialect: Dialect, zone: str, offset: str) -> str:
+    """Return the option of a URL that sets the time zone of sessions, by name at PostgreSQL, else by offset."""
+    if dialect.name == POSTGRESQL:
+        return f"options=-c%20timezone={zone}"
+    name = "initstmt" if dialect.driver == "pyodbc" else "init_command"
+    return f"{name}=SET%20time_zone%3D%27{quote(offset)}%27"
 
 
 def describe_server(dialect: Dialect) -> str:

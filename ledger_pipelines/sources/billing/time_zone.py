@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.billing.changes import naive_timestamp
 from ledger_pipelines.sources.billing.columns import ReadableColumns
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, session_clock
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, session_clock, zone_option
 
 #: Types whose values the server converts to the session's time zone.
 _ZONED_TYPES: Mapping[str, str] = {MYSQL: "timestamp", MARIADB: "timestamp", POSTGRESQL: "with time zone"}
@@ -98,13 +98,10 @@ def _advice(
         if ahead > timedelta()
         else f"Changes are still found, but appear to take {-ahead / _HOUR:g} hours (check realtime_latency)."
     )
-    dialect = connection.dialect.name
-    if _ZONED_TYPES[dialect] not in table.types["updated_at"].lower():
+    dialect = connection.dialect
+    if _ZONED_TYPES[dialect.name] not in table.types["updated_at"].lower():
         return f"{harm} The column holds what the application writes: set the application's timezone to {now.tzinfo}."
     minutes = round(wanted / timedelta(minutes=1))
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-    if dialect == POSTGRESQL:
-        zone = str(now.tzinfo) if wanted == now.utcoffset() else f"a zone of UTC{offset}"
-        return f"{harm} Add ?options=-c%20timezone={zone} to LEDGER_BILLING_URL."
-    setting = f"init_command=SET%20time_zone%3D%27{offset.replace('+', '%2B').replace(':', '%3A')}%27"
-    return f"{harm} Add ?{setting} to LEDGER_BILLING_URL (time_zone = '{offset}')."
+    zone = str(now.tzinfo) if wanted == now.utcoffset() else f"a zone of UTC{offset}"
+    return f"{harm} Add ?{zone_option(dialect, zone, offset)} to LEDGER_BILLING_URL (UTC{offset})."

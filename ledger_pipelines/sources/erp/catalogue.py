@@ -62,15 +62,15 @@ class ErpTable:
     key: tuple[str, ...]
     schema: str | None = None
 
-    @property
-    def full_name(self) -> str:
-        """Name at the ERP for a message, with the schema if it is set."""
-        return self.name if self.schema is None else f"{self.schema}.{self.name}"
-
     def __post_init__(self) -> None:
         """Raise ValueError if a column that identifies or dates a row is not compared."""
         if excluded := {*self.month_columns, *self.key} & set(self.uncompared):
             raise ValueError(f"{self.name}: month and key columns must be compared: {', '.join(sorted(excluded))}")
+
+    @property
+    def full_name(self) -> str:
+        """Name at the ERP for a message, with the schema if it is set."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
     @property
     def is_snapshot(self) -> bool:

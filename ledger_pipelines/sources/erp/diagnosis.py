@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER, Family, Shape
+from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
 from ledger_pipelines.sources.diagnosis import (
     Finding,
     FindingLevel,
@@ -22,6 +22,7 @@ from ledger_pipelines.sources.diagnosis import (
     current_login,
     describe_server,
     session_clock,
+    zone_option,
 )
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
@@ -108,7 +109,7 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
         return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
-        zone_advice = _of_zone(session_clock(session.connection), erp.engine.dialect.name, now)
+        zone_advice = _of_zone(session_clock(session.connection), erp.engine.dialect, now)
     except erp.errors as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
@@ -231,19 +232,14 @@ def _of_column(table: ErpTable, column: ErpColumn, shape: Shape, zone_advice: st
     return ColumnFinding(level, table.name, column.name, column.kind.value, shape.types[column.name], advice)
 
 
-_MYSQL_ZONE = "init_command=SET%20time_zone%3D%27{offset}%27"
-#: Options of a URL that set the session's time zone.
-_ZONE_OPTIONS = {POSTGRESQL: "options=-c%20timezone={zone}", MYSQL: _MYSQL_ZONE, MARIADB: _MYSQL_ZONE}
-
-
-def _of_zone(clock: SessionClock | None, dialect: str, now: datetime) -> str:
+def _of_zone(clock: SessionClock | None, dialect: Dialect, now: datetime) -> str:
     """Return the advice on columns whose values the server converts to a zone that is not the company's; else nothing.
 
     SQL Server converts no values: each has its own zone, whose day is copied.
     """
     if clock is None or clock.now - clock.utc == now.utcoffset():
         return ""
-    option = _ZONE_OPTIONS[dialect].format(zone=now.tzinfo, offset=quote(now.isoformat()[-len("+00:00") :]))
+    option = zone_option(dialect, str(now.tzinfo), now.isoformat()[-len("+00:00") :])
     return (
         f"The server converts each value to the session's time zone, {clock.zone}, so a copied day may differ from the "
         f"day in the company's, {now.tzinfo}. Add ?{option} to LEDGER_ERP_URL, or cast the column in a view."

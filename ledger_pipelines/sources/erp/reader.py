@@ -8,42 +8,28 @@ them. An unreadable ERP raises an error; it is never returned as an empty table.
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import (
-    SQL_SERVER,
-    Family,
-    Shape,
-    as_text_in_view,
-    missing_columns,
-    shape_of,
-)
+from ledger_pipelines.sources.column_types import Shape
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
-from ledger_pipelines.sources.erp.connection.errors import (
-    SnapshotRefusedError,
-    SourceInterruptedError,
-    SourceUnreachableError,
-    explained,
-    lone_surrogate_error,
-    place,
-    public_message,
-    timeout_error,
-)
+from ledger_pipelines.sources.erp.connection.causes import SourceInterruptedError, SourceUnreachableError
+from ledger_pipelines.sources.erp.connection.errors import explained, lone_surrogate_error, timeout_error
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
+from ledger_pipelines.sources.erp.connection.table_connection import Chunk, TableConnection
 from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
-from ledger_pipelines.sources.erp.statements import Span, Statements, Wanted
+from ledger_pipelines.sources.erp.spans import Span, Wanted
+from ledger_pipelines.sources.erp.statements import Statements
+from ledger_pipelines.sources.erp.table_shape import read_shape
 from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
-from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.prefetch import StatementTimeoutError, prefetch, run_with_timeout
-from ledger_pipelines.sources.table_columns import column_types
+from ledger_pipelines.sources.prefetch import StatementTimeoutError, run_with_timeout
 
 __all__ = [
     "ErpSource",
@@ -58,13 +44,8 @@ __all__ = [
 
 CHUNK_ROWS = 10_000
 STATEMENT_SECONDS = 600
-GRACE_SECONDS = 2
-"""Difference between our limit and the server's own, which comes first because its message is more precise."""
 
 _DAYS_IN_NOTE = 3
-
-Chunk = list[tuple[Any, ...]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -129,9 +110,17 @@ class ErpSource:
         """
         table = replace(table, schema=self.schemas.get(table.name))
         session = self.session()
-        connection = _TableConnection(session, self, table)
+        connection = TableConnection(
+            session,
+            table,
+            url=self.engine.url,
+            errors=self.errors,
+            statement_seconds=self.statement_seconds,
+            chunk_rows=self.chunk_rows,
+        )
         try:
-            yield TableReader(connection, connection.run(lambda: _shape(session, table, self.engine.url)))
+            shape = connection.run(lambda: read_shape(session.connection, table, self.engine.url))
+            yield TableReader(self, connection, shape)
         except BaseException:
             connection.usable = False
             raise
@@ -168,76 +157,6 @@ class ErpSource:
         return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
 
 
-class _TableConnection:
-    """Connection in use for one table; its statements run in a thread and are cancelled if the consumer stops."""
-
-    def __init__(self, session: SourceConnection, erp: ErpSource, table: ErpTable) -> None:
-        self.session = session
-        self.erp = erp
-        self.table = table
-        self.usable = True
-        self.refusal: str | None = None
-        self._running: Generator[Any] | None = None
-
-    def end(self) -> None:
-        """Cancel the running statement, and release the connection."""
-        try:
-            if self._running is not None:
-                self._running.close()
-        finally:
-            self.session.leave(usable=self.usable)
-
-    def run(self, work: Callable[[], T]) -> T:
-        """Return the result of a function that uses the connection; repeat it without a snapshot if that is refused.
-
-        Raises:
-            SourceError: the ERP cannot be read.
-        """
-        try:
-            return self._run_once(work)
-        except SnapshotRefusedError as error:
-            if not self.session.consistent:
-                raise
-            self.refusal = public_message(error.__cause__ or error, self.erp.engine.url)
-        self.usable = True
-        self._run_once(self.session.leave_snapshot)
-        return self._run_once(work)
-
-    def _run_once(self, work: Callable[[], T]) -> T:
-        with closing(self.stream(lambda: iter((work(),)))) as results:
-            (result,) = results
-        return result
-
-    def stream(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
-        """Yield the items of a producer that uses the connection; unless all are consumed, the connection is unusable.
-
-        Raises:
-            SourceError: the ERP cannot be read.
-        """
-        self._running = items = self._stream(work)
-        return items
-
-    def _stream(self, work: Callable[[], Iterator[T]]) -> Generator[T]:
-        url, seconds = self.erp.engine.url, self.erp.statement_seconds
-        finished = False
-        try:
-            yield from prefetch(work, self.session.cancel, seconds + GRACE_SECONDS)
-            finished = True
-        except StatementTimeoutError:
-            raise timeout_error(url, self.table.full_name, seconds) from None
-        except self.erp.errors as error:
-            raise explained(error, url, self.table.full_name) from error
-        finally:
-            self.usable = self.usable and finished
-
-    def chunks(self, statement: sa.Select[Any]) -> Iterator[Chunk]:
-        """Yield chunks of a statement's rows as the driver returns them, without costly SQLAlchemy row objects."""
-        cursor = self.session.run(statement)
-        while chunk := cursor.fetchmany(self.erp.chunk_rows):
-            yield list(chunk) if isinstance(chunk[0], tuple) else list(map(tuple, chunk))
-        cursor.close()  # not before the last row: closing a cursor with unread rows reads them all
-
-
 class TableReader:
     """Reader of one table in one pass, on one connection.
 
@@ -246,7 +165,8 @@ class TableReader:
         dated: Whether rows can be selected by day; false for snapshots, and if the month columns are no dates.
     """
 
-    def __init__(self, connection: _TableConnection, shape: Shape) -> None:
+    def __init__(self, erp: ErpSource, connection: TableConnection, shape: Shape) -> None:
+        self._erp = erp
         self._connection = connection
         self._statements = Statements(connection.table, shape)
         self._days_without_sum: dict[str, list[date | None]] = {}
@@ -322,7 +242,7 @@ class TableReader:
             SourceError: the table cannot be read.
             SourceInterruptedError: the read was interrupted; a retry from the start may succeed.
         """
-        if self._connection.erp.reads_bytes_of(self._connection.table):
+        if self._erp.reads_bytes_of(self._connection.table):
             return self._connection.stream(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
         return self._connection.stream(self._chunks(list(self._statements.rows(wanted))))
 
@@ -334,8 +254,8 @@ class TableReader:
                 if not self._statements.read_by_bytes:
                     raise
                 # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
-                self._connection.erp.by_bytes.add(self._connection.table.name)
-                raise lone_surrogate_error(self._connection.erp.engine.url, self._connection.table.full_name) from error
+                self._erp.by_bytes.add(self._connection.table.name)
+                raise lone_surrogate_error(self._erp.engine.url, self._connection.table.full_name) from error
 
         return chunks
 
@@ -355,44 +275,3 @@ class TableReader:
         text = "\x1f".join([self._statements.algorithm, str(count), *map(str, parts)])
         digest = hashlib.sha256(text.encode()).hexdigest()
         return day, Fingerprint(int(count), sums, digest)
-
-
-def _shape(session: SourceConnection, table: ErpTable, url: sa.URL) -> Shape:
-    """Return the shape of a table after checking that the table can be read."""
-    connection = session.connection
-    found = column_types(connection, table.name, table.schema)
-    if not found:
-        schemas = schemas_of(connection, table)
-        if connection.dialect.name == SQL_SERVER and not schemas.is_elsewhere:
-            connection.execute(Statements.nothing_of(table)).close()  # the description of the columns omits the error
-        raise SourceError(
-            f"The ERP {place(url)} has no table or view {table.full_name}, or this user may not see it. "
-            f"{schemas.advice_if_missing} Nothing was changed."
-        )
-    missing = missing_columns(table, found)
-    if missing:
-        raise SourceError(
-            f"{table.full_name} of the ERP {place(url)} lacks the {'column' if len(missing) == 1 else 'columns'} "
-            f"{', '.join(missing)}. Has the ERP been upgraded? Nothing was changed."
-        )
-    version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
-    shape = shape_of(table, connection.dialect.name, version, found)
-    _check_types(table, shape, url)
-    connection.execute(Statements(table, shape).no_rows()).close()
-    return shape
-
-
-def _check_types(table: ErpTable, shape: Shape, url: sa.URL) -> None:
-    """Raise an error that names the columns whose values no driver can return exactly, and what to do."""
-    unreadable = [name for name in table.names if shape.family(name) is Family.UNREADABLE]
-    if not unreadable:
-        return
-    columns = ", ".join(f"{name} ({shape.types[name]})" for name in unreadable)
-    views = ", ".join(
-        f"{as_text_in_view(shape.names[name], shape.types[name], shape.dialect)} AS {shape.names[name]}"
-        for name in unreadable
-    )
-    raise SourceError(
-        f"{table.name} of the ERP {place(url)} has columns of types that cannot be copied: {columns}. Let a view "
-        f"return them as text or numbers, such as {views}, or remove them from the catalogue. Nothing was changed."
-    )

@@ -5,9 +5,9 @@ The hash of a row is in `hashes.py`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from ledger_pipelines.sources.column_types import (
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.selection import local_day, selected
+from ledger_pipelines.sources.erp.spans import Span, Wanted, merged
 from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
 
 SPANS_AT_ONCE = 100
@@ -37,44 +38,6 @@ _DIGITS_OF_ROWS = 9
 """Digits of a sum that stay free for the number of rows: a billion of the largest values can be added."""
 
 Condition = sa.ColumnElement[bool]
-
-
-@dataclass(frozen=True)
-class Span:
-    """Consecutive days: ``first`` <= day < ``after``; ``after`` = None means unbounded."""
-
-    first: date
-    after: date | None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Selection of rows to read.
-
-    Attributes:
-        spans: Selects the rows whose first month column that is not null is within one of these spans.
-        undated: Selects the rows without a day, too: every month column is null, or the first that is not null holds no
-            day of the calendar (MySQL's 0000-00-00, PostgreSQL's infinity).
-        everything: Selects the whole table; overrides the other attributes.
-    """
-
-    spans: tuple[Span, ...] = ()
-    undated: bool = False
-    everything: bool = False
-
-
-def merged(spans: Sequence[Span]) -> list[Span]:
-    """Merge spans into the fewest that cover the same days: sorted, not empty, not overlapping."""
-    result: list[Span] = []
-    for span in sorted(spans, key=lambda each: each.first):
-        last = result[-1] if result else None
-        if span.after is not None and span.first >= span.after:
-            continue
-        if last is None or (last.after is not None and last.after < span.first):
-            result.append(span)
-        elif last.after is not None:
-            result[-1] = Span(last.first, span.after and max(last.after, span.after))
-    return result
 
 
 class Statements:
@@ -160,19 +123,19 @@ class Statements:
         within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
         return statement.where(*within).group_by(day)
 
-    @property
+    @cached_property
     def summed(self) -> tuple[str, ...]:
         """Decimal columns whose sums are exact."""
         return tuple(name for name in self._table.amounts if self._shape.family(name).is_exact)
 
-    @property
+    @cached_property
     def sum_limits(self) -> dict[str, Decimal]:
         """Summed columns whose sum may exceed the server's digits; only their values below this limit are added."""
         most = _DIGITS_OF_SUMS.get(self._shape.dialect, 0) - _DIGITS_OF_ROWS
         digits = ((name, *digits_of(self._shape.types[name])) for name in self.summed)
         return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
 
-    @property
+    @cached_property
     def algorithm(self) -> str:
         """Name of the digest's algorithm, with the types of the columns and whether they are converted.
 
@@ -190,7 +153,11 @@ class Statements:
         how = row_hash(self._table.compared, self._shape)
         if how is not None:
             return [how.total]
-        columns = [self._source.c[self._shape.names[name]] for name in self._table.compared]
+        columns: list[sa.ColumnElement[Any]] = [
+            self._source.c[self._shape.names[name]] for name in self._table.compared
+        ]
+        if self._shape.dialect == POSTGRESQL:  # it has no length of a number or date, and no minimum of a boolean
+            columns = [sa.cast(column, sa.TEXT) for column in columns]
         return [
             measure
             for column in columns

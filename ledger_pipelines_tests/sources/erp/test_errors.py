@@ -7,15 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
-from ledger_pipelines.sources.erp.connection.errors import (
+from ledger_pipelines.sources.erp.connection.causes import (
     SnapshotRefusedError,
     SourceInterruptedError,
     SourceUnreachableError,
-    explained,
-    place,
-    timeout_error,
-    without_secrets,
 )
+from ledger_pipelines.sources.erp.connection.errors import explained, place, timeout_error, without_secrets
 from ledger_pipelines.sources.erp.connection.odbc import with_driver
 from ledger_pipelines.sources.errors import SourceError
 
@@ -96,7 +93,7 @@ def _no_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             odbc_error("42S02", f"{MICROSOFT}[SQL Server]Invalid object name 'stock'. (208) (SQLExecDirectW)"),
             SourceError,
-            "Invalid object name 'stock'. Is LEDGER_ERP_URL the ERP's database? Has stockbywh been renamed?",
+            "the ERP's database, and LEDGER_ERP_SCHEMA, if it is set, the right schema? Has stockbywh been renamed?",
         ),
         (
             odbc_error("42000", f"{MICROSOFT}[SQL Server]The SELECT permission was denied (229) (SQLExecDirectW)"),
@@ -171,6 +168,15 @@ def test_errors_of_sql_server_while_reading(error: Exception, raised: type[Sourc
         ),
         (
             odbc_error("42000", f'{MICROSOFT}[SQL Server]Cannot open database "x". (4060) (SQLDriverConnect)'),
+            SourceError,
+            "Check that the database in LEDGER_ERP_URL is the ERP's",
+        ),
+        (
+            odbc_error(
+                "28000",
+                f"{MICROSOFT}[SQL Server]Login failed for user 'reader'. (18456) (SQLDriverConnect)"
+                f'; [42000] {MICROSOFT}[SQL Server]Cannot open database "x". The login failed. (4060)',
+            ),
             SourceError,
             "Check that the database in LEDGER_ERP_URL is the ERP's",
         ),

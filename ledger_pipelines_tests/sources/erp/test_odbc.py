@@ -202,6 +202,8 @@ def test_a_driver_that_is_not_installed() -> None:
     message = refused(sa.make_url("mysql+pyodbc://reader:s3cret@erp.example.com/erp?driver=Nonsense"))
     assert "`apk add unixodbc mariadb-connector-odbc` (Alpine)." in message
     assert "`LEDGER_ERP_URL=mysql+pymysql://reader:***@erp.example.com/erp` needs neither." in message
+    message = refused(sa.make_url("mssql+pyodbc:///?odbc_connect=DRIVER%3DNonsense%3BSERVER%3Dh%3BPWD%3Ds3cret"))
+    assert "`LEDGER_ERP_URL=mssql+pymssql://user:***@host/database` needs neither: `pip install" in message
 
 
 def test_a_driver_without_its_libraries(tmp_path: Path) -> None:

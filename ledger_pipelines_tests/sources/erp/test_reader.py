@@ -11,14 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
+from ledger_pipelines.sources import column_types
 from ledger_pipelines.sources.erp import reader as erp_module
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp.connection import errors as erp_errors
-from ledger_pipelines.sources.erp.connection.errors import SnapshotRefusedError
+from ledger_pipelines.sources.erp.connection import causes
+from ledger_pipelines.sources.erp.connection.causes import SnapshotRefusedError
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.frames import frame
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, Span, Wanted
-from ledger_pipelines.sources.erp.statements import merged
+from ledger_pipelines.sources.erp.spans import merged
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
@@ -211,6 +212,18 @@ def test_values_too_large_for_a_sum_are_left_out(source: Source) -> None:
         )
     source.write(f"UPDATE moves SET amount = {largest[:-1]}8 WHERE id = 4")
     assert fingerprint_of(source, A_DAY).digest != found[A_DAY].digest
+
+
+def test_servers_without_hashes_compare_extremes(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL before 14 cannot hash rows."""
+    monkeypatch.setattr(column_types, "_HASHED_SINCE", {})
+    digests = set()
+    for rows in (BASE, *(CHANGES[name] for name in ("an accent", "a time of day", "another half of a bigint"))):
+        source.set_moves(*rows)
+        digests.add(fingerprint_of(source, A_DAY).digest)
+    assert len(digests) == 4
+    with source.erp.reading(MOVES) as reading:
+        assert "cannot hash the rows of moves" in "".join(reading.notes)
 
 
 def test_a_text_beyond_the_packet_size_is_hashed(source: Source) -> None:
@@ -408,8 +421,8 @@ def test_a_lone_surrogate_is_read_as_bytes_after_a_retry(source: Source) -> None
 @pytest.mark.parametrize("source", ["psqlodbc"], indirect=True)
 def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL simulates a SQL Server whose view reads another database without snapshots."""
-    refused = replace(erp_errors._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
-    monkeypatch.setattr(erp_errors, "_CAUSES", (refused, *erp_errors._CAUSES))
+    refused = replace(causes._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
+    monkeypatch.setattr(causes, "_CAUSES", (refused, *causes._CAUSES))
     source.set_moves(*BASE)
     source.write(
         "DROP VIEW IF EXISTS elsewhere",

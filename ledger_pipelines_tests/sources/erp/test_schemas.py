@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.diagnosis import FindingLevel
-from ledger_pipelines.sources.erp.catalogue import ErpTable
+from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.diagnosis import diagnose
 from ledger_pipelines.sources.erp.reader import ErpSource, Wanted
 from ledger_pipelines.sources.errors import SourceError
@@ -89,6 +89,14 @@ def test_a_schema_that_is_set_ends_the_warning(source: Source, second: str) -> N
     assert [f": {default} is read" in chosen[0].found, f": {second} is read" in chosen[1].found] == [True, True]
     assert chosen[0].level is FindingLevel.OK
     assert chosen[1].advice == "Declare a column in the catalogue to copy it."
+
+
+def test_a_column_of_another_schema_names_the_schemas(source: Source, second: str) -> None:
+    coloured = replace(MOVES, columns=(*MOVES.columns, ErpColumn("colour", Kind.TEXT, "colour")))
+    with pytest.raises(SourceError, match=r"^moves of the ERP .* lacks the column colour\. Has .* Is it the") as error:
+        source.erp.check(coloured)
+    assert setting_of(second, MOVES) in str(error.value)
+    assert ErpSource(source.erp.engine, schemas={"moves": second}).check(coloured).types["colour"]
 
 
 @pytest.mark.parametrize("schema", [None, "nowhere"])

@@ -119,6 +119,8 @@ def _odbc(url: sa.URL) -> str:
     if packages is None:
         return "see the documentation of your distribution."
     native = url.set(drivername=packages.native, query={})
+    if not (url.host and url.database):  # they are in odbc_connect, or in a data source of unixODBC
+        native = sa.make_url(f"{packages.native}://user:password@host/database")
     extra = _EXTRAS.get(native.get_driver_name())
     remark = f"{packages.remark} " if packages.remark else ""
     command = f": `pip install '{extra}'`" if extra else ""

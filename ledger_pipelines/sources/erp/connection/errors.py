@@ -1,207 +1,33 @@
 """Translation of driver errors into messages that an administrator can act on, without passwords.
 
-Errors are recognised by SQLSTATE and by the error numbers of MySQL and SQL Server.
+What the errors mean, and what to do, is in `causes.py`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ledger_pipelines.settings import mask_url
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, SQL_SERVER
+from ledger_pipelines.sources.column_types import SQL_SERVER
+from ledger_pipelines.sources.erp.connection.causes import (
+    LOST,
+    STATEMENT_TIMEOUT,
+    TOO_LONG,
+    SourceInterruptedError,
+    SourceUnreachableError,
+    arguments_of,
+    cause_of,
+    state_of,
+)
 from ledger_pipelines.sources.erp.connection.driver_packages import setting
 from ledger_pipelines.sources.erp.connection.odbc import as_written, unloadable
 from ledger_pipelines.sources.errors import SourceError
 
-STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
-
-
-class SourceInterruptedError(SourceError):
-    """A read was interrupted, or its table changed meanwhile: lost connection, deadlock, lock timeout."""
-
-    retryable = True
-
-
-class SnapshotRefusedError(SourceError):
-    """A view cannot be read in a snapshot although its database supports them; read it without."""
-
-
-class SourceUnreachableError(SourceError):
-    """Nothing answers at the source's address. A retry may succeed if it answered shortly before."""
-
-
-@dataclass(frozen=True)
-class _Cause:
-    """Kind of error: how to recognise it, and the advice in its message.
-
-    Attributes:
-        states: Prefixes of SQLSTATEs.
-        mysql: Error numbers of MySQL and MariaDB.
-        sql_server: Error numbers of SQL Server and of FreeTDS.
-        words: Pattern of the driver's message, used if neither number nor SQLSTATE matches.
-        vague: Prefixes of SQLSTATEs that drivers use for many errors; `words` takes precedence.
-        advice: What to do; `{table}` stands for the table, `{driver}` for the advice on the ODBC driver.
-        options: Option of the URL that helps, as name and value, by SQLAlchemy's driver for SQL Server.
-        otherwise: Effect of the option; the message shows it with the whole URL, because the ERP may be configured by
-            the old variables, which have no options.
-        raised: Exception class to raise.
-    """
-
-    advice: str
-    states: tuple[str, ...] = ()
-    mysql: tuple[int, ...] = ()
-    sql_server: tuple[int, ...] = ()
-    words: str = ""
-    vague: tuple[str, ...] = ()
-    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    otherwise: str = ""
-    raised: type[SourceError] = SourceError
-
-
-_LOST_BY_FREETDS = (20004, 20006, 20017, 20047)
-"""Read failed, write failed, connection closed by the server, connection closed."""
-
-_TOO_LONG = _Cause(
-    f"The time limit was exceeded. Try again when the ERP is less busy, or increase {STATEMENT_TIMEOUT}.",
-    states=("57014", "HYT00", "S1T00"),
-    mysql=(1969, 3024, 1317),
-    # FreeTDS: "Adaptive Server connection timed out", also raised when a statement exceeds its time limit.
-    sql_server=(20003,),
-    words=r"timeout expired",
-)
-_LOST = _Cause(
-    "The connection to the ERP was lost, or its server is stopping or starting. Try again.",
-    states=("57P", "53300"),
-    mysql=(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
-    sql_server=(*_LOST_BY_FREETDS, 233, 596, 601, 6005, 6006, 10053, 10054, 10060, 17830, 40197, 40501, 40613),
-    words=r"server closed the connection|connection (?:is |was )?(?:closed|lost|reset|timed out)|broken pipe"
-    r"|communication link failure|terminating connection|Read from the server failed|Write to the server failed"
-    # FreeTDS by ODBC gives no other reason for a connection that was reset.
-    r"|Unexpected EOF from the server|DBPROCESS is dead|\[FreeTDS\]\[SQL Server\]Unknown error"
-    r"|consuming input failed|sending query failed|could not receive data",
-    # FreeTDS: 24000, an invalid state of the cursor, follows after a lost connection.
-    vague=("08", "24000"),
-    raised=SourceInterruptedError,
-)
-_CAUSES = (
-    _Cause(
-        "This machine does not trust the server's certificate. Install the certificate of its authority.",
-        words=r"certificate verify failed|certificate chain|self[- ]signed",
-        options={"pyodbc": ("TrustServerCertificate", "yes")},
-        otherwise="If you control the network between the two, any certificate can be trusted",
-    ),
-    _Cause(
-        "The server and this machine support no common encryption. Enable TLS 1.2 at the server (a SQL Server before "
-        '2016 needs updates for that), or allow older versions here: docs/erp.md, "A server without TLS 1.2".',
-        words=r"SSL Provider|SSL routines|unsupported protocol|wrong version number|handshake failure",
-        options={"pyodbc": ("driver", "FreeTDS")},
-        otherwise="FreeTDS may support older versions",
-    ),
-    _Cause(
-        "The server offers no encryption, which this driver requires. Enable it at the server.",
-        words=r"encryption not supported",
-        options={"pyodbc": ("Encrypt", "no")},
-        otherwise="If you control the network between the two, it can be read without encryption",
-    ),
-    _Cause(
-        "The server answered, but ended the login: it is stopping or starting, or the two support no common encryption "
-        '(docs/erp.md, "A server without TLS 1.2").',
-        # FreeTDS: "connection failed", as opposed to 20009, "unavailable".
-        sql_server=(20002,),
-        raised=SourceUnreachableError,
-    ),
-    _Cause(
-        "{driver}",
-        states=("IM002", "IM003"),
-        words=r"Can't open lib",
-    ),
-    _Cause(
-        "Check the user name and the password in LEDGER_ERP_URL, and that this user may log in from this machine.",
-        states=("28",),
-        mysql=(1045, 1698),
-        sql_server=(18456, 18452, 18470, 18486, 18487, 18488),
-        words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist",
-    ),
-    _Cause(
-        "Check that the database in LEDGER_ERP_URL is the ERP's and that this user may connect to it.",
-        states=("3D",),
-        mysql=(1044, 1049),
-        sql_server=(4060, 911, 916),
-        words=r"database \".*\" does not exist",
-    ),
-    _Cause(
-        "This user may not read {table}. Grant this user SELECT on {table}, and nothing else.",
-        states=("42501",),
-        mysql=(1142, 1143, 1370, 1356),
-        sql_server=(229, 230, 300),
-    ),
-    _Cause(
-        "Is LEDGER_ERP_URL the ERP's database? Has {table} been renamed?",
-        states=("42P01", "42S02"),
-        mysql=(1146,),
-        sql_server=(208,),
-    ),
-    _Cause(
-        "Has the ERP been upgraded? {table}, or a table that this view reads, has lost a column.",
-        states=("42703", "42S22"),
-        mysql=(1054,),
-        sql_server=(207, 4413, 4502),
-    ),
-    _Cause(
-        "The connected database allows snapshots, but something that this view reads does not: another database, a "
-        "linked server, or a memory-optimized table.",
-        sql_server=(3952, 7420, 41332),
-        raised=SnapshotRefusedError,
-    ),
-    _Cause(
-        "The availability group has no replica for read-only connections. Let a secondary be readable.",
-        sql_server=(979, 982),
-        options={"pyodbc": ("ApplicationIntent", "ReadWrite"), "pymssql": ("read_only", "false")},
-        otherwise="Or read the primary replica",
-    ),
-    _Cause(
-        "This replica of the availability group accepts read-only connections only.",
-        sql_server=(978,),
-        options={"pyodbc": ("ApplicationIntent", "ReadOnly"), "pymssql": ("read_only", "true")},
-        otherwise="Open one",
-    ),
-    _Cause(
-        "This replica of the availability group is not readable. Let it be readable, or name the listener of the group "
-        "in LEDGER_ERP_URL.",
-        sql_server=(976,),
-    ),
-    _Cause(
-        "The availability group is failing over. Try again.",
-        sql_server=(983, 988),
-        raised=SourceInterruptedError,
-    ),
-    _TOO_LONG,
-    _Cause(
-        "It conflicted with another transaction at the ERP. Try again.",
-        states=("40", "55P03", "25P03"),
-        mysql=(1205, 1213, 1412, 3572),
-        sql_server=(1205, 1222, 3960, 3961, 3966),
-        raised=SourceInterruptedError,
-    ),
-    _Cause(
-        "SQL Server is out of memory, locks or space for row versions at the moment. Try again.",
-        sql_server=(701, 1204, 3958, 3967, 8645),
-        raised=SourceInterruptedError,
-    ),
-    _LOST,
-)
-
 _UNREACHABLE = "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall blocks it."
 _UNKNOWN = "This is the server's message; ask the administrator of the ERP."
 _UNREADABLE = "The driver in LEDGER_ERP_URL cannot read one of its values."
-# pyodbc joins the driver's messages with "; [", each followed by the server's error number. Brackets within a message,
-# such as OpenSSL's reason, belong to the message.
-_NUMBERS_BY_ODBC = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|$)", re.MULTILINE)
 _TAGS_OF_ODBC = re.compile(r"(?:^|(?<=; ))(?:\[[^\]]*\] ?)+| \(-?\d+\)(?=; \[|$| \(SQL\w+\))| \(SQL\w+\)", re.MULTILINE)
 _TAGS_OF_PYMSSQL = re.compile(r"DB-Lib error message \d+, severity \d+:\n")
 _COMMON_TAIL = "Nothing was changed."
@@ -217,7 +43,7 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
         connecting: Whether the error occurred while connecting.
     """
     original = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
-    cause = _cause_of(original, url.get_backend_name())
+    cause = cause_of(original, url.get_backend_name())
     # A statement, and SQLAlchemy's use of a connection that it has found lost, fail after the login only.
     logged_in = isinstance(error, exc.ResourceClosedError) or getattr(error, "statement", None) is not None
     connecting = connecting and not logged_in
@@ -230,7 +56,7 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
         raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
         if (option := cause.options.get(url.get_dialect().driver)) and url.get_backend_name() == SQL_SERVER:
             advice += f" {cause.otherwise}: {_with_option(url, *option)}."
-    if connecting and cause in (None, _LOST, _TOO_LONG):
+    if connecting and cause in (None, LOST, TOO_LONG):
         raised, advice = SourceUnreachableError, _unreachable(url)
     return raised(f"{what}: {public_message(original, url)} {advice} {_COMMON_TAIL}")
 
@@ -294,52 +120,9 @@ def without_secrets(text: str, url: sa.URL) -> str:
     return re.sub(r"(?i)\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;\s]*)", r"\1=***", text)
 
 
-def _cause_of(error: BaseException, dialect: str) -> _Cause | None:
-    """Return the cause by number, else by SQLSTATE, else by message: a name in the text must not override a number."""
-    numbers, state, text = _numbers_of(error, dialect), _state_of(error) or "", str(error) or type(error).__name__
-
-    def by_number(cause: _Cause) -> bool:
-        return not numbers.isdisjoint(cause.sql_server if dialect == SQL_SERVER else cause.mysql)
-
-    def by_words(cause: _Cause) -> bool:
-        return bool(cause.words) and re.search(cause.words, text, re.IGNORECASE) is not None
-
-    passes: tuple[Callable[[_Cause], bool], ...] = (
-        by_number,
-        lambda cause: state.startswith(cause.states),
-        by_words,
-        lambda cause: state.startswith(cause.vague),
-    )
-    return next((cause for is_it in passes for cause in _CAUSES if is_it(cause)), None)
-
-
-def _state_of(error: BaseException) -> str | None:
-    """Return the SQLSTATE, which is an attribute in psycopg and the first argument in pyodbc."""
-    state = getattr(error, "sqlstate", None)
-    if state is None and error.args and isinstance(error.args[0], str) and re.fullmatch(r"\w{5}", error.args[0]):
-        state = error.args[0]
-    return state if isinstance(state, str) else None
-
-
-def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
-    """Return the server's error numbers: the first argument of MySQL's drivers and pymssql, in the text with ODBC."""
-    arguments = _arguments_of(error)
-    if arguments and isinstance(arguments[0], int):
-        return frozenset((arguments[0],))
-    if dialect not in {SQL_SERVER, MYSQL, MARIADB} or len(error.args) < 2:
-        return frozenset()
-    return frozenset(map(int, _NUMBERS_BY_ODBC.findall(str(error.args[1]))))
-
-
-def _arguments_of(error: BaseException) -> tuple[Any, ...]:
-    """Return the arguments of a driver's error; while connecting, pymssql nests them in the first argument."""
-    nested = len(error.args) == 1 and isinstance(error.args[0], tuple)
-    return error.args[0] if nested else error.args
-
-
 def public_message(error: BaseException, url: sa.URL) -> str:
     """Return the first line of the driver's message, as a sentence, without ODBC's tags and without secrets."""
-    arguments = error.args[1:] if _state_of(error) and len(error.args) > 1 else _arguments_of(error)
+    arguments = error.args[1:] if state_of(error) and len(error.args) > 1 else arguments_of(error)
     texts = (argument.decode(errors="replace") if isinstance(argument, bytes) else argument for argument in arguments)
     text = " ".join(_TAGS_OF_PYMSSQL.sub("\n", str(text)).strip() for text in texts if text) or str(error)
     plain = _TAGS_OF_ODBC.sub("", text) if text.lstrip().startswith("[") else text
