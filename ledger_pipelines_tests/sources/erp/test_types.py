@@ -145,8 +145,8 @@ def test_a_type_without_text_is_refused(source: Source, type_name: str, instead:
     table = create(source, {"id": (Kind.INTEGER, "int"), "content": (Kind.TEXT, type_name)})
     with pytest.raises(SourceError) as error:
         source.erp.check(table)
-    place = source.erp.engine.url.render_as_string()
-    reason = f"typed of the ERP {place} has columns of types that cannot be copied: content ({type_name})."
+    where = f" of the ERP {place(source.erp.engine.url)}"
+    reason = f"typed{where} has columns of types that cannot be copied: content ({type_name})."
     assert str(error.value).startswith(reason)
     assert f"Let a view return them as text or numbers, such as {instead}, or remove them" in str(error.value)
     found = diagnose(source.erp.engine.url, [table])
