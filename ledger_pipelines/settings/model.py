@@ -18,7 +18,7 @@ from ledger_pipelines.horizon import is_month
 from ledger_pipelines.settings.addresses import AnyUrl, PostgresqlUrl, is_origin, split_list
 from ledger_pipelines.settings.erp_schema import parse_erp_schemas
 from ledger_pipelines.settings.old_erp import HOST, OLD_ERP_VARIABLES, old_erp_problems, old_erp_url
-from ledger_pipelines.settings.problems import SettingsError, quoted, settings_message
+from ledger_pipelines.settings.problems import SettingsError, named_item, quoted, settings_message
 from ledger_pipelines.settings.variables import (
     PREFIX,
     non_empty_variables,
@@ -220,10 +220,10 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: str | None) -> str | None:
         """Validate that each origin is written as browsers send it."""
-        wrong = [origin for origin in split_list(value) if not is_origin(origin)]
-        if wrong:
-            form = "scheme://host, or scheme://host:port if the port is not the default"
-            raise ValueError(f"has {wrong[0]}, which is not an origin: {form}")
+        for origin in split_list(value):
+            if not is_origin(origin):
+                form = "scheme://host, or scheme://host:port if the port is not the default"
+                raise ValueError(f"has {named_item(origin, value or '')}, which is not an origin: {form}")
         return value
 
     @field_validator("api_trusted_proxies")
@@ -234,7 +234,8 @@ class Settings(BaseSettings):
             try:
                 ip_network(proxy)
             except ValueError:
-                raise ValueError(f"has {proxy}, which is neither an address nor a network") from None
+                shown = named_item(proxy, value or "")
+                raise ValueError(f"has {shown}, which is neither an address nor a network") from None
         return value
 
     @field_validator("alert_webhook_url")

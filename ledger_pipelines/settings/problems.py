@@ -1,9 +1,12 @@
 """Error messages of wrong settings, which never contain a secret."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from ledger_pipelines.errors import LedgerError
+
+_SHOWN_ITEM = re.compile(r"(https?://)?[^/?#]*/?[0-9]{0,3}")
 
 
 class SettingsError(LedgerError):
@@ -22,6 +25,11 @@ def quoted(value: object) -> str:
     """Return the wrong value in quotes; empty for a value that may be a URL with a password in the wrong variable."""
     text = str(value)
     return "" if "://" in text or "@" in text else f"'{text}' "
+
+
+def named_item(item: str, value: str) -> str:
+    """Return a wrong item of a list; "an item" if the list may contain a URL with a password, or with a secret path."""
+    return item if "@" not in value and _SHOWN_ITEM.fullmatch(item) else "an item"
 
 
 def settings_message(problems: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ def test_it_names_every_column_of_the_erp() -> None:
         assert f"### erp.{table.name}\n" in page
         for column in table.columns:
             assert f"| `{column.name}` | " in page
-            assert f" | {column.comment}" in page
+            assert f" | {erp_column_comment(column)} |" in page
 
 
 def test_an_uncompared_column_of_the_erp_may_be_old() -> None:

@@ -17,7 +17,7 @@ from ledger_pipelines.warehouse.tables import monthly_customer_balances
 from ledger_pipelines_tests.support.billing_pipeline import WIB, without_loaded_months
 from ledger_pipelines_tests.support.builders import reason_values
 from ledger_pipelines_tests.support.open_incidents import REFUSED, temporary_incidents
-from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer
+from ledger_pipelines_tests.support.serving.api import ApiUnderTest, bearer, guarded_api_paths
 from ledger_pipelines_tests.support.serving.fake_dagster import serve_fake_dagster
 from ledger_pipelines_tests.support.tables import execute
 
@@ -93,9 +93,9 @@ def test_figures_are_numbers_with_all_digits(api: ApiUnderTest) -> None:
         assert f'"{figure}":{expected[figure]:f}' in response.text
 
 
-@pytest.mark.parametrize("what", ["balance", "transactions"])
-def test_an_unknown_customer(api: ApiUnderTest, what: str) -> None:
-    found = api.get(f"{ROOT}/customer/999/{what}", expect=404)
+@pytest.mark.parametrize("path", [path for path in guarded_api_paths("GET", customer_id=999) if "/999/" in path])
+def test_an_unknown_customer(api: ApiUnderTest, path: str) -> None:
+    found = api.get(path, expect=404)
     assert found["success"] is False
     assert found["message"].startswith("There is no customer 999 in the warehouse.")
 

@@ -61,6 +61,10 @@ STATEMENTS = {
 }
 
 
+def test_statements_of_one_customer_are_found() -> None:
+    assert {"BALANCE", "BALANCES", "CUSTOMER", "DETAILS", "MONTHS", "TRANSACTIONS"} <= STATEMENTS.keys()
+
+
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_one_customer_is_found_by_index(warehouse: sa.Engine, name: str) -> None:
     with warehouse.connect() as connection:

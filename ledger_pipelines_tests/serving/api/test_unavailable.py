@@ -32,6 +32,12 @@ def without_warehouse() -> Iterator[TestClient]:
         yield client
 
 
+def test_reads_and_commands_are_found() -> None:
+    customer = "/api/realtime-balance/customer/11"
+    assert {"/api/sync/status", "/metrics", f"{customer}/balance", f"{customer}/transactions"} <= set(READS)
+    assert {"/api/sync/start", "/api/sync/cancel", f"{customer}/update"} <= set(COMMANDS)
+
+
 @pytest.mark.parametrize("path", READS)
 def test_reads_without_a_warehouse(without_warehouse: TestClient, path: str) -> None:
     response = without_warehouse.get(path, headers=bearer(TOKEN))

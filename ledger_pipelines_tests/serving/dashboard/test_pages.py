@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 from ledger_pipelines.serving.dashboard import pages as page_modules
 from ledger_pipelines.serving.dashboard.navigation import NavEntry
 from ledger_pipelines.serving.dashboard.pages import syncs as syncs_pages
+from ledger_pipelines.serving.dashboard.pages.customers import column_totals
 from ledger_pipelines.serving.dashboard.pages.syncs import load_sync
 from ledger_pipelines.serving.dashboard.request_context import RequestContext
 from ledger_pipelines.serving.dashboard.translations import CATALOGUE
@@ -76,6 +78,7 @@ def formats(dashboard: DashboardClient) -> Formats:
 def test_every_page_of_the_navigation_is_documented() -> None:
     document = (project_folder() / "docs" / "dashboard.md").read_text(encoding="utf-8")
     titles = [CATALOGUE[entry.label].en for entry in declared_in(page_modules, NavEntry)]
+    assert {"Overview", "Customers"} <= set(titles)
     missing = [title for title in titles if f"\n| {title} | " not in document]
     assert missing == [], "add the page to docs/dashboard.md, Pages"
 
@@ -202,10 +205,20 @@ def test_month_has_its_transactions_and_deposits(user: DashboardClient) -> None:
         assert shown.number(row.koreksi_meter) in page
         assert shown.rupiah(row.total_harga) in page
     assert shown.rupiah(sum((row.total_harga for row in found), Decimal(0))) in page
+    assert shown.number(sum((row.volume_sm3 for row in found), Decimal(0))) in page
     of_month = sa.and_(deposits.c.customer_id == customer_id, deposits.c.year_month == month)
     for row in query(user, sa.select(deposits).where(of_month)):
         assert shown.moment(row.deposited_at, short=True) in page
         assert shown.rupiah(row.amount) in page
+
+
+def test_amounts_are_added_up_by_their_names() -> None:
+    rows = [
+        SimpleNamespace(volume_sm3=Decimal("1.2345"), harga_per_m3=Decimal(9), total_fee=Decimal("0.10")),
+        SimpleNamespace(volume_sm3=Decimal("1.0000"), harga_per_m3=Decimal(9), total_fee=None),
+    ]
+    expected = {"volume_sm3": Decimal("2.2345"), "total_fee": Decimal("0.10")}
+    assert column_totals(rows, ["volume_sm3", "harga_per_m3", "total_fee"]) == expected
 
 
 def test_low_balances_are_listed(viewer: DashboardClient) -> None:

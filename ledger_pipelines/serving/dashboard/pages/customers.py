@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -110,6 +111,7 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         rows = priced_readings_of(connection, customer_id, month)
         deposits = deposits_of(connection, customer_id, month)
         computed = balance is not None or is_computed(connection)
+    columns = [item.name for item in fields(Transaction) if context.translate.has(f"customer.column_{item.name}")]
     explainer = PriceExplainer(context.translate, context.formats)
     horizon = app_context.horizon
     return render_page(
@@ -124,14 +126,17 @@ def month(context: RequestContextDep, customer_id: CustomerId, month: Annotated[
         balance=balance,
         computed=computed,
         readings=[(row, explainer.steps(row)) for row in rows],
-        columns=[item.name for item in fields(Transaction) if context.translate.has(f"customer.column_{item.name}")],
-        totals={
-            "volume_sm3": exact_total((row.volume_sm3 for row in rows), 4),
-            "total_harga": exact_total((row.total_harga for row in rows), 2),
-        },
+        columns=columns,
+        totals=column_totals(rows, columns),
         deposits=deposits,
         deposited=exact_total((deposit.amount for deposit in deposits), 2),
     )
+
+
+def column_totals(rows: Sequence[object], columns: Sequence[str]) -> dict[str, Decimal]:
+    """Return the sums of the columns that can be added up: the volume in Sm³ and, by their names, the amounts."""
+    summed = [name for name in columns if name == "volume_sm3" or name.startswith("total_")]
+    return {name: exact_total((getattr(row, name) or Decimal(0) for row in rows), 2) for name in summed}
 
 
 def _load_customer(context: RequestContext, connection: sa.Connection, customer_id: int) -> CustomerDetails:
