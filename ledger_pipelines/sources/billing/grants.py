@@ -47,10 +47,11 @@ def grant_statements(
 
 def grants_on_denied_database(engine: sa.Engine, error: SourceError) -> Iterator[str]:
     """Yield the grants for a login that MySQL refuses because it has no right to the database; none otherwise."""
-    denied = _DATABASE_DENIED.search(str(error))
-    database = engine.url.database
-    for table in TABLES if denied and database else ():
-        quote = engine.dialect.identifier_preparer.quote
+    denied, database = _DATABASE_DENIED.search(str(error)), engine.url.database
+    if denied is None or database is None:
+        return
+    quote = engine.dialect.identifier_preparer.quote
+    for table in TABLES:
         on = f"{quote(database)}.{quote(table)}"
         yield from _grants(engine.dialect, table, on, denied[1], frozenset(), may_be_hidden=True)
 
