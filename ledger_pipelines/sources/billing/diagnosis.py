@@ -16,6 +16,12 @@ from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.billing import columns as billing_columns
 from ledger_pipelines.sources.billing.changes import POLL_INTERVAL_SECONDS, POLLERS_PER_TABLE
 from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING, REQUIRED, TABLES, ReadableColumns
+from ledger_pipelines.sources.billing.grants import (
+    grant_statements,
+    grants_on_denied_database,
+    may_select,
+    qualified_name,
+)
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.time_zone import time_zone_findings
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, Family, family_of
@@ -75,7 +81,8 @@ def diagnose(app: BillingSource, now: datetime) -> BillingDiagnosis:
         with app.connect() as connection:
             return _diagnose_connection(connection, now)
     except SourceError as error:
-        return BillingDiagnosis((Finding(FindingLevel.ERROR, "connection", str(error)),))
+        grants = tuple(grants_on_denied_database(app.engine, error))
+        return BillingDiagnosis((Finding(FindingLevel.ERROR, "connection", str(error)),), statements=grants)
 
 
 def _diagnose_connection(connection: sa.Connection, now: datetime) -> BillingDiagnosis:
@@ -94,7 +101,9 @@ def _diagnose_connection(connection: sa.Connection, now: datetime) -> BillingDia
         except SourceError as error:
             findings.append(Finding(FindingLevel.ERROR, name, str(error)))
     findings.append(_rights_finding(connection, columns))
-    statements = [_grant_statement(connection, login, name, columns.get(name)) for name in TABLES]
+    statements: list[str] = []
+    for name, table in TABLES.items():
+        statements += grant_statements(connection, login, table, columns.get(name))
     dated = [readable for readable in columns.values() if readable.has("id") and readable.has("updated_at")]
     for readable in dated if connection.dialect.name in _INDEX_CHECKS else ():
         finding = _index_finding(connection, readable.table)
@@ -180,41 +189,16 @@ def _rights_finding(connection: sa.Connection, columns: Mapping[str, ReadableCol
             FindingLevel.ERROR, "rights", f"{' and '.join(refused)} cannot be read", f"{_SEE_SQL}: GRANT SELECT."
         )
     which = "amounts need" if any(readable.missing for readable in columns.values()) else "is read"
-    secret = [f"users.{name}" for name in ("password", "remember_token") if _may_read(connection, name)]
+    users = TABLES["users"]
+    secret = [
+        str(column) for column in (users.c.password, users.c.remember_token) if may_select(connection, users, column)
+    ]
     also = f"; this login may also read {', '.join(secret)}, which the pipeline never reads" if secret else ""
     advice = f"{_SEE_SQL}: GRANT SELECT for a login that may read nothing else." if secret else ""
     return Finding(FindingLevel.OK, "rights", f"every column that {which} is readable{also}", advice)
 
 
 _SEE_SQL = "See the statements"
-
-
-def _may_read(connection: sa.Connection, name: str) -> bool:
-    try:
-        connection.execute(sa.select(TABLES["users"].c[name]).where(sa.false())).close()
-    except exc.DBAPIError:
-        connection.rollback()
-        return False
-    return True
-
-
-def _grant_statement(connection: sa.Connection, login: str | None, table: str, readable: ReadableColumns | None) -> str:
-    """Return the statement that lets a login read the columns that exist or that amounts need."""
-    quote = connection.dialect.identifier_preparer.quote
-    names = [
-        name
-        for name in EFFECT_IF_MISSING[table]
-        if readable is None or name in {*readable.types, *readable.denied, *readable.missing_required}
-    ]
-    if connection.dialect.name in {MYSQL, MARIADB}:
-        user, _, host = (login or "").rpartition("@")
-        to, schema = f"'{user}'@'{host}'", connection.engine.url.database
-    else:
-        to = quote(login or "")
-        is_postgresql = connection.dialect.name == POSTGRESQL
-        schema = connection.scalar(sa.text("SELECT current_schema()")) if is_postgresql else None
-    on = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
-    return f"GRANT SELECT ({', '.join(map(quote, names))}) ON {on} TO {to};"
 
 
 def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
@@ -235,7 +219,7 @@ def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
 def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:
     """Return the statement that creates the index that polls need."""
     note = "  -- replace the view with its underlying table" if _is_view(connection, table) else ""
-    return f"CREATE INDEX {table.name}_updated_at_index ON {table.name} (updated_at);{note}"
+    return f"CREATE INDEX {table.name}_updated_at_index ON {qualified_name(connection, table)} (updated_at);{note}"
 
 
 _FAR_FUTURE = "2037-12-31 00:00:00"

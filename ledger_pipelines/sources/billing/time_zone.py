@@ -44,7 +44,8 @@ def time_zone_findings(connection: sa.Connection, dated: Sequence[ReadableColumn
         at: table for table in dated if (at := naive_timestamp(connection.scalar(_select_newest(table)))) is not None
     }
     if not newest:
-        yield Finding(FindingLevel.OK, "time zone", f"{found}; no row has an updated_at")
+        reason = "no row has an updated_at" if dated else "updated_at of neither table can be read"
+        yield Finding(FindingLevel.OK, "time zone", f"{found}; {reason}")
         return
     latest, table = max(newest.items(), key=lambda item: item[0])
     found += f"; the newest updated_at is {latest:%Y-%m-%d %H:%M:%S} ({table.table.name})"

@@ -1,82 +1,24 @@
 """Incidents with a running `ledger up`: each is caused and resolved, and all seven displays show it."""
 
-import json
-import logging
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
-import httpx2
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
 from ledger_pipelines.warehouse import database_urls
-from ledger_pipelines_tests.support.serving.api import bearer
+from ledger_pipelines_tests.support.serving.incident_displays import QUIET, System, caused_and_resolved, open_system
 from ledger_pipelines_tests.support.serving.installation import (
     INITIALIZE,
     SEED_SMALL_DEMO,
-    Installation,
     json_of,
     temporary_installation,
 )
-from ledger_pipelines_tests.support.serving.running_up import RunningUp, running_up
-from ledger_pipelines_tests.support.webhook_receiver import SECRET, Receiver, running_receiver
+from ledger_pipelines_tests.support.serving.running_up import running_up
+from ledger_pipelines_tests.support.webhook_receiver import SECRET, running_receiver
 
 pytestmark = pytest.mark.slow
-
-_LOG = logging.getLogger(__name__)
-QUIET = {"test-system": "0", "status": "operational", "metrics": "0", "ready": "healthy 0", "overview": "no"}
-FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
-
-
-@dataclass
-class System:
-    """Running `ledger up` with a webhook receiver, an API client and a logged-in browser."""
-
-    up: RunningUp
-    receiver: Receiver
-    api: httpx2.Client
-    browser: httpx2.Client
-
-    @property
-    def installation(self) -> Installation:
-        """The installation of `ledger up`."""
-        return self.up.installation
-
-    def displays(self, kind: str) -> dict[str, str]:
-        """Return what each display shows for incidents of a kind, in a word or two."""
-        tested = self.installation.run("balance", "test-system", "--json")
-        status = self.api.get("/api/realtime-balance/status").json()
-        gauge = re.search(
-            rf'^ledger_open_incidents{{kind="{kind}"}} (\d+)', self.api.get("/metrics").text, re.MULTILINE
-        )
-        ready = self.api.get("/health/ready").json()
-        page = self.browser.get("/").text
-        return {
-            "test-system": str(tested.exit_code),
-            "status": status["status"],
-            "metrics": gauge[1] if gauge else "missing",
-            "ready": f"{ready['ledger']} {ready['open_incidents']}",
-            "overview": "yes" if 'id="incidents"' in page else "no",
-        }
-
-    def announced(self, kind: str) -> dict[str, int]:
-        """Return how often incidents of a kind were printed on the terminal and posted to the webhook."""
-        bodies = [json.loads(message.body) for message in self.receiver.received]
-        posted = [body for body in bodies if body["type"] == "incident.opened" and body["data"]["kind"] == kind]
-        printed = re.findall(rf"Incident \d+: {kind.replace('_', ' ')}, ", self.up.output.read_text())
-        return {"terminal": len(printed), "webhook": len(posted)}
-
-    def wait_for(self, kind: str, displays: dict[str, str]) -> None:
-        """Wait until all displays show the expected values."""
-        self.up.wait_until(lambda: self.displays(kind) == displays, lambda: (kind, self.displays(kind)))
-
-    def source(self, database: str) -> AbstractContextManager[sa.Connection]:
-        """Connect to a database of the embedded server, with autocommit."""
-        return self.installation.connection(database_urls.embedded_server(self.installation.settings).url(database))
 
 
 @pytest.fixture(scope="module")
@@ -92,37 +34,9 @@ def system() -> Iterator[System]:
             installation.succeed(*command)
         with running_up(installation) as up:
             up.wait_for_output("The ledger is up")
-            token = up.first_token()
-            address = api_url(installation.settings)
-            with (
-                httpx2.Client(base_url=address, headers=bearer(token), timeout=30) as api,
-                httpx2.Client(base_url=address, timeout=30) as browser,
-            ):
-                form = FORM_TOKEN.search(browser.get("/login").text)
-                assert form
-                browser.post("/login", data={"form_token": form[1], "token": token, "next": "/"})
-                yield System(up, receiver, api, browser)
-
-
-def alarmed(count: int) -> dict[str, str]:
-    """Return what the displays show while the given number of incidents is open."""
-    numbers = {"metrics": str(count), "ready": f"blocked {count}"}
-    return {"test-system": "1", "status": "blocked", "overview": "yes"} | numbers
-
-
-@contextmanager
-def caused_and_resolved(system: System, kind: str, count: int = 1) -> Iterator[None]:
-    """Expect an incident that was caused before and is resolved in the body; check all displays before and after."""
-    before = system.announced(kind)
-    system.wait_for(kind, alarmed(count))
-    once = {name: number + count for name, number in before.items()}
-    system.up.wait_until(lambda: system.announced(kind) == once, lambda: (kind, system.announced(kind)))
-    _LOG.info("%s during: %s %s", kind, system.displays(kind), system.announced(kind))
-    yield
-    system.wait_for(kind, QUIET)
-    system.up.wait_for_output("is closed: " + kind.replace("_", " "))
-    assert system.announced(kind) == once
-    _LOG.info("%s after: %s %s", kind, system.displays(kind), system.announced(kind))
+            tested = lambda: installation.run("balance", "test-system", "--json").exit_code  # noqa: E731
+            with open_system(up, receiver, up.first_token(), tested) as system:
+                yield system
 
 
 def largest_customer(connection: sa.Connection) -> int:

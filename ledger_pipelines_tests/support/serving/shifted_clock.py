@@ -158,7 +158,7 @@ class ShiftedUp(RunningUp):
 
 
 @contextmanager
-def running_shifted_up(moment: datetime) -> Iterator[ShiftedUp]:
+def running_shifted_up(moment: datetime, **variables: str) -> Iterator[ShiftedUp]:
     """Run `ledger up` on a new installation with a small computed demo, started at the given time."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-clock-"))
     folder.chmod(0o755)  # PostgreSQL's OS user reads the clock too
@@ -167,7 +167,8 @@ def running_shifted_up(moment: datetime) -> Iterator[ShiftedUp]:
     first = shift_month(month_of(moment, WIB), 1 - MONTHS)
     try:
         with temporary_installation() as made:
-            shifted = Installation(made.variables | clock.environment | {"LEDGER_FIRST_MONTH": first})
+            variables |= clock.environment | {"LEDGER_FIRST_MONTH": first}
+            shifted = Installation(made.variables | variables)
             _start_postgres(shifted, clock)
             shifted.checked_output(*SEED_SMALL_DEMO)
             shifted.checked_output(*INITIALIZE)
