@@ -26,18 +26,27 @@ def used_keys() -> tuple[set[str], set[str]]:
     prefixes: set[str] = set()
     for name in environment().list_templates(extensions=["html"]):
         source = (FOLDER / "templates" / name).read_text(encoding="utf-8")
-        for call in environment().parse(source).find_all(nodes.Call):
+        parsed = environment().parse(source)
+        with_values = (value for block in parsed.find_all(nodes.With) for value in block.values)
+        prefixes |= {value.value for value in with_values if isinstance(value, nodes.Const)}
+        for call in parsed.find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name == "w":
                 key = call.args[0]
                 if isinstance(key, nodes.Const):
                     keys.add(key.value)
                 elif not isinstance(key, nodes.Getattr):  # the key of an object of a module, such as a NavEntry
                     assert isinstance(key, nodes.Concat), f"{name}: {key}"
-                    assert isinstance(key.nodes[0], nodes.Const)
-                    prefixes.add(key.nodes[0].value)
+                    start = key.nodes[0]
+                    if not isinstance(start, nodes.Name):  # a name gets its value in a `with` block
+                        assert isinstance(start, nodes.Const)
+                        prefixes.add(start.value)
     for module in [*FOLDER.glob("*.py"), *FOLDER.glob("pages/*.py")]:
         source = module.read_text(encoding="utf-8")
-        keys |= {key for key in _KEY.findall(source) if key.partition(".")[0] in SECTIONS and not key.endswith(".html")}
+        keys |= {
+            key
+            for key in _KEY.findall(source)
+            if key.partition(".")[0] in SECTIONS and not key.endswith((".html", "_"))
+        }
         prefixes |= {first or second for first, second in _BUILT_KEY.findall(source)}
     return keys, prefixes
 

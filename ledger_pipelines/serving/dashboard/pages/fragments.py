@@ -43,13 +43,13 @@ def sync(context: RequestContextDep, log_id: SyncId) -> Response:
 @router.get("/runs/{run_id}")
 def run(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a recalculation."""
-    return _render_run(context, run_id, "customer")
+    return _render_run(context, run_id, "customer.run_")
 
 
 @router.get("/reconciliations/{run_id}")
 def reconciliation(context: RequestContextDep, run_id: UUID) -> Response:
     """Show the state of a reconciliation."""
-    return _render_run(context, run_id, "reconciliation")
+    return _render_run(context, run_id, "reconciliation.run_")
 
 
 def _render_run(context: RequestContext, run_id: UUID, texts: str) -> Response:
