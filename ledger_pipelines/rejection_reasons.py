@@ -32,6 +32,10 @@ class ReasonCode(Enum):
 
     MISSING = (_Text("{column} is missing"), _Text("isian {column} tidak ada"))
     NOT_JSON = (_Text("not JSON: {error}"), _Text("bukan JSON"))
+    NESTED_TOO_DEEPLY = (
+        _Text("not JSON: nested more than {limit} levels deep"),
+        _Text("bukan JSON: bersarang lebih dari {limit} tingkat"),
+    )
     NOT_AN_OBJECT = (
         _Text("{column} is no object: {value}"),
         _Text("isian {column} bukan objek: {value}"),

@@ -20,8 +20,11 @@ _MOMENT = re.compile(
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
+_BRACKET_OR_STRING = re.compile(r'[\[{]|[\]}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _MAX_NUMBER_LENGTH = 400
-_MAX_DEPTH = 50
+#: Limit of MySQL's JSON columns. Python's own limit depends on its version and on the depth of the calling stack.
+MAX_JSON_DEPTH = 100
+_MAX_ENCODED_DEPTH = 50
 
 
 class UnusableError(Exception):
@@ -54,17 +57,35 @@ def parse_json(text: str | None) -> Any:
     Numbers are returned as text (`_JsonNumber`), to keep every digit; convert them with `parse_number`.
 
     Raises:
-        UnusableError: the text is not JSON.
+        UnusableError: the text is not JSON, or nested deeper than `MAX_JSON_DEPTH`.
     """
     value: Any = text
     while isinstance(value, str) and not isinstance(value, _JsonNumber):
         if not value.strip():
             return None
+        if _is_nested_too_deeply(value):
+            raise UnusableError(ReasonCode.NESTED_TOO_DEEPLY, limit=MAX_JSON_DEPTH)
         try:
             value = json.loads(value, parse_float=_JsonNumber, parse_int=_JsonNumber, parse_constant=_JsonNumber)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise UnusableError(ReasonCode.NOT_JSON, error=error) from None
     return value
+
+
+def _is_nested_too_deeply(text: str) -> bool:
+    """Return whether lists and objects in JSON text are nested deeper than `MAX_JSON_DEPTH`."""
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return False
+    depth = 0
+    for token in _BRACKET_OR_STRING.finditer(text):
+        match token[0][0]:
+            case "[" | "{":
+                depth += 1
+            case "]" | "}":
+                depth -= 1
+        if depth > MAX_JSON_DEPTH:
+            return True
+    return False
 
 
 def is_missing(value: object) -> bool:
@@ -190,7 +211,7 @@ def encode_json(value: object, depth: int = 0) -> str:
     Values that PostgreSQL's jsonb cannot hold are written as text: overlong numbers with their digits, and values that
     are nested too deeply as "…".
     """
-    if depth > _MAX_DEPTH:
+    if depth > _MAX_ENCODED_DEPTH:
         return '"…"'
     if isinstance(value, _JsonNumber):
         plain = (

@@ -171,10 +171,16 @@ def test_blank_json_is_none(text: str) -> None:
     assert read_json(text) is None
 
 
-@pytest.mark.parametrize("text", ["[", "{'a': 1}", "tidak", '"["', "[1,]", "[" * 100_000])
+@pytest.mark.parametrize("text", ["[", "{'a': 1}", "tidak", '"["', "[1,]", "[" * 100_000, "[" * 101 + "]" * 101])
 def test_text_that_is_not_json(text: str) -> None:
     with pytest.raises(NotJsonError):
         read_json(text)
+
+
+def test_json_of_the_greatest_depth_is_read_and_written() -> None:
+    text = '{"a": ' * 50 + "[" * 50 + "]" * 50 + "}" * 50
+
+    assert write_json(read_json(text)) == text
 
 
 def test_the_last_of_equal_keys_wins_and_nan_is_read() -> None:

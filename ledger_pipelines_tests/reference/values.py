@@ -16,6 +16,7 @@ from typing import Final, NoReturn, TypeAlias
 BLANKS: Final = " \t\r\n\f\v"
 NUMBER_LIMIT: Final = 10**15
 MAX_PLACES: Final = 40
+MAX_JSON_DEPTH: Final = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def read_json(text: str) -> Json:
     """Return the value of a JSON column, unwrapped from strings that hold JSON; blank text is None.
 
     Raises:
-        NotJsonError: the text, or the text inside it, is not JSON.
+        NotJsonError: the text, or the text inside it, is not JSON, or is nested deeper than 100 levels.
     """
     value: Json = text
     while isinstance(value, str):
@@ -54,7 +55,18 @@ def read_json(text: str) -> Json:
             value = json.loads(value, parse_float=Numeral, parse_int=Numeral, parse_constant=Numeral)
         except (ValueError, RecursionError) as problem:
             raise NotJsonError(text[:80]) from problem
+        if depth(value) > MAX_JSON_DEPTH:
+            raise NotJsonError(text[:80])
     return value
+
+
+def depth(value: Json) -> int:
+    """Return the number of lists and objects that are nested in the value, itself included."""
+    levels, level = 0, [value]
+    while level := [element for element in level if isinstance(element, list | dict)]:
+        levels += 1
+        level = [item for element in level for item in (element.values() if isinstance(element, dict) else element)]
+    return levels
 
 
 def write_json(value: Json) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.sources.values import (
+    MAX_JSON_DEPTH,
     UnusableError,
     encode_json,
     is_bare_date,
@@ -122,11 +123,9 @@ def test_a_float_keeps_the_digits_that_its_database_shows(value: object, digits:
     assert str(parse_number(value, "x")) == digits
 
 
-def test_a_value_nested_to_the_parser_limit() -> None:
-    """Every depth that can be parsed can be shown, although that takes more of the stack."""
-    for depth in range(1, 1100):
-        with pytest.raises(UnusableError, match=r"x is not a number: \[+|not JSON: maximum recursion"):
-            parse_number(parse_json("[" * depth + "]" * depth), "x")
+def test_a_value_nested_to_the_greatest_depth_is_shown() -> None:
+    with pytest.raises(UnusableError, match=r"x is not a number: \[+"):
+        parse_number(parse_json("[" * MAX_JSON_DEPTH + "]" * MAX_JSON_DEPTH), "x")
 
 
 @pytest.mark.parametrize("value", [True, float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), b"5"])
@@ -199,6 +198,28 @@ def test_missing_json(text: str | None) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[1,]", "{'a': 1}", '"{"', "abc", '"abc"', "[" * 100_000, "\x00", '{"a": 01}'])
 def test_not_json(text: str) -> None:
+    with pytest.raises(UnusableError, match=r"^not JSON: "):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("frames", [0, 500])
+def test_the_depth_of_the_stack_does_not_decide_what_is_json(frames: int) -> None:
+    def call(text: str, more: int) -> object:
+        return call(text, more - 1) if more else parse_json(text)
+
+    deepest = '{"a": ' * 60 + "[" * 40 + "]" * 40 + "}" * 60
+    assert encode_json(call(deepest, frames)) == encode_json(json.loads(deepest))
+    with pytest.raises(UnusableError, match=r"^not JSON: nested more than 100 levels deep$"):
+        call(f"[{deepest}]", frames)
+
+
+@pytest.mark.parametrize("text", ['["' + "[" * 200 + '"]', r'["\"' + "{" * 200 + '"]', "[" + "[], {}, " * 200 + "1]"])
+def test_brackets_side_by_side_and_in_strings_are_not_nested(text: str) -> None:
+    assert isinstance(parse_json(text), list)
+
+
+@pytest.mark.parametrize("text", ['"' + r"\"" * 200 + "[" * 101, "[" * 100 + '"\\'])
+def test_unterminated_json_is_not_json(text: str) -> None:
     with pytest.raises(UnusableError, match=r"^not JSON: "):
         parse_json(text)
 
