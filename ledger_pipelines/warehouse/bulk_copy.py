@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROWS_PER_COPY = 100_000  # then COPY ends, so that an error of the server surfaces: it may have refused the first row
 _NULL = "\\N"
@@ -34,6 +37,25 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Sequence[str]
             copy.write_row(row)
             count += 1
     return count
+
+
+def copy_columns(connection: sa.Connection, table: sa.Table, rows: "pa.RecordBatch") -> int:
+    """Append rows that are given as Arrow columns, in the connection's transaction, and return their number.
+
+    Args:
+        connection: To PostgreSQL by psycopg 3.
+        table: The table to fill.
+        rows: Columns by the names of the table's columns; PostgreSQL reads the text of each value.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    text = pa.BufferOutputStream()
+    csv.write_csv(rows, text, csv.WriteOptions(include_header=False, batch_size=max(rows.num_rows, 1)))
+    statement = f"{_statement(connection, table, rows.schema.names)} (FORMAT csv)"
+    with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(memoryview(text.getvalue()))
+    return rows.num_rows
 
 
 class ColumnCopy:

@@ -11,6 +11,7 @@ from ledger_pipelines.loading.billing import deletions, moves, normalisation
 from ledger_pipelines.loading.billing.staging import BillingLoad, Normalise, StagedBatch, split_valid, stage
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS, RowsLostError
 from ledger_pipelines.sources.billing import rules as billing_rules
+from ledger_pipelines.sources.billing.reader import Chunk
 from ledger_pipelines.sources.billing.records import PRICE_FIELDS, MeterReading
 from ledger_pipelines.sources.billing.rules import RecordRules
 from ledger_pipelines.warehouse import tables
@@ -75,7 +76,12 @@ def load_deposits(load: BillingLoad, connection: sa.Connection) -> TableReport:
     avoid_nested_loops(connection, load.scope)
     _check_source(load, connection, tables.deposits)
     staged = stage(
-        load, connection, tables.deposits, billing_rules.DEPOSITS, load.source.customers, normalisation.deposits
+        load,
+        connection,
+        tables.deposits,
+        billing_rules.DEPOSITS,
+        load.source.customers(load.scope),
+        normalisation.deposits,
     )
     dropped = _drop_unusable(connection, tables.deposits, staged)
     confirmed = deletions.confirmed_deletions(load, connection, tables.deposits, staged)
@@ -100,7 +106,7 @@ def load_readings(load: BillingLoad, connection: sa.Connection) -> TableReport:
     lock_tables(connection, table)
     avoid_nested_loops(connection, load.scope)
     _check_source(load, connection, table)
-    staged = stage(load, connection, table, billing_rules.READINGS, load.source.readings, normalisation.readings)
+    staged = _stage_readings(load, connection)
     moved = _reread_missing(load, connection, staged)
     moved = add_counts(moved, moves.delete_outside_scope(connection, load.scope, staged.rows, STAGED_REJECTIONS))
     confirmed = deletions.confirmed_deletions(load, connection, table, staged)
@@ -109,6 +115,15 @@ def load_readings(load: BillingLoad, connection: sa.Connection) -> TableReport:
     report = _finish(load, connection, table, staged, counts, confirmed)
     deletions.close_resolved_incidents(load, connection)
     return replace(report, counts=add_counts(report.counts, moved))
+
+
+def _stage_readings(load: BillingLoad, connection: sa.Connection) -> StagedBatch:
+    """Stage the readings: many in batches of columns, those of some customers row by row."""
+    table, rules = tables.meter_readings, billing_rules.READINGS
+    batches = load.source.reading_batches(load.scope) if load.scope.covers_all_customers else None
+    if batches is not None:
+        return stage(load, connection, table, rules, batches, normalisation.reading_batch)
+    return stage(load, connection, table, rules, load.source.readings(load.scope), normalisation.readings)
 
 
 def _drop_unusable(connection: sa.Connection, table: sa.Table, staged: StagedBatch) -> CountsByMonth:
@@ -134,12 +149,12 @@ def _load_unpartitioned(
     connection: sa.Connection,
     table: sa.Table,
     rules: RecordRules,
-    normalise: Normalise,
+    normalise: Normalise[Chunk],
 ) -> TableReport:
     lock_tables(connection, table)
     avoid_nested_loops(connection, load.scope)
     _check_source(load, connection, table)
-    staged = stage(load, connection, table, rules, load.source.customers, normalise)
+    staged = stage(load, connection, table, rules, load.source.customers(load.scope), normalise)
     within = _within_scope(table, load.scope, staged.unreadable)
     repriced = _repriced_customers(connection, table, staged.rows, within)
     dropped = _drop_unusable(connection, table, staged)

@@ -1,6 +1,7 @@
 """Normalise rows of the billing application, chunk by chunk: one function per table of `billing`."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.billing.staging import NormalisedChunk
@@ -10,6 +11,9 @@ from ledger_pipelines.sources.billing.reader import Chunk
 from ledger_pipelines.sources.billing.rules import Record
 from ledger_pipelines.sources.rejection import Rejection
 from ledger_pipelines.sources.values import UnusableError
+
+if TYPE_CHECKING:
+    from ledger_pipelines.sources.billing.text_batches import TextBatch
 
 
 def customers(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
@@ -38,6 +42,16 @@ def readings(chunk: Chunk, horizon: Horizon) -> NormalisedChunk:
     normalised = NormalisedChunk()
     for row in chunk:
         normalised.add(billing_rows.parse_reading(row, horizon))
+    return normalised
+
+
+def reading_batch(batch: "TextBatch", horizon: Horizon) -> NormalisedChunk:
+    """Return the readings of a batch of rows of `data_pencatatan`: the usual ones as columns, the others one by one."""
+    from ledger_pipelines.sources.billing.reading_columns import usual_readings
+
+    usual = usual_readings(batch.columns, horizon)
+    normalised = readings(batch.rows(usual.others), horizon)
+    normalised.columns = usual.columns
     return normalised
 
 

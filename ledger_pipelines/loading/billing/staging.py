@@ -1,9 +1,9 @@
 """Loads of the billing application, and their first half: read, normalise, validate, and stage in temporary tables."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,13 +13,16 @@ from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.loading.rejections import STAGED_REJECTIONS
 from ledger_pipelines.rejection_reasons import RejectionReason
 from ledger_pipelines.sources.billing import parsing as billing_rows
-from ledger_pipelines.sources.billing.reader import BillingSource, Chunk
+from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.records import Customer, Deposit, MeterReading, Price
 from ledger_pipelines.sources.billing.rules import Record, RecordRules, find_failures
 from ledger_pipelines.sources.rejection import Rejection
-from ledger_pipelines.warehouse.bulk_copy import copy_rows
+from ledger_pipelines.warehouse.bulk_copy import copy_columns, copy_rows
 from ledger_pipelines.warehouse.ops.rejected_rows import REJECTION_COLUMNS
 from ledger_pipelines.warehouse.transaction_setup import create_temporary_tables, staging_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Up to this number, records are validated one by one; more are validated as a data frame.
 MAX_ROWWISE_RECORDS = 2_000
@@ -66,12 +69,14 @@ class NormalisedChunk:
 
     Attributes:
         records: Usable records.
+        columns: Further usable records, in columns of text; they fulfil their rules.
         rejections: Rejected rows and entries.
         unreadable: Customers whose whole history is unreadable; their loaded entries stay.
         unusable: Customers whose own row is unusable; their loaded entries are deleted.
     """
 
     records: list[Record] = field(default_factory=list)
+    columns: "pa.RecordBatch | None" = None
     rejections: list[Rejection] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
     unusable: list[int] = field(default_factory=list)
@@ -84,8 +89,9 @@ class NormalisedChunk:
             self.records.append(record)
 
 
+C = TypeVar("C", bound=Sized)
 #: Normalises the rows of a chunk.
-Normalise = Callable[[Chunk, Horizon], NormalisedChunk]
+Normalise = Callable[[C, Horizon], NormalisedChunk]
 
 
 @dataclass
@@ -109,8 +115,8 @@ def stage(
     connection: sa.Connection,
     table: sa.Table,
     rules: RecordRules,
-    read: Callable[[Scope], Generator[Chunk]],
-    normalise: Normalise,
+    chunks: Generator[C],
+    normalise: Normalise[C],
 ) -> StagedBatch:
     """Read the rows of a load, and copy them, normalised and validated, into temporary tables.
 
@@ -119,7 +125,7 @@ def stage(
         connection: Connection within the load's transaction.
         table: The table to load.
         rules: Rules that its rows must fulfil.
-        read: Reads the source.
+        chunks: Rows of the source; closed at the end.
         normalise: Normalises the rows of a chunk.
     """
     staged = StagedBatch(staging_table(table))
@@ -127,12 +133,14 @@ def stage(
     # A transaction may load several tables, and the same table more than once.
     connection.execute(sa.text(f"TRUNCATE {staged.rows.name}, {STAGED_REJECTIONS.name}"))
     read_so_far = 0
-    with closing(read(load.scope)) as chunks:
+    with closing(chunks):
         for chunk in chunks:
             normalised = normalise(chunk, load.horizon)
             usable, failed = split_valid(rules, normalised.records)
             rejected = [row for row in (*normalised.rejections, *failed) if _is_in_scope(load, row)]
             staged.add(connection, _rows_in_scope(load, table, usable), rejected)
+            if normalised.columns is not None:
+                staged.usable += copy_columns(connection, staged.rows, _columns_in_scope(load, normalised.columns))
             staged.unreadable += normalised.unreadable
             staged.unusable += normalised.unusable
             read_so_far += len(chunk)
@@ -179,6 +187,15 @@ def _rows_in_scope(load: BillingLoad, table: sa.Table, records: Iterable[tuple[A
     position = list(table.c.keys()).index("year_month")
     months = set(load.scope.months)
     return (record for record in records if record[position] in months)
+
+
+def _columns_in_scope(load: BillingLoad, records: "pa.RecordBatch") -> "pa.RecordBatch":
+    if set(load.horizon.months) <= set(load.scope.months):
+        return records
+    import pyarrow as pa
+    from pyarrow import compute
+
+    return records.filter(compute.is_in(records["year_month"], pa.array(load.scope.months)))
 
 
 def _is_in_scope(load: BillingLoad, row: Rejection) -> bool:

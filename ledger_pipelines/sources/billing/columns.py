@@ -4,6 +4,7 @@ Versions of the application differ in their columns. A column that no amount nee
 NULL. Columns not listed here are never read, so later versions may add some.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +58,20 @@ EFFECT_IF_MISSING: Mapping[str, Mapping[str, str]] = {
 }
 TABLES = {table.name: table for table in (users, data_pencatatan)}
 
+_EXACT_NUMBER = r"(tiny|small|medium|big)?int|integer|numeric|decimal"
+_TEXT = r"(var)?char\b|character|(tiny|medium|long)?text|enum"
+_TIMESTAMP = r"datetime|timestamp(?!.*with time zone)"
+#: Types whose values are the same whether the server sends them as text or the driver makes objects of them.
+_TYPES_AS_TEXT: Mapping[str, str] = {
+    "id": _EXACT_NUMBER,
+    "customer_id": _EXACT_NUMBER,
+    "role": _TEXT,
+    "harga_final": _EXACT_NUMBER,
+    "status_pembayaran": _TEXT,
+    "created_at": _TIMESTAMP,
+    "updated_at": _TIMESTAMP,
+}
+
 #: Time to live of the cached columns.
 CACHE_SECONDS = 10
 
@@ -95,6 +110,10 @@ class ReadableColumns:
     def has(self, name: str) -> bool:
         """Return whether a column exists and may be read."""
         return name in self.types
+
+    def has_text_types(self, *names: str) -> bool:
+        """Return whether these columns, where they exist, have types that may be read as text."""
+        return all(re.match(_TYPES_AS_TEXT[name], self.types[name].lower()) for name in names if self.has(name))
 
     @property
     def missing_message(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -20,20 +20,33 @@ from ledger_pipelines.sources.billing import columns as billing_columns
 from ledger_pipelines.sources.billing.columns import ColumnsByTable
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
-from ledger_pipelines.sources.errors import SourceError, driver_message
+from ledger_pipelines.sources.errors import SourceError, driver_message, error_message
+from ledger_pipelines.sources.prefetch import StatementTimeoutError
+
+if TYPE_CHECKING:
+    from ledger_pipelines.sources.billing.text_batches import TextBatch
 
 CHUNK_ROWS = 20_000
 IDS_PER_STATEMENT = 1_000
+STATEMENT_SECONDS = 600
 _ROLE_SAMPLE_ROWS = 100
+_TIMESTAMPS = ("created_at", "updated_at")
 Chunk = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class BillingSource:
-    """The billing application's database, read for a horizon of months."""
+    """The billing application's database, read for a horizon of months.
+
+    Attributes:
+        engine: Engine of the database.
+        horizon: Months of the partitions.
+        statement_seconds: Time limit for each batch of rows that is read as text.
+    """
 
     engine: sa.Engine
     horizon: Horizon
+    statement_seconds: int = STATEMENT_SECONDS
 
     def customers(self, scope: Scope) -> Generator[Chunk]:
         """Yield the rows of `users` that are customers and in the scope.
@@ -57,8 +70,40 @@ class BillingSource:
         Raises:
             SourceError: as `customers`.
         """
+        return self._stream(data_pencatatan, self._select_readings(scope))
+
+    def reading_batches(self, scope: Scope) -> "Generator[TextBatch] | None":
+        """Yield the rows of `readings` in batches of text; None if the driver or a column's type does not allow it.
+
+        Raises:
+            SourceError: as `customers`, or the database takes longer than the time limit.
+        """
+        # Imported only where needed: real-time changes read a handful of rows and must not wait for Arrow to load.
+        from ledger_pipelines.sources.billing import text_batches
+
+        readings, owners = self.columns[data_pencatatan.name], self.columns[users.name]
+        as_text = readings.has_text_types("id", "customer_id", "harga_final", "status_pembayaran", *_TIMESTAMPS)
+        if not (text_batches.can_read(self.engine) and as_text and owners.has_text_types("id", "role")):
+            return None
+        statement = self._select_readings(scope).order_by(data_pencatatan.c.id)
+        return self._read_batches(statement)
+
+    def _read_batches(self, statement: sa.Select[Any]) -> "Generator[TextBatch]":
+        from ledger_pipelines.sources.billing import text_batches
+
+        try:
+            yield from text_batches.read_batches(self.engine, statement, CHUNK_ROWS, self.statement_seconds)
+        except StatementTimeoutError:
+            raise self._unreadable(
+                f"It sent no rows for {self.statement_seconds} s. LEDGER_BILLING_STATEMENT_TIMEOUT_SECONDS "
+                "sets the limit."
+            ) from None
+        except text_batches.DRIVER_ERRORS as error:
+            raise self._unreadable(error_message(error)) from error
+
+    def _select_readings(self, scope: Scope) -> sa.Select[Any]:
         statement = self._filter_customers(self.select_rows(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
-        return self._stream(data_pencatatan, statement.where(self._month_filter(scope)))
+        return statement.where(self._month_filter(scope))
 
     def readings_by_id(self, reading_ids: Sequence[int]) -> Generator[Chunk]:
         """Yield the rows of `data_pencatatan` with these ids, of any month and customer."""
@@ -179,8 +224,12 @@ class BillingSource:
             with self.engine.connect() as connection:
                 yield connection
         except exc.DBAPIError as error:
-            billing_columns.drop_cached_columns(self.engine)
-            raise SourceError(
-                f"The billing database {mask_url(self.engine.url)} cannot be read: {driver_message(error)} "
-                "Check LEDGER_BILLING_URL, and that the server is running and accepts this user. Nothing was changed."
-            ) from error
+            raise self._unreadable(driver_message(error)) from error
+
+    def _unreadable(self, reason: str) -> SourceError:
+        """Return the error for a failed read; a column may have been dropped, so the cached ones are forgotten."""
+        billing_columns.drop_cached_columns(self.engine)
+        return SourceError(
+            f"The billing database {mask_url(self.engine.url)} cannot be read: {reason} "
+            "Check LEDGER_BILLING_URL, and that the server is running and accepts this user. Nothing was changed."
+        )
