@@ -49,7 +49,8 @@ class InstallationDatabases:
     @cached_property
     def billing(self) -> sa.Engine:
         """Engine of the billing application's database."""
-        return source_engine(database_urls.billing_url(self.settings))
+        seconds = self.settings.billing_statement_timeout_seconds
+        return source_engine(database_urls.billing_url(self.settings), read_only=True, statement_seconds=seconds)
 
     @contextmanager
     def warehouse_connection(self) -> Iterator[sa.Connection]:
@@ -86,7 +87,7 @@ class InstallationDatabases:
 
     def billing_app(self) -> BillingSource:
         """Return the billing application, with the horizon up to the current month."""
-        return BillingSource(self.billing, self.horizon())
+        return BillingSource(self.billing, self.horizon(), self.settings.billing_statement_timeout_seconds)
 
     def default_low_balance(self) -> LowBalanceLimits:
         """Return the default limits of low balances, for customers without limits of their own."""

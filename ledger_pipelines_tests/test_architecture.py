@@ -218,6 +218,17 @@ def test_the_core_is_importable_without_dagster() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_the_real_time_path_does_not_wait_for_pandas_or_arrow() -> None:
+    program = [
+        "import importlib, sys",
+        *(f"importlib.import_module('{PACKAGE}.{name}')" for name in MODULES if part_of(name) == "realtime"),
+        "print(sorted({'alembic', 'asyncmy', 'pandas', 'pandera', 'pyarrow'} & sys.modules.keys()))",
+    ]
+    answer = subprocess.run([sys.executable, "-c", "\n".join(program)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     "module",
     [name for name in MODULES if part_of(name) in NEAR_MONEY],

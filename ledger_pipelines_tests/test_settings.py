@@ -154,6 +154,7 @@ def test_settings_are_frozen_and_cached(monkeypatch: pytest.MonkeyPatch) -> None
         ("LEDGER_DELETION_GUARD_SHARE", "20%", "'20%' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "1.01", "'1.01' is not a share from 0 to 1"),
         ("LEDGER_DELETION_GUARD_SHARE", "NaN", "'NaN' is not a share from 0 to 1"),
+        ("LEDGER_BILLING_STATEMENT_TIMEOUT_SECONDS", "soon", "'soon' is not a number of seconds from 1 to 86400"),
         ("LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS", "0", "'0' is not a number of seconds from 1 to 86400"),
         ("LEDGER_DELETION_GUARD_ROWS", "-1", "'-1' is not a number of rows, 0 or more"),
         ("LEDGER_ERP_SHRINK_SHARE", "5%", "'5%' is not a share from 0 to 1"),

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     api_trusted_proxies: str | None = Field(
         default=None, description="addresses or networks, separated by commas", examples=["127.0.0.1,10.0.0.0/8"]
     )
+    billing_statement_timeout_seconds: int = Field(
+        default=600, ge=1, le=86400, description="a number of seconds from 1 to 86400", examples=["600"]
+    )
     erp_statement_timeout_seconds: int = Field(
         default=600, ge=1, le=86400, description="a number of seconds from 1 to 86400", examples=["600"]
     )

@@ -51,11 +51,11 @@ def copy_columns(connection: sa.Connection, table: sa.Table, rows: "pa.RecordBat
     from pyarrow import csv
 
     text = pa.BufferOutputStream()
-    csv.write_csv(rows, text, csv.WriteOptions(include_header=False, batch_size=max(rows.num_rows, 1)))
+    csv.write_csv(rows, text, csv.WriteOptions(include_header=False, batch_size=max(len(rows), 1)))
     statement = f"{_statement(connection, table, rows.schema.names)} (FORMAT csv)"
     with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(memoryview(text.getvalue()))
-    return rows.num_rows
+    return len(rows)
 
 
 class ColumnCopy:

@@ -1,7 +1,7 @@
 """Creation of the SQLAlchemy engines for the warehouse and the sources."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from psycopg.abc import Loader
 from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
 from sqlalchemy import exc
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.warehouse.schema import WarehouseError
@@ -22,6 +23,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 #: SQLSTATE classes of a server that is unreachable, refuses the login, or lacks the database.
 _UNAVAILABLE = ("08", "28", "3D", "57P")
 _LONGEST_INTEGER = 18
+_MYSQL = ("mysql", "mariadb")
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -94,18 +96,42 @@ def warehouse_engine(
     )
 
 
-def source_engine(url: sa.URL) -> sa.Engine:
+def source_engine(url: sa.URL, *, read_only: bool = False, statement_seconds: int | None = None) -> sa.Engine:
     """Return an engine for a source database of any kind.
 
     Timestamps that Python cannot represent (infinity, a zero date) are returned as text.
+
+    Args:
+        url: The source.
+        read_only: Whether the server refuses statements that write.
+        statement_seconds: Time limit for an answer of the server; None: no limit.
     """
-    timeouts = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mariadb": "connect_timeout"}
-    argument = timeouts.get(url.get_backend_name())
-    connect_args = {argument: CONNECT_TIMEOUT_SECONDS} if argument else {}
+    backend, connect_args = url.get_backend_name(), dict[str, Any]()
+    settings: list[str] = []
+    if backend in _MYSQL:
+        connect_args["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+        if statement_seconds is not None and url.get_driver_name() == "pymysql" and "read_timeout" not in url.query:
+            connect_args["read_timeout"] = statement_seconds
+        settings += ["SET SESSION TRANSACTION READ ONLY"] * read_only
+    elif backend == "postgresql":
+        connect_args["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+        settings += ["SET default_transaction_read_only = on"] * read_only
+        settings += [f"SET statement_timeout = '{statement_seconds}s'"] * (statement_seconds is not None)
     engine = sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
     if engine.dialect.driver == "psycopg":
         sa.event.listen(engine, "connect", _load_any_timestamp)
+    if settings:
+        sa.event.listen(engine, "connect", partial(_apply, settings))
     return engine
+
+
+def _apply(settings: Sequence[str], connection: DBAPIConnection, _: object) -> None:
+    """Apply settings to a new session."""
+    cursor = connection.cursor()
+    for statement in settings:
+        cursor.execute(statement)
+    cursor.close()
+    connection.commit()
 
 
 def _load_any_timestamp(connection: "psycopg.Connection[Any]", _: object) -> None:

@@ -18,12 +18,12 @@ from ledger_pipelines.sources.billing.records import Deposit, MeterReading
 from ledger_pipelines.sources.billing.rules import RecordRules
 from ledger_pipelines.warehouse import tables
 
-_FROM_USERS: Mapping[str, tuple[RecordRules, Normalise]] = {
+_FROM_USERS: Mapping[str, tuple[RecordRules, Normalise[Chunk]]] = {
     tables.customers.name: (billing_rules.CUSTOMERS, normalisation.customers),
     tables.prices.name: (billing_rules.PRICES, normalisation.prices),
     tables.deposits.name: (billing_rules.DEPOSITS, normalisation.deposits),
 }
-_FROM_READINGS: Mapping[str, tuple[RecordRules, Normalise]] = {
+_FROM_READINGS: Mapping[str, tuple[RecordRules, Normalise[Chunk]]] = {
     tables.meter_readings.name: (billing_rules.READINGS, normalisation.readings)
 }
 _MONTH_POSITIONS = {
@@ -80,7 +80,7 @@ def _count(
     app: BillingSource,
     chunk: Chunk,
     rules: RecordRules,
-    normalise: Normalise,
+    normalise: Normalise[Chunk],
     month: int | None,
 ) -> None:
     normalised = normalise(chunk, app.horizon)

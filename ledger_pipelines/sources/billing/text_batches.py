@@ -6,11 +6,15 @@ The statement runs in a thread of its own; it can be cancelled, and a server tha
 """
 
 import asyncio
+import inspect
+import os
+import socket
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import asyncmy.connection
 import asyncmy.converters
 import asyncmy.cursors
 import asyncmy.errors
@@ -24,10 +28,11 @@ from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
 
 from ledger_pipelines.sources.prefetch import prefetch
 
-_KILL_SECONDS = 5
+_CANCEL_SECONDS = 5
 #: Encoders of parameters only: without decoders, asyncmy returns every value as text.
 _TEXT_ONLY = {key: encode for key, encode in asyncmy.converters.conversions.items() if not isinstance(key, int)}
 
+_ASYNCMY_OPTIONS = inspect.signature(asyncmy.connection.connect).parameters.keys() - {"autocommit", "conv"}
 #: Errors of the drivers, and of SQLAlchemy around one of them.
 DRIVER_ERRORS = (sa.exc.DBAPIError, psycopg.Error, asyncmy.errors.Error, OSError)
 
@@ -48,7 +53,7 @@ class TextBatch:
     converters: Sequence[Convert | None]
 
     def __len__(self) -> int:
-        return self.columns.num_rows
+        return len(self.columns)
 
     def rows(self, which: pa.Array) -> list[Mapping[str, Any]]:
         """Return the rows at these positions, with the values that a row-by-row read returns."""
@@ -70,8 +75,9 @@ class _Stream(Protocol):
 
 
 def can_read(engine: sa.Engine) -> bool:
-    """Return whether rows can be read as batches of text over the engine's driver."""
-    return engine.dialect.driver in _STREAMS
+    """Return whether rows can be read as batches of text with the engine's driver and the options in its URL."""
+    driver = engine.dialect.driver
+    return driver in _STREAMS and (driver != "pymysql" or _asyncmy_arguments(engine.url).keys() <= _ASYNCMY_OPTIONS)
 
 
 def read_batches(
@@ -92,6 +98,12 @@ def read_batches(
     stream = _STREAMS[engine.dialect.driver](engine, statement)
     with closing(prefetch(lambda: stream.batches(chunk_rows), stream.cancel, statement_seconds)) as batches:
         yield from batches
+
+
+def _asyncmy_arguments(url: sa.URL) -> dict[str, Any]:
+    """Return the arguments for asyncmy of a URL for PyMySQL."""
+    _, arguments = MySQLDialect_asyncmy().create_connect_args(url)
+    return {"charset": "utf8mb4", **arguments}
 
 
 def _batch(
@@ -135,7 +147,7 @@ class _PsycopgStream:
                 with driver.cursor(name="ledger_rows") as cursor:
                     for info in psycopg.adapters.types:
                         cursor.adapters.register_loader(info.oid, TextLoader)
-                    cursor.execute(*_rendered(self._engine, self._statement))  # type: ignore[arg-type]
+                    cursor.execute(*_rendered(self._engine, self._statement))
                     description = cursor.description or []
                     converters = self._converters(driver, [column.type_code for column in description])
                     while rows := cursor.fetchmany(chunk_rows):
@@ -152,8 +164,13 @@ class _PsycopgStream:
         return list(map(_chain, loads, after))
 
     def cancel(self) -> None:
-        if (connection := self._connection) is not None:
-            connection.cancel_safe(timeout=_KILL_SECONDS)
+        if (connection := self._connection) is None:
+            return
+        try:
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        except psycopg.Error:  # the server hangs or is gone; without its connection, the thread that waits for it ends
+            with socket.socket(fileno=os.dup(connection.fileno())) as connected:
+                connected.shutdown(socket.SHUT_RDWR)
 
 
 def _load_with(loader: "psycopg.abc.Loader") -> Convert:
@@ -162,8 +179,6 @@ def _load_with(loader: "psycopg.abc.Loader") -> Convert:
 
 class _AsyncmyStream:
     """Statement of MySQL or MariaDB, read by asyncmy with the engine's address and login."""
-
-    _dialect: ClassVar = MySQLDialect_asyncmy()
 
     def __init__(self, engine: sa.Engine, statement: sa.Select[Any]) -> None:
         self._engine = engine
@@ -192,12 +207,12 @@ class _AsyncmyStream:
 
     def _run(self, runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine that `cancel` can end from another thread."""
-        self._task = runner.get_loop().create_task(coroutine)
-        return runner.get_loop().run_until_complete(self._task)
+        loop = runner.get_loop()
+        self._task = task = loop.create_task(coroutine)
+        return loop.run_until_complete(task)
 
     async def _connect(self, **options: Any) -> Any:
-        arguments, more = self._dialect.create_connect_args(self._engine.url)
-        return await asyncmy.connect(*arguments, **{"charset": "utf8mb4", "autocommit": True, **more, **options})
+        return await asyncmy.connect(autocommit=True, **_asyncmy_arguments(self._engine.url), **options)
 
     def _converters(self, codes: Sequence[int]) -> list[Convert | None]:
         """Return the conversions of PyMySQL, which reads the same columns row by row."""
@@ -221,7 +236,7 @@ class _AsyncmyStream:
                 connection.close()
 
         with suppress(Exception):  # best effort: the server may be gone or hang
-            runner.run(asyncio.wait_for(kill(), _KILL_SECONDS))
+            runner.run(asyncio.wait_for(kill(), _CANCEL_SECONDS))
 
 
 _STREAMS: Mapping[str, Callable[[sa.Engine, sa.Select[Any]], _Stream]] = {
