@@ -51,6 +51,11 @@ class _JsonNumber(str):
     __slots__ = ()
 
 
+# Made once: json.loads and json.dumps make a decoder and an encoder for each call with options.
+_decode = json.JSONDecoder(parse_float=_JsonNumber, parse_int=_JsonNumber, parse_constant=_JsonNumber).decode
+_encode_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def parse_json(text: str | None) -> Any:
     """Parse JSON and unwrap JSON strings that hold JSON; return ``None`` for ``None`` and blank text.
 
@@ -66,7 +71,7 @@ def parse_json(text: str | None) -> Any:
         if _is_nested_too_deeply(value):
             raise UnusableError(ReasonCode.NESTED_TOO_DEEPLY, limit=MAX_JSON_DEPTH)
         try:
-            value = json.loads(value, parse_float=_JsonNumber, parse_int=_JsonNumber, parse_constant=_JsonNumber)
+            value = _decode(value)
         except ValueError as error:
             raise UnusableError(ReasonCode.NOT_JSON, error=error) from None
     return value
@@ -195,6 +200,8 @@ def quote_value(value: object, longest: int = 60) -> str:
 
 def to_storable(text: str) -> str:
     """Replace characters that PostgreSQL cannot store: NUL by U+FFFD, a lone surrogate by a question mark."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -221,12 +228,9 @@ def encode_json(value: object, depth: int = 0) -> str:
         )
         return str(value) if plain else json.dumps(str(value))
     if isinstance(value, str):
-        return json.dumps(to_storable(value), ensure_ascii=False)
+        return _encode_text(to_storable(value))
     if isinstance(value, Mapping):
-        items = (
-            f"{json.dumps(to_storable(key), ensure_ascii=False)}: {encode_json(item, depth + 1)}"
-            for key, item in value.items()
-        )
+        items = (f"{_encode_text(to_storable(key))}: {encode_json(item, depth + 1)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
         return f"[{', '.join(encode_json(item, depth + 1) for item in value)}]"

@@ -61,7 +61,7 @@ def _histories(
     normalised = NormalisedChunk()
     for row in chunk:
         try:
-            billing_rows.parse_customer(row, horizon)
+            billing_rows.check_customer(row)
         except UnusableError:  # rejected when customers are loaded
             normalised.unusable.append(row["id"])
             continue

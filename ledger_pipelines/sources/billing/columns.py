@@ -61,7 +61,8 @@ TABLES = {table.name: table for table in (users, data_pencatatan)}
 _EXACT_NUMBER = r"(tiny|small|medium|big)?int|integer|numeric|decimal"
 _TEXT = r"(var)?char\b|character|(tiny|medium|long)?text|enum"
 _TIMESTAMP = r"datetime|timestamp(?!.*with time zone)"
-#: Types whose values are the same whether the server sends them as text or the driver makes objects of them.
+_BINARY = re.compile(r"binary|blob|bit\b|bytea")
+#: Types of the columns that are used as the text that the server sends, without making objects of them.
 _TYPES_AS_TEXT: Mapping[str, str] = {
     "id": _EXACT_NUMBER,
     "customer_id": _EXACT_NUMBER,
@@ -114,6 +115,11 @@ class ReadableColumns:
     def has_text_types(self, *names: str) -> bool:
         """Return whether these columns, where they exist, have types that may be read as text."""
         return all(re.match(_TYPES_AS_TEXT[name], self.types[name].lower()) for name in names if self.has(name))
+
+    @property
+    def has_binary_type(self) -> bool:
+        """Whether a column that is read holds bytes instead of characters."""
+        return any(_BINARY.search(type_name.lower()) for type_name in self.types.values())
 
     @property
     def missing_message(self) -> str:

@@ -16,6 +16,7 @@ from ledger_pipelines.domain import EXACT_CONTEXT, KIND_WITHOUT_KETERANGAN, Depo
 from ledger_pipelines.horizon import Horizon, month_of, month_start, parse_month, shift_month
 from ledger_pipelines.rejection_reasons import ReasonCode
 from ledger_pipelines.sources.billing.records import (
+    CUSTOMER_NUMBERS,
     CUSTOMER_ROLES,
     PRICE_FIELDS,
     Customer,
@@ -61,17 +62,19 @@ def parse_customer(row: SourceRow, horizon: Horizon) -> Customer:
         no_kontrak=parse_text(row["no_kontrak"]),
         alamat=parse_text(row["alamat"]),
         nomor_tlpn=parse_text(row["nomor_tlpn"]),
-        total_deposit=parse_number(row["total_deposit"], "total_deposit"),
-        total_purchases=parse_number(row["total_purchases"], "total_purchases"),
-        harga_per_meter_kubik=parse_number(row["harga_per_meter_kubik"], "harga_per_meter_kubik"),
-        tekanan_keluar=parse_number(row["tekanan_keluar"], "tekanan_keluar"),
-        suhu=parse_number(row["suhu"], "suhu"),
-        koreksi_meter=parse_number(row["koreksi_meter"], "koreksi_meter"),
+        **{name: parse_number(row[name], name) for name in CUSTOMER_NUMBERS},
         use_realtime_calculation=True if realtime is None else bool(realtime),
         balance_last_updated_at=parse_timestamp(row["balance_last_updated_at"], horizon),
         created_at=parse_timestamp(row["created_at"], horizon),
         updated_at=parse_timestamp(row["updated_at"], horizon),
     )
+
+
+def check_customer(row: SourceRow) -> None:
+    """Check what makes the row of a customer usable; raises as `parse_customer`."""
+    _check_id(row["id"], "id")
+    for name in CUSTOMER_NUMBERS:
+        parse_number(row[name], name)
 
 
 def parse_prices(row: SourceRow, horizon: Horizon) -> Iterator[Price | Rejection]:

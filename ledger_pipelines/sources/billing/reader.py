@@ -5,7 +5,7 @@ An unreadable source raises an error; it is never returned as an empty table.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,10 @@ class BillingSource:
             SourceError: the database cannot be reached, or the table or one of its columns is missing.
         """
         statement = self._filter_customers(self.select_rows(users.name), users.c.id, scope)
-        for chunk in self._stream(users, statement.where(users.c.role.in_(CUSTOMER_ROLES))):
+        statement = statement.where(users.c.role.in_(CUSTOMER_ROLES))
+        by_text = scope.covers_all_customers and self._can_read_batches()
+        rows = self._rows_of_batches if by_text else self._stream
+        for chunk in rows(statement.order_by(users.c.id)):
             # MySQL ignores case and trailing blanks when it compares text; the rule does not.
             yield [row for row in chunk if row["role"] in CUSTOMER_ROLES]
 
@@ -70,7 +73,7 @@ class BillingSource:
         Raises:
             SourceError: as `customers`.
         """
-        return self._stream(data_pencatatan, self._select_readings(scope))
+        return self._stream(self._select_readings(scope))
 
     def reading_batches(self, scope: Scope) -> "Generator[TextBatch] | None":
         """Yield the rows of `readings` in batches of text; None if the driver or a column's type does not allow it.
@@ -78,15 +81,22 @@ class BillingSource:
         Raises:
             SourceError: as `customers`, or the database takes longer than the time limit.
         """
+        readings, owners = self.columns[data_pencatatan.name], self.columns[users.name]
+        as_text = readings.has_text_types("id", "customer_id", "harga_final", "status_pembayaran", *_TIMESTAMPS)
+        if not (self._can_read_batches() and as_text and owners.has_text_types("id", "role")):
+            return None
+        return self._read_batches(self._select_readings(scope))
+
+    def _can_read_batches(self) -> bool:
         # Imported only where needed: real-time changes read a handful of rows and must not wait for Arrow to load.
         from ledger_pipelines.sources.billing import text_batches
 
-        readings, owners = self.columns[data_pencatatan.name], self.columns[users.name]
-        as_text = readings.has_text_types("id", "customer_id", "harga_final", "status_pembayaran", *_TIMESTAMPS)
-        if not (text_batches.can_read(self.engine) and as_text and owners.has_text_types("id", "role")):
-            return None
-        statement = self._select_readings(scope).order_by(data_pencatatan.c.id)
-        return self._read_batches(statement)
+        return text_batches.can_read(self.engine) and not any(of.has_binary_type for of in self.columns.values())
+
+    def _rows_of_batches(self, statement: sa.Select[Any]) -> Generator[Chunk]:
+        with closing(self._read_batches(statement)) as batches:
+            for batch in batches:
+                yield batch.rows()
 
     def _read_batches(self, statement: sa.Select[Any]) -> "Generator[TextBatch]":
         from ledger_pipelines.sources.billing import text_batches
@@ -103,14 +113,14 @@ class BillingSource:
 
     def _select_readings(self, scope: Scope) -> sa.Select[Any]:
         statement = self._filter_customers(self.select_rows(data_pencatatan.name), data_pencatatan.c.customer_id, scope)
-        return statement.where(self._month_filter(scope))
+        return statement.where(self._month_filter(scope)).order_by(data_pencatatan.c.id)
 
     def readings_by_id(self, reading_ids: Sequence[int]) -> Generator[Chunk]:
         """Yield the rows of `data_pencatatan` with these ids, of any month and customer."""
         rows = self.select_rows(data_pencatatan.name)
         for start in range(0, len(reading_ids), IDS_PER_STATEMENT):
             in_batch = data_pencatatan.c.id.in_(reading_ids[start : start + IDS_PER_STATEMENT])
-            yield from self._stream(data_pencatatan, rows.where(in_batch))
+            yield from self._stream(rows.where(in_batch).order_by(data_pencatatan.c.id))
 
     def refresh_columns(self) -> ColumnsByTable:
         """Ask the server for the available columns, cache them and return them.
@@ -206,10 +216,10 @@ class BillingSource:
             fragments |= {f"{day:%Y-%m-%d}" for day in days}
         return fragments
 
-    def _stream(self, table: sa.Table, statement: sa.Select[Any]) -> Generator[Chunk]:
+    def _stream(self, statement: sa.Select[Any]) -> Generator[Chunk]:
         with self.connect() as connection:
             streaming = connection.execution_options(yield_per=CHUNK_ROWS)
-            with streaming.execute(statement.order_by(table.c.id)) as result:
+            with streaming.execute(statement) as result:
                 for chunk in result.partitions():
                     yield [row._asdict() for row in chunk]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 CUSTOMER_ROLES = ("customer", "fob")
 PRICE_FIELDS = ("harga_per_meter_kubik", "tekanan_keluar", "suhu", "koreksi_meter")
+CUSTOMER_NUMBERS = ("total_deposit", "total_purchases", *PRICE_FIELDS)
 
 
 class Customer(NamedTuple):

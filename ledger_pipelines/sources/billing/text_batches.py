@@ -55,9 +55,9 @@ class TextBatch:
     def __len__(self) -> int:
         return len(self.columns)
 
-    def rows(self, which: pa.Array) -> list[Mapping[str, Any]]:
-        """Return the rows at these positions, with the values that a row-by-row read returns."""
-        picked = self.columns.take(which)
+    def rows(self, which: pa.Array | None = None) -> list[Mapping[str, Any]]:
+        """Return all rows, or those at these positions, with the values that a row-by-row read returns."""
+        picked = self.columns if which is None else self.columns.take(which)
         values = [
             [value if value is None or convert is None else convert(value) for value in column.to_pylist()]
             for column, convert in zip(picked.columns, self.converters, strict=True)
