@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from ledger_pipelines_tests.bench import api, dashboard, erp, ledger, realtime
+from ledger_pipelines_tests.bench import api, billing, dashboard, erp, ledger, realtime
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "one-month": ledger.one_month,
@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "one-change": realtime.one_change,
     "api": api.measure_mixed_reads,
     "dashboard": dashboard.measure_pages,
+    "readings-to-balances": billing.readings_to_balances,
     "erp-million": erp.first_and_later_syncs,
     "erp-hourly": erp.hourly_sync,
 }

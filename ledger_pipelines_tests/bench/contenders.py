@@ -1,21 +1,26 @@
-"""Contenders of the ERP benchmark: each copies tables in its own process and prints its time and memory.
+"""Contenders: how each is run and measured in its own process, and those of the ERP benchmark, which copy tables.
 
 `python -m ledger_pipelines_tests.bench.contenders NAME` reads its job from standard input. Each contender imports its
 own dependencies, so that the memory of one does not count for another.
 """
 
 import json
+import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from ledger_pipelines_tests.support.erp.psqlodbc import with_psqlodbc
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Copy = Callable[[], int]
 """Copies the tables and returns the number of rows read."""
@@ -50,6 +55,7 @@ class CopyFigures:
         processor_seconds: CPU time of this process, without the servers.
         peak_mb: Peak memory of the process.
         imported_mb: Memory of the process after the imports, before the copy.
+        stages: Seconds and seconds of CPU time of each stage, of a copy that measures its stages.
     """
 
     rows: float
@@ -57,6 +63,42 @@ class CopyFigures:
     processor_seconds: float
     peak_mb: float
     imported_mb: float
+    stages: Mapping[str, Sequence[float]]
+
+    def __str__(self) -> str:
+        total = (
+            f"{self.seconds:.1f} s ({self.rows / self.seconds:,.0f} rows read/s), "
+            f"{self.processor_seconds:.1f} s of CPU time, peak memory {self.peak_mb:.0f} MB "
+            f"({self.imported_mb:.0f} MB of it before the first row)"
+        )
+        stages = (
+            f"\n    {stage}: {seconds:.1f} s, {processor_seconds:.1f} s of CPU time"
+            for stage, (seconds, processor_seconds) in self.stages.items()
+        )
+        return total + "".join(stages)
+
+
+class Laps:
+    """Times of the stages of a copy. A lap lasts from the end of the previous one; the laps of a stage are added up."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Sequence[float]] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Begin the first lap."""
+        self._end = self._clocks()
+
+    def end(self, stage: str) -> None:
+        """End a lap of a stage."""
+        started, worked = self._end
+        self._end = now, work = self._clocks()
+        seconds, processor_seconds = self.stages.get(stage, (0.0, 0.0))
+        self.stages[stage] = (seconds + now - started, processor_seconds + work - worked)
+
+    @staticmethod
+    def _clocks() -> tuple[float, float]:
+        return time.monotonic(), time.process_time()
 
 
 def prepare(job: CopyJob) -> Copy:
@@ -118,8 +160,13 @@ CONTENDERS: dict[str, Callable[[CopyJob], Copy]] = {
 
 def main(name: str) -> None:
     """Run a contender's job, read from standard input, and print its figures."""
-    copy = CONTENDERS[name](_job(sys.stdin.read()))
+    print_measured(CONTENDERS[name](_job(sys.stdin.read())), Laps())
+
+
+def print_measured(copy: Copy, laps: Laps) -> None:
+    """Run a copy, and print its figures as JSON."""
     imported = _process_memory_mb("VmRSS")
+    laps.start()
     started, worked = time.monotonic(), time.process_time()
     rows = copy()
     figures = CopyFigures(
@@ -128,8 +175,41 @@ def main(name: str) -> None:
         processor_seconds=time.process_time() - worked,
         peak_mb=_process_memory_mb("VmHWM"),
         imported_mb=imported,
+        stages=laps.stages,
     )
     print(json.dumps(asdict(figures)))
+
+
+def run_contender(module: str, name: str, job: "DataclassInstance") -> CopyFigures:
+    """Run a contender of a module in a separate process.
+
+    Raises:
+        RuntimeError: if the contender fails.
+    """
+    # The URLs contain passwords, and arguments are visible to all users: pass the job on standard input.
+    command = [sys.executable, "-m", module, name]
+    done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the contender {name} failed:\n{done.stdout}{done.stderr}")
+    return CopyFigures(**json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))
+
+
+def checkpoint(server: sa.URL) -> None:
+    """Run a checkpoint, so that none is due soon after the start of a measurement."""
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CHECKPOINT"))
+    engine.dispose()
+
+
+def median(figures: Sequence[CopyFigures]) -> CopyFigures:
+    """Return the median of each figure, and of each stage's figures."""
+    stages = {
+        stage: [statistics.median(clock) for clock in zip(*(each.stages[stage] for each in figures), strict=True)]
+        for stage in figures[0].stages
+    }
+    by_name = {name: [asdict(each)[name] for each in figures] for name in asdict(figures[0]) if name != "stages"}
+    return CopyFigures(**{name: statistics.median(values) for name, values in by_name.items()}, stages=stages)
 
 
 def _job(text: str) -> CopyJob:

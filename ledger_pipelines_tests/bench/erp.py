@@ -3,13 +3,9 @@
 Each contender runs in a separate process (`contenders.py`), with the same source and a database of its own.
 """
 
-import json
-import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
 
@@ -21,7 +17,8 @@ from ledger_pipelines.demo.erp.plan import ErpDemoPlan
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, SO_INVOICE_LINE
 from ledger_pipelines.sources.erp.connection.odbc import installed_drivers
-from ledger_pipelines_tests.bench.contenders import CopyFigures, CopyJob
+from ledger_pipelines_tests.bench import contenders
+from ledger_pipelines_tests.bench.contenders import CopyFigures, CopyJob, checkpoint, median, run_contender
 from ledger_pipelines_tests.bench.parity import check_parity
 from ledger_pipelines_tests.support.billing_pipeline import WIB
 from ledger_pipelines_tests.support.erp.psqlodbc import OPTIONS
@@ -83,7 +80,7 @@ def first_and_later_syncs(rows_per_month: int = MILLION, rounds: int = 3) -> Non
                     if name == "ledger" and number == rounds - 1:
                         _later_syncs(bench_server, target, rounds)
     for name, figures in figures_by_name.items():
-        _print_figures(f"median of {name}, {figures[0].rows:,} rows", _median(figures))
+        _print_figures(f"median of {name}, {figures[0].rows:,} rows", median(figures))
 
 
 def hourly_sync(rows_per_month: int = 300, rounds: int = 5) -> None:
@@ -97,30 +94,27 @@ def hourly_sync(rows_per_month: int = 300, rounds: int = 5) -> None:
             _change_random_rows(bench_server, 20, number)
             times.append(_run_contender("ledger-native", bench_server, target, names, first=False))
             _print_figures(f"hour {number + 1}", times[-1])
-        _print_figures("median hour", _median(times))
+        _print_figures("median hour", median(times))
 
 
 def _later_syncs(bench_server: BenchServer, target: sa.URL, rounds: int) -> None:
     """Measure syncs after the first one: without changes, then with 100 changed rows."""
     tables = (SO_INVOICE_LINE.name,)
     same = [_run_contender("ledger", bench_server, target, tables, first=False) for _ in range(rounds)]
-    _print_figures("nothing changed at the source, median", _median(same))
+    _print_figures("nothing changed at the source, median", median(same))
     changed = []
     for number in range(rounds):
         _change_100_rows(bench_server, number)
         changed.append(_run_contender("ledger", bench_server, target, tables, first=False))
         check_parity(bench_server.erp, target, SO_INVOICE_LINE)
-    _print_figures("100 rows changed in 24 months, median", _median(changed))
+    _print_figures("100 rows changed in 24 months, median", median(changed))
 
 
 def _prepare(bench_server: BenchServer, target: sa.URL, name: str) -> None:
     """Create the sync's tables, which is not measured, and run a checkpoint before the measurement."""
     if name == "ledger":
         _run_contender("prepare", bench_server, target)
-    engine = sa.create_engine(bench_server.server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text("CHECKPOINT"))
-    engine.dispose()
+    checkpoint(bench_server.server)
 
 
 def _run_contender(
@@ -131,20 +125,11 @@ def _run_contender(
     *,
     first: bool = True,
 ) -> CopyFigures:
-    """Run a contender in a separate process: a first sync reads all months, later ones those of the hourly sync.
-
-    Raises:
-        RuntimeError: if the contender fails.
-    """
+    """Run a contender in a separate process: a first sync reads all months, later ones those of the hourly sync."""
     months = HORIZON.months if first else HORIZON.months[-2:]
     erp, into = (url.render_as_string(hide_password=False) for url in (bench_server.erp, target))
     job = CopyJob(erp, into, (HORIZON.first, HORIZON.current), months, tables)
-    # The URLs contain passwords, and arguments are visible to all users: pass the job on standard input.
-    command = [sys.executable, "-m", "ledger_pipelines_tests.bench.contenders", name]
-    done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"the contender {name} failed:\n{done.stdout}{done.stderr}")
-    return CopyFigures(**json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))
+    return run_contender(contenders.__name__, name, job)
 
 
 def _change_100_rows(bench_server: BenchServer, seed: int) -> None:
@@ -166,16 +151,5 @@ def _change_random_rows(bench_server: BenchServer, changes: int, seed: int) -> N
     engine.dispose()
 
 
-def _median(figures: list[CopyFigures]) -> CopyFigures:
-    """Return the median of each figure."""
-    by_name = {name: [asdict(each)[name] for each in figures] for name in asdict(figures[0])}
-    return CopyFigures(**{name: statistics.median(values) for name, values in by_name.items()})
-
-
 def _print_figures(what: str, figures: CopyFigures) -> None:
-    rate = figures.rows / figures.seconds
-    print(
-        f"  {what}: {figures.seconds:.1f} s ({rate:,.0f} rows read/s), "
-        f"{figures.processor_seconds:.1f} s of CPU time, peak memory {figures.peak_mb:.0f} MB "
-        f"({figures.imported_mb:.0f} MB of it before the first row)"
-    )
+    print(f"  {what}: {figures}")

@@ -56,7 +56,7 @@ def one_month(customers: int = 100_000, readings: int = 30, rounds: int = 3) -> 
     copied: list[float] = []
     with filled_warehouse(horizon, customers=customers, readings=readings) as warehouse, TemporaryDirectory() as folder:
         for number in range(rounds):
-            _reset_calculated(warehouse, horizon)
+            reset_calculated(warehouse, horizon)
             ours.append(_timed(lambda: _recalculate(warehouse, Scope(horizon.months), horizon)))
             if number == 0:
                 _export(warehouse, Path(folder))
@@ -111,7 +111,7 @@ def _recalculate(warehouse: sa.Engine, scope: Scope, horizon: Horizon) -> None:
             step(connection, scope, horizon, "bench")
 
 
-def _reset_calculated(warehouse: sa.Engine, horizon: Horizon) -> None:
+def reset_calculated(warehouse: sa.Engine, horizon: Horizon) -> None:
     """Reset the calculated tables to the state before the first run."""
     with warehouse.begin() as connection:
         connection.execute(sa.text("TRUNCATE ledger.monthly_customer_balances, ledger.stale_months"))

@@ -104,15 +104,22 @@ def _execute(server: sa.URL, statement: str) -> None:
         connection.execute(sa.text(statement))
 
 
-def require_server(url: sa.URL, variable: str) -> sa.URL:
-    """Return the URL; skip the test if its server does not answer, or fail it in CI, which provides the server."""
+def connection_error(url: sa.URL) -> str | None:
+    """Return the reason why a server does not answer, or None if it does."""
     engine = sa.create_engine(url)
     try:
         engine.connect().close()
     except sa.exc.OperationalError as error:
-        _skip(f"no server at {url.render_as_string()} (set {variable}): {error.orig}")
+        return f"no server at {url.render_as_string()}: {error.orig}"
     finally:
         engine.dispose()
+    return None
+
+
+def require_server(url: sa.URL, variable: str) -> sa.URL:
+    """Return the URL; skip the test if its server does not answer, or fail it in CI, which provides the server."""
+    if (error := connection_error(url)) is not None:
+        _skip(f"{error} (set {variable})")
     return url
 
 
