@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from ledger_pipelines.domain import INTEGER_DIGITS, MAX_DECIMALS
 from ledger_pipelines.rejection_reasons import ReasonCode, RejectionReason
 
+#: The usual number: within all limits, and the same in JSON, Decimal and PostgreSQL.
+_PLAIN_NUMBER = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{INTEGER_DIGITS - 1}}})(?:\.[0-9]{{1,{MAX_DECIMALS}}})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -108,6 +110,8 @@ def parse_number(value: object, name: str) -> Decimal | None:
     Raises:
         UnusableError: the value is not a number, or exceeds the limits of the ledger's numbers.
     """
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        return Decimal(value)
     if is_missing(value):
         return None
     if isinstance(value, Decimal):
@@ -221,6 +225,8 @@ def encode_json(value: object, depth: int = 0) -> str:
     if depth > _MAX_ENCODED_DEPTH:
         return '"…"'
     if isinstance(value, _JsonNumber):
+        if _PLAIN_NUMBER.fullmatch(value):
+            return str(value)
         plain = (
             len(value) <= _MAX_NUMBER_LENGTH
             and _JSON_NUMBER.fullmatch(value)

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ledger_pipelines import ids
 from ledger_pipelines.domain import EXACT_CONTEXT, KIND_WITHOUT_KETERANGAN, DepositKind, PriceRule
@@ -41,6 +43,7 @@ from ledger_pipelines.sources.values import (
 
 _CENT = Decimal("0.01")
 _LAST_MONTH = "9999-12"
+_KINDS = {kind.value: kind for kind in DepositKind}
 _PLAIN_WORD = re.compile(r"\w{1,60}")
 
 SourceRow = Mapping[str, Any]
@@ -231,13 +234,19 @@ def _month_bounds(given: object, horizon: Horizon) -> tuple[datetime, datetime]:
     if is_missing(given):
         raise UnusableError(ReasonCode.MISSING, column="year_month")
     try:
-        month = parse_month(given if isinstance(given, str) else quote_value(given))
-        start = month_start(month, horizon.zone)
-        return start, add_clamped(start, timedelta(days=31)) if month == _LAST_MONTH else month_start(
-            shift_month(month, 1), horizon.zone
-        )
+        return _bounds(given if isinstance(given, str) else quote_value(given), horizon.zone)
     except ValueError:
         raise UnusableError(ReasonCode.NOT_A_MONTH, column="year_month", value=quote_value(given)) from None
+
+
+@lru_cache(maxsize=1_000)
+def _bounds(given: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the start of a month, and its end as an exclusive bound; cached, since customers have the same months."""
+    month = parse_month(given)
+    start = month_start(month, zone)
+    if month == _LAST_MONTH:
+        return start, add_clamped(start, timedelta(days=31))
+    return start, month_start(shift_month(month, 1), zone)
 
 
 def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit:
@@ -257,8 +266,8 @@ def _parse_deposit(customer_id: int, entry: object, horizon: Horizon) -> Deposit
 def _deposit_kind(given: object, year_month: str) -> DepositKind:
     if is_missing(given):
         return KIND_WITHOUT_KETERANGAN
-    word = given.strip().lower() if isinstance(given, str) else ""
-    if word not in tuple(DepositKind):
+    kind = _KINDS.get(given.strip().lower()) if isinstance(given, str) else None
+    if kind is None:
         raise UnusableError(
             ReasonCode.NOT_ONE_OF,
             year_month=year_month,
@@ -266,7 +275,7 @@ def _deposit_kind(given: object, year_month: str) -> DepositKind:
             allowed=", ".join(DepositKind),
             value=quote_value(given),
         )
-    return DepositKind(word)
+    return kind
 
 
 def round_rupiah(amount: Decimal) -> Decimal:
