@@ -85,6 +85,20 @@ def zone_option(dialect: Dialect, zone: str, offset: str) -> str:
     return f"{name}=SET%20time_zone%3D%27{quote(offset)}%27"
 
 
+def option_advice(url: sa.URL, option: str, variable: str) -> str:
+    """Return the advice, without a full stop, to give the URL of a setting an option.
+
+    Args:
+        url: The present URL.
+        option: The option as it is written in a URL.
+        variable: Name of the setting.
+    """
+    name, _, value = option.partition("=")
+    if name in url.query:
+        return f"Include {value} in the option {name} of {variable}"
+    return f"Add {'&' if url.query else '?'}{option} to {variable}"
+
+
 def describe_server(dialect: Dialect) -> str:
     """Return the kind and the version of a connected server."""
     name = "MariaDB" if getattr(dialect, "is_mariadb", False) else _NAMES.get(dialect.name, dialect.name)

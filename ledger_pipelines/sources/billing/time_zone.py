@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ledger_pipelines.sources.billing.changes import naive_timestamp
 from ledger_pipelines.sources.billing.columns import ReadableColumns
 from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, session_clock, zone_option
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, option_advice, session_clock, zone_option
 
 #: Types whose values the server converts to the session's time zone.
 _ZONED_TYPES: Mapping[str, str] = {MYSQL: "timestamp", MARIADB: "timestamp", POSTGRESQL: "with time zone"}
@@ -105,4 +105,5 @@ def _advice(
     minutes = round(wanted / timedelta(minutes=1))
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
     zone = str(now.tzinfo) if wanted == now.utcoffset() else f"a zone of UTC{offset}"
-    return f"{harm} Add ?{zone_option(dialect, zone, offset)} to LEDGER_BILLING_URL (UTC{offset})."
+    option = zone_option(dialect, zone, offset)
+    return f"{harm} {option_advice(connection.engine.url, option, 'LEDGER_BILLING_URL')} (UTC{offset})."

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
 from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
 from ledger_pipelines.sources.diagnosis import (
@@ -21,6 +20,7 @@ from ledger_pipelines.sources.diagnosis import (
     SessionClock,
     current_login,
     describe_server,
+    option_advice,
     session_clock,
     zone_option,
 )
@@ -109,7 +109,7 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
         return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
-        zone_advice = _of_zone(session_clock(session.connection), erp.engine.dialect, now)
+        zone_advice = _of_zone(session_clock(session.connection), erp.engine, now)
     except erp.errors as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
@@ -232,15 +232,16 @@ def _of_column(table: ErpTable, column: ErpColumn, shape: Shape, zone_advice: st
     return ColumnFinding(level, table.name, column.name, column.kind.value, shape.types[column.name], advice)
 
 
-def _of_zone(clock: SessionClock | None, dialect: Dialect, now: datetime) -> str:
+def _of_zone(clock: SessionClock | None, engine: sa.Engine, now: datetime) -> str:
     """Return the advice on columns whose values the server converts to a zone that is not the company's; else nothing.
 
     SQL Server converts no values: each has its own zone, whose day is copied.
     """
     if clock is None or clock.now - clock.utc == now.utcoffset():
         return ""
-    option = zone_option(dialect, str(now.tzinfo), now.isoformat()[-len("+00:00") :])
+    option = zone_option(engine.dialect, str(now.tzinfo), now.isoformat()[-len("+00:00") :])
+    advice = option_advice(engine.url, option, "LEDGER_ERP_URL")
     return (
         f"The server converts each value to the session's time zone, {clock.zone}, so a copied day may differ from the "
-        f"day in the company's, {now.tzinfo}. Add ?{option} to LEDGER_ERP_URL, or cast the column in a view."
+        f"day in the company's, {now.tzinfo}. {advice}, or cast the column in a view."
     )

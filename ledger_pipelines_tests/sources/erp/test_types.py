@@ -204,9 +204,12 @@ def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
     (finding,) = (column for column in in_utc.columns if column.advice)
     assert (finding.level, finding.column) == (FindingLevel.WARNING, "moved")
     zone = "Asia/Jakarta" if source.is_postgresql else "+07:00"
-    option = "options=-c%20timezone=UTC" if source.is_postgresql else f"{name}=SET%20time_zone%3D%27%2B00%3A00%27"
+    advised = {
+        "psycopg": "Add ?options=-c%20timezone=UTC to",
+        "psqlodbc": "Add &options=-c%20timezone=UTC to",
+    }.get(source.driver, f"Include SET%20time_zone%3D%27%2B00%3A00%27 in the option {name} of")
     assert f"converts each value to the session's time zone, {zone}, so a copied day may differ" in finding.advice
-    assert f"Add ?{option} to LEDGER_ERP_URL" in finding.advice
+    assert f"{advised} LEDGER_ERP_URL, or cast the column in a view." in finding.advice
     if erp is not source.erp:
         erp.engine.dispose()
 
