@@ -24,7 +24,7 @@ ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
 FOUNDATION = {"domain", "errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
-SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
+SOURCES = {"sources", "sources.billing", "sources.dialects", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
 DEMO = {"demo"}
 CORE = FOUNDATION | WAREHOUSE | SOURCES | LOADING | {"ledger", "databases", "analytics", "realtime", "notifications"}
@@ -47,9 +47,10 @@ ROOMS: dict[str, set[str]] = {
     "warehouse.ops": FOUNDATION | {"warehouse", "warehouse.tables"},
     "warehouse.queries": FOUNDATION | {"warehouse", "warehouse.ops", "warehouse.tables"},
     "sources": FOUNDATION,
-    "sources.billing": FOUNDATION | {"sources"},
-    "sources.erp.connection": FOUNDATION | {"sources"},
-    "sources.erp": FOUNDATION | {"sources", "sources.erp.connection"},
+    "sources.dialects": FOUNDATION | {"sources"},
+    "sources.billing": FOUNDATION | {"sources", "sources.dialects"},
+    "sources.erp.connection": FOUNDATION | {"sources", "sources.dialects"},
+    "sources.erp": FOUNDATION | {"sources", "sources.dialects", "sources.erp.connection"},
     "loading": FOUNDATION | WAREHOUSE | SOURCES,
     "loading.billing": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.billing"},
     "loading.erp": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.erp", "sources.erp.connection"},

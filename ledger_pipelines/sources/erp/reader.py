@@ -17,7 +17,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import Shape
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
 from ledger_pipelines.sources.erp.connection.causes import SourceInterruptedError, SourceUnreachableError
@@ -25,6 +24,7 @@ from ledger_pipelines.sources.erp.connection.errors import explained, lone_surro
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.connection.table_connection import Chunk, TableConnection
 from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
+from ledger_pipelines.sources.erp.shape import Shape
 from ledger_pipelines.sources.erp.spans import Span, Wanted
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.table_shape import read_shape
@@ -263,7 +263,7 @@ class TableReader:
         names, by_bytes = self._connection.table.names, self._statements.read_by_bytes
         positions = [position for position, name in enumerate(names) if name in by_bytes]
         chunks = chain.from_iterable(map(self._connection.chunks, statements))
-        return lambda: (with_texts(chunk, positions, self.shape) for chunk in chunks)
+        return lambda: (with_texts(chunk, positions, self.shape.server) for chunk in chunks)
 
     def _fingerprint(self, row: tuple[Any, ...]) -> tuple[date | None, Fingerprint]:
         day, count, *rest = row

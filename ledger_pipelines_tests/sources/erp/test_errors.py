@@ -12,9 +12,9 @@ from ledger_pipelines.sources.erp.connection.causes import (
     SourceInterruptedError,
     SourceUnreachableError,
 )
-from ledger_pipelines.sources.erp.connection.errors import explained, place, timeout_error, without_secrets
+from ledger_pipelines.sources.erp.connection.errors import explained, timeout_error, without_secrets
 from ledger_pipelines.sources.erp.connection.odbc import with_driver
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.errors import SourceError, place
 
 SQL_SERVER = sa.make_url("mssql+pyodbc://reader:s3cr%40t@erp.example.com:1433/soi107?driver=FreeTDS")
 MYSQL = sa.make_url("mysql+pymysql://reader:s3cr%40t@erp.example.com/soi107")

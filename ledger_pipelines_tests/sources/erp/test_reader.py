@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
-from ledger_pipelines.sources import column_types
+from ledger_pipelines.sources.dialects.mysql import MySql
+from ledger_pipelines.sources.dialects.postgresql import PostgreSql
 from ledger_pipelines.sources.erp import reader as erp_module
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection import causes
@@ -216,7 +217,8 @@ def test_values_too_large_for_a_sum_are_left_out(source: Source) -> None:
 
 def test_servers_without_hashes_compare_extremes(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL before 14 cannot hash rows."""
-    monkeypatch.setattr(column_types, "_HASHED_SINCE", {})
+    for server in (PostgreSql, MySql):
+        monkeypatch.setattr(server, "hashed_since", None)
     digests = set()
     for rows in (BASE, *(CHANGES[name] for name in ("an accent", "a time of day", "another half of a bigint"))):
         source.set_moves(*rows)
@@ -342,8 +344,8 @@ def test_the_shape_of_a_table(source: Source) -> None:
     shape = source.erp.check(table)
     assert shape.extra == ("Remark", "extra")
     assert shape.dated
-    assert list(shape.types) == ["id", "qty", "order_date"]
-    assert shape.types["qty"] in {"numeric(15,2)", "decimal(15,2)"}
+    assert list(shape.columns) == ["id", "qty", "order_date"]
+    assert shape.columns["qty"].type in {"numeric(15,2)", "decimal(15,2)"}
     with source.erp.reading(table) as reading:
         assert list(reading.rows(Wanted((Span(A_DAY, None),)))) == [[(1, Decimal("2.50"), A_DAY)]]
 

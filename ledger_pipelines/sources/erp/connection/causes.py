@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, SQL_SERVER
 from ledger_pipelines.sources.errors import SourceError
 
 STATEMENT_TIMEOUT = "LEDGER_ERP_STATEMENT_TIMEOUT_SECONDS"
@@ -201,7 +200,7 @@ def cause_of(error: BaseException, dialect: str) -> Cause | None:
     numbers, state, text = _numbers_of(error, dialect), state_of(error) or "", str(error) or type(error).__name__
 
     def by_number(cause: Cause) -> bool:
-        return not numbers.isdisjoint(cause.sql_server if dialect == SQL_SERVER else cause.mysql)
+        return not numbers.isdisjoint(cause.sql_server if dialect == "mssql" else cause.mysql)
 
     def by_words(cause: Cause) -> bool:
         return bool(cause.words) and re.search(cause.words, text, re.IGNORECASE) is not None
@@ -228,7 +227,7 @@ def _numbers_of(error: BaseException, dialect: str) -> frozenset[int]:
     arguments = arguments_of(error)
     if arguments and isinstance(arguments[0], int):
         return frozenset((arguments[0],))
-    if dialect not in {SQL_SERVER, MYSQL, MARIADB} or len(error.args) < 2:
+    if dialect not in {"mssql", "mysql", "mariadb"} or len(error.args) < 2:
         return frozenset()
     return frozenset(map(int, _NUMBERS_BY_ODBC.findall(str(error.args[1]))))
 

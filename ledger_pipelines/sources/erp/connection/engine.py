@@ -6,12 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from ledger_pipelines.sources.column_types import SQL_SERVER
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
 from ledger_pipelines.sources.erp.connection.driver_packages import UNSUPPORTED, NoDriverError, missing
-from ledger_pipelines.sources.erp.connection.errors import place
 from ledger_pipelines.sources.erp.connection.odbc import with_driver
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.errors import SourceError, place
 
 CONNECT_SECONDS = 10
 _ARGUMENTS = {
@@ -46,7 +44,7 @@ def erp_engine(url: sa.URL) -> sa.Engine:
 
 def _with_instance(url: sa.URL) -> sa.URL:
     """Return the URL of a SQL Server with `%5C` in `host%5CINSTANCE` decoded; a port makes the instance needless."""
-    if url.get_backend_name() != SQL_SERVER or url.host is None:
+    if url.get_backend_name() != "mssql" or url.host is None:
         return url
     host = re.sub(r"(?i)%5c", r"\\", url.host)
     return url.set(host=host.partition("\\")[0] if url.port else host)

@@ -9,8 +9,6 @@ from urllib.parse import quote, quote_plus
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ledger_pipelines.settings import mask_url
-from ledger_pipelines.sources.column_types import SQL_SERVER
 from ledger_pipelines.sources.erp.connection.causes import (
     LOST,
     STATEMENT_TIMEOUT,
@@ -23,7 +21,7 @@ from ledger_pipelines.sources.erp.connection.causes import (
 )
 from ledger_pipelines.sources.erp.connection.driver_packages import setting
 from ledger_pipelines.sources.erp.connection.odbc import as_written, unloadable
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.errors import SourceError, place
 
 _UNREACHABLE = "Check the host and the port in LEDGER_ERP_URL, that the server is up, and that no firewall blocks it."
 _UNKNOWN = "This is the server's message; ask the administrator of the ERP."
@@ -54,7 +52,7 @@ def explained(error: BaseException, url: sa.URL, table: str | None = None, *, co
     if cause is not None:
         driver = unloadable(url) if "{driver}" in cause.advice else ""
         raised, advice = cause.raised, cause.advice.format(table=table or "the tables", driver=driver)
-        if (option := cause.options.get(url.get_dialect().driver)) and url.get_backend_name() == SQL_SERVER:
+        if (option := cause.options.get(url.get_dialect().driver)) and url.get_backend_name() == "mssql":
             advice += f" {cause.otherwise}: {_with_option(url, *option)}."
     if connecting and cause in (None, LOST, TOO_LONG):
         raised, advice = SourceUnreachableError, _unreachable(url)
@@ -80,11 +78,6 @@ def _unreachable(url: sa.URL) -> str:
         f"must run there, to tell the port of {instance}. Or write the port instead of the instance, for example 1433: "
         f"{setting(as_written(url).set(host=host, port=1433))}."
     )
-
-
-def place(url: sa.URL) -> str:
-    """Return the URL of the ERP for a message: without the password and without the driver's options."""
-    return mask_url(url.set(query={}))
 
 
 def timeout_error(url: sa.URL, table: str | None, seconds: float) -> SourceError:

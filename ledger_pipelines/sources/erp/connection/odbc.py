@@ -13,7 +13,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import SQL_SERVER
 from ledger_pipelines.sources.erp.connection.driver_packages import NoDriverError, driver_advice
 
 PACKAGE = "mssql_python_odbc"
@@ -40,7 +39,7 @@ def with_driver(url: sa.URL) -> sa.URL:
     given = {name.lower() for name in url.query}
     if url.get_dialect().driver != "pyodbc" or given & {"odbc_connect", "dsn"} or url.database is None:
         return url
-    if url.get_backend_name() != SQL_SERVER:
+    if url.get_backend_name() != "mssql":
         if "driver" not in given:
             raise NoDriverError(f"the URL names no ODBC driver; installed: {', '.join(installed_drivers()) or 'none'}.")
         return url

@@ -1,6 +1,6 @@
 """Connection to the ERP whose statements can be cancelled and whose rows are streamed.
 
-`setup.py` sets it up; `sources/erp/statements.py` composes its statements.
+`sources/dialects/` sets it up; `sources/erp/statements.py` composes its statements.
 """
 
 import contextlib
@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from pymysql.cursors import SSCursor
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL
+from ledger_pipelines.sources.dialects import server_of
+from ledger_pipelines.sources.dialects.parts import read_committed
 from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
+from ledger_pipelines.sources.erp.connection.days import read_days
 from ledger_pipelines.sources.erp.connection.pymssql import ConnectionSocket
-from ledger_pipelines.sources.erp.connection.setup import read_committed, set_up
 
 _CANCEL_SECONDS = 5
 
@@ -121,7 +122,11 @@ def open_session(engine: sa.Engine, statement_seconds: int) -> SourceConnection:
     """
     connection = engine.connect()
     try:
-        return SourceConnection(engine, connection, set_up(connection, statement_seconds))
+        if engine.dialect.driver == "psycopg":
+            dbapi: Any = connection.connection.dbapi_connection
+            read_days(dbapi)
+        consistent = server_of(engine.dialect.name).set_up(connection, statement_seconds)
+        return SourceConnection(engine, connection, consistent)
     except BaseException:
         connection.invalidate()
         connection.close()
@@ -166,7 +171,7 @@ class Handover:
 
 def _thread_number(engine: sa.Engine, dbapi: Any) -> int | None:
     """Return MySQL's id of the connection; None at other servers, and if the driver itself can cancel."""
-    is_mysql = engine.dialect.name in {MYSQL, MARIADB} and engine.dialect.driver != "pyodbc"
+    is_mysql = engine.dialect.name in {"mysql", "mariadb"} and engine.dialect.driver != "pyodbc"
     return int(dbapi.thread_id()) if is_mysql else None
 
 
