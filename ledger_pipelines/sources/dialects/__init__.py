@@ -9,7 +9,7 @@ from ledger_pipelines.sources.dialects.postgresql import PostgreSql
 from ledger_pipelines.sources.dialects.sql_server import SqlServer
 from ledger_pipelines.sources.dialects.sqlite import Sqlite
 
-_SERVERS = {
+SERVERS = {
     server.name: server
     for server in (
         SqlServer("mssql", "SQL Server"),
@@ -19,8 +19,9 @@ _SERVERS = {
         Sqlite("sqlite", "sqlite"),
     )
 }
+"""Known kinds of servers, by SQLAlchemy's name."""
 
 
 def server_of(dialect: str) -> Server:
     """Return the description of a kind of server, given SQLAlchemy's name of it."""
-    return _SERVERS.get(dialect) or Server(dialect, dialect)
+    return SERVERS.get(dialect) or Server(dialect, dialect)

@@ -13,18 +13,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from ledger_pipelines.sources.column_types import FAMILIES, Family, base_of
+from ledger_pipelines.sources.dialects.causes import COMMON, Cause
 from ledger_pipelines.sources.dialects.parts import (
     OdbcPackages,
     RowHash,
     SessionClock,
     SourceColumn,
+    Span,
     as_text,
+    cast_to,
     day_parameter,
     first_of,
     local_day,
 )
 from ledger_pipelines.sources.erp.catalogue import Kind
 
+ColumnType = type[sa.types.TypeEngine[Any]]
+Column = sa.ColumnElement[Any]
 Condition = sa.ColumnElement[bool]
 
 
@@ -35,58 +40,43 @@ class Server:
     Attributes:
         name: SQLAlchemy's name of it.
         title: Its name in messages.
-        quotes: Characters around a quoted name.
-        families: Families of types that only this server has, or that mean another thing elsewhere.
-        unknown_family: Family of any other type.
-        views_as_text: Types whose values the server writes as no exact text, each with an expression for a view that
-            replaces it.
-        view_as_text: The same expression for other unreadable types.
-        family_of_bits: Family of a type of several bits.
-        days: First and last day that a column of a type can be compared with, if not every day of the calendar.
-        has_dates: Whether columns can be of a date type.
-        columns_query: Query for the columns of a table, with the server's type name of each.
-        schemas_query: Query for the schemas that hold a table or view of a name, and whether each is read.
-        url_names_schema: Whether the URL names the schema that is read.
-        describes_errors: Whether `column_types` raises the error of a table that cannot be read.
-        login_query: Query for the user of the session; empty if there are no users.
-        clock_query: Query for the zone of the session, its time and UTC; empty if sessions have no time zone.
-        hides_columns: Whether a column that does not exist is refused like one that may not be read.
-        explains_plans: Whether `uses_index` can tell.
-        lock_timeout_seconds: Time limit for a lock that another transaction of the source holds.
-        snapshot_advice: How to allow snapshots of `{database}`.
-        hashed_since: Oldest version that can hash a row; None: no version can.
-        digits_of_sums: Maximum digits of a sum of decimals; 0 if no sum of a column can exceed them.
-        text_type: Type to which values are cast to be read as text; None: columns are read as they are.
-        reads_bytes: Whether texts can be read as bytes.
-        odbc_packages: Packages for reading it by ODBC.
     """
 
     name: str
     title: str
 
-    quotes: ClassVar[tuple[str, str]] = ('"', '"')
-    families: ClassVar[Mapping[str, Family]] = {}
+    quotes: ClassVar[tuple[str, str]] = ('"', '"')  # around a quoted name
+    columns_query: ClassVar[str] = ""  # columns of a table, with the server's type name of each
+    schemas_query: ClassVar[str] = ""  # schemas that hold a table or view of a name, and whether each is read
+    url_names_schema: ClassVar[bool] = False  # whether the URL names the schema that is read
+    describes_errors: ClassVar[bool] = True  # whether `column_types` raises the error of an unreadable table
+    login_query: ClassVar[str] = ""  # user of the session; empty if there are no users
+    clock_query: ClassVar[str] = ""  # zone of the session, its time and UTC; empty if sessions have no time zone
+    hides_columns: ClassVar[bool] = False  # whether a missing column is refused like one that may not be read
+    explains_plans: ClassVar[bool] = False  # whether `uses_index` can tell
+
+    families: ClassVar[Mapping[str, Family]] = {}  # types that only it has, or that mean another thing elsewhere
     unknown_family: ClassVar[Family] = Family.OTHER
-    views_as_text: ClassVar[Mapping[str, str]] = {}
-    view_as_text: ClassVar[str] = "{}"
-    family_of_bits: ClassVar[Family] = Family.OTHER
-    days: ClassVar[Mapping[str, tuple[date, date]]] = {}
+    family_of_bits: ClassVar[Family] = Family.OTHER  # of a type of several bits
     has_dates: ClassVar[bool] = True
-    columns_query: ClassVar[str] = ""
-    schemas_query: ClassVar[str] = ""
-    url_names_schema: ClassVar[bool] = False
-    describes_errors: ClassVar[bool] = True
-    login_query: ClassVar[str] = ""
-    clock_query: ClassVar[str] = ""
-    hides_columns: ClassVar[bool] = False
-    explains_plans: ClassVar[bool] = False
-    lock_timeout_seconds: ClassVar[int] = 60
-    snapshot_advice: ClassVar[str] = ""
-    hashed_since: ClassVar[tuple[int, ...] | None] = None
-    digits_of_sums: ClassVar[int] = 0
-    text_type: ClassVar[type[sa.types.TypeEngine[Any]] | None] = None
-    reads_bytes: ClassVar[bool] = False
+    days: ClassVar[Mapping[str, tuple[date, date]]] = {}  # first and last day that a type can be compared with
+    views_as_text: ClassVar[Mapping[str, str]] = {}  # types without an exact text: expression of one for a view
+    view_as_text: ClassVar[str] = "{}"  # the same expression for unknown types without an exact text
+
+    lock_timeout_seconds: ClassVar[int] = 60  # for a lock that another transaction of the source holds
+    snapshot_advice: ClassVar[str] = ""  # how to allow snapshots of `{database}`
+    causes: ClassVar[tuple[Cause, ...]] = COMMON  # of errors, in the order in which they are looked for
+    finds_odbc_driver: ClassVar[bool] = False  # whether an installed ODBC driver is found that the URL does not name
     odbc_packages: ClassVar[OdbcPackages | None] = None
+
+    hashed_since: ClassVar[tuple[int, ...] | None] = None  # oldest version that can hash a row
+    digits_of_sums: ClassVar[int] = 0  # of the largest sum of decimals; 0 if no sum can exceed it
+    count: ClassVar[Any] = sa.func.count
+    measured_type: ClassVar[ColumnType | None] = None  # to which values are cast for minimum, maximum and length
+    text_type: ClassVar[ColumnType | None] = None  # to which values are cast if a driver could change them
+    reads_bytes: ClassVar[bool] = False  # whether texts can be read as bytes
+    hint_for_spans: ClassVar[str] = ""  # in selections of rows by days
+    hint_for_fingerprints: ClassVar[str] = ""  # in the statement that reads and hashes every row
 
     # The catalogue.
 
@@ -183,6 +173,10 @@ class Server:
 
     # The session.
 
+    def normalised(self, url: sa.URL) -> sa.URL:
+        """Return a URL as the drivers read it."""
+        return url
+
     def login(self, connection: sa.Connection) -> str | None:
         """Return the user of the session; None if servers of this kind have no users."""
         return str(connection.exec_driver_sql(self.login_query).scalar()) if self.login_query else None
@@ -220,7 +214,7 @@ class Server:
         """Return the sum of the row hashes over some columns, at a server that can hash rows."""
         raise NotImplementedError
 
-    def selected(self, column: sa.ColumnElement[Any], of: SourceColumn, kind: Kind) -> sa.ColumnElement[Any]:
+    def selected(self, column: Column, of: SourceColumn, kind: Kind) -> Column:
         """Return the expression of a column's value: the column itself, unless a driver could change its values.
 
         Drivers lack some types, and convert others differently: pyodbc fails on `datetimeoffset`, psycopg parses
@@ -240,11 +234,11 @@ class Server:
             return self.as_text(column, of)
         return column
 
-    def as_text(self, column: sa.ColumnElement[Any], of: SourceColumn) -> sa.ColumnElement[Any]:  # noqa: ARG002 - for the subclasses
+    def as_text(self, column: Column, of: SourceColumn) -> Column:  # noqa: ARG002 - for the subclasses
         """Return the text of a column of another type."""
-        return column if self.text_type is None else sa.cast(column, self.text_type)
+        return cast_to(self.text_type, column)
 
-    def as_bytes(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    def as_bytes(self, column: Column) -> Column:
         """Return the bytes of a text column, for texts that a driver cannot read."""
         raise NotImplementedError
 
@@ -252,34 +246,16 @@ class Server:
         """Return the text of the bytes that `as_bytes` selects, including lone surrogates."""
         raise NotImplementedError
 
-    def count(self, values: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-        """Return the number of values."""
-        return sa.func.count(values)
-
-    def summable(self, column: sa.ColumnElement[Any], type_name: str) -> sa.ColumnElement[Any]:  # noqa: ARG002 - for the subclasses
+    def summable(self, column: Column, type_name: str) -> Column:  # noqa: ARG002 - for the subclasses
         """Return a column of exact numbers as its values are added."""
         return column
 
-    def measurable(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return a column as its minimum, maximum and length are computed."""
-        return column
-
-    def hinted_for_spans(self, statement: sa.Select[Any]) -> sa.Select[Any]:
-        """Return a selection of rows by days with a hint for its plan, because the days differ each time."""
-        return statement
-
-    def hinted_for_fingerprints(self, statement: sa.Select[Any]) -> sa.Select[Any]:
-        """Return a statement that reads and hashes every row, with a hint for its plan."""
-        return statement
-
-    def day(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    def day(self, columns: Sequence[Column]) -> Column:
         """Return the expression of a row's day, of its month columns; NULL if it has none."""
         # Each column is cast separately: their common type may not hold the days of each.
         return first_of([sa.cast(column, sa.DATE) for column in columns])
 
-    def bounds(
-        self, column: sa.ColumnElement[Any], of: SourceColumn, first: date, after: date | None
-    ) -> list[Condition] | None:
+    def bounds(self, column: Column, of: SourceColumn, span: Span) -> list[Condition] | None:
         """Return the conditions that a month column is within a span of days; None if no day is.
 
         There is no function around the column, which would prevent the use of an index.
@@ -287,15 +263,16 @@ class Server:
         Args:
             column: The column.
             of: Its description.
-            first: First day of the span.
-            after: First day after the span; None: it is unbounded.
+            span: The days.
         """
         earliest, latest = self.days.get(base_of(of.type), (date.min, date.max))
-        if first > latest or (after is not None and after <= earliest):
+        if span.first > latest or (span.after is not None and span.after <= earliest):
             return None
-        bounds: list[Condition] = [column >= day_parameter(first)] if first > earliest else []
-        return bounds + ([column < day_parameter(after)] if after is not None and after <= latest else [])
+        bounds: list[Condition] = [column >= day_parameter(span.first)] if span.first > earliest else []
+        if span.after is not None and span.after <= latest:
+            bounds.append(column < day_parameter(span.after))
+        return bounds
 
-    def is_no_day(self, column: sa.ColumnElement[Any]) -> Condition | None:  # noqa: ARG002 - for the subclasses
+    def is_no_day(self, column: Column) -> Condition | None:  # noqa: ARG002 - for the subclasses
         """Return the condition that a value other than null is no day of the calendar; None if that is impossible."""
         return None

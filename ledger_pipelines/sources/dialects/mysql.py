@@ -1,8 +1,7 @@
 """MySQL and MariaDB."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -10,8 +9,9 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 
 from ledger_pipelines.sources.column_types import Family, base_of, each
-from ledger_pipelines.sources.dialects.base import Condition, Server
-from ledger_pipelines.sources.dialects.parts import OdbcPackages, RowHash, SourceColumn, first_of, run_each
+from ledger_pipelines.sources.dialects import causes as common
+from ledger_pipelines.sources.dialects.base import Column, Condition, Server
+from ledger_pipelines.sources.dialects.parts import OdbcPackages, RowHash, SourceColumn, Span, first_of, run_each
 from ledger_pipelines.sources.erp.catalogue import Kind
 
 LONGEST_TEXT = 100_001
@@ -23,37 +23,50 @@ _LONG = frozenset(("text", "mediumtext", "longtext", "json", "blob", "mediumblob
 class MySql(Server):
     """MySQL or MariaDB; a schema is a database."""
 
-    quotes: ClassVar[tuple[str, str]] = ("`", "`")
+    quotes = ("`", "`")
     families: ClassVar[Mapping[str, Family]] = {"timestamp": Family.ZONED, "year": Family.WHOLE}
-    family_of_bits: ClassVar[Family] = Family.WHOLE
+    family_of_bits = Family.WHOLE
     views_as_text: ClassVar[Mapping[str, str]] = {
         **each("HEX({})", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"),
         **each("ST_AsText({})", "geometry", "point", "linestring", "polygon", "geometrycollection", "geomcollection"),
         **each("ST_AsText({})", "multipoint", "multilinestring", "multipolygon"),
     }
-    columns_query: ClassVar[str] = """
+    columns_query = """
 SELECT column_name, column_type FROM information_schema.columns
 WHERE table_schema = coalesce(:schema, database()) AND table_name = :name
 ORDER BY ordinal_position
 """
-    schemas_query: ClassVar[str] = """
+    schemas_query = """
 SELECT table_schema, CASE WHEN table_schema = coalesce(:schema, database()) THEN 1 ELSE 0 END
 FROM information_schema.tables
 WHERE table_name = :name AND table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
 ORDER BY table_schema
 """
-    url_names_schema: ClassVar[bool] = True
-    login_query: ClassVar[str] = "SELECT CURRENT_USER()"
-    clock_query: ClassVar[str] = (
+    url_names_schema = True
+    login_query = "SELECT CURRENT_USER()"
+    clock_query = (
         "SELECT IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone), NOW(), UTC_TIMESTAMP()"
     )
-    hides_columns: ClassVar[bool] = True
-    explains_plans: ClassVar[bool] = True
-    hashed_since: ClassVar[tuple[int, ...] | None] = ()
-    digits_of_sums: ClassVar[int] = 65  # MariaDB returns the largest number for a larger sum
-    text_type: ClassVar[type[sa.types.TypeEngine[Any]] | None] = sa.CHAR
-    reads_bytes: ClassVar[bool] = True
-    odbc_packages: ClassVar[OdbcPackages | None] = OdbcPackages(
+    hides_columns = True
+    explains_plans = True
+    hashed_since = ()
+    digits_of_sums = 65  # MariaDB returns the largest number for a larger sum
+    text_type = sa.CHAR
+    reads_bytes = True
+    causes = (
+        common.UNTRUSTED,
+        common.NO_COMMON_ENCRYPTION,
+        common.NO_DRIVER,
+        common.WRONG_DATABASE.at_server(1044, 1049),
+        common.WRONG_LOGIN.at_server(1045, 1698),
+        common.DENIED.at_server(1142, 1143, 1370, 1356),
+        common.NO_TABLE.at_server(1146),
+        common.NO_COLUMN.at_server(1054),
+        common.TOO_LONG.at_server(1969, 3024, 1317),
+        common.CONFLICT.at_server(1205, 1213, 1412, 3572),
+        common.LOST.at_server(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
+    )
+    odbc_packages = OdbcPackages(
         "libodbc2 odbc-mariadb",
         "unixODBC mariadb-connector-odbc",
         "unixodbc mariadb-connector-odbc",
@@ -127,13 +140,13 @@ ORDER BY table_schema
             return f"COALESCE(MD5({name}), '-')"
         return f"COALESCE(CONCAT(LENGTH({name}), ':', CAST({name} AS BINARY)), '-')"
 
-    def selected(self, column: sa.ColumnElement[Any], of: SourceColumn, kind: Kind) -> sa.ColumnElement[Any]:
+    def selected(self, column: Column, of: SourceColumn, kind: Kind) -> Column:
         """Return a column; as a number if it holds bits, of which some drivers return bytes."""
         if base_of(of.type) == "bit":
             return sa.cast(column, mysql.INTEGER(unsigned=True))
         return super().selected(column, of, kind)
 
-    def as_bytes(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    def as_bytes(self, column: Column) -> Column:
         """Return the bytes in UTF-8."""
         cut = sa.func.left(column, sa.literal_column(str(LONGEST_TEXT)))
         return sa.cast(sa.func.convert(cut.op("USING")(sa.literal_column("utf8mb4"))), sa.BINARY)
@@ -145,24 +158,22 @@ ORDER BY table_schema
         except UnicodeDecodeError:
             return content.decode("utf-8", "surrogateescape")
 
-    def day(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    def day(self, columns: Sequence[Column]) -> Column:
         """Return the day if it is one of the calendar."""
         first = first_of(columns)
         return sa.case((_product(first) > 0, sa.cast(first, sa.DATE)))
 
-    def bounds(
-        self, column: sa.ColumnElement[Any], of: SourceColumn, first: date, after: date | None
-    ) -> list[Condition] | None:
+    def bounds(self, column: Column, of: SourceColumn, span: Span) -> list[Condition] | None:
         """Add a condition that drops 2025-02-00, which MySQL sorts into January; the others use the index."""
-        bounds = super().bounds(column, of, first, after)
+        bounds = super().bounds(column, of, span)
         return None if bounds is None else [*bounds, _product(column) > 0]
 
-    def is_no_day(self, column: sa.ColumnElement[Any]) -> Condition | None:
+    def is_no_day(self, column: Column) -> Condition | None:
         """Return the condition that a day has no year, month or day."""
         return _product(column) == 0
 
 
-def _product(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+def _product(column: Column) -> sa.ColumnElement[int]:
     """Return an expression that is 0 for a day that only MySQL has: without a year, a month or a day."""
     parts = (sa.func.year(column), sa.func.month(column), sa.func.dayofmonth(column))
     return sa.type_coerce(parts[0] * parts[1] * parts[2], sa.Integer)

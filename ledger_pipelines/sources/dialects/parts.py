@@ -26,6 +26,14 @@ class SourceColumn:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Consecutive days: ``first`` <= day < ``after``; ``after`` = None means unbounded."""
+
+    first: date
+    after: date | None
+
+
+@dataclass(frozen=True)
 class RowHash:
     """Sum of the hashes of rows.
 
@@ -91,6 +99,11 @@ class OdbcPackages:
 def as_text(value: object) -> str:
     """Return a name of the server's catalogue as text; some drivers return bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def cast_to(type_: type[sa.types.TypeEngine[Any]] | None, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column cast to a type, if there is one."""
+    return column if type_ is None else sa.cast(column, type_)
 
 
 def local_day(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.column_types import Family, base_of
-from ledger_pipelines.sources.dialects.base import Condition, Server
+from ledger_pipelines.sources.dialects import causes as common
+from ledger_pipelines.sources.dialects.base import Column, Condition, Server
 from ledger_pipelines.sources.dialects.parts import (
     OdbcPackages,
     RowHash,
     SourceColumn,
+    Span,
     day_parameter,
     first_of,
     run_each,
@@ -32,14 +34,14 @@ class PostgreSql(Server):
 
     families: ClassVar[Mapping[str, Family]] = {"money": Family.EXACT}
     views_as_text: ClassVar[Mapping[str, str]] = {"bytea": "encode({}, 'hex')"}
-    columns_query: ClassVar[str] = """
+    columns_query = """
 SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid),
                               CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE a.atttypmod END)
 FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
 WHERE a.attrelid = to_regclass(:path) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
-    schemas_query: ClassVar[str] = """
+    schemas_query = """
 SELECT n.nspname, CASE WHEN c.oid = to_regclass(:path) THEN 1 ELSE 0 END
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -47,14 +49,32 @@ WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY n.nspname
 """
-    login_query: ClassVar[str] = "SELECT current_user"
-    clock_query: ClassVar[str] = (
-        "SELECT current_setting('TimeZone'), localtimestamp(0), timezone('UTC', now())::timestamp(0)"
+    login_query = "SELECT current_user"
+    clock_query = "SELECT current_setting('TimeZone'), localtimestamp(0), timezone('UTC', now())::timestamp(0)"
+    explains_plans = True
+    hashed_since = (14,)
+    measured_type = sa.TEXT  # a number or a date has no length, and a boolean no minimum
+    text_type = sa.TEXT
+    causes = (
+        common.UNTRUSTED,
+        common.NO_COMMON_ENCRYPTION,
+        common.NO_DRIVER,
+        common.WRONG_DATABASE.at_server(words=r"database \".*\" does not exist"),
+        common.WRONG_LOGIN.at_server(
+            words=r"password authentication failed|no password supplied|no pg_hba.conf entry|role \".*\" does not exist"
+        ),
+        common.DENIED.at_server(states=("42501",)),
+        common.NO_TABLE.at_server(states=("42P01",)),
+        common.NO_COLUMN.at_server(states=("42703",)),
+        common.TOO_LONG.at_server(states=("57014",)),
+        common.CONFLICT.at_server(states=("55P03", "25P03")),
+        common.LOST.at_server(
+            states=("57P", "53300"),
+            words=r"server closed the connection|terminating connection|consuming input failed|sending query failed"
+            r"|could not receive data",
+        ),
     )
-    explains_plans: ClassVar[bool] = True
-    hashed_since: ClassVar[tuple[int, ...] | None] = (14,)
-    text_type: ClassVar[type[sa.types.TypeEngine[Any]] | None] = sa.TEXT
-    odbc_packages: ClassVar[OdbcPackages | None] = OdbcPackages(
+    odbc_packages = OdbcPackages(
         "libodbc2 odbc-postgresql",
         "unixODBC postgresql-odbc",
         "unixodbc psqlodbc",
@@ -115,32 +135,23 @@ ORDER BY n.nspname
         plain = base in _TEXTS_OF_BYTES or (column.family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"})
         return name if plain else f"CAST({name} AS text)"
 
-    def selected(self, column: sa.ColumnElement[Any], of: SourceColumn, kind: Kind) -> sa.ColumnElement[Any]:
+    def selected(self, column: Column, of: SourceColumn, kind: Kind) -> Column:
         """Return a column; as a number if it is money, of which drivers return text with a currency."""
         return sa.cast(column, sa.Numeric) if base_of(of.type) == "money" else super().selected(column, of, kind)
 
-    def measurable(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return a column as text: a number or a date has no length, and a boolean no minimum."""
-        return sa.cast(column, sa.TEXT)
-
-    def day(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    def day(self, columns: Sequence[Column]) -> Column:
         """Return the day if it is within the calendar."""
         first = first_of(columns)
         return sa.case((sa.and_(first >= _EARLIEST, first < _TOO_LATE), sa.cast(first, sa.DATE)))
 
-    def bounds(
-        self,
-        column: sa.ColumnElement[Any],
-        of: SourceColumn,  # noqa: ARG002 - one rule for every type
-        first: date,
-        after: date | None,
-    ) -> list[Condition] | None:
+    def bounds(self, column: Column, of: SourceColumn, span: Span) -> list[Condition] | None:  # noqa: ARG002
         """Return both bounds, also where the span has none."""
-        if after is not None and after <= date.min:
+        if span.after is not None and span.after <= date.min:
             return None
-        return [column >= day_parameter(first), column < (_TOO_LATE if after is None else day_parameter(after))]
+        after = _TOO_LATE if span.after is None else day_parameter(span.after)
+        return [column >= day_parameter(span.first), column < after]
 
-    def is_no_day(self, column: sa.ColumnElement[Any]) -> Condition | None:
+    def is_no_day(self, column: Column) -> Condition | None:
         """Return the condition that a day is outside the calendar."""
         return sa.or_(column < _EARLIEST, column >= _TOO_LATE)
 

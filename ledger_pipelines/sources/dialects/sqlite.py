@@ -1,11 +1,9 @@
 """SQLite, which serves for trials."""
 
-from typing import ClassVar
-
 from ledger_pipelines.sources.dialects.base import Server
 
 
 class Sqlite(Server):
     """SQLite, which has no type for dates and would compare texts."""
 
-    has_dates: ClassVar[bool] = False
+    has_dates = False

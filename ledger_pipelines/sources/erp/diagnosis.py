@@ -21,7 +21,7 @@ from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTab
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained
 from ledger_pipelines.sources.erp.connection.odbc import driver_of
-from ledger_pipelines.sources.erp.connection.session import SourceConnection
+from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
 from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader
 from ledger_pipelines.sources.erp.schemas import TableSchemas
 from ledger_pipelines.sources.erp.shape import Shape
@@ -97,14 +97,14 @@ def diagnose(
 def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[str], None], now: datetime) -> Diagnosis:
     progress("connection")
     try:
-        session = erp.session()
+        session = erp.connect()
     except SourceError as error:
         driver = Finding(FindingLevel.OK, "driver", driver_of(erp.engine.url) or erp.engine.dialect.driver)
         return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
         zone_advice = _of_zone(server_of(erp.engine.dialect.name).clock(session.connection), erp.engine, now)
-    except erp.errors as error:
+    except session.errors as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
         session.leave(usable=True)

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.column_types import Family, digits_of
 from ledger_pipelines.sources.dialects.base import Condition
+from ledger_pipelines.sources.dialects.parts import Span, cast_to
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.shape import Shape
-from ledger_pipelines.sources.erp.spans import Span, Wanted, merged
+from ledger_pipelines.sources.erp.spans import Wanted, merged
 
 SPANS_AT_ONCE = 100
 """Maximum spans in a statement. Each needs two parameters per month column; SQL Server allows 2,100 in total."""
@@ -65,7 +66,8 @@ class Statements:
         conditions = [self._undated()] if wanted.undated else []
         conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
         for start in range(0, len(conditions), SPANS_AT_ONCE):
-            yield self._server.hinted_for_spans(everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE])))
+            by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
+            yield _hinted(by_day, self._server.hint_for_spans)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
@@ -105,7 +107,7 @@ class Statements:
             *(part.label(f"part_{position}") for position, part in enumerate(self._parts())),
             *(count(one).label(f"beyond_{position}") for position, one in enumerate(beyond)),
         ).select_from(self._source)
-        statement = self._server.hinted_for_fingerprints(statement)
+        statement = _hinted(statement, self._server.hint_for_fingerprints)
         if not self._shape.dated:
             return statement
         within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
@@ -143,7 +145,7 @@ class Statements:
         how = self._shape.row_hash(self._table.compared)
         if how is not None:
             return [how.total]
-        columns = [self._server.measurable(self._at_source(name)) for name in self._table.compared]
+        columns = [cast_to(self._server.measured_type, self._at_source(name)) for name in self._table.compared]
         return [
             measure
             for column in columns
@@ -170,7 +172,7 @@ class Statements:
         alternatives = []
         for position, name in enumerate(self._table.month_columns):
             column = self._days[position]
-            bounds = self._server.bounds(column, self._shape.columns[name], span.first, span.after)
+            bounds = self._server.bounds(column, self._shape.columns[name], span)
             if bounds is not None:
                 earlier = (before.is_(None) for before in self._days[:position])
                 alternatives.append(sa.and_(*earlier, *(bounds or [column.is_not(None)])))
@@ -194,3 +196,7 @@ def _named(table: ErpTable, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
 
 def _quoted(name: str) -> sa.quoted_name:
     return sa.quoted_name(name, quote=True)
+
+
+def _hinted(statement: sa.Select[Any], hint: str) -> sa.Select[Any]:
+    return statement.with_statement_hint(hint) if hint else statement

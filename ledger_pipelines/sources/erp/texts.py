@@ -12,9 +12,6 @@ from ledger_pipelines.sources.dialects.base import Server
 
 Row = tuple[Any, ...]
 
-CHANGES_LONE_SURROGATES = frozenset({"pymssql"})
-"""Drivers that replace or drop lone surrogates without an error: their texts are always read as bytes."""
-
 
 def with_texts(chunk: Sequence[Row], positions: Sequence[int], server: Server) -> list[Row]:
     """Return rows in which the bytes at these positions are decoded to texts."""
