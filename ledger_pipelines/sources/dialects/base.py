@@ -66,6 +66,8 @@ class Server:
     lock_timeout_seconds: ClassVar[int] = 60  # for a lock that another transaction of the source holds
     snapshot_advice: ClassVar[str] = ""  # how to allow snapshots of `{database}`
     causes: ClassVar[tuple[Cause, ...]] = COMMON  # of errors, in the order in which they are looked for
+    usual_port: ClassVar[int | None] = None
+    instance_advice: ClassVar[str] = ""  # if `{instance}` of a host does not answer; `{setting}` has the usual `{port}`
     finds_odbc_driver: ClassVar[bool] = False  # whether an installed ODBC driver is found that the URL does not name
     odbc_packages: ClassVar[OdbcPackages | None] = None
 

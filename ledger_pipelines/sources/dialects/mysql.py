@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 from ledger_pipelines.sources.column_types import Family, base_of, each
 from ledger_pipelines.sources.dialects import causes as common
 from ledger_pipelines.sources.dialects.base import Column, Condition, Server
-from ledger_pipelines.sources.dialects.parts import OdbcPackages, RowHash, SourceColumn, Span, first_of, run_each
+from ledger_pipelines.sources.dialects.parts import OdbcPackages, RowHash, SourceColumn, Span, first_of
 from ledger_pipelines.sources.erp.catalogue import Kind
 
 LONGEST_TEXT = 100_001
@@ -67,10 +67,7 @@ ORDER BY table_schema
         common.LOST.at_server(1040, 1053, 1077, 1080, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055),
     )
     odbc_packages = OdbcPackages(
-        "libodbc2 odbc-mariadb",
-        "unixODBC mariadb-connector-odbc",
-        "unixodbc mariadb-connector-odbc",
-        "mysql+pymysql",
+        "libodbc2 odbc-mariadb", "unixODBC mariadb-connector-odbc", "unixodbc mariadb-connector-odbc", "mysql+pymysql"
     )
 
     def title_of(self, dialect: Dialect) -> str:
@@ -110,18 +107,16 @@ ORDER BY table_schema
 
     def set_up(self, connection: sa.Connection, seconds: int) -> bool:
         """Begin a read-only transaction that is one snapshot."""
-        run_each(
-            connection,
-            (
-                # A server-side limit would include the time in which we process the rows; our own limit is used.
-                f"SET SESSION net_write_timeout = {max(seconds, 60)}",
-                f"SET SESSION lock_wait_timeout = {self.lock_timeout_seconds}",
-                # Days such as 0000-00-00 are returned unchanged in this mode, whatever the server's default is.
-                "SET SESSION sql_mode = ''",
-                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-            ),
-        )
+        for statement in (
+            # A server-side limit would include the time in which we process the rows; our own limit is used.
+            f"SET SESSION net_write_timeout = {max(seconds, 60)}",
+            f"SET SESSION lock_wait_timeout = {self.lock_timeout_seconds}",
+            # Days such as 0000-00-00 are returned unchanged in this mode, whatever the server's default is.
+            "SET SESSION sql_mode = ''",
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+        ):
+            connection.exec_driver_sql(statement)
         return True
 
     def row_hash(self, columns: Sequence[SourceColumn], version: tuple[int, ...]) -> RowHash:  # noqa: ARG002

@@ -128,9 +128,3 @@ def read_committed(connection: sa.Connection) -> None:
     """
     connection.execution_options(isolation_level="READ COMMITTED")
     connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-def run_each(connection: sa.Connection, statements: Sequence[str]) -> None:
-    """Run statements that return nothing."""
-    for statement in statements:
-        connection.exec_driver_sql(statement)

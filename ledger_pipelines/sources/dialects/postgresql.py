@@ -16,7 +16,6 @@ from ledger_pipelines.sources.dialects.parts import (
     Span,
     day_parameter,
     first_of,
-    run_each,
 )
 from ledger_pipelines.sources.erp.catalogue import Kind
 
@@ -75,10 +74,7 @@ ORDER BY n.nspname
         ),
     )
     odbc_packages = OdbcPackages(
-        "libodbc2 odbc-postgresql",
-        "unixODBC postgresql-odbc",
-        "unixodbc psqlodbc",
-        "postgresql",
+        "libodbc2 odbc-postgresql", "unixODBC postgresql-odbc", "unixodbc psqlodbc", "postgresql"
     )
 
     def zone_option(self, driver: str, zone: str, offset: str) -> str:  # noqa: ARG002 - every driver has this option
@@ -101,18 +97,16 @@ ORDER BY n.nspname
 
     def set_up(self, connection: sa.Connection, seconds: int) -> bool:
         """Begin a read-only transaction that is one snapshot."""
-        run_each(
-            connection,
-            (
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                f"SET LOCAL statement_timeout = '{seconds}s'",
-                f"SET LOCAL lock_timeout = '{self.lock_timeout_seconds}s'",
-                "SET LOCAL idle_in_transaction_session_timeout = 0",
-                # Every row of a cursor is fetched, so a plan that is optimised for the first rows would be slower.
-                "SET LOCAL cursor_tuple_fraction = 1",
-                "SET LOCAL datestyle = 'ISO'",
-            ),
-        )
+        for statement in (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            f"SET LOCAL statement_timeout = '{seconds}s'",
+            f"SET LOCAL lock_timeout = '{self.lock_timeout_seconds}s'",
+            "SET LOCAL idle_in_transaction_session_timeout = 0",
+            # Every row of a cursor is fetched, so a plan that is optimised for the first rows would be slower.
+            "SET LOCAL cursor_tuple_fraction = 1",
+            "SET LOCAL datestyle = 'ISO'",
+        ):
+            connection.exec_driver_sql(statement)
         return True
 
     def row_hash(self, columns: Sequence[SourceColumn], version: tuple[int, ...]) -> RowHash:  # noqa: ARG002

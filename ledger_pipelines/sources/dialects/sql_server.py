@@ -21,7 +21,6 @@ from ledger_pipelines.sources.dialects.parts import (
     as_text,
     local_day,
     read_committed,
-    run_each,
 )
 from ledger_pipelines.sources.errors import (
     SnapshotRefusedError,
@@ -176,6 +175,11 @@ ORDER BY s.name
             vague=("24000",),  # FreeTDS: an invalid state of the cursor follows after a lost connection
         ),
     )
+    usual_port = 1433
+    instance_advice = (
+        "SQL Server Browser (UDP port 1434) must run there, to tell the port of {instance}. Or write the port instead "
+        "of the instance, for example {port}: {setting}."
+    )
     finds_odbc_driver = True
     odbc_packages = OdbcPackages(
         "libodbc2 tdsodbc",
@@ -209,15 +213,13 @@ ORDER BY s.name
         dbapi: Any = connection.connection.dbapi_connection
         with contextlib.suppress(Exception):  # not every driver has a limit of its own; ours applies in any case
             dbapi.timeout = seconds
-        run_each(
-            connection,
-            (
-                f"SET LOCK_TIMEOUT {self.lock_timeout_seconds * 1000}",
-                # In a deadlock the reader should be the victim: the other transaction has more to lose.
-                "SET DEADLOCK_PRIORITY LOW",
-                "SET TEXTSIZE 2147483647",
-            ),
-        )
+        for statement in (
+            f"SET LOCK_TIMEOUT {self.lock_timeout_seconds * 1000}",
+            # In a deadlock the reader should be the victim: the other transaction has more to lose.
+            "SET DEADLOCK_PRIORITY LOW",
+            "SET TEXTSIZE 2147483647",
+        ):
+            connection.exec_driver_sql(statement)
         snapshots = "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
         allowed = connection.exec_driver_sql(snapshots).scalar() == 1
         connection.commit()  # the level cannot become SNAPSHOT within a transaction

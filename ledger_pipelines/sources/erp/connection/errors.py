@@ -105,11 +105,10 @@ def _unreachable(url: sa.URL) -> str:
     host, _, instance = (url.host or "").partition("\\")
     if not instance:
         return _UNREACHABLE
-    return (
-        "Check the host, that the server is up, and that no firewall blocks it. SQL Server Browser (UDP port 1434) "
-        f"must run there, to tell the port of {instance}. Or write the port instead of the instance, for example 1433: "
-        f"{setting(as_written(url).set(host=host, port=1433))}."
-    )
+    server = server_of(url.get_backend_name())
+    by_port = setting(as_written(url).set(host=host, port=server.usual_port))
+    advice = server.instance_advice.format(instance=instance, port=server.usual_port, setting=by_port)
+    return f"Check the host, that the server is up, and that no firewall blocks it. {advice}"
 
 
 def timeout_error(url: sa.URL, table: str | None, seconds: float) -> SourceError:
