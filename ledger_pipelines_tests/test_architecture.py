@@ -17,6 +17,7 @@ import ledger_pipelines
 import ledger_pipelines_tests
 from ledger_pipelines import dagster_internals
 from ledger_pipelines.analytics.views import VIEWS
+from ledger_pipelines.sources.dialects import SERVERS
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.views import View
 
@@ -24,7 +25,7 @@ ROOT = Path(ledger_pipelines.__file__).parent
 PACKAGE = ROOT.name
 FOUNDATION = {"domain", "errors", "settings", "horizon", "ids", "processes", "rejection_reasons"}
 WAREHOUSE = {"warehouse", "warehouse.ops", "warehouse.queries", "warehouse.tables"}
-SOURCES = {"sources", "sources.billing", "sources.erp", "sources.erp.connection"}
+SOURCES = {"sources", "sources.billing", "sources.dialects", "sources.erp", "sources.erp.connection"}
 LOADING = {"loading", "loading.billing", "loading.erp"}
 DEMO = {"demo"}
 CORE = FOUNDATION | WAREHOUSE | SOURCES | LOADING | {"ledger", "databases", "analytics", "realtime", "notifications"}
@@ -47,9 +48,10 @@ ROOMS: dict[str, set[str]] = {
     "warehouse.ops": FOUNDATION | {"warehouse", "warehouse.tables"},
     "warehouse.queries": FOUNDATION | {"warehouse", "warehouse.ops", "warehouse.tables"},
     "sources": FOUNDATION,
-    "sources.billing": FOUNDATION | {"sources"},
-    "sources.erp.connection": FOUNDATION | {"sources"},
-    "sources.erp": FOUNDATION | {"sources", "sources.erp.connection"},
+    "sources.dialects": FOUNDATION | {"sources"},
+    "sources.billing": FOUNDATION | {"sources", "sources.dialects"},
+    "sources.erp.connection": FOUNDATION | {"sources", "sources.dialects"},
+    "sources.erp": FOUNDATION | {"sources", "sources.dialects", "sources.erp.connection"},
     "loading": FOUNDATION | WAREHOUSE | SOURCES,
     "loading.billing": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.billing"},
     "loading.erp": FOUNDATION | WAREHOUSE | {"loading", "sources", "sources.erp", "sources.erp.connection"},
@@ -86,6 +88,9 @@ ROOMS: dict[str, set[str]] = {
 
 CATALOGUE = "sources.erp.catalogue"
 """Declarations without any library: the warehouse builds its tables from them, the reader its SELECTs."""
+
+APPLICATION_TYPES = "sources.billing.schema"
+"""Declares the types that the billing application's framework creates at each kind of server."""
 
 WITHOUT_DAGSTER = (
     "errors",
@@ -263,6 +268,36 @@ def test_the_search_for_floats_finds_them() -> None:
 def test_the_search_for_floats_finds_calls(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("price = float('1.5')\ncolumn = sa.Column(sa.Float)\nhalf = 0.5\n")
     assert list(floats(tmp_path / "module.py", literals=False)) == ["float() in line 1", "Float in line 2"]
+
+
+def server_knowledge(path: Path) -> Iterator[str]:
+    """Yield each place where a file names a kind of server in code, or an error that only one kind has."""
+    servers = SERVERS.values()
+    causes = [cause for server in servers for cause in server.causes]
+    known: set[object] = {*SERVERS, *(server.title for server in servers)}
+    known.update(state for cause in causes for state in cause.states)
+    known.update(number for cause in causes for number in cause.numbers if number > 1000)  # smaller ones are common
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and node.value in known:
+            yield f"{node.value!r} in line {node.lineno}"
+    classes = {type(server).__name__ for server in servers}
+    yield from (f"import of {name} in line {line}" for line, name in imports(path) if name.split(".")[-1] in classes)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) in {"sources", "loading"}])
+def test_what_is_known_of_a_server_is_in_its_module(module: str) -> None:
+    if room_of(module) == "sources.dialects" or module == APPLICATION_TYPES:
+        return
+    assert list(server_knowledge(MODULES[module])) == []
+
+
+def test_the_search_for_knowledge_of_servers_finds_it() -> None:
+    found = " ".join(server_knowledge(MODULES["sources.dialects.mysql"]))
+    assert "1213 in line" in found
+    assert "'MariaDB' in line" in found
+    assert "import of ledger_pipelines.sources.dialects.mysql.MySql" in " ".join(
+        server_knowledge(MODULES["sources.dialects"])
+    )
 
 
 @pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=str)

@@ -16,7 +16,8 @@ from ledger_pipelines.ledger.checks import INVARIANTS, CheckScope, count_finding
 from ledger_pipelines.serving.base.databases import Databases, connection_error
 from ledger_pipelines.serving.dagster.run_summary import ProgressCallback
 from ledger_pipelines.settings import Settings, mask_url
-from ledger_pipelines.sources.erp.connection.engine import CONNECT_SECONDS, erp_engine
+from ledger_pipelines.sources.erp.connection.cursor import CONNECT_SECONDS
+from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import database_urls
@@ -163,7 +164,7 @@ def _erp(settings: Settings) -> DatabaseState:
     try:
         engine = erp_engine(address)
         try:
-            ErpSource(engine, statement_seconds=CONNECT_SECONDS).session().leave(usable=True)
+            ErpSource(engine, statement_seconds=CONNECT_SECONDS).connect().leave(usable=True)
         finally:
             engine.dispose()
     except SourceError as error:

@@ -16,8 +16,8 @@ from sqlalchemy import exc
 
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.errors import SourceError, driver_message
-from ledger_pipelines.sources.table_columns import column_types
 
 REQUIRED = ""
 _NO_POLLING = "only the full scan finds new and changed rows, at 500 rows every five seconds"
@@ -156,7 +156,8 @@ def inspect_columns(connection: sa.Connection) -> ColumnsByTable:
 
 def inspect_table(connection: sa.Connection, table: sa.Table) -> ReadableColumns:
     """Return the columns of a table or view that this login may read; raises as `inspect_columns`."""
-    found = {name.lower(): type_name for name, type_name in column_types(connection, table.name).items()}
+    described = server_of(connection.dialect.name).column_types(connection, table.name)
+    found = {name.lower(): type_name for name, type_name in described.items()}
     types = {name: found[name] for name in EFFECT_IF_MISSING[table.name] if name in found}
     denied: tuple[str, ...] = ()
     refusal = _denial_message(connection, table, *types) if types else ""

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from ledger_pipelines.settings import mask_url
 from ledger_pipelines.sources.billing import columns as billing_columns
@@ -24,8 +23,9 @@ from ledger_pipelines.sources.billing.grants import (
 )
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.billing.time_zone import time_zone_findings
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, Family, family_of
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, current_login, describe_server
+from ledger_pipelines.sources.column_types import Family
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.errors import SourceError
 
 
@@ -86,11 +86,12 @@ def diagnose(app: BillingSource, now: datetime) -> BillingDiagnosis:
 
 
 def _diagnose_connection(connection: sa.Connection, now: datetime) -> BillingDiagnosis:
+    server = server_of(connection.dialect.name)
     findings = [
         Finding(FindingLevel.OK, "connection", mask_url(connection.engine.url)),
-        Finding(FindingLevel.OK, "server", describe_server(connection.dialect)),
+        Finding(FindingLevel.OK, "server", server.described(connection.dialect)),
     ]
-    login = current_login(connection)
+    login = server.login(connection)
     if login is not None:
         findings.append(Finding(FindingLevel.OK, "login", login))
     columns: dict[str, ReadableColumns] = {}
@@ -105,7 +106,7 @@ def _diagnose_connection(connection: sa.Connection, now: datetime) -> BillingDia
     for name, table in TABLES.items():
         statements += grant_statements(connection, login, table, columns.get(name))
     dated = [readable for readable in columns.values() if readable.has("id") and readable.has("updated_at")]
-    for readable in dated if connection.dialect.name in _INDEX_CHECKS else ():
+    for readable in dated if server.explains_plans else ():
         finding = _index_finding(connection, readable.table)
         findings.append(finding)
         if finding.level is not FindingLevel.OK:
@@ -158,6 +159,7 @@ _UNSUITABLE: Mapping[type[sa.types.TypeEngine[Any]], str] = {
 
 def _column_findings(connection: sa.Connection, readable: ReadableColumns) -> Iterator[BillingColumnFinding]:
     """Yield a finding on each column: whether it can be read, and whether its type suits."""
+    server = server_of(connection.dialect.name)
     for name, effect in EFFECT_IF_MISSING[readable.table.name].items():
         needed = effect == REQUIRED
         if not readable.has(name):
@@ -167,9 +169,7 @@ def _column_findings(connection: sa.Connection, readable: ReadableColumns) -> It
             yield BillingColumnFinding(level, readable.table.name, name, needed, "", advice)
             continue
         declared = type(readable.table.c[name].type)
-        suits = (
-            declared not in _SUITABLE or family_of(readable.types[name], connection.dialect.name) in _SUITABLE[declared]
-        )
+        suits = declared not in _SUITABLE or server.family(readable.types[name]) in _SUITABLE[declared]
         advice = "" if suits else _UNSUITABLE[declared]
         yield BillingColumnFinding(
             FindingLevel.OK if suits else FindingLevel.WARNING,
@@ -204,7 +204,8 @@ _SEE_SQL = "See the statements"
 def _index_finding(connection: sa.Connection, table: sa.Table) -> Finding:
     """Return the finding on the index that polls need on `updated_at`, with the cost of polls without it."""
     subject = f"index of {table.name}"
-    indexed = _INDEX_CHECKS[connection.dialect.name](connection, table.name)
+    server = server_of(connection.dialect.name)
+    indexed = server.uses_index(connection, table.name, "updated_at", _FAR_FUTURE)
     if indexed:
         return Finding(FindingLevel.OK, subject, "polls use an index on updated_at")
     if indexed is None:
@@ -223,42 +224,3 @@ def _create_index_statement(connection: sa.Connection, table: sa.Table) -> str:
 
 
 _FAR_FUTURE = "2037-12-31 00:00:00"
-
-
-def _is_indexed_in_mysql(connection: sa.Connection, table: str) -> bool | None:
-    """Return whether the condition of a poll adds a possible key to the plan; None if the plan is not readable."""
-    rows, recent = f"SELECT id FROM {table}", f" WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
-    try:
-        without, poll = (
-            {
-                key
-                for row in connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}").mappings()
-                for key in (row["possible_keys"] or "").split(",")
-            }
-            for statement in (rows, rows + recent)
-        )
-    except exc.DBAPIError:  # the plan of a view needs rights to its underlying tables
-        connection.rollback()
-        return None
-    return bool(poll - without)
-
-
-def _is_indexed_in_postgresql(connection: sa.Connection, table: str) -> bool:
-    """Return whether the plan of a poll uses an index on `updated_at`, with sequential scans disabled."""
-    connection.rollback()
-    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    poll = f"SELECT id FROM {table} WHERE updated_at > '{_FAR_FUTURE}'"  # noqa: S608 - of constants
-    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {poll}").scalar()
-    connection.rollback()
-    return any(_FAR_FUTURE in condition for condition in _index_conditions(plan))
-
-
-def _index_conditions(plan: Any) -> Iterator[str]:
-    """Yield the index conditions of a plan."""
-    for part in plan if isinstance(plan, list) else [plan]:
-        if "Index Cond" in part:
-            yield part["Index Cond"]
-        yield from _index_conditions(part.get("Plans", [])) if "Plan" not in part else _index_conditions(part["Plan"])
-
-
-_INDEX_CHECKS = {MYSQL: _is_indexed_in_mysql, MARIADB: _is_indexed_in_mysql, POSTGRESQL: _is_indexed_in_postgresql}

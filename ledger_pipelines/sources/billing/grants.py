@@ -13,10 +13,9 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Dialect
 
 from ledger_pipelines.sources.billing.columns import EFFECT_IF_MISSING, REQUIRED, TABLES, ReadableColumns
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.errors import SourceError
 
-_MYSQL_FAMILY = frozenset((MYSQL, MARIADB))
 _DATABASE_DENIED = re.compile(r"Access denied for user ('.*'@'.*') to database")
 
 
@@ -31,15 +30,11 @@ def grant_statements(
         table: Our declaration of the table.
         readable: Columns that the login may read; None if the table is missing or hidden.
     """
-    if connection.dialect.name in _MYSQL_FAMILY:
-        user, _, host = (login or "").rpartition("@")
-        account = f"'{user}'@'{host}'"
-    else:
-        account = connection.dialect.identifier_preparer.quote(login or "")
+    server = server_of(connection.dialect.name)
+    account = server.account(connection.dialect, login or "")
     on = qualified_name(connection, table)
     may_be_hidden = readable is None or (
-        # MySQL refuses a column that does not exist like one that may not be read.
-        connection.dialect.name in _MYSQL_FAMILY and not may_select(connection, table, sa.literal_column("*"))
+        server.hides_columns and not may_select(connection, table, sa.literal_column("*"))
     )
     known = () if readable is None else (*readable.types, *readable.denied)
     return _grants(connection.dialect, table.name, on, account, frozenset(known), may_be_hidden=may_be_hidden)
@@ -59,11 +54,7 @@ def grants_on_denied_database(engine: sa.Engine, error: SourceError) -> Iterator
 def qualified_name(connection: sa.Connection, table: sa.Table) -> str:
     """Return the quoted name of a table with its database or schema, if the server has any."""
     quote = connection.dialect.identifier_preparer.quote
-    schema = None
-    if connection.dialect.name in _MYSQL_FAMILY:
-        schema = connection.engine.url.database
-    elif connection.dialect.name == POSTGRESQL:
-        schema = connection.scalar(sa.text("SELECT current_schema()"))
+    schema = server_of(connection.dialect.name).current_schema(connection)
     return f"{quote(schema)}.{quote(table.name)}" if schema else quote(table.name)
 
 

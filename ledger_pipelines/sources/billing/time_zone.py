@@ -6,18 +6,17 @@ rows after the newest `updated_at` and work with any clock. The latency of a cha
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.billing.changes import naive_timestamp
 from ledger_pipelines.sources.billing.columns import ReadableColumns
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL
-from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, session_clock, zone_option
+from ledger_pipelines.sources.column_types import Family
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, option_advice
+from ledger_pipelines.sources.dialects import server_of
 
-#: Types whose values the server converts to the session's time zone.
-_ZONED_TYPES: Mapping[str, str] = {MYSQL: "timestamp", MARIADB: "timestamp", POSTGRESQL: "with time zone"}
 #: A row whose `updated_at` is this close to the time of a clock was written by that clock.
 _RECENT = timedelta(minutes=10)
 _HOUR = timedelta(hours=1)
@@ -31,7 +30,7 @@ def time_zone_findings(connection: sa.Connection, dated: Sequence[ReadableColumn
         dated: The tables that have `updated_at`.
         now: The current time in the company's zone.
     """
-    clock = session_clock(connection)
+    clock = server_of(connection.dialect.name).clock(connection)
     if clock is None:
         return
     name, session, utc = clock.zone, clock.now, clock.utc
@@ -99,10 +98,11 @@ def _advice(
         if ahead > timedelta()
         else f"Changes are still found, but appear to take {-ahead / _HOUR:g} hours (check realtime_latency)."
     )
-    dialect = connection.dialect
-    if _ZONED_TYPES[dialect.name] not in table.types["updated_at"].lower():
+    server = server_of(connection.dialect.name)
+    if server.family(table.types["updated_at"]) is not Family.ZONED:
         return f"{harm} The column holds what the application writes: set the application's timezone to {now.tzinfo}."
     minutes = round(wanted / timedelta(minutes=1))
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
     zone = str(now.tzinfo) if wanted == now.utcoffset() else f"a zone of UTC{offset}"
-    return f"{harm} Add ?{zone_option(dialect, zone, offset)} to LEDGER_BILLING_URL (UTC{offset})."
+    option = server.zone_option(connection.dialect.driver, zone, offset)
+    return f"{harm} {option_advice(connection.engine.url, option, 'LEDGER_BILLING_URL')} (UTC{offset})."

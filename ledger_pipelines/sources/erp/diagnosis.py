@@ -12,26 +12,20 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-from ledger_pipelines.sources.column_types import SQL_SERVER, Family, Shape
-from ledger_pipelines.sources.diagnosis import (
-    Finding,
-    FindingLevel,
-    SessionClock,
-    current_login,
-    describe_server,
-    session_clock,
-    zone_option,
-)
+from ledger_pipelines.sources.column_types import Family
+from ledger_pipelines.sources.diagnosis import Finding, FindingLevel, option_advice
+from ledger_pipelines.sources.dialects import server_of
+from ledger_pipelines.sources.dialects.parts import SessionClock
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.connection.errors import explained, place
+from ledger_pipelines.sources.erp.connection.errors import explained
 from ledger_pipelines.sources.erp.connection.odbc import driver_of
-from ledger_pipelines.sources.erp.connection.session import SourceConnection
+from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
 from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader
 from ledger_pipelines.sources.erp.schemas import TableSchemas
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.erp.shape import Shape
+from ledger_pipelines.sources.errors import SourceError, place
 
 RECENT_DAYS = 7
 """Number of days whose fingerprints are computed: enough to find rows, at a fraction of a sync's cost."""
@@ -103,14 +97,14 @@ def diagnose(
 def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[str], None], now: datetime) -> Diagnosis:
     progress("connection")
     try:
-        session = erp.session()
+        session = erp.connect()
     except SourceError as error:
         driver = Finding(FindingLevel.OK, "driver", driver_of(erp.engine.url) or erp.engine.dialect.driver)
         return Diagnosis((driver, Finding(FindingLevel.ERROR, "connection", str(error))), ())
     try:
         findings = [*_of_connection(erp, session)]
-        zone_advice = _of_zone(session_clock(session.connection), erp.engine.dialect, now)
-    except erp.errors as error:
+        zone_advice = _of_zone(server_of(erp.engine.dialect.name).clock(session.connection), erp.engine, now)
+    except session.errors as error:
         return Diagnosis((Finding(FindingLevel.ERROR, "server", str(explained(error, erp.engine.url))),), ())
     finally:
         session.leave(usable=True)
@@ -134,11 +128,11 @@ def _diagnosed(erp: ErpSource, tables: Sequence[ErpTable], progress: Callable[[s
 
 def _of_connection(erp: ErpSource, session: SourceConnection) -> Iterable[Finding]:
     """Yield the findings on an open connection: driver, address, server, login, isolation."""
-    dialect = erp.engine.dialect
+    server = server_of(erp.engine.dialect.name)
     yield Finding(FindingLevel.OK, "driver", _driver(erp.engine, session))
     yield Finding(FindingLevel.OK, "connection", place(erp.engine.url))
-    yield Finding(FindingLevel.OK, "server", describe_server(dialect))
-    if (login := current_login(session.connection)) is not None:
+    yield Finding(FindingLevel.OK, "server", server.described(erp.engine.dialect))
+    if (login := server.login(session.connection)) is not None:
         yield Finding(FindingLevel.OK, "login", login)
     if session.consistent:
         yield Finding(FindingLevel.OK, "isolation", "each table is read from one snapshot")
@@ -147,14 +141,8 @@ def _of_connection(erp: ErpSource, session: SourceConnection) -> Iterable[Findin
             FindingLevel.WARNING,
             "isolation",
             "a table may change while it is read",
-            _SNAPSHOTS.format(database=erp.engine.url.database) if dialect.name == SQL_SERVER else "",
+            server.snapshot_advice.format(database=erp.engine.url.database),
         )
-
-
-_SNAPSHOTS = (
-    "Allow snapshot isolation in every database that the views read, so that a sync reads one snapshot and never waits "
-    "for writers: ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON, and the same for the other databases"
-)
 
 
 def _tried(reading: TableReader) -> str:
@@ -229,18 +217,20 @@ def _of_column(table: ErpTable, column: ErpColumn, shape: Shape, zone_advice: st
     elif family is Family.ZONED:
         advice = zone_advice
     level = FindingLevel.WARNING if advice else FindingLevel.OK
-    return ColumnFinding(level, table.name, column.name, column.kind.value, shape.types[column.name], advice)
+    return ColumnFinding(level, table.name, column.name, column.kind.value, shape.columns[column.name].type, advice)
 
 
-def _of_zone(clock: SessionClock | None, dialect: Dialect, now: datetime) -> str:
+def _of_zone(clock: SessionClock | None, engine: sa.Engine, now: datetime) -> str:
     """Return the advice on columns whose values the server converts to a zone that is not the company's; else nothing.
 
     SQL Server converts no values: each has its own zone, whose day is copied.
     """
     if clock is None or clock.now - clock.utc == now.utcoffset():
         return ""
-    option = zone_option(dialect, str(now.tzinfo), now.isoformat()[-len("+00:00") :])
+    dialect, offset = engine.dialect, now.isoformat()[-len("+00:00") :]
+    option = server_of(dialect.name).zone_option(dialect.driver, str(now.tzinfo), offset)
+    advice = option_advice(engine.url, option, "LEDGER_ERP_URL")
     return (
         f"The server converts each value to the session's time zone, {clock.zone}, so a copied day may differ from the "
-        f"day in the company's, {now.tzinfo}. Add ?{option} to LEDGER_ERP_URL, or cast the column in a view."
+        f"day in the company's, {now.tzinfo}. {advice}, or cast the column in a view."
     )

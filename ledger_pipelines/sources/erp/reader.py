@@ -7,7 +7,7 @@ them. An unreadable ERP raises an error; it is never returned as an empty table.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,19 +17,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import Shape
+from ledger_pipelines.sources.dialects.parts import Span
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.erp.connection import pymssql as erp_pymssql
-from ledger_pipelines.sources.erp.connection.causes import SourceInterruptedError, SourceUnreachableError
-from ledger_pipelines.sources.erp.connection.errors import explained, lone_surrogate_error, timeout_error
-from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
-from ledger_pipelines.sources.erp.connection.table_connection import Chunk, TableConnection
+from ledger_pipelines.sources.erp.connection.cursor import Chunk
+from ledger_pipelines.sources.erp.connection.drivers import cursor_of
+from ledger_pipelines.sources.erp.connection.errors import lone_surrogate_error
+from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
 from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
-from ledger_pipelines.sources.erp.spans import Span, Wanted
+from ledger_pipelines.sources.erp.shape import Shape
+from ledger_pipelines.sources.erp.spans import Wanted
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.table_shape import read_shape
-from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
-from ledger_pipelines.sources.prefetch import StatementTimeoutError, run_with_timeout
+from ledger_pipelines.sources.erp.texts import with_texts
+from ledger_pipelines.sources.errors import SourceInterruptedError, SourceUnreachableError
 
 __all__ = [
     "ErpSource",
@@ -109,52 +109,27 @@ class ErpSource:
             SourceInterruptedError: the connection was lost, or another transaction conflicted; a retry may succeed.
         """
         table = replace(table, schema=self.schemas.get(table.name))
-        session = self.session()
-        connection = TableConnection(
-            session,
-            table,
-            url=self.engine.url,
-            errors=self.errors,
-            statement_seconds=self.statement_seconds,
-            chunk_rows=self.chunk_rows,
-        )
+        connection = self.connect(table)
         try:
-            shape = connection.run(lambda: read_shape(session.connection, table, self.engine.url))
-            yield TableReader(self, connection, shape)
+            shape = connection.call(lambda: read_shape(connection.connection, table, self.engine.url))
+            yield TableReader(self, table, connection, shape)
         except BaseException:
             connection.usable = False
             raise
         finally:
             connection.end()
 
-    def session(self) -> SourceConnection:
-        """Return a connection that is set up for reading.
+    def connect(self, table: ErpTable | None = None) -> SourceConnection:
+        """Return a connection that is set up for reading, in errors named after a table.
 
         Raises:
             SourceError: the ERP cannot be reached, or it rejects the login.
         """
-        seconds = self.statement_seconds
-        try:
-            with Handover() as handover:
-                return run_with_timeout(
-                    lambda: handover.offer(open_session(self.engine, seconds)), handover.abandon, seconds
-                )
-        except StatementTimeoutError:
-            raise timeout_error(self.engine.url, None, self.statement_seconds) from None
-        except self.errors as error:
-            raise explained(error, self.engine.url, connecting=True) from error
+        return SourceConnection(self.engine, self.statement_seconds, table).open()
 
     def reads_bytes_of(self, table: ErpTable) -> bool:
         """Return whether the texts of a table are read as bytes."""
-        return self.engine.dialect.driver in CHANGES_LONE_SURROGATES or table.name in self.by_bytes
-
-    @property
-    def errors(self) -> tuple[type[BaseException], ...]:
-        """Exceptions of the driver, and of SQLAlchemy around it."""
-        driver: Any = self.engine.dialect.loaded_dbapi
-        more = erp_pymssql.errors(driver) if self.engine.dialect.driver == erp_pymssql.NAME else ()
-        # Every driver raises ValueError for a value that it cannot convert to a Python object.
-        return (driver.Error, *more, sa.exc.SQLAlchemyError, OSError, ValueError, ArithmeticError)
+        return cursor_of(self.engine.dialect.driver).changes_lone_surrogates or table.name in self.by_bytes
 
 
 class TableReader:
@@ -165,10 +140,11 @@ class TableReader:
         dated: Whether rows can be selected by day; false for snapshots, and if the month columns are no dates.
     """
 
-    def __init__(self, erp: ErpSource, connection: TableConnection, shape: Shape) -> None:
+    def __init__(self, erp: ErpSource, table: ErpTable, connection: SourceConnection, shape: Shape) -> None:
         self._erp = erp
+        self._table = table
         self._connection = connection
-        self._statements = Statements(connection.table, shape)
+        self._statements = Statements(table, shape)
         self._days_without_sum: dict[str, list[date | None]] = {}
         self.shape = shape
         self.dated = shape.dated
@@ -176,12 +152,12 @@ class TableReader:
     @property
     def consistent(self) -> bool:
         """Whether the pass reads one snapshot; final after the fingerprints have been read."""
-        return self._connection.session.consistent
+        return self._connection.consistent
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
-        name, refusal = self._connection.table.name, self._connection.refusal
+        name, refusal = self._table.name, self._connection.refusal
         notes = []
         if refusal is not None:
             notes.append(
@@ -201,7 +177,7 @@ class TableReader:
         where = f" on {', '.join(named[:_DAYS_IN_NOTE])}" if named else ""
         more = f" and {len(named) - _DAYS_IN_NOTE} more days" if len(named) > _DAYS_IN_NOTE else ""
         return (
-            f"{column} of {self._connection.table.name} has values of magnitude {self._statements.sum_limits[column]} "
+            f"{column} of {self._table.name} has values of magnitude {self._statements.sum_limits[column]} "
             f"or more{where}{more}: too large for the sums of the ERP's server. These sums are not compared with the "
             "copy; the rows are copied, counted and hashed as usual. Check whether the values are right."
         )
@@ -212,7 +188,7 @@ class TableReader:
         Raises:
             SourceError: the server cannot be asked.
         """
-        return self._connection.run(lambda: schemas_of(self._connection.session.connection, self._connection.table))
+        return self._connection.call(lambda: schemas_of(self._connection.connection, self._table))
 
     def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
         """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
@@ -227,7 +203,7 @@ class TableReader:
             SourceInterruptedError: the read was interrupted; a retry may succeed.
         """
         statement = self._statements.fingerprints(span)
-        rows = self._connection.run(lambda: list(chain.from_iterable(self._connection.chunks(statement))))
+        rows = self._connection.call(lambda: list(chain.from_iterable(self._batches(statement))))
         found = dict(map(self._fingerprint, rows))
         self._days_without_sum = {
             column: [day for day, each in found.items() if column not in each.sums]
@@ -242,28 +218,25 @@ class TableReader:
             SourceError: the table cannot be read.
             SourceInterruptedError: the read was interrupted; a retry from the start may succeed.
         """
-        if self._erp.reads_bytes_of(self._connection.table):
-            return self._connection.stream(self._chunks_by_bytes(list(self._statements.rows(wanted, by_bytes=True))))
-        return self._connection.stream(self._chunks(list(self._statements.rows(wanted))))
+        by_bytes = self._erp.reads_bytes_of(self._table)
+        statements = list(self._statements.rows(wanted, by_bytes=by_bytes))
+        return self._connection.stream(lambda: self._chunks(statements, by_bytes=by_bytes))
 
-    def _chunks(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
-        def chunks() -> Iterator[Chunk]:
-            try:
-                yield from chain.from_iterable(map(self._connection.chunks, statements))
-            except UnicodeDecodeError as error:
-                if not self._statements.read_by_bytes:
-                    raise
-                # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
-                self._erp.by_bytes.add(self._connection.table.name)
-                raise lone_surrogate_error(self._erp.engine.url, self._connection.table.full_name) from error
+    def _batches(self, statement: sa.Select[Any]) -> Iterator[Chunk]:
+        return self._connection.batches(statement, self._erp.chunk_rows)
 
-        return chunks
-
-    def _chunks_by_bytes(self, statements: Sequence[sa.Select[Any]]) -> Callable[[], Iterator[Chunk]]:
-        names, by_bytes = self._connection.table.names, self._statements.read_by_bytes
-        positions = [position for position, name in enumerate(names) if name in by_bytes]
-        chunks = chain.from_iterable(map(self._connection.chunks, statements))
-        return lambda: (with_texts(chunk, positions, self.shape) for chunk in chunks)
+    def _chunks(self, statements: Sequence[sa.Select[Any]], *, by_bytes: bool) -> Iterator[Chunk]:
+        readable = self._statements.read_by_bytes
+        positions = [position for position, name in enumerate(self._table.names) if by_bytes and name in readable]
+        try:
+            for chunk in chain.from_iterable(map(self._batches, statements)):
+                yield with_texts(chunk, positions, self.shape.server) if positions else chunk
+        except UnicodeDecodeError as error:
+            if by_bytes or not readable:
+                raise
+            # The rows of this chunk are lost, and without an order of rows they cannot be selected again.
+            self._erp.by_bytes.add(self._table.name)
+            raise lone_surrogate_error(self._erp.engine.url, self._table.full_name) from error
 
     def _fingerprint(self, row: tuple[Any, ...]) -> tuple[date | None, Fingerprint]:
         day, count, *rest = row

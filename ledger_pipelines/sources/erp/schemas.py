@@ -1,14 +1,12 @@
 """Schemas of the ERP that hold a table or view of the same name, and the one from which it is read."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.table_columns import as_text, quoted
 
 
 @dataclass(frozen=True)
@@ -60,42 +58,7 @@ def schemas_of(connection: sa.Connection, table: ErpTable) -> TableSchemas:
     Raises:
         Exception: any error of the driver.
     """
-    dialect = connection.dialect
-    is_chosen = table.schema is not None or dialect.name in {MYSQL, MARIADB}
-    is_read: dict[str, bool] = {}
-    if dialect.name in _QUERIES:
-        path = quoted(dialect, table.name, table.schema)
-        values = {"name": table.name, "schema": table.schema, "path": path}
-        found = connection.execute(sa.text(_QUERIES[dialect.name]), values)
-        is_read = {as_text(schema): bool(read) for schema, read in found}
+    server = server_of(connection.dialect.name)
+    is_read = server.schemas_with(connection, table.name, table.schema)
     read = next((schema for schema, read in is_read.items() if read), None)
-    return TableSchemas(table, tuple(is_read), read, is_chosen)
-
-
-_POSTGRESQL = """
-SELECT n.nspname, CASE WHEN c.oid = to_regclass(:path) THEN 1 ELSE 0 END
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-  AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
-ORDER BY n.nspname
-"""
-_MYSQL = """
-SELECT table_schema, CASE WHEN table_schema = coalesce(:schema, database()) THEN 1 ELSE 0 END
-FROM information_schema.tables
-WHERE table_name = :name AND table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
-ORDER BY table_schema
-"""
-# SQL Server lists only objects on which the login has a right. U: table, V: view, SN: synonym.
-_SQL_SERVER = """
-SELECT s.name, CASE WHEN o.object_id = OBJECT_ID(:path) THEN 1 ELSE 0 END
-FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-WHERE o.name = :name AND o.type IN ('U', 'V', 'SN')
-ORDER BY s.name
-"""
-_QUERIES: Mapping[str, str] = {
-    POSTGRESQL: _POSTGRESQL,
-    MYSQL: _MYSQL,
-    MARIADB: _MYSQL,
-    SQL_SERVER: _SQL_SERVER,
-}
+    return TableSchemas(table, tuple(is_read), read, table.schema is not None or server.url_names_schema)

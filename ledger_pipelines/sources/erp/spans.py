@@ -2,15 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
-
-@dataclass(frozen=True)
-class Span:
-    """Consecutive days: ``first`` <= day < ``after``; ``after`` = None means unbounded."""
-
-    first: date
-    after: date | None
+from ledger_pipelines.sources.dialects.parts import Span
 
 
 @dataclass(frozen=True)

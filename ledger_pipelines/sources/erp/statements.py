@@ -1,43 +1,28 @@
 """Statements for the ERP: selections of rows by day, and fingerprints of each day's rows.
 
-They are composed here for every kind of server, and run elsewhere. Names are always quoted, in the server's spelling.
-The hash of a row is in `hashes.py`.
+They are composed here and run elsewhere. What differs between kinds of servers is in `sources/dialects/`. Names are
+always quoted, in the server's spelling.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import (
-    MARIADB,
-    MYSQL,
-    POSTGRESQL,
-    SQL_SERVER,
-    Family,
-    Shape,
-    days_of,
-    digits_of,
-)
+from ledger_pipelines.sources.column_types import Family, digits_of
+from ledger_pipelines.sources.dialects.base import Condition
+from ledger_pipelines.sources.dialects.parts import Span, cast_to
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.erp.hashes import row_hash
-from ledger_pipelines.sources.erp.selection import local_day, selected
-from ledger_pipelines.sources.erp.spans import Span, Wanted, merged
-from ledger_pipelines.sources.erp.texts import as_bytes, readable_by_bytes
+from ledger_pipelines.sources.erp.shape import Shape
+from ledger_pipelines.sources.erp.spans import Wanted, merged
 
 SPANS_AT_ONCE = 100
 """Maximum spans in a statement. Each needs two parameters per month column; SQL Server allows 2,100 in total."""
 
-_DIGITS_OF_SUMS = {SQL_SERVER: 38, MYSQL: 65, MARIADB: 65}
-"""Maximum digits of a sum of decimals. A larger sum is an error at SQL Server; MariaDB returns the largest number."""
-
 _DIGITS_OF_ROWS = 9
 """Digits of a sum that stay free for the number of rows: a billion of the largest values can be added."""
-
-Condition = sa.ColumnElement[bool]
 
 
 class Statements:
@@ -46,27 +31,33 @@ class Statements:
     def __init__(self, table: ErpTable, shape: Shape) -> None:
         self._table = table
         self._shape = shape
-        named = _named(table, *(sa.column(_quoted(shape.names[column])) for column in table.names))
+        self._server = shape.server
+        named = _named(table, *(sa.column(_quoted(shape.columns[name].name)) for name in table.names))
         # SQL Server deprecates columns named with table and schema, so the alias stands for both.
         self._source: sa.FromClause = named if table.schema is None else named.alias(_quoted(table.name))
         self._values = {
-            column.name: selected(column, self._source.c[shape.names[column.name]], shape) for column in table.columns
+            column.name: self._server.selected(self._at_source(column.name), shape.columns[column.name], column.kind)
+            for column in table.columns
         }
-        self._days = [sa.column(_quoted(shape.names[name]), sa.Date) for name in table.month_columns]
+        self._days = [sa.column(_quoted(shape.columns[name].name), sa.Date) for name in table.month_columns]
+
+    def _at_source(self, name: str) -> sa.ColumnElement[Any]:
+        """Return a catalogue column at the source."""
+        return self._source.c[self._shape.columns[name].name]
 
     def rows(self, wanted: Wanted, *, by_bytes: bool = False) -> Iterator[sa.Select[Any]]:
         """Yield statements that together select each wanted row once.
 
         Args:
             wanted: Rows to select.
-            by_bytes: Whether to select texts as bytes, which `with_texts` decodes.
+            by_bytes: Whether to select texts as bytes, which the server's `decoded` turns into texts.
 
         Raises:
             ValueError: rows are selected by day, but the table has no days.
         """
         in_bytes = self.read_by_bytes if by_bytes else ()
         columns = self._values.items()
-        everything = sa.select(*(as_bytes(of, self._shape) if name in in_bytes else of for name, of in columns))
+        everything = sa.select(*(self._server.as_bytes(of) if name in in_bytes else of for name, of in columns))
         if wanted.everything:
             yield everything
             return
@@ -76,13 +67,13 @@ class Statements:
         conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
         for start in range(0, len(conditions), SPANS_AT_ONCE):
             by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
-            # Number and length of the spans differ each time: a plan cached for one month may scan for another.
-            yield by_day.with_statement_hint("OPTION (RECOMPILE)", SQL_SERVER)
+            yield _hinted(by_day, self._server.hint_for_spans)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
         """Columns whose texts can be read as bytes."""
-        return readable_by_bytes(self._table.names, self._shape)
+        texts = (name for name in self._table.names if self._shape.family(name) is Family.TEXT)
+        return frozenset(texts if self._server.reads_bytes else ())
 
     def no_rows(self) -> sa.Select[Any]:
         """Return a query without rows that fails if the columns may not be read."""
@@ -103,8 +94,8 @@ class Statements:
         Args:
             span: Restricts a table with days to these days.
         """
-        day = self._day() if self._shape.dated else sa.null()
-        count = sa.func.count_big if self._shape.dialect == SQL_SERVER else sa.func.count
+        day = self._server.day(self._days) if self._shape.dated else sa.null()
+        count = self._server.count
         # The sum of no rows stays NULL: COALESCE with 0 could reduce the digits of the common type.
         limited = {name: sa.case((self._is_below_limit(name), self._summable(name))) for name in self.sum_limits}
         sums = [sa.func.sum(limited.get(name, self._summable(name))) for name in self.summed]
@@ -116,8 +107,7 @@ class Statements:
             *(part.label(f"part_{position}") for position, part in enumerate(self._parts())),
             *(count(one).label(f"beyond_{position}") for position, one in enumerate(beyond)),
         ).select_from(self._source)
-        # It reads and hashes every row: on one core it takes longer, but leaves the other cores to the ERP's users.
-        statement = statement.with_statement_hint("OPTION (MAXDOP 1)", SQL_SERVER)
+        statement = _hinted(statement, self._server.hint_for_fingerprints)
         if not self._shape.dated:
             return statement
         within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
@@ -131,8 +121,8 @@ class Statements:
     @cached_property
     def sum_limits(self) -> dict[str, Decimal]:
         """Summed columns whose sum may exceed the server's digits; only their values below this limit are added."""
-        most = _DIGITS_OF_SUMS.get(self._shape.dialect, 0) - _DIGITS_OF_ROWS
-        digits = ((name, *digits_of(self._shape.types[name])) for name in self.summed)
+        most = self._server.digits_of_sums - _DIGITS_OF_ROWS
+        digits = ((name, *digits_of(self._shape.columns[name].type)) for name in self.summed)
         return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
 
     @cached_property
@@ -141,23 +131,21 @@ class Statements:
 
         The schema is left out: equal rows of another schema need not be read again, and other rows differ in the rest.
         """
-        how = row_hash(self._table.compared, self._shape)
+        how = self._shape.row_hash(self._table.compared)
         columns = ",".join(
-            f"{name} {self._shape.types[name]}{'' if isinstance(self._values[name], sa.ColumnClause) else ' converted'}"
-            for name in self._table.compared
+            f"{name} {self._shape.columns[name].type}{self._mark(name)}" for name in self._table.compared
         )
         return f"{'extremes-1' if how is None else how.name}({columns})"
 
+    def _mark(self, name: str) -> str:
+        return "" if isinstance(self._values[name], sa.ColumnClause) else " converted"
+
     def _parts(self) -> list[sa.ColumnElement[Any]]:
         """Return the parts of a digest other than the count and the sums."""
-        how = row_hash(self._table.compared, self._shape)
+        how = self._shape.row_hash(self._table.compared)
         if how is not None:
             return [how.total]
-        columns: list[sa.ColumnElement[Any]] = [
-            self._source.c[self._shape.names[name]] for name in self._table.compared
-        ]
-        if self._shape.dialect == POSTGRESQL:  # it has no length of a number or date, and no minimum of a boolean
-            columns = [sa.cast(column, sa.TEXT) for column in columns]
+        columns = [cast_to(self._server.measured_type, self._at_source(name)) for name in self._table.compared]
         return [
             measure
             for column in columns
@@ -170,81 +158,35 @@ class Statements:
         ]
 
     def _summable(self, name: str) -> sa.ColumnElement[Any]:
-        """Return a column cast for summing: SQL Server sums in the column's own type; integers and money overflow."""
-        column = self._values[name]
-        if self._shape.dialect != SQL_SERVER or self._shape.types[name].lower().startswith(("decimal", "numeric")):
-            return column
-        return sa.cast(column, sa.Numeric(38, 4 if "money" in self._shape.types[name].lower() else 0))
+        return self._server.summable(self._values[name], self._shape.columns[name].type)
 
     def _is_below_limit(self, name: str) -> Condition:
         """Return the condition that the magnitude of a value is below its column's sum limit."""
         limit: sa.ColumnElement[Any] = sa.literal_column(f"{self.sum_limits[name]:f}")
         # In the column's own type the comparison is exact: a common type could round or overflow.
-        own_type = sa.Numeric(*digits_of(self._shape.types[name]))
+        own_type = sa.Numeric(*digits_of(self._shape.columns[name].type))
         return sa.func.abs(self._summable(name)) < sa.cast(limit, own_type)
-
-    def _day(self) -> sa.ColumnElement[Any]:
-        """Return the expression of a row's day; NULL if it has none."""
-        if self._shape.dialect in {MYSQL, MARIADB}:
-            first = _first_of(self._days)
-            return sa.case((_product(first) > 0, sa.cast(first, sa.DATE)))
-        if self._shape.dialect == POSTGRESQL:
-            first = _first_of(self._days)
-            return sa.case((sa.and_(first >= _EARLIEST, first < _TOO_LATE), sa.cast(first, sa.DATE)))
-        # Each column is cast separately: their common type may not hold the days of each.
-        return _first_of([sa.cast(column, sa.DATE) for column in self._days])
 
     def _within(self, span: Span) -> Iterator[Condition]:
         """Yield the condition that the day is within a span; nothing if that is impossible."""
         alternatives = []
         for position, name in enumerate(self._table.month_columns):
-            bounds = self._bounds(name, self._days[position], span)
-            if bounds:
-                alternatives.append(sa.and_(*(column.is_(None) for column in self._days[:position]), *bounds))
+            column = self._days[position]
+            bounds = self._server.bounds(column, self._shape.columns[name], span)
+            if bounds is not None:
+                earlier = (before.is_(None) for before in self._days[:position])
+                alternatives.append(sa.and_(*earlier, *(bounds or [column.is_not(None)])))
         if alternatives:
             yield sa.or_(*alternatives)
-
-    def _bounds(self, name: str, column: sa.ColumnClause[Any], span: Span) -> list[Condition]:
-        """Return the conditions on one month column, without a function around it, which would prevent index use."""
-        earliest, latest = days_of(self._shape.types[name], self._shape.dialect)
-        compared: sa.ColumnElement[Any] = column
-        if self._shape.dialect == SQL_SERVER and self._shape.family(name) is Family.ZONED:
-            compared = local_day(column)  # at the cost of the index: a `datetimeoffset` would be compared in UTC
-        if span.first > latest or (span.after is not None and span.after <= earliest):
-            return []
-        bounds: list[Condition] = []
-        if span.first > earliest or self._shape.dialect == POSTGRESQL:
-            bounds.append(compared >= _parameter(span.first))
-        if span.after is not None and span.after <= latest:
-            bounds.append(compared < _parameter(span.after))
-        elif self._shape.dialect == POSTGRESQL:
-            bounds.append(column < _TOO_LATE)
-        if self._shape.dialect in {MYSQL, MARIADB}:
-            # The range above uses the index; this condition drops 2025-02-00, which MySQL sorts into January.
-            bounds.append(_product(column) > 0)
-        return bounds or [column.is_not(None)]
 
     def _undated(self) -> Condition:
         """Return the condition that a row has no day."""
         conditions: list[Condition] = [sa.and_(*(column.is_(None) for column in self._days))]
         for position, column in enumerate(self._days):
-            impossible = self._is_no_day(column)
+            impossible = self._server.is_no_day(column)
             if impossible is not None:
                 conditions.append(sa.and_(*(before.is_(None) for before in self._days[:position]), impossible))
         return sa.or_(*conditions)
-
-    def _is_no_day(self, column: sa.ColumnClause[Any]) -> Condition | None:
-        """Return the condition that a value other than null is no day of the calendar; None if that is impossible."""
-        if self._shape.dialect in {MYSQL, MARIADB}:
-            return _product(column) == 0
-        if self._shape.dialect == POSTGRESQL:
-            return sa.or_(column < _EARLIEST, column >= _TOO_LATE)
-        return None
-
-
-# PostgreSQL has days before the year 1, days after 9999, and infinity; Python's calendar and ours do not.
-_EARLIEST = sa.literal_column("DATE '0001-01-01'", sa.Date)
-_TOO_LATE = sa.literal_column("DATE '10000-01-01'", sa.Date)
 
 
 def _named(table: ErpTable, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
@@ -256,16 +198,5 @@ def _quoted(name: str) -> sa.quoted_name:
     return sa.quoted_name(name, quote=True)
 
 
-def _parameter(day: date) -> sa.BindParameter[date]:
-    """Return a day as a date parameter, which servers compare with a date or datetime column by its index."""
-    return sa.bindparam(None, day, type_=sa.Date)
-
-
-def _first_of(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
-    return sa.func.coalesce(*columns, type_=sa.Date) if len(columns) > 1 else columns[0]
-
-
-def _product(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """Return an expression that is 0 for a day that only MySQL has: without a year, a month or a day."""
-    parts = (sa.func.year(column), sa.func.month(column), sa.func.dayofmonth(column))
-    return sa.type_coerce(parts[0] * parts[1] * parts[2], sa.Integer)
+def _hinted(statement: sa.Select[Any], hint: str) -> sa.Select[Any]:
+    return statement.with_statement_hint(hint) if hint else statement

@@ -3,20 +3,13 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from ledger_pipelines.sources.column_types import (
-    SQL_SERVER,
-    Family,
-    Shape,
-    as_text_in_view,
-    missing_columns,
-    shape_of,
-)
+from ledger_pipelines.sources.column_types import Family
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.erp.connection.errors import place
 from ledger_pipelines.sources.erp.schemas import schemas_of
+from ledger_pipelines.sources.erp.shape import Shape, missing_columns, shape_of
 from ledger_pipelines.sources.erp.statements import Statements
-from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.table_columns import column_types
+from ledger_pipelines.sources.errors import SourceError, place
 
 
 def read_shape(connection: sa.Connection, table: ErpTable, url: sa.URL) -> Shape:
@@ -31,11 +24,12 @@ def read_shape(connection: sa.Connection, table: ErpTable, url: sa.URL) -> Shape
         SourceError: a check failed.
         Exception: any error of the driver.
     """
-    found = column_types(connection, table.name, table.schema)
+    server = server_of(connection.dialect.name)
+    found = server.column_types(connection, table.name, table.schema)
     if not found:
         schemas = schemas_of(connection, table)
-        if connection.dialect.name == SQL_SERVER and not schemas.is_elsewhere:
-            connection.execute(Statements.nothing_of(table)).close()  # the description of the columns omits the error
+        if not server.describes_errors and not schemas.is_elsewhere:
+            connection.execute(Statements.nothing_of(table)).close()
         raise SourceError(
             f"The ERP {place(url)} has no table or view {table.full_name}, or this user may not see it. "
             f"{schemas.advice_if_missing} Nothing was changed."
@@ -49,7 +43,7 @@ def read_shape(connection: sa.Connection, table: ErpTable, url: sa.URL) -> Shape
             f"{', '.join(missing)}. Has the ERP been upgraded?{right} Nothing was changed."
         )
     version = tuple(part for part in connection.dialect.server_version_info or () if isinstance(part, int))
-    shape = shape_of(table, connection.dialect.name, version, found)
+    shape = shape_of(table, server.name, version, found)
     _check_types(connection.dialect, table, shape, url)
     connection.execute(Statements(table, shape).no_rows()).close()
     return shape
@@ -60,11 +54,9 @@ def _check_types(dialect: Dialect, table: ErpTable, shape: Shape, url: sa.URL) -
     unreadable = [name for name in table.names if shape.family(name) is Family.UNREADABLE]
     if not unreadable:
         return
-    columns = ", ".join(f"{name} ({shape.types[name]})" for name in unreadable)
-    written = {name: dialect.identifier_preparer.quote(shape.names[name]) for name in unreadable}
-    views = ", ".join(
-        f"{as_text_in_view(column, shape.types[name], shape.dialect)} AS {column}" for name, column in written.items()
-    )
+    columns = ", ".join(f"{name} ({shape.columns[name].type})" for name in unreadable)
+    written = {dialect.identifier_preparer.quote(shape.columns[name].name): shape.columns[name] for name in unreadable}
+    views = ", ".join(f"{shape.server.text_in_view(name, of.type)} AS {name}" for name, of in written.items())
     raise SourceError(
         f"{table.full_name} of the ERP {place(url)} has columns of types that cannot be copied: {columns}. Let a view "
         f"return them as text or numbers, such as {views}, or remove them from the catalogue. Nothing was changed."

@@ -1,5 +1,6 @@
 """Findings of the connection test of the billing application, if it can be read and if not."""
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -255,9 +256,8 @@ def test_the_time_zone_of_the_session(source: sa.Engine, zone: str, level: Findi
     engine.dispose()
     if level is FindingLevel.OK:
         return
-    advised = source_engine(
-        sa.make_url(f"{source.url.render_as_string(False)}?{found.advice.partition('?')[2].split()[0]}")
-    )
+    value, option = re.findall(r"Include (\S+) in the option (\S+) of LEDGER_BILLING_URL", found.advice)[0]
+    advised = source_engine(sa.make_url(f"{source.url.render_as_string(False)}?{option}={value}"))
     assert finding_on(run_diagnosis(advised, datetime.now(WIB)), "time zone").level is FindingLevel.OK
     advised.dispose()
 

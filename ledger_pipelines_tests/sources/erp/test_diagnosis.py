@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
 from ledger_pipelines.sources.diagnosis import FindingLevel
+from ledger_pipelines.sources.dialects import SERVERS
+from ledger_pipelines.sources.dialects.base import Server
+from ledger_pipelines.sources.dialects.parts import RowHash, SourceColumn
 from ledger_pipelines.sources.erp.catalogue import DATA_RECEIPT_PURCHASE, ERP_TABLES, SO_INVOICE_LINE, ErpTable
 from ledger_pipelines.sources.erp.diagnosis import diagnose
 from ledger_pipelines_tests.support import servers
@@ -91,6 +94,33 @@ def test_a_server_without_hashes_is_a_warning(tmp_path: Path) -> None:
     assert found.works
     assert finding_on(found, "stock").level is FindingLevel.WARNING
     assert "cannot hash the rows of stock" in finding_on(found, "stock").advice
+
+
+class TrialServer(Server):
+    """Kind of server that only this test knows."""
+
+    login_query = "SELECT 'me'"
+    snapshot_advice = "Ask the administrator of {database}"
+    hashed_since = (3,)
+
+    def row_hash(self, columns: Sequence[SourceColumn], version: tuple[int, ...]) -> RowHash:
+        """Return a sum of lengths."""
+        assert version > (3,)
+        return RowHash.sum_of("trial-1", " + ".join(f"LENGTH({self.quote(column.name)})" for column in columns))
+
+
+def test_another_kind_of_server_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVERS, "sqlite", TrialServer("sqlite", "Trial"))
+    url = sa.make_url(f"sqlite:///{tmp_path / 'erp.db'}")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE stock (id INTEGER)")
+    engine.dispose()
+    found = diagnose(url, [ErpTable("stock", "s", MOVES.columns[:1], (), ())])
+    assert finding_on(found, "server").found.startswith("Trial 3.")
+    assert finding_on(found, "login").found == "me"
+    assert finding_on(found, "isolation").advice == f"Ask the administrator of {url.database}"
+    assert finding_on(found, "stock").level is FindingLevel.OK
 
 
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)

@@ -7,14 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.connection import odbc as erp_odbc
-from ledger_pipelines.sources.erp.connection.causes import (
+from ledger_pipelines.sources.erp.connection.errors import explained, timeout_error, without_secrets
+from ledger_pipelines.sources.erp.connection.odbc import with_driver
+from ledger_pipelines.sources.errors import (
     SnapshotRefusedError,
+    SourceError,
     SourceInterruptedError,
     SourceUnreachableError,
+    place,
 )
-from ledger_pipelines.sources.erp.connection.errors import explained, place, timeout_error, without_secrets
-from ledger_pipelines.sources.erp.connection.odbc import with_driver
-from ledger_pipelines.sources.errors import SourceError
 
 SQL_SERVER = sa.make_url("mssql+pyodbc://reader:s3cr%40t@erp.example.com:1433/soi107?driver=FreeTDS")
 MYSQL = sa.make_url("mysql+pymysql://reader:s3cr%40t@erp.example.com/soi107")

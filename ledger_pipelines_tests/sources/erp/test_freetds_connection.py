@@ -61,7 +61,7 @@ def test_a_connection_dropped_after_the_login_is_retryable(url: sa.URL, statemen
         read_from(server, url) as erp,
         pytest.raises(SourceInterruptedError, match=reason),
     ):
-        erp.session()
+        erp.connect()
 
 
 @pytest.mark.parametrize("separator", ["%5C", "\\"])
@@ -83,7 +83,7 @@ def test_the_url_sets_the_intent(url: sa.URL, value: str) -> None:
     with tds_server.running(answers(b"")) as server:
         for chosen, reads_only in ((url, True), (url.update_query_dict(options), value == "ReadOnly")):
             with read_from(server, chosen) as erp:
-                erp.session().leave(usable=True)
+                erp.connect().leave(usable=True)
             assert server.reads_only is reads_only
 
 
@@ -91,13 +91,13 @@ def test_without_a_readable_replica_the_advice_works(url: sa.URL) -> None:
     """The message has the setting to write, and the ERP can be read with it."""
     with tds_server.running(answers(b"") | {"SET LOCK_TIMEOUT": NOT_READABLE}) as server:
         with read_from(server, url) as erp, pytest.raises(SourceError) as error:
-            erp.session()
+            erp.connect()
         _, setting, _ = str(error.value).split("`")
         del server.answers["SET LOCK_TIMEOUT"]
         written = parse_database_url(setting.removeprefix("LEDGER_ERP_URL=")).set(password=url.password)
         assert written.port == server.port
         with read_from(server, written) as erp:
-            erp.session().leave(usable=True)
+            erp.connect().leave(usable=True)
         assert not server.reads_only
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger_pipelines.sources.dialects.base import Server
 from ledger_pipelines.sources.erp.catalogue import ErpTable
-from ledger_pipelines.sources.erp.connection import setup as erp_setup
-from ledger_pipelines.sources.erp.connection import table_connection
+from ledger_pipelines.sources.erp.connection import source_connection
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.errors import SourceError
@@ -144,7 +144,7 @@ def test_a_statement_beyond_the_time_limit(source: Source) -> None:
 
 @pytest.mark.slow
 def test_a_slow_loader_is_not_a_timeout(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_connection, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(source_connection, "GRACE_SECONDS", 0)
     source.set_moves(*(f"{number}, 'a', 'b', NULL, '2025-03-31', 1, 2, 0.5, true" for number in range(60)))
     short_limit = ErpSource(source.erp.engine, statement_seconds=1, chunk_rows=10)
     with short_limit.reading(MOVES) as reading:
@@ -184,7 +184,7 @@ def test_a_lost_connection_is_retryable(source: Source) -> None:
 
 @pytest.mark.slow
 def test_a_lock_timeout_is_retryable(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erp_setup, "LOCK_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(Server, "lock_timeout_seconds", 1)
     lock = "LOCK TABLE moves IN ACCESS EXCLUSIVE MODE" if source.is_postgresql else "LOCK TABLES moves WRITE"
     with source.native.connect() as connection:
         connection.exec_driver_sql(lock)

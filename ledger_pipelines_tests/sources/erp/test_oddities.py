@@ -142,8 +142,10 @@ def test_postgresql_or_mariadb_with_every_oddity(source_server: sa.URL, run_comm
             f"{UNDATED}.inv_doc_date": CONVERTED.format("date"),
         }
     )
-    option = "options=-c%20timezone=Asia/Jakarta" if is_postgresql else "init_command=SET%20time_zone%3D%27%2B07%3A00"
-    assert f"Add ?{option}" in found.columns[f"{TYPED}.delivery_date"]
+    option = (
+        "Add ?options=-c%20timezone=Asia/Jakarta to" if is_postgresql else "%27%2B07%3A00%27 in the option init_command"
+    )
+    assert option in found.columns[f"{TYPED}.delivery_date"]
 
 
 @pytest.fixture(params=["odbc", "pymssql"])

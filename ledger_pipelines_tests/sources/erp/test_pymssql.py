@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained
-from ledger_pipelines.sources.erp.connection.pymssql import options
+from ledger_pipelines.sources.erp.connection.pymssql import PymssqlCursor
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Span, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
@@ -74,19 +74,19 @@ def test_a_statement_without_an_answer_ends_the_connection() -> None:
 
 def test_cancel_ends_a_running_statement() -> None:
     with tds_server.running(answers(tds_server.SILENCE)) as server, read_from(server) as erp:
-        session = erp.session()
+        session = erp.connect()
         failures: list[Exception] = []
 
         def run() -> None:
             try:
-                session.run(sa.select(sa.literal_column("1")).select_from(sa.text("[parts]")))
+                session.cursor.execute(sa.select(sa.literal_column("1")).select_from(sa.text("[parts]")))
             except pymssql.Error as error:
                 failures.append(error)
 
         waiting = threading.Thread(target=run)
         waiting.start()
         wait_until(lambda: server.statements[-1].startswith("SELECT 1"))
-        session.cancel()
+        session.cursor.cancel()
         waiting.join(10)
         session.leave(usable=False)
         assert server.closed.wait(10)
@@ -154,7 +154,7 @@ def test_url_options_take_precedence() -> None:
 
 @pytest.mark.parametrize(("text", "reads_only"), [("false", False), ("0", False), ("yes", True)])
 def test_read_only_is_a_boolean(text: str, reads_only: bool) -> None:
-    assert options(URL.update_query_dict({"read_only": text}))["read_only"] is reads_only
+    assert PymssqlCursor.arguments(URL.update_query_dict({"read_only": text}))["read_only"] is reads_only
 
 
 def test_encryption_can_be_required() -> None:

@@ -1,7 +1,6 @@
 """The reader of the ERP with every driver: rows, days and values."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -11,16 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import create_erp_tables
-from ledger_pipelines.sources import column_types
-from ledger_pipelines.sources.erp import reader as erp_module
+from ledger_pipelines.sources.dialects.causes import Cause
+from ledger_pipelines.sources.dialects.mysql import MySql
+from ledger_pipelines.sources.dialects.postgresql import PostgreSql
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp.connection import causes
-from ledger_pipelines.sources.erp.connection.causes import SnapshotRefusedError
-from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
+from ledger_pipelines.sources.erp.connection import source_connection
+from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
 from ledger_pipelines.sources.erp.frames import frame
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, Span, Wanted
 from ledger_pipelines.sources.erp.spans import merged
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.errors import SnapshotRefusedError, SourceError, SourceUnreachableError
+from ledger_pipelines.sources.prefetch import StatementTimeoutError
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, MOVES, Source, create_source
 
 A_DAY = date(2025, 3, 31)
@@ -216,7 +216,8 @@ def test_values_too_large_for_a_sum_are_left_out(source: Source) -> None:
 
 def test_servers_without_hashes_compare_extremes(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL before 14 cannot hash rows."""
-    monkeypatch.setattr(column_types, "_HASHED_SINCE", {})
+    for server in (PostgreSql, MySql):
+        monkeypatch.setattr(server, "hashed_since", None)
     digests = set()
     for rows in (BASE, *(CHANGES[name] for name in ("an accent", "a time of day", "another half of a bigint"))):
         source.set_moves(*rows)
@@ -248,7 +249,7 @@ def test_a_pass_reads_one_snapshot(source: Source) -> None:
 
 def test_a_pass_cannot_write(source: Source) -> None:
     source.set_moves(*BASE)
-    session = source.erp.session()
+    session = source.erp.connect()
     try:
         with pytest.raises(sa.exc.DBAPIError, match=r"(?i)read.only"):
             session.connection.exec_driver_sql("DELETE FROM moves")
@@ -342,8 +343,8 @@ def test_the_shape_of_a_table(source: Source) -> None:
     shape = source.erp.check(table)
     assert shape.extra == ("Remark", "extra")
     assert shape.dated
-    assert list(shape.types) == ["id", "qty", "order_date"]
-    assert shape.types["qty"] in {"numeric(15,2)", "decimal(15,2)"}
+    assert list(shape.columns) == ["id", "qty", "order_date"]
+    assert shape.columns["qty"].type in {"numeric(15,2)", "decimal(15,2)"}
     with source.erp.reading(table) as reading:
         assert list(reading.rows(Wanted((Span(A_DAY, None),)))) == [[(1, Decimal("2.50"), A_DAY)]]
 
@@ -421,8 +422,8 @@ def test_a_lone_surrogate_is_read_as_bytes_after_a_retry(source: Source) -> None
 @pytest.mark.parametrize("source", ["psqlodbc"], indirect=True)
 def test_a_view_without_snapshot_support_is_read_without(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL simulates a SQL Server whose view reads another database without snapshots."""
-    refused = replace(causes._CAUSES[0], states=("SN001",), raised=SnapshotRefusedError, advice="")
-    monkeypatch.setattr(causes, "_CAUSES", (refused, *causes._CAUSES))
+    refused = Cause("", states=("SN001",), raised=SnapshotRefusedError)
+    monkeypatch.setattr(PostgreSql, "causes", (refused, *PostgreSql.causes))
     source.set_moves(*BASE)
     source.write(
         "DROP VIEW IF EXISTS elsewhere",
@@ -457,7 +458,7 @@ def test_a_pass_closes_its_connection(source: Source) -> None:
     with source.erp.reading(MOVES) as reading:
         reading.fingerprints()
         list(reading.rows(Wanted(everything=True)))
-        connection = reading._connection.session.connection
+        connection = reading._connection.connection
     assert connection.closed
 
 
@@ -465,30 +466,35 @@ class StoppedError(Exception):
     """Raised in the waiting thread."""
 
 
+def stopped(work: Callable[[], None], *_: object) -> None:
+    """Stop the waiting thread after the connection was opened."""
+    work()
+    raise StoppedError
+
+
+def timed_out(work: Callable[[], None], *_: object) -> None:
+    """Exceed the time limit just when the connection was opened."""
+    work()
+    raise StatementTimeoutError
+
+
+def timed_out_before(work: Callable[[], None], abandon: Callable[[], None], _: float) -> None:
+    """Exceed the time limit; the connection is opened later."""
+    abandon()
+    work()
+    raise StatementTimeoutError
+
+
+@pytest.mark.parametrize(
+    ("wait", "raised"),
+    [(stopped, StoppedError), (timed_out, SourceUnreachableError), (timed_out_before, SourceUnreachableError)],
+)
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
-def test_a_connection_is_closed_if_the_waiting_thread_stops(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[SourceConnection] = []
-
-    def recording(engine: sa.Engine, seconds: int) -> SourceConnection:
-        opened.append(open_session(engine, seconds))
-        return opened[-1]
-
-    def stopped(work: Callable[[], SourceConnection], *_: object) -> SourceConnection:
-        work()
-        raise StoppedError
-
-    monkeypatch.setattr(erp_module, "open_session", recording)
-    monkeypatch.setattr(erp_module, "run_with_timeout", stopped)
-    with pytest.raises(StoppedError):
-        source.erp.session()
-    assert [session.connection.closed for session in opened] == [True]
-
-
-@pytest.mark.parametrize("source", ["psycopg"], indirect=True)
-def test_an_abandoned_connection_is_closed(source: Source) -> None:
-    handover = Handover()
-    kept = handover.offer(open_session(source.erp.engine, 10))
-    handover.abandon()
-    late = handover.offer(open_session(source.erp.engine, 10))
-    assert (kept.connection.closed, late.connection.closed) == (False, True)
-    kept.leave(usable=True)
+def test_a_connection_is_closed_if_the_waiting_thread_stops(
+    source: Source, wait: Callable[..., None], raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_connection, "run_with_timeout", wait)
+    connection = SourceConnection(source.erp.engine, 10)
+    with pytest.raises(raised):
+        connection.open()
+    assert connection.connection.closed

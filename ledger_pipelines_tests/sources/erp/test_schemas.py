@@ -96,7 +96,7 @@ def test_a_column_of_another_schema_names_the_schemas(source: Source, second: st
     with pytest.raises(SourceError, match=r"^moves of the ERP .* lacks the column colour\. Has .* Is it the") as error:
         source.erp.check(coloured)
     assert setting_of(second, MOVES) in str(error.value)
-    assert ErpSource(source.erp.engine, schemas={"moves": second}).check(coloured).types["colour"]
+    assert ErpSource(source.erp.engine, schemas={"moves": second}).check(coloured).columns["colour"].type
 
 
 @pytest.mark.parametrize("schema", [None, "nowhere"])
@@ -107,7 +107,18 @@ def test_a_missing_table_of_another_schema_is_named(
         ErpSource(source.erp.engine, schemas={parts.name: schema} if schema else {}).check(parts)
     assert f"has no table or view {'nowhere.' if schema else ''}{parts.name}, or" in str(error.value)
     assert f"It exists in the schema {second}. Set {setting_of(second, parts)}, or" in str(error.value)
-    assert ErpSource(source.erp.engine, schemas={parts.name: second}).check(parts).types.keys() == {"id"}
+    assert ErpSource(source.erp.engine, schemas={parts.name: second}).check(parts).columns.keys() == {"id"}
+
+
+def test_a_percent_sign_in_a_name_is_one(source: Source) -> None:
+    """Drivers that format their statements double it; a name that is sent as a value must not be doubled."""
+    stock = ErpTable("stock 50%", "s", MOVES.columns[:1], (), ())
+    source.write('CREATE TABLE "stock 50%" (id int)', 'INSERT INTO "stock 50%" VALUES (7)')
+    with source.erp.reading(stock) as reading:
+        assert reading.find_schemas().read is not None
+        assert sum(found.rows for found in reading.fingerprints().values()) == 1
+        assert [row[0] for chunk in reading.rows(EVERYTHING) for row in chunk] == [7]
+    source.write('DROP TABLE "stock 50%"')
 
 
 def test_a_table_missing_from_every_schema_names_the_setting(source: Source) -> None:

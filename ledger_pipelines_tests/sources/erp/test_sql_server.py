@@ -10,19 +10,19 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import Family, family_of, shape_of
+from ledger_pipelines.sources.column_types import Family
+from ledger_pipelines.sources.dialects import server_of
 from ledger_pipelines.sources.erp.catalogue import STOCKBYWH, VIEW_WAREHOUSE_ORDER, ErpColumn, ErpTable, Kind
-from ledger_pipelines.sources.erp.connection.setup import set_up_sql_server
-from ledger_pipelines.sources.erp.hashes import row_hash
 from ledger_pipelines.sources.erp.reader import Span, Wanted
 from ledger_pipelines.sources.erp.schemas import schemas_of
+from ledger_pipelines.sources.erp.shape import shape_of
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.texts import with_texts
 from ledger_pipelines.sources.errors import SourceError
-from ledger_pipelines.sources.table_columns import column_types
 
 URL = sa.make_url("mssql+pyodbc://reader:s3cret@host/erp?driver=x")
 DIALECT = cast("Any", URL.get_dialect())(paramstyle="qmark")
+SQL_SERVER = server_of("mssql")
 SQL_SERVER_2022 = (16, 0)
 MARCH = Span(date(2025, 3, 1), date(2025, 4, 1))
 
@@ -293,7 +293,7 @@ def test_a_bracket_in_a_name_is_escaped() -> None:
     ],
 )
 def test_families_of_types(words: str, family: Family) -> None:
-    assert family_of(words, "mssql") is family
+    assert SQL_SERVER.family(words) is family
 
 
 def test_the_query_for_a_table_without_description() -> None:
@@ -355,9 +355,9 @@ def test_the_server_describes_the_columns() -> None:
         return [("warehouse", "nvarchar(60)"), ("onhand", "decimal(19,6)"), ("place", None)]
 
     connection = SimpleNamespace(dialect=DIALECT, exec_driver_sql=execute)
-    found = column_types(cast("sa.Connection", connection), "stock'bywh")
+    found = SQL_SERVER.column_types(cast("sa.Connection", connection), "stock'bywh")
     assert found == {"warehouse": "nvarchar(60)", "onhand": "decimal(19,6)", "place": "CLR type"}
-    column_types(cast("sa.Connection", connection), "stock'bywh", "sa]les")
+    SQL_SERVER.column_types(cast("sa.Connection", connection), "stock'bywh", "sa]les")
     text, of_sales = recorded
     assert of_sales == text.replace("FROM [stock", "FROM [sa]]les].[stock")
     assert text == (
@@ -397,7 +397,7 @@ class RecordingConnection:
 )
 def test_a_pass_is_a_snapshot_if_the_database_allows_it(state: int, levels: list[str]) -> None:
     connection = RecordingConnection(state)
-    consistent = set_up_sql_server(cast("sa.Connection", connection), 600)
+    consistent = SQL_SERVER.set_up(cast("sa.Connection", connection), 600)
     assert consistent is (levels == ["SNAPSHOT"])
     assert connection.recorded == [
         "SET LOCK_TIMEOUT 60000",
@@ -414,10 +414,10 @@ def test_a_server_that_is_too_old() -> None:
     connection = RecordingConnection(1, version=(10, 50, 6000))
     reason = r"ERP mssql.*@host/erp is a SQL Server of version 10\.50\.6000\. The oldest .* is SQL Server 2012"
     with pytest.raises(SourceError, match=reason) as error:
-        set_up_sql_server(cast("sa.Connection", connection), 600)
+        SQL_SERVER.set_up(cast("sa.Connection", connection), 600)
     assert connection.recorded == []
     assert "s3cret" not in str(error.value)
-    assert set_up_sql_server(cast("sa.Connection", RecordingConnection(1, version=(11, 0, 7001))), 600)
+    assert SQL_SERVER.set_up(cast("sa.Connection", RecordingConnection(1, version=(11, 0, 7001))), 600)
 
 
 def test_fingerprints_of_some_days() -> None:
@@ -437,9 +437,8 @@ def test_texts_as_bytes() -> None:
         "SELECT CAST(CAST([t].[desc] AS NVARCHAR(max)) AS VARBINARY(max)) AS [desc], [t].[qty] FROM [t]",
         [],
     )
-    shape = shape_of(table, "mssql", SQL_SERVER_2022, {"desc": "nvarchar(60)", "qty": "decimal(9, 2)"})
     rows: list[tuple[Any, ...]] = [("a😀 ".encode("utf-16-le"), 1), (b"a\x00=\xd8", 2), (None, None), (b"", 0)]
-    assert with_texts(rows, [0], shape) == [("a😀 ", 1), ("a\ud83d", 2), (None, None), ("", 0)]
+    assert with_texts(rows, [0], SQL_SERVER) == [("a😀 ", 1), ("a\ud83d", 2), (None, None), ("", 0)]
 
 
 @pytest.mark.parametrize(
@@ -457,4 +456,4 @@ def test_servers_that_hash_rows(dialect: str, version: tuple[int, ...], hashed: 
     table = ErpTable("t", "t", (ErpColumn("a", Kind.TEXT, "a"),), (), ())
     shape = shape_of(table, dialect, version, {"a": "varchar(9)"})
     assert shape.hashed is hashed
-    assert (row_hash(("a",), shape) is not None) is hashed
+    assert (shape.row_hash(("a",)) is not None) is hashed

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ledger_pipelines.sources import column_types
 from ledger_pipelines.sources.diagnosis import FindingLevel
+from ledger_pipelines.sources.dialects import server_of
+from ledger_pipelines.sources.dialects.postgresql import PostgreSql
 from ledger_pipelines.sources.erp.catalogue import ErpColumn, ErpTable, Kind
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
-from ledger_pipelines.sources.erp.connection.errors import place
 from ledger_pipelines.sources.erp.diagnosis import diagnose
 from ledger_pipelines.sources.erp.frames import Frame, frame
 from ledger_pipelines.sources.erp.reader import ErpSource, Span, Wanted
-from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.errors import SourceError, place
 from ledger_pipelines_tests.support.erp.erp_sources import DRIVERS, Source, create_source
 from ledger_pipelines_tests.support.findings import finding_on
 
@@ -108,7 +108,7 @@ def test_a_text_column_has_the_text_of_the_server(source: Source) -> None:
 @pytest.mark.parametrize("source", ["psycopg", "psqlodbc"], indirect=True)
 def test_every_type_has_extremes_before_postgresql_14(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without hashes of rows, the fingerprint is made of extremes and lengths, which many types lack."""
-    monkeypatch.setattr(column_types, "_HASHED_SINCE", {})
+    monkeypatch.setattr(PostgreSql, "hashed_since", None)
     columns = {f"c{number}": (Kind.TEXT, type_name) for number, type_name in enumerate(TEXTS_OF_POSTGRESQL)}
     table = create(source, columns, ", ".join(literal for literal, _ in TEXTS_OF_POSTGRESQL.values()))
     assert not copied(source, table).failures
@@ -159,7 +159,7 @@ def test_a_type_without_text_is_refused(source: Source, type_name: str, instead:
 @pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
 def test_a_vector_is_replaced_by_its_bytes(dialect: str) -> None:
     """MySQL and MariaDB name the function for its text differently."""
-    assert column_types.as_text_in_view("features", "vector(3)", dialect) == "HEX(features)"
+    assert server_of(dialect).text_in_view("features", "vector(3)") == "HEX(features)"
 
 
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
@@ -204,9 +204,12 @@ def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
     (finding,) = (column for column in in_utc.columns if column.advice)
     assert (finding.level, finding.column) == (FindingLevel.WARNING, "moved")
     zone = "Asia/Jakarta" if source.is_postgresql else "+07:00"
-    option = "options=-c%20timezone=UTC" if source.is_postgresql else f"{name}=SET%20time_zone%3D%27%2B00%3A00%27"
+    advised = {
+        "psycopg": "Add ?options=-c%20timezone=UTC to",
+        "psqlodbc": "Add &options=-c%20timezone=UTC to",
+    }.get(source.driver, f"Include SET%20time_zone%3D%27%2B00%3A00%27 in the option {name} of")
     assert f"converts each value to the session's time zone, {zone}, so a copied day may differ" in finding.advice
-    assert f"Add ?{option} to LEDGER_ERP_URL" in finding.advice
+    assert f"{advised} LEDGER_ERP_URL, or cast the column in a view." in finding.advice
     if erp is not source.erp:
         erp.engine.dispose()
 

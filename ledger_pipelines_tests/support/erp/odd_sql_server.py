@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp import erp_source_tables
-from ledger_pipelines.sources.column_types import SQL_SERVER, shape_of
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, erp_table
+from ledger_pipelines.sources.erp.shape import shape_of
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines_tests.support.erp.oddities import ELSEWHERE, FORBIDDEN, TYPED, UNDATED, UNREADABLE
 from ledger_pipelines_tests.support.erp.parts import answers
@@ -72,7 +72,7 @@ def _described(table: ErpTable) -> bytes:
 def _fingerprint_of_a_huge_amount() -> bytes:
     """Return the fingerprint of one row of today, whose amount is not in the sum."""
     table = erp_table(TYPED)
-    statements = Statements(table, shape_of(table, SQL_SERVER, (16,), _types_of(table)))
+    statements = Statements(table, shape_of(table, "mssql", (16,), _types_of(table)))
     beyond = f"beyond_{list(statements.sum_limits).index('amount')}"
     values = {"day": datetime.now(UTC).date().toordinal() - 1, "row_count": 1, beyond: 1}
     names = statements.fingerprints().selected_columns.keys()

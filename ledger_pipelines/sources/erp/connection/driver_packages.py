@@ -1,70 +1,19 @@
 """Packages that reading the ERP needs on each distribution, and the messages that name them."""
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
 from ledger_pipelines.settings import mask_url
-from ledger_pipelines.sources.column_types import MARIADB, MYSQL, POSTGRESQL, SQL_SERVER
+from ledger_pipelines.sources.dialects import server_of
+from ledger_pipelines.sources.dialects.parts import OdbcPackages
 
 
 class NoDriverError(Exception):
     """No ODBC driver can be chosen for a URL: none is installed, or the URL must name one."""
 
 
-@dataclass(frozen=True)
-class _Packages:
-    """Packages of each distribution.
-
-    Attributes:
-        debian: Packages of Debian and Ubuntu.
-        fedora: Packages of Fedora, and of RHEL with EPEL.
-        alpine: Packages of Alpine.
-        native: Driver of SQLAlchemy that needs none of them; empty if no driver can replace them.
-        remark: Remark on them.
-    """
-
-    debian: str
-    fedora: str
-    alpine: str
-    native: str = ""
-    remark: str = ""
-
-    def __str__(self) -> str:
-        return (
-            f"`apt-get install {self.debian}` (Debian, Ubuntu), `dnf install {self.fedora}` (Fedora, RHEL with EPEL) "
-            f"or `apk add {self.alpine}` (Alpine)."
-        )
-
-
-# tdsodbc and similar packages depend on libodbcinst2 only; libodbc2 is the driver manager that pyodbc loads.
-_MYSQL = _Packages(
-    "libodbc2 odbc-mariadb",
-    "unixODBC mariadb-connector-odbc",
-    "unixodbc mariadb-connector-odbc",
-    "mysql+pymysql",
-)
-_UNIXODBC_AND_DRIVER = {
-    SQL_SERVER: _Packages(
-        "libodbc2 tdsodbc",
-        "unixODBC freetds",
-        "unixodbc freetds",
-        "mssql+pymssql",
-        "Microsoft's msodbcsql18 is another driver.",
-    ),
-    MYSQL: _MYSQL,
-    MARIADB: _MYSQL,
-    POSTGRESQL: _Packages(
-        "libodbc2 odbc-postgresql",
-        "unixODBC postgresql-odbc",
-        "unixodbc psqlodbc",
-        "postgresql",
-    ),
-}
-_OF_MICROSOFTS_DRIVER = _Packages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb5-libs", "libltdl krb5-libs")
+_OF_MICROSOFTS_DRIVER = OdbcPackages("libltdl7 libgssapi-krb5-2", "libtool-ltdl krb5-libs", "libltdl krb5-libs")
 """Libraries that the driver of the Python package mssql-python-odbc is linked with but does not include."""
 
-_NAMES = {SQL_SERVER: "SQL Server", MYSQL: "MySQL", MARIADB: "MariaDB", POSTGRESQL: "PostgreSQL"}
 UNSUPPORTED = {
     "mssqlpython": (
         "mssql+mssqlpython:// is not supported: that driver cannot cancel a statement. Write mssql+pyodbc://, or "
@@ -86,8 +35,7 @@ def missing(url: sa.URL, error: ImportError | NoDriverError) -> str:
     """Return what is missing on this machine to connect to a URL, and the commands that install it."""
     backend, driver = url.get_backend_name(), url.get_dialect().driver
     if isinstance(error, NoDriverError):
-        server = _NAMES.get(backend, backend)
-        return f"{error} Install unixODBC and a driver for {server}: {_odbc(url)}"
+        return f"{error} Install unixODBC and a driver for {server_of(backend).title}: {_odbc(url)}"
     if driver == "pyodbc" and not isinstance(error, ModuleNotFoundError):
         return f"unixODBC is not installed ({error}). Install it and a driver: {_odbc(url)}"
     package = error.name or driver
@@ -115,7 +63,7 @@ def driver_advice(url: sa.URL, named: str, *, has_file: bool, others: list[str])
 
 def _odbc(url: sa.URL) -> str:
     """Return the packages for the server of a URL, and the setting that needs none of them."""
-    packages = _UNIXODBC_AND_DRIVER.get(url.get_backend_name())
+    packages = server_of(url.get_backend_name()).odbc_packages
     if packages is None:
         return "see the documentation of your distribution."
     native = url.set(drivername=packages.native, query={})

@@ -1,4 +1,4 @@
-"""Choice of the ODBC driver for a SQL Server, and the options of each driver.
+"""Cursor of pyodbc, choice of the ODBC driver for a SQL Server, and the options of each driver.
 
 Microsoft's newest driver comes first, then FreeTDS, registered or not, then the driver in the Python package
 `mssql-python-odbc` (`pip install ledger-pipelines[mssql]`). A driver named in the URL is used unchanged.
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ledger_pipelines.sources.column_types import SQL_SERVER
+from ledger_pipelines.sources.dialects import server_of
+from ledger_pipelines.sources.erp.connection.cursor import CancellableCursor
 from ledger_pipelines.sources.erp.connection.driver_packages import NoDriverError, driver_advice
 
 PACKAGE = "mssql_python_odbc"
@@ -28,6 +29,17 @@ _OF_ALL = {"ApplicationIntent": "ReadOnly", "APP": "ledger_pipelines"}
 _OF_FREETDS = {"TDS_Version": "7.4", "ClientCharset": "UTF-8"}
 
 
+class OdbcCursor(CancellableCursor):
+    """Cursor of pyodbc."""
+
+    connect_timeout = "timeout"
+
+    def cancel(self) -> None:
+        """Cancel the statement."""
+        if self._cursor is not None:
+            self._cursor.cancel()
+
+
 def with_driver(url: sa.URL) -> sa.URL:
     """Add the ODBC driver and its options to the URL of a SQL Server; return other URLs unchanged.
 
@@ -40,7 +52,7 @@ def with_driver(url: sa.URL) -> sa.URL:
     given = {name.lower() for name in url.query}
     if url.get_dialect().driver != "pyodbc" or given & {"odbc_connect", "dsn"} or url.database is None:
         return url
-    if url.get_backend_name() != SQL_SERVER:
+    if not server_of(url.get_backend_name()).finds_odbc_driver:
         if "driver" not in given:
             raise NoDriverError(f"the URL names no ODBC driver; installed: {', '.join(installed_drivers()) or 'none'}.")
         return url
