@@ -110,7 +110,7 @@ def test_given_months_and_tables(synced: Installation) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--month", "march"], "is no month"),
+        (["--month", "march"], "is not a month"),
         (["--month", "2999-01"], "is in the future"),
         (["--from-month", "1999-01"], "LEDGER_FIRST_MONTH"),
         (["--month", "2999-01", "--from-month", "2999-01"], "either one month"),
