@@ -58,7 +58,7 @@ def list_alerts(
         print_days_left(groups)
     if incidents:
         print_message(
-            f"[yellow]Balances may be wrong: {incidents:,} incidents are open. To list them: ledger incidents list"
+            f"[yellow]Balances may be wrong. Open incidents: {incidents:,}. To list them: ledger incidents list"
         )
 
 
@@ -128,10 +128,10 @@ def deliver_now(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"success": done.failed == 0} | asdict(done))
     else:
-        print_message(f"Delivered {done.delivered:,} messages.")
+        print_message(f"Messages delivered: {done.delivered:,}.")
         if done.failed:
             print_message(
-                f"[bold red]{done.failed:,} messages were not accepted and will be posted again:[/] {done.last_error}"
+                f"[bold red]Messages not accepted, which will be posted again: {done.failed:,}.[/] {done.last_error}"
             )
     raise typer.Exit(0 if done.failed == 0 else 1)
 

@@ -58,7 +58,7 @@ def test_no_activation_outside_a_virtual_environment(
     printed = capsys.readouterr().out
     assert [command.partition(" ")[0] for command in commands(printed)] == ["ledger"] * 4
     assert f"Logs            {home / 'logs'}\n" in printed
-    assert f"Web interface   {UI}\n" in printed
+    assert f"Dagster         {UI}\n" in printed
 
 
 @pytest.mark.parametrize(
