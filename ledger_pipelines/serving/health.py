@@ -41,7 +41,7 @@ _OF_INCIDENT = {
     "kind": "kind",
     "subject": "subject",
     "since": "opened_at",
-    "times seen": "occurrences",
+    "occurrences": "occurrences",
     "owner": "owner",
     "what is wrong": "reason",
     "what to do": "what_to_do",

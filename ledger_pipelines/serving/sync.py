@@ -213,7 +213,7 @@ class SyncService:
             return None
         if log_id is not None and log_id != log.id:
             raise SyncRunningError(f"Sync {log_id} is not running. Sync {log.id} is running and continues.", log)
-        append_line(self.settings, f"sync {log.id} is to be cancelled")
+        append_line(self.settings, f"sync {log.id}: cancellation requested")
         if not dagster_client.request_sync_termination(self.instance, log):
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))
         elif not self.wait_until_ended(log.id, on_progress, force_after_seconds):

@@ -20,7 +20,7 @@ _COLUMNS = {
     "subject": "subject",
     "since": "opened_at",
     "closed": "closed_at",
-    "times seen": "occurrences",
+    "occurrences": "occurrences",
     "owner": "owner",
     "what is wrong": "reason",
     "what to do": "what_to_do",

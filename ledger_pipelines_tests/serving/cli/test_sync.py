@@ -162,7 +162,7 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
     assert tables[LINES.name] == "cancelled"
     assert _run_status(synced) == "CANCELED"
     assert f"manual sync refused: sync {log_id} is running" in sync_log_text(synced)
-    assert f"sync {log_id} is to be cancelled" in sync_log_text(synced)
+    assert f"sync {log_id}: cancellation requested" in sync_log_text(synced)
     assert synced.run_json("sync", "start", "--wait")["data"]["status"] == "completed"
 
 

@@ -120,5 +120,5 @@ def load_sync(context: RequestContext, log_id: int) -> tuple[SyncLog, Sequence[S
     with context.app_context.snapshot() as connection:
         log = sync_history.by_id(connection, log_id)
         if log is None:
-            raise not_found(context.translate.plain("sync.not_found"))
+            raise not_found(context.translate.plain("sync.unknown", id=log_id))
         return log, sync_history.tables_of(connection, log_id)
