@@ -186,7 +186,11 @@ def _tick(
         if request := _run_request(context.instance, databases):
             return request
         if time.monotonic() - began > TICK_SECONDS:
-            return dg.SkipReason(f"Changes queued: {queued}. A run applies them already, or none is needed.")
+            return dg.SkipReason(
+                f"Changes queued: {queued}. A run applies them already, or none is needed."
+                if queued
+                else "No change was found."
+            )
         if not poller.has_more:
             time.sleep(POLL_INTERVAL_SECONDS)
         queued += _poll(databases, poller)

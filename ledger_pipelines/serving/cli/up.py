@@ -97,7 +97,7 @@ def _seed_if_new(databases: Databases) -> None:
         print_message("Seeding the demo's billing application ...")
         summary = seed_demo(databases.billing, default_plan())
         print_message(
-            f"It has {summary.customers} customers and {summary.readings:,} readings from {summary.first_month} on."
+            f"It has {summary.customers} customers and {summary.readings:,} readings, from {summary.first_month} on."
         )
     if (erp := seed_demo_erp_if_missing(databases.settings)) is not None:
         print_message(
@@ -135,7 +135,7 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
 
 
 def _address(url: URL, *, demo: bool) -> str:
-    return "the demo's" if demo else mask_url(url)
+    return "demo" if demo else mask_url(url)
 
 
 def _erp_address(settings: Settings) -> str:

@@ -131,7 +131,8 @@ class DagsterGraphql:
             (answer,) = self.query(mutation, {"parameters": parameters}).values()
         except OSError as error:
             raise DagsterUnreachableError(
-                f"Dagster's web UI at {self.address} does not accept the run: {error}"
+                f"Dagster's web UI at {self.address} did not confirm the run: {error}. Check there whether the run has "
+                "started; if not, try again."
             ) from error
         if answer["__typename"] != "LaunchRunSuccess":
             reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]

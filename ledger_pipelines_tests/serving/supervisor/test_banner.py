@@ -90,8 +90,8 @@ def test_next_commands_are_in_order(
 def test_sources_are_shown_without_passwords(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_banner(Settings(home=tmp_path), UI, computed=False)
     demo = capsys.readouterr().out
-    assert "Billing         the demo's\n" in demo
-    assert "ERP             the demo's\n" in demo
+    assert "Billing         demo\n" in demo
+    assert "ERP             demo\n" in demo
     show_banner(Settings(home=tmp_path, billing_url=UNREACHABLE), UI, computed=False)
     own = capsys.readouterr().out
     assert "Billing         mysql+pymysql://reader:***@127.0.0.1:1/billing\n" in own

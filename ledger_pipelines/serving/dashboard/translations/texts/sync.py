@@ -34,7 +34,7 @@ TEXTS = {
     "tables": Text("Tables", "Tabel"),
     "months": Text("Months", "Bulan"),
     "by_table": Text("Result by table", "Hasil per tabel"),
-    "tables_done": Text("{done} of {of} tables done.", "{done} dari {of} tabel selesai."),
+    "tables_done": Text("Tables done: {done}.", "Tabel selesai: {done}."),
     "no_tables_yet": Text("No table has been started yet.", "Belum ada tabel yang dimulai."),
     "total": Text("Syncs in the last {days} days", "Sinkronisasi {days} hari terakhir"),
     "average_duration": Text("Average duration", "Durasi rata-rata"),
