@@ -12,7 +12,7 @@ DECLARED := pyproject.toml constraints.txt
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: $(VENV)/.installed ## Start everything: the embedded database, Dagster and its web interface
+run: $(VENV)/.installed ## Start everything: the embedded server, Dagster, the API and the dashboard
 	@$(BIN)/ledger up
 
 test: $(VENV)/.installed-dev ## Run the tests

@@ -3,7 +3,7 @@
     python examples/stopwatch.py
 
 Run it while `ledger up` is running. It changes the demo's billing application with plain SQL, as the application does.
-Dagster's UI shows the run `realtime` that applies the changes, with the same times in its metadata.
+Dagster's web UI shows the run `realtime` that applies the changes, with the same times in its metadata.
 """
 
 import json
@@ -60,7 +60,7 @@ class Stopwatch:
                 sys.exit(f"{what}: the balances have not changed after {TIMEOUT_SECONDS} s. Is `ledger up` running?")
             time.sleep(0.02)
         took = time.monotonic() - began
-        print(f"{what}: in the balances of {len(after - before)} months after {took:.2f} s", flush=True)
+        print(f"{what}: in the balances after {took:.2f} s (months changed: {len(after - before)})", flush=True)
 
 
 def main() -> None:

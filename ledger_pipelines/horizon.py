@@ -34,7 +34,7 @@ def parse_month(text: str) -> str:
         MonthError: The text does not have the form ``YYYY-MM``.
     """
     if not is_month(text):
-        raise MonthError(f"{text!r} is no month: expected YYYY-MM, for example 2025-03")
+        raise MonthError(f"{text!r} is not a month: expected YYYY-MM, for example 2025-03")
     return text
 
 
@@ -100,7 +100,7 @@ class Horizon:
         if month < self.first:
             raise MonthError(
                 f"{month} is before {self.first}, the first month of the partitions; "
-                "set LEDGER_FIRST_MONTH to go further back"
+                "set LEDGER_FIRST_MONTH to an earlier month"
             )
         return month
 

@@ -33,15 +33,15 @@ class ReasonCode(Enum):
     MISSING = (_Text("{column} is missing"), _Text("isian {column} tidak ada"))
     NOT_JSON = (_Text("not JSON: {error}"), _Text("bukan JSON"))
     NESTED_TOO_DEEPLY = (
-        _Text("not JSON: nested more than {limit} levels deep"),
-        _Text("bukan JSON: bersarang lebih dari {limit} tingkat"),
+        _Text("not JSON (nested more than {limit} levels deep)"),
+        _Text("bukan JSON (bersarang lebih dari {limit} tingkat)"),
     )
     NOT_AN_OBJECT = (
-        _Text("{column} is no object: {value}"),
+        _Text("{column} is not an object: {value}"),
         _Text("isian {column} bukan objek: {value}"),
     )
     ENTRY_NOT_AN_OBJECT = (
-        _Text("the entry is no object: {value}"),
+        _Text("the entry is not an object: {value}"),
         _Text("entri bukan objek: {value}"),
     )
     NOT_A_LIST = (_Text("not a list: {value}"), _Text("bukan daftar: {value}"))
@@ -63,7 +63,7 @@ class ReasonCode(Enum):
     )
     TOO_MANY_DECIMALS = (
         _Text("{column} has more than {limit} decimals: {value}"),
-        _Text("isian {column} punya lebih dari {limit} desimal: {value}"),
+        _Text("isian {column} memiliki lebih dari {limit} desimal: {value}"),
     )
     OUT_OF_RANGE = (
         _Text("{column} is out of range ({limit} or more): {value}"),
@@ -75,19 +75,19 @@ class ReasonCode(Enum):
         _Text("isian {column} bukan ya atau tidak: {value}"),
     )
     NOT_A_MOMENT = (
-        _Text("{column} is not a moment: {value}; expected YYYY-MM-DD HH:MM:SS"),
-        _Text("isian {column} bukan waktu: {value}; seharusnya YYYY-MM-DD HH:MM:SS"),
+        _Text("{column} is not a date and time: {value}; expected YYYY-MM-DD HH:MM:SS"),
+        _Text("isian {column} bukan tanggal dan waktu: {value}; seharusnya YYYY-MM-DD HH:MM:SS"),
     )
     NOT_IN_CALENDAR = (
-        _Text("{column} is not a moment that the calendar has: {value}; {error}"),
-        _Text("isian {column} bukan waktu yang ada di kalender: {value}"),
+        _Text("{column} is not a date of the calendar: {value}; {error}"),
+        _Text("isian {column} bukan tanggal yang ada di kalender: {value}"),
     )
     WITHOUT_TIME_ZONE = (
-        _Text("{column} is a moment without a time zone: {value}"),
-        _Text("isian {column} adalah waktu tanpa zona waktu: {value}"),
+        _Text("{column} has no time zone: {value}"),
+        _Text("isian {column} tidak memiliki zona waktu: {value}"),
     )
     NOT_A_MONTH = (
-        _Text("{column} is no month: {value}; expected YYYY-MM"),
+        _Text("{column} is not a month: {value}; expected YYYY-MM"),
         _Text("isian {column} bukan bulan: {value}; seharusnya YYYY-MM"),
     )
     NOT_A_DATE = (_Text("{column} is not a date: {value}"), _Text("isian {column} bukan tanggal: {value}"))
@@ -98,22 +98,22 @@ class ReasonCode(Enum):
     BEFORE_FIRST_MONTH = (
         _Text(
             "dated {month}, before {first}, the first month of the partitions: "
-            "set LEDGER_FIRST_MONTH to go further back",
+            "set LEDGER_FIRST_MONTH to an earlier month",
             kind="dated before {first}, the first month of the partitions",
         ),
         _Text(
             "bertanggal {month}, sebelum {first}, bulan pertama partisi: "
-            "atur LEDGER_FIRST_MONTH untuk mundur lebih jauh",
+            "atur LEDGER_FIRST_MONTH ke bulan yang lebih awal",
             kind="bertanggal sebelum {first}, bulan pertama partisi",
         ),
     )
     AFTER_CURRENT_MONTH = (
         _Text(
-            "dated {month}, after the current month {current}: it counts when its month comes",
+            "dated {month}, after the current month {current}: it will count once that month has begun",
             kind="dated after the current month",
         ),
         _Text(
-            "bertanggal {month}, setelah bulan berjalan {current}: akan dihitung bila bulannya tiba",
+            "bertanggal {month}, setelah bulan berjalan {current}: akan dihitung setelah bulan itu dimulai",
             kind="bertanggal setelah bulan berjalan",
         ),
     )
@@ -126,15 +126,15 @@ class ReasonCode(Enum):
         _Text("isian {column} bukan salah satu dari {allowed}: {value}"),
     )
     NOT_UNIQUE = (
-        _Text("given more than once ({columns})"),
-        _Text("diberikan lebih dari sekali ({columns})"),
+        _Text("more than one row has the same {columns}"),
+        _Text("lebih dari satu baris memiliki {columns} yang sama"),
     )
     UNKNOWN_USER = (
         _Text("customer {user} does not exist in users", kind="the customer does not exist in users"),
         _Text("pelanggan {user} tidak ada di users", kind="pelanggan tidak ada di users"),
     )
     NOT_A_CUSTOMER = (
-        _Text("user {user} is no customer (role {role})", kind="the user is no customer (role {role})"),
+        _Text("user {user} is not a customer (role {role})", kind="the user is not a customer (role {role})"),
         _Text("pengguna {user} bukan pelanggan (peran {role})", kind="pengguna bukan pelanggan (peran {role})"),
     )
     CUSTOMER_NOT_LOADED = (
@@ -143,7 +143,7 @@ class ReasonCode(Enum):
     )
     NO_PRICE = (
         _Text("no price: no entry applies and the customer has no default price"),
-        _Text("tidak ada harga: tidak ada entri yang berlaku dan pelanggan tidak punya harga dasar"),
+        _Text("tidak ada harga: tidak ada entri yang berlaku dan pelanggan tidak memiliki harga dasar"),
     )
     NO_CORRECTION_FACTOR = (
         _Text("no correction factor: none is given, and pressure and temperature do not yield one"),
@@ -159,8 +159,8 @@ class ReasonCode(Enum):
         _Text("isian {column} lebih panjang dari {limit} karakter"),
     )
     LONE_SURROGATE = (
-        _Text("{column} contains half a character (a lone surrogate)"),
-        _Text("isian {column} mengandung setengah karakter (surogat tunggal)"),
+        _Text("{column} contains a lone surrogate (half a character)"),
+        _Text("isian {column} mengandung surogat tunggal (setengah karakter)"),
     )
 
     @property

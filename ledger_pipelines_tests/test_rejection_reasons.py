@@ -41,15 +41,15 @@ def test_kinds_are_unique() -> None:
         ),
         (
             RejectionReason.of(ReasonCode.NOT_A_CUSTOMER, user=7, role="admin"),
-            "user 7 is no customer (role admin)",
-            "the user is no customer (role admin)",
+            "user 7 is not a customer (role admin)",
+            "the user is not a customer (role admin)",
             "pengguna 7 bukan pelanggan (peran admin)",
         ),
         (
             RejectionReason.of(ReasonCode.AFTER_CURRENT_MONTH, month="2025-07", current="2025-06"),
-            "dated 2025-07, after the current month 2025-06: it counts when its month comes",
+            "dated 2025-07, after the current month 2025-06: it will count once that month has begun",
             "dated after the current month",
-            "bertanggal 2025-07, setelah bulan berjalan 2025-06: akan dihitung bila bulannya tiba",
+            "bertanggal 2025-07, setelah bulan berjalan 2025-06: akan dihitung setelah bulan itu dimulai",
         ),
     ],
 )

@@ -128,17 +128,17 @@ def _customer_monthly_balances() -> sa.Select[Any]:
 VIEWS = (
     View(
         "current_balances",
-        "The balance of each customer now: one row a customer who has one, with the last month's",
+        "Current balance: one row per customer with a balance, with the figures of the last month",
         _current_balances(),
         _CUSTOMER_COLUMNS
         | {
             "role": "customer: metered; fob: billed free on board",
             "no_kontrak": "Contract number",
-            "year_month": "The last month that has a balance: the current one, unless nothing has run this month",
+            "year_month": "The customer's last month with a balance: usually the current month",
             "opening_balance": "Balance at the start of that month, rupiah",
             "total_deposits": "Deposits of that month, rupiah",
             "total_purchases": "Purchases of that month, rupiah",
-            "closing_balance": "The balance now, rupiah; negative: the customer owes",
+            "closing_balance": "Current balance, rupiah; negative: the customer owes",
             "owes": "True if the balance is negative",
             "total_volume_sm3": "Volume of that month, Sm³",
             "last_calculated_at": "When that month's balance last changed",
@@ -146,13 +146,13 @@ VIEWS = (
     ),
     View(
         "monthly_summary",
-        "All customers together, month by month: one row a month",
+        "Sums of all customers: one row per month",
         _monthly_summary(),
         {
-            "year_month": "The month; the current one is under way",
-            "customers": "Customers with a balance",
-            "customers_with_use": "Those of them who used gas",
-            "customers_owing": "Those of them whose balance is negative at the end",
+            "year_month": "The month; the current one is incomplete",
+            "customers": "Number of customers with a balance",
+            "customers_with_use": "Number of these customers with use",
+            "customers_owing": "Number of these customers with a negative closing balance",
             "owed": "Total amount that these customers owe, rupiah",
             "opening_balance": "Sum of the balances at the start, rupiah",
             "total_deposits": "Sum of the deposits, rupiah",
@@ -163,13 +163,13 @@ VIEWS = (
     ),
     View(
         "balance_trend",
-        "How the balance of each customer changes: one row a customer and month",
+        "Development of balances: one row per customer and month",
         _balance_trend(),
         _CUSTOMER_COLUMNS
         | {
-            "year_month": "The month; the current one is under way",
-            "closing_balance": "Balance at its end, rupiah",
-            "change": "By how much it changed in the month, rupiah",
+            "year_month": "The month; the current one is incomplete",
+            "closing_balance": "Balance at the end of the month, rupiah",
+            "change": "Change of the balance in the month, rupiah",
             "change_from_year_before": "Difference from the balance 12 months before, rupiah; null: no such balance",
             "average_of_3_months": "Mean of the balances of this and the two months before, rupiah",
             "fell": "True if purchases exceeded deposits",
@@ -177,25 +177,25 @@ VIEWS = (
     ),
     View(
         "consumption_trend",
-        "How much gas each customer uses: one row a customer and month",
+        "Development of consumption: one row per customer and month",
         _consumption_trend(),
         _CUSTOMER_COLUMNS
         | {
-            "year_month": "The month; the current one is under way",
+            "year_month": "The month; the current one is incomplete",
             "total_volume_sm3": "Volume, Sm³",
             "change": "Difference from the month before, Sm³; null: no month before",
-            "change_percent": "The same in per cent; null: no month before, or its volume was 0",
+            "change_percent": "The same difference in per cent; null: no month before, or its volume was 0",
             "year_before": "Volume 12 months before, Sm³; null: no such month",
-            "change_from_year_before_percent": "Difference from 12 months before, per cent",
+            "change_from_year_before_percent": "Difference from 12 months before, per cent; null: no such volume, or 0",
             "average_of_3_months": "Mean of this and the two months before, Sm³",
             "total_purchases": "Purchases, rupiah",
-            "average_price": "Purchases divided by volume, rupiah for one Sm³; null without volume",
+            "average_price": "Purchases divided by volume, rupiah per Sm³; null without volume",
         },
     ),
     View(
         "customer_monthly_balances",
-        "All balances of a customer in one JSON object, as users.monthly_balances of the application had them: "
-        "one row a customer",
+        "All balances of a customer in one JSON object, like users.monthly_balances of the application: "
+        "one row per customer",
         _customer_monthly_balances(),
         _CUSTOMER_COLUMNS | {"monthly_balances": 'Closing balance by month, rupiah: {"2025-03": -1234.5, …}'},
     ),

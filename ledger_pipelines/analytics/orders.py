@@ -86,20 +86,20 @@ def _production_progress() -> sa.Select[Any]:
 VIEWS = (
     View(
         "open_warehouse_orders",
-        "Lines of warehouse orders that have not been received, and whether they are late: one row a line",
+        "Lines of warehouse orders that have not been received, and whether they are late: one row per line",
         _open_warehouse_orders(),
         {
             "year_month": "Month of the order",
             "order_origin_code": "Origin and number of the order, code",
             "line_no": "Line of the order",
             "order_origin": "Origin of the order",
-            "trx_type": "Kind of transaction",
+            "trx_type": "Type of transaction",
             "order_date": "Date of the order",
             "planned_on": "Planned delivery date of the order; null: unknown",
             "is_late": "True if that date has passed",
-            "days_late": "By how many days; null: it has not",
+            "days_late": "Days since that date; null: not late",
             "state": "not shipped, partly shipped or on its way, by dates and quantities",
-            "line_status": "Status of the line, as the ERP has it",
+            "line_status": "Status of the line in the ERP",
             "item_code": "Item code",
             "item_desc": "Item",
             "order_qty": "Quantity ordered",
@@ -113,7 +113,7 @@ VIEWS = (
     ),
     View(
         "production_progress",
-        "How far production orders have come: one row an order",
+        "Progress of production orders: one row per order",
         _production_progress(),
         {
             "year_month": "Month planned",
@@ -124,12 +124,12 @@ VIEWS = (
             "customer": "Customer that it is produced for",
             "model": "Model",
             "divisi": "Division",
-            "status": "Status, as the ERP has it",
+            "status": "Status in the ERP",
             "state": "done, late (planned for a day that has passed), under way or planned, by quantities and dates",
             "qty_order": "Quantity ordered",
             "qty_delivery": "Quantity delivered",
             "open_qty": "Quantity not delivered yet",
-            "done_percent": "Delivered, per cent of what was ordered",
+            "done_percent": "Delivered quantity in per cent of the ordered quantity",
         },
     ),
 )

@@ -46,19 +46,19 @@ def _price_history() -> sa.Select[Any]:
 VIEWS = (
     View(
         "price_history",
-        "The price in force for each customer at any time: one row a customer and span; spans do not overlap",
+        "Price in force of each customer at any time: one row per customer and price segment, without overlaps",
         _price_history(),
         {
             "customer_id": "The customer: users.id of the billing application",
             "name": "Name of the customer",
-            "valid_from": "First moment of the span; null: no beginning",
-            "valid_to": "First moment after it; null: it has no end",
+            "valid_from": "Start of the segment, inclusive; null: no start",
+            "valid_to": "End of the segment, exclusive; null: no end",
             "rule": f"{' or '.join(ENTRY_RULES)}: an entry of the price list; "
             f"{PriceRule.DEFAULT}: the customer's own columns",
-            "position": "Place of the entry in the customer's list, from 0; null: the defaults",
-            "price": "Price of one Sm³, rupiah; null: none is known, and readings are rejected",
-            "factor": "Correction factor of metered readings; null: none is known. For fob readings it is always 1",
-            "factor_from": "given, or computed from pressure and temperature; null: none is known",
+            "position": "Position of the entry in the customer's list, from 0; null: the defaults",
+            "price": "Price, rupiah per Sm³; null: unknown, and readings are rejected",
+            "factor": "Correction factor of metered readings; null: unknown. The factor of fob readings is always 1",
+            "factor_from": "given, or computed from pressure and temperature; null: unknown",
             "tekanan_keluar": "Outlet pressure, bar gauge",
             "suhu": "Gas temperature, °C",
         },

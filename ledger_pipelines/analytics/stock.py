@@ -92,29 +92,29 @@ def _stock_shortages() -> sa.Select[Any]:
 VIEWS = (
     View(
         "stock_value",
-        "What the stock is worth at the price at which each part was last bought: one row a warehouse and part. "
+        "Value of the stock at the price of each part's last purchase receipt: one row per warehouse and part. "
         "The ERP's stock has no price of its own",
         _stock_value(),
         _STOCK_COLUMNS
         | {
             "unit_price": "receipt_unit_price of the part's last purchase receipt in that unit; null: no such receipt",
-            "currency": "Currency of price and value: add up each by itself, there are no rates of exchange here",
+            "currency": "Currency of price and value: add up each separately, because there are no exchange rates",
             "priced_on": "Date of that receipt",
             "value": "onhand × unit_price, rounded to 2 decimals, in the currency; null: no price is known",
         },
     ),
     View(
         "stock_shortages",
-        "Parts of which there is less than the safety stock or the lowest stock wanted: one row a warehouse and part",
+        "Parts with less stock than the safety stock or the minimum stock: one row per warehouse and part",
         _stock_shortages(),
         _STOCK_COLUMNS
         | {
             "safety_stock": "Safety stock",
-            "min_stock": "Lowest stock wanted",
-            "shortage": "How much is missing to the larger of the two",
+            "min_stock": "Minimum stock",
+            "shortage": "Quantity missing to the larger of the two",
             "allocated": "Quantity allocated to orders",
             "onorder": "Quantity on order",
-            "is_covered": "True if there will be enough after what is allocated has gone and what is on order has come",
+            "is_covered": "True if the quantity on order, less the allocated one, covers the shortage",
             "location": "Location within the warehouse",
         },
     ),

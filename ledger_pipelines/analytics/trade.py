@@ -37,7 +37,7 @@ _RECEIPT_COLUMNS = {
     "item_desc": "Item",
     "approve_qty": "Quantity approved",
     "unit": "Unit of the quantities",
-    "currency": "Currency of the amounts: add up each by itself",
+    "currency": "Currency of the amounts: add up each currency separately",
 }
 
 
@@ -98,7 +98,7 @@ def _open_receipts() -> sa.Select[Any]:
 VIEWS = (
     View(
         "delivered_and_invoiced",
-        "What was invoiced of each shipment: one row a shipment line. The ERP's table has one row an invoice",
+        "Delivered and invoiced quantities: one row per shipment line. The ERP's table has one row per invoice",
         _delivered_and_invoiced(),
         _SHIPMENT_COLUMNS
         | {
@@ -106,14 +106,14 @@ VIEWS = (
             "invoiced_qty": "Quantity invoiced; credit notes are negative",
             "open_qty": "Quantity delivered and not invoiced; negative: invoiced too much",
             "invoiced_hc": "Amount invoiced, in the home currency",
-            "invoice_lines": "How many invoice lines there are: those that have a date of invoice",
-            "state": "not invoiced, partly invoiced, invoiced, invoiced too much, or quantity unknown: that of the "
-            "delivery or of an invoice",
+            "invoice_lines": "Number of invoice lines: lines with an invoice date",
+            "state": "not invoiced, partly invoiced, invoiced, invoiced too much, or quantity unknown (of the "
+            "delivery or of an invoice)",
         },
     ),
     View(
         "open_receipts",
-        "Purchase receipts that are not invoiced yet, or invoiced and not paid: one row a receipt line",
+        "Purchase receipts that are not invoiced yet, or invoiced and not paid: one row per receipt line",
         _open_receipts(),
         _RECEIPT_COLUMNS
         | {
@@ -121,7 +121,7 @@ VIEWS = (
             "inv_doc_no": "Invoice document number; null: missing or blank",
             "inv_doc_date": "Date of the invoice document",
             "inv_due_date": "Date on which the invoice is due",
-            "amount": "Amount invoiced, else the amount of the receipt; in the currency",
+            "amount": "Amount invoiced, otherwise the amount of the receipt; in the currency",
             "is_overdue": "True if the invoice was due before today",
             "days_since_receipt": "Days since the receipt",
         },

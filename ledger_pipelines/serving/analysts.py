@@ -125,7 +125,7 @@ def _checked(password: str | None) -> str:
     if len(password) < _MIN_PASSWORD_LENGTH:
         raise ServingError(f"The password is too short. Use {_MIN_PASSWORD_LENGTH} characters or more.")
     if not password.isprintable():
-        raise ServingError("The password contains characters that are not printable.")
+        raise ServingError("The password contains characters that are not printable. Use printable ones only.")
     return password
 
 

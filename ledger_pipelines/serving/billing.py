@@ -60,7 +60,7 @@ def _month_finding(months: Counter[str], inspected: Mapping[str, InspectionResul
     found = f"readings and deposits begin in {first}; LEDGER_FIRST_MONTH is {horizon.first}"
     mistyped = sum(rows for month, rows in months.items() if month < first)
     if mistyped:
-        found += f"; {mistyped:,} rows, from {min(months)} on, are dated long before all others and may be mistyped"
+        found += f"; rows dated long before all others, from {min(months)} on, which may be mistyped: {mistyped:,}"
     if first >= horizon.first:
         return Finding(FindingLevel.OK, "first month", found)
     early = {name: of.reasons.before_first.total() for name, of in inspected.items()}

@@ -42,7 +42,7 @@ _OF_INCIDENT = {
     "kind": "kind",
     "subject": "subject",
     "since": "opened_at",
-    "times seen": "occurrences",
+    "occurrences": "occurrences",
     "owner": "owner",
     "what is wrong": "reason",
     "what to do": "what_to_do",
@@ -195,7 +195,7 @@ def _data(databases: Databases, connection: sa.Connection, wanted: tuple[int, ..
         late = sum(month <= begun_before for month in behind)
         if computed and late:
             found.problems.append(
-                f"{table.name}: {late} months have never been computed. Run: ledger balance sync --all"
+                f"{table.name}: months that have never been computed: {late}. Run: ledger balance sync --all"
             )
     if wanted is None:
         for table in _REJECTING:
@@ -217,7 +217,9 @@ def _accuracy(
         rows = count_findings(connection, invariant, CheckScope(databases.horizon(), wanted))
         found.findings.append(HealthFinding(invariant.name, invariant.description, rows))
         if rows:
-            found.problems.append(f"{invariant.name}: {rows:,} rows violate the rule: {invariant.description}")
+            found.problems.append(
+                f"{invariant.name}: violations of the rule: {rows:,}. The rule: {invariant.description}"
+            )
 
 
 def measure_queries(connection: sa.Connection, wanted: tuple[int, ...] | None = None) -> dict[str, float]:

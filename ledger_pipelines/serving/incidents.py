@@ -51,8 +51,8 @@ def confirm_deletions(databases: Databases, customer_id: int, by: str, rows: int
             )
         if rows not in (None, incident.rows_to_confirm):
             raise ServingError(
-                f"The refused deletion of customer {customer_id} now has {incident.rows_to_confirm:,} rows, not "
-                f"{rows:,}. Check it again: ledger incidents list"
+                f"The number of rows in the refused deletion of customer {customer_id} is "
+                f"{incident.rows_to_confirm:,}, not {rows:,}. Check it again: ledger incidents list"
             )
         until = confirm_refused_deletion(connection, incident, by)
     return ConfirmedDeletion(

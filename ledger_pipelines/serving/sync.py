@@ -103,7 +103,7 @@ class SyncService:
         """Return a client of the web server of a running `ledger up`, or None.
 
         Raises:
-            ServingError: the web interface cannot load the definitions.
+            ServingError: the web UI cannot load the definitions.
         """
         graphql = dagster_graphql_from_settings(self.settings)
         return graphql if is_serving(self.settings.home) and graphql.location_is_loaded() else None
@@ -157,7 +157,7 @@ class SyncService:
         with self.close_log_on_error(job):
             dagster_client.execute_sync(self.settings, job, progress)
         # A run that failed before it attached itself to its log left the log open.
-        self._close(job.log_id, SyncResult("failed", "The run failed before the sync began; see the web interface."))
+        self._close(job.log_id, SyncResult("failed", "The run failed before the sync began; see Dagster's web UI."))
 
     def log(self, log_id: int | None = None) -> SyncLog | None:
         """Return the log of a sync; None for the latest."""
@@ -213,7 +213,7 @@ class SyncService:
             return None
         if log_id is not None and log_id != log.id:
             raise SyncRunningError(f"Sync {log_id} is not running. Sync {log.id} is running and continues.", log)
-        append_line(self.settings, f"sync {log.id} is to be cancelled")
+        append_line(self.settings, f"sync {log.id}: cancellation requested")
         if not dagster_client.request_sync_termination(self.instance, log):
             self._close(log.id, SyncResult("cancelled", f"It was cancelled by {by}. Its run had not begun."))
         elif not self.wait_until_ended(log.id, on_progress, force_after_seconds):

@@ -11,10 +11,9 @@ _DIALECT = sa.make_url("postgresql+psycopg://").get_dialect()()
 _INTRODUCTION = """\
 # Data dictionary
 
-Every table and view of the warehouse, as its declaration says: tables in `ledger_pipelines/warehouse/tables/`, the
-ERP's in `ledger_pipelines/sources/erp/catalogue.py`, views in `ledger_pipelines/analytics/`. This page is written by
-`ledger db dictionary > docs/data-dictionary.md`; a test keeps it current. The same words are in the database as
-comments."""
+Every table and view of the warehouse, from the declarations: tables in `ledger_pipelines/warehouse/tables/`, the ERP's
+in `ledger_pipelines/sources/erp/catalogue.py`, views in `ledger_pipelines/analytics/`. `ledger db dictionary >
+docs/data-dictionary.md` writes this page; a test keeps it current. The same texts are comments in the database."""
 
 
 def markdown(views: Sequence[View]) -> str:
@@ -42,11 +41,11 @@ def _columns(table: sa.Table, line: Callable[[sa.Column[object]], str]) -> str:
 
 def _key(table: sa.Table) -> str:
     names = ", ".join(f"`{column.name}`" for column in table.primary_key)
-    return f" Key: {names}." if names else " No key: equal rows may be."
+    return f" Key: {names}." if names else " No key: rows may be equal."
 
 
 def _months(table: sa.Table) -> str:
-    return " One partition a month." if table.dialect_options["postgresql"].get("partition_by") is not None else ""
+    return " One partition per month." if table.dialect_options["postgresql"].get("partition_by") is not None else ""
 
 
 def _column(column: sa.Column[object]) -> str:

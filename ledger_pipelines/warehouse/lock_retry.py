@@ -51,7 +51,7 @@ def with_lock_retry(
         if time.monotonic() > deadline:
             raise WarehouseError(
                 f"Another process has been writing the tables for {timeout_seconds} seconds. Nothing was changed. "
-                "Try again after its run has ended; the web interface shows it under Runs."
+                "Try again after its run has ended; Dagster's web UI shows it under Runs."
             )
         if not reported:
             on_wait()

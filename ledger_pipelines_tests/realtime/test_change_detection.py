@@ -225,7 +225,7 @@ def test_other_role_of_no_customer_renews_the_rejection_reasons(pipeline: Pipeli
         rejected = pipeline.rows(tables.rejected_rows)
         reasons.append({row["reason"] for row in rejected if row["customer_id"] in (5, 999)})
     assert reasons == [
-        {f"user {user} is no customer (role {role})" for user in (5, 999)} for role in ("admin", "clerk")
+        {f"user {user} is not a customer (role {role})" for user in (5, 999)} for role in ("admin", "clerk")
     ]
 
 

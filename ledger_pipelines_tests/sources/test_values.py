@@ -198,7 +198,7 @@ def test_missing_json(text: str | None) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[1,]", "{'a': 1}", '"{"', "abc", '"abc"', "[" * 100_000, "\x00", '{"a": 01}'])
 def test_not_json(text: str) -> None:
-    with pytest.raises(UnusableError, match=r"^not JSON: "):
+    with pytest.raises(UnusableError, match=r"^not JSON"):
         parse_json(text)
 
 
@@ -209,7 +209,7 @@ def test_the_depth_of_the_stack_does_not_decide_what_is_json(frames: int) -> Non
 
     deepest = '{"a": ' * 60 + "[" * 40 + "]" * 40 + "}" * 60
     assert encode_json(call(deepest, frames)) == encode_json(json.loads(deepest))
-    with pytest.raises(UnusableError, match=r"^not JSON: nested more than 100 levels deep$"):
+    with pytest.raises(UnusableError, match=r"^not JSON \(nested more than 100 levels deep\)$"):
         call(f"[{deepest}]", frames)
 
 
@@ -220,7 +220,7 @@ def test_brackets_side_by_side_and_in_strings_are_not_nested(text: str) -> None:
 
 @pytest.mark.parametrize("text", ['"' + r"\"" * 200 + "[" * 101, "[" * 100 + '"\\'])
 def test_unterminated_json_is_not_json(text: str) -> None:
-    with pytest.raises(UnusableError, match=r"^not JSON: "):
+    with pytest.raises(UnusableError, match=r"^not JSON"):
         parse_json(text)
 
 
@@ -291,7 +291,7 @@ def test_a_missing_moment(value: object) -> None:
     ],
 )
 def test_not_a_moment(value: object) -> None:
-    with pytest.raises(UnusableError, match=r"^waktu is not a moment"):
+    with pytest.raises(UnusableError, match=r"^waktu is not a date"):
         parse_moment(value, "waktu", WIB)
 
 
@@ -333,8 +333,8 @@ def test_a_period_may_end_with_the_calendar(end: str) -> None:
     [
         ({"end_date": "2025-03-01"}, "start_date is missing"),
         ({"start_date": "2025-03-01", "end_date": " "}, "end_date is missing"),
-        ({"start_date": "x", "end_date": "2025-03-01"}, "start_date is not a moment"),
-        ({"start_date": "2025-03-01", "end_date": "2025-02-29"}, "end_date is not a moment"),
+        ({"start_date": "x", "end_date": "2025-03-01"}, "start_date is not a date and time"),
+        ({"start_date": "2025-03-01", "end_date": "2025-02-29"}, "end_date is not a date of the calendar"),
         ({"start_date": "2025-03-02", "end_date": "2025-03-01"}, "ends before it starts"),
         ({"start_date": "2025-03-01 10:00:01", "end_date": "2025-03-01 10:00"}, "ends before it starts"),
     ],

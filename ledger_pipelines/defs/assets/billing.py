@@ -28,7 +28,7 @@ def source_specs() -> list[dg.AssetSpec]:
             DATA_PENCATATAN,
             group_name="billing_app",
             kinds={"mysql"},
-            description="The billing application's meter readings (data pencatatan).",
+            description="The billing application's meter readings (data_pencatatan).",
         ),
     ]
 
@@ -65,7 +65,7 @@ def billing_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asse
     def meter_readings(
         context: dg.AssetExecutionContext, databases: dg.ResourceParam[PipelineDatabases], scope: RunScope
     ) -> dg.MaterializeResult[None]:
-        """Meter readings (data pencatatan), metered and fob, by the month of their opening time."""
+        """Meter readings (data_pencatatan), metered and FOB, by the month of their start."""
         return load_step(context, databases, scope, tables.meter_readings, billing.load_readings)
 
     return [customers, prices, deposits, meter_readings]

@@ -51,8 +51,8 @@ def record_results(
         )
         context.log_event(check)  # type: ignore[arg-type]  # accepted, though not declared
         context.log.info(
-            f"Applied {run_metadata['changes']:,} changes of {run_metadata['customers']:,} customers in "
-            f"{len(applied)} transactions"
+            f"Changes applied: {run_metadata['changes']:,}, customers: {run_metadata['customers']:,}, "
+            f"transactions: {len(applied)}"
         )
 
 

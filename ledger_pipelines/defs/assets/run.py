@@ -171,8 +171,8 @@ def _log(context: dg.AssetExecutionContext, report: TableReport, seconds: float)
     context.log.info(f"{report.table}: {result}; {rejected:,} rejected; {seconds:.2f} s")
     if report.unreadable:
         context.log.warning(
-            f"{report.table}: {report.unreadable} customers have an unreadable history and keep the rows loaded "
-            "before; see ops.rejected_rows"
+            f"{report.table}: customers with an unreadable history, who keep the rows loaded before: "
+            f"{report.unreadable:,}; see ops.rejected_rows"
         )
 
 

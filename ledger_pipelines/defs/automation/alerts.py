@@ -32,9 +32,11 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         with record_failures(databases, "sensor alert_deliveries"), translate_connection_errors(databases.warehouse):
             summary = deliver(databases.warehouse, webhook)
         if summary.last_error is not None:
-            context.log.warning(f"The webhook did not accept {summary.failed:,} messages: {summary.last_error}")
+            context.log.warning(
+                f"Messages that the webhook did not accept: {summary.failed:,}. Last error: {summary.last_error}"
+            )
             return dg.SkipReason(
-                f"{summary.delivered:,} delivered; {summary.failed:,} to be retried: {summary.last_error}"
+                f"{summary.delivered:,} delivered, {summary.failed:,} to be retried. Last error: {summary.last_error}"
             )
         return dg.SkipReason(f"{summary.delivered:,} delivered." if summary.delivered else "No messages to deliver.")
 

@@ -53,7 +53,9 @@ def incident_sensors() -> list[dg.SensorDefinition]:
         with record_failures(databases, "sensor incident_review"):
             open_count = review(context.instance, databases, watched_since=loaded_at)
         return dg.SkipReason(
-            f"{open_count:,} incidents are open: ledger incidents list" if open_count else "No incident is open."
+            f"Open incidents: {open_count:,}. To list them: ledger incidents list"
+            if open_count
+            else "No incident is open."
         )
 
     return [incident_review]
@@ -90,7 +92,7 @@ def waiting_changes(connection: sa.Connection) -> Iterator[IncidentCause]:
             IncidentKind.CHANGES_WAIT,
             "real-time run",
             f"A change of the billing application has waited since {since:%Y-%m-%d %H:%M:%S}; no run has applied it.",
-            "Check in Dagster's UI that the sensors readings, prices and deposits are on, and what blocks the run "
+            "Check in Dagster's web UI that the sensors readings, prices and deposits are on, and what blocks the run "
             "queue. To apply it now: ledger balance sync --all",
         )
 
@@ -104,7 +106,7 @@ def missing_months(connection: sa.Connection, databases: PipelineDatabases) -> I
             IncidentKind.MONTH_MISSING,
             f"month {months[0]}",
             f"{', '.join(months)}: the month has begun but has no balances; all reports still show the month before.",
-            "Check in Dagster's UI that the schedule month_turn and the sensors are on, or run: "
+            "Check in Dagster's web UI that the schedule month_turn and the sensors are on, or run: "
             "ledger balance sync --all",
         )
 
@@ -127,8 +129,8 @@ def _failed_run_cause(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Incid
         IncidentKind.RUN_FAILED,
         f"job {run.job_name}",
         f"Run {run.run_id[:8]} of the job {run.job_name} failed: {run_failure_message(instance, run.run_id)}",
-        f"Fix the reported error. Then materialise the same months again in Dagster's UI (run {run.run_id}), or wait "
-        "for the next scheduled run.",
+        f"Fix the reported error. Then materialise the same months again in Dagster's web UI (run {run.run_id}), or "
+        "wait for the next scheduled run.",
         customers=_scope_customers(run),
         run_id=run.run_id,
     )
@@ -186,6 +188,6 @@ def sync_causes(connection: sa.Connection, now: datetime, *, watched_since: date
             IncidentKind.SYNC_MISSED,
             "ERP sync",
             f"The hourly sync of {due:%Y-%m-%d %H:%M} did not run; {last}. The ERP's tables are not up to date here.",
-            "Check in Dagster's UI (Automation) that the schedule hourly_sync is on, what its last tick reports, and "
-            "that no run blocks the queue. Or start a sync: ledger sync start",
+            "Check in Dagster's web UI (Automation) that the schedule hourly_sync is on, what its last tick reports, "
+            "and that no run blocks the queue. Or start a sync: ledger sync start",
         )

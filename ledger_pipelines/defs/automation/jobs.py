@@ -13,7 +13,7 @@ ledger_job = dg.define_asset_job(
 erp_job = dg.define_asset_job(
     "erp_sync",
     selection=dg.AssetSelection.groups("erp"),
-    description="Make the copies of the ERP's tables equal to the ERP: a range of months, and other rows that differ.",
+    description="Bring the copies of the ERP's tables up to date: a range of months, and other rows that differ.",
 )
 
 #: The comparisons of the ledger with the application's own totals and the ERP's invoices, with their checks.

@@ -75,7 +75,7 @@ def apply_changes(context: dg.OpExecutionContext, databases: dg.ResourceParam[Pi
     if failures:
         lines = "\n".join(f"Customer {', '.join(map(str, failed.customers))}: {failed.error}" for failed in failures)
         raise dg.Failure(
-            description=f"Changes of {len(failures)} customers cannot be applied and will be retried:\n{lines}",
+            description=f"Changes that cannot be applied and will be retried:\n{lines}",
             allow_retries=False,
         )
 
@@ -186,7 +186,11 @@ def _tick(
         if request := _run_request(context.instance, databases):
             return request
         if time.monotonic() - began > TICK_SECONDS:
-            return dg.SkipReason(f"{queued} changes queued; a run applies them already, or none is needed.")
+            return dg.SkipReason(
+                f"Changes queued: {queued}. A run applies them already, or none is needed."
+                if queued
+                else "No change was found."
+            )
         if not poller.has_more:
             time.sleep(POLL_INTERVAL_SECONDS)
         queued += _poll(databases, poller)

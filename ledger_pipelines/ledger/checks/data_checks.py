@@ -15,7 +15,7 @@ _reading = meter_readings.c
 
 @_data_check(meter_readings)
 def reading_of_the_other_kind(scope: CheckScope) -> sa.Select[Any]:
-    """Fob readings of metered customers, or the reverse; they are computed by the shape of the reading."""
+    """FOB readings of metered customers, or the reverse; each is computed by the shape of the reading."""
     kind_of_role = sa.case((customers.c.role == "fob", "fob"), else_="metered")
     return (
         sa.select(_reading.reading_id, _reading.customer_id, _reading.year_month, _reading.kind, customers.c.role)
@@ -45,7 +45,7 @@ def implausible_volume(scope: CheckScope) -> sa.Select[Any]:
 
 @_data_check(meter_readings)
 def duplicate_start(scope: CheckScope) -> sa.Select[Any]:
-    """Readings of one customer that start at the same moment."""
+    """Readings of one customer that start at the same time."""
     return (
         sa.select(
             _reading.customer_id,

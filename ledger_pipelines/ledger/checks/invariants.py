@@ -155,7 +155,7 @@ def amounts_follow_factors(scope: CheckScope) -> sa.Select[Any]:
 
 @_invariant(transaction_calculations)
 def months_match_moments(scope: CheckScope) -> sa.Select[Any]:
-    """The month of every transaction and deposit is the month of its moment."""
+    """The month of every transaction and deposit is the month of its date."""
     queries = []
     for table, moment in ((transaction_calculations, "transaction_date"), (deposits, "deposited_at")):
         local = sa.func.to_char(sa.func.timezone(scope.horizon.zone.key, table.c[moment]), "YYYY-MM")

@@ -58,7 +58,7 @@ def list_alerts(
         print_days_left(groups)
     if incidents:
         print_message(
-            f"[yellow]Balances may be wrong: {incidents:,} incidents are open. To list them: ledger incidents list"
+            f"[yellow]Balances may be wrong. Open incidents: {incidents:,}. To list them: ledger incidents list"
         )
 
 
@@ -70,14 +70,14 @@ def print_days_left(groups: Sequence[DaysLeftGroup]) -> None:
 
 @app.command("thresholds")
 def list_thresholds(as_json: AsJson = False) -> None:
-    """List the customers that have a threshold of their own, and the default for all others."""
+    """List the customers with limits of their own, and the default limits."""
     with open_databases(as_json=as_json) as databases:
         found, days = alerts.thresholds(databases), databases.settings.alert_days
     if as_json:
         print_success(usual={"threshold": "0.00", "days": days}, thresholds=found)
         return
     print_records(
-        "Customers with their own threshold", ("customer_id", "customer_name", "threshold", "days", "set_at"), found
+        "Customers with limits of their own", ("customer_id", "customer_name", "threshold", "days", "set_at"), found
     )
     print_message(
         f"Default: a balance is low below 0 rupiah{f', or if it lasts fewer than {days} days' if days else ''}."
@@ -108,7 +108,7 @@ def set_threshold(
 
 @app.command("clear")
 def clear_threshold(customer_id: CustomerId, as_json: AsJson = False) -> None:
-    """Remove a customer's own threshold, and evaluate its balance with the default immediately."""
+    """Remove a customer's own limits, and evaluate its balance with the defaults immediately."""
     with json_errors(as_json=as_json):
         _change("alerts clear", customer_id, as_json=as_json, forget=True)
 
@@ -128,10 +128,10 @@ def deliver_now(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"success": done.failed == 0} | asdict(done))
     else:
-        print_message(f"Delivered {done.delivered:,} messages.")
+        print_message(f"Messages delivered: {done.delivered:,}.")
         if done.failed:
             print_message(
-                f"[bold red]{done.failed:,} messages were not accepted and will be posted again:[/] {done.last_error}"
+                f"[bold red]Messages not accepted, which will be posted again: {done.failed:,}.[/] {done.last_error}"
             )
     raise typer.Exit(0 if done.failed == 0 else 1)
 

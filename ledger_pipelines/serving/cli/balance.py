@@ -200,7 +200,7 @@ def _print_dry_run(settings: Settings, customers: tuple[int, ...] | None, *, as_
         return
     print_records("Dry run: nothing was changed", [field.name for field in fields(DryRunCustomer)], rows)
     if found.orphan_readings:
-        print_message(f"{found.orphan_readings:,} readings belong to no customer; a run rejects them.")
+        print_message(f"Readings that belong to no customer, which a run rejects: {found.orphan_readings:,}.")
 
 
 def _print(result: RunSummary) -> None:

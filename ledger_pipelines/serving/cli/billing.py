@@ -32,7 +32,7 @@ def _group() -> None:
 def check_connection(
     as_json: AsJson = False,
 ) -> None:
-    """Test login, tables, columns, privileges, indexes and clock, and read every row once. Read-only."""
+    """Test login, tables, columns, rights, indexes and clock, and read every row once. Read-only."""
     with json_errors(as_json=as_json):
         settings = load_settings()
         tested = _tested(settings)

@@ -19,7 +19,7 @@ from ledger_pipelines.warehouse import data_dictionary, database_urls
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The embedded database server and the warehouse: start, stop, address, schema, data dictionary.",
+    help="The embedded server and the warehouse: start, stop, address, schema, data dictionary.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`ledger demo`: seed and change the demo's source databases, and compute its ledger without the web interface."""
+"""`ledger demo`: seed and change the demo's source databases, and compute its ledger without the web UI."""
 
 import dataclasses
 import secrets

@@ -20,7 +20,7 @@ _COLUMNS = {
     "subject": "subject",
     "since": "opened_at",
     "closed": "closed_at",
-    "times seen": "occurrences",
+    "occurrences": "occurrences",
     "owner": "owner",
     "what is wrong": "reason",
     "what to do": "what_to_do",
@@ -36,7 +36,7 @@ def list_incidents(
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the open incidents, oldest first: what is wrong, since when, what to do, whether the webhook has it."""
+    """List the open incidents, oldest first: what is wrong, since when, what to do, whether the webhook accepted it."""
     with open_databases(as_json=as_json) as databases, databases.warehouse_connection() as connection:
         found = newest_incidents(connection, limit) if every else open_incidents(connection)
     if as_json:
@@ -67,7 +67,7 @@ def confirm(
     if as_json:
         print_success(confirmed=asdict(confirmed))
         return
-    listed = ", ".join(f"{count:,} rows of {table}" for table, count in confirmed.rows.items())
+    listed = ", ".join(f"{count:,} row{'s' * (count > 1)} of {table}" for table, count in confirmed.rows.items())
     print_message(
         f"Confirmed until {confirmed.until:%Y-%m-%d %H:%M}: {listed} of customer {customer_id} may be deleted."
     )

@@ -91,11 +91,11 @@ def _print(found: PricePreview) -> None:
 def _print_sums(found: PricePreview) -> None:
     preview, sums = found.preview, price_preview.totals(found.preview)
     out.print(
-        f"{sums['transactions_changed']:,} transactions would change, {sums['transactions_kept']:,} would stay: "
-        f"{sums['amount_before']:,} → {sums['amount_after']:,} rupiah, {sums['difference']:+,}."
+        f"Transactions: {sums['transactions_changed']:,} would change, {sums['transactions_kept']:,} would stay the "
+        f"same. Amount: {sums['amount_before']:,} → {sums['amount_after']:,} rupiah, {sums['difference']:+,}."
     )
     if preview.unpriced:
-        out.print(f"{preview.unpriced:,} readings would still have no transaction: see ops.rejected_rows.")
+        out.print(f"Readings that would still have no transaction: {preview.unpriced:,}. See ops.rejected_rows.")
     if len(preview.months) < len(preview.entries):
         out.print(f"Only computed months are included: {preview.months[0]} to {preview.months[-1]}.")
     out.print("Entries of the customer's pricing_history in the billing application that cause this:")

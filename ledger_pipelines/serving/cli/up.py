@@ -1,4 +1,4 @@
-"""`ledger up`: run the embedded database, Dagster, the web interface and the API until Ctrl-C."""
+"""`ledger up`: run the embedded server, Dagster, the web UI and the API until Ctrl-C."""
 
 import logging
 import shlex
@@ -35,7 +35,7 @@ def up(
         ),
     ] = True,
 ) -> None:
-    """Start the embedded database, Dagster, its web interface and the API. Ctrl-C stops everything."""
+    """Start the embedded server, Dagster with its web UI, the API and the dashboard. Ctrl-C stops everything."""
     settings = load_settings()
     with Interrupts() as interrupts, hold_instance_lock(settings.home) as lock:
         check_ports(settings)
@@ -97,7 +97,7 @@ def _seed_if_new(databases: Databases) -> None:
         print_message("Seeding the demo's billing application ...")
         summary = seed_demo(databases.billing, default_plan())
         print_message(
-            f"It has {summary.customers} customers and {summary.readings:,} readings from {summary.first_month} on."
+            f"It has {summary.customers} customers and {summary.readings:,} readings, from {summary.first_month} on."
         )
     if (erp := seed_demo_erp_if_missing(databases.settings)) is not None:
         print_message(
@@ -110,12 +110,12 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
 
     Args:
         settings: The settings.
-        address: URL of Dagster's web interface.
+        address: URL of Dagster's web UI.
         computed: Whether the ledger has ever been computed.
     """
     billing = database_urls.billing_url(settings)
     lines = [
-        f"Web interface   {address}",
+        f"Dagster         {address}",
         f"Dashboard, API  {api_url(settings)}",
         f"Warehouse       {mask_url(database_urls.warehouse_url(settings).set(drivername='postgresql'))}",
         f"Billing         {_address(billing, demo=database_urls.uses_demo_billing(settings))}",
@@ -135,7 +135,7 @@ def show_banner(settings: Settings, address: str, *, computed: bool) -> None:
 
 
 def _address(url: URL, *, demo: bool) -> str:
-    return "the demo's" if demo else mask_url(url)
+    return "demo" if demo else mask_url(url)
 
 
 def _erp_address(settings: Settings) -> str:

@@ -72,7 +72,7 @@ def open_instance(settings: Settings) -> Iterator[Instance]:
 
 
 def execute_ledger(settings: Settings, request: LedgerRunRequest, progress: ProgressCallback) -> RunSummary:
-    """Execute the ledger's job in this process, as a run that the web interface shows.
+    """Execute the ledger's job in this process, as a run that the web UI shows.
 
     Wait first until no other run writes the ledger's tables.
     """
@@ -83,7 +83,7 @@ def execute_ledger(settings: Settings, request: LedgerRunRequest, progress: Prog
 
 
 def execute_sync(settings: Settings, job: SyncJob, progress: ProgressCallback) -> None:
-    """Execute a registered sync in this process, as a run that the web interface shows.
+    """Execute a registered sync in this process, as a run that the web UI shows.
 
     The result is in the sync's log. A termination signal cancels the sync.
     """
@@ -95,7 +95,7 @@ def execute_sync(settings: Settings, job: SyncJob, progress: ProgressCallback) -
 def execute_reconciliation(
     settings: Settings, request: LedgerRunRequest, assets: Sequence[str], progress: ProgressCallback
 ) -> RunSummary:
-    """Execute some of the reconciliations in this process, as a run that the web interface shows."""
+    """Execute some of the reconciliations in this process, as a run that the web UI shows."""
     started = time.monotonic()
     job, pool = RECONCILIATION_JOB, _RECONCILIATION_POOL
     run_id, recorder = _execute(settings, job, pool, _reconciliation_tags(request, assets), {}, assets, progress)

@@ -131,7 +131,8 @@ class DagsterGraphql:
             (answer,) = self.query(mutation, {"parameters": parameters}).values()
         except OSError as error:
             raise DagsterUnreachableError(
-                f"The web interface at {self.address} does not accept the run: {error}"
+                f"Dagster's web UI at {self.address} did not confirm the run: {error}. Check there whether the run has "
+                "started; if not, try again."
             ) from error
         if answer["__typename"] != "LaunchRunSuccess":
             reasons = answer.get("errors") or [{"message": answer.get("message", answer["__typename"])}]
@@ -157,14 +158,14 @@ class DagsterGraphql:
             except (ValueError, http.client.HTTPException):
                 raise failure from None
         except (ValueError, http.client.HTTPException) as error:
-            raise OSError(f"{self.address} is not a web interface of Dagster") from error
+            raise OSError(f"{self.address} is not Dagster's web UI") from error
         match result:
             case {"errors": [_, *_] as errors}:
                 reasons = "; ".join(str(error["message"]) for error in errors)
                 raise OSError(f"{self.address} does not answer the query: {reasons}")
             case {"data": dict(data)}:
                 return data
-        raise OSError(f"{self.address} is not a web interface of Dagster")
+        raise OSError(f"{self.address} is not Dagster's web UI")
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -178,5 +179,5 @@ def connectable_host(host: str) -> str:
 
 
 def dagster_graphql_from_settings(settings: Settings, timeout_seconds: float = _TIMEOUT_SECONDS) -> DagsterGraphql:
-    """Return a client of the settings' web interface, as reached from this machine, whether it runs or not."""
+    """Return a client of the settings' web UI, as reached from this machine, whether it runs or not."""
     return DagsterGraphql(f"http://{connectable_host(settings.ui_host)}:{settings.ui_port}", timeout_seconds)

@@ -16,7 +16,7 @@ class LedgerRunRequest:
         first: First month.
         last: Last month.
         customers: Customer ids; None for all.
-        command: The command that requests the run; the run is tagged with it in the web interface.
+        command: The command that requests the run; the run is tagged with it in the web UI.
         force: Drop the calculated rows and rebuild them.
         accept_deletions: Accept deletions that the deletion guard would refuse.
     """
@@ -93,7 +93,7 @@ class RunSummary:
 
     Attributes:
         request: The parameters of the run.
-        run_id: Id of the run in the web interface.
+        run_id: Id of the run in the web UI.
         seconds: Duration.
         steps: Results of the finished steps, in order.
         checks: Checks that did not pass.

@@ -22,7 +22,7 @@ class SyncJob:
         catch_up: Of the months before the last two, read only those that a table has never loaded.
         full: Read every month that was ever loaded.
         accept_deletions: Accept deletions that the deletion guard would refuse.
-        command: The command that requests the sync; the run is tagged with it in the web interface.
+        command: The command that requests the sync; the run is tagged with it in the web UI.
     """
 
     log_id: int

@@ -68,10 +68,10 @@ def monthly_volume(locale: Locale, title: str, months: Sequence[str], volumes: S
     return _by_month(locale, title, months, series, "sm3", lambda value: f"{locale.formats.number(value)} Sm³")
 
 
-def sync_durations(locale: Locale, logs: Sequence[SyncLog]) -> Chart:
-    """Return a bar chart of sync durations, earliest sync first, coloured by final status."""
+def sync_durations(locale: Locale, ended: Sequence[SyncLog]) -> Chart:
+    """Return a bar chart of the durations of ended syncs, given the newest first, coloured by final status."""
     translate, formats = locale.translate, locale.formats
-    ended = [log for log in reversed(logs) if log.duration is not None]
+    ended = list(reversed(ended))
     figure = go.Figure()
     for status in ("completed", "failed", "cancelled"):
         of_status = [log for log in ended if log.status == status]

@@ -19,7 +19,7 @@ from ledger_pipelines.processes import ProcessId, process_with_pid
 LOG_BYTES = 10_000_000
 LOG_FILES_KEPT = 3
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# The web interface shows each event of a run, and the daemon's monitoring of runs logs a line every two seconds.
+# The web UI shows each event of a run, and the daemon's monitoring of runs logs a line every two seconds.
 _NOISE = re.compile(r" - dagster - DEBUG - | - dagster\.daemon\.MonitoringDaemon - INFO - (Collected|Checking) ")
 _TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - ")
 # After a database was unreachable, the daemon prints its warnings twice: the second time through the root logger.
@@ -173,7 +173,7 @@ class _ReportingLogFile(logging.handlers.RotatingFileHandler):
         super().emit(record)
         if lost and lost == self._lost:
             self._lost = 0
-            self._report(f"{self.baseFilename} can be written again. {lost:,} lines are missing from it.")
+            self._report(f"{self.baseFilename} can be written again. Lines missing from it: {lost:,}.")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Count a line that could not be written; logging itself would print a traceback for each."""

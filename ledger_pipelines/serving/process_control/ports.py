@@ -41,12 +41,12 @@ def required_ports(settings: Settings) -> list[Port]:
         EmbeddedServerError: the embedded server belongs to another operating-system user.
     """
     ports = [
-        Port("the web interface", variable_name("ui_port"), settings.ui_host, settings.ui_port),
+        Port("Dagster's web UI", variable_name("ui_port"), settings.ui_host, settings.ui_port),
         Port("the code server", variable_name("code_server_port"), LOOPBACK, settings.code_server_port),
         Port("the API and the dashboard", variable_name("api_port"), settings.api_host, settings.api_port),
     ]
     if database_urls.uses_embedded_server(settings) and not database_urls.embedded_server(settings).is_running():
-        ports.append(Port("the embedded database", variable_name("db_port"), LOOPBACK, settings.db_port))
+        ports.append(Port("the embedded server", variable_name("db_port"), LOOPBACK, settings.db_port))
     return ports
 
 

@@ -84,7 +84,7 @@ class Supervisor:
         return dagster_graphql_from_settings(self.settings)
 
     def start(self) -> None:
-        """Start everything and wait until the web interface has loaded the definitions and the API answers.
+        """Start everything and wait until the web UI has loaded the definitions and the API answers.
 
         Raises:
             ServingError: a process does not start; the message says why.

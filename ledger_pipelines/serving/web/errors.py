@@ -83,7 +83,7 @@ def to_api_error(error: Exception) -> ApiError:
         case sa.exc.TimeoutError():
             return unavailable("The API is overloaded: no warehouse connection became free in time. Try again later.")
         case sa.exc.OperationalError(orig=QueryCanceled()):
-            return unavailable("The warehouse took too long to answer.")
+            return unavailable("The warehouse took too long to answer. Try again later.")
         case sa.exc.OperationalError(orig=DeadlockDetected() | SerializationFailure()):  # for example with a migration
             return unavailable("The warehouse's tables are being changed. Try again in a few seconds.")
         case sa.exc.ProgrammingError():

@@ -112,7 +112,7 @@ def _refuse_unknown_parameters(request: Request, known: Set[str]) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     supported = f"this path takes {', '.join(sorted(known))}" if known else "this path takes no query parameters"
     errors = {name: [f"unknown parameter; {supported}"] for name in names if name not in known}
-    errors |= {name: ["given more than once"] for name in known if names.count(name) > 1}
+    errors |= {name: ["it is given more than once"] for name in known if names.count(name) > 1}
     if errors:
         raise invalid_parameters(errors)
 

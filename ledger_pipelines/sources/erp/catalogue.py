@@ -127,17 +127,17 @@ def _boolean(**comments: str) -> Iterable[ErpColumn]:
 
 
 _ROUTE = {
-    "ship_from_type": "Kind of place shipped from",
+    "ship_from_type": "Type of place shipped from",
     "ship_from": "Place shipped from, code",
     "ship_from_desc": "Place shipped from",
-    "ship_to_type": "Kind of place shipped to",
+    "ship_to_type": "Type of place shipped to",
     "ship_to": "Place shipped to, code",
     "ship_to_desc": "Place shipped to",
 }
 
 STOCKBYWH = ErpTable(
     name="stockbywh",
-    comment="Stock per warehouse and part: the current month as last read, earlier months as they last were",
+    comment="Stock per warehouse and part: the current month as last read, earlier months in their last state",
     columns=(
         *_text(
             warehouse="Warehouse code",
@@ -157,8 +157,8 @@ STOCKBYWH = ErpTable(
             onorder="Quantity on order, in units",
             economicstock="On hand - allocated + on order, in units",
             safety_stock="Safety stock, in units",
-            min_stock="Lowest stock wanted, in units",
-            max_stock="Highest stock wanted, in units",
+            min_stock="Minimum stock, in units",
+            max_stock="Maximum stock, in units",
         ),
         *_text(unit="Unit of the quantities", location="Location within the warehouse"),
     ),
@@ -168,12 +168,12 @@ STOCKBYWH = ErpTable(
 
 VIEW_WAREHOUSE_ORDER = ErpTable(
     name="view_warehouse_order",
-    comment="Warehouse orders: one row an order",
+    comment="Warehouse orders: one row per order",
     columns=(
         *_text(
             order_origin_code="Origin and number of the order, code",
             order_origin="Origin of the order",
-            trx_type="Kind of transaction",
+            trx_type="Type of transaction",
         ),
         *_date(order_date="Date of the order", plan_delivery_date="Date on which delivery is planned"),
         *_text(**_ROUTE),
@@ -184,12 +184,12 @@ VIEW_WAREHOUSE_ORDER = ErpTable(
 
 VIEW_WAREHOUSE_ORDER_LINE = ErpTable(
     name="view_warehouse_order_line",
-    comment="Lines of warehouse orders: one row a line",
+    comment="Lines of warehouse orders: one row per line",
     columns=(
         *_text(
             order_origin_code="Origin and number of the order, code",
             order_origin="Origin of the order",
-            trx_type="Kind of transaction",
+            trx_type="Type of transaction",
         ),
         *_date(
             order_date="Date of the order",
@@ -228,7 +228,7 @@ SO_INVOICE_LINE = ErpTable(
             old_partno="Former part number",
             product_type="Product type",
             cust_partno="The customer's part number",
-            cust_partname="The customer's name of the part",
+            cust_partname="The customer's name for the part",
             item_group="Item group",
         ),
         *_decimal(delivered_qty="Quantity delivered, in units"),
@@ -258,9 +258,9 @@ SO_INVOICE_LINE = ErpTable(
 
 VIEW_PROD_HEADER = ErpTable(
     name="view_prod_header",
-    comment="Production orders: one row an order",
+    comment="Production orders: one row per order",
     columns=(
-        *_integer(prod_index="Number of the row in the ERP"),
+        *_integer(prod_index="Row number in the ERP"),
         *_text(prod_no="Production order number"),
         *_date(planning_date="Date planned"),
         *_text(
@@ -289,14 +289,14 @@ VIEW_PROD_HEADER = ErpTable(
 
 DATA_RECEIPT_PURCHASE = ErpTable(
     name="data_receipt_purchase",
-    comment="Purchase receipts with their invoices and payments: one row a receipt line",
+    comment="Purchase receipts with their invoices and payments: one row per receipt line",
     columns=(
         *_text(
             po_no="Purchase order number",
             bp_id="Supplier, code",
             bp_name="Supplier",
             currency="Currency of the amounts",
-            po_type="Kind of purchase order",
+            po_type="Type of purchase order",
             po_reference="Reference of the purchase order",
             po_line="Line of the purchase order",
             po_sequence="Sequence within the line",
@@ -316,8 +316,8 @@ DATA_RECEIPT_PURCHASE = ErpTable(
             part_no="Part number",
             item_desc="Item",
             item_group="Item group",
-            item_type="Kind of item, code",
-            item_type_desc="Kind of item",
+            item_type="Type of item, code",
+            item_type_desc="Type of item",
         ),
         *_decimal(
             request_qty="Quantity requested, in units",

@@ -192,7 +192,7 @@ def _of_table(
     return Finding(level, table.name, "; ".join(found), " ".join(advice))
 
 
-_JUDGED = "Each value is converted on its own; a row whose value is no {kind} is listed in ops.rejected_rows."
+_JUDGED = "Each value is converted on its own; a row whose value is not a valid {kind} is listed in ops.rejected_rows."
 _APPROXIMATE = (
     "Its values are already approximate at the ERP. They are copied as the server writes them, and their sums "
     "cannot be compared. The ERP should keep them as decimal."

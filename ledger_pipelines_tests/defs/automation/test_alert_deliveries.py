@@ -50,7 +50,7 @@ def test_a_run_records_and_the_sensor_posts(location: CodeLocation, receiver: Re
     assert "LEDGER_ALERT_WEBHOOK_URL is not set" in tick(location)
     webhook = {"alert_webhook_url": receiver.url, "alert_webhook_secret": SECRET}
     receiver.answers = [500]
-    assert tick(location, **webhook) == "0 delivered; 1 to be retried: status 500: what the receiver says"
+    assert tick(location, **webhook) == "0 delivered, 1 to be retried. Last error: status 500: what the receiver says"
     assert tick(location, **webhook) == "No messages to deliver."
     with location.databases.warehouse.begin() as connection:
         connection.execute(sa.update(balance_alerts).values(next_attempt_at=sa.func.now()))

@@ -45,7 +45,7 @@ def test_inspection_counts_what_a_load_loads_and_rejects(pipeline: Pipeline) -> 
         "7 of 8 readings are rejected: "
         "dated before 2025-01, the first month of the partitions (2, from 2023-05 to 2023-06); "
         "the customer does not exist in users (2); "
-        "waktu is not a moment (1); other reasons (2)."
+        "waktu is not a date and time (1); other reasons (2)."
     )
     assert result.reasons.examples["volume is negative"][1] == "data_pencatatan 4"
 

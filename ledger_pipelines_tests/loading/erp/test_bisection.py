@@ -28,6 +28,6 @@ def test_lone_surrogate_rejects_only_its_row(erp_copy: ErpCopy, monkeypatch: pyt
     assert "has a lone surrogate" in warning
     assert "Trying again" in warning
     assert (report.total.inserted, len(erp_copy.rejected(ORDERS))) == (27, 1)
-    assert erp_copy.rejected(ORDERS)[0]["reason"] == "description contains half a character (a lone surrogate)"
+    assert erp_copy.rejected(ORDERS)[0]["reason"] == "description contains a lone surrogate (half a character)"
     others = [row for row in rows if row["prod_index"] != 5]
     assert erp_copy.copied_rows(ORDERS) == expected_copy(VIEW_PROD_HEADER, others, erp_copy.horizon)

@@ -232,8 +232,8 @@ def test_rows_outside_the_partitions_are_rejected_until_inside(erp_copy: ErpCopy
     assert reasons == {
         "prod_index=1": "no date: no value in planning_date",
         "prod_index=2": "dated 2024-12, before 2025-01, the first month of the partitions: "
-        "set LEDGER_FIRST_MONTH to go further back",
-        "prod_index=3": "dated 2025-07, after the current month 2025-06: it counts when its month comes",
+        "set LEDGER_FIRST_MONTH to an earlier month",
+        "prod_index=3": "dated 2025-07, after the current month 2025-06: it will count once that month has begun",
     }
     twins = [row["source_id"] for row in erp_copy.rejected(ORDERS) if row["source_id"].startswith("prod_index=1 ")]
     assert twins[1] == f"{twins[0]}-2"

@@ -79,7 +79,7 @@ def test_an_unknown_parameter_is_named_with_the_known_ones(api: ApiUnderTest, pa
 
 def test_a_repeated_parameter(api: ApiUnderTest) -> None:
     found = api.get(BALANCE.replace("{id}", "11") + "?year_month=2025-03&year_month=2025-04", expect=422)
-    assert found["errors"] == {"year_month": ["given more than once"]}
+    assert found["errors"] == {"year_month": ["it is given more than once"]}
 
 
 def test_parameters_are_checked_after_the_token(api: ApiUnderTest) -> None:

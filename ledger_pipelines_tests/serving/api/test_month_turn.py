@@ -67,7 +67,7 @@ def test_only_a_late_month_turn_is_a_problem(computed: Installation, monkeypatch
         reports.append(computed.run_json("balance", "test-system"))
     assert [found["problems"] for found in reports] == [
         [],
-        ["monthly_customer_balances: 1 months have never been computed. Run: ledger balance sync --all"],
+        ["monthly_customer_balances: months that have never been computed: 1. Run: ledger balance sync --all"],
     ]
 
 

@@ -125,7 +125,7 @@ def test_a_statement_timeout(api: ApiUnderTest, monkeypatch: pytest.MonkeyPatch)
         blocker.execute(sa.text("LOCK TABLE ledger.monthly_customer_balances IN ACCESS EXCLUSIVE MODE"))
         response = client.get("/api/realtime-balance/customer/11/balance", headers=bearer(api.callers.viewer))
     assert response.status_code == 503
-    assert response.json()["message"] == "The warehouse took too long to answer."
+    assert response.json()["message"] == "The warehouse took too long to answer. Try again later."
 
 
 def test_ready_with_an_old_schema(api: ApiUnderTest) -> None:

@@ -1,4 +1,4 @@
-"""`ledger demo`: seed and change the two source databases, and compute the ledger without the web interface."""
+"""`ledger demo`: seed and change the two source databases, and compute the ledger without the web UI."""
 
 import re
 from decimal import Decimal

@@ -74,7 +74,7 @@ def test_deletion_is_confirmed_per_customer(computed: Installation) -> None:
         assert "customer 11" in unknown.stderr
         other = computed.run(*confirm, "11", "--rows", "850")
         assert other.exit_code == 1
-        assert "now has 854 rows, not 850" in other.stderr
+        assert "is 854, not 850" in other.stderr
         answer = computed.run_json(*confirm, "11", "--rows", "854")["confirmed"]
         assert answer["rows"] == REFUSED.details["rows"]["11"]
         output = computed.run(*confirm, "11").stderr

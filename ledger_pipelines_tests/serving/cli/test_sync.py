@@ -110,7 +110,7 @@ def test_given_months_and_tables(synced: Installation) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--month", "march"], "is no month"),
+        (["--month", "march"], "is not a month"),
         (["--month", "2999-01"], "is in the future"),
         (["--from-month", "1999-01"], "LEDGER_FIRST_MONTH"),
         (["--month", "2999-01", "--from-month", "2999-01"], "either one month"),
@@ -162,7 +162,7 @@ def test_running_sync_refuses_another_and_is_cancelled(synced: Installation) -> 
     assert tables[LINES.name] == "cancelled"
     assert _run_status(synced) == "CANCELED"
     assert f"manual sync refused: sync {log_id} is running" in sync_log_text(synced)
-    assert f"sync {log_id} is to be cancelled" in sync_log_text(synced)
+    assert f"sync {log_id}: cancellation requested" in sync_log_text(synced)
     assert synced.run_json("sync", "start", "--wait")["data"]["status"] == "completed"
 
 

@@ -93,11 +93,21 @@ def test_customer_is_found_and_recalculated(up: RunningUp, page: Page) -> None:
     expect(page.locator(".figures dd").first).to_contain_text(balance_in_english(up))
     expect(page.locator(".plot .main-svg").first).to_be_attached()
 
+    right = balance_in_english(up)
+    with up.installation.warehouse() as connection:
+        of = monthly_customer_balances.c
+        connection.execute(
+            sa.update(monthly_customer_balances)
+            .where(of.customer_id == CUSTOMER, of.year_month == month_of(datetime.now(WIB), WIB))
+            .values(closing_balance=of.closing_balance + 1)
+        )
+    page.reload()
+    expect(page.locator(".figures dd").first).not_to_contain_text(right)
     page.get_by_label("From month").select_option(index=1)
     page.get_by_role("button", name="Recalculate now").click()
     expect(page.get_by_role("status").filter(has_text="The recalculation is done.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("link", name=re.compile("^Run .* in Dagster$"))).to_be_visible()
-    expect(page.locator(".figures dd").first).to_contain_text(balance_in_english(up))
+    expect(page.locator(".figures dd").first).to_contain_text(right)
 
     page.locator("tbody th a").first.click()
     reading = page.locator(".explanation").first
@@ -110,17 +120,17 @@ def test_syncs_are_started_and_cancelled(up: RunningUp, page: Page) -> None:
     page.get_by_label(LINES.name).check()
     page.get_by_role("button", name="Start now").click()
     expect(page).to_have_url(re.compile(r"/syncs/\d+$"))
-    expect(page.locator(".facts .badge")).to_have_text("completed", timeout=PATIENCE_MS)
-    expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("completed")
+    expect(page.locator(".facts .badge")).to_have_text("Completed", timeout=PATIENCE_MS)
+    expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("Completed")
 
     with locked_invoice_lines(up.installation):
         page.get_by_role("link", name="ERP syncs").first.click()
         page.get_by_label(LINES.name).check()
         page.get_by_role("button", name="Start now").click()
         up.wait_until(lambda: count_sync_sessions(up.installation) > 0)
-        expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("running")
+        expect(page.get_by_role("row", name=re.compile(LINES.name))).to_contain_text("Running")
         page.get_by_role("button", name="Cancel this sync").click()
-        expect(page.locator(".facts .badge")).to_have_text("cancelled", timeout=PATIENCE_MS)
+        expect(page.locator(".facts .badge")).to_have_text("Cancelled", timeout=PATIENCE_MS)
 
 
 def test_refused_deletion_is_confirmed(up: RunningUp, page: Page) -> None:

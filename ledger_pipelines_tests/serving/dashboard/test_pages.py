@@ -302,11 +302,37 @@ def failed_sync(viewer: DashboardClient) -> Iterator[int]:
 
 def test_sync_is_shown_with_its_tables(user: DashboardClient, failed_sync: int) -> None:
     page = user.get(f"/syncs/{failed_sync}")
-    assert {"en": "failed", "id": "gagal"}[user.language] in visible_text(page)
+    assert {"en": "Failed", "id": "Gagal"}[user.language] in visible_text(page)
     assert "stockbywh: the ERP &lt;b&gt;was&lt;/b&gt; away" in page.text
     history = user.get("/syncs")
     assert f'href="/syncs/{failed_sync}"' in history.text
     assert user.get("/syncs?status=completed").text.count(f'href="/syncs/{failed_sync}"') == 0
+
+
+@pytest.fixture
+def running_sync(viewer: DashboardClient) -> Iterator[int]:
+    """Yield the id of the only sync, which is running; delete it afterwards."""
+    with viewer.warehouse.begin() as connection:
+        log = sync_logs.begin_sync(connection, "manual")
+    yield log.id
+    execute(viewer.warehouse, sa.delete(logs_table))
+
+
+def test_durations_are_drawn_once_a_sync_has_ended(user: DashboardClient, running_sync: int) -> None:
+    assert "data-chart" not in user.get("/syncs").text
+    with user.warehouse.begin() as connection:
+        sync_logs.close(connection, running_sync, SyncResult("completed"))
+    assert "data-chart" in user.get("/syncs").text
+
+
+def test_empty_list_of_syncs_says_why(user: DashboardClient, failed_sync: int) -> None:
+    language = user.language == "id"
+    filtered = visible_text(user.get("/syncs?status=completed"))
+    execute(user.warehouse, sa.delete(sync_log_tables), sa.delete(logs_table))
+    assert CATALOGUE["sync.none_match"][language] in filtered
+    assert CATALOGUE["overview.never_synced"][language] in visible_text(user.get("/syncs"))
+    unknown = CATALOGUE["sync.unknown"][language].format(id=failed_sync)
+    assert unknown in visible_text(user.get(f"/syncs/{failed_sync}"))
 
 
 def test_ended_sync_is_not_refreshed(viewer: DashboardClient, failed_sync: int) -> None:

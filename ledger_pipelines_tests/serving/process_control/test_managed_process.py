@@ -115,4 +115,4 @@ def test_recovered_log_reports_missing_lines(tmp_path: Path) -> None:
     go.touch()
     child.stop()
     assert log.read_text() == "room again\n"
-    assert reported[-1] == f"{log} can be written again. 5 lines are missing from it."
+    assert reported[-1] == f"{log} can be written again. Lines missing from it: 5."

@@ -58,7 +58,7 @@ def test_no_activation_outside_a_virtual_environment(
     printed = capsys.readouterr().out
     assert [command.partition(" ")[0] for command in commands(printed)] == ["ledger"] * 4
     assert f"Logs            {home / 'logs'}\n" in printed
-    assert f"Web interface   {UI}\n" in printed
+    assert f"Dagster         {UI}\n" in printed
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_next_commands_are_in_order(
 def test_sources_are_shown_without_passwords(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_banner(Settings(home=tmp_path), UI, computed=False)
     demo = capsys.readouterr().out
-    assert "Billing         the demo's\n" in demo
-    assert "ERP             the demo's\n" in demo
+    assert "Billing         demo\n" in demo
+    assert "ERP             demo\n" in demo
     show_banner(Settings(home=tmp_path, billing_url=UNREACHABLE), UI, computed=False)
     own = capsys.readouterr().out
     assert "Billing         mysql+pymysql://reader:***@127.0.0.1:1/billing\n" in own

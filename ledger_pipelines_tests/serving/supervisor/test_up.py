@@ -59,7 +59,9 @@ def use_the_api(up: RunningUp, api: httpx2.Client) -> None:
 def run_stopwatch_example(up: RunningUp) -> None:
     """Run examples/stopwatch.py, which changes a price, a deposit and a reading and waits for the balances."""
     output = up.installation.run_script(str(project_folder() / "examples" / "stopwatch.py"))
-    found = re.findall(r"^a (\w+): in the balances of (\d+) months after \d+\.\d\d s$", output, flags=re.MULTILINE)
+    found = re.findall(
+        r"^a (\w+): in the balances after \d+\.\d\d s \(months changed: (\d+)\)$", output, flags=re.MULTILINE
+    )
     assert [kind for kind, _ in found] == ["price", "deposit", "reading"], output
     assert int(found[0][1]) > 1, "the default price affects all months"
 

@@ -38,13 +38,13 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
             billing_rules.READINGS,
             READING,
             {"year_month": "2025-13"},
-            'year_month is no month: "2025-13"; expected YYYY-MM',
+            'year_month is not a month: "2025-13"; expected YYYY-MM',
         ),
         (
             billing_rules.READINGS,
             READING,
             {"reading_at": NAIVE},
-            f'reading_at is a moment without a time zone: "{NAIVE}"',
+            f'reading_at has no time zone: "{NAIVE}"',
         ),
         (billing_rules.READINGS, READING, {"kind": None}, "kind is missing"),
         (billing_rules.READINGS, READING, {"kind": "x", "volume": Decimal(-1)}, 'kind is not one of metered, fob: "x"'),
@@ -55,7 +55,7 @@ DEPOSIT = Deposit(1, "2025-01", NOW, 0, Decimal(1), Decimal(1), "penambahan", No
             {"use_realtime_calculation": None},
             "use_realtime_calculation is missing",
         ),
-        (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, f'valid_to is a moment without a time zone: "{NAIVE}"'),
+        (billing_rules.PRICES, PRICE, {"valid_to": NAIVE}, f'valid_to has no time zone: "{NAIVE}"'),
         (billing_rules.DEPOSITS, DEPOSIT, {"keterangan": "x"}, 'keterangan is not one of penambahan, pengurangan: "x"'),
         (billing_rules.DEPOSITS, DEPOSIT, {"amount": 1}, "amount is not a number: 1"),
     ],
@@ -75,7 +75,7 @@ def texts(failures: dict[int, RejectionReason]) -> dict[int, str]:
 
 def test_duplicate_records_fail() -> None:
     records = [READING, READING._replace(reading_id=2), READING._replace(volume=Decimal(2))]
-    expected = {0: "given more than once (reading_id)", 2: "given more than once (reading_id)"}
+    expected = {0: "more than one row has the same reading_id", 2: "more than one row has the same reading_id"}
     assert texts(billing_rules.find_failures(billing_rules.READINGS, records)) == expected
     assert texts(billing_frames.validate_records(billing_rules.READINGS, records).failures) == expected
 

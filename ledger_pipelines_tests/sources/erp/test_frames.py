@@ -65,7 +65,7 @@ def test_an_integer_column_takes_whole_numbers() -> None:
     [
         (DATA_RECEIPT_PURCHASE, "po_no", "a\x00b", "po_no contains NUL"),
         (DATA_RECEIPT_PURCHASE, "po_no", "x" * (LONGEST_TEXT + 1), "po_no is longer than 100,000 characters"),
-        (DATA_RECEIPT_PURCHASE, "po_no", "\ud83d", "po_no contains half a character (a lone surrogate)"),
+        (DATA_RECEIPT_PURCHASE, "po_no", "\ud83d", "po_no contains a lone surrogate (half a character)"),
         (DATA_RECEIPT_PURCHASE, "po_no", b"\xff", "po_no is binary, where text is expected"),
         (DATA_RECEIPT_PURCHASE, "inv_qty", "12,5", 'inv_qty is not a number: "12,5"'),
         (DATA_RECEIPT_PURCHASE, "inv_qty", "1e999999999", 'inv_qty is not a number: "1e999999999"'),

@@ -32,7 +32,7 @@ LEVELS = {
     FORBIDDEN: "error",
     UNDATED: "warning",
 }
-CONVERTED = "Each value is converted on its own; a row whose value is no {} is listed in ops.rejected_rows."
+CONVERTED = "Each value is converted on its own; a row whose value is not a valid {} is listed in ops.rejected_rows."
 APPROXIMATE = "Its values are already approximate at the ERP."
 BEYOND_SUMS = "too large for the sums of the ERP's server. These sums are not compared with the copy;"
 TO_CHECK = "the rows are copied, counted and hashed as usual. Check whether the values are right."

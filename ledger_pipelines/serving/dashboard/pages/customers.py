@@ -68,6 +68,8 @@ def customer(
 ) -> Response:
     """Show a customer with all months."""
     app_context = context.app_context
+    # Before the balances, which must not be older than the state of the run.
+    state = None if run is None else fetch_run_state(app_context.settings, run, _DAGSTER_SECONDS)
     with app_context.snapshot() as connection:
         found = _load_customer(context, connection, customer_id)
         months = balances_of(connection, customer_id)
@@ -84,7 +86,7 @@ def customer(
         computed=computed,
         charts=_charts(Locale(context.translate, context.formats), months),
         alerts=low,
-        run=None if run is None else fetch_run_state(app_context.settings, run, _DAGSTER_SECONDS),
+        run=state,
         horizon=list(reversed(horizon)),
         start_month=start_month if start_month in horizon else horizon[-1],
     )

@@ -36,7 +36,7 @@ def comparison(
     context: RequestContextDep, number: PageNumber = 1, show: _FilterValue = "", run: UUID | None = None
 ) -> Response:
     """Show balances against the billing application's totals: mismatches only, or all."""
-    only_mismatches = show != _ALL
+    only_mismatches, requested_run = show != _ALL, _requested_run(context, run)
     with context.app_context.snapshot() as connection:
         summary = context.app_context.cached_comparison_summary(connection)
         rows = balance_comparison(
@@ -47,7 +47,7 @@ def comparison(
         context,
         "comparison.html",
         nav_entry=_COMPARISON_NAV,
-        run=_requested_run(context, run),
+        run=requested_run,
         summary=summary,
         rows=ResultPage(rows, number, PER_PAGE, total),
         only_mismatches=only_mismatches,
@@ -64,7 +64,7 @@ def invoices(
     run: UUID | None = None,
 ) -> Response:
     """Show a month's purchases against the ERP's invoices: mismatches only, or all."""
-    statuses = SELECTIONS[_ALL if show == _ALL else "mismatches"]
+    statuses, requested_run = SELECTIONS[_ALL if show == _ALL else "mismatches"], _requested_run(context, run)
     with context.app_context.snapshot() as connection:
         months = invoice_months(connection)
         wanted = month if month in months else max(months, default="")
@@ -78,7 +78,7 @@ def invoices(
         "invoices.html",
         nav_entry=_INVOICES_NAV,
         fault=context.translate("reconciliation.no_such_month", asked=month) if unknown else None,
-        run=_requested_run(context, run),
+        run=requested_run,
         months=months,
         month=wanted,
         summary=summary,
@@ -107,5 +107,5 @@ def _start(context: RequestContext, name: str, path: str) -> Response:
 
 
 def _requested_run(context: RequestContext, run: UUID | None) -> RunState | None:
-    """Return the state of the run that the page's query parameter names."""
+    """Return the state of the run in the page's query; called before the results are read, which must not be older."""
     return None if run is None else fetch_run_state(context.app_context.settings, run, _DAGSTER_SECONDS)

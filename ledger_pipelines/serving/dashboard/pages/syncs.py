@@ -48,10 +48,11 @@ def history(
     app_context = context.app_context
     with app_context.snapshot() as connection:
         found = sync_history.page(connection, per_page=PER_PAGE, number=number, **wanted)
-        drawn = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
+        latest = sync_history.page(connection, per_page=_CHARTED_SYNCS).items
         statistics = sync_history.statistics(connection, _DAYS).statistics
         running = sync_logs.running_sync(connection)
         tables = [] if running is None else sync_history.tables_of(connection, running.id)
+    ended = [log for log in latest if log.duration is not None]
     locale = Locale(context.translate, context.formats)
     return render_page(
         context,
@@ -61,7 +62,7 @@ def history(
         page_path=lambda to: build_path("/syncs", status=status, sync_type=sync_type, page=to),
         statistics=statistics,
         days=_DAYS,
-        charts=[charts.sync_durations(locale, drawn)] if drawn else [],
+        charts=[charts.sync_durations(locale, ended)] if ended else [],
         running={"log": running, "tables": tables} if running else None,
         status=status,
         sync_type=sync_type,
@@ -120,5 +121,5 @@ def load_sync(context: RequestContext, log_id: int) -> tuple[SyncLog, Sequence[S
     with context.app_context.snapshot() as connection:
         log = sync_history.by_id(connection, log_id)
         if log is None:
-            raise not_found(context.translate.plain("sync.not_found"))
+            raise not_found(context.translate.plain("sync.unknown", id=log_id))
         return log, sync_history.tables_of(connection, log_id)

@@ -23,7 +23,7 @@ TEXTS = {
         "{title}: grafik dari {first} sampai {last}. Bulan terakhir: {values}. Tabel di bawah memuat semua angka.",
     ),
     "syncs_summary": Text(
-        "{title}: chart of {count} syncs. The table below shows the figures.",
-        "{title}: grafik {count} sinkronisasi. Tabel di bawah memuat angkanya.",
+        "{title}: chart of the latest syncs ({count}). The table below shows the figures.",
+        "{title}: grafik sinkronisasi terakhir ({count}). Tabel di bawah memuat angkanya.",
     ),
 }

@@ -11,7 +11,7 @@ TEXTS = {
     "realtime_never": Text("Nothing computed yet", "Belum ada yang dihitung"),
     "realtime_waiting": Text("Changes waiting: {count}", "Perubahan menunggu: {count}"),
     "realtime_failing": Text("Changes that cannot be applied: {count}", "Perubahan yang gagal diproses: {count}"),
-    "last_batch": Text("Changes last applied {ago} ({changes}).", "Perubahan terakhir diproses {ago} ({changes})."),
+    "last_batch": Text("Changes applied {ago}: {changes}.", "Perubahan yang diproses {ago}: {changes}."),
     "no_batch": Text("No change has been applied recently.", "Tidak ada perubahan yang diproses baru-baru ini."),
     "oldest_pending": Text("The oldest was detected {ago}.", "Yang tertua terdeteksi {ago}."),
     "held": Text(

@@ -15,16 +15,13 @@ TEXTS = {
     "never_compared": Text("Nothing has been compared yet.", "Belum ada yang dibandingkan."),
     "compared_at": Text("Last compared: {moment}.", "Terakhir dibandingkan: {moment}."),
     "schedule": Text(
-        "The comparison runs after the first computation of the ledger, and every night at 03:00.",
-        "Perbandingan dijalankan setelah buku besar pertama kali dihitung, dan setiap malam pukul 03.00.",
+        "The comparison runs after the first computation of the ledger, and daily at 03:00.",
+        "Perbandingan dijalankan setelah buku besar pertama kali dihitung, dan setiap hari pukul 03.00.",
     ),
     "compare_now": Text("Compare now", "Bandingkan sekarang"),
     "run_waiting": Text("The comparison is waiting to start …", "Perbandingan menunggu dijalankan …"),
     "run_running": Text("The comparison is running …", "Perbandingan sedang berjalan …"),
-    "run_done": Text(
-        "The comparison is done. Reload the page to see the result.",
-        "Perbandingan selesai. Muat ulang halaman untuk melihat hasilnya.",
-    ),
+    "run_done": Text("The comparison is done.", "Perbandingan selesai."),
     "run_failed": Text(
         "The comparison failed. The previous result is shown.",
         "Perbandingan gagal. Yang ditampilkan adalah hasil sebelumnya.",
