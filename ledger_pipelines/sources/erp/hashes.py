@@ -5,7 +5,7 @@ A sum is independent of the order of the rows and counts duplicates. Every algor
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,10 +29,12 @@ class RowHash:
     Attributes:
         name: Name of the algorithm, with a version.
         total: SQL expression of the sum.
+        complete: Whether every character of every column takes part.
     """
 
     name: str
     total: sa.ColumnElement[Any]
+    complete: bool = True
 
 
 def row_hash(columns: Sequence[str], shape: Shape) -> RowHash | None:
@@ -52,7 +54,7 @@ def _sum_of(expression: str) -> sa.ColumnElement[Any]:
 
 
 # Not numbers: the hash of a decimal ignores its sign and trailing zeros, that of a bigint is the same for 1 and 2^32.
-_HASHED_AS_THEY_ARE = frozenset((Family.APPROXIMATE, Family.DATE, Family.BOOLEAN))
+_HASHED_AS_THEY_ARE = frozenset((Family.DATE, Family.BOOLEAN))
 _TEXTS_OF_BYTES = frozenset(("character", "varchar", "text"))
 
 
@@ -60,16 +62,20 @@ def _postgresql(columns: Sequence[str], shape: Shape) -> RowHash:
     """Hash a row with `hash_record_extended` (64 bits, since PostgreSQL 14), and hash the result again.
 
     The record hash alone is a weighted sum of the columns' hashes. Summed over rows, it would not change when two rows
-    swap a value.
+    swap a value. Texts are hashed in the collation "C": a collation that ignores case would hash `a` and `A` the same.
     """
 
     def piece(name: str) -> str:
         column = '"' + shape.names[name].replace('"', '""') + '"'
         family, base = shape.family(name), base_of(shape.types[name])
-        plain = base in _TEXTS_OF_BYTES or (family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"})
+        if family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"}:
+            return column
+        if family is Family.APPROXIMATE:
+            return f"float8send({column})"  # the hash of a number is the same for 0 and -0
         # Some types have no hash (json, bit, money), or one that ignores differences (citext). That of a moment ignores
         # the session's time zone, on which its day depends.
-        return column if plain else f"CAST({column} AS text)"
+        text = column if base in _TEXTS_OF_BYTES else f"CAST({column} AS text)"
+        return f'{text} COLLATE "C"'
 
     row = ", ".join(piece(name) for name in columns)
     mixed = f"hashtextextended(CAST(hash_record_extended(ROW({row}), 0) AS text), 0)"
@@ -122,6 +128,7 @@ class _Piece:
 
     sql: str
     size: int
+    complete: bool = True
 
 
 def _sql_server(columns: Sequence[str], shape: Shape) -> RowHash:
@@ -131,42 +138,42 @@ def _sql_server(columns: Sequence[str], shape: Shape) -> RowHash:
     of at most 8,000 bytes are hashed, then their hashes, so that nothing is cut or becomes a large object.
     """
     groups: list[list[_Piece]] = [[]]
-    for name in columns:
-        piece = _sql_server_piece(shape, name)
+    pieces = [_sql_server_piece(shape, name) for name in columns]
+    for piece in pieces:
         if sum(each.size for each in groups[-1]) + piece.size > _BYTES_AT_ONCE:
             groups.append([])
         groups[-1].append(piece)
     hashes = [_sha256(" + ".join(piece.sql for piece in group)) for group in groups]
     whole = hashes[0] if len(hashes) == 1 else _sha256(" + ".join(hashes))
     bits = f"CONVERT(decimal(38, 0), CONVERT(bigint, SUBSTRING({whole}, 1, 8)))"
-    return RowHash("sql-server-sha256-1", _sum_of(bits))
+    return RowHash("sql-server-sha256-1", _sum_of(bits), all(piece.complete for piece in pieces))
 
 
 def _sql_server_piece(shape: Shape, name: str) -> _Piece:
     """Return a column as bytes, prefixed by its length; NULL has its own mark."""
     column = "[" + shape.names[name].replace("]", "]]") + "]"
-    size, content = _sql_server_bytes(column, name, shape)
+    content = _sql_server_bytes(column, name, shape)
     length = f"CONVERT(binary(4), CONVERT(int, DATALENGTH({column})))"
-    return _Piece(f"ISNULL({length} + {content}, 0xFFFFFFFF)", size + _MARK_BYTES)
+    return replace(content, sql=f"ISNULL({length} + {content.sql}, 0xFFFFFFFF)", size=content.size + _MARK_BYTES)
 
 
-def _sql_server_bytes(column: str, name: str, shape: Shape) -> tuple[int, str]:
-    """Return the maximum number of bytes of a column's content, and the expression of the bytes."""
+def _sql_server_bytes(column: str, name: str, shape: Shape) -> _Piece:
+    """Return a column's content as bytes."""
     type_name, family = shape.types[name], shape.family(name)
     base, length = base_of(type_name), length_of(type_name)
     if family in _FIXED_BYTES or base in _SIXTEEN_BYTES:
         size = _FIXED_BYTES.get(family, 16)
-        return size, f"CONVERT(varbinary({size}), {column})"
+        return _Piece(f"CONVERT(varbinary({size}), {column})", size)
     if family is Family.TEXT and length is not None:
         size = length * 2 if base.startswith("n") else length
         if size + _MARK_BYTES <= _BYTES_AT_ONCE:
-            return size, f"CONVERT(varbinary({size}), {column})"
+            return _Piece(f"CONVERT(varbinary({size}), {column})", size)
     # A type without a length limit or an unknown type is replaced by its own hash.
     text = f"CONVERT(nvarchar(max), {column})"
     if shape.version >= _HASHES_ANY_LENGTH:
-        return _HASH_BYTES, _sha256(f"CONVERT(varbinary(max), {text})")
+        return _Piece(_sha256(f"CONVERT(varbinary(max), {text})"), _HASH_BYTES)
     ends = (_sha256(f"CONVERT(varbinary(8000), {end}({text}, 4000))") for end in ("LEFT", "RIGHT"))
-    return 2 * _HASH_BYTES, " + ".join(ends)
+    return _Piece(" + ".join(ends), 2 * _HASH_BYTES, complete=length is not None)
 
 
 def _sha256(sql: str) -> str:

@@ -179,6 +179,11 @@ class TableReader:
         return self._connection.session.consistent
 
     @property
+    def shows_every_change(self) -> bool:
+        """Whether a fingerprint changes with every change of a row, apart from a chance of 1 in 2^64."""
+        return self._statements.shows_every_change
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
         name, refusal = self._connection.table.name, self._connection.refusal

@@ -136,6 +136,12 @@ class Statements:
         return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
 
     @cached_property
+    def shows_every_change(self) -> bool:
+        """Whether the digest of a day depends on every character of every compared column."""
+        how = row_hash(self._table.compared, self._shape)
+        return how is not None and how.complete
+
+    @cached_property
     def algorithm(self) -> str:
         """Name of the digest's algorithm, with the types of the columns and whether they are converted.
 

@@ -264,6 +264,25 @@ def test_an_old_server_hashes_both_ends_of_a_long_text() -> None:
     assert "varbinary(max)" not in text
 
 
+@pytest.mark.parametrize(
+    ("type_", "version", "expected"),
+    [
+        ("nvarchar(3000)", (11, 0), True),
+        ("varchar(8000)", (12, 0), True),
+        ("nvarchar(max)", (12, 0), False),
+        ("xml", (12, 0), False),
+        ("nvarchar(max)", (13, 0), True),
+        ("nvarchar(60)", (10, 50), False),
+    ],
+)
+def test_fingerprints_show_every_change_unless_a_part_is_not_hashed(
+    type_: str, version: tuple[int, ...], expected: bool
+) -> None:
+    columns = (ErpColumn("a", Kind.TEXT, "a"), ErpColumn("b", Kind.TEXT, "b"))
+    found = statements(ErpTable("t", "t", columns, (), ()), {"a": type_, "b": "int"}, version)
+    assert found.shows_every_change is expected
+
+
 def test_a_bracket_in_a_name_is_escaped() -> None:
     table = ErpTable("t", "t", (ErpColumn("a]b", Kind.TEXT, "a"),), (), ())
     text, _ = sql_of(statements(table, {"a]b": "varchar(9)"}).fingerprints())
