@@ -25,7 +25,7 @@ from ledger_pipelines.sources.erp.connection.errors import explained, lone_surro
 from ledger_pipelines.sources.erp.connection.session import Handover, SourceConnection, open_session
 from ledger_pipelines.sources.erp.connection.table_connection import Chunk, TableConnection
 from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
-from ledger_pipelines.sources.erp.spans import Span, Wanted
+from ledger_pipelines.sources.erp.spans import EVERYTHING, Span, Wanted
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.table_shape import read_shape
 from ledger_pipelines.sources.erp.texts import CHANGES_LONE_SURROGATES, with_texts
@@ -219,20 +219,22 @@ class TableReader:
         """
         return self._connection.run(lambda: schemas_of(self._connection.session.connection, self._connection.table))
 
-    def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
+    def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
         """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
 
         A table that is not `dated` has a single fingerprint, with the key None.
 
         Args:
-            span: Restricts a `dated` table to these days.
+            wanted: Restricts a `dated` table to these days.
 
         Raises:
             SourceError: the table cannot be read.
             SourceInterruptedError: the read was interrupted; a retry may succeed.
         """
-        statement = self._statements.fingerprints(span)
-        rows = self._connection.run(lambda: list(chain.from_iterable(self._connection.chunks(statement))))
+        conditions = [None] if wanted.everything or not self.dated else self._statements.conditions(wanted)
+        statements = [self._statements.fingerprints(condition) for condition in conditions]
+        chunks = self._connection.chunks
+        rows = self._connection.run(lambda: [row for each in statements for chunk in chunks(each) for row in chunk])
         found = dict(map(self._fingerprint, rows))
         self._days_without_sum = {
             column: [day for day, each in found.items() if column not in each.sums]

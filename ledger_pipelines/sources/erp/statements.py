@@ -70,14 +70,23 @@ class Statements:
         if wanted.everything:
             yield everything
             return
+        for condition in self.conditions(wanted):
+            # Number and length of the spans differ each time: a plan cached for one month may scan for another.
+            yield everything.where(condition).with_statement_hint("OPTION (RECOMPILE)", SQL_SERVER)
+
+    def conditions(self, wanted: Wanted) -> Iterator[Condition]:
+        """Yield conditions, each for a statement of its own, that together select each wanted row once.
+
+        Raises:
+            ValueError: rows are selected by day, but the table has no days.
+        """
         if not self._shape.dated and (wanted.spans or wanted.undated):
             raise ValueError(f"{self._table.name} has no dates to read it by")
-        conditions = [self._undated()] if wanted.undated else []
-        conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
-        for start in range(0, len(conditions), SPANS_AT_ONCE):
-            by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
-            # Number and length of the spans differ each time: a plan cached for one month may scan for another.
-            yield by_day.with_statement_hint("OPTION (RECOMPILE)", SQL_SERVER)
+        spans = merged(wanted.spans)
+        for start in range(0, max(len(spans), 1), SPANS_AT_ONCE):
+            undated = [self._undated()] if wanted.undated and start == 0 else []
+            if alternatives := [*undated, *self._within(spans[start : start + SPANS_AT_ONCE])]:
+                yield sa.or_(*alternatives)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
@@ -94,14 +103,14 @@ class Statements:
         nothing = sa.literal_column("1") == sa.literal_column("0")
         return sa.select(sa.literal_column("*")).select_from(_named(table)).where(nothing)
 
-    def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
+    def fingerprints(self, within: Condition | None = None) -> sa.Select[Any]:
         """One row a day: the day (NULL for rows without one), the number of rows, the sums, the parts of the digest.
 
         Then follows the number of values of each column in `sum_limits` that are not in its sum. A table without dates
         yields a single row with the day NULL.
 
         Args:
-            span: Restricts a table with days to these days.
+            within: Restricts a table with days to the rows of a condition of `conditions`.
         """
         day = self._day() if self._shape.dated else sa.null()
         count = sa.func.count_big if self._shape.dialect == SQL_SERVER else sa.func.count
@@ -120,8 +129,7 @@ class Statements:
         statement = statement.with_statement_hint("OPTION (MAXDOP 1)", SQL_SERVER)
         if not self._shape.dated:
             return statement
-        within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
-        return statement.where(*within).group_by(day)
+        return statement.where(*([] if within is None else [within])).group_by(day)
 
     @cached_property
     def summed(self) -> tuple[str, ...]:
@@ -200,15 +208,18 @@ class Statements:
         # Each column is cast separately: their common type may not hold the days of each.
         return _first_of([sa.cast(column, sa.DATE) for column in self._days])
 
-    def _within(self, span: Span) -> Iterator[Condition]:
-        """Yield the condition that the day is within a span; nothing if that is impossible."""
-        alternatives = []
-        for position, name in enumerate(self._table.month_columns):
-            bounds = self._bounds(name, self._days[position], span)
-            if bounds:
-                alternatives.append(sa.and_(*(column.is_(None) for column in self._days[:position]), *bounds))
-        if alternatives:
-            yield sa.or_(*alternatives)
+    def _within(self, spans: Sequence[Span]) -> list[Condition]:
+        """Return the alternative conditions that the day is within one of some spans; none if that is impossible.
+
+        A month column is compared with the spans only where the columns before it are null. One condition per span,
+        with all columns, would be tested span by span for every row: many times as slow.
+        """
+        within: list[Condition] = []
+        for name, column in reversed([*zip(self._table.month_columns, self._days, strict=True)]):
+            later = [sa.and_(column.is_(None), sa.or_(*within))] if within else []
+            bounds = (self._bounds(name, column, span) for span in spans)
+            within = [*(sa.and_(*each) for each in bounds if each), *later]
+        return within
 
     def _bounds(self, name: str, column: sa.ColumnClause[Any], span: Span) -> list[Condition]:
         """Return the conditions on one month column, without a function around it, which would prevent index use."""
