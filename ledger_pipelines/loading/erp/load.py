@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,6 +41,7 @@ from ledger_pipelines.sources.erp.reader import (
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.prefetch import run_beside
 from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, moved_rows, sole_difference
 from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, qualified_name, total_counts
 from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, days_read_before, store_fingerprints
@@ -146,9 +148,8 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         avoid_nested_loops(connection, Scope(sync.months))
         with sync.source.reading(table) as reading:
             _warn_about_shape(sync, table, reading)
-            before = read_copy_state(connection, contents)
+            before, source_days = _states(connection, contents, reading)
             past = _past_months(sync, table, before, looked_at)
-            source_days = reading.fingerprints()
             for warning in reading.notes:
                 sync.log_warning(warning)
             at_source = rows_by_month(source_days)
@@ -169,7 +170,7 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
         report = TableReport(qualified_name(contents.table), counts, rejected)
-        after = read_copy_state(connection, contents, before, plan.months)
+        after = read_copy_state(connection, contents, before, plan)
         _check_past_months(sync, connection, replace(past, moved=moved), after)
         _check_deletions(sync, contents, counts, before)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
@@ -179,6 +180,14 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
             sync.log_warning(suspicion)
         return report
+
+
+def _states(connection: sa.Connection, contents: KeylessTable, reading: TableReader) -> tuple[CopyState, SourceDays]:
+    """Return the state of the copy and the fingerprints of the source; the two servers compute at the same time."""
+    driver: Any = connection.connection.driver_connection
+    with run_beside(lambda: read_copy_state(connection, contents), driver.cancel_safe) as copy_state:
+        source_days = reading.fingerprints()
+        return copy_state(), source_days
 
 
 def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) -> None:
@@ -231,9 +240,9 @@ def _changed_while_reading(
     """
     if reading.consistent or not plan.reads_anything:
         return frozenset()
-    now = reading.fingerprints()
-    changed = {day for day in {*source_days, *now} if source_days.get(day) != now.get(day)}
-    unstable = frozenset(filter(plan.covers, changed))
+    now = reading.fingerprints(plan.wanted)
+    read = filter(plan.covers, {*source_days, *now})
+    unstable = frozenset(day for day in read if source_days.get(day) != now.get(day))
     if unstable and not accept_changes:
         raise SourceInterruptedError(f"The table changed while it was read (rows of {len(unstable)} days).")
     if unstable:
