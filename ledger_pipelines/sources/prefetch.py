@@ -6,11 +6,12 @@ This module is independent of databases.
 """
 
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -92,19 +93,7 @@ def prefetch(work: Callable[[], Iterator[T]], cancel: Callable[[], None], timeou
     worker = _Worker(work)
     worker.start()
     try:
-        while True:
-            try:
-                item = worker.items.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                busy_since = worker.busy_since
-                if busy_since is not None and time.monotonic() - busy_since > timeout_seconds:
-                    raise StatementTimeoutError from None
-                continue
-            if isinstance(item, _End):
-                return
-            if isinstance(item, _Failure):
-                raise item.error
-            yield item
+        yield from _items(worker, timeout_seconds)
     finally:
         _stop(worker, cancel)
 
@@ -119,6 +108,45 @@ def run_with_timeout(work: Callable[[], T], cancel: Callable[[], None], timeout_
     with closing(prefetch(lambda: iter((work(),)), cancel, timeout_seconds)) as results:
         (result,) = results
     return result
+
+
+@contextmanager
+def run_beside(work: Callable[[], T], cancel: Callable[[], None]) -> Iterator[Callable[[], T]]:
+    """Run a function in its own thread beside the block, which calls the yielded function to wait for its result.
+
+    If the block ends before, the function is cancelled. The thread ends before the block does.
+
+    Args:
+        work: The function.
+        cancel: Cancels the function's current operation from another thread; called repeatedly until the thread ends.
+    """
+    worker = _Worker(lambda: iter((work(),)))
+    worker.start()
+
+    def result() -> T:
+        (found,) = _items(worker, math.inf)
+        return found
+
+    try:
+        yield result
+    finally:
+        _stop(worker, cancel)
+
+
+def _items(worker: _Worker[T], timeout_seconds: float) -> Iterator[T]:
+    while True:
+        try:
+            item = worker.items.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            busy_since = worker.busy_since
+            if busy_since is not None and time.monotonic() - busy_since > timeout_seconds:
+                raise StatementTimeoutError from None
+            continue
+        if isinstance(item, _End):
+            return
+        if isinstance(item, _Failure):
+            raise item.error
+        yield item
 
 
 def _stop(worker: _Worker[T], cancel: Callable[[], None]) -> None:

@@ -61,14 +61,23 @@ class DaySums:
 
 
 def day_sums(
-    connection: sa.Connection, keyless: KeylessTable, months: Collection[str] | None = None
+    connection: sa.Connection, keyless: KeylessTable, parts: Mapping[str, Collection[date] | None] | None = None
 ) -> dict[str, dict[date | None, DaySums]]:
-    """Return the sums of each day by month, for all months or the given ones; months without rows are left out."""
+    """Return the sums of each day by month; months without rows are left out.
+
+    Args:
+        connection: To the warehouse.
+        keyless: The table.
+        parts: Restricts them to these months, each to some days if they are given.
+    """
     month, day = keyless.table.c.year_month, keyless.day()
     sums = (sa.func.coalesce(sa.func.sum(keyless.table.c[name]), 0).label(name) for name in keyless.amounts)
     statement = sa.select(month, day.label("day"), sa.func.count().label("rows"), *sums).group_by(month, day)
-    if months is not None:
-        statement = statement.where(month.in_(months))
+    if parts is not None:
+        whole = [name for name, of_month in parts.items() if of_month is None]
+        single = {each for of_month in parts.values() for each in of_month or ()}
+        read = sa.or_(month.in_(whole), day == sa.any_(sa.literal(sorted(single), sa.ARRAY(sa.Date))))
+        statement = statement.where(month.in_(list(parts)), read)
     found: dict[str, dict[date | None, DaySums]] = defaultdict(dict)
     for row in connection.execute(statement).mappings():
         amounts = {name: row[name] for name in keyless.amounts}
@@ -100,7 +109,7 @@ def apply_diff(
         inserted=found.added - found.updated,
         updated=found.updated,
         deleted=found.removed - found.updated,
-        unchanged=found.present - found.removed,
+        unchanged=found.wanted - found.added,
     )
 
 
@@ -158,7 +167,7 @@ def moved_rows(
 def _statement(keyless: KeylessTable, staged_name: str, *, by_days: bool) -> sa.Select[Any]:
     """Delete and insert the rows that differ in ``:month``, or in its ``:days``.
 
-    One row: how many rows were removed, added, updated, and present before. Cached because composing the statement
+    One row: how many rows were removed, added, updated, and wanted in all. Cached because composing the statement
     takes longer than running it.
     """
     keyless = replace(keyless, table=_with_row_locations(keyless.table))
@@ -180,7 +189,7 @@ def _statement(keyless: KeylessTable, staged_name: str, *, by_days: bool) -> sa.
         "updated": sa.select(
             sa.cast(sa.func.coalesce(sa.func.sum(_changed_rows(keyless, difference).c.rows), 0), sa.BigInteger)
         ),
-        "present": sa.select(sa.func.count()).select_from(table).where(within),
+        "wanted": sa.select(sa.func.count()).select_from(staged).where(staged.c.year_month == _MONTH),
     }
     return sa.select(*(count.scalar_subquery().label(name) for name, count in columns.items()))
 

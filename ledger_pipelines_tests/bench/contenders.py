@@ -34,7 +34,7 @@ class CopyJob:
         erp: URL of the source, including the password.
         target: URL of the database to copy into.
         horizon: First and current month of the partitions.
-        months: Months to read in full, even if they look unchanged.
+        months: Months to bring up to date.
         tables: Names of the tables.
     """
 
@@ -123,6 +123,7 @@ def ledger(job: CopyJob, *, native_driver: bool = False) -> Copy:
 
     from ledger_pipelines.horizon import Horizon
     from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
+    from ledger_pipelines.loading.erp.sync_months import recent_months
     from ledger_pipelines.loading.guard import DeletionGuard
     from ledger_pipelines.sources.erp.catalogue import erp_table
     from ledger_pipelines.sources.erp.connection.engine import erp_engine
@@ -132,7 +133,8 @@ def ledger(job: CopyJob, *, native_driver: bool = False) -> Copy:
     zone, url = ZoneInfo("Asia/Jakarta"), sa.make_url(job.erp)
     source = ErpSource(erp_engine(url if native_driver else with_psqlodbc(url)))
     warehouse = warehouse_engine(sa.make_url(job.target), zone)
-    sync = TableLoad(source, warehouse, Horizon(*job.horizon, zone), job.months, DeletionGuard(), "bench")
+    horizon = Horizon(*job.horizon, zone)
+    sync = TableLoad(source, warehouse, horizon, job.months, DeletionGuard(), "bench", recent=recent_months(horizon))
 
     def run() -> int:
         return sum(load_erp_table(sync, erp_table(name)).read for name in job.tables)

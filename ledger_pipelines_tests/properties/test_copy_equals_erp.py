@@ -20,7 +20,8 @@ from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.support.erp.erp_copy import HORIZON, ErpCopy, Row, day_of, expected_copy, stored_row
 
 DATED = [table for table in ERP_TABLES if not table.is_snapshot]
-DAYS = [date(2025, 1, 1), date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2), date(2025, 5, 31), date(2025, 6, 15)]
+RECENT = [date(2025, 5, 1), date(2025, 5, 31), date(2025, 6, 1), date(2025, 6, 30)]
+DAYS = [date(2025, 1, 1), date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2), *RECENT]
 OUTSIDE = [date(2024, 12, 31), date(2025, 7, 1), date(1999, 1, 1), None]
 VALUES = {
     Kind.TEXT: st.sampled_from([None, "", " a", "a", "A", "a ", "é", "e\u0301", "🎉", "\\N", "x\ty\r\nz\\", "ꦗꦮ"]),
@@ -74,8 +75,7 @@ def test_hourly_sync_makes_the_copy_equal(erp_copy: ErpCopy, table: ErpTable, da
         outside = [row for row in rows if not _inside(table, row)]
         assert len(erp_copy.rejected(table.name)) == len(outside) == len(rows) - copied.total()
         assert report.read <= len(rows)
-    again = erp_copy.sync(table.name)[table.name]
-    assert (again.total.changed, again.rejected) == (0, {})
+    assert erp_copy.sync(table.name)[table.name].read == 0
 
 
 def _inside(table: ErpTable, row: Row) -> bool:

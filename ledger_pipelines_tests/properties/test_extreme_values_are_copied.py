@@ -144,3 +144,24 @@ def test_reading_extreme_values_again_changes_nothing(
         fill(extreme_copy, table, order)
         report = extreme_copy.sync(table.name, full=True)[table.name]
         assert (report.read, report.total.changed, report.rejected) == (len(rows), 0, {})
+
+
+@pytest.mark.parametrize("table", EXTREMES, ids=lambda table: table.name)
+@settings(max_examples=5 * HISTORIES)
+@given(data=st.data())
+def test_a_change_between_extreme_values_is_copied_by_the_hourly_sync(
+    extreme_copy: ErpCopy, table: ErpTable, data: st.DataObject
+) -> None:
+    """Two rows of one day swap the values of some columns, or one row changes: only the fingerprint shows it."""
+    columns = {name: st.sampled_from(values) for name, (_, _, values) in EXTREMES[table].items()}
+    row = st.fixed_dictionaries({**columns, table.month_columns[0]: st.just("2025-06-30 23:59:59")})
+    one, other = data.draw(row), data.draw(row)
+    differing = data.draw(st.sets(st.sampled_from(list(columns)), min_size=1, max_size=2))
+    other = {name: value if name in differing else one[name] for name, value in other.items()}
+    swapped = {name: one[name] if name == min(differing) else value for name, value in other.items()}
+    rest = {name: other[name] if name == min(differing) else value for name, value in one.items()}
+    extreme_copy.reset()
+    for rows in ([one, other], [swapped, rest], [one, rest]):
+        fill(extreme_copy, table, rows)
+        extreme_copy.sync(table.name)
+        assert copied_rows(extreme_copy, table) == source_rows(extreme_copy, table)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ledger_pipelines.sources.prefetch import QUEUE_SIZE, StatementTimeoutError, prefetch, run_with_timeout
+from ledger_pipelines.sources.prefetch import QUEUE_SIZE, StatementTimeoutError, prefetch, run_beside, run_with_timeout
 
 TIMEOUT_SECONDS = 20.0
 
@@ -92,4 +92,29 @@ def test_a_producer_beyond_the_timeout_is_cancelled() -> None:
     with pytest.raises(StatementTimeoutError):
         next(items)
     assert done[-1] == "ended"
+    assert no_thread_is_left()
+
+
+def test_a_function_runs_beside_the_block() -> None:
+    met = threading.Barrier(2, timeout=TIMEOUT_SECONDS)
+    with run_beside(met.wait, no_cancel) as result:
+        met.wait()
+        assert result() in {0, 1}
+    assert no_thread_is_left()
+
+
+def test_the_error_of_a_function_beside_is_raised_where_its_result_is_needed() -> None:
+    with run_beside(lambda: 1 // 0, no_cancel) as result, pytest.raises(ZeroDivisionError):
+        result()
+    assert no_thread_is_left()
+
+
+def test_a_function_beside_a_failing_block_is_cancelled() -> None:
+    released = threading.Event()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        run_beside(lambda: released.wait(TIMEOUT_SECONDS), released.set),
+    ):
+        raise KeyboardInterrupt
+    assert released.is_set()
     assert no_thread_is_left()

@@ -204,4 +204,7 @@ def test_day_sums(empty_warehouse: sa.Engine) -> None:
         sums = day_sums(connection, CONTENTS)[MONTH]
         assert sums[day] == DaySums(2, {"qty_order": Decimal(3), "qty_os": Decimal("1.75")})
         assert sums[date(2025, 3, 2)] == DaySums(1, {"qty_order": Decimal(0), "qty_os": Decimal(0)})
+        assert day_sums(connection, CONTENTS, {MONTH: None}) == {MONTH: sums}
+        assert day_sums(connection, CONTENTS, {MONTH: [day], "2025-04": None}) == {MONTH: {day: sums[day]}}
+        assert day_sums(connection, CONTENTS, {"2025-04": [day]}) == day_sums(connection, CONTENTS, {}) == {}
         connection.rollback()

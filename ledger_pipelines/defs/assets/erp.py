@@ -12,7 +12,7 @@ from ledger_pipelines.defs.assets.metadata import Metadata, markdown_table
 from ledger_pipelines.defs.assets.run import errors_as_failures, progress_logger, run_and_report, scope_of
 from ledger_pipelines.defs.resources import PipelineDatabases, RunScope, SyncRun, TableSync
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
-from ledger_pipelines.loading.erp.sync_months import months_to_read
+from ledger_pipelines.loading.erp.sync_months import months_to_read, recent_months
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable
 from ledger_pipelines.warehouse.engine import translate_connection_errors
 from ledger_pipelines.warehouse.merge import UNPARTITIONED
@@ -101,6 +101,7 @@ def _sync_table(
         warehouse=sync.warehouse,
         horizon=horizon,
         months=months_to_read(requested, loaded, horizon, catch_up=sync.config.catch_up),
+        recent=recent_months(horizon) if sync.config.catch_up else (),
         guard=databases.deletion_guard(accept_deletions=sync.config.accept_deletions),
         shrink=databases.shrink_rule(),
         run_id=context.run.run_id,

@@ -45,8 +45,7 @@ class SyncConfig(dg.Config):
     full: bool = Field(default=False, description="Read every month that was ever loaded, even if nothing differs.")
     catch_up: bool = Field(
         default=False,
-        description="Of the months before the last two, read only those that a table has never loaded. "
-        "Rows that differ at the source are corrected in any case.",
+        description="Read in full only the months that a table has never loaded; of the others, the days that changed.",
     )
     accept_deletions: bool = Field(
         default=False, description="Continue even if an implausibly large share of the rows would be deleted."

@@ -7,9 +7,10 @@ counts and sums of the source must equal those of the copy and its rejected rows
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,9 +41,10 @@ from ledger_pipelines.sources.erp.reader import (
     Wanted,
 )
 from ledger_pipelines.sources.errors import SourceError
+from ledger_pipelines.sources.prefetch import run_beside
 from ledger_pipelines.warehouse.keyless_merge import KeylessTable, apply_diff, moved_rows, sole_difference
 from ledger_pipelines.warehouse.merge import Counts, CountsByMonth, qualified_name, total_counts
-from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, store_fingerprints
+from ledger_pipelines.warehouse.ops.fingerprints import StoredFingerprint, days_read_before, store_fingerprints
 from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded
 from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
 from ledger_pipelines.warehouse.partitions import attach_staging_partition, drop_staging_table, has_partition
@@ -51,6 +53,7 @@ from ledger_pipelines.warehouse.transaction_setup import avoid_nested_loops, loc
 
 ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 1
+_DAILY = timedelta(hours=23, minutes=30)  # less than a day, so that an hourly sync is never just too early
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class TableLoad:
         horizon: Months of the partitions.
         months: Months to read even if they look unchanged. Loaded months that differ at the source are read too: a row
             that moved between two months must be in one of them.
+        recent: Of these months, once loaded, only the days that changed and those not read for a day are read, if the
+            source's fingerprints show every change.
         guard: Bounds of deletions without confirmation.
         run_id: The run.
         full: Read every month that was ever loaded.
@@ -78,6 +83,7 @@ class TableLoad:
     months: tuple[str, ...]
     guard: DeletionGuard
     run_id: str
+    recent: Collection[str] = ()
     full: bool = False
     source_answers: bool = False
     progress: Callable[[int], None] | None = None
@@ -142,16 +148,15 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
         avoid_nested_loops(connection, Scope(sync.months))
         with sync.source.reading(table) as reading:
             _warn_about_shape(sync, table, reading)
-            before = read_copy_state(connection, contents)
+            before, source_days = _states(connection, contents, reading)
             past = _past_months(sync, table, before, looked_at)
-            source_days = reading.fingerprints()
             for warning in reading.notes:
                 sync.log_warning(warning)
             at_source = rows_by_month(source_days)
             if reading.dated or not at_source.total():
                 past.check(at_source)  # before rows are read and written
             _check_not_emptied(sync, table, source_days, before)
-            plan = _plan(sync, table, reading, source_days, before)
+            plan = _plan(sync, connection, reading, table, source_days, before)
             staged = stage(connection, contents, ErpLoad(table, plan, sync.horizon, reading), sync.progress)
             unstable = _changed_while_reading(sync, reading, source_days, plan, accept_changes=accept_changes)
         suspects = fully_changed_months(source_days, before, staged.months, sync.months)
@@ -165,16 +170,24 @@ def _load(sync: TableLoad, table: ErpTable, looked_at: frozenset[str], *, accept
             connection, table.name, numbered_rejections(), rejections_in_plan(plan), sync.run_id
         )
         report = TableReport(qualified_name(contents.table), counts, rejected)
-        after = read_copy_state(connection, contents, before, plan.months)
+        after = read_copy_state(connection, contents, before, plan)
         _check_past_months(sync, connection, replace(past, moved=moved), after)
         _check_deletions(sync, contents, counts, before)
         prove(after, Evidence(table, source_days, plan, staged, report, sync.horizon, unstable))
         _store_fingerprints(sync, connection, table, plan, source_days, before, unstable)
-        requested = {sync.horizon.current} if table.is_snapshot else set(sync.months)
-        mark_loaded(connection, contents.table, sorted(requested & set(plan.months)), sync.run_id)
+        verified = {sync.horizon.current}.intersection(plan.months) if table.is_snapshot else sync.months
+        mark_loaded(connection, contents.table, sorted(verified), sync.run_id)
         if clock_column and (suspicion := clock_warning(table, clock_column, counts, suspects)):
             sync.log_warning(suspicion)
         return report
+
+
+def _states(connection: sa.Connection, contents: KeylessTable, reading: TableReader) -> tuple[CopyState, SourceDays]:
+    """Return the state of the copy and the fingerprints of the source; the two servers compute at the same time."""
+    driver: Any = connection.connection.driver_connection
+    with run_beside(lambda: read_copy_state(connection, contents), driver.cancel_safe) as copy_state:
+        source_days = reading.fingerprints()
+        return copy_state(), source_days
 
 
 def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) -> None:
@@ -187,7 +200,12 @@ def _warn_about_shape(sync: TableLoad, table: ErpTable, reading: TableReader) ->
 
 
 def _plan(
-    sync: TableLoad, table: ErpTable, reading: TableReader, source_days: SourceDays, before: CopyState
+    sync: TableLoad,
+    connection: sa.Connection,
+    reading: TableReader,
+    table: ErpTable,
+    source_days: SourceDays,
+    before: CopyState,
 ) -> ReadPlan:
     if table.is_snapshot:
         if sync.horizon.current in sync.months or sync.full:
@@ -198,7 +216,9 @@ def _plan(
         return ReadPlan(Wanted(), frozenset())
     if not reading.dated:
         return plan_full_read(before, sync.months, sync.horizon)
-    return plan_reads(source_days, before, sync.months, sync.horizon, full=sync.full)
+    by_day = {month for month in sync.recent if month in before.loaded} if reading.shows_every_change else set()
+    due = days_read_before(connection, table.name, by_day, _DAILY)
+    return plan_reads(source_days, before, {*sync.months} - by_day, sync.horizon, due=map(day_of, due), full=sync.full)
 
 
 def _check_not_emptied(sync: TableLoad, table: ErpTable, source_days: SourceDays, before: CopyState) -> None:
@@ -220,9 +240,9 @@ def _changed_while_reading(
     """
     if reading.consistent or not plan.reads_anything:
         return frozenset()
-    now = reading.fingerprints()
-    changed = {day for day in {*source_days, *now} if source_days.get(day) != now.get(day)}
-    unstable = frozenset(filter(plan.covers, changed))
+    now = reading.fingerprints(plan.wanted)
+    read = filter(plan.covers, {*source_days, *now})
+    unstable = frozenset(day for day in read if source_days.get(day) != now.get(day))
     if unstable and not accept_changes:
         raise SourceInterruptedError(f"The table changed while it was read (rows of {len(unstable)} days).")
     if unstable:

@@ -1,9 +1,9 @@
 """Plan which days and months of an ERP table to read: pure functions without input or output.
 
 The plan follows from the source's present and last known fingerprints, and from the state of the copy. A month is read
-in full if it is requested or if much of it changed. Of other months only single days are read: those that changed, and
-those whose count or sums differ between source and copy. Months outside the partitions, and rows without a date, are
-read if they changed, because their rejections must be renewed.
+in full if it is requested or if much of it changed. Of other months only single days are read: those that changed,
+those whose count or sums differ between source and copy, and those that are due. Months outside the partitions, and
+rows without a date, are read if they changed, because their rejections must be renewed.
 """
 
 from collections import Counter, defaultdict
@@ -85,7 +85,13 @@ class ReadPlan:
 
 
 def plan_reads(
-    source_days: SourceDays, copy: CopyState, requested: Collection[str], horizon: Horizon, *, full: bool = False
+    source_days: SourceDays,
+    copy: CopyState,
+    requested: Collection[str],
+    horizon: Horizon,
+    *,
+    due: Iterable[date | None] = (),
+    full: bool = False,
 ) -> ReadPlan:
     """Plan the reads of a table with dates.
 
@@ -94,10 +100,13 @@ def plan_reads(
         copy: State of the copy.
         requested: Months to read even if they look unchanged.
         horizon: Months of the partitions.
+        due: Days to read even if they look unchanged.
         full: Also read every month that was ever loaded.
     """
     covered = covered_months(source_days, copy, requested, horizon)
     changed = _changed(source_days, copy, horizon)
+    for day in due:
+        changed[month_of_day(day)].add(day)
     deviating = deviations(source_days, copy, covered, horizon)
     whole, outside = set(covered if full else requested), set[str]()
     days: dict[str, frozenset[date]] = {}

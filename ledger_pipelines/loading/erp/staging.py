@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -121,6 +121,7 @@ def _stage_chunk(
 
     frame = erp_frames.frame(load.table, chunk)
     month_of = {day: load.month(day) for day in set(frame.days)}
+    _check_requested(load, month_of)
     months = [month_of[day] for day in frame.days]
     columns: dict[str, Sequence[Any]] = {"year_month": months}
     columns |= {name: frame.rows[name].tolist() for name in load.table.names}
@@ -138,26 +139,32 @@ def _stage_chunk(
     staged.read += len(chunk)
 
 
+def _check_requested(load: ErpLoad, days: Iterable[date | None]) -> None:
+    """Check that rows of these days were requested, because only requested days are compared and verified.
+
+    Raises:
+        RowsLostError: Rows of another day were returned.
+    """
+    if load.plan.wanted.everything:
+        return
+    for day in days:
+        if not load.plan.covers(day):
+            of_day = "without a date" if day is None else f"of {day}"
+            raise RowsLostError(f"{load.table.name}: the source returned a row {of_day}, which was not requested.")
+
+
 def _rejections_in_chunk(
     load: ErpLoad, chunk: "Sequence[RawRow]", frame: "Frame", months: Sequence[str]
 ) -> list[Rejection]:
-    """Return the rejections of a chunk.
-
-    Raises:
-        RowsLostError: Only some months were requested, and a row is from another month.
-    """
+    """Return the rejections of a chunk."""
     rejected = []
     for position, month in enumerate(months):
         if month in load.plan.months:
             reason = frame.failures.get(position)
         elif not is_in_partitions(month, load.horizon):
             reason = frame.failures.get(position) or _reason_outside(load, month)
-        elif load.plan.wanted.everything:
-            continue  # the month was never loaded
         else:
-            raise RowsLostError(
-                f"{load.table.name}: the source returned a row of {month}, a month that was not requested."
-            )
+            continue  # everything was requested, but the month was never loaded
         if reason is not None:
             rejected.append(_build_rejection(load.table, chunk[position], month, reason))
     return rejected

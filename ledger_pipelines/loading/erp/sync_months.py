@@ -10,9 +10,9 @@ from ledger_pipelines.warehouse.ops.loaded_months import months_loaded
 from ledger_pipelines.warehouse.tables import erp_tables
 
 
-def first_recent_month(horizon: Horizon) -> str:
-    """Return the first of the two months that every sync reads: the previous month, within the horizon."""
-    return max(horizon.first, shift_month(horizon.current, -1))
+def recent_months(horizon: Horizon) -> tuple[str, ...]:
+    """Return the previous and the current month, within the horizon: the months that change most."""
+    return tuple(month for month in (shift_month(horizon.current, -1), horizon.current) if month >= horizon.first)
 
 
 def first_month_to_sync(connection: sa.Connection, horizon: Horizon, tables: Iterable[ErpTable]) -> str:
@@ -26,13 +26,13 @@ def first_month_to_sync(connection: sa.Connection, horizon: Horizon, tables: Ite
         if not table.is_snapshot
         for month in set(horizon.months) - months_loaded(connection, erp_tables[table.name])
     ]
-    return min([first_recent_month(horizon), *missing])
+    return min([*recent_months(horizon), *missing])
 
 
 def months_to_read(
     requested: Sequence[str], loaded: Collection[str], horizon: Horizon, *, catch_up: bool
 ) -> tuple[str, ...]:
-    """Return the requested months that one table reads even if they look unchanged.
+    """Return the requested months that a sync of one table brings up to date; of others it reads what changed.
 
     Args:
         requested: Months of the run.
@@ -40,6 +40,4 @@ def months_to_read(
         horizon: Months of the partitions.
         catch_up: Whether a table reads months before the last two only if it has never loaded them.
     """
-    return tuple(
-        month for month in requested if not catch_up or month >= first_recent_month(horizon) or month not in loaded
-    )
+    return tuple(month for month in requested if not catch_up or month in recent_months(horizon) or month not in loaded)

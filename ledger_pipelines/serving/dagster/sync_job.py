@@ -19,7 +19,7 @@ class SyncJob:
         first: First month.
         last: Last month.
         tables: Names of the tables; None for all.
-        catch_up: Of the months before the last two, read only those that a table has never loaded.
+        catch_up: Read in full only the months that a table has never loaded; of the others, the days that changed.
         full: Read every month that was ever loaded.
         accept_deletions: Accept deletions that the deletion guard would refuse.
         command: The command that requests the sync; the run is tagged with it in the web UI.

@@ -43,15 +43,17 @@ class RowHash:
     Attributes:
         name: Name of the algorithm, with a version.
         total: SQL expression of the sum; it is NULL without rows.
+        complete: Whether every character of every column takes part.
     """
 
     name: str
     total: sa.ColumnElement[Any]
+    complete: bool
 
     @classmethod
-    def sum_of(cls, name: str, expression: str) -> "RowHash":
+    def sum_of(cls, name: str, expression: str, *, complete: bool = True) -> "RowHash":
         """Return the sum of an SQL expression."""
-        return cls(name, sa.literal_column(f"SUM({expression})"))
+        return cls(name, sa.literal_column(f"SUM({expression})"), complete)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ledger_pipelines.sources.dialects.parts import (
 from ledger_pipelines.sources.erp.catalogue import Kind
 
 # Not numbers: the hash of a decimal ignores its sign and trailing zeros, that of a bigint is the same for 1 and 2^32.
-_HASHED_AS_THEY_ARE = frozenset((Family.APPROXIMATE, Family.DATE, Family.BOOLEAN))
+_HASHED_AS_THEY_ARE = frozenset((Family.DATE, Family.BOOLEAN))
 _TEXTS_OF_BYTES = frozenset(("character", "varchar", "text"))
 
 # PostgreSQL has days before the year 1, days after 9999, and infinity; Python's calendar and ours do not.
@@ -113,7 +113,7 @@ ORDER BY n.nspname
         """Hash a row with `hash_record_extended` (64 bits, since PostgreSQL 14), and hash the result again.
 
         The record hash alone is a weighted sum of the columns' hashes. Summed over rows, it would not change when two
-        rows swap a value.
+        rows swap a value. Texts are hashed in the collation "C": one that ignores case would hash `a` and `A` the same.
         """
         row = ", ".join(map(self._hashed, columns))
         mixed = f"hashtextextended(CAST(hash_record_extended(ROW({row}), 0) AS text), 0)"
@@ -126,8 +126,12 @@ ORDER BY n.nspname
         the session's time zone, on which its day depends.
         """
         name, base = self.quote(column.name), base_of(column.type)
-        plain = base in _TEXTS_OF_BYTES or (column.family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"})
-        return name if plain else f"CAST({name} AS text)"
+        if column.family in _HASHED_AS_THEY_ARE and base not in {"bit", "money"}:
+            return name
+        if column.family is Family.APPROXIMATE:
+            return f"float8send({name})"  # the hash of a number is the same for 0 and -0
+        text = name if base in _TEXTS_OF_BYTES else f"CAST({name} AS text)"
+        return f'{text} COLLATE "C"'
 
     def selected(self, column: Column, of: SourceColumn, kind: Kind) -> Column:
         """Return a column; as a number if it is money, of which drivers return text with a currency."""

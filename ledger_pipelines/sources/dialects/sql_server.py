@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, ClassVar
 
@@ -236,22 +236,23 @@ ORDER BY s.name
         columns of at most 8,000 bytes are hashed, then their hashes, so that nothing is cut or becomes a large object.
         """
         groups: list[list[_Piece]] = [[]]
-        for column in columns:
-            piece = self._hashed(column, version)
+        pieces = [self._hashed(column, version) for column in columns]
+        for piece in pieces:
             if sum(other.size for other in groups[-1]) + piece.size > _BYTES_AT_ONCE:
                 groups.append([])
             groups[-1].append(piece)
         hashes = [_sha256(" + ".join(piece.sql for piece in group)) for group in groups]
         whole = hashes[0] if len(hashes) == 1 else _sha256(" + ".join(hashes))
         bits = f"CONVERT(decimal(38, 0), CONVERT(bigint, SUBSTRING({whole}, 1, 8)))"
-        return RowHash.sum_of("sql-server-sha256-1", bits)
+        return RowHash.sum_of("sql-server-sha256-1", bits, complete=all(piece.complete for piece in pieces))
 
     def _hashed(self, column: SourceColumn, version: tuple[int, ...]) -> "_Piece":
         """Return a column as bytes, prefixed by its length; NULL has its own mark."""
         name = self.quote(column.name)
         content = _bytes_of(name, column, version)
         length = f"CONVERT(binary(4), CONVERT(int, DATALENGTH({name})))"
-        return _Piece(f"ISNULL({length} + {content.sql}, 0xFFFFFFFF)", content.size + _MARK_BYTES)
+        sql = f"ISNULL({length} + {content.sql}, 0xFFFFFFFF)"
+        return replace(content, sql=sql, size=content.size + _MARK_BYTES)
 
     def as_text(self, column: Column, of: SourceColumn) -> Column:
         """Return the text of a column, that of a moment in style 121: ISO 8601 with all digits and the offset."""
@@ -280,10 +281,11 @@ ORDER BY s.name
 
 @dataclass(frozen=True)
 class _Piece:
-    """SQL of a column's bytes in the hash, and their maximum number."""
+    """SQL of a column's bytes in the hash, their maximum number, and whether every character takes part."""
 
     sql: str
     size: int
+    complete: bool = True
 
 
 def _bytes_of(name: str, column: SourceColumn, version: tuple[int, ...]) -> _Piece:
@@ -299,7 +301,7 @@ def _bytes_of(name: str, column: SourceColumn, version: tuple[int, ...]) -> _Pie
     if version >= _HASHES_ANY_LENGTH:
         return _Piece(_sha256(f"CONVERT(varbinary(max), {text})"), _HASH_BYTES)
     ends = (_sha256(f"CONVERT(varbinary(8000), {end}({text}, 4000))") for end in ("LEFT", "RIGHT"))
-    return _Piece(" + ".join(ends), 2 * _HASH_BYTES)
+    return _Piece(" + ".join(ends), 2 * _HASH_BYTES, complete=length is not None)
 
 
 def _sha256(sql: str) -> str:

@@ -22,7 +22,7 @@ from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.connection.errors import explained
 from ledger_pipelines.sources.erp.connection.odbc import driver_of
 from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
-from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader
+from ledger_pipelines.sources.erp.reader import STATEMENT_SECONDS, ErpSource, Span, TableReader, Wanted
 from ledger_pipelines.sources.erp.schemas import TableSchemas
 from ledger_pipelines.sources.erp.shape import Shape
 from ledger_pipelines.sources.errors import SourceError, place
@@ -148,8 +148,8 @@ def _of_connection(erp: ErpSource, session: SourceConnection) -> Iterable[Findin
 def _tried(reading: TableReader) -> str:
     """Compute fingerprints, the first and most complex query of a sync, and return their duration as text."""
     begun = time.monotonic()
-    span = Span(datetime.now(UTC).date() - timedelta(RECENT_DAYS), None) if reading.dated else None
-    rows = sum(found.rows for found in reading.fingerprints(span).values())
+    recent = Wanted((Span(datetime.now(UTC).date() - timedelta(RECENT_DAYS), None),))
+    rows = sum(found.rows for found in reading.fingerprints(recent).values())
     of = f"of the last {RECENT_DAYS} days" if reading.dated else "of the whole table"
     return f"fingerprints {of} ({rows:,} rows) in {time.monotonic() - begun:.1f} s"
 

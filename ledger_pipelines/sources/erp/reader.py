@@ -25,7 +25,7 @@ from ledger_pipelines.sources.erp.connection.errors import lone_surrogate_error
 from ledger_pipelines.sources.erp.connection.source_connection import SourceConnection
 from ledger_pipelines.sources.erp.schemas import TableSchemas, schemas_of
 from ledger_pipelines.sources.erp.shape import Shape
-from ledger_pipelines.sources.erp.spans import Wanted
+from ledger_pipelines.sources.erp.spans import EVERYTHING, Wanted
 from ledger_pipelines.sources.erp.statements import Statements
 from ledger_pipelines.sources.erp.table_shape import read_shape
 from ledger_pipelines.sources.erp.texts import with_texts
@@ -155,6 +155,11 @@ class TableReader:
         return self._connection.consistent
 
     @property
+    def shows_every_change(self) -> bool:
+        """Whether a fingerprint changes with every change of a row, apart from a chance of 1 in 2^64."""
+        return self._statements.shows_every_change
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the log on how this table is read; complete after the fingerprints have been read."""
         name, refusal = self._table.name, self._connection.refusal
@@ -190,20 +195,23 @@ class TableReader:
         """
         return self._connection.call(lambda: schemas_of(self._connection.connection, self._table))
 
-    def fingerprints(self, span: Span | None = None) -> dict[date | None, Fingerprint]:
+    def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
         """Return the fingerprint of each day's rows; the key None stands for the rows without a day.
 
         A table that is not `dated` has a single fingerprint, with the key None.
 
         Args:
-            span: Restricts a `dated` table to these days.
+            wanted: Restricts a `dated` table to these days.
 
         Raises:
             SourceError: the table cannot be read.
             SourceInterruptedError: the read was interrupted; a retry may succeed.
         """
-        statement = self._statements.fingerprints(span)
-        rows = self._connection.call(lambda: list(chain.from_iterable(self._batches(statement))))
+        conditions = [None] if wanted.everything or not self.dated else self._statements.conditions(wanted)
+        statements = [self._statements.fingerprints(condition) for condition in conditions]
+        rows = self._connection.call(
+            lambda: [row for each in statements for batch in self._batches(each) for row in batch]
+        )
         found = dict(map(self._fingerprint, rows))
         self._days_without_sum = {
             column: [day for day, each in found.items() if column not in each.sums]

@@ -22,6 +22,9 @@ class Wanted:
     everything: bool = False
 
 
+EVERYTHING = Wanted(everything=True)
+
+
 def merged(spans: Sequence[Span]) -> list[Span]:
     """Merge spans into the fewest that cover the same days: sorted, not empty, not overlapping."""
     result: list[Span] = []

@@ -4,7 +4,7 @@ They are composed here and run elsewhere. What differs between kinds of servers 
 always quoted, in the server's spelling.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -61,13 +61,22 @@ class Statements:
         if wanted.everything:
             yield everything
             return
+        for condition in self.conditions(wanted):
+            yield _hinted(everything.where(condition), self._server.hint_for_spans)
+
+    def conditions(self, wanted: Wanted) -> Iterator[Condition]:
+        """Yield conditions, each for a statement of its own, that together select each wanted row once.
+
+        Raises:
+            ValueError: rows are selected by day, but the table has no days.
+        """
         if not self._shape.dated and (wanted.spans or wanted.undated):
             raise ValueError(f"{self._table.name} has no dates to read it by")
-        conditions = [self._undated()] if wanted.undated else []
-        conditions += [condition for span in merged(wanted.spans) for condition in self._within(span)]
-        for start in range(0, len(conditions), SPANS_AT_ONCE):
-            by_day = everything.where(sa.or_(*conditions[start : start + SPANS_AT_ONCE]))
-            yield _hinted(by_day, self._server.hint_for_spans)
+        spans = merged(wanted.spans)
+        for start in range(0, max(len(spans), 1), SPANS_AT_ONCE):
+            undated = [self._undated()] if wanted.undated and start == 0 else []
+            if alternatives := [*undated, *self._within(spans[start : start + SPANS_AT_ONCE])]:
+                yield sa.or_(*alternatives)
 
     @property
     def read_by_bytes(self) -> frozenset[str]:
@@ -85,14 +94,14 @@ class Statements:
         nothing = sa.literal_column("1") == sa.literal_column("0")
         return sa.select(sa.literal_column("*")).select_from(_named(table)).where(nothing)
 
-    def fingerprints(self, span: Span | None = None) -> sa.Select[Any]:
+    def fingerprints(self, within: Condition | None = None) -> sa.Select[Any]:
         """One row a day: the day (NULL for rows without one), the number of rows, the sums, the parts of the digest.
 
         Then follows the number of values of each column in `sum_limits` that are not in its sum. A table without dates
         yields a single row with the day NULL.
 
         Args:
-            span: Restricts a table with days to these days.
+            within: Restricts a table with days to the rows of a condition of `conditions`.
         """
         day = self._server.day(self._days) if self._shape.dated else sa.null()
         count = self._server.count
@@ -110,8 +119,7 @@ class Statements:
         statement = _hinted(statement, self._server.hint_for_fingerprints)
         if not self._shape.dated:
             return statement
-        within = [] if span is None else [sa.or_(sa.false(), *self._within(span))]
-        return statement.where(*within).group_by(day)
+        return statement.where(*([] if within is None else [within])).group_by(day)
 
     @cached_property
     def summed(self) -> tuple[str, ...]:
@@ -124,6 +132,12 @@ class Statements:
         most = self._server.digits_of_sums - _DIGITS_OF_ROWS
         digits = ((name, *digits_of(self._shape.columns[name].type)) for name in self.summed)
         return {name: Decimal(1).scaleb(most - scale) for name, precision, scale in digits if precision > most > 0}
+
+    @cached_property
+    def shows_every_change(self) -> bool:
+        """Whether the digest of a day depends on every character of every compared column."""
+        how = self._shape.row_hash(self._table.compared)
+        return how is not None and how.complete
 
     @cached_property
     def algorithm(self) -> str:
@@ -167,17 +181,18 @@ class Statements:
         own_type = sa.Numeric(*digits_of(self._shape.columns[name].type))
         return sa.func.abs(self._summable(name)) < sa.cast(limit, own_type)
 
-    def _within(self, span: Span) -> Iterator[Condition]:
-        """Yield the condition that the day is within a span; nothing if that is impossible."""
-        alternatives = []
-        for position, name in enumerate(self._table.month_columns):
-            column = self._days[position]
-            bounds = self._server.bounds(column, self._shape.columns[name], span)
-            if bounds is not None:
-                earlier = (before.is_(None) for before in self._days[:position])
-                alternatives.append(sa.and_(*earlier, *(bounds or [column.is_not(None)])))
-        if alternatives:
-            yield sa.or_(*alternatives)
+    def _within(self, spans: Sequence[Span]) -> list[Condition]:
+        """Return the alternative conditions that the day is within one of some spans; none if that is impossible.
+
+        A month column is compared with the spans only where the columns before it are null. One condition per span,
+        with all columns, would be tested span by span for every row: many times as slow.
+        """
+        within: list[Condition] = []
+        for name, column in reversed([*zip(self._table.month_columns, self._days, strict=True)]):
+            later = [sa.and_(column.is_(None), sa.or_(*within))] if within else []
+            bounds = (self._server.bounds(column, self._shape.columns[name], span) for span in spans)
+            within = [*(sa.and_(*(each or [column.is_not(None)])) for each in bounds if each is not None), *later]
+        return within
 
     def _undated(self) -> Condition:
         """Return the condition that a row has no day."""

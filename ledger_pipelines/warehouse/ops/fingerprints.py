@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -31,6 +32,13 @@ def stored_fingerprints(connection: sa.Connection, table: str) -> dict[str, Stor
     columns = (fingerprints.c[name] for name in StoredFingerprint.__dataclass_fields__)
     rows = connection.execute(sa.select(*columns).where(fingerprints.c.table_name == table))
     return {row["day"]: StoredFingerprint(**row) for row in rows.mappings()}
+
+
+def days_read_before(connection: sa.Connection, table: str, months: Collection[str], age: timedelta) -> frozenset[str]:
+    """Return the days of some months whose rows were last read longer ago than ``age``."""
+    is_old = fingerprints.c.taken_at < sa.func.now() - age
+    of_months = sa.and_(fingerprints.c.table_name == table, fingerprints.c.year_month.in_(months))
+    return frozenset(connection.scalars(sa.select(fingerprints.c.day).where(of_months, is_old)))
 
 
 def store_fingerprints(

@@ -192,20 +192,21 @@ def test_a_sync_that_catches_up_reads_months_never_loaded(
     location: ErpLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, tuple[str, ...]] = {}
+    by_day: dict[str, tuple[str, ...]] = {}
 
     def watched(sync: TableLoad, table: ErpTable) -> TableReport:
-        asked[table.name] = sync.months
+        asked[table.name], by_day[table.name] = sync.months, tuple(sync.recent)
         return load_erp_table(sync, table)
 
     monkeypatch.setattr(erp_assets, "load_erp_table", watched)
     everything = location.databases.horizon().months
     location.run(only=["so_invoice_line"])
-    assert asked == {"so_invoice_line": everything}
+    assert (asked, by_day) == ({"so_invoice_line": everything}, {"so_invoice_line": ()})
     location.run(catch_up=True)
-    assert asked["so_invoice_line"] == ("2025-05", "2025-06")
+    assert asked["so_invoice_line"] == by_day["so_invoice_line"] == ("2025-05", "2025-06")
     assert asked[ORDER_HEADERS] == everything
     location.run(only=["so_invoice_line"])
-    assert asked["so_invoice_line"] == everything, "months named by a user are read"
+    assert (asked["so_invoice_line"], by_day["so_invoice_line"]) == (everything, ()), "months named by a user are read"
 
 
 def test_a_run_joins_the_sync_that_was_claimed_for_it(location: ErpLocation) -> None:

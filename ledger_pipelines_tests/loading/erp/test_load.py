@@ -15,6 +15,7 @@ from ledger_pipelines.demo.erp.schema import create_erp_tables
 from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.guard import DeletionGuard, DeletionRefusedError
 from ledger_pipelines.loading.rejections import RowsLostError
+from ledger_pipelines.sources.dialects.parts import Span
 from ledger_pipelines.sources.erp.catalogue import SO_INVOICE_LINE, STOCKBYWH, VIEW_PROD_HEADER, ErpTable
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
 from ledger_pipelines.sources.erp.reader import (
@@ -25,6 +26,7 @@ from ledger_pipelines.sources.erp.reader import (
     TableReader,
     Wanted,
 )
+from ledger_pipelines.sources.erp.spans import EVERYTHING, merged
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.merge import Counts
@@ -56,15 +58,14 @@ def assert_equal(erp_copy: ErpCopy, rows: list[Row], table: ErpTable = VIEW_PROD
     assert erp_copy.copied_rows(table.name) == expected_copy(table, rows, erp_copy.horizon)
 
 
-def test_first_sync_loads_everything_and_next_reads_two_months(erp_copy: ErpCopy) -> None:
+def test_first_sync_loads_everything_and_next_reads_nothing(erp_copy: ErpCopy) -> None:
     rows = orders()
     erp_copy.fill(ORDERS, rows)
     first = erp_copy.sync(ORDERS)[ORDERS]
     assert first.total == Counts(inserted=150)
     assert sorted(first.counts) == list(HORIZON.months)
     assert_equal(erp_copy, rows)
-    second = erp_copy.sync(ORDERS)[ORDERS]
-    assert second.counts == {"2025-05": Counts(unchanged=30), "2025-06": Counts()}
+    assert erp_copy.sync(ORDERS)[ORDERS].counts == {}
 
 
 def test_older_months_are_read_only_for_differing_days(erp_copy: ErpCopy) -> None:
@@ -97,11 +98,7 @@ def test_another_schema_replaces_only_the_days_that_differ(erp_copy: ErpCopy) ->
         create_erp_tables(second.source)
         others = [{**row, "status": "other"} if number in {3, 140} else row for number, row in enumerate(rows)]
         second.fill(ORDERS, others)
-        assert second.sync(ORDERS)[ORDERS].counts == {
-            "2025-01": Counts(updated=1),
-            "2025-05": Counts(updated=1, unchanged=29),
-            "2025-06": Counts(),
-        }
+        assert second.sync(ORDERS)[ORDERS].counts == {"2025-01": Counts(updated=1), "2025-05": Counts(updated=1)}
         assert_equal(second, others)
     erp_copy.sync(ORDERS)
     assert_equal(erp_copy, rows)
@@ -326,9 +323,10 @@ class _FaultyReader:
 
     def __init__(self, reading: TableReader, *, consistent: bool = True) -> None:
         self.reading, self.shape, self.dated, self.consistent = reading, reading.shape, reading.dated, consistent
+        self.shows_every_change = reading.shows_every_change
 
-    def fingerprints(self) -> dict[date | None, Fingerprint]:
-        return self.reading.fingerprints()
+    def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
+        return self.reading.fingerprints(wanted)
 
     def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
         yield from self.reading.rows(wanted)
@@ -342,8 +340,8 @@ class _MovingReader(_FaultyReader):
     def __init__(self, reading: TableReader) -> None:
         super().__init__(reading, consistent=False)
 
-    def fingerprints(self) -> dict[date | None, Fingerprint]:
-        seen = super().fingerprints()
+    def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
+        seen = super().fingerprints(wanted)
         day = date(2025, 1, 1)
         seen[day] = Fingerprint(seen[day].rows, seen[day].sums, f"{next(self.changes)}")
         return seen
@@ -376,10 +374,10 @@ def test_restarting_source_is_retried(erp_copy: ErpCopy, monkeypatch: pytest.Mon
     )
 
     class Restarting(_FaultyReader):
-        def fingerprints(self) -> dict[date | None, Fingerprint]:
+        def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
             for failure in failures:
                 raise failure
-            return super().fingerprints()
+            return super().fingerprints(wanted)
 
     monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Restarting))
     erp_copy.fill(ORDERS, orders())
@@ -417,6 +415,25 @@ def test_lost_row_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RowsLostError, match="the source has 2 rows, but 1 were read"):
         erp_copy.sync(STOCK)
     assert erp_copy.copied_rows(ORDERS).total() == 0
+
+
+def test_row_of_another_day_than_requested_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the requested days are compared with the copy and verified."""
+
+    class Moving(_FaultyReader):
+        def rows(self, wanted: Wanted) -> Generator[list[tuple[Any, ...]]]:
+            day = VIEW_PROD_HEADER.names.index("planning_date")
+            for chunk in self.reading.rows(wanted):
+                yield [(*row[:day], date(2025, 2, 9), *row[day + 1 :]) for row in chunk]
+
+    rows = orders()
+    erp_copy.fill(ORDERS, rows)
+    erp_copy.sync(ORDERS)
+    erp_copy.fill(ORDERS, [*rows, order(1000, date(2025, 2, 2))])
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Moving))
+    with pytest.raises(RowsLostError, match="returned a row of 2025-02-09, which was not requested"):
+        erp_copy.sync(ORDERS)
+    assert_equal(erp_copy, rows)
 
 
 def test_changed_value_is_detected(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,6 +494,34 @@ def test_source_that_changes_while_read_is_reread(erp_copy: ErpCopy, monkeypatch
     monkeypatch.setattr(erp_copy, "erp", steady)
     assert erp_copy.sync(ORDERS)[ORDERS].counts["2025-01"] == Counts(unchanged=1)
     assert erp_copy.count(tables.source_fingerprints, day="2025-01-01") == 1
+
+
+def test_only_the_days_that_were_read_are_fingerprinted_again(
+    erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Wanted] = []
+
+    class Unsteady(_FaultyReader):
+        def __init__(self, reading: TableReader) -> None:
+            super().__init__(reading, consistent=False)
+
+        def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
+            asked.append(wanted)
+            return super().fingerprints(wanted)
+
+    rows = orders()
+    erp_copy.fill(ORDERS, rows)
+    erp_copy.sync(ORDERS)
+    rows[40] = {**rows[40], "planning_date": date(2025, 3, 7)}
+    erp_copy.fill(ORDERS, [*rows, order(1000, None)])
+    monkeypatch.setattr(erp_copy, "erp", _FaultyErp(erp_copy.erp, Unsteady))
+    erp_copy.sync(ORDERS)
+    first, again = asked
+    days = (date(2025, 2, 10), date(2025, 3, 7))
+    assert (first, again.undated) == (EVERYTHING, True)
+    assert merged(again.spans) == [Span(day, day + timedelta(1)) for day in days]
+    assert erp_copy.warnings == []
+    assert_equal(erp_copy, rows)
 
 
 def test_stable_days_are_verified_although_others_change(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -542,10 +587,10 @@ def test_last_representable_year_is_rejected(erp_copy: ErpCopy) -> None:
 
 def test_idle_transaction_timeout_does_not_end_the_load(erp_copy: ErpCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(_FaultyReader):
-        def fingerprints(self) -> dict[date | None, Fingerprint]:
+        def fingerprints(self, wanted: Wanted = EVERYTHING) -> dict[date | None, Fingerprint]:
             with erp_copy.warehouse.connect() as connection:
                 connection.exec_driver_sql("SELECT pg_sleep(0.3)")
-            return super().fingerprints()
+            return super().fingerprints(wanted)
 
     with erp_copy.warehouse.begin() as connection:
         connection.exec_driver_sql("ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = '100ms'")

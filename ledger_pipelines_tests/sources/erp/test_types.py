@@ -214,6 +214,31 @@ def test_a_moment_has_the_day_of_the_session(source: Source) -> None:
         erp.engine.dispose()
 
 
+@pytest.mark.parametrize("source", ["psycopg"], indirect=True)
+@pytest.mark.parametrize(
+    ("type_name", "one", "other"),
+    [
+        ("text COLLATE no_case", "'a'", "'A'"),
+        ("varchar(9) COLLATE no_case", "'a'", "'A'"),
+        ("folded", "'a'", "'A'"),
+        ("double precision", "0", "'-0'"),
+        ("real", "0", "'-0'"),
+    ],
+)
+def test_values_that_compare_as_equal_have_other_digests(source: Source, type_name: str, one: str, other: str) -> None:
+    source.write(
+        "CREATE COLLATION IF NOT EXISTS no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "DROP DOMAIN IF EXISTS folded CASCADE",
+        "CREATE DOMAIN folded AS text COLLATE no_case",
+    )
+    digests = set()
+    for value in (one, other):
+        table = create(source, {"value": (Kind.TEXT, type_name)}, value)
+        with source.erp.reading(table) as reading:
+            digests.add(reading.fingerprints()[None].digest)
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize("source", ["psycopg", "pymysql"], indirect=True)
 def test_another_time_zone_changes_digests(source: Source) -> None:
     """The copied day of a moment changes with the zone, also in a column that decides no month."""

@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger_pipelines.demo.erp.schema import create_erp_tables, erp_source_tables
-from ledger_pipelines.horizon import Horizon, shift_month
+from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.loading.erp.load import TableLoad, load_erp_table
 from ledger_pipelines.loading.erp.shrink import ShrinkRule
+from ledger_pipelines.loading.erp.sync_months import recent_months
 from ledger_pipelines.loading.guard import DeletionGuard
 from ledger_pipelines.sources.erp.catalogue import ERP_TABLES, ErpTable, Kind, erp_table
 from ledger_pipelines.sources.erp.reader import ErpSource
@@ -72,17 +73,16 @@ class ErpCopy:
         progress: Callable[[int], None] | None = None,
     ) -> TableLoad:
         """Return the sync of a table."""
-        asked = tuple(months) if months is not None else self.due_months(name)
+        recent = recent_months(self.horizon) if months is None else ()
+        asked = months if months is not None else self.horizon.months if self.is_first(name) else recent
         return TableLoad(
-            self.erp, self.warehouse, self.horizon, asked, guard, "test", full=full, progress=progress,
-            warn=self.warnings.append, shrink=ShrinkRule(pause_seconds=0),
+            self.erp, self.warehouse, self.horizon, tuple(asked), guard, "test", recent=recent, full=full,
+            progress=progress, warn=self.warnings.append, shrink=ShrinkRule(pause_seconds=0),
         )  # fmt: skip
 
-    def due_months(self, name: str) -> tuple[str, ...]:
-        """Return the months of the hourly sync: all at the first sync, later the current and the previous month."""
-        if self.count(tables.loaded_months, table_name=f"erp.{name}"):
-            return (shift_month(self.horizon.current, -1), self.horizon.current)
-        return self.horizon.months
+    def is_first(self, name: str) -> bool:
+        """Return whether a table has never been synced, so that the hourly sync reads all months."""
+        return not self.count(tables.loaded_months, table_name=f"erp.{name}")
 
     def count(self, table: sa.Table, **values: object) -> int:
         """Count the rows of a warehouse table with these values."""
