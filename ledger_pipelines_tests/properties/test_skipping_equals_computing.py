@@ -27,6 +27,7 @@ from ledger_pipelines.warehouse import tables
 from ledger_pipelines.warehouse.ops.loaded_months import InputNotLoadedError
 from ledger_pipelines_tests.conftest import HISTORIES
 from ledger_pipelines_tests.reference.ledger import compute_ledger
+from ledger_pipelines_tests.reference.model import SourceState
 from ledger_pipelines_tests.reference.mutations import mutations
 from ledger_pipelines_tests.reference.strategies import source_states
 from ledger_pipelines_tests.support.billing_pipeline import (
@@ -70,6 +71,21 @@ class Skipping(RuleBasedStateMachine):
         for step in steps:
             with self.pipeline.warehouse.begin() as connection:
                 step(self._load(self._scope(data)), connection)
+
+    @rule(data=st.data())
+    def move_reading(self, data: st.DataObject) -> None:
+        """Move a loaded reading to another month, and load the readings of one of both months."""
+        loaded = {row["reading_id"]: row["year_month"] for row in self.pipeline.rows(tables.meter_readings)}
+        if not loaded:
+            return
+        moved = data.draw(st.sampled_from(sorted(loaded)))
+        new = data.draw(st.sampled_from(self.pipeline.horizon.months))
+        body = f'{{"waktu": "{new}-07", "volume_sm3": 3}}'
+        readings = (row | {"data_input": body} if row["id"] == moved else row for row in self.state.readings)
+        self.state = SourceState(self.state.users, tuple(readings))
+        self.pipeline.fill(self.state)
+        with self.pipeline.warehouse.begin() as connection:
+            load_readings(self._load(Scope((data.draw(st.sampled_from([loaded[moved], new])),))), connection)
 
     @rule(data=st.data(), every_month=st.booleans())
     def recalculate(self, data: st.DataObject, every_month: bool) -> None:
