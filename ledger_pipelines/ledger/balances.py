@@ -5,15 +5,24 @@ through every later month of the customers whose balance changed, so no later mo
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope, months_between, shift_month
 from ledger_pipelines.ledger import alerts
+from ledger_pipelines.ledger.input_versions import (
+    SAMPLE_MONTH,
+    complete_counts,
+    formula_version,
+    months_to_skip,
+    record_months,
+)
 from ledger_pipelines.warehouse.invalidations import consume_invalidations
 from ledger_pipelines.warehouse.merge import (
     Counts,
+    CountsByMonth,
     TargetTable,
     add_counts,
     delete_rows,
@@ -21,12 +30,7 @@ from ledger_pipelines.warehouse.merge import (
     merge_rows,
     qualified_name,
 )
-from ledger_pipelines.warehouse.ops.loaded_months import (
-    mark_loaded,
-    months_loaded,
-    record_current_month,
-    require_loaded,
-)
+from ledger_pipelines.warehouse.ops.loaded_months import months_loaded, record_current_month, require_loaded
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     MonthKey,
@@ -54,13 +58,16 @@ def recalculate_balances(
     run_id: str,
     *,
     force: bool = False,
+    every_month: bool = False,
     limits: alerts.LowBalanceLimits = alerts.DEFAULT_LIMITS,
     month_turn: bool = False,
 ) -> TableReport:
     """Recalculate the balances of a scope by the rules, in the caller's transaction.
 
     The scope's months are a range. The range is extended to the invalidated months and, for customers whose closing
-    balance changed, to the last month that has balances. Low balance alerts are evaluated by the limits in ``limits``.
+    balance changed, to the last month that has balances. For all customers, the range is shortened by the months at
+    its ends whose inputs are unchanged, unless ``every_month`` or ``force`` is set; with ``force`` the rows are deleted
+    and inserted. Low balance alerts are evaluated by the limits in ``limits``.
     For months that have just begun (``month_turn``), deposits and transactions need not be loaded for all customers.
 
     Returns:
@@ -73,7 +80,9 @@ def recalculate_balances(
     lock_tables(connection, monthly_customer_balances)
     avoid_nested_loops(connection, scope)
     loaded = months_loaded(connection, monthly_customer_balances)
-    scope = consume_invalidations(connection, monthly_customer_balances, scope, until=max(scope.months[-1], *loaded))
+    until = max(scope.months[-1], *loaded)
+    consumed = consume_invalidations(connection, monthly_customer_balances, scope, until)
+    scope, formula = consumed.scope, _formula()
     first, last = scope.months[0], scope.months[-1]
     earlier = months_between(horizon.first, shift_month(first, -1))
     require_loaded(connection, monthly_customer_balances, earlier, f"The opening balance of {first}")
@@ -83,17 +92,38 @@ def recalculate_balances(
     stored = connection.scalar(sa.select(sa.func.max(_balance.year_month)))
     newest = max(last, *loaded, stored or last)
     scope = Scope(months_between(first, newest if force else last), scope.customers)
+    skipped = months_to_skip(
+        connection, monthly_customer_balances, scope, consumed, formula, every_month=every_month or force
+    )
+    counts = {month: Counts() for month in scope.months}
+    if due := [month for month in scope.months if month not in skipped]:
+        part = Scope(months_between(due[0], due[-1]), scope.customers)
+        skipped = {month: rows for month, rows in skipped.items() if month not in part.months}
+        counts |= _write(connection, part, months_between(shift_month(due[-1], 1), newest), loaded, force=force)
+    counts = complete_counts(counts, skipped)
+    record_months(connection, monthly_customer_balances, scope, counts, formula, run_id)
+    if scope.covers_all_customers and scope.months[-1] == horizon.current:
+        record_current_month(connection, horizon.current)
+    alerts.evaluate_alerts(connection, scope.customers, horizon, limits, run_id)
+    unchanged = frozenset(month for month in skipped if not counts[month].changed)
+    return TableReport(qualified_name(monthly_customer_balances), counts, skipped=unchanged)
+
+
+@cache
+def _formula() -> str:
+    """Return the formula version of balances, computed or carried forward."""
+    balances_of_all, _ = target_balances(Scope((SAMPLE_MONTH,)), [shift_month(SAMPLE_MONTH, 1)], complete=())
+    return formula_version(balances_of_all)
+
+
+def _write(
+    connection: sa.Connection, scope: Scope, later: Sequence[str], complete: Collection[str], *, force: bool
+) -> CountsByMonth:
+    """Write the balances of a scope, and carry changed ones forward (`target_balances`); count the rows by month."""
     in_scope = is_in_scope(monthly_customer_balances, scope)
     cleared = delete_rows(connection, monthly_customer_balances, in_scope) if force else {}
-    later = months_between(shift_month(scope.months[-1], 1), newest)
-    target, within = target_balances(scope, later, complete=loaded)
-    counts = add_counts(cleared, merge_rows(connection, TARGET, target, sa.or_(in_scope, within), replaces=force))
-    if scope.covers_all_customers:
-        mark_loaded(connection, monthly_customer_balances, scope.months, run_id)
-        if scope.months[-1] == horizon.current:
-            record_current_month(connection, horizon.current)
-    alerts.evaluate_alerts(connection, scope.customers, horizon, limits, run_id)
-    return TableReport(qualified_name(monthly_customer_balances), {month: Counts() for month in scope.months} | counts)
+    target, within = target_balances(scope, later, complete)
+    return add_counts(cleared, merge_rows(connection, TARGET, target, sa.or_(in_scope, within), replaces=force))
 
 
 def target_balances(

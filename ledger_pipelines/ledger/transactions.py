@@ -3,13 +3,21 @@
 The rule: docs/rules.md, "transaction_calculations". Exact NUMERIC arithmetic; each amount is rounded once.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
+from functools import cache, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
+from ledger_pipelines.ledger.input_versions import (
+    SAMPLE_MONTH,
+    complete_counts,
+    formula_version,
+    months_to_skip,
+    record_months,
+)
 from ledger_pipelines.ledger.prices import price_segments, segments
 from ledger_pipelines.rejection_reasons import REASON_COLUMNS, ReasonCode, RejectionReason
 from ledger_pipelines.warehouse.invalidations import consume_invalidations, invalidate
@@ -21,8 +29,8 @@ from ledger_pipelines.warehouse.merge import (
     qualified_name,
     write_months,
 )
-from ledger_pipelines.warehouse.ops.loaded_months import mark_loaded, require_loaded
-from ledger_pipelines.warehouse.ops.rejected_rows import replace_rejections
+from ledger_pipelines.warehouse.ops.loaded_months import require_loaded
+from ledger_pipelines.warehouse.ops.rejected_rows import keep_rejections, replace_rejections
 from ledger_pipelines.warehouse.table_report import TableReport
 from ledger_pipelines.warehouse.tables import (
     customers,
@@ -52,14 +60,16 @@ def recalculate_transactions(
     run_id: str,
     *,
     force: bool = False,
+    every_month: bool = False,
     balances_follow: bool = False,
 ) -> TableReport:
     """Recalculate the transactions of a scope by the rules, in the caller's transaction.
 
-    The recalculation includes invalidated months and customers outside the scope, which a moved reading left. Months
-    of the balances whose sums changed are invalidated. With ``balances_follow`` the months of the scope are not: the
-    caller recalculates their balances in the same transaction. Readings without a price, factor or customer are
-    rejected.
+    For all customers, months whose inputs are unchanged are skipped, unless ``every_month`` or ``force`` is set; with
+    ``force`` the rows are deleted and inserted. The recalculation includes invalidated months and customers outside the
+    scope, which a moved reading left. Months of the balances whose sums changed are invalidated. With
+    ``balances_follow`` the months of some customers are not: the caller recalculates their balances in the same
+    transaction. Readings without a price, factor or customer are rejected.
 
     Raises:
         InputNotLoadedError: readings of the scope's months, customers or prices have never been loaded.
@@ -68,30 +78,46 @@ def recalculate_transactions(
     avoid_nested_loops(connection, scope)
     # The scope before it is widened: the balances are recalculated for this scope and for invalidated months.
     covered = scope if balances_follow else None
-    scope = consume_invalidations(connection, transaction_calculations, scope, until=horizon.current)
+    consumed = consume_invalidations(connection, transaction_calculations, scope, until=horizon.current)
+    scope, formula = consumed.scope, _formula(horizon.zone)
     if scope.covers_all_customers:
         require_loaded(connection, customers, [UNPARTITIONED], ASSET)
         require_loaded(connection, prices, [UNPARTITIONED], ASSET)
         require_loaded(connection, meter_readings, scope.months, ASSET)
+    skipped = months_to_skip(
+        connection, transaction_calculations, scope, consumed, formula, every_month=every_month or force
+    )
     create_temporary_tables(connection, price_segments)
-    counts: CountsByMonth = {}
-    rejected: dict[str, int] = {}
-    for part in _parts(connection, scope):
+    counts: CountsByMonth = complete_counts({}, skipped)
+    still_rejected = rejected_rows.c.year_month.in_(list(skipped))
+    rejected = keep_rejections(connection, ASSET, still_rejected, run_id) if skipped else {}
+    for part in _parts(connection, scope, skipped):
         _materialise_segments(connection, part, horizon)
         target = partial(priced_readings, customer_ids=part.customers)
         counts |= write_months(connection, TARGET, target, part, force=force)
         rejected |= replace_rejections(
             connection, ASSET, unpriced_readings(part), is_in_scope(rejected_rows, part), run_id
         )
-    if scope.covers_all_customers:
-        mark_loaded(connection, transaction_calculations, scope.months, run_id)
+    record_months(connection, transaction_calculations, scope, counts, formula, run_id)
     changed = [month for month, count in counts.items() if count.changed]
     invalidate(connection, monthly_customer_balances, changed, scope.customers, covered=covered)
-    return TableReport(qualified_name(transaction_calculations), counts, rejected)
+    return TableReport(qualified_name(transaction_calculations), counts, rejected, skipped=frozenset(skipped))
 
 
-def _parts(connection: sa.Connection, scope: Scope) -> list[Scope]:
+@cache
+def _formula(zone: ZoneInfo) -> str:
+    """Return the formula version of transactions in a time zone."""
+    sample, horizon = Scope((SAMPLE_MONTH,)), Horizon(SAMPLE_MONTH, SAMPLE_MONTH, zone)
+    return formula_version(
+        segments(sample, horizon), priced_readings(sample.months, sample.customers), unpriced_readings(sample)
+    )
+
+
+def _parts(connection: sa.Connection, scope: Scope, skipped: Collection[str]) -> list[Scope]:
     """Return the parts of a scope to compute one by one: all months of few customers, or each month of many."""
+    scope = Scope(tuple(month for month in scope.months if month not in skipped), scope.customers)
+    if not scope.months:
+        return []
     few = (
         not scope.covers_all_customers
         or (connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0) <= MAX_CUSTOMERS_FOR_ONE_PASS

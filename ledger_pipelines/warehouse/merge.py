@@ -6,7 +6,7 @@ existing month is merged with the rows that it should have. The caller owns the 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +46,20 @@ class Counts:
     def changed(self) -> int:
         """Number of rows that changed."""
         return self.inserted + self.updated + self.deleted
+
+    @property
+    def added(self) -> int:
+        """Number of rows that the table gained; negative if it lost rows."""
+        return self.inserted - self.deleted
+
+    @property
+    def present(self) -> int:
+        """Number of rows after the write."""
+        return self.inserted + self.updated + self.unchanged
+
+    def of(self, before: int) -> "Counts":
+        """Return the counts of a whole month that had ``before`` rows, of which these counts may be a part."""
+        return replace(self, unchanged=before - self.updated - self.deleted)
 
 
 CountsByMonth = dict[str, Counts]

@@ -19,6 +19,7 @@ from ledger_pipelines_tests.support.billing_pipeline import (
     WIB,
     Pipeline,
     assert_only_changed_rows_are_written,
+    assert_row_counts_are_recorded,
     calculated_rows,
     content,
     describe_differences,
@@ -76,6 +77,9 @@ def test_change_recalculated_for_affected_customers(shared_pipeline: Pipeline, d
     rows = calculated_rows(pipeline)
     pipeline.run()
     assert calculated_rows(pipeline) == rows, "a whole run after a scoped one found something to write"
+    assert [report.skipped for report in pipeline.run()[-2:]] == [set(MONTHS)] * 2, "an unchanged month is computed"
+    pipeline.run(every_month=True)
+    assert calculated_rows(pipeline) == rows, "a skipped month differs"
 
 
 @given(state=STATES, first=st.sampled_from(MONTHS), last=st.sampled_from(MONTHS))
@@ -107,6 +111,7 @@ def test_change_recalculated_month_by_month(shared_pipeline: Pipeline, data: st.
         pipeline.run([month])
     expected = compute_ledger(after, first_month=FIRST, current_month=CURRENT)
     assert describe_differences(pipeline.ledger(), expected) == []
+    assert_row_counts_are_recorded(pipeline)
 
 
 @given(state=STATES)

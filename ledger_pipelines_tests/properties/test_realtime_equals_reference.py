@@ -37,6 +37,7 @@ from ledger_pipelines_tests.support.billing_pipeline import (
     calculated_rows,
     describe_differences,
 )
+from ledger_pipelines_tests.support.tables import execute
 
 FIRST, CURRENT = "2025-01", "2025-04"
 BEGIN = datetime(2025, 4, 10, 12, tzinfo=WIB)
@@ -61,8 +62,7 @@ class RealTime(RuleBasedStateMachine):
         self.state = self._stamped(SourceState(), state)
         self.pipeline.fill(self.state)
         self.pipeline.run()
-        with self.pipeline.warehouse.begin() as connection:
-            connection.execute(sa.update(tables.loaded_months).values(loaded_at=BEGIN))
+        self._set_loaded_at()
         self.ticks = 0.0
         self._restart()
 
@@ -131,6 +131,20 @@ class RealTime(RuleBasedStateMachine):
             assert self._apply_changes() == 0
             assert calculated_rows(self.pipeline) == rows
 
+    @rule(crash=st.none() | st.integers(0, 200))
+    def reconcile(self, crash: int | None) -> None:
+        """Load and recalculate everything, possibly with a crash; months whose inputs are unchanged are skipped.
+
+        The load also reads customers that are switched off. A poll within the same second would not notice that they
+        are switched on again.
+        """
+        with self._crashing(crash):
+            self.pipeline.run()
+            expected = compute_ledger(self.state, first_month=FIRST, current_month=CURRENT)
+            assert describe_differences(self.pipeline.ledger(), expected) == []
+        self._set_loaded_at()
+        self.wait(1)
+
     @rule(data=st.data())
     def lose_watermark(self, data: st.DataObject) -> None:
         """Delete a watermark, as a restored or emptied ops.watermarks would."""
@@ -162,6 +176,10 @@ class RealTime(RuleBasedStateMachine):
         for table in ("users", "data_pencatatan"):
             assert self._scan(table) == 0, "a full scan found a change after all changes had been applied"
         assert self._apply_changes() == 0
+
+    def _set_loaded_at(self) -> None:
+        """Move the times of loads to the time of the history."""
+        execute(self.pipeline.warehouse, sa.update(tables.loaded_months).values(loaded_at=BEGIN))
 
     def _app(self) -> BillingSource:
         return BillingSource(self.pipeline.source, self.pipeline.horizon)

@@ -1,5 +1,6 @@
 """Test pipeline of the billing ledger, without Dagster: fill the source, run, and read the ledger."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -64,20 +65,25 @@ class Pipeline:
                 reports.append(step(load, connection))
         return reports
 
-    def recalculate(self, scope: Scope, *, force: bool = False) -> list[TableReport]:
+    def recalculate(self, scope: Scope, *, force: bool = False, every_month: bool = False) -> list[TableReport]:
         """Recalculate transactions and balances."""
         reports = []
         for step in (transactions.recalculate_transactions, balances.recalculate_balances):
             with self.warehouse.begin() as connection:
-                reports.append(step(connection, scope, self.horizon, "test", force=force))
+                reports.append(step(connection, scope, self.horizon, "test", force=force, every_month=every_month))
         return reports
 
     def run(
-        self, months: Sequence[str] | None = None, customers: Sequence[int] | None = None, *, force: bool = False
+        self,
+        months: Sequence[str] | None = None,
+        customers: Sequence[int] | None = None,
+        *,
+        force: bool = False,
+        every_month: bool = False,
     ) -> list[TableReport]:
         """Load and recalculate; by default all months and all customers."""
         scope = Scope(tuple(months or self.horizon.months), None if customers is None else tuple(customers))
-        return [*self.load(scope), *self.recalculate(scope, force=force)]
+        return [*self.load(scope), *self.recalculate(scope, force=force, every_month=every_month)]
 
     def rows(self, table: sa.Table) -> list[sa.RowMapping]:
         """Return the rows of a warehouse table, in the order of the primary key."""
@@ -177,6 +183,17 @@ def assert_only_changed_rows_are_written(before: CalculatedRows, after: Calculat
             stamp = "calculated_at" if "calculated_at" in after[key] else "last_calculated_at"
             assert before[key][stamp] < after[key][stamp], f"{key} has no new time"
             assert after[key].get("is_recalculated", True), f"{key} is not marked as recalculated"
+
+
+def assert_row_counts_are_recorded(pipeline: Pipeline) -> None:
+    """Assert that the recorded row counts of the computed months are those of the tables."""
+    counted = Counter((f"ledger.{key[0]}", row["year_month"]) for key, row in calculated_rows(pipeline).items())
+    recorded = {
+        (mark["table_name"], mark["year_month"]): mark["row_count"]
+        for mark in pipeline.rows(tables.loaded_months)
+        if mark["row_count"] is not None
+    }
+    assert recorded == {month: counted[month] for month in recorded}
 
 
 @contextmanager

@@ -25,30 +25,31 @@ def test_a_scope_of_all_customers_consumes_all_invalidations(connection: sa.Conn
     invalidate(connection, balances, ["2025-02", "2025-04"], None)
     invalidate(connection, transactions, ["2025-05"], None)
     taken = consume_invalidations(connection, balances, Scope(MARCH), until=LAST)
-    assert taken == Scope(("2025-01", "2025-02", "2025-03", "2025-04"))
+    assert taken.scope == Scope(("2025-01", "2025-02", "2025-03", "2025-04"))
+    assert taken.months == {"2025-01", "2025-02", "2025-04"}
     assert invalidations(connection) == [("2025-05", None)]
 
 
 def test_a_scope_of_some_customers_gains_the_invalidated_customers(connection: sa.Connection) -> None:
     invalidate(connection, balances, ["2025-01"], [7, 8])
-    assert consume_invalidations(connection, balances, Scope(MARCH, (8, 9)), until=LAST) == Scope(
-        ("2025-01", *MARCH), (7, 8, 9)
-    )
+    taken = consume_invalidations(connection, balances, Scope(MARCH, (8, 9)), until=LAST)
+    assert taken.scope == Scope(("2025-01", *MARCH), (7, 8, 9))
+    assert taken.months == {"2025-01"}
     assert invalidations(connection) == []
 
 
 def test_an_invalidation_of_all_widens_the_months_and_stays(connection: sa.Connection) -> None:
     invalidate(connection, balances, ["2025-01"], None)
-    assert consume_invalidations(connection, balances, Scope(MARCH, (8,)), until=LAST) == Scope(
-        ("2025-01", *MARCH), (8,)
-    )
+    taken = consume_invalidations(connection, balances, Scope(MARCH, (8,)), until=LAST)
+    assert taken.scope == Scope(("2025-01", *MARCH), (8,))
+    assert taken.months == {"2025-01"}
     assert invalidations(connection) == [("2025-01", None)]
 
 
 @pytest.mark.parametrize("scope", [Scope(MARCH), Scope(MARCH, (7,))])
 def test_invalidations_of_later_months_stay(connection: sa.Connection, scope: Scope) -> None:
     invalidate(connection, balances, ["2025-06", "2025-07"], [7])
-    assert consume_invalidations(connection, balances, scope, until=LAST).months == ("2025-03", "2025-06")
+    assert consume_invalidations(connection, balances, scope, until=LAST).scope.months == ("2025-03", "2025-06")
     assert invalidations(connection) == [("2025-07", 7)]
 
 
@@ -62,7 +63,8 @@ def test_repeated_invalidations_are_stored_once(connection: sa.Connection) -> No
     ("months", "customers", "covered", "expected"),
     [
         (MARCH, [7], Scope(MARCH, (7, 8)), []),
-        (MARCH, None, Scope(MARCH), []),
+        (MARCH, None, Scope(MARCH), [("2025-03", None)]),
+        (MARCH, [7], Scope(MARCH), [("2025-03", 7)]),
         (["2025-02", *MARCH], [7], Scope(MARCH, (7, 8)), [("2025-02", 7), ("2025-03", 7)]),
         (MARCH, [7], Scope(MARCH, (8,)), [("2025-03", 7)]),
         (MARCH, None, Scope(MARCH, (8,)), [("2025-03", None)]),

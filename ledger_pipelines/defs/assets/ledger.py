@@ -40,7 +40,12 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
 
         def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
             return transactions.recalculate_transactions(
-                connection, requested, horizon, context.run.run_id, force=scope.force
+                connection,
+                requested,
+                horizon,
+                context.run.run_id,
+                force=scope.force,
+                every_month=scope.every_month,
             )
 
         return _ledger_step(context, databases, scope, recalculate, _transactions_metadata)
@@ -57,7 +62,13 @@ def ledger_assets(partitions: dg.PartitionsDefinition[Any]) -> Sequence[dg.Asset
         def recalculate(connection: sa.Connection, requested: Scope, horizon: Horizon) -> TableReport:
             limits, run_id = databases.default_low_balance(), context.run.run_id
             return balances.recalculate_balances(
-                connection, requested, horizon, run_id, force=scope.force, limits=limits
+                connection,
+                requested,
+                horizon,
+                run_id,
+                force=scope.force,
+                every_month=scope.every_month,
+                limits=limits,
             )
 
         return _ledger_step(context, databases, scope, recalculate, _balances_metadata)

@@ -36,13 +36,14 @@ def static_metadata(table: sa.Table) -> Metadata:
 
 def report_metadata(report: TableReport, seconds: float) -> Metadata:
     """Return the metadata of a run as a whole."""
-    rows = report.read
+    skipped = {"months_skipped": report.skipped_sentence} if report.skipped else {}
     return {
-        "rows_read": rows,
+        "rows_read": report.read,
         "rows_rejected": sum(report.rejected.values()),
         **_of_counts(report.total),
+        **skipped,
         "seconds": round(seconds, 3),
-        "rows_per_second": round(rows / seconds) if seconds else rows,
+        "rows_per_second": round(report.processed / seconds) if seconds else report.processed,
     }
 
 
@@ -64,10 +65,12 @@ def month_metadata(report: TableReport, month: str, *, complete: bool) -> Metada
     """
     counts = report.counts.get(month, Counts())
     rejected = report.rejected.get(month, 0)
-    rows = counts.inserted + counts.updated + counts.unchanged
+    rows = counts.present
     in_all = {"dagster/partition_row_count": rows} if complete else {}
+    skipped = {"skipped": "inputs unchanged"} if month in report.skipped else {}
     return {
         **in_all,
+        **skipped,
         "month_rows_read": rows + rejected,
         "month_rows_rejected": rejected,
         **{f"month_{name}": value for name, value in _of_counts(counts).items()},

@@ -169,6 +169,8 @@ def _log(context: dg.AssetExecutionContext, report: TableReport, seconds: float)
     )
     result = counts if total.changed else f"nothing to write, all {total.unchanged:,} rows are up to date"
     context.log.info(f"{report.table}: {result}; {rejected:,} rejected; {seconds:.2f} s")
+    if report.skipped:
+        context.log.info(f"{report.table}: {report.skipped_sentence}")
     if report.unreadable:
         context.log.warning(
             f"{report.table}: customers with an unreadable history, who keep the rows loaded before: "

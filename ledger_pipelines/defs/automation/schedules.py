@@ -63,24 +63,24 @@ def ledger_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     @_schedule(settings, ledger_job, "0 2 * * *")
     def daily_reconciliation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
         """Daily at 02:00: read all months of the billing application again, and correct rows that differ."""
-        return _all_months(databases, "daily_reconciliation", force=False)
+        return _all_months(databases, "daily_reconciliation", every_month=False)
 
     @_schedule(settings, ledger_job, "0 1 * * 0")
     def weekly_recalculation(databases: dg.ResourceParam[PipelineDatabases]) -> dg.RunRequest | dg.SkipReason:
-        """Sunday at 01:00: drop all transactions and balances and compute them again."""
-        return _all_months(databases, "weekly_recalculation", force=True)
+        """Sunday at 01:00: read all months again, and recalculate each of them, even if its inputs are unchanged."""
+        return _all_months(databases, "weekly_recalculation", every_month=True)
 
     return [month_turn, daily_reconciliation, weekly_recalculation]
 
 
-def _all_months(databases: PipelineDatabases, schedule: str, *, force: bool) -> dg.RunRequest | dg.SkipReason:
+def _all_months(databases: PipelineDatabases, schedule: str, *, every_month: bool) -> dg.RunRequest | dg.SkipReason:
     with record_failures(databases, f"schedule {schedule}"):
         if (reason := skip_unless_computed(databases)) is not None:
             return reason
     horizon = databases.horizon()
     return dg.RunRequest(
         tags=month_range_tags(horizon.first, horizon.current),
-        run_config={"resources": {"scope": {"config": {"force": force}}}},
+        run_config={"resources": {"scope": {"config": {"every_month": every_month}}}},
     )
 
 

@@ -26,6 +26,10 @@ class RunScope(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic on
         default=False, description="Continue even if an implausibly large share of the rows would be deleted."
     )
     force: bool = Field(default=False, description="Drop and rebuild the calculated rows, even if nothing differs.")
+    every_month: bool = Field(
+        default=False,
+        description="Recalculate also the months whose inputs are unchanged, and write the rows that differ.",
+    )
 
     @property
     def customers(self) -> tuple[int, ...] | None:

@@ -163,6 +163,8 @@ def _load_unpartitioned(
     if load.scope.covers_all_customers:
         mark_loaded(connection, table, [UNPARTITIONED], load.run_id)
     if repriced:
+        # A recalculation that has begun uses the old prices, and records its months only when it commits.
+        lock_tables(connection, tables.transaction_calculations)
         priced = sorted(months_loaded(connection, tables.transaction_calculations))
         few = len(repriced) <= MAX_INVALIDATED_CUSTOMERS
         customers = repriced if few else None

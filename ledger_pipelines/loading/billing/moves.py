@@ -99,14 +99,17 @@ def delete_outside_scope(
 
 
 def relocate(connection: sa.Connection, readings: Iterable[MeterReading]) -> CountsByMonth:
-    """Write readings that moved out of the scope to their present month and customer; count them by month."""
+    """Write readings that moved out of the scope to their present month and customer; count them by month.
+
+    The old place lies in the scope, but the merge that follows finds it without the reading, so it is invalidated here.
+    """
     counts: Counter[tuple[str, str]] = Counter()
+    old_place = (meter_readings.c.customer_id, meter_readings.c.year_month)
     for reading in readings:
         is_same = meter_readings.c.reading_id == reading.reading_id
-        for month in connection.scalars(
-            sa.delete(meter_readings).where(is_same).returning(meter_readings.c.year_month)
-        ):
+        for customer_id, month in connection.execute(sa.delete(meter_readings).where(is_same).returning(*old_place)):
             counts[month, "deleted"] += 1
+            invalidate(connection, transaction_calculations, [month], [customer_id])
         ensure_partition(connection, meter_readings, reading.year_month)
         connection.execute(sa.insert(meter_readings), reading._asdict())
         counts[reading.year_month, "inserted"] += 1

@@ -213,6 +213,8 @@ def _print(result: RunSummary) -> None:
     for step in result.steps:
         for remark in filter(None, (step.columns_missing, step.rejected_because)):
             out.print(Text(remark), soft_wrap=True)
+        if step.months_skipped:
+            out.print(Text(f"{step.asset}: {step.months_skipped} --force rebuilds them."), soft_wrap=True)
     if (first := result.first_month_to_set) is not None:
         advice = f"To load earlier rows, set LEDGER_FIRST_MONTH={first} and run: ledger balance initialize --all"
         out.print(Text(advice, "bold yellow"), soft_wrap=True)

@@ -29,7 +29,7 @@ class LedgerRunRequest:
     accept_deletions: bool = False
 
 
-REMARKS = ("rejected_because", "first_month_to_set", "columns_missing")
+REMARKS = ("rejected_because", "first_month_to_set", "columns_missing", "months_skipped")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class StepResult:
         rejected_because: One sentence; empty if no row is rejected.
         first_month_to_set: Earliest month of the rows that are rejected because they are before the first month.
         columns_missing: One sentence; empty if the source has all columns.
+        months_skipped: One sentence; empty if no month was skipped.
     """
 
     asset: str
@@ -53,6 +54,7 @@ class StepResult:
     rejected_because: str = ""
     first_month_to_set: str | None = None
     columns_missing: str = ""
+    months_skipped: str = ""
 
     @classmethod
     def from_metadata(cls, asset: str, metadata: Mapping[str, Any]) -> "StepResult":

@@ -1,8 +1,9 @@
 """`ops.loaded_months`: the months of a table that have been written for every customer at least once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +13,7 @@ from ledger_pipelines.horizon import Horizon
 from ledger_pipelines.warehouse.merge import UNPARTITIONED, qualified_name
 from ledger_pipelines.warehouse.ops import watermarks
 from ledger_pipelines.warehouse.tables import (
+    MonthKey,
     deposits,
     loaded_months,
     meter_readings,
@@ -30,11 +32,72 @@ class InputNotLoadedError(LedgerError):
 
 def mark_loaded(connection: sa.Connection, table: sa.Table, months: Iterable[str], run_id: str) -> None:
     """Record that months of a table have been written for every customer."""
-    statement = insert(loaded_months)
-    updated = {"run_id": statement.excluded.run_id, "loaded_at": sa.func.now()}
-    marks = [{"table_name": qualified_name(table), "year_month": month, "run_id": run_id} for month in months]
+    _mark(connection, table, {month: {"run_id": run_id} for month in months})
+
+
+def mark_computed(
+    connection: sa.Connection, table: sa.Table, rows: Mapping[str, int], formula: str, run_id: str
+) -> None:
+    """Record that months of a computed table have been written for every customer, or need not be written.
+
+    Args:
+        connection: Within the transaction that holds the table's write lock.
+        table: The computed table.
+        rows: Number of rows of each month.
+        formula: Formula version of all of these rows.
+        run_id: The run.
+    """
+    recorded = {"run_id": run_id, "computed_by": formula}
+    _mark(connection, table, {month: recorded | {"row_count": count} for month, count in rows.items()})
+
+
+def adjust_computed(connection: sa.Connection, table: sa.Table, added: Mapping[str, int], formula: str) -> None:
+    """Correct the marks of months of a computed table of which the rows of some customers were written.
+
+    A month whose other rows have another formula version has none as a whole.
+
+    Args:
+        connection: Within the transaction that holds the table's write lock.
+        table: The computed table.
+        added: Number of rows that each month gained; negative if it lost rows.
+        formula: Formula version of the written rows.
+    """
+    if not added:
+        return
+    written = sa.select(
+        sa.func.unnest(sa.literal(list(added), sa.ARRAY(MonthKey))).label("year_month"),
+        sa.func.unnest(sa.literal(list(added.values()), sa.ARRAY(sa.BigInteger))).label("added"),
+    ).subquery("written")
+    mark = loaded_months.c
+    connection.execute(
+        sa.update(loaded_months)
+        .values(row_count=mark.row_count + written.c.added, computed_by=sa.case((mark.computed_by == formula, formula)))
+        .where(
+            mark.table_name == qualified_name(table),
+            mark.year_month == written.c.year_month,
+            sa.or_(written.c.added != 0, mark.computed_by != formula),
+        )
+    )
+
+
+def months_computed(connection: sa.Connection, table: sa.Table, formula: str) -> dict[str, int]:
+    """Return the months of a table of which all rows have a formula version, with their numbers of rows."""
+    mark = loaded_months.c
+    found = sa.select(mark.year_month, mark.row_count)
+    of_formula = found.where(mark.table_name == qualified_name(table), mark.computed_by == formula)
+    return dict(connection.execute(of_formula).all())
+
+
+def _mark(connection: sa.Connection, table: sa.Table, values: Mapping[str, Mapping[str, Any]]) -> None:
+    """Insert or update the marks of months: the values of their columns, by month; all have the same columns."""
+    marks = [{"table_name": qualified_name(table), "year_month": month, **columns} for month, columns in values.items()]
     if marks:
-        connection.execute(statement.on_conflict_do_update(constraint=loaded_months.primary_key, set_=updated), marks)
+        statement = insert(loaded_months)
+        updated = {name: statement.excluded[name] for name in next(iter(values.values()))}
+        upsert = statement.on_conflict_do_update(
+            constraint=loaded_months.primary_key, set_=updated | {"loaded_at": sa.func.now()}
+        )
+        connection.execute(upsert, marks)
 
 
 def months_loaded(connection: sa.Connection, table: sa.Table) -> frozenset[str]:

@@ -69,6 +69,20 @@ def replace_rejections(
         .where(table.c.asset == asset, within, ~sa.exists(sa.select(1).where(same).correlate(table)))
         .returning(table.c.asset)
     )
-    month = sa.func.coalesce(upsert.cte("added").c.year_month, UNPARTITIONED)
-    statement = sa.select(month, sa.func.count()).group_by(month).add_cte(removal.cte("gone"))
+    statement = _count_by_month(upsert.cte("added")).add_cte(removal.cte("gone"))
     return dict(connection.execute(statement).all())
+
+
+def keep_rejections(
+    connection: sa.Connection, asset: str, within: sa.ColumnElement[bool], run_id: str
+) -> dict[str, int]:
+    """Record that an asset still rejects its rows that match ``within``; return their numbers by month."""
+    row = rejected_rows.c
+    seen = sa.update(rejected_rows).where(row.asset == asset, within).values(run_id=run_id, last_seen=sa.func.now())
+    return dict(connection.execute(_count_by_month(seen.returning(row.year_month).cte("kept"))).all())
+
+
+def _count_by_month(rows: sa.CTE) -> sa.Select[str, int]:
+    """One row: a month, and the number of rows in it."""
+    month: sa.ColumnElement[str] = sa.func.coalesce(rows.c.year_month, UNPARTITIONED)
+    return sa.select(month, sa.func.count()).group_by(month)

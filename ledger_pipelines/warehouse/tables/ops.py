@@ -38,8 +38,15 @@ loaded_months = table(
     "Months of a table that have been written for every customer at least once",
     column("table_name", sa.Text, "The table"),
     column("year_month", MonthKey, "The month; empty for a table without months"),
-    column("run_id", sa.Text, "The run that last wrote the whole month"),
-    column("loaded_at", Moment, "When it was last written", server_default=sa.func.now()),
+    column("run_id", sa.Text, "The run that last wrote the whole month, or found its inputs unchanged"),
+    column("loaded_at", Moment, "When that run did so", server_default=sa.func.now()),
+    column("row_count", sa.BigInteger, "Number of rows of the month, for a computed table", null=True),
+    column(
+        "computed_by",
+        sa.Text,
+        "Formula version of all rows of the month, for a computed table; null: not known to be the same for all",
+        null=True,
+    ),
     key("table_name", "year_month"),
 )
 

@@ -105,10 +105,31 @@ def test_a_range_is_one_run_and_a_rerun_writes_nothing(fresh: CodeLocation) -> N
         )
         for metadata in materialized_metadata(again, asset).values():
             assert [metadata[f"rows_{what}"] for what in ("inserted", "updated", "deleted")] == [0, 0, 0]
+    sentence = "6 of 6 months were skipped, because their inputs are unchanged."
+    for asset in ("transaction_calculations", "monthly_customer_balances"):
+        assert f"ledger.{asset}: {sentence}" in messages
+        for month, metadata in materialized_metadata(again, asset).items():
+            before_skipping = materialized_metadata(first, asset)[month]
+            assert (metadata["months_skipped"], metadata["skipped"]) == (sentence, "inputs unchanged")
+            assert metadata["rows_per_second"] == 0
+            assert "skipped" not in before_skipping
+            rows = "dagster/partition_row_count"
+            assert metadata[rows] == metadata["month_rows_unchanged"] == before_skipping[rows]
 
 
 def _table(asset: str) -> str:
     return next(key for key in tables.metadata.tables if key.endswith(f".{asset}"))
+
+
+def test_skipped_months_report_their_rejections(fresh: CodeLocation) -> None:
+    given = source()
+    unpriced = reading_row(9, 3, '{"waktu": "2025-03-01", "volume_sm3": 1}')
+    fresh.pipeline.fill(SourceState(given.users, (*given.readings, unpriced)))
+    first, again = (materialized_metadata(fresh.run(), "transaction_calculations")["2025-03"] for _ in range(2))
+    assert again["skipped"] == "inputs unchanged"
+    assert first["rejected_because"]
+    for name in ("rows_read", "rows_rejected", "month_rows_read", "month_rows_rejected", "rejected_because"):
+        assert again[name] == first[name], name
 
 
 def test_a_month_in_the_middle_carries_the_later_ones_forward(fresh: CodeLocation) -> None:

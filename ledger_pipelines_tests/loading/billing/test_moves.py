@@ -52,6 +52,15 @@ def test_reading_moves_to_later_month(computed: Pipeline, months: list[str]) -> 
     _assert_equals_reference(computed, after)
 
 
+@pytest.mark.parametrize("month", ["2025-02", "2025-04"])
+def test_load_of_either_month_invalidates_both(computed: Pipeline, month: str) -> None:
+    """The recalculation that follows the load may cover neither month, or fail."""
+    computed.fill(_state(_reading(1, 1, "2025-04-03 10:00"), *BEFORE.readings[1:]))
+    computed.load(Scope((month,)))
+    invalidated = {row["year_month"] for row in computed.rows(tables.stale_months)}
+    assert invalidated == {"2025-02", "2025-04"}
+
+
 @pytest.mark.parametrize("customers", [[1], [2]])
 def test_reading_moves_to_another_customer(computed: Pipeline, customers: list[int]) -> None:
     after = _state(_reading(1, 2, "2025-02-03 10:00"), *BEFORE.readings[1:])

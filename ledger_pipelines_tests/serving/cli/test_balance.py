@@ -54,6 +54,10 @@ def test_a_second_run_writes_nothing(computed: Installation) -> None:
     answer = computed.run_json("balance", "sync", "--all")
     assert answer["success"]
     assert [step["inserted"] + step["updated"] + step["deleted"] for step in answer["steps"]] == [0] * 6
+    assert [step["asset"] for step in answer["steps"] if step["months_skipped"]] == [
+        "transaction_calculations",
+        "monthly_customer_balances",
+    ]
     assert computed.fingerprint() == before
 
 
@@ -61,6 +65,7 @@ def test_force_rebuilds_calculated_rows(computed: Installation) -> None:
     answer = computed.run_json("balance", "sync", "--all", "--force")
     steps = {step["asset"]: step for step in answer["steps"]}
     assert steps["monthly_customer_balances"]["unchanged"] == 0
+    assert {step["months_skipped"] for step in answer["steps"]} == {""}
     assert steps["meter_readings"]["unchanged"] > 0
 
 
