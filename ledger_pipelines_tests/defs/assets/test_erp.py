@@ -206,7 +206,7 @@ def test_a_sync_that_catches_up_reads_months_never_loaded(
     assert asked["so_invoice_line"] == by_day["so_invoice_line"] == ("2025-05", "2025-06")
     assert asked[ORDER_HEADERS] == everything
     location.run(only=["so_invoice_line"])
-    assert (asked["so_invoice_line"], by_day["so_invoice_line"]) == (everything, ()), "months named by a user are read"
+    assert (asked.get("so_invoice_line"), by_day.get("so_invoice_line")) == (everything, ()), "named months are read"
 
 
 def test_a_run_joins_the_sync_that_was_claimed_for_it(location: ErpLocation) -> None:
