@@ -462,6 +462,17 @@ def test_a_pass_closes_its_connection(source: Source) -> None:
     assert connection.closed
 
 
+@pytest.mark.parametrize("source", ["psycopg"], indirect=True)
+def test_a_connection_is_closed_if_its_cursor_fails(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError
+
+    connection = source.erp.connect()
+    monkeypatch.setattr(connection.cursor, "close", fail)
+    connection.leave(usable=True)
+    assert connection.connection.closed
+
+
 class StoppedError(Exception):
     """Raised in the waiting thread."""
 
