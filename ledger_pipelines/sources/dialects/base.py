@@ -20,11 +20,11 @@ from ledger_pipelines.sources.dialects.parts import (
     SessionClock,
     SourceColumn,
     Span,
-    as_text,
     cast_to,
     day_parameter,
     first_of,
     local_day,
+    name_of,
 )
 from ledger_pipelines.sources.erp.catalogue import Kind
 
@@ -112,7 +112,7 @@ class Server:
         """
         if self.columns_query:
             found = connection.execute(sa.text(self.columns_query), self.placed(table, schema))
-            return {as_text(column): as_text(type_name) for column, type_name in found}
+            return {name_of(column): name_of(type_name) for column, type_name in found}
         inspector = sa.inspect(connection)
         if not (inspector.has_table(table, schema) or table in inspector.get_view_names(schema)):
             return {}
@@ -127,7 +127,7 @@ class Server:
         if not self.schemas_query:
             return {}
         found = connection.execute(sa.text(self.schemas_query), self.placed(table, schema))
-        return {as_text(name): bool(is_read) for name, is_read in found}
+        return {name_of(name): bool(is_read) for name, is_read in found}
 
     def placed(self, table: str, schema: str | None) -> dict[str, str | None]:
         """Return the parameters of a query of the server's catalogue for a table."""

@@ -98,7 +98,7 @@ class OdbcPackages:
         )
 
 
-def as_text(value: object) -> str:
+def name_of(value: object) -> str:
     """Return a name of the server's catalogue as text; some drivers return bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
 

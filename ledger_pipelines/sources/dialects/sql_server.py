@@ -18,8 +18,8 @@ from ledger_pipelines.sources.dialects.parts import (
     RowHash,
     SourceColumn,
     Span,
-    as_text,
     local_day,
+    name_of,
     read_committed,
 )
 from ledger_pipelines.sources.errors import (
@@ -200,7 +200,7 @@ ORDER BY s.name
         """Return the type name of each column; spatial and other CLR types have no name."""
         path = self.quoted(table, schema).replace("'", "''")
         found = connection.exec_driver_sql(_COLUMNS.replace("<table>", path))
-        return {as_text(column): as_text(type_name or "CLR type") for column, type_name in found if column is not None}
+        return {name_of(column): name_of(type_name or "CLR type") for column, type_name in found if column is not None}
 
     def set_up(self, connection: sa.Connection, seconds: int) -> bool:
         """Set time limits and, if the database allows it, snapshot isolation; return whether that is the case."""

@@ -300,6 +300,14 @@ def test_no_option_is_advised_for_other_servers() -> None:
     assert found.endswith("Install the certificate of its authority. Nothing was changed.")
 
 
+def test_a_server_without_instances_has_no_advice_on_them() -> None:
+    found = str(timeout_error(MYSQL.set(host="erp\\X"), None, 5))
+    assert found.endswith(
+        "no answer for 5 s. Check the host and the port in LEDGER_ERP_URL, that the server is up, and "
+        "that no firewall blocks it. Nothing was changed."
+    )
+
+
 def test_an_unreachable_named_instance() -> None:
     url = sa.make_url("mssql+pyodbc://sa:x@h/erp?driver=FreeTDS").set(host="h\\SQLEXPRESS")
     error = odbc_error("08S01", f"{FREETDS}Unable to connect: Server is unavailable (20009) (SQLDriverConnect)")

@@ -10,7 +10,9 @@ import pytest
 from ledger_pipelines.sources.dialects.base import Server
 from ledger_pipelines.sources.erp.catalogue import ErpTable
 from ledger_pipelines.sources.erp.connection import source_connection
+from ledger_pipelines.sources.erp.connection.drivers import cursor_of
 from ledger_pipelines.sources.erp.connection.engine import erp_engine
+from ledger_pipelines.sources.erp.connection.pymysql import KilledCursor
 from ledger_pipelines.sources.erp.reader import ErpSource, SourceInterruptedError, SourceUnreachableError, Wanted
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines_tests.support import servers
@@ -207,3 +209,9 @@ def test_an_unreachable_address() -> None:
     url = servers.POSTGRES.set(port=servers.free_port())
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL"):
         ErpSource(erp_engine(url)).check(MOVES)
+
+
+@pytest.mark.parametrize("driver", ["pymysql", "mysqldb", "cymysql"])
+def test_drivers_that_cannot_cancel_kill_the_statement(driver: str) -> None:
+    """Each of them has SQLAlchemy's dialects for MySQL and MariaDB, and knows the number of its connection."""
+    assert issubclass(cursor_of(driver), KilledCursor)

@@ -126,6 +126,19 @@ def test_a_missing_table_of_another_schema_is_named() -> None:
             erp.check(PARTS)
 
 
+def test_an_error_of_the_lower_layer_is_explained() -> None:
+    """A rollback on a lost connection may raise an exception that is not pymssql's `Error`."""
+
+    def fail() -> None:
+        raise pymssql._mssql.MSSQLException(20004, b"Read from the server failed")
+
+    with tds_server.running(answers(b"")) as server, read_from(server) as erp:
+        connection = erp.connect()
+        with pytest.raises(SourceInterruptedError, match="Read from the server failed"):
+            connection.call(fail)
+        connection.leave(usable=False)
+
+
 def test_an_unreachable_server() -> None:
     # The driver's message may be that of an earlier failure, which pymssql keeps.
     with pytest.raises(SourceUnreachableError, match="Check the host and the port in LEDGER_ERP_URL") as error:

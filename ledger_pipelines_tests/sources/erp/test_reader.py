@@ -462,6 +462,17 @@ def test_a_pass_closes_its_connection(source: Source) -> None:
     assert connection.closed
 
 
+@pytest.mark.parametrize("source", ["psycopg"], indirect=True)
+def test_a_connection_is_closed_if_its_cursor_fails(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError
+
+    connection = source.erp.connect()
+    monkeypatch.setattr(connection.cursor, "close", fail)
+    connection.leave(usable=True)
+    assert connection.connection.closed
+
+
 class StoppedError(Exception):
     """Raised in the waiting thread."""
 
@@ -478,16 +489,9 @@ def timed_out(work: Callable[[], None], *_: object) -> None:
     raise StatementTimeoutError
 
 
-def timed_out_before(work: Callable[[], None], abandon: Callable[[], None], _: float) -> None:
-    """Exceed the time limit; the connection is opened later."""
-    abandon()
-    work()
-    raise StatementTimeoutError
-
-
 @pytest.mark.parametrize(
     ("wait", "raised"),
-    [(stopped, StoppedError), (timed_out, SourceUnreachableError), (timed_out_before, SourceUnreachableError)],
+    [(stopped, StoppedError), (timed_out, SourceUnreachableError)],
 )
 @pytest.mark.parametrize("source", ["psycopg"], indirect=True)
 def test_a_connection_is_closed_if_the_waiting_thread_stops(
@@ -498,3 +502,40 @@ def test_a_connection_is_closed_if_the_waiting_thread_stops(
     with pytest.raises(raised):
         connection.open()
     assert connection.connection.closed
+
+
+@pytest.mark.parametrize("source", ["psycopg"], indirect=True)
+def test_a_connection_that_opens_after_the_time_limit_is_closed(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[Callable[[], None]] = []
+
+    def timed_out_before(work: Callable[[], None], *_: object) -> None:
+        later.append(work)
+        raise StatementTimeoutError
+
+    monkeypatch.setattr(source_connection, "run_with_timeout", timed_out_before)
+    connection = SourceConnection(source.erp.engine, 10)
+    with pytest.raises(SourceUnreachableError):
+        connection.open()
+    later[0]()
+    assert connection.connection.closed
+
+
+SETTINGS_OF_POSTGRESQL = {
+    "transaction_isolation": "repeatable read",
+    "transaction_read_only": "on",
+    "statement_timeout": "90s",
+    "lock_timeout": "1min",
+    "cursor_tuple_fraction": "1",
+}
+SETTINGS_OF_MARIADB = {"net_write_timeout": 90, "lock_wait_timeout": 60, "sql_mode": ""}
+
+
+def test_the_settings_of_a_session(source: Source) -> None:
+    settings = SETTINGS_OF_POSTGRESQL if source.is_postgresql else SETTINGS_OF_MARIADB
+    select = "SELECT current_setting('{}')" if source.is_postgresql else "SELECT @@session.{}"
+    connection = ErpSource(source.erp.engine, 90).connect()
+    found = {name: connection.connection.exec_driver_sql(select.format(name)).scalar() for name in settings}
+    connection.leave(usable=True)
+    assert found == settings

@@ -3,7 +3,6 @@
 The class itself is for a driver that is not known. Each known driver has a subclass in a module of its own.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -38,7 +37,7 @@ class CancellableCursor:
 
     @classmethod
     def arguments(cls, url: sa.URL) -> dict[str, Any]:  # noqa: ARG003 - for the subclasses
-        """Return the arguments of each connection that the URL does not set."""
+        """Return the arguments of each connection, which replace options of the URL."""
         return {cls.connect_timeout: CONNECT_SECONDS} if cls.connect_timeout else {}
 
     @classmethod
@@ -72,10 +71,13 @@ class CancellableCursor:
         """Cancel the statement that another thread is running, if the driver can do that."""
 
     def close(self) -> None:
-        """Close the cursor, after the connection was closed if rows are unread."""
-        with contextlib.suppress(Exception):  # pyodbc fails on a closed cursor; the connection must still be closed
-            if self._cursor is not None:
-                self._cursor.close()
+        """Close the cursor, after the connection was closed if rows are unread.
+
+        Raises:
+            Exception: any error of the driver; nothing of the cursor stays open.
+        """
+        if self._cursor is not None:
+            self._cursor.close()
 
     def _streaming(self) -> Any:
         """Return a cursor of the driver that leaves the rows at the server."""

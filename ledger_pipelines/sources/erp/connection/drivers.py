@@ -10,6 +10,7 @@ _CURSORS: dict[str, type[CancellableCursor]] = {
     "psycopg": PsycopgCursor,
     "pymysql": PyMySqlCursor,
     "mysqldb": KilledCursor,
+    "cymysql": KilledCursor,
     "pyodbc": OdbcCursor,
     "pymssql": PymssqlCursor,
 }

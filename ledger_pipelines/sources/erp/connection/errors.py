@@ -103,9 +103,9 @@ def _with_option(url: sa.URL, name: str, value: str) -> str:
 def _unreachable(url: sa.URL) -> str:
     """Return what to do if nothing answers at the address of the ERP."""
     host, _, instance = (url.host or "").partition("\\")
-    if not instance:
-        return _UNREACHABLE
     server = server_of(url.get_backend_name())
+    if not (instance and server.instance_advice):
+        return _UNREACHABLE
     by_port = setting(as_written(url).set(host=host, port=server.usual_port))
     advice = server.instance_advice.format(instance=instance, port=server.usual_port, setting=by_port)
     return f"Check the host, that the server is up, and that no firewall blocks it. {advice}"

@@ -39,7 +39,7 @@ class PymssqlCursor(CancellableCursor):
 
     @classmethod
     def arguments(cls, url: sa.URL) -> dict[str, Any]:
-        """Return the arguments that the URL does not set, and its `read_only` as a boolean."""
+        """Return the time limit, the defaults that the URL does not set, and its `read_only` as a boolean."""
         # SQLAlchemy passes options on as text, and pymssql would take the text "false" for true.
         given = {"read_only": str(url.query["read_only"]).lower() not in _NO} if "read_only" in url.query else {}
         defaults = {name: value for name, value in _DEFAULTS.items() if name not in url.query}
@@ -62,8 +62,8 @@ class PymssqlCursor(CancellableCursor):
 
     def close(self) -> None:
         """Close the cursor and the duplicate of the socket."""
-        super().close()
         self._socket.close()
+        super().close()
 
     def _written(self, parameters: Mapping[str, Any] | tuple[Any, ...]) -> Any:
         """Return parameters with dates as YYYYMMDD, which SQL Server parses the same in every login language."""

@@ -68,21 +68,19 @@ class SourceConnection:
         Raises:
             SourceError: the ERP cannot be reached, it rejects the login, or it is too old.
         """
-        try:
-            self._open()
-        except BaseException:
-            self._abandon()
-            self.leave(usable=False)
-            raise
-        return self
-
-    def _open(self) -> None:
+        is_used = False
         try:
             run_with_timeout(self._connect, self._abandon, self._seconds)
+            is_used = True
         except StatementTimeoutError:
             raise timeout_error(self._engine.url, None, self._seconds) from None
         except self.errors as error:
             raise explained(error, self._engine.url, connecting=True) from error
+        finally:
+            if not is_used:
+                self._abandon()
+                self.leave(usable=False)
+        return self
 
     def _connect(self) -> None:
         connection = self._engine.connect()
@@ -180,6 +178,6 @@ class SourceConnection:
                 self.connection.rollback()
             else:
                 self.connection.invalidate()
-        self.cursor.close()
-        with contextlib.suppress(Exception):
-            self.connection.close()
+        for close in (self.cursor.close, self.connection.close):
+            with contextlib.suppress(Exception):  # pyodbc, for example, fails on a cursor that is closed
+                close()
