@@ -30,10 +30,15 @@ def place(url: sa.URL) -> str:
     return mask_url(url.set(query={}))
 
 
-def driver_message(error: exc.DBAPIError) -> str:
-    """Return the first line of the driver's message, as a sentence."""
-    text = " ".join(str(argument) for argument in getattr(error.orig, "args", ()) if argument) or str(error.orig)
-    line = text.strip().splitlines()[0] if text.strip() else type(error.orig).__name__
+def driver_message(error: Exception) -> str:
+    """Return the first line of a driver's message, as a sentence.
+
+    Args:
+        error: The driver's error, or SQLAlchemy's around it.
+    """
+    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    text = " ".join(str(argument) for argument in getattr(original, "args", ()) if argument) or str(original)
+    line = text.strip().splitlines()[0] if text.strip() else type(original).__name__
     return line if line.endswith(".") else f"{line}."
 
 

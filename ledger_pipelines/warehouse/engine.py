@@ -1,7 +1,7 @@
 """Creation of the SQLAlchemy engines for the warehouse and the sources."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,31 +107,35 @@ def source_engine(url: sa.URL, *, read_only: bool = False, statement_seconds: in
         statement_seconds: Time limit for an answer of the server; None: no limit.
     """
     backend, connect_args = url.get_backend_name(), dict[str, Any]()
-    settings: list[str] = []
+    settings: dict[str, str] = {}
     if backend in _MYSQL:
         connect_args["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
         if statement_seconds is not None and url.get_driver_name() == "pymysql" and "read_timeout" not in url.query:
             connect_args["read_timeout"] = statement_seconds
-        settings += ["SET SESSION TRANSACTION READ ONLY"] * read_only
     elif backend == "postgresql":
         connect_args["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
-        settings += ["SET default_transaction_read_only = on"] * read_only
-        settings += [f"SET statement_timeout = '{statement_seconds}s'"] * (statement_seconds is not None)
+        settings |= {"transaction_read_only": "on"} if read_only else {}
+        settings |= {"statement_timeout": f"{statement_seconds}s"} if statement_seconds is not None else {}
     engine = sa.create_engine(url, connect_args=connect_args, pool_pre_ping=True, pool_size=2, hide_parameters=True)
     if engine.dialect.driver == "psycopg":
         sa.event.listen(engine, "connect", _load_any_timestamp)
     if settings:
-        sa.event.listen(engine, "connect", partial(_apply, settings))
+        sa.event.listen(engine, "begin", partial(_set_local, settings))
+    if read_only and backend in _MYSQL:
+        sa.event.listen(engine, "connect", _set_read_only)
     return engine
 
 
-def _apply(settings: Sequence[str], connection: DBAPIConnection, _: object) -> None:
-    """Apply settings to a new session."""
+def _set_local(settings: Mapping[str, str], connection: sa.Connection) -> None:
+    """Apply settings to a transaction of PostgreSQL only: the session may be a pooler's, which others use next."""
+    connection.execute(sa.select(*(sa.func.set_config(name, value, True) for name, value in settings.items())))
+
+
+def _set_read_only(connection: DBAPIConnection, _: object) -> None:
+    """Make the transactions of a new session of MySQL read-only."""
     cursor = connection.cursor()
-    for statement in settings:
-        cursor.execute(statement)
+    cursor.execute("SET SESSION TRANSACTION READ ONLY")
     cursor.close()
-    connection.commit()
 
 
 def _load_any_timestamp(connection: "psycopg.Connection[Any]", _: object) -> None:

@@ -159,3 +159,24 @@ def _skip(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def kill_readers(source: sa.Engine) -> None:
+    """End the connections that read the billing application's readings from a source's database.
+
+    The read must be under way: at PostgreSQL it fetches from a cursor, at MariaDB it sends rows.
+    """
+    if source.dialect.name == "postgresql":
+        find = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'FETCH%%'"
+        kill = "SELECT pg_terminate_backend({})"
+    else:
+        find = (
+            "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id() "
+            "AND info LIKE 'SELECT%%data_pencatatan%%'"
+        )
+        kill = "KILL {}"
+    with source.connect() as connection:
+        found = connection.exec_driver_sql(find).scalars().all()
+        assert found
+        for number in found:
+            connection.exec_driver_sql(kill.format(number))

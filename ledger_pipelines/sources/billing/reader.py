@@ -20,7 +20,7 @@ from ledger_pipelines.sources.billing import columns as billing_columns
 from ledger_pipelines.sources.billing.columns import ColumnsByTable
 from ledger_pipelines.sources.billing.records import CUSTOMER_ROLES
 from ledger_pipelines.sources.billing.schema import data_pencatatan, users
-from ledger_pipelines.sources.errors import SourceError, driver_message, error_message
+from ledger_pipelines.sources.errors import SourceError, driver_message
 from ledger_pipelines.sources.prefetch import StatementTimeoutError
 
 if TYPE_CHECKING:
@@ -76,14 +76,19 @@ class BillingSource:
         return self._stream(self._select_readings(scope))
 
     def reading_batches(self, scope: Scope) -> "Generator[TextBatch] | None":
-        """Yield the rows of `readings` in batches of text; None if the driver or a column's type does not allow it.
+        """Yield the rows of `readings` in batches of text.
+
+        Returns None if the driver, the type of a column or the time zone does not allow it.
 
         Raises:
             SourceError: as `customers`, or the database takes longer than the time limit.
         """
+        from ledger_pipelines.sources.billing.reading_columns import fixed_offset  # Arrow: see `_can_read_batches`
+
         readings, owners = self.columns[data_pencatatan.name], self.columns[users.name]
         as_text = readings.has_text_types("id", "customer_id", "harga_final", "status_pembayaran", *_TIMESTAMPS)
-        if not (self._can_read_batches() and as_text and owners.has_text_types("id", "role")):
+        as_text = as_text and owners.has_text_types("id", "role") and fixed_offset(self.horizon.zone) is not None
+        if not (self._can_read_batches() and as_text):
             return None
         return self._read_batches(self._select_readings(scope))
 
@@ -109,7 +114,7 @@ class BillingSource:
                 "sets the limit."
             ) from None
         except text_batches.DRIVER_ERRORS as error:
-            raise self._unreadable(error_message(error)) from error
+            raise self._unreadable(driver_message(error)) from error
 
     def _select_readings(self, scope: Scope) -> sa.Select[Any]:
         statement = self._filter_customers(self.select_rows(data_pencatatan.name), data_pencatatan.c.customer_id, scope)

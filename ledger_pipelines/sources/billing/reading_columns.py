@@ -127,9 +127,7 @@ def usual_readings(texts: pa.RecordBatch, horizon: Horizon) -> UsualReadings:
 
 def _data_input(texts: pa.Array) -> tuple[pa.Array, ...]:
     """Return the fields of `data_input`, one column for each; all null if it has another shape."""
-    brackets = pc.add(pc.count_substring(texts, "["), pc.count_substring(texts, "{"))
-    shallow = pc.if_else(pc.less_equal(brackets, MAX_JSON_DEPTH), texts, None)
-    kind, at, volume, end, opening, closing = zip(*map(_fields, shallow.to_pylist()), strict=True)
+    kind, at, volume, end, opening, closing = zip(*map(_fields, texts.to_pylist()), strict=True)
     of_text = [pa.array(values, pa.string()) for values in (kind, at, end)]
     of_number = [pa.array(values, pa.binary()).cast(pa.string()) for values in (volume, opening, closing)]
     return of_text[0], of_text[1], of_number[0], of_text[2], of_number[1], of_number[2]
@@ -139,7 +137,10 @@ def _fields(text: str | None) -> _Fields:
     if text is None:
         return _UNREADABLE
     try:
-        data = _decode(_decode_text(text) if text.startswith('"') else text)
+        unwrapped = _decode_text(text) if text.startswith('"') else text
+        if unwrapped.count("[") + unwrapped.count("{") > MAX_JSON_DEPTH:
+            return _UNREADABLE
+        data = _decode(unwrapped)
     except msgspec.MsgspecError:
         return _UNREADABLE
     volume = bytes(data.volume_sm3)
@@ -187,9 +188,11 @@ def _is_null_or(texts: pa.Array, condition: pa.Array) -> pa.Array:
 
 
 def _is_unique(ids: pa.Array) -> pa.Array:
-    counts = pc.value_counts(ids)
+    """Return which ids occur once; those of a NUMERIC column may differ in their zeros only, as 1 and 1.0 do."""
+    numbers = pc.replace_substring_regex(ids, r"\.0+$", "")
+    counts = pc.value_counts(numbers)
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    return pc.invert(pc.is_in(ids, repeated))
+    return pc.invert(pc.is_in(numbers, repeated))
 
 
 def _all(*conditions: pa.Array) -> pa.Array:

@@ -140,7 +140,7 @@ class _PsycopgStream:
         self._connection: psycopg.Connection[Any] | None = None
 
     def batches(self, chunk_rows: int) -> Iterator[TextBatch]:
-        with self._engine.connect() as connection:
+        with self._engine.begin() as connection:
             driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
             self._connection = driver
             try:
@@ -154,12 +154,19 @@ class _PsycopgStream:
                         yield _batch([column.name for column in description], rows, converters)
             finally:
                 self._connection = None
+                if driver.closed:
+                    connection.invalidate()
 
     def _converters(self, driver: "psycopg.Connection[Any]", codes: Sequence[int]) -> list[Convert | None]:
+        text_loader = driver.adapters.get_loader(driver.adapters.types["text"].oid, Format.TEXT)
         loads: list[Convert | None] = []
         for code in codes:
             loader = driver.adapters.get_loader(code, Format.TEXT)
-            loads.append(_load_with(loader(code, driver)) if loader and loader is not TextLoader else None)
+            loads.append(
+                None
+                if loader is None or loader is text_loader
+                else _load_with(loader(code, driver), driver.info.encoding)
+            )
         after = _processors(self._engine.dialect, self._statement, codes)
         return list(map(_chain, loads, after))
 
@@ -173,8 +180,8 @@ class _PsycopgStream:
                 connected.shutdown(socket.SHUT_RDWR)
 
 
-def _load_with(loader: "psycopg.abc.Loader") -> Convert:
-    return lambda text: loader.load(text.encode())
+def _load_with(loader: "psycopg.abc.Loader", encoding: str) -> Convert:
+    return lambda text: loader.load(text.encode(encoding))
 
 
 class _AsyncmyStream:

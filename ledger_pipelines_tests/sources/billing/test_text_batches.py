@@ -6,23 +6,25 @@ import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
 from ledger_pipelines.horizon import Horizon, Scope
-from ledger_pipelines.sources.billing import schema, text_batches
+from ledger_pipelines.sources.billing import reader, schema, text_batches
 from ledger_pipelines.sources.billing.reader import BillingSource
 from ledger_pipelines.sources.errors import SourceError
 from ledger_pipelines.sources.prefetch import StatementTimeoutError
 from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines_tests.reference.rows import reading_row
 from ledger_pipelines_tests.support.billing_pipeline import WIB
-from ledger_pipelines_tests.support.servers import fresh_database
+from ledger_pipelines_tests.support.servers import fresh_database, kill_readers
 from ledger_pipelines_tests.support.waiting import wait_until
 
 HORIZON = Horizon("2025-01", "2025-04", WIB)
-ROWS = 4_000
+#: Together 20 MB: more than the buffers of a socket hold, so that the server is still sending when a reader stops.
+ROWS, NOTE = 4_000, 5_000 * "x"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def source(source_server: sa.URL) -> Iterator[sa.Engine]:
     with fresh_database(source_server) as url:
         engine = source_engine(url)
         schema.metadata.create_all(engine)
-        body = '{"waktu": "2025-02-03 10:00", "volume_sm3": 5, "alamat_pengambilan": "' + 500 * "x" + '"}'
+        body = '{"waktu": "2025-02-03 10:00", "volume_sm3": 5, "alamat_pengambilan": "' + NOTE + '"}'
         row = reading_row(0, 1, body) | {"harga_final": 0}
         with engine.begin() as connection:
             connection.execute(sa.insert(schema.data_pencatatan), [row | {"id": n + 1} for n in range(ROWS)])
@@ -81,8 +83,25 @@ def test_a_reader_that_stops_ends_the_statement(source: sa.Engine) -> None:
 def test_a_statement_that_fails_is_a_source_error(source: sa.Engine) -> None:
     app = BillingSource(source, HORIZON)
     failing: sa.Select[Any] = sa.select(sa.column("nothing")).select_from(sa.table("nowhere"))
-    with pytest.raises(SourceError, match=r"The billing database .* cannot be read: .*nowhere"):
+    with pytest.raises(SourceError, match=r"The billing database .* cannot be read: [^(\n]*nowhere[^)\n]*\. Check"):
         list(app._read_batches(failing))
+
+
+def test_a_connection_that_is_killed_is_a_source_error(
+    source: sa.Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 10)
+    app = BillingSource(source_engine(source.url, read_only=True), HORIZON)
+    batches = app._read_batches(app.select_rows(schema.data_pencatatan.name))
+    next(batches)
+    kill_readers(source)
+    with pytest.raises(
+        SourceError,
+        match=r"cannot be read: (2013 Lost connection|terminating connection|.*closed the connection)[^)]*\. Check",
+    ):
+        list(batches)
+    assert not caplog.records
+    app.engine.dispose()
 
 
 @pytest.mark.parametrize("bytes_before", [0, 200_000], ids=["at the login", "in the middle"])
@@ -153,11 +172,43 @@ def test_a_type_with_another_text_needs_the_read_row_by_row(source_server: sa.UR
         engine.dispose()
 
 
+def test_a_time_zone_whose_offset_changes_needs_the_read_row_by_row(source: sa.Engine) -> None:
+    for zone, by_column in (("Asia/Jayapura", True), ("Europe/Berlin", False)):
+        app = BillingSource(source, Horizon("2025-01", "2025-04", ZoneInfo(zone)))
+        assert (app.reading_batches(Scope(app.horizon.months)) is not None) is by_column
+
+
 def test_a_read_only_engine_refuses_to_write(source: sa.Engine) -> None:
     reading = source_engine(source.url, read_only=True, statement_seconds=60)
     with pytest.raises(sa.exc.DBAPIError, match=r"(?i)read.only"), reading.begin() as connection:
         connection.execute(sa.delete(schema.data_pencatatan))
     reading.dispose()
+
+
+@pytest.mark.parametrize("source_server", ["postgresql"], indirect=True)
+def test_a_session_of_a_pooler_keeps_its_settings(source: sa.Engine) -> None:
+    reading = source_engine(source.url, read_only=True, statement_seconds=60)
+    with reading.connect() as connection:
+        connection.execute(sa.select(1))
+    with contextlib.closing(reading.raw_connection()) as session:
+        cursor = session.cursor()
+        cursor.execute("SELECT current_setting('default_transaction_read_only'), current_setting('statement_timeout')")
+        assert cursor.fetchone() == ("off", "0")
+    reading.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "utf8"])
+def test_a_name_keeps_its_letters_in_each_encoding(source_server: sa.URL, encoding: str) -> None:
+    with fresh_database(source_server) as url:
+        option = "charset" if url.get_backend_name() == "mysql" else "client_encoding"
+        engine = source_engine(url.update_query_dict({option: encoding}))
+        schema.metadata.create_all(engine)
+        row = {"id": 1, "name": "Andr\xe9 m\xb2", "email": "a@b", "role": "customer", "password": ""}
+        with engine.begin() as connection:
+            connection.execute(sa.insert(schema.users), row)
+        rows = [row for chunk in BillingSource(engine, HORIZON).customers(Scope(HORIZON.months)) for row in chunk]
+        assert [found["name"] for found in rows] == [row["name"]]
+        engine.dispose()
 
 
 def test_an_engine_does_not_wait_for_a_statement_longer_than_its_limit(source: sa.Engine) -> None:
