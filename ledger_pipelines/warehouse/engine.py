@@ -128,7 +128,10 @@ def source_engine(url: sa.URL, *, read_only: bool = False, statement_seconds: in
 
 def _set_local(settings: Mapping[str, str], connection: sa.Connection) -> None:
     """Apply settings to a transaction of PostgreSQL only: the session may be a pooler's, which others use next."""
-    connection.execute(sa.select(*(sa.func.set_config(name, value, True) for name, value in settings.items())))
+    # By the driver: a statement of a connection that streams its rows would leave a cursor open at the server.
+    cursor = connection.connection.cursor()
+    cursor.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items()))
+    cursor.close()
 
 
 def _set_read_only(connection: DBAPIConnection, _: object) -> None:
