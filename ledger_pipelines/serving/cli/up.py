@@ -23,6 +23,7 @@ from ledger_pipelines.serving.process_control.ports import check_ports
 from ledger_pipelines.serving.web.address import api_url
 from ledger_pipelines.settings import Settings, load_settings, mask_url
 from ledger_pipelines.warehouse import database_urls
+from ledger_pipelines.warehouse.engine import source_engine
 from ledger_pipelines.warehouse.ops.first_computation import CHECK_COMMAND, COMPUTE_COMMAND
 
 
@@ -95,7 +96,11 @@ def _seed_if_new(databases: Databases) -> None:
     """Seed the demo's billing application and ERP at the first start."""
     if database_urls.uses_demo_billing(databases.settings) and not has_billing_tables(databases.billing):
         print_message("Seeding the demo's billing application ...")
-        summary = seed_demo(databases.billing, default_plan())
+        writable = source_engine(databases.billing.url)  # the engine of the databases only reads
+        try:
+            summary = seed_demo(writable, default_plan())
+        finally:
+            writable.dispose()
         print_message(
             f"It has {summary.customers} customers and {summary.readings:,} readings, from {summary.first_month} on."
         )
