@@ -209,8 +209,19 @@ class _AsyncmyStream:
         self._run(runner, cursor.execute(*_rendered(self._engine, self._statement)))
         names = [column[0] for column in cursor.description]
         converters = self._converters([column[1] for column in cursor.description])
-        while rows := self._run(runner, cursor.fetchmany(chunk_rows)):
+        while rows := self._run(runner, self._fetch(cursor, chunk_rows)):
             yield _batch(names, rows, converters)
+
+    @staticmethod
+    async def _fetch(cursor: Any, chunk_rows: int) -> Sequence[Sequence[str | None]]:
+        """Fetch rows, and receive no others meanwhile: asyncmy would buffer what a slow consumer does not take yet."""
+        transport = cursor.connection._transport
+        transport.resume_reading()
+        try:
+            rows: Sequence[Sequence[str | None]] = await cursor.fetchmany(chunk_rows)
+        finally:
+            transport.pause_reading()
+        return rows
 
     def _run(self, runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine that `cancel` can end from another thread."""
