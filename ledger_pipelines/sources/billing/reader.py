@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ledger_pipelines.sources.billing.text_batches import TextBatch
 
 CHUNK_ROWS = 20_000
+#: Rows of `users` at once; each has histories of dozens of entries.
+CHUNK_USERS = 2_000
 IDS_PER_STATEMENT = 1_000
 STATEMENT_SECONDS = 600
 _ROLE_SAMPLE_ROWS = 100
@@ -99,15 +101,15 @@ class BillingSource:
         return text_batches.can_read(self.engine) and not any(of.has_binary_type for of in self.columns.values())
 
     def _rows_of_batches(self, statement: sa.Select[Any]) -> Generator[Chunk]:
-        with closing(self._read_batches(statement)) as batches:
+        with closing(self._read_batches(statement, CHUNK_USERS)) as batches:
             for batch in batches:
                 yield batch.rows()
 
-    def _read_batches(self, statement: sa.Select[Any]) -> "Generator[TextBatch]":
+    def _read_batches(self, statement: sa.Select[Any], chunk_rows: int = CHUNK_ROWS) -> "Generator[TextBatch]":
         from ledger_pipelines.sources.billing import text_batches
 
         try:
-            yield from text_batches.read_batches(self.engine, statement, CHUNK_ROWS, self.statement_seconds)
+            yield from text_batches.read_batches(self.engine, statement, chunk_rows, self.statement_seconds)
         except StatementTimeoutError:
             raise self._unreadable(
                 f"It sent no rows for {self.statement_seconds} s. LEDGER_BILLING_STATEMENT_TIMEOUT_SECONDS "
