@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ledger_pipelines.sources.billing.text_batches import TextBatch
 
 CHUNK_ROWS = 20_000
-#: Rows of `users` at once; each has histories of dozens of entries.
+#: Rows of `users` in a batch; each has histories of dozens of entries.
 CHUNK_USERS = 2_000
 IDS_PER_STATEMENT = 1_000
 STATEMENT_SECONDS = 600
