@@ -105,11 +105,13 @@ class BillingSource:
             for batch in batches:
                 yield batch.rows()
 
-    def _read_batches(self, statement: sa.Select[Any], chunk_rows: int = CHUNK_ROWS) -> "Generator[TextBatch]":
+    def _read_batches(self, statement: sa.Select[Any], chunk_rows: int | None = None) -> "Generator[TextBatch]":
         from ledger_pipelines.sources.billing import text_batches
 
         try:
-            yield from text_batches.read_batches(self.engine, statement, chunk_rows, self.statement_seconds)
+            yield from text_batches.read_batches(
+                self.engine, statement, chunk_rows or CHUNK_ROWS, self.statement_seconds
+            )
         except StatementTimeoutError:
             raise self._unreadable(
                 f"It sent no rows for {self.statement_seconds} s. LEDGER_BILLING_STATEMENT_TIMEOUT_SECONDS "
